@@ -1,0 +1,368 @@
+"""The configuration: its typed schema, its validation, and the identity of a run.
+
+A composed configuration becomes `Settings`, or a `ConfigError` whose message is one line. Names are looked up
+in the registries; nothing here runs code that a configuration names.
+"""
+
+import difflib
+import hashlib
+import inspect
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING as NO_DEFAULT
+from dataclasses import dataclass, field, fields, make_dataclass
+from functools import cached_property
+from typing import Any, get_type_hints
+
+from experiments.datasets import DATASETS, Data, load, part_sizes
+from nets.activations import ACTIVATIONS, Activation
+from nets.initializers import INITIALIZERS, Initializer
+from nets.optimizers import OPTIMIZERS, SCHEDULES, Optimizer, Schedule
+from nets.outputs import OUTPUTS, Output, auto
+
+SCHEMA_VERSION = 1
+DTYPES = ("float32", "float64")
+DEEPEST = 50
+
+REGISTRIES = {
+    "activation": ACTIVATIONS,
+    "output": OUTPUTS,
+    "dataset": DATASETS,
+    "init": INITIALIZERS,
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+}
+# What `auto` may stand for is known only with the data set and the activation.
+AUTO = ("output", "init")
+# Settings that belong to a choice's node but not to the object that it names.
+EXTRAS: dict[str, dict[str, type]] = {"optimizer": {"lr": Any}, "dataset": {"batch_size": int}}
+
+
+class ConfigError(ValueError):
+    """A configuration that is refused before anything is trained or written."""
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str:
+    """Return ` — did you mean …?` or nothing, and the allowed names, for the end of a message."""
+    allowed = list(allowed)
+    close = difflib.get_close_matches(name, allowed, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"{hint}Allowed: {', '.join(allowed)}"
+
+
+# --- schema -----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class NetSchema:
+    """Shape of the network."""
+
+    hidden: Any = "???"
+
+
+@dataclass
+class SplitSchema:
+    """Shares of the parts: of all rows, and of what is left."""
+
+    test: float = "???"
+    validation: float = "???"
+
+
+@dataclass
+class DiagnosticsSchema:
+    """What is looked at inside the network at the end of every epoch."""
+
+    layers: bool = "???"
+
+
+@dataclass
+class Schema:
+    """Every key of a configuration; the values are in conf/config.yaml and the files of the chosen options."""
+
+    study: str = "???"
+    activation: Any = "???"
+    output: Any = "???"
+    dataset: Any = "???"
+    init: Any = "???"
+    optimizer: Any = "???"
+    schedule: Any = "???"
+    net: NetSchema = field(default_factory=NetSchema)
+    epochs: int = "???"
+    batch_size: int = "???"
+    seeds: Any = "???"
+    dtype: str = "???"
+    entropy: int = "???"
+    activation_l1: float = "???"
+    split: SplitSchema = field(default_factory=SplitSchema)
+    diagnostics: DiagnosticsSchema = field(default_factory=DiagnosticsSchema)
+    threads: Any = "???"
+    force: bool = "???"
+
+
+def _parameters(variant) -> dict[str, tuple[type, Any]]:
+    """Return type and default of each hyperparameter of a registered class or function."""
+    hints = get_type_hints(variant)
+    if inspect.isclass(variant):
+        defaults = {item.name: item.default for item in fields(variant)}
+    else:
+        defaults = {name: item.default for name, item in inspect.signature(variant).parameters.items()}
+    plain = (bool, int, float, str)
+    return {name: (hints[name] if hints[name] in plain else Any, value) for name, value in defaults.items()}
+
+
+def allowed_keys(choice: str, name: str) -> list[str]:
+    """Return the keys that the node of a choice may have, such as those of `optimizer` when it is adam."""
+    if name == "auto" and choice in AUTO:
+        return ["name"]
+    return ["name", *EXTRAS.get(choice, {}), *_parameters(REGISTRIES[choice][name])]
+
+
+def register_schema(store) -> None:
+    """Put the schema of the whole and of each option into Hydra's ConfigStore, under `schema/`.
+
+    Hydra turns a frozen dataclass into a read-only node, so each option gets a mutable twin with its `name`.
+    """
+    store.store(group="schema", name="config", node=Schema)
+    for choice, registry in REGISTRIES.items():
+        for name, variant in registry.items():
+            columns = [("name", str, name)]
+            columns += [(key, hint, "???") for key, hint in EXTRAS.get(choice, {}).items()]
+            for key, (hint, value) in _parameters(variant).items():
+                default = "???" if value in (NO_DEFAULT, inspect.Parameter.empty) else value
+                if isinstance(default, tuple):
+                    default = field(default_factory=lambda value=value: list(value))
+                columns.append((key, hint, default))
+            node = make_dataclass(f"{choice}_{name}", columns)
+            store.store(group=f"schema/{choice}", name=name, node=node)
+
+
+# --- settings ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One condition with its replicas, every value checked and every `auto` resolved.
+
+    Attributes
+    ----------
+    condition
+        Plain, nested values of all that the numbers of a replica depend on, but its seed and learning rate.
+    seeds, rates
+        A replica for each pair of them.
+    """
+
+    study: str
+    activation: Activation
+    output: Output
+    init: Initializer
+    optimizer: Optimizer
+    schedule: Schedule
+    data: Data = field(repr=False)
+    hidden: tuple[int, ...]
+    epochs: int
+    batch_size: int
+    dtype: str
+    entropy: int
+    activation_l1: float
+    split: dict[str, float]
+    diagnostics: dict[str, bool]
+    seeds: tuple[int, ...]
+    rates: tuple[float, ...]
+    threads: int | str
+    force: bool
+    condition: dict[str, Any] = field(repr=False)
+
+    @cached_property
+    def run(self) -> str:
+        """Name of the condition's folder: `<dataset>-<activation>-<output>-<hash>`."""
+        text = json.dumps({"schema": SCHEMA_VERSION, **self.condition}, sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:10]
+        return f"{self.data.name}-{self.activation.name}-{self.output.name}-{digest}"
+
+    @property
+    def replicas(self) -> list[tuple[float, int]]:
+        """All (learning rate, seed) of this run, in the order of the tables."""
+        return [(rate, seed) for rate in sorted(self.rates) for seed in sorted(self.seeds)]
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """The condition as flat columns, dotted; what the tables already name (data set, …) is left out."""
+        flat = {}
+        for key, value in self.condition.items():
+            for inner, setting in value.items() if isinstance(value, dict) else [("", value)]:
+                if not (inner == "name" and key in ("dataset", "activation", "output")):
+                    setting = json.dumps(setting) if isinstance(setting, list) else setting
+                    flat[f"{key}.{inner}" if inner else key] = setting
+        return flat
+
+
+def resolve(config: Mapping[str, Any]) -> Settings:
+    """Check a composed configuration and build what it names.
+
+    Raises
+    ------
+    ConfigError
+        With one line that names the key, its value and what is allowed.
+    """
+    try:
+        return _resolve(config)
+    except ConfigError:
+        raise
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _resolve(config):
+    _check_keys(config)
+    study = config["study"]
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", study):
+        raise ConfigError(
+            f"study={study!r}: allowed are up to 100 letters, digits, '_', '-' and '.', beginning with a letter or digit"
+        )
+    hidden = config["net"]["hidden"]
+    if not isinstance(hidden, list) or any(type(units) is not int or units < 1 for units in hidden):
+        raise ConfigError(f"net.hidden={hidden}: allowed is a list of widths from 1 up, such as [128,128], or []")
+    if len(hidden) > DEEPEST:
+        raise ConfigError(f"net.hidden has {len(hidden)} layers: allowed are up to {DEEPEST}")
+    for key in ("epochs", "batch_size"):
+        if config[key] < 1:
+            raise ConfigError(f"{key}={config[key]}: allowed is a whole number from 1 up")
+    if config["entropy"] < 0:
+        raise ConfigError(f"entropy={config['entropy']}: allowed is a whole number from 0 up")
+    if config["dtype"] not in DTYPES:
+        raise ConfigError(f"dtype={config['dtype']!r}: {nearest(config['dtype'], DTYPES)}")
+    if not 0 <= config["activation_l1"] < math.inf:
+        raise ConfigError(f"activation_l1={config['activation_l1']}: allowed is a number from 0 up")
+    threads = config["threads"]
+    if threads != "auto" and (type(threads) is not int or threads < 1):
+        raise ConfigError(f"threads={threads!r}: allowed is auto or a whole number from 1 up")
+
+    dataset = {key: value for key, value in config["dataset"].items() if key != "batch_size"}
+    data = load(**dataset)
+    split = {key: float(value) for key, value in config["split"].items()}
+    n_train, _, _ = part_sizes(data, **split)
+    if config["batch_size"] > n_train:
+        raise ConfigError(
+            f"batch_size={config['batch_size']} is more than the {n_train} training rows of {data.name}: "
+            f"allowed is 1 to {n_train}"
+        )
+    activation = _build("activation", config["activation"])
+    output = _build("output", _auto(config["output"], auto(data.task, len(data.classes))))
+    if data.task not in output.tasks:
+        fitting = [name for name, variant in OUTPUTS.items() if data.task in variant.tasks]
+        raise ConfigError(
+            f"output={output.name} needs classes, but dataset={data.name} is a {data.task}: "
+            f"allowed there: {', '.join(fitting)}"
+        )
+    init = _build("init", _auto(config["init"], activation.initializer))
+    node = {key: value for key, value in config["optimizer"].items() if key != "lr"}
+    optimizer = _build("optimizer", node)
+    schedule = _build("schedule", config["schedule"])
+
+    condition = {
+        "dataset": dataset,
+        "activation": _plain(activation),
+        "output": _plain(output),
+        "net": {"hidden": hidden},
+        "init": _plain(init),
+        "optimizer": _plain(optimizer),
+        "schedule": _plain(schedule),
+        "epochs": config["epochs"],
+        "batch_size": config["batch_size"],
+        "activation_l1": config["activation_l1"],
+        "split": split,
+        "dtype": config["dtype"],
+        "entropy": config["entropy"],
+        "diagnostics": dict(config["diagnostics"]),
+    }
+    return Settings(
+        study=study,
+        activation=activation,
+        output=output,
+        init=init,
+        optimizer=optimizer,
+        schedule=schedule,
+        data=data,
+        hidden=tuple(hidden),
+        epochs=config["epochs"],
+        batch_size=config["batch_size"],
+        dtype=config["dtype"],
+        entropy=config["entropy"],
+        activation_l1=config["activation_l1"],
+        split=split,
+        diagnostics=dict(config["diagnostics"]),
+        seeds=_seeds(config["seeds"]),
+        rates=_rates(config["optimizer"]["lr"]),
+        threads=threads,
+        force=config["force"],
+        condition=condition,
+    )
+
+
+def _check_keys(config):
+    """Refuse keys that no schema has (`+epochz=3` gets past Hydra's own check) and keys that were deleted."""
+    allowed = {item.name: None for item in fields(Schema)}
+    for key, inner in (("net", NetSchema), ("split", SplitSchema), ("diagnostics", DiagnosticsSchema)):
+        allowed[key] = [item.name for item in fields(inner)]
+    for key in config:
+        if key not in allowed:
+            raise ConfigError(f"unknown key {key!r}: {nearest(key, allowed)}")
+    for key in allowed:
+        if key not in config:
+            raise ConfigError(f"the key {key!r} is missing")
+    for choice, registry in REGISTRIES.items():
+        node = config[choice]
+        if not isinstance(node, dict) or "name" not in node:
+            raise ConfigError(f"{choice}={node!r}: allowed is the name of one of conf/{choice}/'s files")
+        names = [*registry, *(["auto"] if choice in AUTO else [])]
+        if node["name"] not in names:
+            raise ConfigError(f"unknown {choice}.name={node['name']!r}: {nearest(str(node['name']), names)}")
+        allowed[choice] = allowed_keys(choice, node["name"])
+    for key, inner in allowed.items():
+        for name in config[key] if inner is not None else ():
+            if name not in inner:
+                raise ConfigError(f"unknown key '{key}.{name}': {nearest(name, inner)}")
+        for name in inner or ():
+            if name not in config[key]:
+                raise ConfigError(f"the key '{key}.{name}' is missing")
+
+
+def _auto(node, name):
+    return {"name": name} if node["name"] == "auto" else node
+
+
+def _build(choice, node):
+    arguments = {key: tuple(value) if isinstance(value, list) else value for key, value in node.items()}
+    return REGISTRIES[choice][arguments.pop("name")](**arguments)
+
+
+def _plain(variant):
+    """Return an object's name and hyperparameters as JSON would hold them."""
+    values = {item.name: getattr(variant, item.name) for item in fields(variant)}
+    return {"name": variant.name} | {
+        key: list(value) if isinstance(value, tuple) else value for key, value in values.items()
+    }
+
+
+def _seeds(value):
+    if type(value) is int and value >= 1:
+        return tuple(range(value))
+    if isinstance(value, list) and value and all(type(seed) is int and seed >= 0 for seed in value):
+        repeated = sorted({seed for seed in value if value.count(seed) > 1})
+        if repeated:
+            raise ConfigError(f"seeds={value}: {repeated[0]} is repeated; each seed is one replica")
+        return tuple(value)
+    raise ConfigError(f"seeds={value!r}: allowed is a number from 1 up (that many seeds) or a list such as [0,1,2]")
+
+
+def _rates(value):
+    rates = value if isinstance(value, list) else [value]
+    for rate in rates:
+        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < math.inf:
+            raise ConfigError(f"optimizer.lr={value!r}: allowed is a number above 0 or a list such as [0.03,0.1]")
+    rates = tuple(float(rate) for rate in rates)
+    if not rates or len(set(rates)) < len(rates):
+        raise ConfigError(f"optimizer.lr={value!r}: a list has at least one rate, and each of them once")
+    return rates

@@ -1,0 +1,61 @@
+"""The record of where and how a run was made."""
+
+import os
+import platform
+import subprocess
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+
+from experiments.config import Settings
+
+PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "hydra-core", "mlxtend")
+
+
+def describe(settings: Settings) -> dict:
+    """Return commit, command, versions, processor, BLAS, data and root entropy as plain values."""
+    from threadpoolctl import threadpool_info
+
+    return {
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "command": sys.argv,
+        "git": _git(),
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "blas": [
+            {key: library.get(key) for key in ("internal_api", "version", "architecture", "num_threads")}
+            for library in threadpool_info()
+            if library["user_api"] == "blas"
+        ],
+        "dataset_sha256": settings.data.sha256,
+        "entropy": settings.entropy,
+    }
+
+
+def _version(package):
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _git():
+    def git(*arguments):
+        try:
+            return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout.strip()
+        except (OSError, subprocess.CalledProcessError):
+            return None
+
+    commit = git("rev-parse", "HEAD")
+    return None if commit is None else {"commit": commit, "dirty": bool(git("status", "--porcelain"))}
+
+
+def _processor():
+    try:
+        with open("/proc/cpuinfo") as file:
+            return next(line.partition(":")[2].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()

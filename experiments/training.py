@@ -1,0 +1,264 @@
+"""A run: settings and data in, tables out. No files, no printing.
+
+The replicas of a run are cut into chunks that fit the cache; each chunk is trained from the first epoch to the
+last by one thread. Replicas share nothing but read-only data, so neither the cut nor the threads change a bit.
+"""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+import numpy as np
+
+from experiments.config import Settings
+from experiments.datasets import prepare
+from experiments.diagnostics import LAYER_COLUMNS, layer_statistics
+from experiments.streams import stream
+from experiments.tables import LOSS_COLUMNS, PARTS, Record, RunTables, assemble
+from nets.network import Network, Work
+
+EVALUATION_ROWS = 256
+GRID = 100
+
+
+def train(
+    settings: Settings,
+    replicas: Sequence[tuple[float, int]],
+    on_epoch: Callable[[int], None] = lambda count: None,
+) -> RunTables:
+    """Train these (learning rate, seed) replicas of a condition and return their tables.
+
+    Parameters
+    ----------
+    settings
+        The condition; its own list of replicas is not looked at.
+    replicas
+        What to train.
+    on_epoch
+        Called, from any thread, with the number of replicas that have just finished an epoch.
+    """
+    from threadpoolctl import threadpool_limits
+
+    begin = time.perf_counter()
+    seeds = sorted({seed for _, seed in replicas})
+    data = settings.data
+    prepared = prepare(data, seeds, entropy=settings.entropy, dtype=settings.dtype, **settings.split)
+    chunks, threads = _cut(settings, data, replicas)
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
+        stacks = [_Stack(settings, prepared, seeds, chunk) for chunk in chunks]
+        futures = [pool.submit(stack.run, on_epoch) for stack in stacks]
+        for future in futures:
+            future.result()
+    clock = sum((stack.clock for stack in stacks), Counter())
+    clock["total"] = time.perf_counter() - begin
+    parameters = stacks[0].network.parameters.shape[1]
+    records = [record for stack in stacks for record in stack.records()]
+    return assemble(settings, records, parameters, {"threads": threads, **clock})
+
+
+def _cut(settings, data, replicas):
+    """Return the chunks of replicas and the number of threads."""
+    threads = settings.threads
+    if threads == "auto":
+        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    widths = [data.inputs.shape[1], *settings.hidden, 10]
+    weights = sum(a * b for a, b in pairwise(widths))
+    if settings.threads == "auto" and weights < 8192:
+        # A step of a narrow network is mostly the interpreter's time, which threads do not share.
+        threads = 1
+    count = min(len(replicas), threads)
+    bounds = [len(replicas) * index // count for index in range(count + 1)]
+    return [replicas[low:high] for low, high in pairwise(bounds)], count
+
+
+class _Stack:
+    """Replicas that are trained side by side; those that diverge leave it."""
+
+    def __init__(self, settings, prepared, seeds, replicas):
+        self.settings, self.prepared, self.replicas = settings, prepared, replicas
+        self.row = np.array([seeds.index(seed) for _, seed in replicas])
+        self.seed = np.array([seed for _, seed in replicas])
+        data, output = settings.data, settings.output
+        dtype = np.dtype(settings.dtype)
+        self.rate = np.array([rate for rate, _ in replicas], dtype)[:, None]
+        features = prepared.inputs.shape[2]
+        self.inputs = prepared.inputs.reshape(-1, features)
+        if data.task == "classification":
+            self.labels = prepared.targets
+            self.targets = output.encode(prepared.targets, len(data.classes), dtype)
+            units = output.units(data.task, len(data.classes))
+        else:
+            units = prepared.targets.shape[2]
+            self.targets = prepared.targets.reshape(-1, units)
+        self.network = Network(features, settings.hidden, units, settings.activation, len(replicas), dtype)
+        self.network.initialise(
+            settings.init,
+            lambda replica, layer: stream(settings.entropy, "init", int(self.seed[replica]), layer),
+        )
+        self.state = settings.optimizer.state(self.network.parameters)
+        self.active = np.arange(len(replicas))
+        self.history = np.full((len(replicas), settings.epochs + 1, len(LOSS_COLUMNS) + 1), np.nan)
+        layers = len(settings.hidden) + 1
+        self.layers = np.full((len(replicas), settings.epochs + 1, layers, len(LAYER_COLUMNS)), np.nan)
+        self.diverged = np.full(len(replicas), -1)
+        self.confusion = np.zeros((len(replicas), len(data.classes), len(data.classes)), np.int64)
+        self.boundary = np.zeros((len(replicas), GRID, GRID), np.uint8)
+        self.clock = Counter()
+        self.steps = 0
+        self._rebuild()
+
+    def _rebuild(self):
+        """Make the buffers and row indices that belong to the active replicas."""
+        start = (self.row * len(self.settings.data.inputs))[:, None]
+        self.input_start = start * (len(self.prepared.inputs) > 1)
+        self.target_start = start * (self.settings.data.task == "regression")
+        self.work: dict[int, Work] = {}
+
+    def run(self, on_epoch):
+        """Train, evaluating before the first epoch and after each."""
+        # A diverging replica overflows before it is noticed at the end of its epoch; its neighbours do not care.
+        with np.errstate(all="ignore"):
+            before = None
+            for epoch in range(self.settings.epochs + 1):
+                if epoch:
+                    before = self.network.parameters.copy()
+                    self._timed("training", self._train_epoch, epoch)
+                self._timed("evaluation", self._evaluate, epoch)
+                if self.settings.diagnostics["layers"]:
+                    self._timed("diagnostics", self._diagnose, epoch, before)
+                if epoch:
+                    on_epoch(len(self.replicas))
+                self._drop_diverged(epoch)
+                if not len(self.active):
+                    on_epoch(len(self.replicas) * (self.settings.epochs - epoch))
+                    return
+            self._timed("evaluation", self._finish)
+
+    def _timed(self, name, method, *arguments):
+        begin = time.perf_counter()
+        method(*arguments)
+        self.clock[name] += time.perf_counter() - begin
+
+    def _gather(self, rows):
+        """Return buffers filled with the inputs and targets of these rows (R, n) of each replica."""
+        if rows.shape[1] not in self.work:
+            self.work[rows.shape[1]] = Work(self.network, rows.shape[1])
+        work = self.work[rows.shape[1]]
+        # mode="clip" lets take write straight into `out`; no index is out of range.
+        np.take(self.inputs, rows + self.input_start, axis=0, out=work.inputs, mode="clip")
+        np.take(self.targets, rows + self.target_start, axis=0, out=work.targets, mode="clip")
+        return work
+
+    def _train_epoch(self, epoch):
+        settings, network, split = self.settings, self.network, self.prepared.split
+        batch = settings.batch_size
+        count = split.train.shape[1]
+        order = {
+            seed: stream(settings.entropy, "order", int(seed), epoch).permutation(count) for seed in set(self.seed)
+        }
+        rows = np.stack([split.train[row][order[seed]] for row, seed in zip(self.row, self.seed, strict=True)])
+        rate = self.rate * settings.schedule.factor(epoch, settings.epochs)
+        rate = rate.astype(network.dtype, copy=False)
+        scale = rate if settings.optimizer.folds_rate else np.ones_like(rate)
+        scale = (scale / batch)[:, :, None]
+        penalty = scale * settings.activation_l1 if settings.activation_l1 else None
+        for start in range(0, count - batch + 1, batch):
+            work = self._gather(rows[:, start : start + batch])
+            scores = network.forward(work)
+            settings.output.gradient(scores, work.targets, work.delta)
+            work.delta *= scale
+            network.backward(work, penalty)
+            self.steps += 1
+            settings.optimizer.step(network.parameters, network.gradient, self.state, rate, network.decayed, self.steps)
+
+    def _scores(self, rows):
+        """Yield, chunk by chunk, where it lies, its scores and its targets."""
+        for start in range(0, rows.shape[1], EVALUATION_ROWS):
+            where = slice(start, min(start + EVALUATION_ROWS, rows.shape[1]))
+            work = self._gather(rows[:, where])
+            yield where, self.network.forward(work), work.targets
+
+    def _evaluate(self, epoch):
+        for index, part in enumerate(PARTS):
+            rows = getattr(self.prepared.split, part)[self.row]
+            losses, errors = np.empty(rows.shape), np.empty(rows.shape)
+            for where, scores, targets in self._scores(rows):
+                losses[:, where] = self.settings.output.cost(scores, targets)
+                if self.settings.data.task == "classification":
+                    errors[:, where] = self.settings.output.decide(scores) != self.labels[rows[:, where]]
+                else:
+                    difference = scores.astype(np.float64) - targets
+                    errors[:, where] = (difference * difference).mean(axis=2)
+            loss, error = losses.mean(axis=1), errors.mean(axis=1)
+            if self.settings.data.task == "regression":
+                error = np.sqrt(error)
+                if self.prepared.target_scale.shape[1] == 1:
+                    error *= self.prepared.target_scale[self.row, 0]
+            error[~np.isfinite(loss)] = np.nan
+            self.history[self.active, epoch, 2 * index] = loss
+            self.history[self.active, epoch, 2 * index + 1] = error
+
+    def _diagnose(self, epoch, before):
+        work = self._gather(self.prepared.split.probe[self.row])
+        statistics, gradient_norm = layer_statistics(self.network, self.settings.output, work, before)
+        self.layers[self.active, epoch] = statistics
+        self.history[self.active, epoch, -1] = gradient_norm
+
+    def _drop_diverged(self, epoch):
+        finite = np.isfinite(self.history[self.active, epoch, : len(LOSS_COLUMNS) : 2]).all(axis=1)
+        if finite.all():
+            return
+        self.diverged[self.active[~finite]] = epoch
+        keep = np.flatnonzero(finite)
+        self.active, self.row, self.seed, self.rate = (
+            values[keep] for values in (self.active, self.row, self.seed, self.rate)
+        )
+        self.network.keep(keep)
+        self.state = {slot: values[keep] for slot, values in self.state.items()}
+        self._rebuild()
+
+    def _finish(self):
+        """Count the test part's confusions and, of two features, decide on a grid."""
+        settings, prepared = self.settings, self.prepared
+        classes = len(settings.data.classes)
+        if not classes:
+            return
+        rows = prepared.split.test[self.row]
+        for where, scores, _ in self._scores(rows):
+            pairs = self.labels[rows[:, where]] * classes + settings.output.decide(scores)
+            for replica, pair in zip(self.active, pairs, strict=True):
+                self.confusion[replica] += np.bincount(pair, minlength=classes**2).reshape(classes, classes)
+        if self.inputs.shape[1] == 2:
+            points = np.stack([axis.ravel() for axis in np.meshgrid(*grid(settings.data.inputs))], axis=1)
+            work = Work(self.network, GRID)
+            for line in range(GRID):
+                inputs = points[line * GRID : (line + 1) * GRID]
+                mean, scale = prepared.input_mean[self.row, None], prepared.input_scale[self.row, None]
+                work.inputs[:] = (inputs - mean) / scale
+                decided = settings.output.decide(self.network.forward(work))
+                self.boundary[self.active, line] = decided
+
+    def records(self):
+        """Return one `Record` per replica, in the order that they were given."""
+        return [
+            Record(
+                replica,
+                None if self.diverged[index] < 0 else int(self.diverged[index]),
+                self.history[index],
+                self.layers[index],
+                self.confusion[index],
+                self.boundary[index],
+            )
+            for index, replica in enumerate(self.replicas)
+        ]
+
+
+def grid(inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the axes of a grid over two features, a tenth wider than the data on each side, in their units."""
+    low, high = inputs.min(axis=0), inputs.max(axis=0)
+    margin = (high - low) / 10
+    x, y = np.linspace(low - margin, high + margin, GRID).T
+    return x, y

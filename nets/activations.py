@@ -1,0 +1,718 @@
+"""Hidden-layer activations: their values, their derivatives, and what a network has to provide for each.
+
+In the formulas z is a pre-activation, h the activation and h' = dh/dz; sigma(z) = 1 / (1 + exp(-z)); [c] is
+1 where c holds and 0 elsewhere. For every float32 or float64 z, infinite ones included, h and h' are within
+8 eps max(|exact|, largest term of the formula) + 2 tiny, or ±inf where that is out of range, without a
+warning. A NaN in z is a NaN in h, and in h' unless that is piecewise constant.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from math import pi, prod, sqrt
+from numbers import Real
+from typing import ClassVar
+
+import numpy as np
+from scipy.special import ndtr
+
+ACTIVATIONS: dict[str, type["Activation"]] = {}
+
+# Clamps for the argument of exp: it cannot overflow, no infinite z meets a 0, and no result changes.
+_LOW = -750.0  # exp(_LOW) = 0, in float64 too
+_HIGH = 40.0  # exp(-_HIGH) · _HIGH is below eps
+
+
+@dataclass(frozen=True)
+class Activation(ABC):
+    """An activation; its fields are hyperparameters. A subclass enters `ACTIVATIONS` under the name it gives.
+
+    Attributes
+    ----------
+    pieces
+        Pre-activations per unit: piece j of all units is columns [j · units, (j + 1) · units) of z.
+    initializer
+        Name of the weight initializer that `init=auto` stands for.
+    saturates
+        Where h' tends to 0: "both" sides, "left" or "neither".
+    kinks
+        Where h' jumps (ties between pieces are not listed).
+
+    Raises
+    ------
+    ValueError
+        If a hyperparameter is out of its range, or the name of a subclass is taken.
+    """
+
+    name: ClassVar[str]
+    pieces: ClassVar[int] = 1
+    initializer: ClassVar[str] = "he_normal"
+    saturates: ClassVar[str] = "neither"
+    kinks: ClassVar[tuple[float, ...]] = ()
+    _work: ClassVar[str] = "f"  # what `buffers` makes: per array "f" (z's dtype) or "b" (bool)
+
+    def __init_subclass__(cls, *, name: str, **kwargs):
+        """Register the subclass."""
+        super().__init_subclass__(**kwargs)
+        if name in ACTIVATIONS:
+            raise ValueError(f"activation {name!r} exists already: {ACTIVATIONS[name].__qualname__}")
+        cls.name = name
+        ACTIVATIONS[name] = cls
+
+    def init(self, replicas: int, units: int, dtype) -> dict[str, np.ndarray]:
+        """Return the learned parameters before training, (replicas, 1, units) or (replicas, 1, 1) each."""
+        return {}
+
+    def buffers(self, shape: tuple[int, ...], dtype) -> tuple[np.ndarray, ...]:
+        """Return the work arrays for a z of this shape and dtype."""
+        return tuple(np.empty(shape, bool if kind == "b" else dtype) for kind in self._work)
+
+    @abstractmethod
+    def forward(self, z: np.ndarray, h: np.ndarray, work: tuple[np.ndarray, ...], **parameters) -> None:
+        """Write to h (replicas, batch, units) the activation of z (replicas, batch, pieces · units)."""
+
+    @abstractmethod
+    def derivative(self, z, h, work, **parameters) -> np.ndarray:
+        """Return dh/dz shaped like z, a work array: bool where it is 0 or 1 only.
+
+        To be called after `forward` with the same arrays, once or more: it may use what `forward` left in them.
+        """
+
+    def parameter_derivatives(self, z, h, work, **parameters) -> dict[str, np.ndarray]:
+        """Return dh/dθ of each learned parameter θ, elementwise, shaped like h; else as `derivative`."""
+        return {}
+
+    def __call__(self, z) -> np.ndarray:
+        """Return h for a number or an array (…, pieces · units); learned parameters are as in `init`."""
+        return self._evaluate(z)[0]
+
+    def prime(self, z) -> np.ndarray:
+        """Return h' shaped like z; otherwise as `__call__`."""
+        return self._evaluate(z)[1]
+
+    def _evaluate(self, z):
+        z = np.asarray(z)
+        if z.dtype not in (np.float32, np.float64):
+            z = z.astype(np.float64)
+        *rows, columns = z.shape or (1,)
+        units, rest = divmod(columns, self.pieces)
+        if rest:
+            allowed = f"a multiple of {self.pieces} on the last axis"
+            raise ValueError(f"z of shape {z.shape} for {self}: allowed is {allowed}")
+        stack = z.reshape(1, prod(rows), columns)
+        h = np.empty((1, prod(rows), units), z.dtype)
+        work, parameters = self.buffers(stack.shape, z.dtype), self.init(1, units, z.dtype)
+        self.forward(stack, h, work, **parameters)
+        derivative = np.where(np.isnan(stack), stack, self.derivative(stack, h, work, **parameters))
+        return h.reshape((*rows, units) if z.ndim else ()), derivative.reshape(z.shape)
+
+
+def _check(activation, field, interval):
+    """Store a field as a float, if it is a number in the interval, such as "[0, 1)"."""
+    value = getattr(activation, field)
+    low, high = map(float, interval[1:-1].split(","))
+    valid = isinstance(value, Real) and not isinstance(value, bool) and low <= value <= high
+    if not valid or (interval[0] == "(" and value == low) or (interval[-1] == ")" and value == high):
+        raise _refusal(activation, field, f"a number in {interval}")
+    object.__setattr__(activation, field, float(value))
+
+
+def _refusal(activation, field, allowed):
+    value = getattr(activation, field)
+    return ValueError(f"activation.{field}={value!r} of {activation.name}: allowed is {allowed}")
+
+
+def _by_piece(z, pieces):
+    """Return the views of z that hold piece 0, 1, … of all units."""
+    units = z.shape[-1] // pieces
+    return [z[..., piece * units : (piece + 1) * units] for piece in range(pieces)]
+
+
+def _sigmoids(x, s, r):
+    """Write s = sigma(x) and r = sigma(-x) for x ≤ 50; neither is 1 - …, so both keep their tails."""
+    np.exp(x, out=s)
+    np.add(s, 1, out=r)
+    np.reciprocal(r, out=r)
+    s *= r
+
+
+@dataclass(frozen=True)
+class Linear(Activation, name="linear"):
+    """Identity: h = z, h' = 1."""
+
+    initializer = "glorot_uniform"
+    _work = "b"
+
+    def forward(self, z, h, work):
+        np.copyto(h, z)
+
+    def derivative(self, z, h, work):
+        work[0].fill(True)
+        return work[0]
+
+
+@dataclass(frozen=True)
+class Sigmoid(Activation, name="sigmoid"):
+    """Logistic function: h = sigma(z), h' = h - h²."""
+
+    initializer = "glorot_uniform"
+    saturates = "both"
+
+    def forward(self, z, h, work):
+        np.minimum(z, _HIGH, out=h)
+        np.exp(h, out=h)
+        h /= np.add(h, 1, out=work[0])
+
+    def derivative(self, z, h, work):
+        d = np.subtract(1, h, out=work[0])
+        d *= h
+        return d
+
+
+@dataclass(frozen=True)
+class Tanh(Activation, name="tanh"):
+    """Hyperbolic tangent: h = tanh(z), h' = 1 - h².
+
+    tanh(z) = 2 sigma(2z) - 1; the 2 sigma(z) - 1 on a lecture's slide is a slip.
+    """
+
+    initializer = "glorot_uniform"
+    saturates = "both"
+
+    def forward(self, z, h, work):
+        np.tanh(z, out=h)
+
+    def derivative(self, z, h, work):
+        d = np.square(h, out=work[0])
+        return np.subtract(1, d, out=d)
+
+
+@dataclass(frozen=True)
+class ReLU(Activation, name="relu"):
+    """Rectified linear unit (Nair & Hinton 2010): h = max(z, 0), h' = [z > 0] + at_zero [z = 0].
+
+    Any `at_zero` in [0, 1] is a subgradient.
+    """
+
+    at_zero: float = 0.0
+
+    saturates = "left"
+    kinks = (0.0,)
+    _work = "bf"
+
+    def __post_init__(self):
+        _check(self, "at_zero", "[0, 1]")
+
+    def forward(self, z, h, work):
+        np.maximum(z, 0, out=h)
+
+    def derivative(self, z, h, work):
+        positive, d = work
+        np.greater(z, 0, out=positive)
+        if self.at_zero == 0:
+            return positive
+        np.equal(z, 0, out=d)
+        d *= self.at_zero
+        d += positive
+        return d
+
+
+@dataclass(frozen=True)
+class Softplus(Activation, name="softplus"):
+    """Smooth rectifier (Dugas et al. 2000): h = log(1 + exp(z)), h' = sigma(z)."""
+
+    saturates = "left"
+    _work = "ff"
+
+    def forward(self, z, h, work):
+        e = np.minimum(z, _HIGH, out=work[0])
+        np.exp(e, out=e)
+        np.log1p(e, out=h)
+        np.maximum(h, z, out=h)
+
+    def derivative(self, z, h, work):
+        e, d = work
+        np.add(e, 1, out=d)
+        return np.divide(e, d, out=d)
+
+
+@dataclass(frozen=True)
+class LeakyReLU(Activation, name="leaky_relu"):
+    """Rectifier with a leak (Maas et al. 2013): h = max(z, slope z), h' = 1 for z > 0, slope for z ≤ 0."""
+
+    slope: float = 0.01
+
+    kinks = (0.0,)
+
+    def __post_init__(self):
+        _check(self, "slope", "[0, 1)")
+
+    def forward(self, z, h, work):
+        if self.slope == 0:
+            h.fill(0)  # 0 · z is NaN where z is infinite
+        else:
+            np.multiply(z, self.slope, out=h)
+        np.maximum(h, z, out=h)
+
+    def derivative(self, z, h, work):
+        d = np.greater(z, 0, out=work[0])
+        return np.maximum(d, self.slope, out=d)
+
+
+@dataclass(frozen=True)
+class PReLU(Activation, name="prelu"):
+    """Rectifier with a learned leak (He et al. 2015): h = max(z, 0) + slope min(z, 0).
+
+    h' = 1 for z > 0, slope for z ≤ 0; dh/dslope = min(z, 0). There is one slope `per` "unit" or "layer",
+    0.25 before training.
+    """
+
+    per: str = "unit"
+
+    kinks = (0.0,)
+    _work = "ffb"
+
+    def __post_init__(self):
+        if self.per not in ("unit", "layer"):
+            raise _refusal(self, "per", "unit or layer")
+
+    def init(self, replicas, units, dtype):
+        return {"slope": np.full((replicas, 1, units if self.per == "unit" else 1), 0.25, dtype)}
+
+    @np.errstate(over="ignore", invalid="ignore")  # slopes beyond ±1 may overflow; 0 · inf is NaN
+    def forward(self, z, h, work, slope):
+        negative_part, d, _ = work
+        np.minimum(z, 0, out=negative_part)
+        np.multiply(negative_part, slope, out=h)
+        h += np.maximum(z, 0, out=d)
+
+    def derivative(self, z, h, work, slope):
+        _, d, mask = work
+        np.multiply(np.less_equal(z, 0, out=mask), slope, out=d)
+        d += np.logical_not(mask, out=mask)
+        return d
+
+    def parameter_derivatives(self, z, h, work, slope):
+        return {"slope": work[0]}
+
+
+@dataclass(frozen=True)
+class ELU(Activation, name="elu"):
+    """Exponential linear unit (Clevert et al. 2016): h = z for z > 0, alpha (exp(z) - 1) for z ≤ 0.
+
+    h' = 1 for z > 0, h + alpha for z ≤ 0. The short form max(alpha (exp(z) - 1), z) is another function:
+    for every alpha its exponential wins at large z.
+    """
+
+    alpha: float = 1.0
+
+    saturates = "left"
+    _work = "fb"
+
+    def __post_init__(self):
+        _check(self, "alpha", "(0, 1e6]")
+
+    @property
+    def kinks(self):
+        """Zero, unless alpha is 1."""
+        return () if self.alpha == 1 else (0.0,)
+
+    def forward(self, z, h, work):
+        np.minimum(z, 0, out=h)
+        np.expm1(h, out=h)
+        h *= self.alpha
+        h += np.maximum(z, 0, out=work[0])
+
+    def derivative(self, z, h, work):
+        d, mask = work
+        np.minimum(h, 0, out=d)
+        d += self.alpha
+        if self.alpha != 1:
+            d *= np.less_equal(z, 0, out=mask)
+            d += np.logical_not(mask, out=mask)
+        return d
+
+
+@dataclass(frozen=True)
+class ShiftedReLU(Activation, name="shifted_relu"):
+    """Rectifier with its corner at (-1, -1) (Clevert et al. 2016): h = max(z, -1), h' = [z > -1].
+
+    The paper's short name, SReLU, elsewhere means the S-shaped rectifier of Jin et al. (2016).
+    """
+
+    saturates = "left"
+    kinks = (-1.0,)
+    _work = "b"
+
+    def forward(self, z, h, work):
+        np.maximum(z, -1, out=h)
+
+    def derivative(self, z, h, work):
+        return np.greater(z, -1, out=work[0])
+
+
+@dataclass(frozen=True)
+class Maxout(Activation, name="maxout"):
+    """Largest of several affine pieces (Goodfellow et al. 2013): h = max z_j.
+
+    dh/dz_j = [z_j is the largest, and the first of equals]. Two standard normal pieces give E[h²] = 1: hence
+    the initializer (Tseran & Montúfar 2023).
+    """
+
+    pieces: int = 2
+
+    initializer = "lecun_normal"
+
+    def __post_init__(self):
+        if type(self.pieces) is not int or self.pieces < 2:
+            raise _refusal(self, "pieces", "a whole number from 2 up")
+
+    def buffers(self, shape, dtype):
+        unit_shape = (*shape[:-1], shape[-1] // self.pieces)
+        return np.empty(shape, bool), np.empty(unit_shape, bool), np.empty(unit_shape, bool)
+
+    def forward(self, z, h, work):
+        first, *others = _by_piece(z, self.pieces)
+        np.copyto(h, first)
+        for piece in others:
+            np.maximum(h, piece, out=h)
+
+    def derivative(self, z, h, work):
+        d, wins, untaken = work
+        untaken.fill(True)
+        *earlier, last = _by_piece(d, self.pieces)
+        for piece, column in zip(_by_piece(z, self.pieces), earlier, strict=False):
+            np.equal(piece, h, out=wins)
+            wins &= untaken
+            untaken ^= wins
+            np.copyto(column, wins)
+        np.copyto(last, untaken)
+        return d
+
+
+@dataclass(frozen=True)
+class SELU(Activation, name="selu"):
+    """Self-normalising ELU (Klambauer et al. 2017): mean 0 and variance 1 are a fixed point.
+
+    h = scale z for z > 0, scale alpha (exp(z) - 1) for z ≤ 0; h' = scale and h + scale alpha.
+    """
+
+    initializer = "lecun_normal"
+    saturates = "left"
+    kinks = (0.0,)
+    scale = 1.0507009873554805
+    alpha = 1.6732632423543772
+    _work = "ff"
+
+    @np.errstate(over="ignore")
+    def forward(self, z, h, work):
+        d, _ = work
+        np.minimum(z, 0, out=h)
+        np.expm1(h, out=h)
+        h *= self.scale * self.alpha
+        np.maximum(z, 0, out=d)
+        d *= self.scale
+        h += d
+
+    def derivative(self, z, h, work):
+        d, step = work
+        np.minimum(h, 0, out=d)
+        d += self.scale * self.alpha
+        np.greater(z, 0, out=step)
+        step *= self.scale * (1 - self.alpha)
+        d += step
+        return d
+
+
+@dataclass(frozen=True)
+class CELU(Activation, name="celu"):
+    """ELU without a kink (Barron 2017): h = z for z > 0, alpha (exp(z / alpha) - 1) for z ≤ 0.
+
+    h' = 1 for z > 0, h / alpha + 1 for z ≤ 0.
+    """
+
+    alpha: float = 1.0
+
+    saturates = "left"
+
+    def __post_init__(self):
+        _check(self, "alpha", "[1e-6, 1e6]")
+
+    def forward(self, z, h, work):
+        np.clip(z, -_HIGH * self.alpha, 0, out=h)
+        h *= 1 / self.alpha
+        np.expm1(h, out=h)
+        h *= self.alpha
+        h += np.maximum(z, 0, out=work[0])
+
+    def derivative(self, z, h, work):
+        d = np.minimum(h, 0, out=work[0])
+        d *= 1 / self.alpha
+        d += 1
+        return d
+
+
+_TWO_U = 2 * sqrt(2 / pi)  # 2u = _TWO_U (z + 0.044715 z³)
+
+
+@dataclass(frozen=True)
+class GELU(Activation, name="gelu"):
+    """Gaussian error linear unit (Hendrycks & Gimpel 2016): h = z/2 + z/2 erf(z/√2).
+
+    h' = 1/2 + 1/2 erf(z/√2) + z phi(z), phi the standard normal density. `approximate="tanh"` replaces
+    erf(z/√2) by tanh(u), u = √(2/π) (z + 0.044715 z³): h' = 1/2 + 1/2 tanh(u) + z/2 (1 - tanh²(u)) u'.
+    """
+
+    approximate: str = "none"
+
+    saturates = "left"
+    _work = "ffff"
+
+    def __post_init__(self):
+        if self.approximate not in ("none", "tanh"):
+            raise _refusal(self, "approximate", "none or tanh")
+
+    def forward(self, z, h, work):
+        x, gate, closed, _ = work
+        if self.approximate == "none":
+            np.clip(z, -40, 40, out=x)
+            ndtr(x, out=gate)
+        else:  # 1/2 + 1/2 tanh(u) = sigma(2u), which is 0 at -22 and 1 at 8
+            np.clip(z, -22, 8, out=x)
+            np.square(x, out=h)
+            h *= _TWO_U * 0.044715
+            h += _TWO_U
+            h *= x
+            _sigmoids(h, gate, closed)
+        np.maximum(z, x, out=h)
+        h *= gate
+
+    def derivative(self, z, h, work):
+        x, gate, closed, d = work
+        np.square(x, out=d)
+        if self.approximate == "none":
+            d *= -0.5
+            np.exp(d, out=d)
+            d *= 1 / sqrt(2 * pi)
+            d *= x
+            d += gate
+        else:
+            d *= _TWO_U * 3 * 0.044715
+            d += _TWO_U
+            d *= x
+            d *= closed
+            d += 1
+            d *= gate
+        return d
+
+
+@dataclass(frozen=True)
+class SiLU(Activation, name="silu"):
+    """Sigmoid linear unit, or swish (Elfwing et al. 2018): h = z sigma(z).
+
+    h' = sigma(z) + z sigma(z) sigma(-z).
+    """
+
+    saturates = "left"
+    _work = "ffff"
+
+    def forward(self, z, h, work):
+        x, gate, closed, _ = work
+        np.clip(z, _LOW, _HIGH, out=x)
+        _sigmoids(x, gate, closed)
+        np.maximum(z, x, out=h)
+        h *= gate
+
+    def derivative(self, z, h, work):
+        x, gate, closed, d = work
+        np.multiply(x, closed, out=d)
+        d += 1
+        d *= gate
+        return d
+
+
+@dataclass(frozen=True)
+class Mish(Activation, name="mish"):
+    """Mish (Misra 2020): h = z t, h' = t + z (1 - t²) sigma(z), where t = tanh(log(1 + exp(z))).
+
+    With w = exp(z) and m = w (w + 2) + 2: t = w (w + 2) / m and (1 - t²) sigma(z) = 4w (w + 1) / m².
+    """
+
+    saturates = "left"
+    _work = "fffff"
+
+    def forward(self, z, h, work):
+        x, w, m, t, _ = work
+        np.clip(z, _LOW, _HIGH / 2, out=x)
+        np.exp(x, out=w)
+        np.add(w, 2, out=t)
+        t *= w
+        np.add(t, 2, out=m)
+        t /= m
+        np.maximum(z, x, out=h)
+        h *= t
+
+    def derivative(self, z, h, work):
+        x, w, m, t, d = work
+        np.add(w, 1, out=d)
+        d *= w
+        d /= m
+        d /= m
+        d *= x
+        d *= 4
+        d += t
+        return d
+
+
+@dataclass(frozen=True)
+class Softsign(Activation, name="softsign"):
+    """Softsign (Bergstra et al. 2009): h = z / (1 + |z|), h' = 1 / (1 + |z|)²."""
+
+    initializer = "glorot_uniform"
+    saturates = "both"
+    _work = "ff"
+
+    def forward(self, z, h, work):
+        m, _ = work
+        largest = np.finfo(z.dtype).max
+        np.clip(z, -largest, largest, out=h)
+        np.abs(h, out=m)
+        m += 1
+        h /= m
+
+    def derivative(self, z, h, work):
+        m, d = work
+        np.reciprocal(m, out=d)
+        return np.square(d, out=d)
+
+
+@dataclass(frozen=True)
+class HardTanh(Activation, name="hard_tanh"):
+    """Tanh in three straight pieces (Collobert 2004): h = min(max(z, -1), 1), h' = [|z| < 1]."""
+
+    initializer = "glorot_uniform"
+    saturates = "both"
+    kinks = (-1.0, 1.0)
+    _work = "fb"
+
+    def forward(self, z, h, work):
+        np.clip(z, -1, 1, out=h)
+
+    def derivative(self, z, h, work):
+        size, inside = work
+        return np.less(np.abs(z, out=size), 1, out=inside)
+
+
+@dataclass(frozen=True)
+class HardSigmoid(Activation, name="hard_sigmoid"):
+    """Sigmoid in three straight pieces (Courbariaux et al. 2015): h = min(max(slope z + offset, 0), 1).
+
+    h' = slope [0 < h < 1]. ONNX calls the hyperparameters alpha and beta.
+    """
+
+    slope: float = 1 / 6
+    offset: float = 0.5
+
+    initializer = "glorot_uniform"
+    saturates = "both"
+    _work = "fbb"
+
+    def __post_init__(self):
+        _check(self, "slope", "[1e-6, 1]")
+        _check(self, "offset", "[0, 1]")
+
+    @property
+    def kinks(self):
+        """Where slope z + offset is 0 and where it is 1."""
+        return -self.offset / self.slope, (1 - self.offset) / self.slope
+
+    def forward(self, z, h, work):
+        np.multiply(z, self.slope, out=h)
+        h += self.offset
+        np.clip(h, 0, 1, out=h)
+
+    def derivative(self, z, h, work):
+        d, inside, below = work
+        np.greater(h, 0, out=inside)
+        inside &= np.less(h, 1, out=below)
+        return np.multiply(inside, self.slope, out=d, dtype=d.dtype)
+
+
+@dataclass(frozen=True)
+class HardSwish(Activation, name="hard_swish"):
+    """Swish in three pieces (Howard et al. 2019): h = z c with c = min(max(z/6 + 1/2, 0), 1).
+
+    h' = c + z/6 [|z| < 3].
+    """
+
+    saturates = "left"
+    kinks = (-3.0, 3.0)
+    _work = "ffb"
+
+    def forward(self, z, h, work):
+        c, _, _ = work
+        np.maximum(z, -3, out=h)
+        np.multiply(h, 1 / 6, out=c)
+        c += 0.5
+        np.minimum(c, 1, out=c)
+        h *= c
+
+    def derivative(self, z, h, work):
+        c, d, inside = work
+        np.less(np.abs(z, out=d), 3, out=inside)
+        np.subtract(c, 0.5, out=d)  # z/6 within ±3, and finite
+        d *= inside
+        d += c
+        return d
+
+
+@dataclass(frozen=True)
+class ReLUSquared(Activation, name="relu_squared"):
+    """Squared rectifier (So et al. 2021): h = max(z, 0)², h' = 2 max(z, 0)."""
+
+    saturates = "left"
+
+    @np.errstate(over="ignore")
+    def forward(self, z, h, work):
+        np.maximum(z, 0, out=h)
+        np.square(h, out=h)
+
+    @np.errstate(over="ignore")
+    def derivative(self, z, h, work):
+        d = np.maximum(z, 0, out=work[0])
+        d *= 2
+        return d
+
+
+@dataclass(frozen=True)
+class GLU(Activation, name="glu"):
+    """Gated linear unit (Dauphin et al. 2017): h = a sigma(b), dh/da = sigma(b), dh/db = h - h sigma(b).
+
+    a is piece 0 of z, b is piece 1.
+    """
+
+    pieces = 2
+
+    def buffers(self, shape, dtype):
+        half = (*shape[:-1], shape[-1] // 2)
+        return *(np.empty(half, dtype) for _ in range(3)), np.empty(shape, dtype)
+
+    def forward(self, z, h, work):
+        a, b = _by_piece(z, 2)
+        e, closed, part, _ = work
+        # sigma(b) = e · part with e = exp(b/2): a large a lifts h into range where sigma(b) underflows.
+        np.clip(b, 2.05 * np.log(np.finfo(z.dtype).tiny), _HIGH, out=e)
+        e *= 0.5
+        np.exp(e, out=e)
+        np.square(e, out=closed)
+        closed += 1
+        np.reciprocal(closed, out=closed)
+        np.multiply(e, closed, out=part)
+        np.multiply(a, part, out=h)
+        h *= e
+
+    def derivative(self, z, h, work):
+        e, closed, part, d = work
+        by_a, by_b = _by_piece(d, 2)
+        np.multiply(e, part, out=by_a)
+        np.multiply(h, closed, out=by_b)
+        return d

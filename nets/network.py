@@ -1,0 +1,191 @@
+"""The stacked multilayer perceptron: R networks of one shape, trained side by side by the same NumPy calls.
+
+Every array is (R, batch, units) and a weight matrix (R, fan_in, fan_out): a row is an example, so a layer is
+z = x W + b, h = f(z). The column convention of most textbooks, z = W x + b with W of (fan_out, fan_in), is its
+transpose. f acts on hidden layers only; the network's result is the raw scores z of its last layer.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from nets.activations import Activation
+from nets.initializers import Initializer
+
+
+class Layer(NamedTuple):
+    """One layer's share of the flat arrays, as views: its parameters, or the gradient with respect to them."""
+
+    weight: np.ndarray  # (R, fan_in, pieces · units)
+    bias: np.ndarray  # (R, 1, pieces · units)
+    learned: dict[str, np.ndarray]  # the activation's own parameters, (R, 1, units) or (R, 1, 1)
+
+
+class Work:
+    """The buffers of a forward and a backward pass over `rows` examples, owned by the caller.
+
+    The caller fills `inputs` and `targets` (which the network never looks at). `Network.forward` leaves z and h of
+    hidden layer l in `pre[l]` and `post[l]` and the last z in `scores`. The caller writes dcost/dscores into
+    `delta`; `Network.backward` then replaces each z in `pre` by dcost/dz.
+    """
+
+    def __init__(self, network: "Network", rows: int):
+        def empty(columns):
+            return np.empty((network.replicas, rows, columns), network.dtype)
+
+        activation, hidden = network.activation, network.hidden
+        self.inputs = empty(network.inputs)
+        self.pre = [empty(activation.pieces * units) for units in hidden]
+        self.post = [empty(units) for units in hidden]
+        self.activation = [activation.buffers(pre.shape, network.dtype) for pre in self.pre]
+        self.scores = empty(network.outputs)
+        self.targets = empty(network.outputs)
+        self.delta = empty(network.outputs)
+        widest = empty(max(hidden, default=0)).reshape(-1)
+        self.upstream = [widest[: post.size].reshape(post.shape) for post in self.post]
+        self.ones = np.ones((1, rows), network.dtype)
+
+
+class Network:
+    """R multilayer perceptrons of one shape.
+
+    Parameters
+    ----------
+    inputs, hidden, outputs
+        Features, units of each hidden layer (may be empty: a linear model) and scores.
+    activation
+        Applied to every hidden layer.
+    replicas
+        R.
+    dtype
+        Of parameters and all buffers.
+
+    Attributes
+    ----------
+    parameters, gradient
+        (R, P): all weights first (`decayed` columns), then biases, then what the activation learns.
+    layers, gradients
+        The same memory, layer by layer, as views.
+    """
+
+    def __init__(self, inputs: int, hidden, outputs: int, activation: Activation, replicas: int, dtype="float32"):
+        self.inputs, self.hidden, self.outputs = inputs, tuple(hidden), outputs
+        self.activation, self.replicas, self.dtype = activation, replicas, np.dtype(dtype)
+        fan_in = (inputs, *self.hidden)
+        columns = (*(activation.pieces * units for units in self.hidden), outputs)
+        initial = [activation.init(replicas, units, self.dtype) for units in self.hidden] + [{}]
+        shapes = {("weight", i): shape for i, shape in enumerate(zip(fan_in, columns, strict=True))}
+        shapes |= {("bias", i): (1, width) for i, width in enumerate(columns)}
+        shapes |= {(name, i): value.shape[1:] for i, learned in enumerate(initial) for name, value in learned.items()}
+        self._shapes = shapes
+        self.decayed = sum(rows * width for rows, width in zip(fan_in, columns, strict=True))
+        self._allocate(replicas)
+        for layer, learned in zip(self.layers, initial, strict=True):
+            for name, value in learned.items():
+                layer.learned[name][:] = value
+
+    def _allocate(self, replicas):
+        self.replicas = replicas
+        count = sum(rows * columns for rows, columns in self._shapes.values())
+        self.parameters = np.zeros((replicas, count), self.dtype)
+        self.gradient = np.zeros_like(self.parameters)
+        self.layers, self.gradients = self._views(self.parameters), self._views(self.gradient)
+
+    def _views(self, flat):
+        """Cut a flat array into one `Layer` of views per layer."""
+        layers = [Layer(None, None, {}) for _ in range(len(self.hidden) + 1)]
+        start = 0
+        for (name, index), (rows, columns) in self._shapes.items():
+            view = flat[:, start : start + rows * columns].reshape(len(flat), rows, columns)
+            start += rows * columns
+            if name in Layer._fields:
+                layers[index] = layers[index]._replace(**{name: view})
+            else:
+                layers[index].learned[name] = view
+        return layers
+
+    def weights(self, parameters: np.ndarray) -> list[np.ndarray]:
+        """Return the weight matrices (R, fan_in, columns) within a flat array shaped like `parameters`."""
+        return [layer.weight for layer in self._views(parameters)]
+
+    def initialise(self, initializer: Initializer, generator: Callable[[int, int], np.random.Generator]) -> None:
+        """Draw every weight matrix, replica r's layer l (from 0) from `generator(r, l)`; biases stay as they are."""
+        for index, layer in enumerate(self.layers):
+            hidden = index < len(self.hidden)
+            pieces = self.activation.pieces if hidden else 1
+            units = self.hidden[index] if hidden else self.outputs
+            for replica, weight in enumerate(layer.weight):
+                weight[:] = initializer(generator(replica, index), len(weight), units, pieces)
+
+    def keep(self, replicas: np.ndarray) -> None:
+        """Go on with these replicas only (indices); buffers made before no longer fit."""
+        parameters = self.parameters[replicas]
+        self._allocate(len(parameters))
+        self.parameters[:] = parameters
+
+    def forward(self, work: Work) -> np.ndarray:
+        """Return `work.scores`, the scores z (R, rows, outputs) of `work.inputs` (R, rows, features)."""
+        signal = work.inputs
+        hidden = zip(self.layers, work.pre, work.post, work.activation, strict=False)
+        for layer, pre, post, buffers in hidden:
+            np.matmul(signal, layer.weight, out=pre)
+            pre += layer.bias
+            self.activation.forward(pre, post, buffers, **layer.learned)
+            signal = post
+        last = self.layers[-1]
+        np.matmul(signal, last.weight, out=work.scores)
+        work.scores += last.bias
+        return work.scores
+
+    def backward(self, work: Work, activation_l1: np.ndarray | None = None) -> None:
+        """Write into `gradient` the sum over rows of the gradient, from `work.delta` = dcost/dscores.
+
+        A factor on `delta` (1/rows for the mean, the learning rate) is a factor on every gradient.
+        `activation_l1` (R, 1, 1), scaled likewise, adds the gradient of that factor times Σ|h| over the hidden layers.
+        """
+        delta = work.delta
+        for index in range(len(self.hidden), -1, -1):
+            layer, gradient = self.layers[index], self.gradients[index]
+            signal = work.post[index - 1] if index else work.inputs
+            np.matmul(signal.swapaxes(1, 2), delta, out=gradient.weight)
+            np.matmul(work.ones, delta, out=gradient.bias)
+            if index:
+                upstream = work.upstream[index - 1]
+                np.matmul(delta, layer.weight.swapaxes(1, 2), out=upstream)
+                if activation_l1 is not None:
+                    upstream += activation_l1 * np.sign(signal)
+                delta = self._through_activation(index - 1, upstream, work)
+
+    def _through_activation(self, index, upstream, work):
+        """Return dcost/dz of a hidden layer from dcost/dh, written over its z."""
+        pre, post, buffers = work.pre[index], work.post[index], work.activation[index]
+        learned, gradients = self.layers[index].learned, self.gradients[index].learned
+        if learned:
+            local = self.activation.parameter_derivatives(pre, post, buffers, **learned)
+            for name, gradient in gradients.items():
+                by_unit = np.matmul(work.ones, upstream * local[name])
+                gradient[:] = by_unit if gradient.shape == by_unit.shape else by_unit.sum(axis=2, keepdims=True)
+        derivative = self.activation.derivative(pre, post, buffers, **learned)
+        if self.activation.pieces == 1:
+            return np.multiply(upstream, derivative, out=pre)
+        by_piece = (*upstream.shape[:2], self.activation.pieces, upstream.shape[2])
+        np.multiply(upstream[:, :, None, :], derivative.reshape(by_piece), out=pre.reshape(by_piece))
+        return pre
+
+    def collapse(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the one affine map that a linear network is: W (R, inputs, outputs), b (R, 1, outputs).
+
+        W = W₁W₂…W_N and b = b_N + b_{N−1}W_N + …, in this module's row convention.
+
+        Raises
+        ------
+        ValueError
+            If a hidden layer is not linear.
+        """
+        if self.hidden and self.activation.name != "linear":
+            raise ValueError(f"a network of {self.activation} is not an affine map; only linear hidden layers collapse")
+        weight, bias = self.layers[0].weight, self.layers[0].bias
+        for layer in self.layers[1:]:
+            weight, bias = weight @ layer.weight, bias @ layer.weight + layer.bias
+        return weight, bias
