@@ -3,6 +3,7 @@
 import itertools
 import os
 import sys
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import hydra
@@ -11,9 +12,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
 
-from experiments.config import ConfigError, nearest, register_schema, resolve
+from experiments.config import REGISTRIES, ConfigError, describe, nearest, register_schema, resolve
 
 CONF = Path(__file__).parent / "conf"
 # Hydra accepts a sweeper only from its own packages, by name; it loads these afresh, so an import is another class.
@@ -40,7 +41,8 @@ class StudySweeper(PLUGINS[BASIC_SWEEPER]):
         overrides = parser.parse_overrides([f"{key}={value}" for key, value in self.params.items()] + arguments)
         for override in overrides:
             if override.is_sweep_override() and not list(override.sweep_string_iterator()):
-                raise ConfigError(f"{override.input_line} matches nothing: {_options(override.key_or_group)}")
+                options = ", ".join(_options(override.key_or_group))
+                raise ConfigError(f"{override.input_line} matches nothing. Allowed: {options}")
         jobs = list(itertools.chain(*self.split_arguments(overrides, None)))
         settings = {}
         for job in jobs:
@@ -74,8 +76,34 @@ def job(config):
 
 
 def _options(group):
-    """Return the options of a configuration group as the end of a message."""
-    return f"allowed: {', '.join(sorted(path.stem for path in (CONF / group).glob('*.yaml')))}"
+    """Return the names of a configuration group's options."""
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def _help():
+    """Return the text of --help: every choice with its hyperparameters, every preset, every setting."""
+    lines = [
+        "Train NumPy multilayer perceptrons and compare activations, output units and costs.",
+        "",
+        "  python run.py -m activation=relu,elu,tanh",
+        "  python run.py -m dataset=digits,mnist5k 'activation=glob(*)' 'optimizer.lr=[0.03,0.1]' study=mine",
+        "  python run.py +experiment=lu_comparison",
+        "  python -m experiments.report study=mine",
+        "",
+        "Choices, CHOICE=NAME (several: NAME,NAME; all: 'CHOICE=glob(*)'), and their own settings, CHOICE.KEY=VALUE:",
+    ]
+    for choice in REGISTRIES:
+        for index, name in enumerate(_options(choice)):
+            lines.append(f"  {choice if index == 0 else '':<12}{name:<20}{' '.join(describe(choice, name))}".rstrip())
+    lines += ["", "Presets, each a whole sweep, +experiment=NAME:"]
+    for name in _options("experiment"):
+        comment = (CONF / "experiment" / f"{name}.yaml").read_text().splitlines()[1]
+        lines.append(f"  {name:<16}{comment.removeprefix('# ')}")
+    settings = (CONF / "config.yaml").read_text().partition("\n\n")[2].partition("\nhydra:")[0]
+    lines += ["", "Settings, KEY=VALUE or KEY.KEY=VALUE, with their defaults:"]
+    lines += [f"  {line}" for line in settings.rstrip().splitlines()]
+    lines += ["", "--cfg job prints the composed configuration; --hydra-help tells of Hydra's own options."]
+    return "\n".join(lines)
 
 
 def _message(error):
@@ -84,6 +112,11 @@ def _message(error):
         group, _, name = error.missing_cfg_file.rpartition("/")
         return f"unknown {group}={name}: {nearest(name, error.options)}"
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
+    if isinstance(cause, ConfigKeyError | ConfigAttributeError) and is_dataclass(cause.object_type):
+        allowed = [item.name for item in fields(cause.object_type)]
+        return f"unknown key {cause.full_key!r}: {nearest(str(cause.key), allowed)}"
+    if isinstance(cause, ValidationError) and cause.full_key:
+        return f"{cause.full_key}: {str(cause).splitlines()[0]}"
     return " ".join(line.strip() for line in str(cause).splitlines() if line.strip())
 
 
@@ -92,6 +125,10 @@ def main():
     # Set, Hydra lets exceptions through instead of printing them; the user's own wish for tracebacks is kept.
     traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        # Before Hydra's own help, which takes a second to list the schemas too.
+        print(_help())
+        return
     register_schema(ConfigStore.instance())
     PLUGINS[BASIC_SWEEPER] = StudySweeper
     try:

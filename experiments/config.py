@@ -37,7 +37,7 @@ REGISTRIES = {
 # What `auto` may stand for is known only with the data set and the activation.
 AUTO = ("output", "init")
 # Settings that belong to a choice's node but not to the object that it names.
-EXTRAS: dict[str, dict[str, type]] = {"optimizer": {"lr": Any}, "dataset": {"batch_size": int}}
+EXTRAS: dict[str, dict[str, type]] = {"optimizer": {"lr": Any}, "dataset": {"batch_size": int, "lr": float}}
 
 
 class ConfigError(ValueError):
@@ -117,6 +117,15 @@ def allowed_keys(choice: str, name: str) -> list[str]:
     if name == "auto" and choice in AUTO:
         return ["name"]
     return ["name", *EXTRAS.get(choice, {}), *_parameters(REGISTRIES[choice][name])]
+
+
+def describe(choice: str, option: str) -> list[str]:
+    """Return `key=default` for each hyperparameter of an option that is named as what it configures."""
+    registry = REGISTRIES[choice]
+    if option not in registry:
+        return []
+    values = {key: value for key, (_, value) in _parameters(registry[option]).items()}
+    return [f"{key}={list(value) if isinstance(value, tuple) else value}" for key, value in values.items()]
 
 
 def register_schema(store) -> None:
@@ -219,7 +228,7 @@ def _resolve(config):
     study = config["study"]
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", study):
         raise ConfigError(
-            f"study={study!r}: allowed are up to 100 letters, digits, '_', '-' and '.', beginning with a letter or digit"
+            f"study={study!r}: allowed are up to 100 of a-z A-Z 0-9 _ - . beginning with a letter or digit"
         )
     hidden = config["net"]["hidden"]
     if not isinstance(hidden, list) or any(type(units) is not int or units < 1 for units in hidden):
@@ -239,7 +248,7 @@ def _resolve(config):
     if threads != "auto" and (type(threads) is not int or threads < 1):
         raise ConfigError(f"threads={threads!r}: allowed is auto or a whole number from 1 up")
 
-    dataset = {key: value for key, value in config["dataset"].items() if key != "batch_size"}
+    dataset = {key: value for key, value in config["dataset"].items() if key not in EXTRAS["dataset"]}
     data = load(**dataset)
     split = {key: float(value) for key, value in config["split"].items()}
     n_train, _, _ = part_sizes(data, **split)

@@ -74,7 +74,7 @@ class Activation(ABC):
     def derivative(self, z, h, work, **parameters) -> np.ndarray:
         """Return dh/dz shaped like z, a work array: bool where it is 0 or 1 only.
 
-        To be called after `forward` with the same arrays, once or more: it may use what `forward` left in them.
+        To be called after `forward`, once or more, with the same arrays: it may use what `forward` left there.
         """
 
     def parameter_derivatives(self, z, h, work, **parameters) -> dict[str, np.ndarray]:
@@ -632,8 +632,9 @@ class HardSigmoid(Activation, name="hard_sigmoid"):
 
     def derivative(self, z, h, work):
         d, inside, below = work
-        np.greater(h, 0, out=inside)
-        inside &= np.less(h, 1, out=below)
+        low, high = self.kinks
+        np.greater(z, low, out=inside)
+        inside &= np.less(z, high, out=below)
         return np.multiply(inside, self.slope, out=d, dtype=d.dtype)
 
 

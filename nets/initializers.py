@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import inf, sqrt
+from numbers import Real
 from typing import ClassVar
 
 import numpy as np
@@ -48,13 +49,13 @@ class Initializer:
 
     def __post_init__(self):
         for field, value in vars(self).items():
-            if isinstance(value, bool) or not 0 < value < inf:
+            if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < inf:
                 raise ValueError(f"init.{field}={value!r} of {self.name}: allowed is a number above 0")
 
     def __call__(self, generator: np.random.Generator, fan_in: int, fan_out: int, pieces: int = 1) -> np.ndarray:
-        """Draw a float64 matrix (fan_in, pieces · fan_out); each piece has the scale of a plain layer."""
+        """Draw a float64 matrix (fan_in, pieces · fan_out): one piece after the other, each as a plain layer."""
         scale = self.gain * sqrt(self.variance(fan_in, fan_out))
-        return scale * self.draw(generator, (fan_in, pieces * fan_out))
+        return scale * np.hstack([self.draw(generator, (fan_in, fan_out)) for _ in range(pieces)])
 
 
 @dataclass(frozen=True)

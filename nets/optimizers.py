@@ -220,17 +220,12 @@ class Multistep(Schedule, name="multistep"):
     drop: float = 0.1
 
     def __post_init__(self):
+        def increasing(value):
+            return all(type(epoch) is int and epoch >= 1 for epoch in value) and list(value) == sorted(set(value))
+
+        allowed = "a list of increasing epochs from 1 up, such as [25, 40]"
+        _check(self, "schedule", "milestones", allowed, increasing)
         object.__setattr__(self, "milestones", tuple(self.milestones))
-        increasing = "a list of increasing epochs from 1 up, such as [25, 40]"
-        _check(
-            self,
-            "schedule",
-            "milestones",
-            increasing,
-            lambda value: (
-                all(type(epoch) is int and epoch >= 1 for epoch in value) and list(value) == sorted(set(value))
-            ),
-        )
         _check(self, "schedule", "drop", "0 < value ≤ 1", lambda value: 0 < value <= 1)
 
     def factor(self, epoch, epochs):

@@ -1,0 +1,70 @@
+"""Figures of the course of training: which activation learns faster, and where it ends (lecture row L14)."""
+
+import math
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from experiments.figures import Missing, figure, split
+from experiments.figures.curves import at_selected_rate, draw, key, means
+from experiments.figures.style import looks, sheet
+from experiments.store import StudyTables
+
+
+def comparable(tables: StudyTables) -> dict[str, StudyTables]:
+    """Return the parts of a study whose losses can be compared: one dataset and one pairing each.
+
+    A pairing with a single condition is left to `mse_vs_ce`, unless the dataset has no other.
+
+    Raises
+    ------
+    Missing
+        If that leaves nothing.
+    """
+    conditions = tables.replicas.drop_duplicates("run").groupby(["dataset", "output"]).size()
+    alone = conditions.groupby("dataset").transform("size") == 1
+    keys = conditions[(conditions > 1) | alone].index.to_frame(index=False)
+    if keys.empty:
+        raise Missing("one condition to each pairing; run: python run.py -m activation=relu,tanh")
+    return split(tables, keys)
+
+
+def errors(tables: StudyTables, part: str) -> tuple[str, pd.DataFrame, float]:
+    """Return the errors of one dataset's "training" or "test" part: label with unit, `means`, largest possible."""
+    column = {"training": "train_error", "test": "test_error"}[part]
+    if (tables.replicas["task"] == "regression").all():
+        return f"{part} RMSE (target units)", means(tables.history, tables.replicas, column), math.inf
+    return f"{part} error (%)", means(tables.history, tables.replicas, column, scale=100), 100
+
+
+@figure(
+    "lu_comparison",
+    title="Training loss and test error by epoch",
+    parts=comparable,
+)
+def lu_comparison(tables: StudyTables) -> Figure:
+    """Draw training loss, its start and its end above test error, its start and its end (after Clevert et al. 2015)."""
+    tables = at_selected_rate(tables)
+    history, replicas = tables.history, tables.replicas
+    last = history["epoch"].max()
+    if last < 1:
+        raise Missing("every replica diverged in the first epoch; run: python run.py -m optimizer.lr=0.001")
+    dataset, output = replicas[["dataset", "output"]].iloc[0]
+    start, end = max(1, round(last / 8)), min(last - 1, round(0.75 * last))
+    spans = {"": (0, last), ", its start": (0, start), ", its end": (end, last)}
+    unit = "nats" if output.endswith("_ce") else output
+    loss = (f"training loss ({unit})", means(history, replicas, "train_loss"), math.inf)
+    appearance = looks(replicas)
+    result = sheet(3.7)
+    result.suptitle(f"{dataset}, {output}")
+    panels = result.subplots(2, 3)
+    letters = iter("abcdef")
+    for row, (label, table, most) in zip(panels, (loss, errors(tables, "test")), strict=True):
+        row[0].set_ylabel(label)
+        for ax, (part, span) in zip(row, spans.items(), strict=True):
+            ax.set_title(f"({next(letters)}) {label.partition(' (')[0]}{part}")
+            draw(ax, table, replicas, appearance, span=span, ceiling=most)
+    for ax in panels[-1]:
+        ax.set_xlabel("epoch")
+    key(result, replicas, appearance)
+    return result

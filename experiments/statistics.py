@@ -1,0 +1,116 @@
+"""What a study's tables say in numbers: intervals over seeds, and the names by which its conditions are told apart."""
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+
+def summarise(frame: pd.DataFrame, by: str | Sequence[str], column: str, level: float = 0.95) -> pd.DataFrame:
+    """Mean of a column over each group's replicas, with Student's interval: mean ± t(n−1)·s/√n.
+
+    The mean is taken over the finite values; the others are counted, never dropped silently.
+
+    Parameters
+    ----------
+    frame
+        A table with one row per replica within each group.
+    by
+        The column or columns that define a group.
+    column
+        The column to summarise, in its own unit.
+    level
+        The interval's confidence level, between 0 and 1.
+
+    Returns
+    -------
+    DataFrame
+        One row per group, sorted: the columns of `by`; `n` finite values; their `mean`; `low` and `high` (NaN
+        for n < 2); `std` (with n − 1); `diverged` values that are not finite; `diverged_share` of all values.
+
+    References
+    ----------
+    Student (1908), "The probable error of a mean", Biometrika 6.
+    """
+    from scipy.special import stdtrit
+
+    if not 0 < level < 1:
+        raise ValueError(f"level={level}: a confidence level lies between 0 and 1")
+    by = [by] if isinstance(by, str) else list(by)
+    values = frame[column].astype(float)
+    groups = values.where(np.isfinite(values)).groupby([frame[name] for name in by], dropna=False)
+    table = groups.agg(n="count", mean="mean", std="std", size="size").reset_index()
+    n = table["n"].where(table["n"] > 1)
+    half = stdtrit(n - 1, (1 + level) / 2) * table["std"] / np.sqrt(n)
+    table["low"], table["high"] = table["mean"] - half, table["mean"] + half
+    table["diverged"] = table["size"] - table["n"]
+    table["diverged_share"] = table["diverged"] / table["size"]
+    return table[[*by, "n", "mean", "low", "high", "std", "diverged", "diverged_share"]]
+
+
+def settings(replicas: pd.DataFrame) -> pd.DataFrame:
+    """Where the conditions of a study differ, one row per condition (index `run`).
+
+    `activation` is always there; `dataset` where there are several. Any other setting is there if it varies on one
+    dataset (what a dataset chooses, such as its batch size, is no difference) and, where it belongs to a named
+    choice (`optimizer.momentum` to `optimizer.name`), within one choice. Hyperparameters and initialiser
+    follow from the activation by default, so they count only for an activation that has several.
+
+    Returns
+    -------
+    DataFrame
+        The stored values; NaN where a setting does not apply or tells nothing apart.
+    """
+    columns = list(replicas.columns)
+    own = columns[columns.index("seed") + 1 : columns.index("task")]
+    hyperparameters = [name for name in own if name.startswith("activation.")]
+    rest = [name for name in own if name not in hyperparameters]
+    table = replicas.drop_duplicates("run").set_index("run")
+    shown = table[["activation"]].astype(object)
+    for column in [*hyperparameters, "output", "dataset", *rest]:
+        group = column.partition(".")[0]
+        within = {"dataset", group, f"{group}.name"} - {column}
+        if group in ("formula", "init"):
+            within.add("activation")
+        alike = [table[name] for name in within if name in table] or np.zeros(len(table))
+        values = table[column].astype(object)
+        varies = values.groupby(alike, dropna=False).transform("nunique", dropna=False) > 1
+        if varies.any():
+            shown[column] = values.where(varies) if "activation" in within else values
+    return shown
+
+
+def labels(replicas: pd.DataFrame) -> pd.Series:
+    """Human names of a study's conditions: the activation, then whatever else tells conditions apart.
+
+    Returns
+    -------
+    Series
+        Index `run`, one distinct label each: "relu", or "elu, alpha=0.2" where the study holds several of ELU.
+    """
+    table = settings(replicas)
+    names = pd.Series(
+        [
+            ", ".join(describe(column, value) for column, value in row.items() if not pd.isna(value))
+            for row in table.to_dict("records")
+        ],
+        index=table.index,
+        name="label",
+        dtype=object,
+    )
+    twice = names.duplicated(keep=False)
+    return names.where(~twice, names + ", " + names.index.str.rpartition("-").get_level_values(2))
+
+
+def describe(column: str, value: object) -> str:
+    """Return one setting as a reader would write it: "alpha=0.2", "net.hidden=[32, 32]", "adam", "digits"."""
+    text = repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+    group, _, field = column.partition(".")
+    if column in ("activation", "output", "dataset") or field == "name":
+        return text
+    if column == "net.hidden":
+        widths = json.loads(text)
+        if len(widths) > 3 and len(set(widths)) == 1:
+            text = f"{widths[:1]}×{len(widths)}"
+    return f"{field if group in ('activation', 'dataset', 'formula') else column}={text}"

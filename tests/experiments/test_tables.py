@@ -1,0 +1,240 @@
+"""The tables of a run: columns, rows and cells; their exact text and back; merging."""
+
+from io import BytesIO
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from experiments import tables
+from experiments.training import train
+
+IDENTITY = ["run", "dataset", "activation", "output", "lr", "seed"]
+LOSSES = ["train_loss", "train_error", "validation_loss", "validation_error", "test_loss", "test_error"]
+FINAL_AND_BEST = [f"{when}_{column}" for when in ("final", "best") for column in LOSSES]
+ACTIVATION = [
+    "activation_mean", "activation_median", "activation_std", "zero_fraction", "saturated_fraction", "dead_fraction"
+]  # fmt: skip
+NORMS = ["weight_gradient_norm", "delta_norm", "weight_norm"]
+SETTINGS = {
+    "activation.alpha": 1.0,
+    "net.hidden": "[6, 5]",
+    "init.name": "he_normal",
+    "init.gain": 1.0,
+    "optimizer.name": "nesterov",
+    "optimizer.weight_decay": 0.0,
+    "optimizer.momentum": 0.9,
+    "schedule.name": "multistep",
+    "schedule.milestones": "[25, 40]",
+    "schedule.drop": 0.1,
+    "epochs": 4,
+    "batch_size": 16,
+    "activation_l1": 0.0,
+    "split.test": 0.2,
+    "split.validation": 0.15,
+    "dtype": "float64",
+    "entropy": 0,
+    "diagnostics.layers": True,
+}
+OVERRIDES = [
+    "dataset=wine", "net.hidden=[6,5]", "activation=elu", "optimizer=nesterov", "optimizer.lr=[0.1,0.02]",
+    "schedule=multistep", "epochs=4", "batch_size=16", "seeds=3", "dtype=float64",
+]  # fmt: skip
+REPLICAS = [(lr, seed) for lr in (0.02, 0.1) for seed in range(3)]
+
+
+@pytest.fixture(scope="module")
+def condition(settings):
+    """A condition with settings of every kind; 121 training rows, 36 test rows, 3 classes."""
+    return settings(*OVERRIDES)
+
+
+@pytest.fixture(scope="module")
+def frames(condition):
+    return train(condition, condition.replicas).frames
+
+
+def csv(frame):
+    return tables.to_csv(tables.to_text(frame))
+
+
+def of(frame, lr, seed):
+    return frame[(frame["lr"] == lr) & (frame["seed"] == seed)].reset_index(drop=True)
+
+
+# --- columns, rows, cells
+
+
+def test_columns_are_as_documented(frames):
+    assert {name: list(frame.columns) for name, frame in frames.items()} == {
+        "history": [*IDENTITY, "epoch", *LOSSES, "gradient_norm"],
+        "layers": [*IDENTITY, "epoch", "layer", *NORMS, "update_ratio", *ACTIVATION],
+        "replicas": [
+            *IDENTITY, *SETTINGS, "task", "parameters", "status", "diverged_epoch", "best_epoch", *FINAL_AND_BEST
+        ],
+        "confusion": [*IDENTITY, "true", "predicted", "count"],
+        "timing": [
+            *IDENTITY[:4], "replicas", "epochs", "threads", "total", "training", "evaluation", "diagnostics"
+        ],
+    }  # fmt: skip
+
+
+def test_rows_are_sorted_and_complete(frames):
+    for name, rows in (("replicas", 1), ("history", 5), ("layers", 5 * 3), ("confusion", 3 * 3)):
+        index = frames[name][["lr", "seed"]].itertuples(index=False, name=None)
+        assert list(index) == [replica for replica in REPLICAS for _ in range(rows)]
+    assert frames["history"]["epoch"].tolist() == [0, 1, 2, 3, 4] * 6
+    assert frames["layers"]["epoch"].tolist() == [epoch for epoch in range(5) for _ in range(3)] * 6
+    assert frames["layers"]["layer"].tolist() == [1, 2, 3] * 5 * 6
+
+
+def test_identity_and_settings_are_those_of_the_condition(condition, frames):
+    for frame in frames.values():
+        assert (frame[IDENTITY[:4]] == [condition.run, "wine", "elu", "softmax_ce"]).all(axis=None)
+    for row in frames["replicas"].to_dict("records"):
+        assert {key: row[key] for key in SETTINGS} == SETTINGS
+        assert (row["task"], row["status"]) == ("classification", "done")
+        assert row["parameters"] == (13 + 1) * 6 + (6 + 1) * 5 + (5 + 1) * 3
+
+
+def test_cells_are_empty_only_where_they_have_no_meaning(frames):
+    layers = frames["layers"]
+    np.testing.assert_array_equal(layers["update_ratio"].isna(), layers["epoch"] == 0)
+    for column in ACTIVATION:
+        np.testing.assert_array_equal(layers[column].isna(), layers["layer"] == 3)
+    assert frames["replicas"]["diverged_epoch"].isna().all()
+    meaningful = [
+        layers.drop(columns=["update_ratio", *ACTIVATION]),
+        frames["replicas"].drop(columns="diverged_epoch"),
+        *(frames[name] for name in ("history", "confusion", "timing")),
+    ]
+    assert all(frame.notna().all(axis=None) for frame in meaningful)
+
+
+def test_final_and_best_are_rows_of_the_history(frames):
+    for lr, seed in REPLICAS:
+        replica, history = (of(frames[name], lr, seed) for name in ("replicas", "history"))
+        best = history["validation_loss"].astype(float).idxmin()
+        assert replica["best_epoch"].item() == best
+        assert replica[FINAL_AND_BEST].to_numpy().tolist() == [[*history[LOSSES].loc[4], *history[LOSSES].loc[best]]]
+
+
+def test_confusion_counts_the_test_rows(condition, frames):
+    classes = list(condition.data.classes)
+    for lr, seed in REPLICAS:
+        confusion = of(frames["confusion"], lr, seed)
+        assert confusion["true"].tolist() == [name for name in classes for _ in classes]
+        assert confusion["predicted"].tolist() == classes * 3
+        # The test part is stratified, whatever is predicted for it.
+        assert confusion.groupby("true")["count"].sum().tolist() == pytest.approx([59 / 5, 71 / 5, 48 / 5], abs=1)
+        wrong = confusion["count"][confusion["true"] != confusion["predicted"]].sum()
+        assert confusion["count"].sum() == 36
+        assert wrong / 36 == pytest.approx(of(frames["replicas"], lr, seed)["final_test_error"].item())
+
+
+def test_timing_is_one_row_of_seconds(frames):
+    (row,) = frames["timing"].to_dict("records")
+    assert (row["replicas"], row["epochs"]) == (6, 4)
+    stages = [row["training"], row["evaluation"], row["diagnostics"]]
+    assert min(stages) > 0
+    assert row["total"] >= sum(stages) / row["threads"]
+
+
+def test_without_diagnostics_there_are_no_layers(settings, frames):
+    condition = settings(*OVERRIDES, "diagnostics.layers=false")
+    bare = train(condition, condition.replicas).frames
+    assert list(bare["layers"].columns) == list(frames["layers"].columns)
+    assert bare["layers"].empty
+    assert bare["history"]["gradient_norm"].isna().all()
+    assert bare["history"][LOSSES].equals(frames["history"][LOSSES])
+
+
+@pytest.mark.parametrize("name", ["diabetes", "linnerud"])
+def test_a_regression_confuses_no_classes(settings, frames, name):
+    condition = settings(f"dataset={name}", "epochs=1", "seeds=2")
+    regression = train(condition, condition.replicas).frames
+    assert regression["replicas"]["task"].tolist() == ["regression"] * 2
+    assert list(regression["confusion"].columns) == list(frames["confusion"].columns)
+    assert regression["confusion"].empty
+
+
+# --- text and back
+
+
+def test_tables_read_back_as_they_were(frames):
+    for frame in frames.values():
+        read = tables.read(BytesIO(csv(frame)))
+        assert list(read.columns) == list(frame.columns)
+        assert read.astype(object).where(read.notna(), None).to_dict("list") == frame.to_dict("list")
+        assert tables.to_csv(tables.from_csv(csv(frame))) == csv(frame)
+
+
+def bits(values):
+    """Return the bytes of float64 values, all NaNs being one."""
+    values = np.array([np.nan if value is None else value for value in values])
+    return np.where(np.isnan(values), np.nan, values).tobytes()
+
+
+@given(values=st.lists(st.floats() | st.none()))
+@hypothesis_settings(max_examples=50, deadline=None)
+def test_text_is_exact(values):
+    values += [5e-324, 1.7976931348623157e308, -0.0, 1e-05, 0.1, np.inf, -np.inf, np.nan, None]
+    text = csv(pd.DataFrame({"lr": values, "train_loss": values}, dtype=object))
+    read = tables.read(BytesIO(text))
+    assert bits(read["lr"]) == bits(read["train_loss"]) == bits(values)
+    assert text.decode().splitlines()[-5:] == ["0.1,0.1", "inf,inf", "-inf,-inf", "nan,nan", ","]
+
+
+def test_words_stay_words():
+    """A class may be called 0 or nan, and an activation null."""
+    words = {"activation": ["null", "nan"], "true": ["0", "nan"], "init.name": ["none", "NA"]}
+    read = tables.read(BytesIO(csv(pd.DataFrame(words, dtype=object))))
+    assert read.to_dict("list") == words
+
+
+def test_whole_numbers_with_gaps_stay_whole():
+    read = tables.read(BytesIO(b"status,diverged_epoch\ndone,\ndiverged,3\n"))
+    assert read["diverged_epoch"].dtype == "Int64"
+    assert read["diverged_epoch"].isna().tolist() == [True, False]
+    assert read["diverged_epoch"][1] == 3
+
+
+def test_a_table_is_read_from_a_path_too(tmp_path):
+    path = tmp_path / "history.csv"
+    path.write_bytes(b"lr,epoch\n0.1,0\n")
+    assert tables.read(path).to_dict("list") == {"lr": [0.1], "epoch": [0]}
+
+
+# --- merging
+
+
+def test_merging_takes_the_newer_rows_and_sorts_numbers_as_numbers():
+    def texts(rows):
+        return pd.DataFrame(rows, columns=["run", "lr", "seed", "epoch", "train_loss"], dtype=str)
+
+    old = texts([("r", "0.5", "10", "0", "old"), ("r", "0.5", "2", "0", "old"), ("r", "0.5", "2", "10", "old")])
+    new = texts([("r", "0.5", "2", "10", "new"), ("r", "0.5", "2", "9", "new"), ("r", "1e-05", "30", "0", "new")])
+    assert tables.merge("history", old, new).to_numpy().tolist() == [
+        ["r", "1e-05", "30", "0", "new"],
+        ["r", "0.5", "2", "9", "new"],
+        ["r", "0.5", "2", "10", "new"],
+        ["r", "0.5", "10", "0", "old"],
+    ]
+
+
+def test_merged_parts_are_the_tables_of_the_whole(condition, frames):
+    first, second = (train(condition, condition.replicas[start::2]).frames for start in range(2))
+    for name in ("history", "layers", "replicas", "confusion"):
+        merged = tables.merge(name, tables.to_text(first[name]), tables.to_text(second[name]))
+        assert tables.to_csv(merged) == csv(frames[name])
+    clocks = tables.merge("timing", tables.to_text(first["timing"]), tables.to_text(second["timing"]))
+    assert clocks["replicas"].tolist() == ["3", "3"]
+
+
+def test_merging_a_table_with_itself_changes_nothing(frames):
+    for name in ("history", "layers", "replicas", "confusion"):
+        text = tables.to_text(frames[name])
+        assert tables.to_csv(tables.merge(name, text, text)) == csv(frames[name])

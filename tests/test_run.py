@@ -1,0 +1,225 @@
+"""The program as a user starts it, in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from experiments.store import load_tables
+from experiments.tables import HISTORY, IDENTITY, LAYERS, OUTCOME
+
+RUN = Path(__file__).parents[1] / "run.py"
+QUICK = ("epochs=2", "seeds=2", "net.hidden=[8]", "dataset=iris")
+
+
+def start(*arguments, cwd, **environment):
+    return subprocess.run(
+        [sys.executable, "-W", "error", str(RUN), *arguments],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def run(*arguments, cwd, code=0, **environment):
+    done = start(*arguments, cwd=cwd, **environment)
+    assert done.returncode == code, done.stderr + done.stdout
+    return done
+
+
+BAD = [
+    ("activation=rellu", "unknown activation=rellu: did you mean 'relu'?"),
+    ("dataset=digitz", "unknown dataset=digitz: did you mean 'digits'?"),
+    ("output=softmaxce", "unknown output=softmaxce: did you mean 'softmax_ce'?"),
+    ("optimizer=adm", "unknown optimizer=adm: did you mean 'adam'?"),
+    ("activation=leaky_relu activation.slope=2", "activation.slope=2.0 of leaky_relu: allowed is"),
+    ("activation=maxout activation.pieces=1", "activation.pieces=1 of maxout: allowed is"),
+    ("activation=leaky_relu activation.slop=0.1", "unknown key 'activation.slop': did you mean 'slope'?"),
+    ("activation=elu +activation.beta=1", "unknown key 'activation.beta': Allowed: name, alpha"),
+    ("optimizer.weight_decay=-1", "optimizer.weight_decay=-1.0 of sgd: allowed is"),
+    ("output=softmax_ce dataset=diabetes", "output=softmax_ce needs classes, but dataset=diabetes is a regression"),
+    ("output=linear_hinge dataset=diabetes", "allowed there: linear_mse"),
+    ("net.hidden=[0]", "net.hidden=[0]: allowed is"),
+    ("net.hidden=[8,-1]", "net.hidden=[8, -1]: allowed is"),
+    ("net.hidden=8", "net.hidden=8: allowed is"),
+    ("seeds=0", "seeds=0: allowed is"),
+    ("seeds=[0,0]", "seeds=[0, 0]: 0 is repeated"),
+    ("seeds=many", "seeds='many': allowed is"),
+    ("epochs=abc", "epochs: Value 'abc' of type 'str' could not be converted to Integer"),
+    ("epochs=0", "epochs=0: allowed is"),
+    ("epochz=3", "unknown key 'epochz': did you mean 'epochs'?"),
+    ("+epochz=3", "unknown key 'epochz': did you mean 'epochs'?"),
+    ("+split.x=1", "unknown key 'split.x': Allowed: test, validation"),
+    ("study=../x", "study='../x': allowed are"),
+    ("study=", "study=''"),
+    ("+hydra.callbacks.x={_target_:os.system}", "_target_ in an override"),
+    ("batch_size=5000", "batch_size=5000 is more than the 102 training rows of iris"),
+    ("optimizer.lr=-1", "optimizer.lr=-1: allowed is"),
+    ("optimizer.lr=[0.1,0.1]", "optimizer.lr=[0.1, 0.1]: a list has"),
+    ("dtype=float16", "dtype='float16': did you mean"),
+    ("split.test=1.5", "split.test=1.5 must be"),
+    ("threads=0", "threads=0: allowed is"),
+    ("dataset=moons dataset.noise=-1", "dataset.noise=-1.0 must be"),
+    ("activation=glob(x*)", "activation=glob(x*) matches nothing. Allowed: celu, elu"),
+    ("activation=relu,rellu", "unknown activation=rellu"),
+    ("activation=relu net.hidden=[4],[0]", "net.hidden=[0]: allowed is"),
+    ("~activation", "activation="),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=[arguments for arguments, _ in BAD])
+def test_bad_input_is_one_line_and_leaves_nothing(arguments, message, tmp_path):
+    given = arguments.split(" ")
+    defaults = [item for item in QUICK if item.split("=")[0] not in {part.split("=")[0] for part in given}]
+    done = run("-m", *given, *defaults, cwd=tmp_path, code=2)
+    assert message in done.stderr
+    assert done.stderr.startswith("run.py: ")
+    assert done.stderr.count("\n") == 1
+    assert not done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_results_that_cannot_be_written_are_refused(tmp_path):
+    (tmp_path / "results").write_text("in the way")
+    done = run(*QUICK, cwd=tmp_path, code=2)
+    assert "results cannot be written to results/default" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_traceback_on_request(tmp_path):
+    done = start("seeds=0", cwd=tmp_path, HYDRA_FULL_ERROR="1")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+
+
+def test_help_lists_every_option(tmp_path):
+    text = run("--help", cwd=tmp_path).stdout
+    conf = RUN.parent / "conf"
+    for group in conf.glob("*/*.yaml"):
+        assert group.stem in text
+    for key in ("epochs", "optimizer.lr", "activation_l1"):
+        assert key in text
+    assert "alpha=1.0" in text
+
+
+def test_cfg_job_prints_the_configuration(tmp_path):
+    assert "alpha: 1.0" in run("activation=elu", "--cfg", "job", cwd=tmp_path).stdout
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A folder with a small sweep in it."""
+    folder = tmp_path_factory.mktemp("study")
+    run("-m", "activation=relu,tanh", "optimizer.lr=[0.05,0.1]", *QUICK, cwd=folder)
+    return folder
+
+
+def test_tables_have_the_documented_columns(study):
+    tables = load_tables("default", study / "results")
+    assert tuple(tables.history.columns) == HISTORY
+    assert tuple(tables.layers.columns) == LAYERS
+    assert tuple(tables.replicas.columns[:6]) == IDENTITY
+    assert tuple(tables.replicas.columns[-len(OUTCOME) - 1 :]) == (*OUTCOME, "selected")
+    assert len(tables.replicas) == 2 * 2 * 2
+    assert len(tables.history) == 8 * 3
+    assert len(tables.layers) == 8 * 3 * 2
+    assert not tables.history.isna().any().any()
+    hidden = tables.layers[(tables.layers["layer"] == 1) & (tables.layers["epoch"] > 0)]
+    assert not hidden.isna().any().any()
+    explained = (RUN.parent / "results" / "README.md").read_text()
+    documented = [*HISTORY, *LAYERS, *OUTCOME, "selected", "net.hidden", "epochs", "batch_size", "dtype", "entropy"]
+    assert not [column for column in documented if f"`{column}`" not in explained]
+
+
+def test_tables_read_the_same_in_plain_pandas(study):
+    ours = load_tables("default", study / "results").history
+    pd.testing.assert_frame_equal(pd.read_csv(study / "results/default/history.csv"), ours)
+
+
+def test_one_rate_is_selected_per_condition(study):
+    replicas = load_tables("default", study / "results").replicas
+    chosen = replicas[replicas["selected"]]
+    assert (chosen.groupby("run")["lr"].nunique() == 1).all()
+    loss = replicas.groupby(["run", "lr"])["final_validation_loss"].mean()
+    for run_name, rate in chosen.groupby("run")["lr"].first().items():
+        assert loss[run_name].idxmin() == rate
+
+
+def test_run_folders_hold_the_documented_files(study):
+    for folder in (study / "results/default/runs").iterdir():
+        status = json.loads((folder / "status.json").read_text())
+        files = {path.name for path in folder.iterdir()}
+        assert files == {*status["files"], "status.json"}
+        assert files >= {"config.yaml", "environment.json", "confusion.csv", "timing.csv"}
+
+
+def snapshot(folder):
+    clocks = {"timing.csv", "environment.json", "status.json"}
+    return {
+        path.relative_to(folder): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in clocks and ".locks" not in path.parts
+    }
+
+
+def test_a_study_grows_and_never_repeats_itself(study, tmp_path):
+    arguments = ("-m", "activation=relu,tanh", *QUICK)
+    first = run(*arguments, "seeds=1", "optimizer.lr=0.1", cwd=tmp_path).stdout
+    assert "2 replicas trained, 0 were there already" in first
+    second = run(*arguments, "seeds=[1,0]", "optimizer.lr=0.05,0.1", cwd=tmp_path).stdout
+    assert "6 replicas trained, 2 were there already" in second
+    third = run(*arguments, "optimizer.lr=[0.1,0.05]", cwd=tmp_path).stdout
+    assert "0 replicas trained, 8 were there already" in third
+    assert snapshot(tmp_path / "results") == snapshot(study / "results")
+    forced = run(*arguments, "optimizer.lr=[0.1,0.05]", "force=true", cwd=tmp_path).stdout
+    assert "8 replicas trained, 0 were there already" in forced
+    assert snapshot(tmp_path / "results") == snapshot(study / "results")
+
+
+@pytest.mark.parametrize("damage", [lambda csv: csv[:-7], lambda csv: csv.replace(b"0.1", b"0.2", 1)])
+def test_a_damaged_run_is_trained_again(study, tmp_path, damage):
+    run("-m", "activation=relu,tanh", "optimizer.lr=[0.05,0.1]", *QUICK, cwd=tmp_path)
+    table = next((tmp_path / "results/default/runs").glob("*relu*/history.csv"))
+    table.write_bytes(damage(table.read_bytes()))
+    done = run("-m", "activation=relu,tanh", "optimizer.lr=[0.05,0.1]", *QUICK, cwd=tmp_path)
+    assert "4 replicas trained, 4 were there already" in done.stdout
+    assert snapshot(tmp_path / "results") == snapshot(study / "results")
+
+
+def test_a_divergent_replica_is_a_result(tmp_path):
+    done = run("-m", "output=linear_mse", "optimizer.lr=[0.05,1000]", *QUICK, "epochs=40", cwd=tmp_path)
+    replicas = load_tables("default", tmp_path / "results").replicas
+    assert set(replicas.loc[replicas["lr"] == 1000, "status"]) == {"diverged"}
+    assert set(replicas.loc[replicas["lr"] == 0.05, "status"]) == {"done"}
+    assert not replicas.loc[replicas["lr"] == 1000, "selected"].any()
+    assert "4 replicas trained" in done.stdout
+    again = run("-m", "output=linear_mse", "optimizer.lr=[0.05,1000]", *QUICK, "epochs=40", cwd=tmp_path)
+    assert "0 replicas trained, 4 were there already" in again.stdout
+
+
+def test_jobs_that_are_the_same_run_once(tmp_path):
+    done = run("-m", "activation=relu,relu", "output=auto,softmax_ce", *QUICK, cwd=tmp_path)
+    assert "2 replicas trained, 0 were there already" in done.stdout
+
+
+def test_processes_give_the_same_tables(study, tmp_path):
+    run(
+        "-m", "hydra/launcher=joblib", "activation=relu,tanh", "optimizer.lr=[0.05,0.1]", *QUICK, cwd=tmp_path
+    )
+    assert snapshot(tmp_path / "results") == snapshot(study / "results")
+
+
+@pytest.mark.parametrize("preset", sorted(path.stem for path in (RUN.parent / "conf/experiment").glob("*.yaml")))
+def test_presets_are_whole_sweeps(preset, tmp_path):
+    quick = [*QUICK, "optimizer.lr=0.01"] if preset != "smoke" else []
+    quick = [item for item in quick if not item.startswith("net.hidden")]
+    run(f"+experiment={preset}", *quick, cwd=tmp_path)
+    replicas = load_tables(preset, tmp_path / "results").replicas
+    assert replicas["run"].nunique() > 1
