@@ -111,7 +111,7 @@ def _summary(store, runs):
 
     replicas = tables.read(store.folder / "replicas.csv")
     replicas = replicas[replicas["run"].isin(runs)]
-    label = labels(replicas)
+    label = labels(replicas, apart=("dataset", "output"))
     replicas = replicas[replicas["selected"]]
     history = tables.read(store.folder / "history.csv")
     last = history.sort_values("epoch").groupby(["run", "lr", "seed"]).tail(1)
@@ -130,7 +130,7 @@ def _summary(store, runs):
         one = replicas[replicas["run"] == row.run].iloc[0]
         seconds = tables.read(store.run_folder(row.run) / "timing.csv")["total"].sum()
         classes = one["task"] == "classification"
-        scale, unit = (100, " %") if classes else (1, "")
+        scale, unit = (100, " %") if classes else (1, " RMSE")
         half = (row.high - row.low) / 2 * scale
         text = f"{row.mean * scale:.2f}" + (f" ± {half:.2f}" if half == half else "") + unit
         if row.diverged:
@@ -142,7 +142,7 @@ def _summary(store, runs):
             f"{one['lr']:g}",
             str(row.n + row.diverged),
             text,
-            f"{gradient[row.run]:.3g}",
+            f"{gradient[row.run]:.3g}" if row.n else "",
             f"{seconds:.1f}",
         )
     return table

@@ -673,8 +673,13 @@ class HardSwish(Activation, name="hard_swish"):
 
 @dataclass(frozen=True)
 class ReLUSquared(Activation, name="relu_squared"):
-    """Squared rectifier (So et al. 2021): h = max(z, 0)², h' = 2 max(z, 0)."""
+    """Squared rectifier (So et al. 2021): h = max(z, 0)², h' = 2 max(z, 0).
 
+    For a normal z, E[h²] = 3/2 E[z²]²: every layer squares the scale, so no weights keep it. Starting below
+    the scale that would explode is what the initializer is for.
+    """
+
+    initializer = "glorot_uniform"
     saturates = "left"
 
     @np.errstate(over="ignore")
