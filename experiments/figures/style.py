@@ -217,5 +217,9 @@ def render(figure: Figure, kind: str, title: str) -> bytes:
     target = io.BytesIO()
     metadata = {"Title": title} | ({"Date": None} if kind == "svg" else {})
     with matplotlib.rc_context(RC):
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+        for ax in figure.axes:  # the layout's last digits vary, and an SVG's identifiers are made from all of them
+            ax.set_position(np.round(ax.get_position().bounds, 9))
         figure.savefig(target, format=kind, dpi=200, metadata=metadata)
     return target.getvalue()
