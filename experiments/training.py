@@ -5,9 +5,10 @@ last by one thread. Replicas share nothing but read-only data, so neither the cu
 """
 
 import os
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
@@ -28,6 +29,9 @@ def train(
     settings: Settings,
     replicas: Sequence[tuple[float, int]],
     on_epoch: Callable[[int], None] = lambda count: None,
+    *,
+    resume: Sequence[Mapping[str, np.ndarray]] = (),
+    keep: Callable[[dict[str, np.ndarray]], None] | None = None,
 ) -> RunTables:
     """Train these (learning rate, seed) replicas of a condition and return their tables.
 
@@ -39,6 +43,10 @@ def train(
         What to train.
     on_epoch
         Called, from any thread, with the number of replicas that have just finished an epoch.
+    resume
+        Checkpoints to go on from, as `keep` was given them: the numbers are those of a training without a break.
+    keep
+        Called, from any thread, with a checkpoint every `checkpoint.every` epochs and when training is interrupted.
     """
     from threadpoolctl import threadpool_limits
 
@@ -46,17 +54,46 @@ def train(
     seeds = sorted({seed for _, seed in replicas})
     data = settings.data
     prepared = prepare(data, seeds, entropy=settings.entropy, dtype=settings.dtype, **settings.split)
-    chunks, threads = _cut(settings, data, replicas)
+    starts = _latest(resume)
+    groups = {}
+    for replica in replicas:
+        groups.setdefault(_epoch(starts.get(replica)), []).append(replica)
+    cuts = [_cut(settings, data, group) for group in groups.values()]
+    threads = max(count for _, count in cuts)
+    stop = threading.Event()
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
-        stacks = [_Stack(settings, prepared, seeds, chunk) for chunk in chunks]
-        futures = [pool.submit(stack.run, on_epoch) for stack in stacks]
-        for future in futures:
-            future.result()
+        stacks = [
+            _Stack(settings, prepared, seeds, chunk, [starts.get(replica) for replica in chunk])
+            for chunks, _ in cuts
+            for chunk in chunks
+        ]
+        futures = [pool.submit(stack.run, on_epoch, keep, stop) for stack in stacks]
+        try:
+            for future in futures:
+                future.result()
+        except BaseException:
+            stop.set()
+            raise
     clock = sum((stack.clock for stack in stacks), Counter())
     clock["total"] = time.perf_counter() - begin
     parameters = stacks[0].network.parameters.shape[1]
     records = [record for stack in stacks for record in stack.records()]
     return assemble(settings, records, parameters, {"threads": threads, **clock})
+
+
+def _latest(checkpoints):
+    """Return for each replica the checkpoint that got furthest, and the replica's place in it."""
+    latest = {}
+    for arrays in checkpoints:
+        for place, replica in enumerate(zip(arrays["lr"].tolist(), arrays["seed"].tolist(), strict=True)):
+            if _epoch((arrays, place)) > _epoch(latest.get(replica)):
+                latest[replica] = arrays, place
+    return latest
+
+
+def _epoch(start):
+    """Return the last epoch of a checkpoint, -1 without one."""
+    return -1 if start is None else int(start[0]["epoch"])
 
 
 def _cut(settings, data, replicas):
@@ -75,9 +112,12 @@ def _cut(settings, data, replicas):
 
 
 class _Stack:
-    """Replicas that are trained side by side; those that diverge leave it."""
+    """Replicas that are trained side by side; those that diverge leave it.
 
-    def __init__(self, settings, prepared, seeds, replicas):
+    `starts` has, for each replica, a checkpoint and its place in it; None throughout for a fresh start.
+    """
+
+    def __init__(self, settings, prepared, seeds, replicas, starts):
         self.settings, self.prepared, self.replicas = settings, prepared, replicas
         self.row = np.array([seeds.index(seed) for _, seed in replicas])
         self.seed = np.array([seed for _, seed in replicas])
@@ -108,7 +148,42 @@ class _Stack:
         self.boundary = np.zeros((len(replicas), GRID, GRID), np.uint8)
         self.clock = Counter()
         self.steps = 0
+        self.first = 0
+        if starts[0] is not None:
+            self._restore(starts)
         self._rebuild()
+
+    def _restore(self, starts):
+        """Go on from checkpoints."""
+        last = _epoch(starts[0])
+        self.first = last + 1
+        self.steps = last * (self.prepared.split.train.shape[1] // self.settings.batch_size)
+        self.history[:, : last + 1] = [arrays["history"][place] for arrays, place in starts]
+        self.layers[:, : last + 1] = [arrays["layers"][place] for arrays, place in starts]
+        self.diverged[:] = [arrays["diverged"][place] for arrays, place in starts]
+        self.network.parameters[:] = [arrays["parameters"][place] for arrays, place in starts]
+        for slot, values in self.state.items():
+            values[:] = [arrays[f"state.{slot}"][place] for arrays, place in starts]
+        self._go_on_with(np.flatnonzero(self.diverged < 0))
+
+    def _checkpoint(self, epoch):
+        """Return all that `_restore` needs, a row for each replica (what has diverged has no parameters any more)."""
+
+        def spread(values):
+            rows = np.full((len(self.replicas), *values.shape[1:]), np.nan, values.dtype)
+            rows[self.active] = values
+            return rows
+
+        return {
+            "lr": np.array([rate for rate, _ in self.replicas]),
+            "seed": np.array([seed for _, seed in self.replicas]),
+            "epoch": np.array(epoch),
+            "history": self.history[:, : epoch + 1],
+            "layers": self.layers[:, : epoch + 1],
+            "diverged": self.diverged,
+            "parameters": spread(self.network.parameters),
+            **{f"state.{slot}": spread(values) for slot, values in self.state.items()},
+        }
 
     def _rebuild(self):
         """Make the buffers and row indices that belong to the active replicas."""
@@ -117,12 +192,16 @@ class _Stack:
         self.target_start = start * (self.settings.data.task == "regression")
         self.work: dict[int, Work] = {}
 
-    def run(self, on_epoch):
-        """Train, evaluating before the first epoch and after each."""
+    def run(self, on_epoch, keep, stop):
+        """Train, evaluating before the first epoch and after each, until the last epoch or until `stop` is set."""
         # A diverging replica overflows before it is noticed at the end of its epoch; its neighbours do not care.
         with np.errstate(all="ignore"):
             before = None
-            for epoch in range(self.settings.epochs + 1):
+            on_epoch(len(self.replicas) * max(0, self.first - 1))
+            for epoch in range(self.first, self.settings.epochs + 1):
+                if not len(self.active):
+                    on_epoch(len(self.replicas) * (self.settings.epochs - max(0, epoch - 1)))
+                    return
                 if epoch:
                     before = self.network.parameters.copy()
                     self._timed("training", self._train_epoch, epoch)
@@ -132,10 +211,13 @@ class _Stack:
                 if epoch:
                     on_epoch(len(self.replicas))
                 self._drop_diverged(epoch)
-                if not len(self.active):
-                    on_epoch(len(self.replicas) * (self.settings.epochs - epoch))
+                due = self.settings.checkpoint_every and epoch % self.settings.checkpoint_every == 0
+                if keep and epoch < self.settings.epochs and (due or stop.is_set()) and epoch:
+                    keep(self._checkpoint(epoch))
+                if stop.is_set():
                     return
-            self._timed("evaluation", self._finish)
+            if len(self.active):
+                self._timed("evaluation", self._finish)
 
     def _timed(self, name, method, *arguments):
         begin = time.perf_counter()
@@ -212,13 +294,16 @@ class _Stack:
         if finite.all():
             return
         self.diverged[self.active[~finite]] = epoch
-        keep = np.flatnonzero(finite)
+        self._go_on_with(np.flatnonzero(finite))
+        self._rebuild()
+
+    def _go_on_with(self, keep):
+        """Leave all but these of the active replicas (indices) out from now on."""
         self.active, self.row, self.seed, self.rate = (
             values[keep] for values in (self.active, self.row, self.seed, self.rate)
         )
         self.network.keep(keep)
         self.state = {slot: values[keep] for slot, values in self.state.items()}
-        self._rebuild()
 
     def _finish(self):
         """Count the test part's confusions and, of two features, decide on a grid."""
