@@ -1,10 +1,11 @@
 """The entry point: Hydra composes the jobs, all are checked, then trained. `python run.py --help` says how."""
 
 import itertools
+import multiprocessing
 import os
 import signal
 import sys
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 
 import hydra
@@ -59,8 +60,13 @@ class StudySweeper(PLUGINS[BASIC_SWEEPER]):
             job.store.check_writable()
         sys.exit(run_sweep(jobs, self._launch))
 
-    def _launch(self, lines):
-        """Run one job per line of overrides and return what they returned."""
+    def _launch(self, jobs):
+        """Run the jobs and return what they returned."""
+        if "Ray" in self.config.hydra.launcher._target_:
+            # A worker may not see the study: it is told what is missing, and returns it.
+            lines = [line for job in jobs for line in job.lines()]
+        else:
+            lines = [job.overrides for job in jobs]
         return [result.return_value for result in self.launcher.launch(lines, initial_job_idx=0)]
 
 
@@ -71,8 +77,11 @@ def job(config):
     from experiments.store import Store
 
     settings = resolve(plain(config))
+    remote = "ray" in sys.modules
+    if settings.threads == "auto" and (remote or multiprocessing.current_process().name != "MainProcess"):
+        settings = replace(settings, threads=1)  # the other cores have workers of their own
     overrides = [item for item in HydraConfig.get().overrides.task if not item.startswith("hydra")]
-    return run_job(settings, Store(settings.study), overrides)
+    return run_job(settings, Store(settings.study), overrides, remote)
 
 
 class Terminated(KeyboardInterrupt):

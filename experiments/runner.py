@@ -52,6 +52,18 @@ class Job:
         missing = [replica for replica in settings.replicas if replica not in finished]
         return cls(settings, store, tuple(overrides), tuple(missing))
 
+    def lines(self) -> list[tuple[str, ...]]:
+        """Return command lines that together train just what is missing: one for the rates that lack the same seeds."""
+        seeds, rates = {}, {}
+        for rate, seed in self.missing:
+            seeds.setdefault(rate, []).append(seed)
+        for rate, lacking in seeds.items():
+            rates.setdefault(tuple(lacking), []).append(rate)
+        return [
+            (*self.overrides, f"optimizer.lr={rates}".replace(" ", ""), f"seeds={list(seeds)}".replace(" ", ""))
+            for seeds, rates in rates.items()
+        ]
+
     @property
     def run(self) -> str:
         """Name of the run."""
@@ -151,7 +163,7 @@ class _Marker:
                 self.store.mark(self.run, f"running {self.done}")
 
 
-def run_sweep(jobs: Sequence[Job], launch: Callable[[list[tuple[str, ...]]], Sequence[object]]) -> int:
+def run_sweep(jobs: Sequence[Job], launch: Callable[[list[Job]], Sequence[object]]) -> int:
     """Train what the jobs lack; print the table of each study and what failed; return the exit code, 0 or 1.
 
     Parameters
@@ -159,7 +171,7 @@ def run_sweep(jobs: Sequence[Job], launch: Callable[[list[tuple[str, ...]]], Seq
     jobs
         All jobs of the sweep, each run once.
     launch
-        Runs jobs, given as overrides, and returns what they returned.
+        Runs jobs and returns what they returned.
     """
     from experiments.progress import Watch
 
@@ -189,7 +201,7 @@ def _launch_all(pending, launch):
     attempts, given_up = Counter(), set()
     while pending:
         try:
-            for result in launch([job.overrides for job in pending]):
+            for result in launch(pending):
                 _land(result, pending)
             return given_up
         except BrokenProcessPool:

@@ -34,7 +34,7 @@ def sweep(settings, study):
         jobs = [Job.of(settings(*SMALL, *line), line) for line in lines]
 
         def one_by_one(pending):
-            return [run_job(settings(*SMALL, *line), study, line) for line in pending]
+            return [run_job(job.settings, study, job.overrides) for job in pending]
 
         return run_sweep(jobs, launch or one_by_one), [job.run for job in jobs], [len(job.missing) for job in jobs]
 
@@ -292,30 +292,29 @@ def test_an_interrupt_collects_what_is_done_and_goes_on_up(sweep, study, monkeyp
 class Pool:
     """Launches jobs like a pool of two processes that breaks when a job kills its worker."""
 
-    def __init__(self, settings, study, deadly):
-        self.settings, self.study, self.deadly, self.launched = settings, study, deadly, []
+    def __init__(self, deadly):
+        self.deadly, self.launched = deadly, []
 
-    def __call__(self, lines):
-        self.launched.append([*lines])
-        for line in lines:
-            settings = self.settings(*SMALL, *line)
-            if self.deadly(line, len(self.launched)):
-                self.study.mark(settings.run, "running 0")
+    def __call__(self, jobs):
+        self.launched.append(len(jobs))
+        for job in jobs:
+            if self.deadly(job.settings.activation.name, len(self.launched)):
+                job.store.mark(job.run, "running 0")
                 raise BrokenProcessPool
-            run_job(settings, self.study, line)
-        return [None] * len(lines)
+            run_job(job.settings, job.store, job.overrides)
+        return [None] * len(jobs)
 
 
-def test_jobs_of_a_broken_pool_are_launched_again(sweep, settings, study):
-    pool = Pool(settings, study, lambda line, launch: line == ("activation=tanh",) and launch == 1)
+def test_jobs_of_a_broken_pool_are_launched_again(sweep, study):
+    pool = Pool(lambda name, launch: name == "tanh" and launch == 1)
     code, runs, _ = sweep(["activation=relu"], ["activation=tanh"], ["activation=elu"], launch=pool)
     assert code == 0
-    assert [len(lines) for lines in pool.launched] == [3, 2]
+    assert pool.launched == [3, 2]
     assert all(study.state(run)[0] == "done" for run in runs)
 
 
-def test_a_job_that_kills_its_worker_twice_is_given_up_and_named(sweep, settings, study, capsys):
-    pool = Pool(settings, study, lambda line, launch: line == ("activation=tanh",))
+def test_a_job_that_kills_its_worker_twice_is_given_up_and_named(sweep, capsys):
+    pool = Pool(lambda name, launch: name == "tanh")
     code, runs, _ = sweep(["activation=relu"], ["activation=tanh"], ["activation=elu"], launch=pool)
     assert code == 1
     assert f"failed: {runs[1]}: its worker process was killed 2 times" in capsys.readouterr().err
@@ -323,14 +322,17 @@ def test_a_job_that_kills_its_worker_twice_is_given_up_and_named(sweep, settings
 
 
 def test_results_that_come_back_as_data_land_in_the_same_tables(sweep, settings, study):
-    sweep(*LINES)
+    lines = [[*line, "optimizer.lr=[0.05,0.1]"] for line in LINES]
+    sweep(*lines)
     here = study_tables(study)
     shutil.rmtree(study.folder)
+    sweep([*LINES[0], "optimizer.lr=0.1", "seeds=[1]"])
 
-    def far_away(lines):
+    def far_away(jobs):
+        lines = [line for job in jobs for line in job.lines()]
         return [run_job(settings(*SMALL, *line), Store("elsewhere"), line, remote=True) for line in lines]
 
-    sweep(*LINES, launch=far_away)
+    assert sweep(*lines, launch=far_away)[2] == [3, 4, 4, 4]
     assert study_tables(study) == here
     assert not (study.folder.parent / "elsewhere").exists()
 
