@@ -181,7 +181,7 @@ def _problem_of_operation(node, matrices):
 def _nearest(name, allowed):
     allowed = list(allowed)
     close = difflib.get_close_matches(name, allowed, n=1)
-    return f"{f'did you mean {close[0]!r}? ' if close else ''}Allowed: {', '.join(allowed)}"
+    return f"{f'did you mean {close[0]!r}? Allowed' if close else 'allowed'} are {', '.join(allowed)}"
 
 
 def _short(text):
