@@ -108,18 +108,24 @@ def build(tree: ast.expr, values: Mapping[str, Node]) -> tuple[Node, dict[Node, 
     def made(tree):
         if isinstance(tree, ast.Name):
             return values[tree.id]
-        if isinstance(tree, ast.Constant):
-            node = Node(float(tree.value))
-        elif isinstance(tree, ast.UnaryOp):
-            inner = made(tree.operand)
-            node = Node(-inner.value) if isinstance(tree.operand, ast.Constant) else graph.negate(inner)
-        elif isinstance(tree, ast.BinOp):
-            node = _OPERATORS[type(tree.op)](made(tree.left), made(tree.right))
-        else:
-            gate = (FUNCTIONS | MATRIX_FUNCTIONS)[tree.func.id]
-            node = gate(*map(made, tree.args))
+        try:
+            node = applied(tree)
+        except ValueError:
+            parts = [each for each in ast.iter_child_nodes(tree) if isinstance(each, ast.expr)][-2:]
+            shapes = " and ".join(f"{ast.unparse(each)} {made(each).shape}" for each in parts)
+            raise ExpressionError(f"{_short(ast.unparse(tree))!r} does not fit the shapes of {shapes}") from None
         pieces[node] = ast.unparse(tree)
         return node
+
+    def applied(tree):
+        if isinstance(tree, ast.Constant):
+            return Node(float(tree.value))
+        if isinstance(tree, ast.UnaryOp):
+            inner = made(tree.operand)
+            return Node(-inner.value) if isinstance(tree.operand, ast.Constant) else graph.negate(inner)
+        if isinstance(tree, ast.BinOp):
+            return _OPERATORS[type(tree.op)](made(tree.left), made(tree.right))
+        return (FUNCTIONS | MATRIX_FUNCTIONS)[tree.func.id](*map(made, tree.args))
 
     return made(tree), pieces
 
