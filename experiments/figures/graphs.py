@@ -44,8 +44,13 @@ class _Slot:
         return 2 * RADIUS if self.step.node.gate else _width(self.step.label) + 0.05
 
     @property
+    def lead(self) -> float:
+        """Inches by which the stub's text keeps clear of the word under the gate."""
+        return 0.16 if self.step is not None and self.step.node.gate and "\n" in self.below else 0.0
+
+    @property
     def stub(self) -> float:
-        return max(_width(self.above), _width(self.below)) + 0.14 if self.above or self.below else 0.1
+        return max(_width(self.above), _width(self.below)) + 0.14 + self.lead if self.above or self.below else 0.1
 
     @property
     def reach(self) -> tuple[float, float]:
@@ -89,7 +94,7 @@ def _draw(ax, slot):
         style = {"arrowstyle": "-|>" if gate else "-", "color": MUTED, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0}
         ax.annotate("", stop, (end, slot.y), arrowprops={**style, "mutation_scale": 7}, zorder=1)
     text = {"ha": "center", "fontsize": SIZE, "linespacing": 1.15}
-    middle = (start + end) / 2
+    middle = (start + slot.lead + end) / 2
     ax.text(middle, slot.y + 0.03, slot.above, color=VALUE, va="bottom", gid="value", **text)
     ax.text(middle, slot.y - 0.035, slot.below, color=GRADIENT, va="top", gid="gradient", **text)
     if slot.step is None:
