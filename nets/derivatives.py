@@ -72,7 +72,7 @@ def product_tensor(weight, x) -> np.ndarray:
 def check_gradient(
     function: Callable, claimed: Callable, x, analytic: bool = False, directions: int = 8, seed: int = 0
 ) -> float:
-    """Return by how much a claimed gradient is off, at worst, relative to its norm.
+    """Return by how much a claimed gradient is off, at worst, relative to its norm; inf where one is NaN.
 
     The slope of the function in random directions is compared with the gradient's. Where a kink lies within the
     step, the point is moved at random until none does.
@@ -113,7 +113,8 @@ def check_gradient(
             raise ValueError(f"the claimed gradient has shape {there.shape}, the point {x.shape}")
         # In a single direction a gradient's slope may be far below its norm; errors are not.
         off = abs(float(slope) - float((there * direction).sum()))
-        worst = max(worst, off * math.sqrt(x.size) / max(float(np.linalg.norm(there)), 1e-8), key=_nan_last)
+        error = off * math.sqrt(x.size) / max(float(np.linalg.norm(there)), 1e-8)
+        worst = max(worst, math.inf if math.isnan(error) else error)
     return worst
 
 
@@ -209,7 +210,3 @@ def _steps(x):
 
 def _value(y):
     return y.value if isinstance(y, Node) else np.asarray(y)
-
-
-def _nan_last(number):
-    return math.inf if math.isnan(number) else number

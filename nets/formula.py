@@ -190,7 +190,7 @@ class _Program:
 
     def run(self, result, z, h, work, parameters):
         """Compute h, or after it the derivative by a leaf, into a work array, which is returned."""
-        constants = (_LIMITS[z.dtype] if value is _LIMIT else value for value in self._constants)
+        constants = (_LIMITS[z.dtype] if value == _LIMIT else value for value in self._constants)
         registers = [z, h, *(parameters[name] for name in self._names[1:]), *constants, *work]
         with np.errstate(all="ignore"):
             for function, sources, target in self._calls[result]:
@@ -208,7 +208,7 @@ class _Program:
     def _number(self, value):
         """Return the number that a value is, or None."""
         name, *rest = self._code[value]
-        return rest[0] if name == "number" and rest[0] is not _LIMIT else None
+        return rest[0] if name == "number" and rest[0] != _LIMIT else None
 
     def _lower(self, y, values):
         for node in graph.history(y):
@@ -404,7 +404,7 @@ def _kinks(tree, initial, prime):
         zeros += x[signs == 0].tolist()
         left = np.flatnonzero(signs[:-1] * signs[1:] < 0)
         low, high = x[left], x[left + 1]
-        for _ in range(60):
+        for _ in range(50 if left.size else 0):
             middle = (low + high) / 2
             before = np.sign(arguments(middle)[which]) == signs[left]
             low, high = np.where(before, middle, low), np.where(before, high, middle)
