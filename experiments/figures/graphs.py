@@ -1,5 +1,6 @@
 """Drawings for `experiments.explain`: a traced computational graph, and a formula with its derivative."""
 
+import functools
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -120,6 +121,7 @@ def _symbol(name):
     return {"negate": "×−1", "sigmoid": "σ"}.get(name, SYMBOLS.get(name, name))
 
 
+@functools.lru_cache(maxsize=4096)  # the layout asks again and again
 def _width(text):
     """Return the width in inches of the longest line of a text."""
     return (
