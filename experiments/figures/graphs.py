@@ -36,6 +36,7 @@ class _Slot:
     targets: list["_Slot"] = field(default_factory=list)
     x: float = 0.0
     y: float = 0.0
+    end: float = 0.0
 
     @property
     def head(self) -> float:
@@ -70,7 +71,7 @@ def draw_graph(steps: Sequence[Step]) -> Figure:
     margin = 0.15
     bottom = min(slot.y - slot.reach[0] for slot in slots) - margin
     top = max(slot.y + slot.reach[1] for slot in slots) + margin
-    right = max(slot.x + slot.head + slot.stub for slot in slots) + margin
+    right = max(slot.end for slot in slots) + margin
     with matplotlib.rc_context(RC):
         figure = Figure(figsize=(right + margin, top - bottom))
         FigureCanvasAgg(figure)
@@ -83,7 +84,7 @@ def draw_graph(steps: Sequence[Step]) -> Figure:
 
 
 def _draw(ax, slot):
-    start, end = slot.x + slot.head, slot.x + slot.head + slot.stub
+    start, end = slot.x + slot.head, slot.end
     line = {"color": MUTED, "linewidth": 0.9, "zorder": 1}
     ax.plot([start, end], [slot.y, slot.y], **line)
     for target in slot.targets:
@@ -95,7 +96,7 @@ def _draw(ax, slot):
         style = {"arrowstyle": "-|>" if gate else "-", "color": MUTED, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0}
         ax.annotate("", stop, (end, slot.y), arrowprops={**style, "mutation_scale": 7}, zorder=1)
     text = {"ha": "center", "fontsize": SIZE, "linespacing": 1.15}
-    middle = (start + slot.lead + end) / 2
+    middle = start + (slot.lead + slot.stub) / 2
     ax.text(middle, slot.y + 0.03, slot.above, color=VALUE, va="bottom", gid="value", **text)
     ax.text(middle, slot.y - 0.035, slot.below, color=GRADIENT, va="top", gid="gradient", **text)
     if slot.step is None:
@@ -182,24 +183,19 @@ def _place(slots):
         slot.y = -float(order[slot])
     for sweep in range(240):
         for column in columns if sweep % 2 else reversed(columns):
-            if sweep < 30:
+            if sweep < 31:
                 column.sort(key=lambda slot: -_wish(slot, sweep))
-            _settle(column, [_wish(slot, sweep if sweep < 30 else None) for slot in column])
+            _settle(column, [_wish(slot, sweep if sweep < 31 else None) for slot in column])
     x = 0.0
     for column in columns:
-        climb = 0.0
-        for slot in column:
-            slot.x = x
-            climb = max(climb, *(abs(target.y - slot.y) for target in slot.targets), 0.0)
-        # Gates and names of a column begin together; a steep climb gets more room.
-        x += max(slot.head + slot.stub for slot in column) + GAP + 0.18 * climb
-        for slot in column:
-            slot.sources.sort(key=lambda source: -source.y)
-    for column in columns:
         widest = max(slot.head + slot.stub for slot in column)
+        climb = max((abs(target.y - slot.y) for slot in column for target in slot.targets), default=0.0)
         for slot in column:
-            if slot.step is None or slot.step.node.gate is None:
-                slot.x += (widest - slot.head - slot.stub) * (slot.step is not None)
+            # All edges climb where the column ends, past its texts; gates begin together, leaves end there.
+            leaf = slot.step is not None and slot.step.node.gate is None
+            slot.x = x + (widest - slot.head - slot.stub) * leaf
+            slot.end = x + widest
+        x += widest + GAP + 0.18 * climb
     return slots
 
 

@@ -261,6 +261,22 @@ def test_in_a_drawing_no_text_overlaps_another_and_none_is_cut(name):
 
 
 @pytest.mark.parametrize("name", DRAWN)
+def test_in_a_drawing_no_edge_runs_through_a_number(name):
+    expression, given = DRAWN[name]
+    figure = draw_graph(trace(expression, _values(given)))
+    ax = figure.axes[0]
+    numbers = [(text, box) for text, box in boxes(figure) if text.get_gid() in ("value", "gradient")]
+    segments = [line.get_xydata() for line in ax.get_lines()]
+    segments += [np.array([note.xyann, note.xy]) for note in ax.texts if hasattr(note, "xyann")]
+    assert len(segments) > len(numbers) / 2
+    for start, end in segments:
+        way = ax.transData.transform(start + np.linspace(0, 1, 200)[:, None] * (end - start))
+        for text, box in numbers:
+            inside = (way > box.min + 1).all(axis=1) & (way < box.max - 1).all(axis=1)
+            assert not inside.any(), text.get_text()
+
+
+@pytest.mark.parametrize("name", DRAWN)
 def test_values_stand_above_the_edges_and_gradients_below(name):
     expression, given = DRAWN[name]
     steps = trace(expression, _values(given))
