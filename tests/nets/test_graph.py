@@ -32,7 +32,7 @@ ELEMENTWISE = {
     "add": (lambda a, b: a + b, PAIRS),
     "subtract": (lambda a, b: a - b, PAIRS),
     "multiply": (lambda a, b: a * b, PAIRS),
-    "divide": (lambda a, b: a / b, [*PAIRS, (1e150, 1e-50), (1e-100, 1e100)]),
+    "divide": (lambda a, b: a / b, [*PAIRS, (1e150, 1e-50), (1e100, 1e180)]),
     "negate": (lambda a: -a, ANY),
     "power": (lambda a, b: a**b, [(0.5, 3.0), (2.0, -1.5), (7.0, 0.5), (1e-3, 2.0)]),
     "exp": (mp.exp, ANY),
