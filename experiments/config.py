@@ -17,8 +17,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from omegaconf import OmegaConf
+
 from experiments.datasets import DATASETS, Data, load, part_sizes
 from nets.activations import ACTIVATIONS, Activation
+from nets.formula import Formula
 from nets.initializers import INITIALIZERS, Initializer
 from nets.optimizers import OPTIMIZERS, SCHEDULES, Optimizer, Schedule
 from nets.outputs import OUTPUTS, Output, auto
@@ -86,6 +89,14 @@ class CheckpointSchema:
 
 
 @dataclass
+class FormulaSchema:
+    """What `activation=formula` computes; no other activation reads it, so it is in no other's identity."""
+
+    expression: str = "???"
+    parameters: Any = "???"
+
+
+@dataclass
 class Schema:
     """Every key of a configuration; the values are in conf/config.yaml and the files of the chosen options."""
 
@@ -106,19 +117,26 @@ class Schema:
     split: SplitSchema = field(default_factory=SplitSchema)
     diagnostics: DiagnosticsSchema = field(default_factory=DiagnosticsSchema)
     checkpoint: CheckpointSchema = field(default_factory=CheckpointSchema)
+    formula: FormulaSchema = field(default_factory=FormulaSchema)
     threads: Any = "???"
     force: bool = "???"
     plan: bool = "???"
 
 
-NESTED = {"net": NetSchema, "split": SplitSchema, "diagnostics": DiagnosticsSchema, "checkpoint": CheckpointSchema}
+NESTED = {
+    "net": NetSchema,
+    "split": SplitSchema,
+    "diagnostics": DiagnosticsSchema,
+    "checkpoint": CheckpointSchema,
+    "formula": FormulaSchema,
+}
 
 
 def _parameters(variant) -> dict[str, tuple[type, Any]]:
     """Return type and default of each hyperparameter of a registered class or function."""
     hints = get_type_hints(variant)
     if inspect.isclass(variant):
-        defaults = {item.name: item.default for item in fields(variant)}
+        defaults = {item.name: item.default for item in fields(variant) if item.name != "name"}
     else:
         defaults = {name: item.default for name, item in inspect.signature(variant).parameters.items()}
     plain = (bool, int, float, str)
@@ -129,7 +147,7 @@ def allowed_keys(choice: str, name: str) -> list[str]:
     """Return the keys that the node of a choice may have, such as those of `optimizer` when it is adam."""
     if name == "auto" and choice in AUTO:
         return ["name"]
-    return ["name", *EXTRAS.get(choice, {}), *_parameters(REGISTRIES[choice][name])]
+    return ["name", *EXTRAS.get(choice, {}), *_parameters(REGISTRIES[choice].get(name, Formula))]
 
 
 def describe(choice: str, option: str) -> list[str]:
@@ -146,7 +164,9 @@ def register_schema(store) -> None:
 
     Hydra turns a frozen dataclass into a read-only node, so each option gets a mutable twin with its `name`.
     """
-    store.store(group="schema", name="config", node=Schema)
+    whole = OmegaConf.structured(Schema)
+    OmegaConf.set_struct(whole.formula, False)  # or no name could be added to its parameters
+    store.store(group="schema", name="config", node=whole)
     for choice, registry in REGISTRIES.items():
         for name, variant in registry.items():
             columns = [("name", str, name)]
@@ -258,6 +278,7 @@ def from_record(folder: Path) -> Settings:
             "optimizer": record["optimizer"] | {"lr": rates},
             "seeds": seeds,
             "checkpoint": {"every": 0},
+            "formula": {"expression": "x", "parameters": {}},  # a formula's activation carries its own
             "threads": "auto",
             "force": False,
             "plan": False,
@@ -374,7 +395,7 @@ def _check_keys(config):
         if not isinstance(node, dict) or "name" not in node:
             raise ConfigError(f"{choice}={node!r}: allowed is the name of one of conf/{choice}/'s files")
         names = [*registry, *(["auto"] if choice in AUTO else [])]
-        if node["name"] not in names:
+        if node["name"] not in names and not (choice == "activation" and "expression" in node):
             raise ConfigError(f"unknown {choice}.name={node['name']!r}: {nearest(str(node['name']), names)}")
         allowed[choice] = allowed_keys(choice, node["name"])
     for key, inner in allowed.items():
@@ -392,6 +413,8 @@ def _auto(node, name):
 
 def _build(choice, node):
     arguments = {key: tuple(value) if isinstance(value, list) else value for key, value in node.items()}
+    if choice == "activation" and "expression" in node:  # a formula's name is the user's
+        return Formula(**arguments)
     return REGISTRIES[choice][arguments.pop("name")](**arguments)
 
 

@@ -12,11 +12,12 @@ from experiments.figures import Missing, figure
 from experiments.figures.style import DOUBLE, INK, MUTED, legend, looks, plain, sheet
 from experiments.store import StudyTables
 from nets.activations import ACTIVATIONS, Activation
+from nets.formula import Formula
 
 
 def rebuild(row: pd.Series) -> Activation:
     """Return the activation that a row of `replicas` names, with its hyperparameters."""
-    variant = ACTIVATIONS[row["activation"]]
+    variant = ACTIVATIONS.get(row["activation"], Formula)  # a formula's name is the user's
     stored = {item.name: (type(item.default), row.get(f"activation.{item.name}")) for item in fields(variant)}
     return variant(**{name: kind(value) for name, (kind, value) in stored.items() if not pd.isna(value)})
 
@@ -31,7 +32,8 @@ def activation_curves(tables: StudyTables) -> Figure:
     hyperparameters = [column for column in replicas if column.startswith("activation.")]
     rows = replicas[["run", "dataset", "activation", "output", "seed", *hyperparameters, "task"]]
     rows = rows.drop_duplicates(["activation", *hyperparameters]).assign(dataset="", output="")
-    rows = rows[rows["activation"].isin(ACTIVATIONS)]
+    named = rows["activation.expression"].notna() if "activation.expression" in rows else False
+    rows = rows[rows["activation"].isin(ACTIVATIONS) | named]
     if rows.empty:
         raise Missing("none of the study's activations is built in; run: python run.py -m activation=relu,tanh")
     appearance = looks(rows)

@@ -1,0 +1,492 @@
+"""Formulas: the whitelist against hostile text, and a formula as an activation like any other."""
+
+import ast
+import contextlib
+import pickle
+import re
+import shutil
+import time
+import tracemalloc
+import warnings
+
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_dir
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+
+import nets.graph as g
+from experiments.config import ConfigError, resolve
+from nets.activations import (
+    ACTIVATIONS,
+    CELU,
+    ELU,
+    GELU,
+    SELU,
+    HardSigmoid,
+    HardSwish,
+    HardTanh,
+    LeakyReLU,
+    Linear,
+    Mish,
+    ReLU,
+    ReLUSquared,
+    ShiftedReLU,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Softsign,
+    Tanh,
+)
+from nets.derivatives import gradient
+from nets.expressions import FUNCTIONS, MATRIX_FUNCTIONS, ExpressionError, build, parse
+from nets.formula import Formula
+from nets.graph import Node
+from nets.network import Network, Work
+from nets.outputs import SoftmaxCE
+from tests.conftest import CONF
+
+# Formula, and what the message must quote or say.
+HOSTILE = {
+    "x.real": "'x.real' is an attribute",
+    "(1).__class__": "'(1).__class__' is an attribute",
+    "x.__class__.__mro__": "is an attribute",
+    "exp.__globals__": "'exp.__globals__' is an attribute",
+    "__import__('os').system('id')": "is a call of what has no name",
+    "__import__('os')*x": "\"__import__('os')\" is unknown",
+    "__builtins__*x": "'__builtins__' is unknown",
+    "eval(x)": "'eval(x)' is unknown: allowed are exp, expm1",
+    "exec(x)": "'exec(x)' is unknown: allowed are",
+    "open(x)": "'open(x)' is unknown",
+    "getattr(x,x)": "'getattr(x,x)' is unknown",
+    "tahn(x)": "'tahn(x)' is unknown: did you mean 'tanh'?",
+    "x*bete": "'bete' is unknown: allowed are x",
+    "np.tanh(x)": "'np.tanh(x)' is a call of what has no name",
+    "'x'*3": "\"'x'\" is a string",
+    "x*'abc'": "\"'abc'\" is a string",
+    "b'x'+x": "\"b'x'\" is a string",
+    "f'{x}'": "\"f'{x}'\" is a string",
+    "'\\d'*x": "is a string",
+    "[x for x in x]": "'[x for x in x]' is a comprehension",
+    "{x for x in x}": "is a comprehension",
+    "{x:x for x in x}": "is a comprehension",
+    "(x for x in x)": "is a comprehension",
+    "sum(x for _ in x)": "is unknown|is a comprehension|elementwise",
+    "lambda x: x": "'lambda x: x' is a lambda",
+    "(lambda: x)()": "is a call of what has no name",
+    "(y:=x)": "'(y:=x)'|'y:=x'",
+    "y:=x": "no arithmetic expression",
+    "x[0]": "'x[0]' is a subscript",
+    "x[::-1]": "'x[::-1]' is a subscript",
+    "[x]": "'[x]' is a collection",
+    "(x,x)": "'(x,x)' is a collection",
+    "{x}": "'{x}' is a collection",
+    "{1:x}": "'{1:x}' is a collection",
+    "max(*x)": "is wrong: maximum takes 2 arguments|'max(*x)'",
+    "max(x)": "'max(x)' is wrong: max takes 2 arguments",
+    "exp(x,x)": "'exp(x,x)' is wrong: exp takes 1 argument",
+    "exp(a=x)": "'exp(a=x)' is wrong: exp takes 1 argument",
+    "exp()": "'exp()' is wrong",
+    "exp(**x)": "'exp(**x)' is wrong",
+    "exp*x": "'exp' is a function: write exp(…)",
+    "x if x else x": "'x if x else x' is a condition",
+    "x>0": "'x>0' is a comparison",
+    "x and x": "'x and x' is a logical operation",
+    "not x": "'not x' has a sign",
+    "~x": "'~x' has a sign",
+    "+x": "'+x' has a sign",
+    "x//2": "'x//2' is no operation",
+    "x%2": "'x%2' is no operation",
+    "x<<2": "'x<<2' is no operation",
+    "x|x": "'x|x' is no operation",
+    "x^2": "'x^2' is no operation: a power is written **",
+    "x@x": "'x@x' has not the shape of x",
+    "sum(x)": "'sum(x)' has not the shape of its argument",
+    "mean(x)*x": "'mean(x)' has not the shape",
+    "x**x**x": "'x**x**x' is a tower of powers",
+    "9**9**9**9*x": "'9**9**9**9' is a tower of powers",
+    "(x**9)**9": "'(x**9)**9' is a tower of powers",
+    "x**(2*x**2)": "is a tower of powers",
+    "x+1e7": "'1e7' is too large",
+    "x*" + "9" * 150: "is too large",
+    "x+1e999": "'1e999' is too large",
+    "x*2j": "'2j' is an imaginary number",
+    "x*True": "'True' is no number",
+    "x+None": "'None' is no number",
+    "x*...": "'...' is no number",
+    "await x": "is a statement of a coroutine|no arithmetic",
+    "yield x": "no arithmetic|coroutine",
+    "import os": "no arithmetic expression at 'import os'",
+    "x=1": "no arithmetic expression at",
+    "x;x": "no arithmetic expression at ';x'",
+    "x\nx": "'\\n' is not allowed",
+    "x\x00": "'\\x00' is not allowed",
+    "𝐱": "'𝐱' is not allowed",
+    "х": "'х' is not allowed",  # Cyrillic
+    "x²": "'²' is not allowed",
+    "x # comment": "'# comment' is a comment",
+    "x*": "no arithmetic expression at",
+    "(x": "no arithmetic expression at",
+    "x)": "no arithmetic expression at ')'",
+    "x x": "no arithmetic expression at",
+    "1if x else 2": "is a condition",
+    "": "the expression is empty",
+    "   ": "the expression is empty",
+    "(" * 100 + "x" + ")" * 99: "no arithmetic|cannot be read",
+    "-" * 100 + "x": "101 numbers, names, operations and calls, allowed are 60",
+    "+".join(["x"] * 31): "61 numbers, names, operations and calls, allowed are 60",
+    "x" + " " * 200: "201 characters, allowed are 200",
+    "x+" * 100 + "x": "201 characters",
+    "2": "has no x in it",
+    "exp(2)*3": "has no x in it",
+    "log(x)": "'log(x)' is nan at x = -50",
+    "sqrt(x)+1": "'sqrt(x)' is nan at x = -50",
+    "x**0.5": "'x ** 0.5' is nan at x = -50",
+    "1/x": "'1 / x' is inf at x = 0",
+    "x+1/(x-3)": "is inf at x = 3",
+    "exp(exp(x))": "is inf at x =",
+    "sin(exp(exp(x)))": "'sin(exp(exp(x)))' is nan at x =",
+    "sqrt(abs(x))": "its derivative by x is",
+    "sqrt(x*x)": "its derivative by x is nan at x = 0",
+    "(x/0)*0": "is nan at x",
+}
+
+
+@pytest.mark.parametrize(("expression", "message"), HOSTILE.items(), ids=[repr(each)[:40] for each in HOSTILE])
+def test_hostile_formulas_are_refused_in_one_line(expression, message):
+    with pytest.raises(ValueError, match=r"^formula\.expression=") as caught:
+        Formula(expression=expression)
+    text = str(caught.value)
+    assert "\n" not in text
+    assert any(each in text for each in message.split("|")), text
+
+
+def test_there_are_enough_of_them():
+    assert len(HOSTILE) >= 40
+
+
+@pytest.mark.parametrize("expression", [None, 3, ["x"], {"x": 1}, b"x"])
+def test_what_is_no_text_is_refused(expression):
+    with pytest.raises(ValueError, match="is no text"):
+        Formula(expression=expression)
+
+
+@given(st.text(st.sampled_from("x exp(tanh)*+-/.0129_['\"]{}:=,;#\\lambda"), max_size=60))
+@settings(max_examples=300, deadline=None)
+def test_any_text_is_parsed_or_refused(text):
+    with contextlib.suppress(ExpressionError):
+        assert build(parse(text, ["x"]), {"x": Node(0.3)})[0].shape == ()
+
+
+def test_limits_are_inclusive():
+    parse("x" + " " * 199, ["x"])
+    parse("-" + "+".join(["x"] * 30), ["x"])
+    parse("x*1e6", ["x"])
+
+
+@pytest.mark.parametrize("name", [*FUNCTIONS, *MATRIX_FUNCTIONS])
+def test_every_function_is_its_gate(name):
+    gate = (FUNCTIONS | MATRIX_FUNCTIONS)[name]
+    values = {"x": Node([0.3, 0.7]), "y": Node([0.5, 0.1])}
+    arguments = ["x", "y"][: len(gate.local)]
+    node, _ = build(parse(f"{name}({', '.join(arguments)})", values, matrices=True), values)
+    assert node.gate is gate
+    assert node.inputs == tuple(values[each] for each in arguments)
+
+
+# --- as an activation
+
+TWINS = {
+    "x": Linear(),
+    "sigmoid(x)": Sigmoid(),
+    "1/(1+exp(-x))": Sigmoid(),
+    "tanh(x)": Tanh(),
+    "relu(x)": ReLU(),
+    "max(0,x)": ReLU(),
+    "max(x,0)": ReLU(at_zero=1),
+    "softplus(x)": Softplus(),
+    "log1p(exp(x))": Softplus(),
+    "max(0.01*x,x)": LeakyReLU(),
+    "max(0,x)+min(0,expm1(x))": ELU(),
+    "max(0,x)+min(0,0.3*expm1(x))": ELU(alpha=0.3),
+    "max(-1,x)": ShiftedReLU(),
+    "1.0507009873554805*(relu(x)+1.6732632423543772*expm1(min(0,x)))": SELU(),
+    "relu(x)+2*expm1(min(x,0)/2)": CELU(alpha=2),
+    "x/2*(1+erf(x*0.7071067811865476))": GELU(),
+    "x*sigmoid(1.5957691216057308*(x+0.044715*x**3))": GELU(approximate="tanh"),
+    "x*sigmoid(x)": SiLU(),
+    "x*tanh(softplus(x))": Mish(),
+    "x/(1+abs(x))": Softsign(),
+    "min(max(-1,x),1)": HardTanh(),
+    "min(max(0,x/6+0.5),1)": HardSigmoid(),
+    "x*min(max(0,x/6+0.5),1)": HardSwish(),
+    "relu(x)**2": ReLUSquared(),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("expression", TWINS)
+def test_a_formula_equals_its_built_in_twin(expression, dtype):
+    formula, twin = Formula(expression=expression), TWINS[expression]
+    z = np.random.default_rng(0).uniform(-20, 20, 2001).astype(dtype)
+    eps = np.finfo(dtype).eps
+    for ours, theirs in ((formula(z), twin(z)), (formula.prime(z), twin.prime(z).astype(dtype))):
+        assert ours.dtype == dtype
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=40 * eps * max(1, np.abs(theirs).max()))
+    np.testing.assert_allclose(formula.kinks, [each for each in twin.kinks if not _smooth(twin, each)], atol=1e-8)
+    assert formula.saturates == twin.saturates
+    assert formula.initializer in ("he_normal", "glorot_uniform")
+
+
+def _smooth(twin, kink):
+    return abs(twin.prime(kink + 1e-6) - twin.prime(kink - 1e-6)) < 1e-3
+
+
+FUNCTIONS_OF_ONE = [name for name, gate in FUNCTIONS.items() if len(gate.local) == 1]
+
+
+def expressions():
+    """Return a strategy of formulas that are finite: every function, nested, of tame arguments."""
+    leaf = st.sampled_from(["x", "0.5", "beta", "2", "-1.25", "x", "x"])
+    return st.recursive(
+        leaf,
+        lambda inner: st.one_of(
+            st.tuples(inner, st.sampled_from("+-*"), inner).map(lambda t: f"({t[0]}{t[1]}{t[2]})"),
+            st.tuples(inner, inner).map(lambda t: f"({t[0]}/(2+abs({t[1]})))"),
+            st.tuples(st.sampled_from(["max", "min"]), inner, inner).map(lambda t: f"{t[0]}({t[1]},{t[2]})"),
+            st.tuples(st.sampled_from(["tanh", "sigmoid", "softplus", "relu", "sin", "cos", "erf", "abs"]), inner).map(
+                lambda t: f"{t[0]}({t[1]})"
+            ),
+            inner.map(lambda e: f"exp(-abs({e}))"),
+            inner.map(lambda e: f"expm1(min({e},1))"),
+            inner.map(lambda e: f"log(1+abs({e}))"),
+            inner.map(lambda e: f"log1p(relu({e}))"),
+            inner.map(lambda e: f"sqrt(1+({e})*({e}))"),
+            inner.map(lambda e: f"(1+abs({e}))**beta"),
+            inner.map(lambda e: f"tanh({e})**3"),
+            inner.map(lambda e: f"-({e})"),
+        ),
+        max_leaves=7,
+    ).filter(lambda e: len(e) <= 200 and "x" in e.replace("exp", "").replace("max", "") and "beta" in e)
+
+
+@given(expressions())
+@settings(max_examples=40, deadline=None)
+def test_what_is_compiled_equals_the_graph(expression):
+    tree = parse(expression, ["x", "beta"])
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    assume(names >= {"x", "beta"})
+    formula = Formula(expression=expression, parameters={"beta": 0.75})
+    z = np.random.default_rng(0).normal(size=(2, 9, 3)) * 2
+    beta = np.array([0.75, -0.4]).reshape(2, 1, 1)
+    tree = parse(expression, ["x", "beta"])
+    leaves = {"x": Node(z), "beta": Node(np.broadcast_to(beta, z.shape).copy())}
+    y, _ = build(tree, leaves)
+    total = g.backpropagate(y, leaves.values()).total
+    h, work = np.empty_like(z), formula.buffers(z.shape, z.dtype)
+    before = z.copy()
+    formula.forward(z, h, work, beta=beta)
+    for _ in range(2):  # in any order, and again
+        slope = formula.derivative(z, h, work, beta=beta)
+        np.testing.assert_allclose(slope, total[leaves["x"]].value, rtol=1e-9, atol=1e-9)
+        by_beta = formula.parameter_derivatives(z, h, work, beta=beta)["beta"]
+        np.testing.assert_allclose(by_beta, total[leaves["beta"]].value, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(slope, total[leaves["x"]].value, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(h, y.value, rtol=1e-10, atol=1e-10)
+    assert slope.shape == by_beta.shape == h.shape == z.shape
+    np.testing.assert_array_equal(z, before)
+
+
+VARIANTS = [
+    Formula(),
+    Formula(expression="x"),
+    Formula(expression="beta*x", parameters={"beta": 1.5}),
+    Formula(expression="x*sigmoid(beta*x)", parameters={"beta": 1.0}),
+    Formula(expression="max(x,0)+min(0,a*expm1(b*x))", parameters={"a": 1, "b": 0.5}),
+    Formula(expression="(1+abs(x))**p*sin(x)+cos(2*x)*erf(x)", parameters={"p": 0.3}),
+    Formula(expression="log1p(abs(x))*tanh(x)/sqrt(1+x**2)-softplus(x)"),
+]
+
+
+@given(
+    formula=st.sampled_from(VARIANTS),
+    dtype=st.sampled_from(["float32", "float64"]),
+    hidden=st.lists(st.sampled_from([1, 2, 3, 8, 13, 33, 64]), min_size=1, max_size=2),
+    rows=st.integers(1, 40),
+    seeds=st.lists(st.integers(0, 20), min_size=2, max_size=6, unique=True),
+    position=st.integers(0, 5),
+)
+@settings(max_examples=60, deadline=None)
+def test_a_replica_is_bit_identical_alone_and_in_any_stack(formula, dtype, hidden, rows, seeds, position):
+    def stepped(seeds):
+        network = Network(4, hidden, 3, formula, len(seeds), dtype)
+        work, output = Work(network, rows), SoftmaxCE()
+        for index, seed in enumerate(seeds):
+            random = np.random.default_rng(seed)
+            network.parameters[index] += random.normal(size=network.parameters.shape[1]) / 3
+            work.inputs[index] = random.normal(size=(rows, 4))
+            work.targets[index] = output.encode(random.integers(3, size=rows), 3, dtype)
+        output.gradient(network.forward(work), work.targets, work.delta)
+        network.backward(work)
+        return [row.tobytes() for row in np.hstack([network.gradient, work.scores.reshape(len(seeds), -1)])]
+
+    position %= len(seeds)
+    assert stepped(seeds)[position] == stepped([seeds[position]])[0]
+
+
+@pytest.mark.parametrize("formula", VARIANTS, ids=repr)
+def test_a_network_of_formulas_has_the_right_gradient(formula):
+    network = Network(3, [4, 3], 3, formula, 2, "float64")
+    random = np.random.default_rng(0)
+    network.parameters += random.normal(size=network.parameters.shape) / 2
+    work, output = Work(network, 7), SoftmaxCE()
+    work.inputs[:] = random.normal(size=work.inputs.shape)
+    work.targets[:] = output.encode(random.integers(3, size=14), 3, float).reshape(work.targets.shape)
+    output.gradient(network.forward(work), work.targets, work.delta)
+    network.backward(work)
+    ours, start = network.gradient.copy(), network.parameters.copy()
+
+    def cost(parameters):
+        network.parameters[:] = parameters
+        return output.cost(network.forward(work), work.targets).sum()
+
+    np.testing.assert_allclose(ours, gradient(cost, start, "differences"), rtol=1e-6, atol=1e-8)
+
+
+def test_learned_parameters_are_one_per_layer_and_kept_as_text():
+    formula = Formula(expression="a*x*sigmoid(beta*x)", parameters={"beta": 1, "a": "0.5"})
+    assert formula.parameters == "a=0.5, beta=1.0"
+    assert Formula(expression=formula.expression, parameters=formula.parameters) == formula
+    assert {name: value.tolist() for name, value in formula.init(2, 5, "float32").items()} == {
+        "a": [[[0.5]], [[0.5]]],
+        "beta": [[[1.0]], [[1.0]]],
+    }
+    assert hash(formula) == hash(pickle.loads(pickle.dumps(formula)))
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(formula))([1.0, 2.0]), formula([1.0, 2.0]))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"x": 1}, "'x' cannot be the name"),
+        ({"exp": 1}, "'exp' cannot be the name"),
+        ({"weight": 1}, "'weight' cannot be the name"),
+        ({"_a": 1}, "'_a' cannot be the name"),
+        ({"if": 1}, "'if' cannot be the name"),
+        ({"a b": 1}, "'a b' cannot be the name"),
+        ({1: 1}, "'1' cannot be the name"),
+        ({"beta": "much"}, "beta='much': allowed is one number"),
+        ({"beta": None}, "beta=None: allowed is"),
+        ({"beta": True}, "beta=True: allowed is"),
+        ({"beta": [1.0]}, "allowed is one number"),
+        ({"beta": np.inf}, "beta=inf: allowed is"),
+        ({"beta": np.nan}, "beta=nan: allowed is"),
+        ({"beta": 1.0, "gamma": 1.0}, "has no gamma in it"),
+        ({}, "'beta' is unknown"),
+        ([1], "allowed is a mapping"),
+        ("beta", "beta='': allowed is"),
+        ("beta=1,beta=2", "beta='2': allowed is"),
+    ],
+)
+def test_bad_parameters_are_refused(parameters, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Formula(expression="x*sigmoid(beta*x)", parameters=parameters)
+
+
+@pytest.mark.parametrize("name", ["relu", "../x", "", "Upper", "a-b", "1a", "x" * 41, 3])
+def test_bad_names_are_refused(name):
+    with pytest.raises(ValueError, match=r"activation\.name="):
+        Formula(name=name)
+
+
+def test_a_derivative_wrong_by_a_thousandth_is_refused(monkeypatch):
+    honest = Formula.derivative
+    monkeypatch.setattr(Formula, "derivative", lambda self, *a, **k: 1.001 * honest(self, *a, **k))
+    with pytest.raises(ValueError, match=r"its derivative by x at x = .* is not .* by differences"):
+        Formula()
+
+
+def test_kinks_are_tolerated_and_named():
+    assert Formula(expression="max(x,0)+abs(x-2)/3+min(0,x+1.5)").kinks == (-1.5, 0.0, 2.0)
+    assert Formula(expression="relu(x)**2").kinks == ()
+    assert Formula(expression="relu(relu(x))").kinks == (0.0,)
+    assert Formula(expression="abs(x**2-2)").kinks == pytest.approx((-(2**0.5), 2**0.5))
+    assert Formula(expression="x*sigmoid(-x)").saturates == "right"
+
+
+def test_passes_allocate_nothing():
+    formula = Formula(expression="x*sigmoid(beta*x)+exp(-x*x)", parameters={"beta": 1.0})
+    z = np.zeros((10, 32, 128), np.float32)
+    h, work, learned = np.empty_like(z), formula.buffers(z.shape, z.dtype), formula.init(10, 128, z.dtype)
+    tracemalloc.start()
+    for _ in range(3):
+        formula.forward(z, h, work, **learned)
+        formula.parameter_derivatives(z, h, work, **learned)
+        formula.derivative(z, h, work, **learned)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < z.nbytes / 4
+
+
+def test_a_formula_of_silu_is_nearly_as_fast():
+    z = np.random.default_rng(0).normal(size=(10, 32, 128)).astype(np.float32)
+    h = np.empty_like(z)
+
+    def seconds(activation):
+        work, best = activation.buffers(z.shape, z.dtype), np.inf
+        for _ in range(15):
+            start = time.perf_counter()
+            for _ in range(5):
+                activation.forward(z, h, work)
+                activation.derivative(z, h, work)
+            best = min(best, time.perf_counter() - start)
+        return best
+
+    formula = Formula(expression="x*sigmoid(x)")
+    assert min(seconds(formula) / seconds(SiLU()) for _ in range(3)) < 2.5
+
+
+def test_huge_values_do_not_warn():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for formula in VARIANTS:
+            formula.prime(np.array([-np.inf, -1e30, 1e30, np.inf, np.nan], np.float32))
+
+
+# --- by configuration
+
+
+def test_only_activation_formula_reads_the_node(settings):
+    other = 'formula.expression="tanh(x)"'
+    assert settings("activation=relu").run == settings("activation=relu", other).run
+    assert settings("activation=formula").run != settings("activation=formula", other).run
+    assert settings("activation=formula", other).activation == Formula(expression="tanh(x)")
+
+
+def test_learned_parameters_by_configuration(settings):
+    swish = ["activation=formula", 'formula.expression="x*sigmoid(beta*x)"']
+    first = settings(*swish, "formula.parameters={beta: 1.0}")
+    assert first.activation.init(1, 1, float)["beta"] == 1
+    assert first.run == settings(*swish, "+formula.parameters.beta=1").run
+    assert first.run != settings(*swish, "formula.parameters={beta: 2.0}").run
+    assert first.columns["activation.parameters"] == "beta=1.0"
+    with pytest.raises(ConfigError, match="'beta' is unknown"):
+        settings(*swish)
+    with pytest.raises(ConfigError, match=r"unknown key 'formula\.expresion': did you mean 'expression'"):
+        settings("+formula.expresion=x")
+
+
+def test_a_yaml_with_an_expression_is_a_named_activation(settings, tmp_path):
+    settings()  # registers the schema
+    shutil.copytree(CONF, tmp_path / "conf")
+    (tmp_path / "conf/activation/my_swish.yaml").write_text(
+        "defaults: [/schema/activation/formula@_here_]\n"
+        "name: my_swish\nexpression: x*sigmoid(beta*x)\nparameters: {beta: 1.702}\n"
+    )
+    with initialize_config_dir(str(tmp_path / "conf"), version_base="1.3"):
+        config = compose("config", ["activation=my_swish"])
+    resolved = resolve(OmegaConf.to_container(config, resolve=True))
+    assert resolved.run.startswith("digits-my_swish-")
+    assert resolved.activation.name == "my_swish"
+    assert "my_swish" not in ACTIVATIONS
