@@ -43,11 +43,14 @@ def describe(settings: Settings, overrides: Sequence[str], seconds: float, statu
         "system": platform.platform(),
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "blas": [
-            {key: library.get(key) for key in ("internal_api", "version", "architecture", "num_threads")}
-            for library in threadpool_info()
-            if library["user_api"] == "blas"
-        ],
+        "blas": sorted(
+            (
+                {key: library.get(key) for key in ("internal_api", "version", "architecture", "num_threads")}
+                for library in threadpool_info()
+                if library["user_api"] == "blas"
+            ),
+            key=str,
+        ),
         "openblas_coretype": os.environ.get("OPENBLAS_CORETYPE"),
         "dataset_sha256": settings.data.sha256,
         "entropy": settings.entropy,
