@@ -45,7 +45,9 @@ class StudySweeper(PLUGINS[BASIC_SWEEPER]):
         for override in overrides:
             if override.is_sweep_override() and not list(override.sweep_string_iterator()):
                 options = ", ".join(_options(override.key_or_group))
-                raise ConfigError(f"{override.input_line} matches nothing. Allowed: {options}")
+                raise ConfigError(
+                    f"{override.input_line} matches nothing" + (f". Allowed: {options}" if options else "")
+                )
         lines = list(itertools.chain(*self.split_arguments(overrides, None)))
         jobs = {}
         for line in lines:
@@ -57,7 +59,7 @@ class StudySweeper(PLUGINS[BASIC_SWEEPER]):
             print(plan(jobs))
             sys.exit(0)
         for job in jobs:
-            job.store.check_writable()
+            job.store.check_writable(job.run)
         sys.exit(run_sweep(jobs, self._launch))
 
     def _launch(self, jobs):
@@ -138,6 +140,25 @@ def _message(error):
     return " ".join(line.strip() for line in str(cause).splitlines() if line.strip())
 
 
+def _check_arguments(arguments):
+    """Refuse overrides that could bring in code, or settings of Hydra's that would lead around the study."""
+    for argument in arguments:
+        key, _, value = argument.lstrip("+~").partition("=")
+        if "_target_" in argument:
+            raise ConfigError("_target_ in an override: a configuration names options, never code")
+        if key.startswith("hydra"):
+            launcher = key == "hydra/launcher" or key.startswith("hydra.launcher.")
+            if not launcher or "${" in value:
+                raise ConfigError(
+                    f"{argument}: of Hydra's own settings only the launcher's may be set, to plain values"
+                )
+        choice = key.removesuffix(".name")
+        if choice != key and choice in REGISTRIES:
+            raise ConfigError(f"{argument}: the option itself is chosen with {choice}={value}")
+        if key in REGISTRIES and value in ("null", ""):
+            raise ConfigError(f"{argument}: {nearest('', _options(key))}")
+
+
 def main():
     """Run Hydra; answer a bad configuration with one line and exit code 2."""
     # Set, Hydra lets exceptions through instead of printing them; the user's own wish for tracebacks is kept.
@@ -151,8 +172,7 @@ def main():
     register_schema(ConfigStore.instance())
     PLUGINS[BASIC_SWEEPER] = StudySweeper
     try:
-        if any("_target_" in argument for argument in sys.argv[1:]):
-            raise ConfigError("_target_ in an override: a configuration names options, never code")
+        _check_arguments(sys.argv[1:])
         if len(sys.argv) == 2 and sys.argv[1].startswith("reproduce="):
             from experiments.runner import reproduce
 
@@ -162,6 +182,11 @@ def main():
         if traceback:
             raise
         print(f"run.py: {_message(error)}", file=sys.stderr)
+        sys.exit(2)
+    except Exception as error:  # of Hydra's parsing, or for want of memory: jobs keep their errors to themselves
+        if traceback:
+            raise
+        print(f"run.py: {type(error).__name__}: {_message(error)}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt as interrupt:
         terminated = isinstance(interrupt, Terminated)

@@ -28,7 +28,9 @@ from nets.outputs import OUTPUTS, Output, auto
 
 SCHEMA_VERSION = 1
 DTYPES = ("float32", "float64")
-DEEPEST = 50
+DEEPEST, WIDEST = 50, 100_000
+MOST = 1_000_000
+"""Epochs, rows of a batch, and seeds of a sweep."""
 
 REGISTRIES = {
     "activation": ACTIVATIONS,
@@ -296,13 +298,14 @@ def _resolve(config):
             f"study={study!r}: allowed are up to 100 of a-z A-Z 0-9 _ - . beginning with a letter or digit"
         )
     hidden = config["net"]["hidden"]
-    if not isinstance(hidden, list) or any(type(units) is not int or units < 1 for units in hidden):
-        raise ConfigError(f"net.hidden={hidden}: allowed is a list of widths from 1 up, such as [128,128], or []")
+    if not isinstance(hidden, list) or any(type(units) is not int or not 1 <= units <= WIDEST for units in hidden):
+        allowed = f"a list of widths from 1 to {WIDEST}, such as [128,128], or []"
+        raise ConfigError(f"net.hidden={hidden}: allowed is {allowed}")
     if len(hidden) > DEEPEST:
         raise ConfigError(f"net.hidden has {len(hidden)} layers: allowed are up to {DEEPEST}")
     for key in ("epochs", "batch_size"):
-        if config[key] < 1:
-            raise ConfigError(f"{key}={config[key]}: allowed is a whole number from 1 up")
+        if not 1 <= config[key] <= MOST:
+            raise ConfigError(f"{key}={config[key]}: allowed is a whole number from 1 to {MOST}")
     if config["entropy"] < 0:
         raise ConfigError(f"entropy={config['entropy']}: allowed is a whole number from 0 up")
     if config["dtype"] not in DTYPES:
@@ -427,21 +430,24 @@ def _plain(variant):
 
 
 def _seeds(value):
-    if type(value) is int and value >= 1:
+    if type(value) is int and 1 <= value <= MOST:
         return tuple(range(value))
-    if isinstance(value, list) and value and all(type(seed) is int and seed >= 0 for seed in value):
+    if isinstance(value, list) and value and all(type(seed) is int and 0 <= seed < 2**32 for seed in value):
         repeated = sorted({seed for seed in value if value.count(seed) > 1})
         if repeated:
             raise ConfigError(f"seeds={value}: {repeated[0]} is repeated; each seed is one replica")
         return tuple(value)
-    raise ConfigError(f"seeds={value!r}: allowed is a number from 1 up (that many seeds) or a list such as [0,1,2]")
+    allowed = f"a number from 1 to {MOST} (that many seeds) or a list such as [0,1,2], each from 0 to {2**32 - 1}"
+    raise ConfigError(f"seeds={value!r}: allowed is {allowed}")
 
 
 def _rates(value):
     rates = value if isinstance(value, list) else [value]
     for rate in rates:
-        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < math.inf:
-            raise ConfigError(f"optimizer.lr={value!r}: allowed is a number above 0 or a list such as [0.03,0.1]")
+        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 1e-30 <= rate <= 1e30:
+            raise ConfigError(
+                f"optimizer.lr={value!r}: allowed is a number from 1e-30 to 1e30 or a list such as [0.03,0.1]"
+            )
     rates = tuple(float(rate) for rate in rates)
     if not rates or len(set(rates)) < len(rates):
         raise ConfigError(f"optimizer.lr={value!r}: a list has at least one rate, and each of them once")

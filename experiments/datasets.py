@@ -234,8 +234,9 @@ def linnerud() -> Data:
 
 def _at_least(minimum: float, **parameters: float) -> None:
     for name, value in parameters.items():
-        if not minimum <= value < math.inf:
-            raise ValueError(f"dataset.{name}={value} must be a finite number of at least {minimum}")
+        most = 2**32 - 1 if name == "random_state" else 10**6
+        if not minimum <= value <= most:
+            raise ValueError(f"dataset.{name}={value} must be a number from {minimum} to {most}")
 
 
 @dataset(task="classification")

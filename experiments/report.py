@@ -9,10 +9,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.config import ConfigError, nearest
+from experiments.config import ConfigError
 from experiments.figures import FIGURES, Missing
 from experiments.figures.style import render
-from experiments.store import RESULTS, load_tables, studies, write_bytes
+from experiments.store import RESULTS, Store, load_tables, studies, write_bytes
 
 KINDS = ("png", "svg")
 
@@ -32,6 +32,8 @@ def write(study: str, results: Path = RESULTS) -> tuple[list[Path], dict[str, st
     ConfigError
         If there is no such study.
     """
+    if study in studies(results):
+        Store(study, results).collect()  # mends tables that were damaged
     tables = load_tables(study, results)
     folder = Path(results) / study / "report" / "figures"
     written, missing = [], {}
@@ -80,7 +82,7 @@ def _study(arguments):
     for argument in arguments:
         key, equals, value = argument.partition("=")
         if key != "study" or not equals:
-            raise ConfigError(f"unknown argument {argument!r}: {nearest(key, ['study'])} (as study=NAME)")
+            raise ConfigError(f"unknown argument {argument!r}: allowed is study=NAME")
         values[key] = value
     if not values and not known:
         raise ConfigError(f"no study in {RESULTS}/; run: python run.py -m activation=relu,tanh")

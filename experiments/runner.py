@@ -187,6 +187,10 @@ def run_sweep(jobs: Sequence[Job], launch: Callable[[list[Job]], Sequence[object
         for store in stores:
             store.collect()
         raise
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        print(f"run.py: {error.strerror}{where}; what was finished is stored", file=sys.stderr)
+        return 1
     finally:
         _forget(jobs)
 
@@ -316,6 +320,8 @@ def _summary(store, runs):
     replicas = replicas[replicas["run"].isin(runs)]
     label = labels(replicas, apart=("dataset", "output"))
     replicas = replicas[replicas["selected"]]
+    # What is left of a diverged replica may be a number.
+    replicas["final_test_error"] = replicas["final_test_error"].where(replicas["status"] == "done")
     history = tables.read(store.folder / "history.csv")
     last = history.sort_values("epoch").groupby(["run", "lr", "seed"]).tail(1)
     gradient = replicas[["run", "lr", "seed"]].merge(last, on=["run", "lr", "seed"])
@@ -345,7 +351,7 @@ def _summary(store, runs):
             f"{one['lr']:g}",
             str(row.n + row.diverged),
             text,
-            f"{gradient[row.run]:.3g}" if row.n else "",
+            f"{gradient[row.run]:.3g}" if gradient[row.run] == gradient[row.run] else "",
             f"{seconds:.1f}",
         )
     return table

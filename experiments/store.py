@@ -28,6 +28,8 @@ from experiments.config import SCHEMA_VERSION, ConfigError, Settings, nearest
 RESULTS = Path("results")
 STUDY_TABLES = ("history", "layers", "replicas")
 LONG_TABLES = ("history", "layers")
+FILES = {*(f"{name}.csv" for name in (*STUDY_TABLES, "confusion", "timing")), "config.yaml", "environment.json"}
+"""What each run has, besides status.json."""
 
 
 class StudyTables(NamedTuple):
@@ -81,7 +83,14 @@ def load_tables(study: str, results: Path = RESULTS) -> StudyTables:
     known = studies(results)
     if study not in known:
         raise ConfigError(f"no study {study!r} in {results}/: {nearest(study, known) if known else 'it is empty'}")
-    return StudyTables(*(tables.read(Path(results) / study / f"{name}.csv") for name in STUDY_TABLES))
+    try:
+        return StudyTables(*(tables.read(Path(results) / study / f"{name}.csv") for name in STUDY_TABLES))
+    except (OSError, ValueError) as error:
+        why = str(error).splitlines()[0]
+        raise ConfigError(
+            f"the tables of study {study!r} cannot be read ({why}); "
+            f"run: python -m experiments.store collect study={study}"
+        ) from error
 
 
 class Store:
@@ -98,16 +107,17 @@ class Store:
     def __init__(self, study: str, results: Path = RESULTS):
         self.folder = Path(results) / study
 
-    def check_writable(self) -> None:
-        """Raise a ConfigError if nothing can be written here, leaving no trace."""
-        existing = self.folder
-        while not existing.exists() and existing != existing.parent:
-            existing = existing.parent
-        try:
-            with tempfile.TemporaryFile(dir=existing):
-                pass
-        except OSError as error:
-            raise ConfigError(f"results cannot be written to {self.folder}: {error.strerror}: {existing}") from error
+    def check_writable(self, run: str) -> None:
+        """Raise a ConfigError if a run cannot be written here, leaving no trace."""
+        for folder in (self.folder, self.folder / ".locks", self.run_folder(run)):
+            existing = folder
+            while not (existing.exists() or existing.is_symlink()):
+                existing = existing.parent
+            try:
+                with tempfile.TemporaryFile(dir=existing):
+                    pass
+            except OSError as error:
+                raise ConfigError(f"results cannot be written to {folder}: {error.strerror}: {existing}") from error
 
     def run_folder(self, run: str) -> Path:
         """Return the folder of a run."""
@@ -137,7 +147,8 @@ class Store:
         try:
             status = json.loads((folder / "status.json").read_bytes())
             content = {name: (folder / name).read_bytes() for name in status["files"]}
-            intact = all(_fingerprint(name, content[name]) == status["files"][name] for name in content)
+            intact = content.keys() >= FILES
+            intact &= all(_fingerprint(name, content[name]) == status["files"][name] for name in content)
             return content if intact and status["schema"] == SCHEMA_VERSION else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -288,7 +299,7 @@ class Store:
             return "half-made", f"to go on from epoch {min(epochs)}" if epochs else "nothing to go on from"
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             return "corrupt", f"status.json: {error}"
-        return "corrupt", "status.json"
+        return "corrupt", "status.json vouches for too few files"
 
     def runs(self) -> list[str]:
         """Return the names of the runs that have a folder, sorted."""

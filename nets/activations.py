@@ -113,7 +113,7 @@ def _check(activation, field, interval):
     valid = isinstance(value, Real) and not isinstance(value, bool) and low <= value <= high
     if not valid or (interval[0] == "(" and value == low) or (interval[-1] == ")" and value == high):
         raise _refusal(activation, field, f"a number in {interval}")
-    object.__setattr__(activation, field, float(value))
+    object.__setattr__(activation, field, float(value) + 0.0)  # -0.0 is 0.0
 
 
 def _refusal(activation, field, allowed):
@@ -245,6 +245,8 @@ class LeakyReLU(Activation, name="leaky_relu"):
 
     def __post_init__(self):
         _check(self, "slope", "[0, 1)")
+        if 0 < self.slope < 1e-30:  # in float32 it would be 0, which is treated apart
+            raise _refusal(self, "slope", "0 or a number in [1e-30, 1)")
 
     @property
     def saturates(self):
@@ -368,8 +370,8 @@ class Maxout(Activation, name="maxout"):
     initializer = "lecun_normal"
 
     def __post_init__(self):
-        if type(self.pieces) is not int or self.pieces < 2:
-            raise _refusal(self, "pieces", "a whole number from 2 up")
+        if type(self.pieces) is not int or not 2 <= self.pieces <= 100:
+            raise _refusal(self, "pieces", "a whole number from 2 to 100")
 
     def buffers(self, shape, dtype):
         unit_shape = (*shape[:-1], shape[-1] // self.pieces)
@@ -638,8 +640,9 @@ class HardSigmoid(Activation, name="hard_sigmoid"):
     def derivative(self, z, h, work):
         d, inside, below = work
         low, high = self.kinks
-        np.greater(z, low, out=inside)
-        inside &= np.less(z, high, out=below)
+        # As float64: rounded to float32, a kink would move across numbers beside it.
+        np.greater(z, np.float64(low), out=inside)
+        inside &= np.less(z, np.float64(high), out=below)
         return np.multiply(inside, self.slope, out=d, dtype=d.dtype)
 
 

@@ -1,7 +1,7 @@
 """Weight draws: what fan-in, fan-out, a gain and a generator make of one layer's matrix. Biases start at zero."""
 
 from dataclasses import dataclass
-from math import inf, sqrt
+from math import sqrt
 from numbers import Real
 from typing import ClassVar
 
@@ -36,7 +36,7 @@ class Initializer:
     Raises
     ------
     ValueError
-        If a field is not a number above 0.
+        If a field is not a number above 0, up to 1e30.
     """
 
     gain: float = 1.0
@@ -49,8 +49,8 @@ class Initializer:
 
     def __post_init__(self):
         for field, value in vars(self).items():
-            if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < inf:
-                raise ValueError(f"init.{field}={value!r} of {self.name}: allowed is a number above 0")
+            if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value <= 1e30:
+                raise ValueError(f"init.{field}={value!r} of {self.name}: allowed is a number above 0, up to 1e30")
 
     def __call__(self, generator: np.random.Generator, fan_in: int, fan_out: int, pieces: int = 1) -> np.ndarray:
         """Draw a float64 matrix (fan_in, pieces · fan_out): one piece after the other, each as a plain layer."""

@@ -21,6 +21,7 @@ def _check(variant, choice, field, allowed, holds):
     except TypeError:
         valid = False
     if not valid:
+        value = list(value) if isinstance(value, tuple) else value
         raise ValueError(f"{choice}.{field}={value!r} of {variant.name}: allowed is {allowed}")
 
 

@@ -67,7 +67,7 @@ def test_a_report_is_the_same_bytes_again(folder):
     ("argument", "message"),
     [
         ("study=activation", "no study 'activation' in results/: did you mean 'activations'?"),
-        ("studdy=pairings", "unknown argument 'studdy=pairings': did you mean 'study'?"),
+        ("studdy=pairings", "unknown argument 'studdy=pairings': allowed is study=NAME"),
         ("pairings", "unknown argument 'pairings'"),
         ("study=../pairings", "no study '../pairings'"),
     ],
