@@ -23,7 +23,7 @@ def describe(settings: Settings) -> dict:
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
         "system": platform.platform(),
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "blas": [
             {key: library.get(key) for key in ("internal_api", "version", "architecture", "num_threads")}
@@ -53,7 +53,8 @@ def _git():
     return None if commit is None else {"commit": commit, "dirty": bool(git("status", "--porcelain"))}
 
 
-def _processor():
+def processor() -> str:
+    """Return the processor's name."""
     try:
         with open("/proc/cpuinfo") as file:
             return next(line.partition(":")[2].strip() for line in file if line.startswith("model name"))
