@@ -146,13 +146,13 @@ class Benchmark:
     versions: dict[str, str] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
 
-    def contestants(self, task: Task) -> list[str]:
-        """Return who can do a task, and note who is not installed."""
+    def contestants(self, *tasks: Task) -> list[str]:
+        """Return who can do all these tasks, and note who is not installed."""
         names = []
         for name, contestant in CONTESTANTS.items():
             if find_spec(contestant.needs) is None:
                 self.missing[contestant.label] = contestant.needs
-            elif contestant.takes(task):
+            elif all(map(contestant.takes, tasks)):
                 names.append(name)
         return names
 
@@ -184,7 +184,7 @@ class Benchmark:
     def sweep(self) -> Result:
         """Time a sweep over three activations in a new process, compilation included."""
         tasks = [WORKLOADS[name] for name in ("default", "tanh", "elu")]
-        names = [name for name in self.contestants(tasks[1]) if name != "floor"]
+        names = [name for name in self.contestants(*tasks) if name != "floor"]
         rows = {CONTESTANTS[name].label: Row([]) for name in names}
         for _ in range(self.repeats):
             for name in names:
