@@ -2,12 +2,14 @@
 
 import itertools
 import os
+import signal
 import sys
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import hydra
 from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException, MissingConfigException
@@ -33,9 +35,9 @@ class StudySweeper(PLUGINS[BASIC_SWEEPER]):
     """Hydra's basic sweeper, which checks every job before the first one starts and reads what they return."""
 
     def sweep(self, arguments):
-        """Run all jobs; exit with 1 if one failed."""
-        from experiments.runner import finish
-        from experiments.store import Store
+        """Run what the study lacks; exit with 1 if a job failed."""
+        from experiments.progress import plan
+        from experiments.runner import Job, run_sweep
 
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = parser.parse_overrides([f"{key}={value}" for key, value in self.params.items()] + arguments)
@@ -43,26 +45,23 @@ class StudySweeper(PLUGINS[BASIC_SWEEPER]):
             if override.is_sweep_override() and not list(override.sweep_string_iterator()):
                 options = ", ".join(_options(override.key_or_group))
                 raise ConfigError(f"{override.input_line} matches nothing. Allowed: {options}")
-        jobs = list(itertools.chain(*self.split_arguments(overrides, None)))
-        settings = {}
+        lines = list(itertools.chain(*self.split_arguments(overrides, None)))
+        jobs = {}
+        for line in lines:
+            config = self.hydra_context.config_loader.load_sweep_config(self.config, line)
+            settings = resolve(plain(config))
+            jobs.setdefault((settings.study, settings.run, settings.rates, settings.seeds), (settings, line))
+        jobs = [Job.of(*job) for job in jobs.values()]
+        if jobs[0].settings.plan:
+            print(plan(jobs))
+            sys.exit(0)
         for job in jobs:
-            config = self.hydra_context.config_loader.load_sweep_config(self.config, job)
-            checked = resolve(plain(config))
-            settings.setdefault((checked.study, checked.run, checked.rates, checked.seeds), (job, checked))
-        jobs, checked = zip(*settings.values(), strict=True)
-        stores = [Store(study) for study in dict.fromkeys(one.study for one in checked)]
-        for store in stores:
-            store.check_writable()
-        results = self.launcher.launch(jobs, initial_job_idx=0)
-        outcomes = [result.return_value for result in results]
-        codes = [
-            finish(
-                [outcome for outcome, one in zip(outcomes, checked, strict=True) if one.study == store.folder.name],
-                store,
-            )
-            for store in stores
-        ]
-        sys.exit(max(codes))
+            job.store.check_writable()
+        sys.exit(run_sweep(jobs, self._launch))
+
+    def _launch(self, lines):
+        """Run one job per line of overrides and return what they returned."""
+        return [result.return_value for result in self.launcher.launch(lines, initial_job_idx=0)]
 
 
 @hydra.main(config_path="conf", config_name="config", version_base="1.3")
@@ -72,7 +71,16 @@ def job(config):
     from experiments.store import Store
 
     settings = resolve(plain(config))
-    return run_job(settings, Store(settings.study))
+    overrides = [item for item in HydraConfig.get().overrides.task if not item.startswith("hydra")]
+    return run_job(settings, Store(settings.study), overrides)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends a sweep as Ctrl-C does."""
+
+
+def _terminate(number, frame):
+    raise Terminated
 
 
 def _options(group):
@@ -89,6 +97,7 @@ def _help():
         "  python run.py -m dataset=digits,mnist5k 'activation=glob(*)' 'optimizer.lr=[0.03,0.1]' study=mine",
         "  python run.py +experiment=lu_comparison",
         "  python -m experiments.report study=mine",
+        "  python run.py reproduce=results/mine/runs/RUN      train a recorded run again and compare",
         "",
         "Choices, CHOICE=NAME (several: NAME,NAME; all: 'CHOICE=glob(*)'), and their own settings, CHOICE.KEY=VALUE:",
     ]
@@ -129,20 +138,27 @@ def main():
         # Before Hydra's own help, which takes a second to list the schemas too.
         print(_help())
         return
+    signal.signal(signal.SIGTERM, _terminate)
     register_schema(ConfigStore.instance())
     PLUGINS[BASIC_SWEEPER] = StudySweeper
     try:
         if any("_target_" in argument for argument in sys.argv[1:]):
             raise ConfigError("_target_ in an override: a configuration names options, never code")
+        if len(sys.argv) == 2 and sys.argv[1].startswith("reproduce="):
+            from experiments.runner import reproduce
+
+            sys.exit(reproduce(Path(sys.argv[1].partition("=")[2])))
         job()
     except (ConfigError, HydraException, OmegaConfBaseException) as error:
         if traceback:
             raise
         print(f"run.py: {_message(error)}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("run.py: interrupted; finished runs are stored", file=sys.stderr)
-        sys.exit(130)
+    except KeyboardInterrupt as interrupt:
+        terminated = isinstance(interrupt, Terminated)
+        how = "terminated" if terminated else "interrupted"
+        print(f"run.py: {how}; what was finished is stored, the same command goes on from there", file=sys.stderr)
+        sys.exit(143 if terminated else 130)
 
 
 if __name__ == "__main__":

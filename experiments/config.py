@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import MISSING as NO_DEFAULT
 from dataclasses import dataclass, field, fields, make_dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, get_type_hints
 
 from experiments.datasets import DATASETS, Data, load, part_sizes
@@ -78,6 +79,13 @@ class DiagnosticsSchema:
 
 
 @dataclass
+class CheckpointSchema:
+    """How often a long run writes down where it is."""
+
+    every: int = "???"
+
+
+@dataclass
 class Schema:
     """Every key of a configuration; the values are in conf/config.yaml and the files of the chosen options."""
 
@@ -97,8 +105,13 @@ class Schema:
     activation_l1: float = "???"
     split: SplitSchema = field(default_factory=SplitSchema)
     diagnostics: DiagnosticsSchema = field(default_factory=DiagnosticsSchema)
+    checkpoint: CheckpointSchema = field(default_factory=CheckpointSchema)
     threads: Any = "???"
     force: bool = "???"
+    plan: bool = "???"
+
+
+NESTED = {"net": NetSchema, "split": SplitSchema, "diagnostics": DiagnosticsSchema, "checkpoint": CheckpointSchema}
 
 
 def _parameters(variant) -> dict[str, tuple[type, Any]]:
@@ -179,8 +192,10 @@ class Settings:
     diagnostics: dict[str, bool]
     seeds: tuple[int, ...]
     rates: tuple[float, ...]
+    checkpoint_every: int
     threads: int | str
     force: bool
+    plan: bool
     condition: dict[str, Any] = field(repr=False)
 
     @cached_property
@@ -223,6 +238,35 @@ def resolve(config: Mapping[str, Any]) -> Settings:
         raise ConfigError(str(error)) from error
 
 
+def from_record(folder: Path) -> Settings:
+    """Return the settings of a recorded run: those that a run's folder holds in config.yaml.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such record, or it is of another version.
+    """
+    import yaml
+
+    try:
+        record = yaml.safe_load((folder / "config.yaml").read_text())
+        seeds, rates = record.pop("seeds"), record.pop("lr")
+        batch = {"batch_size": record["batch_size"], "lr": rates[0]}
+        config = record | {
+            "study": "reproduction",
+            "dataset": record["dataset"] | batch,
+            "optimizer": record["optimizer"] | {"lr": rates},
+            "seeds": seeds,
+            "checkpoint": {"every": 0},
+            "threads": "auto",
+            "force": False,
+            "plan": False,
+        }
+    except (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
+        raise ConfigError(f"{folder} holds no run: config.yaml: {error}") from error
+    return resolve(config)
+
+
 def _resolve(config):
     _check_keys(config)
     study = config["study"]
@@ -244,6 +288,8 @@ def _resolve(config):
         raise ConfigError(f"dtype={config['dtype']!r}: {nearest(config['dtype'], DTYPES)}")
     if not 0 <= config["activation_l1"] < math.inf:
         raise ConfigError(f"activation_l1={config['activation_l1']}: allowed is a number from 0 up")
+    if config["checkpoint"]["every"] < 0:
+        raise ConfigError(f"checkpoint.every={config['checkpoint']['every']}: allowed is a whole number from 0 up")
     threads = config["threads"]
     if threads != "auto" and (type(threads) is not int or threads < 1):
         raise ConfigError(f"threads={threads!r}: allowed is auto or a whole number from 1 up")
@@ -304,8 +350,10 @@ def _resolve(config):
         diagnostics=dict(config["diagnostics"]),
         seeds=_seeds(config["seeds"]),
         rates=_rates(config["optimizer"]["lr"]),
+        checkpoint_every=config["checkpoint"]["every"],
         threads=threads,
         force=config["force"],
+        plan=config["plan"],
         condition=condition,
     )
 
@@ -313,7 +361,7 @@ def _resolve(config):
 def _check_keys(config):
     """Refuse keys that no schema has (`+epochz=3` gets past Hydra's own check) and keys that were deleted."""
     allowed = {item.name: None for item in fields(Schema)}
-    for key, inner in (("net", NetSchema), ("split", SplitSchema), ("diagnostics", DiagnosticsSchema)):
+    for key, inner in NESTED.items():
         allowed[key] = [item.name for item in fields(inner)]
     for key in config:
         if key not in allowed:

@@ -2,9 +2,11 @@
 
 import os
 import platform
+import shlex
 import subprocess
-import sys
 import time
+from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from experiments.config import Settings
@@ -12,13 +14,29 @@ from experiments.config import Settings
 PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "hydra-core", "mlxtend")
 
 
-def describe(settings: Settings) -> dict:
-    """Return commit, command, versions, processor, BLAS, data and root entropy as plain values."""
+def describe(settings: Settings, overrides: Sequence[str], seconds: float, status: str) -> dict:
+    """Return command, configuration, commit, versions, processor, BLAS, data and root entropy as plain values.
+
+    Parameters
+    ----------
+    settings
+        What was run.
+    overrides
+        The command line's, of this one job.
+    seconds
+        How long it took, by the clock.
+    status
+        How it ended: "done", or the error.
+    """
     from threadpoolctl import threadpool_info
 
     return {
+        "status": status,
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "command": sys.argv,
+        "seconds": round(seconds, 3),
+        "command": shlex.join(["python", "run.py", *overrides]),
+        "overrides": list(overrides),
+        "configuration": {**settings.condition, "seeds": list(settings.seeds), "lr": list(settings.rates)},
         "git": _git(),
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
@@ -30,11 +48,13 @@ def describe(settings: Settings) -> dict:
             for library in threadpool_info()
             if library["user_api"] == "blas"
         ],
+        "openblas_coretype": os.environ.get("OPENBLAS_CORETYPE"),
         "dataset_sha256": settings.data.sha256,
         "entropy": settings.entropy,
     }
 
 
+@cache
 def _version(package):
     try:
         return version(package)
@@ -42,6 +62,7 @@ def _version(package):
         return None
 
 
+@cache
 def _git():
     def git(*arguments):
         try:
@@ -53,6 +74,7 @@ def _git():
     return None if commit is None else {"commit": commit, "dirty": bool(git("status", "--porcelain"))}
 
 
+@cache
 def processor() -> str:
     """Return the processor's name."""
     try:

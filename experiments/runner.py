@@ -1,105 +1,296 @@
-"""Jobs: train what a study lacks of one condition, store it, and at the end of a sweep say what came out."""
+"""Jobs and sweeps: train what a study lacks, store it, survive what fails, and at the end say what came out.
 
-import multiprocessing
+A job trains the missing replicas of one condition. It never raises for an error of its own: the error is a record
+in the run's folder, and the sweep goes on. What a sweep did is read from the study, not from what jobs return, so a
+worker that was killed costs its job and nothing else.
+"""
+
+import json
 import sys
+import threading
+import time
 import traceback
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import NamedTuple
 
-from experiments.config import Settings
+from experiments.config import ConfigError, Settings, from_record
 from experiments.store import Store
+
+ATTEMPTS = 2
+"""How often a job is started whose worker process is killed."""
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of one job: replicas trained now, replicas that were there before, or why it failed."""
+class Job:
+    """A condition with what a study lacks of it.
+
+    Attributes
+    ----------
+    settings, store
+        What to train, and where it belongs.
+    overrides
+        The command line that composes the settings.
+    missing
+        (learning rate, seed) of the replicas to train.
+    """
+
+    settings: Settings
+    store: Store
+    overrides: tuple[str, ...]
+    missing: tuple[tuple[float, int], ...]
+
+    @classmethod
+    def of(cls, settings: Settings, overrides: Sequence[str] = ()) -> "Job":
+        """Look up what the study has."""
+        store = Store(settings.study)
+        finished = set() if settings.force else store.finished(settings.run)
+        missing = [replica for replica in settings.replicas if replica not in finished]
+        return cls(settings, store, tuple(overrides), tuple(missing))
+
+    @property
+    def run(self) -> str:
+        """Name of the run."""
+        return self.settings.run
+
+    @property
+    def work(self) -> int:
+        """Epochs of all replicas to train."""
+        return len(self.missing) * self.settings.epochs
+
+
+class Trained(NamedTuple):
+    """What a job returns from a worker that does not share the disk, to be stored by the driver."""
 
     run: str
-    trained: int = 0
-    reused: int = 0
-    failure: str = ""
+    tables: object
+    environment: dict
+    failure: str | None
 
 
-def run_job(settings: Settings, store: Store) -> Outcome:
-    """Train the missing replicas of a condition and store them; an error is recorded and returned, not raised."""
-    try:
-        with store.lock(settings.run):
-            finished = set() if settings.force else store.finished(settings.run)
-            missing = [replica for replica in settings.replicas if replica not in finished]
-            if missing:
-                _train(settings, missing, store)
-            return Outcome(settings.run, len(missing), len(settings.replicas) - len(missing))
-    except (Exception, SystemExit) as error:
-        store.record_failure(settings.run, traceback.format_exc())
-        return Outcome(settings.run, failure=f"{type(error).__name__}: {error}")
+def run_job(settings: Settings, store: Store, overrides: Sequence[str] = (), remote: bool = False) -> Trained | None:
+    """Train the missing replicas of a condition and store them; an error is recorded, not raised.
 
-
-def _train(settings, missing, store):
-    # What is not needed to find out that nothing is missing is imported here: `--help` and a repeated sweep stay fast.
+    Parameters
+    ----------
+    settings, store, overrides
+        As in `Job`.
+    remote
+        Whether to return what was trained instead: nothing is read or written here, all replicas are trained.
+    """
+    # What is not needed to find out that nothing is missing is imported here: a repeated sweep stays fast.
     from experiments.environment import describe
+
+    begin = time.perf_counter()
+    run, tables, text, status = settings.run, None, None, "done"
+    try:
+        if remote:
+            tables = _train(settings, settings.replicas)
+        else:
+            _train_missing(settings, store, lambda: describe(settings, overrides, time.perf_counter() - begin, "done"))
+    except (Exception, SystemExit) as error:
+        status, text = f"{type(error).__name__}: {error}", traceback.format_exc()
+    if not remote and text is None:
+        return None
+    environment = describe(settings, overrides, time.perf_counter() - begin, status)
+    if remote:
+        return Trained(run, tables, environment, text)
+    try:
+        store.record_failure(run, text, environment)
+    except OSError as error:  # a full disk, say: then the message is all there is
+        print(f"failed: {run}: {status} (not recorded: {error.strerror})", file=sys.stderr)
+    return None
+
+
+def _train_missing(settings, store, environment):
+    run = settings.run
+    with store.lock(run):
+        finished = set() if settings.force else store.finished(run)
+        missing = [replica for replica in settings.replicas if replica not in finished]
+        if not missing:
+            return
+        resume = [] if settings.force else store.checkpoints(run)
+        store.clear_failure(run)
+        try:
+            tables = _train(
+                settings,
+                missing,
+                on_epoch=_Marker(store, run),
+                resume=resume,
+                keep=lambda arrays: store.keep_checkpoint(run, arrays),
+            )
+            store.save(settings, tables, environment())
+        finally:
+            store.mark(run, "ended")
+
+
+def _train(settings, replicas, **options):
     from experiments.training import train
 
-    with _progress(settings, len(missing)) as on_epoch:
-        tables = train(settings, missing, on_epoch)
-    store.save(settings, tables, describe(settings))
+    return train(settings, replicas, **options)
 
 
-class _progress:
-    """A bar over the epochs of all replicas, on a terminal and in the main process only."""
+class _Marker:
+    """Notes a job's progress, twice a second at most; called from any thread."""
 
-    def __init__(self, settings, replicas):
-        self.settings, self.replicas = settings, replicas
+    def __init__(self, store, run):
+        self.store, self.run, self.done, self.last = store, run, 0, 0.0
+        self.lock = threading.Lock()
+        self(0)
 
-    def __enter__(self):
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    def __call__(self, count):
+        with self.lock:
+            self.done += count
+            now = time.monotonic()
+            if now - self.last > 0.5:
+                self.last = now
+                self.store.mark(self.run, f"running {self.done}")
 
-        console = Console(file=sys.stderr)
-        main = multiprocessing.current_process().name == "MainProcess"
-        self.bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("epoch {task.fields[epoch]:.0f} of {task.fields[epochs]}"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not (console.is_terminal and main),
-            transient=True,
+
+def run_sweep(jobs: Sequence[Job], launch: Callable[[list[tuple[str, ...]]], Sequence[object]]) -> int:
+    """Train what the jobs lack; print the table of each study and what failed; return the exit code, 0 or 1.
+
+    Parameters
+    ----------
+    jobs
+        All jobs of the sweep, each run once.
+    launch
+        Runs jobs, given as overrides, and returns what they returned.
+    """
+    from experiments.progress import Watch
+
+    stores = list({job.store.folder: job.store for job in jobs}.values())
+    _forget(jobs)
+    try:
+        with Watch([job for job in jobs if job.missing]):
+            killed = _launch_all([job for job in jobs if job.missing], launch)
+        return max(
+            [_finish([job for job in jobs if job.store.folder == store.folder], store, killed) for store in stores]
         )
-        self.bar.start()
-        settings = self.settings
-        name = f"{settings.data.name} · {settings.activation.name} · {settings.output.name} · {self.replicas} replicas"
-        total = self.replicas * settings.epochs
-        task = self.bar.add_task(name, total=total, epoch=0, epochs=settings.epochs)
-
-        def on_epoch(count):
-            self.bar.update(task, advance=count)
-            self.bar.update(task, epoch=self.bar.tasks[0].completed / self.replicas)
-
-        return on_epoch
-
-    def __exit__(self, *exception):
-        self.bar.stop()
+    except KeyboardInterrupt:
+        for store in stores:
+            store.collect()
+        raise
+    finally:
+        _forget(jobs)
 
 
-def finish(outcomes: Sequence[Outcome], store: Store) -> int:
+def _forget(jobs):
+    for job in jobs:
+        job.store.clear_marks([job.run])
+
+
+def _launch_all(pending, launch):
+    """Launch the jobs, those left by a broken pool of processes again; return the runs that were given up."""
+    attempts, given_up = Counter(), set()
+    while pending:
+        try:
+            for result in launch([job.overrides for job in pending]):
+                _land(result, pending)
+            return given_up
+        except BrokenProcessPool:
+            # Who is marked as running was killed, or was beside the one that was: all of a broken pool are.
+            attempts.update(job.run for job in pending if job.store.marks().get(job.run, "").startswith("running"))
+            given_up |= {job.run for job in pending if attempts[job.run] >= ATTEMPTS}
+            pending = [
+                job for job in pending if job.run not in given_up and _lacks(job) and not job.store.failure(job.run)
+            ]
+            _forget(pending)
+    return given_up
+
+
+def _land(result, jobs):
+    """Store what a job returned as data."""
+    if not isinstance(result, Trained):
+        return
+    job = next(job for job in jobs if job.run == result.run)
+    with job.store.lock(job.run):
+        if result.failure is None:
+            job.store.save(job.settings, result.tables, result.environment)
+        else:
+            job.store.record_failure(job.run, result.failure, result.environment)
+
+
+def _lacks(job):
+    """Return the number of a job's replicas that are not stored, after it ran."""
+    return len(set(job.missing) - job.store.finished(job.run))
+
+
+def _finish(jobs, store, killed):
     """Collect the study, print this sweep's table and its failures; return the exit code."""
     from rich.console import Console
 
+    left = {job.run: _lacks(job) for job in jobs}
     store.collect()
-    done = [outcome.run for outcome in outcomes if not outcome.failure]
     console = Console(width=None if sys.stdout.isatty() else 120)
-    if done:
-        console.print(_summary(store, done))
-        trained, reused = (sum(getattr(outcome, name) for outcome in outcomes) for name in ("trained", "reused"))
-        console.print(
-            f"{trained} replicas trained, {reused} were there already; tables in {store.folder}/",
-            markup=False,
+    stored = [job.run for job in jobs if not left[job.run]]
+    if stored:
+        console.print(_summary(store, stored))
+    trained = sum(len(job.missing) - left[job.run] for job in jobs)
+    reused = sum(len(job.settings.replicas) - len(job.missing) for job in jobs)
+    console.print(f"{trained} replicas trained, {reused} were there already; tables in {store.folder}/", markup=False)
+    failed = [job for job in jobs if left[job.run] or (job.missing and store.failure(job.run))]
+    for job in failed:
+        if job.run in killed:
+            why = f"its worker process was killed {ATTEMPTS} times"
+        elif store.failure(job.run):
+            why = f"{store.failure(job.run)} (traceback in {store.run_folder(job.run) / 'failure.txt'})"
+        else:
+            why = f"{left[job.run]} replicas are not stored"
+        print(f"failed: {job.run}: {why}", file=sys.stderr)
+    return int(bool(failed))
+
+
+def reproduce(folder: Path) -> int:
+    """Train a recorded run again, in memory, and say whether its tables are the same bit for bit.
+
+    Returns
+    -------
+    int
+        0 if all are, 1 if one differs.
+
+    Raises
+    ------
+    ConfigError
+        If the folder holds no run of this version.
+    """
+    from experiments import tables
+    from experiments.environment import describe
+
+    settings = from_record(folder)
+    if settings.run != folder.resolve().name:
+        raise ConfigError(
+            f"{folder}: its config.yaml is that of {settings.run}, so it was changed or another version's"
         )
-    for outcome in outcomes:
-        if outcome.failure:
-            where = store.run_folder(outcome.run) / "failure.txt"
-            print(f"failed: {outcome.run}: {outcome.failure} (traceback in {where})", file=sys.stderr)
-    return int(any(outcome.failure for outcome in outcomes))
+    begin = time.perf_counter()
+    fresh = _train(settings, settings.replicas)
+    now = describe(settings, [], time.perf_counter() - begin, "done")
+    try:
+        then = json.loads((folder / "environment.json").read_text())
+    except (OSError, ValueError):
+        then = {}
+    for key in ("git", "python", "packages", "processor", "blas", "dataset_sha256"):
+        if key in then and then[key] != now[key]:
+            print(f"then {key}: {then[key]}\nnow  {key}: {now[key]}")
+    differing = 0
+    for name in ("history", "layers", "replicas", "confusion"):
+        new = tables.to_csv(tables.to_text(fresh.frames[name]))
+        try:
+            old = (folder / f"{name}.csv").read_bytes()
+        except OSError:
+            old = b""
+        if new == old:
+            print(f"identical  {name}.csv, {len(fresh.frames[name])} rows")
+            continue
+        differing += 1
+        pairs = enumerate(zip_longest(old.splitlines(), new.splitlines(), fillvalue=b"nothing"), 1)
+        line, (before, after) = next((line, pair) for line, pair in pairs if pair[0] != pair[1])
+        print(f"differs    {name}.csv, first in line {line}:\n  then {before.decode()}\n  now  {after.decode()}")
+    return int(differing > 0)
 
 
 def _summary(store, runs):
@@ -111,7 +302,7 @@ def _summary(store, runs):
 
     replicas = tables.read(store.folder / "replicas.csv")
     replicas = replicas[replicas["run"].isin(runs)]
-    label = labels(replicas)
+    label = labels(replicas, apart=("dataset", "output"))
     replicas = replicas[replicas["selected"]]
     history = tables.read(store.folder / "history.csv")
     last = history.sort_values("epoch").groupby(["run", "lr", "seed"]).tail(1)
@@ -130,7 +321,7 @@ def _summary(store, runs):
         one = replicas[replicas["run"] == row.run].iloc[0]
         seconds = tables.read(store.run_folder(row.run) / "timing.csv")["total"].sum()
         classes = one["task"] == "classification"
-        scale, unit = (100, " %") if classes else (1, "")
+        scale, unit = (100, " %") if classes else (1, " RMSE")
         half = (row.high - row.low) / 2 * scale
         text = f"{row.mean * scale:.2f}" + (f" ± {half:.2f}" if half == half else "") + unit
         if row.diverged:
@@ -142,7 +333,7 @@ def _summary(store, runs):
             f"{one['lr']:g}",
             str(row.n + row.diverged),
             text,
-            f"{gradient[row.run]:.3g}",
+            f"{gradient[row.run]:.3g}" if row.n else "",
             f"{seconds:.1f}",
         )
     return table

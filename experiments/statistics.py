@@ -81,15 +81,23 @@ def settings(replicas: pd.DataFrame) -> pd.DataFrame:
     return shown
 
 
-def labels(replicas: pd.DataFrame) -> pd.Series:
+def labels(replicas: pd.DataFrame, apart: Sequence[str] = ()) -> pd.Series:
     """Human names of a study's conditions: the activation, then whatever else tells conditions apart.
+
+    Parameters
+    ----------
+    replicas
+        The table `replicas`, or part of it.
+    apart
+        Columns that stand beside the names, such as `dataset`, and so are left out of them.
 
     Returns
     -------
     Series
-        Index `run`, one distinct label each: "relu", or "elu, alpha=0.2" where the study holds several of ELU.
+        Index `run`; a label is "relu", or "elu, alpha=0.2" where the study holds several of ELU. With the columns
+        `apart` it names one condition.
     """
-    table = settings(replicas)
+    table = settings(replicas).drop(columns=list(apart), errors="ignore")
     names = pd.Series(
         [
             ", ".join(describe(column, value) for column, value in row.items() if not pd.isna(value))
@@ -99,7 +107,8 @@ def labels(replicas: pd.DataFrame) -> pd.Series:
         name="label",
         dtype=object,
     )
-    twice = names.duplicated(keep=False)
+    beside = replicas.drop_duplicates("run").set_index("run")[list(apart)]
+    twice = beside.assign(label=names).duplicated(keep=False)
     return names.where(~twice, names + ", " + names.index.str.rpartition("-").get_level_values(2))
 
 

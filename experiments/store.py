@@ -1,5 +1,7 @@
 """The only writer of studies: atomic files, locks, what is finished, collecting.
 
+    python -m experiments.store status|verify|prune|collect study=NAME [format=parquet]
+
     results/<study>/runs/<run>/    one condition: its tables, configuration and environment, `status.json` last
     results/<study>/*.csv          the study's tables: all finished replicas of all runs
 
@@ -7,12 +9,15 @@ A run counts as finished, replica by replica, only as far as `status.json` vouch
 the files. Anything else is trained again.
 """
 
+import csv
 import hashlib
 import json
 import os
+import shutil
+import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +27,7 @@ from experiments.config import SCHEMA_VERSION, ConfigError, Settings, nearest
 
 RESULTS = Path("results")
 STUDY_TABLES = ("history", "layers", "replicas")
+LONG_TABLES = ("history", "layers")
 
 
 class StudyTables(NamedTuple):
@@ -32,13 +38,17 @@ class StudyTables(NamedTuple):
     replicas: "pandas.DataFrame"  # noqa: F821
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Replace a file in one step: a reader, or a crash, sees the old content or the new, never a part."""
+@contextmanager
+def replacing(path: Path) -> Iterator["tempfile._TemporaryFileWrapper"]:
+    """Open a file to be written that takes the place of `path` in one step, at the end, or not at all.
+
+    A reader, or a crash at any moment, sees the old content or the new, never a part.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
@@ -46,6 +56,12 @@ def write_bytes(path: Path, content: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace a file in one step, as `replacing` does."""
+    with replacing(path) as file:
+        file.write(content)
 
 
 def studies(results: Path = RESULTS) -> list[str]:
@@ -161,43 +177,363 @@ class Store:
             "files": {name: _fingerprint(name, value) for name, value in content.items()},
         }
         folder = self.run_folder(settings.run)
+        for left in folder.glob(".*.*.*"):  # half-written when a crash came; the lock is ours
+            left.unlink(missing_ok=True)
         for name, value in [*content.items(), ("status.json", _json(status))]:
             write_bytes(folder / name, value)
-        (folder / "failure.txt").unlink(missing_ok=True)
+        self.clear_failure(settings.run)
+        shutil.rmtree(folder / ".checkpoints", ignore_errors=True)
 
-    def record_failure(self, run: str, text: str) -> None:
+    def record_failure(self, run: str, text: str, environment: dict) -> None:
         """Keep the traceback of a run that could not be trained; what it had finished before stays."""
+        write_bytes(self.run_folder(run) / "failure.json", _json(environment))
         write_bytes(self.run_folder(run) / "failure.txt", text.encode())
 
+    def clear_failure(self, run: str) -> None:
+        """Forget that a run failed."""
+        for name in ("failure.txt", "failure.json"):
+            (self.run_folder(run) / name).unlink(missing_ok=True)
+
+    def failure(self, run: str) -> str | None:
+        """Return the last line of a failed run's traceback."""
+        try:
+            lines = (self.run_folder(run) / "failure.txt").read_text().strip().splitlines()
+        except OSError:
+            return None
+        return lines[-1] if lines else "failure.txt is empty"
+
+    def keep_checkpoint(self, run: str, arrays: dict) -> None:
+        """Write where a part of a run's replicas is; it takes the place of the part's last checkpoint."""
+        import numpy as np
+
+        buffer = BytesIO()
+        np.savez(buffer, schema=SCHEMA_VERSION, **arrays)
+        name = f"{float(arrays['lr'][0])!r}-{arrays['seed'][0]}-{len(arrays['lr'])}.npz"
+        write_bytes(self.run_folder(run) / ".checkpoints" / name, buffer.getvalue())
+
+    def checkpoints(self, run: str) -> list[dict]:
+        """Return the arrays of a run's checkpoints; one that is damaged is as good as none."""
+        import zipfile
+        import zlib
+
+        import numpy as np
+
+        found = []
+        for path in sorted((self.run_folder(run) / ".checkpoints").glob("*.npz")):
+            with suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+                # From memory: NumPy leaves the file of a damaged archive open.
+                with np.load(BytesIO(path.read_bytes()), allow_pickle=False) as file:
+                    arrays = {name: file[name] for name in file.files}
+                if arrays.pop("schema") == SCHEMA_VERSION:
+                    found.append(arrays)
+        return found
+
+    def mark(self, run: str, text: str) -> None:
+        """Note how far a job is, for those who watch: `running <replica-epochs>` or `ended`."""
+        with suppress(OSError):
+            self._marks.mkdir(parents=True, exist_ok=True)
+            (self._marks / run).write_text(text)
+
+    def marks(self) -> dict[str, str]:
+        """Return what jobs noted, by run."""
+        found = {}
+        for path in self._marks.glob("*"):
+            with suppress(OSError):
+                found[path.name] = path.read_text()
+        return found
+
+    def clear_marks(self, runs: Sequence[str]) -> None:
+        """Forget what jobs noted of these runs."""
+        for run in runs:
+            with suppress(OSError):
+                (self._marks / run).unlink(missing_ok=True)
+        with suppress(OSError):
+            self._marks.rmdir()
+
+    @property
+    def _marks(self):
+        return self.folder / ".progress"
+
+    def state(self, run: str) -> tuple[str, str]:
+        """Return what a run's folder is worth, and why.
+
+        "done"; "failed": the traceback's last line says why; "half-made": no status yet; "outdated": another schema;
+        "corrupt": a file is not what the status vouches for.
+        """
+        folder = self.run_folder(run)
+        content = self._verified(run)
+        stored = ""
+        if content is not None:
+            replicas = tables.from_csv(content["replicas.csv"])
+            diverged = int((replicas["status"] == "diverged").sum())
+            stored = f"{len(replicas)} replicas" + (f", {diverged} diverged" if diverged else "")
+        failure = self.failure(run)
+        if failure is not None:
+            return "failed", failure + (f" ({stored} from before)" if stored else "")
+        if stored:
+            return "done", stored
+        try:
+            status = json.loads((folder / "status.json").read_bytes())
+            if status["schema"] != SCHEMA_VERSION:
+                return "outdated", f"schema {status['schema']}, now {SCHEMA_VERSION}"
+            for name, expected in status["files"].items():
+                found = _fingerprint(name, (folder / name).read_bytes())
+                if found != expected:
+                    return "corrupt", f"{name} is not what status.json vouches for"
+        except FileNotFoundError as error:
+            name = Path(error.filename).name
+            if name != "status.json":
+                return "corrupt", f"{name} is missing"
+            epochs = [int(arrays["epoch"]) for arrays in self.checkpoints(run)]
+            return "half-made", f"to go on from epoch {min(epochs)}" if epochs else "nothing to go on from"
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            return "corrupt", f"status.json: {error}"
+        return "corrupt", "status.json"
+
+    def runs(self) -> list[str]:
+        """Return the names of the runs that have a folder, sorted."""
+        return sorted(path.name for path in (self.folder / "runs").glob("*") if path.is_dir())
+
     def collect(self) -> None:
-        """Rewrite the study's tables from all of its intact runs."""
+        """Bring the study's tables up to date with its intact runs.
+
+        What is in them already is copied from the old tables, if these are still what was written, and only runs
+        whose status is new are read: the cost is that of the new runs and of copying one file, the memory that of
+        one run.
+        """
         with self.lock("study"):
-            content = {name: [] for name in STUDY_TABLES}
-            for folder in sorted((self.folder / "runs").glob("*")):
-                files = self._verified(folder.name)
-                for name in STUDY_TABLES if files else ():
-                    content[name].append(files[f"{name}.csv"])
-            if not content["replicas"]:
+            index = self._read_index()
+            statuses = {}
+            for run in self.runs():
+                with suppress(OSError):
+                    statuses[run] = hashlib.sha256((self.run_folder(run) / "status.json").read_bytes()).hexdigest()
+            known = {run: entry for run, entry in index["runs"].items() if statuses.get(run) == entry["status"]}
+            fresh = [run for run in statuses if run not in known]
+            if not fresh and known.keys() == index["runs"].keys():
                 return
-            for name in ("history", "layers"):
-                header = content[name][0].partition(b"\n")[0]
-                bodies = (csv.partition(b"\n")[2] for csv in content[name])
-                write_bytes(self.folder / f"{name}.csv", b"".join([header, b"\n", *bodies]))
-            write_bytes(self.folder / "replicas.csv", tables.to_csv(_with_selected(content["replicas"])))
+            self._rewrite(index, known, fresh, statuses)
+
+    def _read_index(self):
+        """Return what the study's tables hold of each run; nothing, if they are not what was written."""
+        try:
+            index = json.loads((self.folder / ".index.json").read_bytes())
+            for name in STUDY_TABLES:
+                with (self.folder / f"{name}.csv").open("rb") as file:
+                    if hashlib.file_digest(file, "sha256").hexdigest() != index["sha256"][name]:
+                        return {"runs": {}, "header": {}}
+            return index
+        except (OSError, ValueError, KeyError, TypeError):
+            return {"runs": {}, "header": {}}
+
+    def _rewrite(self, index, known, fresh, statuses):
+        """Write the study's tables from the old ones, as far as runs are known, and from the folders of fresh runs."""
+        headers = {name: {} for name in LONG_TABLES}
+        intact = {}
+        for run in fresh:
+            content = self._verified(run)
+            if content is not None:
+                intact[run] = tables.from_csv(content["replicas.csv"])
+                for name in LONG_TABLES:
+                    headers[name] |= dict.fromkeys(_header(content[f"{name}.csv"]).decode().split(","))
+        for name in LONG_TABLES:
+            columns = dict.fromkeys(index["header"].get(name, "").split(",") if known else []) | headers[name]
+            own = getattr(tables, name.upper())
+            headers[name] = ",".join([*own, *sorted(set(columns) - set(own))])
+        if known and any(headers[name] != index["header"].get(name) for name in LONG_TABLES):
+            # A column is new: the old rows have to be written anew as well.
+            return self._rewrite({"runs": {}, "header": {}}, {}, sorted([*known, *fresh]), statuses)
+        runs = sorted([*known, *intact])
+        if not runs:
+            for name in (".index.json", *(f"{name}.csv" for name in STUDY_TABLES)):
+                (self.folder / name).unlink(missing_ok=True)
+            return None
+        old = tables.from_csv((self.folder / "replicas.csv").read_bytes()) if known else None
+        replicas = [old[old["run"].isin(known)].drop(columns="selected")] if known else []
+        entries = {run: {"status": statuses[run]} for run in runs}
+        sums = {}
+        for name in LONG_TABLES:
+            with ExitStack() as stack:
+                source = stack.enter_context((self.folder / f"{name}.csv").open("rb")) if known else None
+                file = _Hashed(stack.enter_context(replacing(self.folder / f"{name}.csv")))
+                file.write(headers[name].encode() + b"\n")
+                places = _places(index, name)
+                for run in runs:
+                    if run in known:
+                        start, length = places[run]
+                        source.seek(start)
+                        _copy(source, file, length)
+                    else:
+                        # Read once more rather than kept: the memory is that of one run.
+                        body = _body((self.run_folder(run) / f"{name}.csv").read_bytes(), headers[name])
+                        length = len(body)
+                        file.write(body)
+                    entries[run][name] = length
+            sums[name] = file.digest()
+        content = tables.to_csv(_with_selected([*replicas, *intact.values()]))
+        write_bytes(self.folder / "replicas.csv", content)
+        sums["replicas"] = hashlib.sha256(content).hexdigest()
+        write_bytes(self.folder / ".index.json", _json({"sha256": sums, "header": headers, "runs": entries}))
+        return None
+
+    def collect_parquet(self) -> Path:
+        """Write the study's tables as Parquet files, partitioned by dataset and activation, one file a run.
+
+        `parquet/<table>/dataset=…/activation=…/<run>-<checksum>.parquet`: what is there already is not written again.
+        """
+        try:
+            import pyarrow  # noqa: F401
+        except ImportError:
+            raise ConfigError("Parquet files need pyarrow: pip install '.[parquet]'") from None
+        self.collect()
+        target = self.folder / "parquet"
+        wanted = set()
+        for run in self.runs():
+            content = self._verified(run)
+            for name in LONG_TABLES if content else ():
+                frame = tables.read(BytesIO(content[f"{name}.csv"]))
+                if frame.empty:
+                    continue
+                dataset, activation = frame[["dataset", "activation"]].iloc[0]
+                digest = hashlib.sha256(content[f"{name}.csv"]).hexdigest()[:16]
+                part = target / name / f"dataset={dataset}" / f"activation={activation}" / f"{run}-{digest}.parquet"
+                wanted.add(part)
+                if not part.exists():
+                    write_bytes(part, _parquet(frame.drop(columns=["dataset", "activation"])))
+        replicas = self.folder / "replicas.csv"
+        if replicas.exists():
+            wanted.add(target / "replicas.parquet")
+            write_bytes(target / "replicas.parquet", _parquet(tables.read(replicas)))
+        for path in target.rglob("*.parquet"):
+            if path not in wanted:
+                path.unlink()
+        return target
+
+    def verify(self) -> list[str]:
+        """Return what is wrong with a study, one line each: checksums, row counts and column types of every file."""
+        problems = []
+        replicas = 0
+        for run in self.runs():
+            state, why = self.state(run)
+            if state != "done":
+                problems.append(f"{run}: {state}: {why}")
+                continue
+            for name, content in self._verified(run).items():
+                if name.endswith(".csv"):
+                    problems += [f"{run}: {name}: {fault}" for fault in _faults(content)]
+            replicas += len(self.finished(run))
+        index = self._read_index()
+        remedy = f"run: python -m experiments.store collect study={self.folder.name}"
+        if replicas and not index["runs"]:
+            problems.append(f"the study's tables are not what was written; {remedy}")
+        elif replicas:
+            rows = len(tables.read(self.folder / "replicas.csv"))
+            if rows != replicas:
+                problems.append(f"replicas.csv has {rows} rows, the runs have {replicas}; {remedy}")
+        return problems
+
+    def prune(self) -> list[Path]:
+        """Remove what nothing will use again, and return it: damaged and outdated runs, and files left by a crash."""
+        removed = []
+        for run in self.runs():
+            with self.lock(run):
+                if self.state(run)[0] in ("corrupt", "outdated", "half-made") and not self.checkpoints(run):
+                    shutil.rmtree(self.run_folder(run))
+                    removed.append(self.run_folder(run))
+        left = [
+            path for place in (".", "runs/*", "runs/*/.checkpoints") for path in self.folder.glob(f"{place}/.*.*.*")
+        ]
+        for path in left:
+            path.unlink(missing_ok=True)
+            removed.append(path)
+        self.collect()
+        return removed
 
 
-def _with_selected(csvs):
+class _Hashed:
+    """A file that is written, with the SHA-256 of what went into it."""
+
+    def __init__(self, file):
+        self._file, self._sum = file, hashlib.sha256()
+
+    def write(self, content):
+        self._file.write(content)
+        self._sum.update(content)
+
+    def digest(self):
+        return self._sum.hexdigest()
+
+
+def _copy(source, target, length, block=1 << 20):
+    while length:
+        content = source.read(min(length, block))
+        if not content:
+            raise EOFError(f"{source.name} ends early")
+        target.write(content)
+        length -= len(content)
+
+
+def _places(index, name):
+    """Return where a long table holds each run: start and length in bytes."""
+    places, start = {}, len(index["header"].get(name, "")) + 1
+    for run, entry in sorted(index["runs"].items()):
+        places[run] = start, entry[name]
+        start += entry[name]
+    return places
+
+
+def _header(content):
+    return content.partition(b"\n")[0]
+
+
+def _body(content, header):
+    """Return the rows of a CSV in the order of columns of `header`, columns that it lacks left empty."""
+    own, _, body = content.partition(b"\n")
+    if own.decode() == header:
+        return body
+    frame = tables.from_csv(content).reindex(columns=header.split(","), fill_value="")
+    return tables.to_csv(frame).partition(b"\n")[2]
+
+
+def _parquet(frame):
+    buffer = BytesIO()
+    frame.to_parquet(buffer, index=False)
+    return buffer.getvalue()
+
+
+def _faults(content):
+    """Return what is wrong with the cells of a CSV: rows of another length, words where numbers belong."""
+    rows = csv.reader(content.decode().splitlines())
+    header = next(rows)
+    for number, row in enumerate(rows, 2):
+        if len(row) != len(header):
+            return [f"line {number} has {len(row)} cells, the header {len(header)}"]
+    frame = tables.from_csv(content)
+    faults = []
+    for column in frame:
+        if column in tables.NUMBERS:
+            try:
+                frame.loc[frame[column] != "", column].astype(float)
+            except ValueError as error:
+                faults.append(f"column {column}: {error}")
+    return faults
+
+
+def _with_selected(frames):
     """Join the replicas of all runs, settings that only some have included, and mark each run's best rate.
 
     The best is the rate with the lowest mean final validation loss; one with a diverged replica ranks last.
     """
     import pandas as pd
 
-    frames = [tables.from_csv(csv) for csv in csvs]
     columns = list(dict.fromkeys(column for frame in frames for column in frame))
     outcome = [column for column in columns if column in tables.OUTCOME]
     settings = [column for column in columns if column not in (*tables.IDENTITY, *outcome)]
     joined = pd.concat(frames, ignore_index=True)[[*tables.IDENTITY, *sorted(settings), *outcome]].fillna("")
+    # A setting that no run has any more is left by one that was removed.
+    joined = joined.drop(columns=[column for column in settings if (joined[column] == "").all()])
+    keys = {"lr": joined["lr"].astype(float), "seed": joined["seed"].astype(int)}
+    order = joined[["run"]].assign(**keys).sort_values(["run", "lr", "seed"]).index
+    joined = joined.loc[order].reset_index(drop=True)
     loss = joined["final_validation_loss"].astype(float).where(joined["status"] == "done", float("inf"))
     rank = loss.groupby([joined["run"], joined["lr"]]).mean().reset_index(name="loss")
     rank["rate"] = rank["lr"].astype(float)
@@ -223,3 +559,80 @@ def _fingerprint(name, content):
 
 def _json(value):
     return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+# --- command ----------------------------------------------------------------------------------------------------
+
+
+def _status(store):
+    from collections import Counter
+
+    states = {run: store.state(run) for run in store.runs()}
+    for run, (state, why) in states.items():
+        print(f"{state:<10}{run}  {why}")
+    counts = Counter(state for state, _ in states.values())
+    print(", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "no runs")
+    return 0
+
+
+def _verify(store):
+    problems = store.verify()
+    for problem in problems:
+        print(problem)
+    print(f"{len(store.runs())} runs, {len(problems)} problems")
+    return int(bool(problems))
+
+
+def _prune(store):
+    for path in store.prune():
+        print(f"removed {path}")
+    return 0
+
+
+def _collect(store, format="csv"):
+    if format not in ("csv", "parquet"):
+        raise ConfigError(f"format={format}: {nearest(format, ['csv', 'parquet'])}")
+    if format == "parquet":
+        print(f"wrote {store.collect_parquet()}")
+    else:
+        store.collect()
+        print(f"wrote {', '.join(str(store.folder / f'{name}.csv') for name in STUDY_TABLES)}")
+    return 0
+
+
+COMMANDS = {"status": _status, "verify": _verify, "prune": _prune, "collect": _collect}
+
+
+def main(argv: Sequence[str] | None = None, results: Path = RESULTS) -> int:
+    """Run the command and return its exit code: 0, 1 for a study with faults, 2 for a bad argument."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or {"-h", "--help"} & set(arguments):
+        print(__doc__)
+        return 0 if arguments else 2
+    name, *options = arguments
+    try:
+        if name not in COMMANDS:
+            raise ConfigError(f"unknown command {name!r}: {nearest(name, COMMANDS)}")
+        values = {}
+        allowed = ["study", "format"] if name == "collect" else ["study"]
+        for option in options:
+            key, equals, value = option.partition("=")
+            if key not in allowed or not equals:
+                raise ConfigError(f"unknown argument {option!r}: {nearest(key, allowed)} (as KEY=VALUE)")
+            values[key] = value
+        known = sorted(path.parent.name for path in Path(results).glob("*/runs"))
+        study = values.pop("study", None)
+        if study not in known:
+            missing = "which study? " if study is None else f"no study {study!r} in {results}/: "
+            raise ConfigError(missing + (nearest(study or "", known) if known else "there is none"))
+        return COMMANDS[name](Store(study, results), **values)
+    except ConfigError as error:
+        print(f"store: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"store: {error.strerror}: {error.filename}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

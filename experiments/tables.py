@@ -36,6 +36,7 @@ ORDER = {
 }
 """The tables of a run and what their rows are sorted by."""
 WORDS = {*IDENTITY[:4], "task", "status", "true", "predicted"}
+NUMBERS = {*HISTORY, *LAYERS, *OUTCOME, *CONFUSION, *TIMING} - WORDS
 
 
 class Record(NamedTuple):

@@ -5,9 +5,10 @@ last by one thread. Replicas share nothing but read-only data, so neither the cu
 """
 
 import os
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import pairwise
@@ -35,6 +36,9 @@ def train(
     settings: Settings,
     replicas: Sequence[tuple[float, int]],
     on_epoch: Callable[[int], None] = lambda count: None,
+    *,
+    resume: Sequence[Mapping[str, np.ndarray]] = (),
+    keep: Callable[[dict[str, np.ndarray]], None] | None = None,
 ) -> RunTables:
     """Train these (learning rate, seed) replicas of a condition and return their tables.
 
@@ -46,6 +50,11 @@ def train(
         What to train.
     on_epoch
         Called, from any thread, with the number of replicas that have just finished an epoch.
+    resume
+        Checkpoints to go on from, as `keep` was given them: the numbers are those of a training without a break.
+    keep
+        Called, from any thread, with a checkpoint every `checkpoint.every` epochs, when training is interrupted, and
+        when a chunk is done before others have begun.
     """
     from threadpoolctl import threadpool_limits
 
@@ -53,17 +62,47 @@ def train(
     seeds = tuple(sorted({seed for _, seed in replicas}))
     data = settings.data
     prepared = _prepare(data, seeds, entropy=settings.entropy, dtype=settings.dtype, **settings.split)
-    chunks, threads = _cut(settings, data, replicas)
+    starts = _latest(resume)
+    groups = {}
+    for replica in replicas:
+        groups.setdefault(_epoch(starts.get(replica)), []).append(replica)
+    cuts = [_cut(settings, data, group) for group in groups.values()]
+    threads = max(count for _, count in cuts)
+    stop = threading.Event()
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
-        stacks = [_Stack(settings, prepared, seeds, chunk) for chunk in chunks]
-        futures = [pool.submit(stack.run, on_epoch) for stack in stacks]
-        for future in futures:
-            future.result()
+        stacks = [
+            _Stack(settings, prepared, seeds, chunk, [starts.get(replica) for replica in chunk])
+            for chunks, _ in cuts
+            for chunk in chunks
+        ]
+        queued = len(stacks) > threads
+        futures = [pool.submit(stack.run, on_epoch, keep, stop, queued) for stack in stacks]
+        try:
+            for future in futures:
+                future.result()
+        except BaseException:
+            stop.set()
+            raise
     clock = sum((stack.clock for stack in stacks), Counter())
     clock["total"] = time.perf_counter() - begin
     parameters = stacks[0].network.parameters.shape[1]
     records = [record for stack in stacks for record in stack.records()]
     return assemble(settings, records, parameters, {"threads": threads, **clock})
+
+
+def _latest(checkpoints):
+    """Return for each replica the checkpoint that got furthest, and the replica's place in it."""
+    latest = {}
+    for arrays in checkpoints:
+        for place, replica in enumerate(zip(arrays["lr"].tolist(), arrays["seed"].tolist(), strict=True)):
+            if _epoch((arrays, place)) > _epoch(latest.get(replica)):
+                latest[replica] = arrays, place
+    return latest
+
+
+def _epoch(start):
+    """Return the last epoch of a checkpoint, -1 without one."""
+    return -1 if start is None else int(start[0]["epoch"])
 
 
 def _cut(settings, data, replicas):
@@ -84,9 +123,12 @@ def _cut(settings, data, replicas):
 
 
 class _Stack:
-    """Replicas that are trained side by side; those that diverge leave it."""
+    """Replicas that are trained side by side; those that diverge leave it.
 
-    def __init__(self, settings, prepared, seeds, replicas):
+    `starts` has, for each replica, a checkpoint and its place in it; None throughout for a fresh start.
+    """
+
+    def __init__(self, settings, prepared, seeds, replicas, starts):
         self.settings, self.prepared, self.replicas = settings, prepared, replicas
         self.row = np.array([seeds.index(seed) for _, seed in replicas])
         self.seed = np.array([seed for _, seed in replicas])
@@ -114,11 +156,46 @@ class _Stack:
         self.layers = np.full((len(replicas), settings.epochs + 1, layers, len(LAYER_COLUMNS)), np.nan)
         self.diverged = np.full(len(replicas), -1)
         self.confusion = np.zeros((len(replicas), len(data.classes), len(data.classes)), np.int64)
-        self.decided = np.zeros((len(replicas), len(data.inputs)), np.intp)  # classes, after the last epoch
+        self.decided = None  # the active replicas' classes of all rows, after the last epoch
         self.boundary = np.zeros((len(replicas), GRID, GRID), np.uint8)
         self.clock = Counter()
         self.steps = 0
+        self.first = 0
+        if starts[0] is not None:
+            self._restore(starts)
         self._rebuild()
+
+    def _restore(self, starts):
+        """Go on from checkpoints."""
+        last = _epoch(starts[0])
+        self.first = last + 1
+        self.steps = last * (self.prepared.split.train.shape[1] // self.settings.batch_size)
+        self.history[:, : last + 1] = [arrays["history"][place] for arrays, place in starts]
+        self.layers[:, : last + 1] = [arrays["layers"][place] for arrays, place in starts]
+        self.diverged[:] = [arrays["diverged"][place] for arrays, place in starts]
+        self.network.parameters[:] = [arrays["parameters"][place] for arrays, place in starts]
+        for slot, values in self.state.items():
+            values[:] = [arrays[f"state.{slot}"][place] for arrays, place in starts]
+        self._go_on_with(np.flatnonzero(self.diverged < 0))
+
+    def _checkpoint(self, epoch):
+        """Return all that `_restore` needs, a row for each replica (what has diverged has no parameters any more)."""
+
+        def spread(values):
+            rows = np.full((len(self.replicas), *values.shape[1:]), np.nan, values.dtype)
+            rows[self.active] = values
+            return rows
+
+        return {
+            "lr": np.array([rate for rate, _ in self.replicas]),
+            "seed": np.array([seed for _, seed in self.replicas]),
+            "epoch": np.array(epoch),
+            "history": self.history[:, : epoch + 1],
+            "layers": self.layers[:, : epoch + 1],
+            "diverged": self.diverged,
+            "parameters": spread(self.network.parameters),
+            **{f"state.{slot}": spread(values) for slot, values in self.state.items()},
+        }
 
     def _rebuild(self):
         """Make the buffers and row indices that belong to the active replicas."""
@@ -127,12 +204,16 @@ class _Stack:
         self.target_start = start * (self.settings.data.task == "regression")
         self.work: dict[int, Work] = {}
 
-    def run(self, on_epoch):
-        """Train, evaluating before the first epoch and after each."""
+    def run(self, on_epoch, keep, stop, queued):
+        """Train, evaluating before the first epoch and after each, until the last epoch or until `stop` is set."""
         # A diverging replica overflows before it is noticed at the end of its epoch; its neighbours do not care.
         with np.errstate(all="ignore"):
             before = None
-            for epoch in range(self.settings.epochs + 1):
+            on_epoch(len(self.replicas) * max(0, self.first - 1))
+            for epoch in range(self.first, self.settings.epochs + 1):
+                if not len(self.active):
+                    on_epoch(len(self.replicas) * (self.settings.epochs - max(0, epoch - 1)))
+                    return
                 if epoch:
                     before = self.network.parameters.copy()
                     self._timed("training", self._train_epoch, epoch)
@@ -142,10 +223,18 @@ class _Stack:
                 if epoch:
                     on_epoch(len(self.replicas))
                 self._drop_diverged(epoch)
-                if not len(self.active):
-                    on_epoch(len(self.replicas) * (self.settings.epochs - epoch))
+                if epoch == self.settings.epochs:
+                    due = queued  # an interruption must not cost this chunk
+                else:
+                    due = self.settings.checkpoint_every and epoch % self.settings.checkpoint_every == 0
+                if keep and epoch and (due or stop.is_set()):
+                    keep(self._checkpoint(epoch))
+                if stop.is_set():
                     return
-            self._timed("evaluation", self._finish)
+            if len(self.active):
+                if self.decided is None:  # resumed after its last epoch
+                    self._evaluate(self.settings.epochs)
+                self._timed("evaluation", self._finish)
 
     def _timed(self, name, method, *arguments):
         begin = time.perf_counter()
@@ -189,19 +278,19 @@ class _Stack:
         settings, data = self.settings, self.settings.data
         rows = np.arange(len(data.inputs))
         costs, errors = np.empty((2, len(self.active), len(rows)))
+        decided = np.zeros(costs.shape, np.intp)
         for chunk in np.array_split(rows, ceil(len(rows) / EVALUATION_ROWS)):
             where = slice(chunk[0], chunk[-1] + 1)
             work = self._gather(np.broadcast_to(chunk, (len(self.active), len(chunk))))
             scores = self.network.forward(work)
             costs[:, where] = settings.output.cost(scores, work.targets)
             if data.task == "classification":
-                decided = settings.output.decide(scores)
-                errors[:, where] = decided != self.labels[where]
-                if epoch == settings.epochs:
-                    self.decided[self.active, where] = decided
+                decided[:, where] = settings.output.decide(scores)
+                errors[:, where] = decided[:, where] != self.labels[where]
             else:
                 difference = scores.astype(np.float64) - work.targets
                 errors[:, where] = (difference * difference).mean(axis=2)
+        self.decided = decided if epoch == settings.epochs else None
         start = np.arange(len(self.active))[:, None] * len(rows)
         for index, part in enumerate(PARTS):
             own = getattr(self.prepared.split, part)[self.row] + start
@@ -225,13 +314,18 @@ class _Stack:
         if finite.all():
             return
         self.diverged[self.active[~finite]] = epoch
-        keep = np.flatnonzero(finite)
+        self._go_on_with(np.flatnonzero(finite))
+        self._rebuild()
+
+    def _go_on_with(self, keep):
+        """Leave all but these of the active replicas (indices) out from now on."""
         self.active, self.row, self.seed, self.rate = (
             values[keep] for values in (self.active, self.row, self.seed, self.rate)
         )
         self.network.keep(keep)
+        if self.decided is not None:
+            self.decided = self.decided[keep]
         self.state = {slot: values[keep] for slot, values in self.state.items()}
-        self._rebuild()
 
     def _finish(self):
         """Count the test part's confusions and, of two features, decide on a grid."""
@@ -239,8 +333,8 @@ class _Stack:
         classes = len(settings.data.classes)
         if not classes:
             return
-        for replica, rows in zip(self.active, prepared.split.test[self.row], strict=True):
-            pairs = self.labels[rows] * classes + self.decided[replica, rows]
+        for replica, decided, rows in zip(self.active, self.decided, prepared.split.test[self.row], strict=True):
+            pairs = self.labels[rows] * classes + decided[rows]
             self.confusion[replica] = np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
         if self.inputs.shape[1] == 2:
             points = np.stack([axis.ravel() for axis in np.meshgrid(*grid(settings.data.inputs))], axis=1)

@@ -246,6 +246,11 @@ class LeakyReLU(Activation, name="leaky_relu"):
     def __post_init__(self):
         _check(self, "slope", "[0, 1)")
 
+    @property
+    def saturates(self):
+        """Left, without a leak."""
+        return "neither" if self.slope else "left"
+
     def forward(self, z, h, work):
         if self.slope == 0:
             h.fill(0)  # 0 · z is NaN where z is infinite
@@ -668,8 +673,13 @@ class HardSwish(Activation, name="hard_swish"):
 
 @dataclass(frozen=True)
 class ReLUSquared(Activation, name="relu_squared"):
-    """Squared rectifier (So et al. 2021): h = max(z, 0)², h' = 2 max(z, 0)."""
+    """Squared rectifier (So et al. 2021): h = max(z, 0)², h' = 2 max(z, 0).
 
+    For a normal z, E[h²] = 3/2 E[z²]²: every layer squares the scale, so no weights keep it. Starting below
+    the scale that would explode is what the initializer is for.
+    """
+
+    initializer = "glorot_uniform"
     saturates = "left"
 
     @np.errstate(over="ignore")
@@ -700,7 +710,7 @@ class GLU(Activation, name="glu"):
     def forward(self, z, h, work):
         a, b = _by_piece(z, 2)
         e, closed, part, _ = work
-        # sigma(b) = e · part with e = exp(b/2): a large a lifts h into range where sigma(b) underflows.
+        # sigma(b) = e · part with e = exp(min(b, 0)/2): a large a lifts h into range where sigma(b) underflows.
         np.clip(b, 2.05 * np.log(np.finfo(z.dtype).tiny), _HIGH, out=e)
         e *= 0.5
         np.exp(e, out=e)
@@ -708,6 +718,8 @@ class GLU(Activation, name="glu"):
         closed += 1
         np.reciprocal(closed, out=closed)
         np.multiply(e, closed, out=part)
+        part *= np.maximum(e, 1, out=h)
+        np.minimum(e, 1, out=e)
         np.multiply(a, part, out=h)
         h *= e
 

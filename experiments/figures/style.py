@@ -73,7 +73,7 @@ DASHES = (
     (4, 1.5),
     (1, 1.2),
     (5, 1.2, 1, 1.2),
-    (8, 2),
+    (4, 4),
     (4, 1.2, 1, 1.2, 1, 1.2),
     (2, 2),
     (8, 1.5, 2, 1.5),
@@ -84,12 +84,13 @@ MARKERS = ("", "o", "s", "^", "D", "v", "P", "X", "<", ">", "h", "p")
 def identity(activation: str) -> tuple[str, int]:
     """Return an activation's colour and the index of its dash, the same in every figure of every study.
 
-    The eight of `COLORS` are told apart by colour alone. The others reuse the colours with a dash of their own, in
-    registry order; a name that is not registered here gets a place by its checksum, with dashes no other has.
+    The eight of `COLORS` are told apart by colour alone; leaky ReLU is dashed too, since its curves often lie on
+    ReLU's, which show through. The others reuse the colours with a dash of their own, in registry order; a name
+    that is not registered here gets a place by its checksum, with dashes no other has.
     """
     colors = list(COLORS.values())
     if activation in COLORS:
-        return COLORS[activation], 0
+        return COLORS[activation], 4 if activation == "leaky_relu" else 0
     others = [name for name in ACTIVATIONS if name not in COLORS]
     if activation in others:
         dash, color = divmod(others.index(activation), len(colors))
@@ -217,5 +218,9 @@ def render(figure: Figure, kind: str, title: str) -> bytes:
     target = io.BytesIO()
     metadata = {"Title": title} | ({"Date": None} if kind == "svg" else {})
     with matplotlib.rc_context(RC):
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+        for ax in figure.axes:  # the layout's last digits vary, and an SVG's identifiers are made from all of them
+            ax.set_position(np.round(ax.get_position().bounds, 9))
         figure.savefig(target, format=kind, dpi=200, metadata=metadata)
     return target.getvalue()

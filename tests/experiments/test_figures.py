@@ -140,7 +140,7 @@ def test_norms_that_were_not_recorded_are_named():
 
 
 def tiny(errors, statuses=None):
-    """Return the tables of one run from the test errors of its seeds by epoch; a diverged one ends at its last epoch."""
+    """Return the tables of one run from its seeds' test errors by epoch; a diverged one ends at its last epoch."""
     names = {"run": "digits-relu-softmax_ce-0", "dataset": "digits", "activation": "relu", "output": "softmax_ce"}
     statuses = statuses or ["done"] * len(errors)
     history = [
@@ -236,7 +236,7 @@ def test_only_the_selected_rate_is_drawn():
 
 
 def test_gradient_norms_by_layer_are_those_of_the_first_and_last_epoch():
-    history, layers, replicas = tables = fake_study(diverged=0)
+    history, layers, _ = tables = fake_study(diverged=0)
     (drawn,) = FIGURES["gradient_norms"].draw(tables).values()
     panels = {ax.get_title(loc="left")[1]: ax for ax in drawn.axes}
     for letter, epoch, column in [("b", 0, "delta_norm"), ("e", 8, "weight_gradient_norm")]:
@@ -364,7 +364,7 @@ def test_layers_of_an_all_lost_study_say_so():
 
 
 def test_rendering_is_reproducible():
-    first, second = (FIGURES["lu_comparison"].draw(fake_study())["lu_comparison"] for _ in range(2))
+    first, second = (FIGURES["gradient_norms"].draw(fake_study())["gradient_norms"] for _ in range(2))
     for kind in ("png", "svg"):
         assert render(first, kind, "title") == render(second, kind, "title")
     svg = render(first, "svg", "a title").decode()

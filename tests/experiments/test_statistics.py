@@ -123,6 +123,11 @@ def test_labels_are_unique_even_where_no_column_tells_conditions_apart():
     assert named({}, {}) == ["relu, 0", "relu, 1"]
 
 
+def test_labels_leave_out_the_columns_beside_them():
+    conditions = replicas({"output": "softmax_ce"}, {"output": "softmax_mse"}, {"output": "softmax_mse"})
+    assert labels(conditions, apart=["output"]).tolist() == ["relu", "relu, 1", "relu, 2"]
+
+
 def test_labels_of_a_full_sweep_are_unique():
     sweep = [
         {

@@ -1,0 +1,264 @@
+"""Faults that a study has to survive, each on the real program: `pytest -m faults`.
+
+After each of them the next invocation of the same command ends with tables that are byte for byte those of an
+undisturbed study.
+"""
+
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from experiments.store import Store
+
+pytestmark = pytest.mark.faults
+
+ROOT = Path(__file__).parents[1]
+SWEEP = ("-m", "activation=relu,tanh,elu", "dataset=iris,moons", "seeds=3", "net.hidden=[8]", "epochs=40")
+LONG = (
+    "-m",
+    "activation=relu,tanh,elu,silu,maxout,prelu",
+    "optimizer=sgd,adam",
+    "optimizer.lr=0.01",
+    "activation_l1=0,0.001",
+    "dataset=moons",
+    "seeds=4",
+    "epochs=150",
+    "checkpoint.every=20",
+)
+CLOCKS = {"timing.csv", "environment.json", "status.json"}
+
+
+def start(arguments, cwd, **options):
+    command = [sys.executable, "-W", "error", str(ROOT / "run.py"), *arguments]
+    return subprocess.Popen(
+        command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, **options
+    )
+
+
+def run(arguments, cwd, code=0, **options):
+    process = start(arguments, cwd, **options)
+    out, err = process.communicate(timeout=600)
+    assert process.returncode == code, err + out
+    return out, err
+
+
+def snapshot(folder):
+    """Return the bytes of all files but the clocks; hidden files are the store's own."""
+    return {
+        path.relative_to(folder): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in CLOCKS and not any(part.startswith(".") for part in path.parts[-4:])
+    }
+
+
+def half_written(folder):
+    """Return files that are left from a write that did not end."""
+    return [path for path in folder.rglob(".*.*.*") if path.is_file()]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The results folder of `SWEEP`, in peace."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    run(SWEEP, folder)
+    return folder / "results"
+
+
+@pytest.fixture
+def study(undisturbed, tmp_path):
+    """A copy of the undisturbed study to be damaged: its working directory."""
+    shutil.copytree(undisturbed, tmp_path / "results")
+    return tmp_path
+
+
+def recovers(cwd, undisturbed, arguments=SWEEP):
+    out, _ = run(arguments, cwd)
+    assert snapshot(cwd / "results") == snapshot(undisturbed)
+    assert not half_written(cwd / "results")
+    return out
+
+
+def wait_for(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
+def test_a_driver_killed_twenty_times(tmp_path):
+    (tmp_path / "calm").mkdir()
+    (tmp_path / "killed").mkdir()
+    run(LONG, tmp_path / "calm")
+    moments = random.Random(0)
+    killed = 0
+    while killed < 20:
+        process = start(LONG, tmp_path / "killed")
+        marks = tmp_path / "killed/results/default/.progress"
+        wait_for(lambda process=process, marks=marks: marks.exists() or process.poll() is not None)
+        time.sleep(moments.uniform(0, 1.2))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        killed += 1
+    out = recovers(tmp_path / "killed", tmp_path / "calm/results", LONG)
+    print(f"\n24 runs of 4 replicas, killed {killed} times; the last invocation: {out.splitlines()[-1]}")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["SIGTERM", "SIGINT"])
+def test_a_signal_leaves_nothing_half_written_and_the_next_goes_on(tmp_path, number, code):
+    (tmp_path / "calm").mkdir()
+    (tmp_path / "stopped").mkdir()
+    one = ("activation=relu", "dataset=moons", "epochs=600", "seeds=4", "checkpoint.every=100")
+    run(one, tmp_path / "calm")
+    process = start(one, tmp_path / "stopped")
+    runs = tmp_path / "stopped/results/default/runs"
+    wait_for(lambda: list(runs.glob("*/.checkpoints/*.npz")))
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert err.count("\n") == 1
+    assert "goes on from there" in err
+    assert not half_written(tmp_path / "stopped/results")
+    recovers(tmp_path / "stopped", tmp_path / "calm/results", one)
+
+
+def test_a_signal_keeps_the_runs_that_are_done(tmp_path, undisturbed):
+    process = start([*SWEEP, "epochs=400"], tmp_path)
+    runs = tmp_path / "results/default/runs"
+    wait_for(lambda: list(runs.glob("*/status.json")))
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert (tmp_path / "results/default/replicas.csv").exists()
+
+
+def workers(pid):
+    """Return the processes of joblib's pool below a driver."""
+    listing = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(None, 2) for line in listing.splitlines()]
+    return [int(row[0]) for row in rows if int(row[1]) == pid and "popen_loky" in row[2]]
+
+
+def test_a_killed_worker_costs_nothing_but_time(tmp_path):
+    (tmp_path / "calm").mkdir()
+    (tmp_path / "killed").mkdir()
+    run(LONG, tmp_path / "calm")
+    process = start([*LONG, "hydra/launcher=joblib"], tmp_path / "killed")
+    marks = tmp_path / "killed/results/default/.progress"
+    wait_for(lambda: marks.exists() and workers(process.pid))
+    time.sleep(0.5)
+    os.kill(workers(process.pid)[0], signal.SIGKILL)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode in (0, 1), err + out
+    recovers(tmp_path / "killed", tmp_path / "calm/results", [*LONG, "hydra/launcher=joblib"])
+
+
+def test_a_full_disk_is_an_error_and_then_no_loss(undisturbed, tmp_path):
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
+
+    _, err = run(SWEEP, tmp_path, code=1, preexec_fn=limit)
+    assert "Traceback" not in err
+    assert "File too large" in err
+    assert not half_written(tmp_path / "results")
+    recovers(tmp_path, undisturbed)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_results_that_are_read_only(tmp_path):
+    for path in (tmp_path, *tmp_path.parents):
+        path.chmod(path.stat().st_mode | 0o055)
+    (tmp_path / "results").mkdir(mode=0o555)
+    _, err = run(SWEEP, tmp_path, code=2, user=65534, env={**os.environ, "HOME": "/nonexistent"})
+    assert err.startswith("run.py: results cannot be written to results/default")
+    assert err.count("\n") == 1
+    assert not list((tmp_path / "results").iterdir())
+
+
+def plausible(content):
+    """Cut a table within its last number, so that what is left is still a table."""
+    return content.rstrip(b"\n")[:-3] + b"\n"
+
+
+DAMAGES = {
+    "truncated": lambda content: content[: len(content) // 2],
+    "truncated to a plausible number": plausible,
+    "NUL bytes": lambda content: content[:-64] + b"\0" * 64,
+    "a bit flipped": lambda content: content[:-12] + bytes([content[-12] ^ 1]) + content[-11:],
+    "the header repeated": lambda content: content + content.partition(b"\n")[0] + b"\n",
+    "empty": lambda content: b"",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("name", ["history.csv", "layers.csv", "replicas.csv", "confusion.csv", "status.json"])
+def test_a_damaged_file_of_a_run(study, undisturbed, name, damage):
+    path = next((study / "results/default/runs").glob(f"moons-relu-*/{name}"))
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    assert "3 replicas trained, 15 were there already" in recovers(study, undisturbed)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("name", ["history.csv", "layers.csv", "replicas.csv"])
+def test_a_damaged_table_of_the_study(study, undisturbed, name, damage):
+    path = study / "results/default" / name
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    assert "0 replicas trained, 18 were there already" in recovers(study, undisturbed)
+
+
+def test_a_truncated_checkpoint(study, undisturbed):
+    run_folder = next((study / "results/default/runs").glob("moons-relu-*"))
+    shutil.rmtree(run_folder)
+    process = start([*SWEEP, "checkpoint.every=5", "epochs=40"], study)
+    wait_for(lambda: list(run_folder.glob(".checkpoints/*.npz")) or process.poll() is not None)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    for path in run_folder.glob(".checkpoints/*.npz"):
+        path.write_bytes(path.read_bytes()[:-100])
+    recovers(study, undisturbed)
+
+
+def test_two_sweeps_into_one_study_at_once(tmp_path, undisturbed):
+    processes = [start(SWEEP, tmp_path), start([*SWEEP[:2], "dataset=moons,iris", *SWEEP[3:]], tmp_path)]
+    for process in processes:
+        out, err = process.communicate(timeout=300)
+        assert process.returncode == 0, err
+    assert snapshot(tmp_path / "results") == snapshot(undisturbed)
+
+
+def test_a_study_of_an_older_schema(study, undisturbed):
+    for path in (study / "results/default/runs").glob("*/status.json"):
+        path.write_text(path.read_text().replace('"schema": 1', '"schema": 0'))
+    assert "18 replicas trained, 0 were there already" in recovers(study, undisturbed)
+
+
+def test_a_clock_that_moved_back(study, undisturbed):
+    future = time.time() + 10 * 365 * 86400
+    for path in (study / "results").rglob("*"):
+        os.utime(path, (future, future))
+    assert "0 replicas trained, 18 were there already" in recovers(study, undisturbed)
+    shutil.rmtree(next((study / "results/default/runs").glob("iris-elu-*")))
+    recovers(study, undisturbed)
+
+
+@pytest.mark.parametrize("name", ["../x", "/tmp/x", "a/b", "..", ".hidden"])
+def test_a_study_that_would_leave_its_folder_is_refused(tmp_path, name):
+    _, err = run([*SWEEP, f"study={name}"], tmp_path, code=2)
+    assert err.startswith(f"run.py: study={name!r}")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_left_lock_or_temporary_file_is_in_nobodys_way(study, undisturbed):
+    folder = next((study / "results/default/runs").glob("iris-tanh-*"))
+    (study / "results/default/.locks" / f"{folder.name}.lock").touch()
+    (folder / ".history.csv.abcd1234").write_bytes(b"half")
+    (folder / "status.json").unlink()
+    recovers(study, undisturbed)
+    assert Store("default", study / "results").verify() == []

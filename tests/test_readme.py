@@ -1,0 +1,105 @@
+"""The README: every command and every piece of code in it, run as written, only with smaller networks."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from sklearn.datasets import load_iris
+
+from experiments.store import load_tables
+
+ROOT = Path(__file__).parents[1]
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+COMMANDS = [line for language, block in BLOCKS if language == "bash" for line in block.splitlines()]
+FILES = [block for language, block in BLOCKS if language in ("python", "yaml") and re.match(r"# \w+/\S+\n", block)]
+SNIPPETS = [block for language, block in BLOCKS if language == "python" and block not in FILES]
+SMALL = ("epochs=2", "seeds=2", "net.hidden=[8]")
+
+
+def start(*arguments, cwd, root=ROOT):
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", *arguments], cwd=cwd, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    return done.stdout
+
+
+def train(arguments, cwd, root=ROOT):
+    """Run `run.py` with these arguments and, for what they leave open, small networks."""
+    given = {argument.partition("=")[0] for argument in arguments} - {"seeds", "epochs"}
+    small = [setting for setting in SMALL if setting.partition("=")[0] not in given]
+    if "+experiment=depth" in arguments:
+        small.remove("net.hidden=[8]")
+    return start(root / "run.py", *arguments, *small, cwd=cwd, root=root)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where the README's commands are run, one after the other."""
+    return tmp_path_factory.mktemp("readme")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command(command, folder):
+    program, *arguments = shlex.split(command)
+    if program == "python" and arguments[0] == "run.py":
+        assert "replicas trained" in train(arguments[1:], folder) or "--help" in arguments
+    elif program == "python":
+        assert "wrote" in start(*arguments, cwd=folder)
+    else:
+        # Installing, testing and linting is what the continuous integration does, by the same commands.
+        for part in command.split(" && "):
+            assert part.replace("install", "install --quiet") in (ROOT / ".ci/run").read_text() or part in COMMANDS[:1]
+
+
+@pytest.mark.parametrize("code", SNIPPETS)
+def test_snippet(code, folder):
+    if not (folder / "results/default").exists():
+        train(["-m", "activation=relu,elu,tanh"], folder)
+    printed = start("-c", code.replace("== 50", "== 2"), cwd=folder)
+    assert "relu" in printed
+    assert "NaN" not in printed
+
+
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory):
+    """A copy of the project with the README's activation, data set, output and figure added to its files."""
+    root = tmp_path_factory.mktemp("extended")
+    for name in ("nets", "experiments", "conf"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "run.py", root)
+    for block in FILES:
+        place, _, content = block.removeprefix("# ").partition("\n")
+        with (root / place).open("a") as file:
+            file.write(f"\n\n{content}" if (root / place).stat().st_size else content)
+    frame = load_iris(as_frame=True).frame
+    frame.assign(target="iris-" + frame["target"].astype(str)).to_csv(root / "measurements.csv", index=False)
+    return root
+
+
+def test_one_of_each_is_added_by_what_the_readme_shows_and_nothing_else(extended):
+    help_text = start(extended / "run.py", "--help", cwd=extended, root=extended)
+    assert all(name in help_text for name in ("arctan", "measurements", "linear_log_cosh"))
+    sweep = ["-m", "activation=arctan,relu", "dataset=measurements,diabetes", "output=linear_log_cosh"]
+    train([*sweep, "epochs=20"], extended, extended)
+    replicas = load_tables("default", extended / "results").replicas
+    assert replicas.groupby(["activation", "dataset", "output"]).size().tolist() == [2, 2, 2, 2]
+    of_iris = pd.read_csv(next((extended / "results/default/runs").glob("measurements-arctan-*/confusion.csv")))
+    assert set(of_iris["true"]) == {"iris-0", "iris-1", "iris-2"}
+    assert "error_by_parameters.svg" in start("-m", "experiments.report", cwd=extended, root=extended)
+
+
+def test_what_is_added_passes_the_projects_own_checks(extended):
+    """Derivatives, gradients and stack invariance are tested from the registries, so new entries are too."""
+    shutil.copytree(ROOT / "tests", extended / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", extended)
+    chosen = "(Arctan or LogCosh or log_cosh) and not independent_formula"
+    printed = start("-m", "pytest", "-q", "-k", chosen, "tests/nets", cwd=extended, root=extended)
+    assert int(re.search(r"(\d+) passed", printed)[1]) > 20
