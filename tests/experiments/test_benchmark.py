@@ -13,11 +13,19 @@ from experiments.contestants import CONTESTANTS, Task
 from experiments.figures.benchmark import draw
 from nets.network import Network
 
-QUICK = ("--repeats", "1", "--epochs", "4")
+QUICK = ("--repeats", "1", "--epochs", "3")
 
 
 def test_the_command(tmp_path):
-    arguments = ["small", "startup", *QUICK, "--json", tmp_path / "figures.json", "--save", tmp_path / "picture.png"]
+    arguments = [
+        "small",
+        "diagnostics",
+        *QUICK,
+        "--json",
+        tmp_path / "figures.json",
+        "--save",
+        tmp_path / "picture.png",
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "experiments.benchmark", *map(str, arguments)],
         cwd=benchmark.ROOT, capture_output=True, text=True, check=False,
@@ -28,7 +36,7 @@ def test_the_command(tmp_path):
     assert set(record) == {
         "processor", "cores", "system", "repeats", "epochs", "versions", "missing", "results",
     }  # fmt: skip
-    assert list(record["results"]) == ["small", "startup"]
+    assert list(record["results"]) == ["small", "diagnostics"]
     rows = record["results"]["small"]["rows"]
     present = {one.label for one in CONTESTANTS.values() if find_spec(one.needs)}
     assert set(rows) == set(record["versions"]) == present
@@ -38,7 +46,7 @@ def test_the_command(tmp_path):
     errors = {label: row["test_error"] for label, row in rows.items()}
     assert errors.pop("matrix products alone") is None
     for label, error in errors.items():
-        assert error < 0.2, label
+        assert error < 0.3, label
         assert abs(error - errors["ours, 1 thread"]) < 0.03, label
     assert errors["ours, 1 thread"] == errors["ours, all cores"]
 
@@ -51,16 +59,21 @@ def test_a_missing_peer_is_named_with_what_brings_it(monkeypatch, capsys):
         assert any(line.startswith(f"{label}: {module} is not installed; pip install '.[bench]'") for line in lines)
 
 
-@pytest.mark.parametrize("name", CONTESTANTS)
-@pytest.mark.parametrize("task", [Task((16, 16), "maxout", "adam", epochs=8, seeds=3), Task((16,), "tanh", epochs=8)])
-def test_contestants_learn_alike(name, task):
-    contestant = CONTESTANTS[name]
+TASKS = Task((16, 16), "maxout", "adam", epochs=6, seeds=2), Task((16,), "tanh", epochs=6, seeds=2)
+LEARNERS = [
+    pytest.param(contestant, task, id=f"{name}-{task.activation}")
+    for name, contestant in CONTESTANTS.items()
+    for task in TASKS
+    if name != "floor" and contestant.takes(task)
+]
+
+
+@pytest.mark.parametrize(("contestant", "task"), LEARNERS)
+def test_contestants_learn_alike(contestant, task):
     pytest.importorskip(contestant.needs)
-    if name == "floor" or not contestant.takes(task):
-        pytest.skip("learns nothing, or cannot do it")
     first = contestant(task)
     error = first.train()
-    assert abs(error - CONTESTANTS["ours"](task).train()) < 0.03
+    assert abs(error - CONTESTANTS["ours"](task).train()) < 0.05
     assert abs(first.train() - error) < 1e-6  # from the initial weights again
 
 
