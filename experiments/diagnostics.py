@@ -59,7 +59,7 @@ def layer_statistics(
 
 def norm(stack: np.ndarray) -> np.ndarray:
     """Return the Euclidean norm (R,) of each replica's entries."""
-    flat = stack.reshape(len(stack), 1, -1).astype(np.float64)
+    flat = stack.reshape(len(stack), 1, -1).astype(np.float64, copy=False)
     return np.sqrt(np.matmul(flat, flat.swapaxes(1, 2)))[:, 0, 0]
 
 

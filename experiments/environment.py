@@ -41,7 +41,7 @@ def describe(settings: Settings, overrides: Sequence[str], seconds: float, statu
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
         "system": platform.platform(),
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "blas": sorted(
             (
@@ -78,7 +78,8 @@ def _git():
 
 
 @cache
-def _processor():
+def processor() -> str:
+    """Return the processor's name."""
     try:
         with open("/proc/cpuinfo") as file:
             return next(line.partition(":")[2].strip() for line in file if line.startswith("model name"))

@@ -10,7 +10,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from itertools import pairwise
+from math import ceil
 
 import numpy as np
 
@@ -22,7 +24,12 @@ from experiments.tables import LOSS_COLUMNS, PARTS, Record, RunTables, assemble
 from nets.network import Network, Work
 
 EVALUATION_ROWS = 256
+CHUNK_BYTES = 5 << 18
+"""Parameters of a chunk: with their gradient and the buffers they just outgrow a core's cache, where smaller chunks
+would cost more calls than they save."""
 GRID = 100
+
+_prepare = lru_cache(maxsize=2)(prepare)  # the runs of a sweep mostly share data set and seeds
 
 
 def train(
@@ -46,14 +53,15 @@ def train(
     resume
         Checkpoints to go on from, as `keep` was given them: the numbers are those of a training without a break.
     keep
-        Called, from any thread, with a checkpoint every `checkpoint.every` epochs and when training is interrupted.
+        Called, from any thread, with a checkpoint every `checkpoint.every` epochs, when training is interrupted, and
+        when a chunk is done before others have begun.
     """
     from threadpoolctl import threadpool_limits
 
     begin = time.perf_counter()
-    seeds = sorted({seed for _, seed in replicas})
+    seeds = tuple(sorted({seed for _, seed in replicas}))
     data = settings.data
-    prepared = prepare(data, seeds, entropy=settings.entropy, dtype=settings.dtype, **settings.split)
+    prepared = _prepare(data, seeds, entropy=settings.entropy, dtype=settings.dtype, **settings.split)
     starts = _latest(resume)
     groups = {}
     for replica in replicas:
@@ -67,7 +75,8 @@ def train(
             for chunks, _ in cuts
             for chunk in chunks
         ]
-        futures = [pool.submit(stack.run, on_epoch, keep, stop) for stack in stacks]
+        queued = len(stacks) > threads
+        futures = [pool.submit(stack.run, on_epoch, keep, stop, queued) for stack in stacks]
         try:
             for future in futures:
                 future.result()
@@ -102,13 +111,15 @@ def _cut(settings, data, replicas):
     if threads == "auto":
         threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     widths = [data.inputs.shape[1], *settings.hidden, 10]
-    weights = sum(a * b for a, b in pairwise(widths))
+    weights = settings.activation.pieces * sum(a * b for a, b in pairwise(widths))
     if settings.threads == "auto" and weights < 8192:
         # A step of a narrow network is mostly the interpreter's time, which threads do not share.
         threads = 1
-    count = min(len(replicas), threads)
+    threads = min(len(replicas), threads)
+    fitting = max(1, CHUNK_BYTES // (weights * np.dtype(settings.dtype).itemsize))
+    count = max(threads, ceil(len(replicas) / fitting))
     bounds = [len(replicas) * index // count for index in range(count + 1)]
-    return [replicas[low:high] for low, high in pairwise(bounds)], count
+    return [replicas[low:high] for low, high in pairwise(bounds)], threads
 
 
 class _Stack:
@@ -145,6 +156,7 @@ class _Stack:
         self.layers = np.full((len(replicas), settings.epochs + 1, layers, len(LAYER_COLUMNS)), np.nan)
         self.diverged = np.full(len(replicas), -1)
         self.confusion = np.zeros((len(replicas), len(data.classes), len(data.classes)), np.int64)
+        self.decided = None  # the active replicas' classes of all rows, after the last epoch
         self.boundary = np.zeros((len(replicas), GRID, GRID), np.uint8)
         self.clock = Counter()
         self.steps = 0
@@ -192,7 +204,7 @@ class _Stack:
         self.target_start = start * (self.settings.data.task == "regression")
         self.work: dict[int, Work] = {}
 
-    def run(self, on_epoch, keep, stop):
+    def run(self, on_epoch, keep, stop, queued):
         """Train, evaluating before the first epoch and after each, until the last epoch or until `stop` is set."""
         # A diverging replica overflows before it is noticed at the end of its epoch; its neighbours do not care.
         with np.errstate(all="ignore"):
@@ -211,12 +223,17 @@ class _Stack:
                 if epoch:
                     on_epoch(len(self.replicas))
                 self._drop_diverged(epoch)
-                due = self.settings.checkpoint_every and epoch % self.settings.checkpoint_every == 0
-                if keep and epoch < self.settings.epochs and (due or stop.is_set()) and epoch:
+                if epoch == self.settings.epochs:
+                    due = queued  # an interruption must not cost this chunk
+                else:
+                    due = self.settings.checkpoint_every and epoch % self.settings.checkpoint_every == 0
+                if keep and epoch and (due or stop.is_set()):
                     keep(self._checkpoint(epoch))
                 if stop.is_set():
                     return
             if len(self.active):
+                if self.decided is None:  # resumed after its last epoch
+                    self._evaluate(self.settings.epochs)
                 self._timed("evaluation", self._finish)
 
     def _timed(self, name, method, *arguments):
@@ -256,26 +273,29 @@ class _Stack:
             self.steps += 1
             settings.optimizer.step(network.parameters, network.gradient, self.state, rate, network.decayed, self.steps)
 
-    def _scores(self, rows):
-        """Yield, chunk by chunk, where it lies, its scores and its targets."""
-        for start in range(0, rows.shape[1], EVALUATION_ROWS):
-            where = slice(start, min(start + EVALUATION_ROWS, rows.shape[1]))
-            work = self._gather(rows[:, where])
-            yield where, self.network.forward(work), work.targets
-
     def _evaluate(self, epoch):
+        """Record each part's cost and error: every row of the data belongs to one part, so all are run through once."""
+        settings, data = self.settings, self.settings.data
+        rows = np.arange(len(data.inputs))
+        costs, errors = np.empty((2, len(self.active), len(rows)))
+        decided = np.zeros(costs.shape, np.intp)
+        for chunk in np.array_split(rows, ceil(len(rows) / EVALUATION_ROWS)):
+            where = slice(chunk[0], chunk[-1] + 1)
+            work = self._gather(np.broadcast_to(chunk, (len(self.active), len(chunk))))
+            scores = self.network.forward(work)
+            costs[:, where] = settings.output.cost(scores, work.targets)
+            if data.task == "classification":
+                decided[:, where] = settings.output.decide(scores)
+                errors[:, where] = decided[:, where] != self.labels[where]
+            else:
+                difference = scores.astype(np.float64) - work.targets
+                errors[:, where] = (difference * difference).mean(axis=2)
+        self.decided = decided if epoch == settings.epochs else None
+        start = np.arange(len(self.active))[:, None] * len(rows)
         for index, part in enumerate(PARTS):
-            rows = getattr(self.prepared.split, part)[self.row]
-            losses, errors = np.empty(rows.shape), np.empty(rows.shape)
-            for where, scores, targets in self._scores(rows):
-                losses[:, where] = self.settings.output.cost(scores, targets)
-                if self.settings.data.task == "classification":
-                    errors[:, where] = self.settings.output.decide(scores) != self.labels[rows[:, where]]
-                else:
-                    difference = scores.astype(np.float64) - targets
-                    errors[:, where] = (difference * difference).mean(axis=2)
-            loss, error = losses.mean(axis=1), errors.mean(axis=1)
-            if self.settings.data.task == "regression":
+            own = getattr(self.prepared.split, part)[self.row] + start
+            loss, error = costs.take(own).mean(axis=1), errors.take(own).mean(axis=1)
+            if data.task == "regression":
                 error = np.sqrt(error)
                 if self.prepared.target_scale.shape[1] == 1:
                     error *= self.prepared.target_scale[self.row, 0]
@@ -303,6 +323,8 @@ class _Stack:
             values[keep] for values in (self.active, self.row, self.seed, self.rate)
         )
         self.network.keep(keep)
+        if self.decided is not None:
+            self.decided = self.decided[keep]
         self.state = {slot: values[keep] for slot, values in self.state.items()}
 
     def _finish(self):
@@ -311,11 +333,9 @@ class _Stack:
         classes = len(settings.data.classes)
         if not classes:
             return
-        rows = prepared.split.test[self.row]
-        for where, scores, _ in self._scores(rows):
-            pairs = self.labels[rows[:, where]] * classes + settings.output.decide(scores)
-            for replica, pair in zip(self.active, pairs, strict=True):
-                self.confusion[replica] += np.bincount(pair, minlength=classes**2).reshape(classes, classes)
+        for replica, decided, rows in zip(self.active, self.decided, prepared.split.test[self.row], strict=True):
+            pairs = self.labels[rows] * classes + decided[rows]
+            self.confusion[replica] = np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
         if self.inputs.shape[1] == 2:
             points = np.stack([axis.ravel() for axis in np.meshgrid(*grid(settings.data.inputs))], axis=1)
             work = Work(self.network, GRID)

@@ -127,6 +127,28 @@ def _by_piece(z, pieces):
     return [z[..., piece * units : (piece + 1) * units] for piece in range(pieces)]
 
 
+def _positive(z, out):
+    """Write max(z, 0): where one operand is a number, NumPy's clip is three times faster than its maximum."""
+    return z.clip(0, np.inf, out=out)
+
+
+def _negative(z, out):
+    """Write min(z, 0)."""
+    return z.clip(-np.inf, 0, out=out)
+
+
+def _expm1(x, out, work):
+    """Write exp(x) - 1 for x ≤ 0 as 2t / (1 - t), t = tanh(x/2), which cancels nowhere.
+
+    Without AVX-512, NumPy's expm1 goes number by number and takes five times as long as its tanh.
+    """
+    t = np.multiply(x, 0.5, out=out)
+    np.tanh(t, out=t)
+    np.subtract(1, t, out=work)
+    t += t
+    t /= work
+
+
 def _sigmoids(x, s, r):
     """Write s = sigma(x) and r = sigma(-x) for x ≤ 50; neither is 1 - …, so both keep their tails."""
     np.exp(x, out=s)
@@ -203,7 +225,7 @@ class ReLU(Activation, name="relu"):
         _check(self, "at_zero", "[0, 1]")
 
     def forward(self, z, h, work):
-        np.maximum(z, 0, out=h)
+        _positive(z, h)
 
     def derivative(self, z, h, work):
         positive, d = work
@@ -288,9 +310,9 @@ class PReLU(Activation, name="prelu"):
     @np.errstate(over="ignore", invalid="ignore")  # slopes beyond ±1 may overflow; 0 · inf is NaN
     def forward(self, z, h, work, slope):
         negative_part, d, _ = work
-        np.minimum(z, 0, out=negative_part)
+        _negative(z, negative_part)
         np.multiply(negative_part, slope, out=h)
-        h += np.maximum(z, 0, out=d)
+        h += _positive(z, d)
 
     def derivative(self, z, h, work, slope):
         _, d, mask = work
@@ -324,14 +346,15 @@ class ELU(Activation, name="elu"):
         return () if self.alpha == 1 else (0.0,)
 
     def forward(self, z, h, work):
-        np.minimum(z, 0, out=h)
-        np.expm1(h, out=h)
-        h *= self.alpha
-        h += np.maximum(z, 0, out=work[0])
+        d = work[0]
+        _expm1(_negative(z, h), h, d)
+        if self.alpha != 1:
+            h *= self.alpha
+        h += _positive(z, d)
 
     def derivative(self, z, h, work):
         d, mask = work
-        np.minimum(h, 0, out=d)
+        _negative(h, d)
         d += self.alpha
         if self.alpha != 1:
             d *= np.less_equal(z, 0, out=mask)
@@ -351,7 +374,7 @@ class ShiftedReLU(Activation, name="shifted_relu"):
     _work = "b"
 
     def forward(self, z, h, work):
-        np.maximum(z, -1, out=h)
+        z.clip(-1, np.inf, out=h)  # as in `_positive`
 
     def derivative(self, z, h, work):
         return np.greater(z, -1, out=work[0])
@@ -413,16 +436,15 @@ class SELU(Activation, name="selu"):
     @np.errstate(over="ignore")
     def forward(self, z, h, work):
         d, _ = work
-        np.minimum(z, 0, out=h)
-        np.expm1(h, out=h)
+        _expm1(_negative(z, h), h, d)
         h *= self.scale * self.alpha
-        np.maximum(z, 0, out=d)
+        _positive(z, d)
         d *= self.scale
         h += d
 
     def derivative(self, z, h, work):
         d, step = work
-        np.minimum(h, 0, out=d)
+        _negative(h, d)
         d += self.scale * self.alpha
         np.greater(z, 0, out=step)
         step *= self.scale * (1 - self.alpha)
@@ -447,12 +469,13 @@ class CELU(Activation, name="celu"):
     def forward(self, z, h, work):
         np.clip(z, -_HIGH * self.alpha, 0, out=h)
         h *= 1 / self.alpha
-        np.expm1(h, out=h)
+        d = work[0]
+        _expm1(h, h, d)
         h *= self.alpha
-        h += np.maximum(z, 0, out=work[0])
+        h += _positive(z, d)
 
     def derivative(self, z, h, work):
-        d = np.minimum(h, 0, out=work[0])
+        d = _negative(h, work[0])
         d *= 1 / self.alpha
         d += 1
         return d

@@ -92,19 +92,21 @@ class SoftmaxCE(Output, name="softmax_ce"):
         """
         _same_shape(z, y=y)
         shifted = _below_maximum(z)
-        below = shifted < 0
-        ties = (~below).sum(axis=-2, dtype=z.dtype) - 1
-        rest = (np.exp(shifted) * below).sum(axis=-2)
-        return np.log1p(rest + ties) - (y.mT * shifted).sum(axis=-2)
+        largest = shifted == 0
+        rest = np.exp(shifted)
+        rest -= largest
+        rest = _sum(rest) + (_sum(largest, z.dtype) - 1)
+        shifted *= y.transpose(2, 0, 1)
+        return np.log1p(rest) - _sum(shifted)
 
     def gradient(self, z, y, out):
         """Write p - y."""
         _same_shape(z, y=y, out=out)
-        np.subtract(_softmax(z).mT, y, out=out)
+        np.subtract(_softmax(z).transpose(1, 2, 0), y, out=out)
 
     def predict(self, z):
         """Return p, the probabilities of the classes."""
-        return _softmax(z).mT.copy()
+        return _softmax(z).transpose(1, 2, 0).copy()
 
 
 @dataclass(frozen=True)
@@ -117,19 +119,20 @@ class SoftmaxMSE(Output, name="softmax_mse"):
     def cost(self, z, y):
         """Return ½ Σ (p - y)²."""
         _same_shape(z, y=y)
-        return _half_square(_softmax(z).mT - y)
+        return _half_square(self.predict(z) - y)
 
     def gradient(self, z, y, out):
         """Write p (r - Σ p r) with r = p - y: the softmax's full Jacobian, diag(p) - p pᵀ, times r."""
         _same_shape(z, y=y, out=out)
         p = _softmax(z)
-        r = p - y.mT
-        r -= (p * r).sum(axis=-2, keepdims=True)
-        np.multiply(p.mT, r.mT, out=out)
+        r = np.subtract(p, y.transpose(2, 0, 1), order="C")
+        r -= _sum(p * r)
+        r *= p
+        np.copyto(out, r.transpose(1, 2, 0))
 
     def predict(self, z):
         """Return p, the probabilities of the classes."""
-        return _softmax(z).mT.copy()
+        return _softmax(z).transpose(1, 2, 0).copy()
 
 
 @dataclass(frozen=True)
@@ -286,22 +289,28 @@ def _same_shape(z, **others):
 
 
 def _below_maximum(z):
-    """Return z - max z over the units, as (replicas, units, batch).
-
-    Reducing a short last axis is several times slower. The replicas stay first so that each is reduced alone:
-    with the units first, a stack of one example would be summed in another order than a larger one.
-    """
-    shifted = z.mT.copy()
-    shifted -= shifted.max(axis=-2, keepdims=True)
+    """Return z - max z over the units, as (units, replicas, batch): reducing a short last axis is far slower."""
+    shifted = z.transpose(2, 0, 1).copy()
+    shifted -= np.maximum.reduce(shifted)
     return shifted
 
 
 def _softmax(z):
-    """Return exp(z) / Σ exp(z) over the units, as (replicas, units, batch)."""
+    """Return exp(z) / Σ exp(z) over the units, as (units, replicas, batch)."""
     p = _below_maximum(z)
     np.exp(p, out=p)
-    p /= p.sum(axis=-2, keepdims=True)
+    p /= _sum(p)
     return p
+
+
+def _sum(terms, dtype=None):
+    """Return the sum of a C-ordered (units, replicas, batch) over the units, one after the other.
+
+    So does NumPy's own, unless there is a single example: that it would sum in another order than in a larger stack.
+    """
+    if terms[0].size == 1:
+        return np.add.accumulate(terms, dtype=dtype)[-1]
+    return np.add.reduce(terms, dtype=dtype)
 
 
 def _sigmoid_residual(p, q, y):

@@ -10,7 +10,7 @@ from scipy.special import log_softmax, softmax
 from sklearn.metrics import root_mean_squared_error
 from sklearn.neural_network import MLPClassifier
 
-from experiments import tables
+from experiments import tables, training
 from experiments.datasets import Data, prepare
 from experiments.streams import stream
 from experiments.training import grid, train
@@ -242,6 +242,21 @@ def test_threads_and_order_do_not_change_a_bit(settings, overrides):
         if one.boundary:
             for name in ("lr", "seed", "decision"):
                 np.testing.assert_array_equal(other.boundary[name], one.boundary[name])
+
+
+@each_condition
+def test_chunks_in_a_queue_change_nothing_and_what_one_has_done_is_kept(settings, overrides, monkeypatch):
+    condition = replace(settings(*STACK, *overrides), threads=1)
+    whole = text(frames(condition))
+    monkeypatch.setattr(training, "CHUNK_BYTES", 1)
+    kept = []
+    cut = train(condition, condition.replicas, keep=kept.append)
+    assert text(cut.frames) == whole
+    assert [arrays["epoch"] for arrays in kept] == [condition.epochs] * len(condition.replicas)
+    resumed = train(condition, condition.replicas, resume=kept[::2])
+    assert text(resumed.frames) == whole
+    for name in cut.boundary or ():
+        np.testing.assert_array_equal(resumed.boundary[name], cut.boundary[name])
 
 
 @each_condition

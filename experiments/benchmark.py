@@ -1,0 +1,443 @@
+"""Times this program beside its peers: the same networks, data, batches and steps, one command, one run.
+
+    python -m experiments.benchmark [NAME ...] [--repeats N] [--epochs N] [--json FILE] [--save FILE.png|.svg]
+
+NAME is a workload (small default wide deep adam tanh elu gelu maxout) or another comparison (sweep diagnostics
+startup runs memory); by default all of them. `scaling` shows how the cost grows, and runs only if it is named.
+Every contestant is a process of its own, pinned to one core; only one works at a time, and they take turns.
+Peers: pip install '.[bench]' (without a GPU, first: pip install torch==2.13.0 from PyTorch's CPU builds).
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
+
+from experiments.config import nearest
+from experiments.contestants import CONTESTANTS, Task
+
+ROOT = Path(__file__).parents[1]
+
+WORKLOADS = {
+    "small": Task((32, 32)),
+    "default": Task((128, 128)),
+    "wide": Task((512, 512)),
+    "deep": Task((128,) * 8),
+    "adam": Task((128, 128), optimizer="adam"),
+    "tanh": Task((128, 128), "tanh"),
+    "elu": Task((128, 128), "elu"),
+    "gelu": Task((128, 128), "gelu"),
+    "maxout": Task((128, 128), "maxout"),
+}
+TRIVIAL = ("dataset=iris", "net.hidden=[4]", "epochs=1", "seeds=1", "study=trivial")
+# The same configuration composed as often, and nothing done with it.
+BARE_HYDRA = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+import hydra
+from hydra.core.config_store import ConfigStore
+from experiments.config import register_schema
+register_schema(ConfigStore.instance())
+@hydra.main(config_path={str(ROOT / "conf")!r}, config_name="config", version_base="1.3")
+def job(config):
+    pass
+job()
+"""
+
+
+class BenchmarkError(Exception):
+    """A contestant or a program under test failed; its own message is on stderr."""
+
+
+@dataclass
+class Row:
+    """One contestant's figures: a value per repetition, the first call's, and what it learnt."""
+
+    values: list[float]
+    cold: float | None = None
+    test_error: float | None = None
+
+    @property
+    def median(self) -> float:
+        """Median over the repetitions."""
+        return median(self.values)
+
+
+@dataclass
+class Result:
+    """A comparison: rows by label, one of them (`reference`) the measure of the others."""
+
+    title: str
+    unit: str
+    rows: dict[str, Row]
+    reference: str | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+# --- contestants as processes -----------------------------------------------------------------------------------
+
+
+def environment(cores: int) -> dict[str, str]:
+    """Return this process's environment with so many threads allowed and the native BLAS kernels."""
+    kept = {key: value for key, value in os.environ.items() if key not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
+    return kept | {f"{library}_NUM_THREADS": str(cores) for library in ("OPENBLAS", "OMP", "MKL")}
+
+
+def all_cores() -> list[int]:
+    """Return the cores that this process may use."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count()))
+
+
+class Server:
+    """A contestant in a process of its own, pinned to its cores, that works only when asked."""
+
+    def __init__(self, name: str):
+        cores = all_cores()
+        if not CONTESTANTS[name].all_cores:
+            cores = cores[-1:]
+        self.label = CONTESTANTS[name].label
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "experiments.contestants", name, *map(str, cores)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env=environment(len(cores)),
+        )
+
+    def ask(self, **request) -> dict:
+        """Return the answer to a request, such as `task={…}`."""
+        try:
+            print(json.dumps(request), file=self.process.stdin, flush=True)
+            return json.loads(self.process.stdout.readline())
+        except (BrokenPipeError, json.JSONDecodeError):
+            raise BenchmarkError(f"{self.label} failed") from None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait()
+
+
+@dataclass
+class Benchmark:
+    """How to measure, and what was found out about the contestants on the way.
+
+    Attributes
+    ----------
+    versions, missing
+        By label: what it ran on; for a peer that is not installed, the module.
+    """
+
+    repeats: int
+    epochs: int
+    versions: dict[str, str] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+
+    def contestants(self, *tasks: Task) -> list[str]:
+        """Return who can do all these tasks, and note who is not installed."""
+        names = []
+        for name, contestant in CONTESTANTS.items():
+            if find_spec(contestant.needs) is None:
+                self.missing[contestant.label] = contestant.needs
+            elif all(map(contestant.takes, tasks)):
+                names.append(name)
+        return names
+
+    def task(self, task: Task) -> dict:
+        """Return a task as a request, with as many epochs as are wanted."""
+        return asdict(task) | {"epochs": self.epochs}
+
+    def workload(self, task: Task) -> Result:
+        """Time one task for all contestants, in turns."""
+        servers = [Server(name) for name in self.contestants(task)]
+        rows = {}
+        try:
+            for server in servers:
+                answer = server.ask(task=self.task(task))
+                steps = answer["steps"]
+                self.versions[server.label] = answer["version"]
+                cold = server.ask(train=True)
+                rows[server.label] = Row([], _micro(cold, steps, task), cold["test_error"])
+            for _ in range(self.repeats):
+                for server in servers:
+                    rows[server.label].values.append(_micro(server.ask(train=True), steps, task))
+        finally:
+            for server in servers:
+                server.__exit__()
+        shape = "×".join(map(str, (len(task.hidden), task.hidden[0])))
+        title = f"{shape}, {task.activation}, {task.optimizer}: {task.seeds} seeds × {steps} steps"
+        return Result(title, "µs per step and replica, evaluation included", rows, CONTESTANTS["ours"].label)
+
+    def sweep(self) -> Result:
+        """Time a sweep over three activations in a new process, compilation included."""
+        tasks = [WORKLOADS[name] for name in ("default", "tanh", "elu")]
+        names = [name for name in self.contestants(*tasks) if name != "floor"]
+        rows = {CONTESTANTS[name].label: Row([]) for name in names}
+        for _ in range(self.repeats):
+            for name in names:
+                with Server(name) as server:
+                    seconds = 0.0
+                    for task in tasks:
+                        server.ask(task=self.task(task))
+                        seconds += server.ask(train=True)["seconds"]
+                rows[server.label].values.append(seconds)
+        title = f"sweep of relu, tanh, elu: 10 seeds × {self.epochs} epochs each, compilation included"
+        return Result(title, "s", rows, CONTESTANTS["ours"].label)
+
+    def diagnostics(self) -> Result:
+        """Time the default workload with and without a look at every layer after every epoch."""
+        rows = {"diagnostics off": Row([]), "diagnostics on": Row([])}
+        with Server("ours") as server:
+            for repetition in range(self.repeats + 1):
+                for row, on in zip(rows.values(), (False, True), strict=True):
+                    server.ask(task=self.task(WORKLOADS["default"]) | {"diagnostics": on})
+                    seconds = server.ask(train=True)["seconds"]
+                    if repetition:  # the first is a warm-up
+                        row.values.append(seconds)
+        return Result("diagnostics of every layer, every epoch; default workload", "s", rows, "diagnostics off")
+
+    def startup(self) -> Result:
+        """Time `python run.py --help` beside the import of Hydra alone."""
+        commands = {"import hydra": ("-c", "import hydra"), "run.py --help": (str(ROOT / "run.py"), "--help")}
+        return Result("start-up", "s", self._in_turns(commands), "import hydra")
+
+    def runs(self, count: int = 100) -> Result:
+        """Time a sweep of trivial runs beside Hydra's own cost of composing as many."""
+        overrides = ("-m", *TRIVIAL, f"entropy=range({count})")
+        commands = {"Hydra alone": ("-c", BARE_HYDRA, *overrides), "ours": (str(ROOT / "run.py"), *overrides)}
+        rows = self._in_turns(commands)
+        more = rows["ours"].median - rows["Hydra alone"].median
+        notes = [f"ours beyond Hydra's own: {more:.1f} s, {1e3 * more / count:.0f} ms a run"]
+        return Result(f"sweep of {count} trivial runs", "s", rows, "Hydra alone", notes)
+
+    def memory(self) -> Result:
+        """Take the peak memory of the default job."""
+        peaks = [run(str(ROOT / "run.py"), f"epochs={self.epochs}")[1] for _ in range(self.repeats)]
+        return Result("peak memory of the default job", "MB", {"run.py": Row(peaks)})
+
+    def _in_turns(self, commands):
+        rows = {label: Row([]) for label in commands}
+        for _ in range(self.repeats):
+            for label, command in commands.items():
+                rows[label].values.append(run(*command)[0])
+        return rows
+
+    # --- scaling
+
+    def scaling(self) -> list[Result]:
+        """Time ours against each size that matters, with a straight line through the times."""
+
+        def rows_of(samples):
+            features = {"samples": samples, "features": 64, "classes": 10}
+            return Task((128, 128), dataset={"name": "gaussian_quantiles", **features})
+
+        series = {
+            "replicas": {n: Task((128, 128), seeds=n) for n in (1, 3, 10, 30, 100)},
+            "rows": {n: rows_of(n) for n in (1000, 2000, 4000, 8000)},
+            "weights": {
+                sum(a * b for a, b in ((64, width), (width, width), (width, 10))): Task((width, width))
+                for width in (64, 128, 256, 512)
+            },
+            "hidden layers": {n: Task((128,) * n) for n in (1, 2, 4, 8, 16)},
+        }
+        results = [self._series(name, tasks) for name, tasks in series.items()]
+        runs = {n: self.runs(n) for n in (1, 10, 100)}
+        for label in ("ours", "Hydra alone"):
+            rows = {str(n): result.rows[label] for n, result in runs.items()}
+            title = f"trivial runs in a sweep: {label}"
+            results.append(Result(title, "s", rows, notes=[_line("run", rows)]))
+        return results
+
+    def _series(self, name, tasks):
+        rows = {str(size): Row([]) for size in tasks}
+        with Server("ours") as server:
+            for repetition in range(self.repeats + 1):
+                for row, task in zip(rows.values(), tasks.values(), strict=True):
+                    server.ask(task=self.task(task))
+                    seconds = server.ask(train=True)["seconds"]
+                    if repetition:  # the first is a warm-up
+                        row.values.append(seconds)
+        return Result(f"scaling with {name}, {self.epochs} epochs", "s", rows, notes=[_line(name.rstrip("s"), rows)])
+
+
+def _micro(answer, steps, task):
+    return 1e6 * answer["seconds"] / (steps * task.seeds)
+
+
+def _line(what, rows):
+    """Return the straight line, best in relative terms, through the medians of rows that are named by their size."""
+    import numpy as np
+
+    sizes, seconds = np.array([(float(size), row.median) for size, row in rows.items()]).T
+    slope, start = np.polyfit(sizes, seconds, 1, w=1 / seconds)
+    off = np.abs((start + slope * sizes) / seconds - 1).max()
+    return f"{start:.3g} s + {slope:.3g} s per {what}; no point is further than {off:.0%} from this line"
+
+
+def run(*arguments: str) -> tuple[float, float]:
+    """Run Python in an empty folder; return its seconds and its peak memory in MB."""
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as output:
+        begin = time.perf_counter()
+        process = subprocess.Popen(
+            [sys.executable, *arguments], cwd=folder, env=environment(len(all_cores())), stdout=output, stderr=output
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - begin
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            output.seek(0)
+            sys.stderr.write(output.read())
+            raise BenchmarkError(f"python {arguments[0]} failed")
+    return seconds, usage.ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
+
+
+# --- the command ------------------------------------------------------------------------------------------------
+
+
+def show(name: str, result: Result) -> None:
+    """Print one comparison as a table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    cold = any(row.cold is not None for row in result.rows.values())
+    errors = any(row.test_error is not None for row in result.rows.values())
+    reference = result.rows.get(result.reference)
+    table = Table()
+    table.add_column(result.unit)
+    headers = ["median", "min – max", *(["cold"] if cold else []), *([f"× {result.reference}"] if reference else [])]
+    for header in (*headers, *(["test error"] if errors else [])):
+        table.add_column(header, justify="right")
+    for label, row in result.rows.items():
+        cells = [_number(row.median), f"{_number(min(row.values))} – {_number(max(row.values))}"]
+        cells += [_number(row.cold)] if cold else []
+        cells += [f"{row.median / reference.median:.2f}"] if reference else []
+        cells += ["–" if row.test_error is None else f"{100 * row.test_error:.2f} %"] if errors else []
+        table.add_row(label, *cells, style="bold" if label == result.reference else "")
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    console.print(f"\n[bold]{name}[/bold]: {result.title}", highlight=False)
+    console.print(table)
+    for note in result.notes:
+        console.print(note, highlight=False)
+
+
+def _number(value):
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        print(f"benchmark: {message}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _positive(text):
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
+    return int(text)
+
+
+def _arguments(argv):
+    others = ["sweep", "diagnostics", "startup", "runs", "memory"]
+    parser = _Parser(
+        prog="python -m experiments.benchmark",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--repeats", type=_positive, default=5, help="timed repetitions (default 5)")
+    parser.add_argument("--epochs", type=_positive, default=20, help="epochs of each training (default 20)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="draw the workloads: a .png or .svg file")
+    options = parser.parse_args(argv)
+    for name in options.names:
+        if name not in (*WORKLOADS, *others, "scaling"):
+            parser.error(f"unknown name {name!r}: {nearest(name, [*WORKLOADS, *others, 'scaling'])}")
+    options.names = list(dict.fromkeys(options.names)) or [*WORKLOADS, *others]
+    if options.save and options.save.suffix not in (".png", ".svg"):
+        parser.error(f"--save {options.save}: allowed is a file name that ends in .png or .svg")
+    if options.save and not set(options.names) & set(WORKLOADS):
+        parser.error(f"--save needs a workload to draw: {', '.join(WORKLOADS)}")
+    for path in (options.json, options.save):
+        if path and not path.parent.is_dir():
+            parser.error(f"{path}: there is no folder {path.parent}")
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code: 0, 1 if something failed, 2 for a bad argument."""
+    options = _arguments(argv)
+    benchmark = Benchmark(options.repeats, options.epochs)
+    results: dict[str, Result] = {}
+    try:
+        for name in options.names:
+            for key, result in _measure(benchmark, name):
+                results[key] = result
+                show(key, result)
+    except BenchmarkError as error:
+        print(f"benchmark: {error}", file=sys.stderr)
+        return 1
+    for label, version in benchmark.versions.items():
+        print(f"{label}: {version}")
+    for label, module in benchmark.missing.items():
+        print(f"{label}: {module} is not installed; pip install '.[bench]' (CPU build of PyTorch: torch==2.13.0)")
+    if options.json:
+        options.json.write_text(json.dumps(_record(benchmark, results), indent=1) + "\n")
+    if options.save:
+        from experiments.figures.benchmark import draw
+        from experiments.figures.style import render
+
+        medians = {
+            name: {label: row.median for label, row in results[name].rows.items()}
+            for name in options.names
+            if name in WORKLOADS
+        }
+        figure = draw(medians, CONTESTANTS["ours"].label)
+        options.save.write_bytes(render(figure, options.save.suffix[1:], "Training time beside the peers'"))
+    return 0
+
+
+def _measure(benchmark, name):
+    """Return the named results of one argument."""
+    if name in WORKLOADS:
+        return [(name, benchmark.workload(WORKLOADS[name]))]
+    measure: Callable[[], Result | list[Result]] = getattr(benchmark, name)
+    result = measure()
+    if isinstance(result, list):
+        return [(f"{name} {index}", one) for index, one in enumerate(result, 1)]
+    return [(name, result)]
+
+
+def _record(benchmark, results):
+    from experiments.environment import processor
+
+    return {
+        "processor": processor(),
+        "cores": len(all_cores()),
+        "system": platform.platform(),
+        "repeats": benchmark.repeats,
+        "epochs": benchmark.epochs,
+        "versions": benchmark.versions,
+        "missing": benchmark.missing,
+        "results": {
+            name: asdict(result)
+            | {"rows": {label: asdict(row) | {"median": row.median} for label, row in result.rows.items()}}
+            for name, result in results.items()
+        },
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""The picture of a benchmark: how long each contestant takes, one panel per workload. No figure of a study."""
+
+import math
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from experiments.figures import style
+
+OURS, OTHERS = style.COLORS["relu"], "0.78"
+BAR, INCHES = 0.72, 0.165
+
+
+def draw(medians: dict[str, dict[str, float]], ours: str) -> Figure:
+    """Return horizontal bars on one logarithmic axis, the shortest first.
+
+    Parameters
+    ----------
+    medians : dict
+        By workload and contestant, µs per step and replica.
+    ours : str
+        The contestant whose bars stand out.
+    """
+    with matplotlib.rc_context(style.RC):
+        rows = [len(panel) for panel in medians.values()]
+        figure = style.sheet(0.45 + sum(INCHES * count + 0.28 for count in rows), width=5.2)
+        axes = figure.subplots(len(medians), 1, sharex=True, squeeze=False, height_ratios=rows)[:, 0]
+        values = [value for panel in medians.values() for value in panel.values()]
+        low, high = 10 ** math.floor(math.log10(min(values) / 1.2)), max(values) * 1.6
+        for ax, (workload, panel) in zip(axes, medians.items(), strict=True):
+            for place, (label, value) in enumerate(sorted(panel.items(), key=lambda item: item[1])):
+                mine = label == ours
+                weight = "bold" if mine else "normal"
+                ax.barh(place, value - low, left=low, height=BAR, color=OURS if mine else OTHERS)
+                ax.annotate(
+                    f"{value:.0f}" if value >= 10 else f"{value:.1f}",
+                    (value, place),
+                    xytext=(3, 0),
+                    textcoords="offset points",
+                    va="center",
+                    fontweight=weight,
+                    color=style.INK,
+                )
+            names = sorted(panel, key=panel.get)
+            ax.set_yticks(range(len(names)), names, color=style.INK)
+            for tick, name in zip(ax.get_yticklabels(), names, strict=True):
+                tick.set_fontweight("bold" if name == ours else "normal")
+            ax.set(xscale="log", xlim=(low, high), title=workload)
+            ax.invert_yaxis()
+            ax.grid(visible=False, axis="y")
+            ax.tick_params(axis="y", length=0)
+            ax.spines["left"].set_visible(False)
+            ax.xaxis.set_major_formatter("{x:g}")
+            ax.tick_params(axis="x", which="both", length=0)
+        axes[-1].set_xlabel("µs per step and replica, evaluation included (log scale)")
+        return figure

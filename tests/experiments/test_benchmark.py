@@ -1,0 +1,131 @@
+"""The benchmark runs, says who is missing, and its contestants learn alike. No test looks at a time."""
+
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+from experiments import benchmark
+from experiments.contestants import CONTESTANTS, Task
+from experiments.figures.benchmark import draw
+from nets.network import Network
+
+QUICK = ("--repeats", "1", "--epochs", "3")
+
+
+def test_the_command(tmp_path):
+    arguments = [
+        "small",
+        "diagnostics",
+        *QUICK,
+        "--json",
+        tmp_path / "figures.json",
+        "--save",
+        tmp_path / "picture.png",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments.benchmark", *map(str, arguments)],
+        cwd=benchmark.ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
+    record = json.loads((tmp_path / "figures.json").read_text())
+    assert set(record) == {
+        "processor", "cores", "system", "repeats", "epochs", "versions", "missing", "results",
+    }  # fmt: skip
+    assert list(record["results"]) == ["small", "diagnostics"]
+    rows = record["results"]["small"]["rows"]
+    present = {one.label for one in CONTESTANTS.values() if find_spec(one.needs)}
+    assert set(rows) == set(record["versions"]) == present
+    assert set(record["missing"]) == {one.label for one in CONTESTANTS.values()} - present
+    for label in present:
+        assert label in done.stdout
+    errors = {label: row["test_error"] for label, row in rows.items()}
+    assert errors.pop("matrix products alone") is None
+    for label, error in errors.items():
+        assert error < 0.3, label
+        assert abs(error - errors["ours, 1 thread"]) < 0.03, label
+    assert errors["ours, 1 thread"] == errors["ours, all cores"]
+
+
+def test_a_missing_peer_is_named_with_what_brings_it(monkeypatch, capsys):
+    monkeypatch.setattr(benchmark, "find_spec", lambda name: find_spec(name) if name in ("numpy", "sklearn") else None)
+    assert benchmark.main(["small", "--repeats", "1", "--epochs", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for label, module in (("PyTorch eager", "torch"), ("PyTorch vmap", "torch"), ("JAX vmap+scan+jit", "jax")):
+        assert any(line.startswith(f"{label}: {module} is not installed; pip install '.[bench]'") for line in lines)
+
+
+TASKS = Task((16, 16), "maxout", "adam", epochs=6, seeds=2), Task((16,), "tanh", epochs=6, seeds=2)
+LEARNERS = [
+    pytest.param(contestant, task, id=f"{name}-{task.activation}")
+    for name, contestant in CONTESTANTS.items()
+    for task in TASKS
+    if name != "floor" and contestant.takes(task)
+]
+
+
+@pytest.mark.parametrize(("contestant", "task"), LEARNERS)
+def test_contestants_learn_alike(contestant, task):
+    pytest.importorskip(contestant.needs)
+    first = contestant(task)
+    error = first.train()
+    assert abs(error - CONTESTANTS["ours"](task).train()) < 0.05
+    assert abs(first.train() - error) < 1e-6  # from the initial weights again
+
+
+def test_the_floor_has_every_product_of_a_step_and_of_the_evaluation():
+    task = Task((16, 8), "maxout", seeds=2)
+    floor = CONTESTANTS["floor"](task)
+    settings = task.settings()
+    network = Network(64, settings.hidden, 10, settings.activation, 2)
+    assert [gradient.shape for gradient in floor.gradients] == [layer.weight.shape for layer in network.layers]
+    rows = sum(len(signal[0]) for signal, weight, _ in floor.evaluation if weight is floor.weights[0])
+    assert rows == task.arrays.train.shape[1] + task.arrays.test.shape[1]
+
+
+def test_batches_are_whole_and_their_rows_distinct():
+    arrays = Task((4,)).arrays
+    batches = arrays.batches(np.random.default_rng(0))
+    assert batches.shape == (10, 38, 32)
+    for rows, train in zip(batches, arrays.train, strict=True):
+        assert len(set(rows.ravel())) == rows.size
+        assert set(rows.ravel()) <= set(train)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["smal"], "unknown name 'smal': did you mean 'small'?"),
+        (["small", "--repeats", "0"], "'0' is not a whole number from 1 up"),
+        (["small", "--epochs", "x"], "'x' is not a whole number from 1 up"),
+        (["small", "--save", "picture.gif"], "ends in .png or .svg"),
+        (["startup", "--save", "picture.png"], "needs a workload to draw"),
+        (["small", "--json", "nowhere/at/all.json"], "there is no folder nowhere/at"),
+        (["--fast"], "--fast"),
+    ],
+    ids=" ".join,
+)
+def test_bad_arguments_are_refused_in_one_line(capsys, arguments, message):
+    with pytest.raises(SystemExit) as stop:
+        benchmark.main(arguments)
+    assert stop.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    (line,) = captured.err.splitlines()
+    assert line.startswith("benchmark: ")
+    assert message in line
+
+
+def test_the_line_through_times_is_found():
+    rows = {str(size): benchmark.Row([0.5 + 0.25 * size]) for size in (1, 10, 100)}
+    assert benchmark._line("run", rows) == "0.5 s + 0.25 s per run; no point is further than 0% from this line"
+
+
+def test_the_picture_shows_each_contestant_once_per_workload():
+    figure = draw({"small": {"a": 3.0, "b": 20.0}, "wide": {"b": 400.0}}, "b")
+    assert [[text.get_text() for text in ax.texts] for ax in figure.axes] == [["3.0", "20"], ["400"]]
+    assert [[text.get_text() for text in ax.get_yticklabels()] for ax in figure.axes] == [["a", "b"], ["b"]]
