@@ -3,6 +3,7 @@
 import itertools
 import multiprocessing
 import os
+import re
 import signal
 import sys
 from dataclasses import fields, is_dataclass, replace
@@ -17,7 +18,7 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
 
-from experiments.config import REGISTRIES, ConfigError, describe, nearest, register_schema, resolve
+from experiments.config import REGISTRIES, ConfigError, describe, nearest, nearest_key, register_schema, resolve
 
 CONF = Path(__file__).parent / "conf"
 # Hydra accepts a sweeper only from its own packages, by name; it loads these afresh, so an import is another class.
@@ -110,18 +111,31 @@ def _help():
         "  python -m experiments.report study=mine",
         "  python run.py reproduce=results/mine/runs/RUN      train a recorded run again and compare",
         "",
-        "Choices, CHOICE=NAME (several: NAME,NAME; all: 'CHOICE=glob(*)'), and their own settings, CHOICE.KEY=VALUE:",
+        "Choices, CHOICE=NAME (several: NAME,NAME; all: 'CHOICE=glob(*)'), with their own settings, CHOICE.KEY=VALUE:",
     ]
+    defaults = dict(re.findall(r"^  - (\w+): (\w+)$", (CONF / "config.yaml").read_text(), re.MULTILINE))
     for choice in REGISTRIES:
-        for index, name in enumerate(_options(choice)):
-            lines.append(f"  {choice if index == 0 else '':<12}{name:<20}{' '.join(describe(choice, name))}".rstrip())
+        lines.append(f"  {choice}, by default {defaults[choice]}:")
+        for name in _options(choice):
+            variant = REGISTRIES[choice].get(name)
+            about = (
+                variant.__doc__.partition("\n")[0]
+                if variant
+                else "What suits the task (output), the activation (init)."
+            )
+            lines.append(f"    {name:<20}{'  '.join([*describe(choice, name), about])}".rstrip())
     lines += ["", "Presets, each a whole sweep, +experiment=NAME:"]
     for name in _options("experiment"):
         comment = (CONF / "experiment" / f"{name}.yaml").read_text().splitlines()[1]
         lines.append(f"  {name:<16}{comment.removeprefix('# ')}")
     settings = (CONF / "config.yaml").read_text().partition("\n\n")[2].partition("\nhydra:")[0]
+    settings = settings.replace("${dataset.batch_size}", "the data set's # 32, fewer for small ones")
     lines += ["", "Settings, KEY=VALUE or KEY.KEY=VALUE, with their defaults:"]
     lines += [f"  {line}" for line in settings.rstrip().splitlines()]
+    lines += [
+        "  optimizer:",
+        "    lr: as in the optimizer's file (sgd: the data set's) # a number, or a list trained as one stack",
+    ]
     lines += ["", "--cfg job prints the composed configuration; --hydra-help tells of Hydra's own options."]
     return "\n".join(lines)
 
@@ -134,7 +148,7 @@ def _message(error):
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
     if isinstance(cause, ConfigKeyError | ConfigAttributeError) and is_dataclass(cause.object_type):
         allowed = [item.name for item in fields(cause.object_type)]
-        return f"unknown key {cause.full_key!r}: {nearest(str(cause.key), allowed)}"
+        return f"unknown key {cause.full_key!r}: {nearest_key(str(cause.full_key), allowed)}"
     if isinstance(cause, ValidationError) and cause.full_key:
         return f"{cause.full_key}: {str(cause).splitlines()[0]}"
     return " ".join(line.strip() for line in str(cause).splitlines() if line.strip())

@@ -58,6 +58,17 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
     return f"{hint}Allowed: {', '.join(allowed)}"
 
 
+def nearest_key(key: str, allowed: Iterable[str]) -> str:
+    """Return what `nearest` does for a key, or the dotted key that ends with its name: `optimizer.lr` for `lr`."""
+    inner = {item.name: outer for outer, schema in NESTED.items() for item in fields(schema)}
+    inner |= {name: outer for outer, names in EXTRAS.items() for name in names if name != "batch_size"} | {
+        "lr": "optimizer"
+    }
+    if "." not in key and key in inner:
+        return f"did you mean '{inner[key]}.{key}'? Allowed: {', '.join(allowed)}"
+    return nearest(key.rpartition(".")[2], allowed)
+
+
 # --- schema -----------------------------------------------------------------------------------------------------
 
 
@@ -81,6 +92,7 @@ class DiagnosticsSchema:
     """What is looked at inside the network at the end of every epoch."""
 
     layers: bool = "???"
+    sharpness: bool = "???"
 
 
 @dataclass
@@ -389,7 +401,7 @@ def _check_keys(config):
         allowed[key] = [item.name for item in fields(inner)]
     for key in config:
         if key not in allowed:
-            raise ConfigError(f"unknown key {key!r}: {nearest(key, allowed)}")
+            raise ConfigError(f"unknown key {key!r}: {nearest_key(key, allowed)}")
     for key in allowed:
         if key not in config:
             raise ConfigError(f"the key {key!r} is missing")

@@ -5,6 +5,7 @@ All are float64 and per replica; a replica's numbers do not depend on its stack.
 
 import numpy as np
 
+from nets.derivatives import top_eigenvalue
 from nets.network import Network, Work
 from nets.outputs import Output
 
@@ -55,6 +56,26 @@ def layer_statistics(
             change = layer.weight.astype(np.float64) - weights_before[index]
             statistics[:, index, 3] = norm(change) / norm(weights_before[index])
     return statistics, norm(network.gradient) / rows
+
+
+def sharpness(network: Network, output: Output, work: Work) -> np.ndarray:
+    """Return the largest eigenvalue (R,) of the Hessian of the probe's mean cost by all parameters, in float64.
+
+    `work` holds the probe's inputs and targets. Power iteration takes up to 100 Hessian-vector products, each from two
+    gradients, so this costs far more than an epoch of training.
+    """
+    rows = work.inputs.shape[1]
+    double = Network(network.inputs, network.hidden, network.outputs, network.activation, network.replicas, "float64")
+    buffers = Work(double, rows)
+    buffers.inputs[:], buffers.targets[:] = work.inputs, work.targets
+
+    def gradient_at(parameters):
+        double.parameters[:] = parameters
+        output.gradient(double.forward(buffers), buffers.targets, buffers.delta)
+        double.backward(buffers)
+        return double.gradient / rows
+
+    return top_eigenvalue(gradient_at, network.parameters)
 
 
 def norm(stack: np.ndarray) -> np.ndarray:

@@ -329,9 +329,8 @@ def _summary(store, runs):
     error = summarise(replicas, "run", "final_test_error").set_index("run")
 
     table = Table(title=f"study {store.folder.name}", title_justify="left")
-    table.add_column("activation")
-    table.add_column("dataset")
-    table.add_column("pairing")
+    for name in ("activation", "dataset", "output"):
+        table.add_column(name, overflow="fold")
     for name in ("lr", "seeds", "test error, mean ± 95 %", "gradient norm", "seconds"):
         table.add_column(name, justify="right")
     order = error.loc[list(dict.fromkeys(runs))].reset_index()
@@ -341,7 +340,7 @@ def _summary(store, runs):
         classes = one["task"] == "classification"
         scale, unit = (100, " %") if classes else (1, " RMSE")
         half = (row.high - row.low) / 2 * scale
-        text = f"{row.mean * scale:.2f}" + (f" ± {half:.2f}" if half == half else "") + unit
+        text = f"{row.mean * scale:.2f}" + (f" ± {half:.2f}" if row.n > 2 else "") + unit
         if row.diverged:
             text = f"{row.diverged} diverged" + (f"; {text}" if row.n else "")
         table.add_row(

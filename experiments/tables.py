@@ -16,6 +16,8 @@ PARTS = ("train", "validation", "test")
 LOSS_COLUMNS = tuple(f"{part}_{what}" for part in PARTS for what in ("loss", "error"))
 IDENTITY = ("run", "dataset", "activation", "output", "lr", "seed")
 HISTORY = (*IDENTITY, "epoch", *LOSS_COLUMNS, "gradient_norm")
+SHARPNESS = "sharpness"
+"""A further column of `history`, where it was asked for."""
 LAYERS = (*IDENTITY, "epoch", "layer", *LAYER_COLUMNS)
 OUTCOME = (
     "task",
@@ -36,7 +38,7 @@ ORDER = {
 }
 """The tables of a run and what their rows are sorted by."""
 WORDS = {*IDENTITY[:4], "task", "status", "true", "predicted"}
-NUMBERS = {*HISTORY, *LAYERS, *OUTCOME, *CONFUSION, *TIMING} - WORDS
+NUMBERS = {*HISTORY, SHARPNESS, *LAYERS, *OUTCOME, *CONFUSION, *TIMING} - WORDS
 
 
 class Record(NamedTuple):
@@ -44,7 +46,7 @@ class Record(NamedTuple):
 
     replica: tuple[float, int]  # learning rate, seed
     diverged: int | None  # epoch at whose end a loss was not finite
-    history: np.ndarray  # (epochs + 1, losses and errors, then the gradient norm)
+    history: np.ndarray  # (epochs + 1, losses and errors, then the gradient norm and the sharpness)
     layers: np.ndarray  # (epochs + 1, layers, LAYER_COLUMNS)
     confusion: np.ndarray  # (classes, classes) counts, true by predicted
     boundary: np.ndarray  # (y, x) decided class
@@ -73,14 +75,16 @@ def assemble(settings, records: list[Record], parameters: int, clock: dict[str, 
         Threads, and seconds by stage, for `timing`.
     """
     names = (settings.run, settings.data.name, settings.activation.name, settings.output.name)
-    with_layers = settings.diagnostics["layers"]
+    with_layers, with_sharpness = settings.diagnostics["layers"], settings.diagnostics["sharpness"]
     hidden = len(settings.hidden)
     history, layers, replicas, confusion = [], [], [], []
     for record in records:
         identity = (*names, *record.replica)
         # A diverged replica has rows up to the epoch at which that was seen.
         rows = record.history[: None if record.diverged is None else record.diverged + 1].tolist()
-        history += [(*identity, epoch, *row[:-1], row[-1] if with_layers else None) for epoch, row in enumerate(rows)]
+        for epoch, (*losses, gradient_norm, sharpness) in enumerate(rows):
+            row = (*identity, epoch, *losses, gradient_norm if with_layers else None)
+            history.append((*row, sharpness) if with_sharpness else row)
         if with_layers:
             for epoch, by_layer in enumerate(record.layers[: len(rows)].tolist()):
                 for layer, row in enumerate(by_layer, 1):
@@ -91,13 +95,13 @@ def assemble(settings, records: list[Record], parameters: int, clock: dict[str, 
         best = int(np.argmin(finite))
         status = "done" if record.diverged is None else "diverged"
         outcome = (settings.data.task, parameters, status, record.diverged, best)
-        replicas.append((*identity, *settings.columns.values(), *outcome, *rows[-1][:-1], *rows[best][:-1]))
+        replicas.append((*identity, *settings.columns.values(), *outcome, *rows[-1][:-2], *rows[best][:-2]))
         if record.diverged is None:
             for (true, predicted), count in np.ndenumerate(record.confusion):
                 classes = settings.data.classes
                 confusion.append((*identity, classes[true], classes[predicted], int(count)))
     frames = {
-        "history": _frame(history, HISTORY),
+        "history": _frame(history, (*HISTORY, SHARPNESS) if with_sharpness else HISTORY),
         "layers": _frame(layers, LAYERS),
         "replicas": _frame(replicas, (*IDENTITY, *settings.columns, *OUTCOME)),
         "confusion": _frame(confusion, CONFUSION),

@@ -18,7 +18,7 @@ import numpy as np
 
 from experiments.config import Settings
 from experiments.datasets import prepare
-from experiments.diagnostics import LAYER_COLUMNS, layer_statistics
+from experiments.diagnostics import LAYER_COLUMNS, layer_statistics, sharpness
 from experiments.streams import stream
 from experiments.tables import LOSS_COLUMNS, PARTS, Record, RunTables, assemble
 from nets.network import Network, Work
@@ -151,7 +151,7 @@ class _Stack:
         )
         self.state = settings.optimizer.state(self.network.parameters)
         self.active = np.arange(len(replicas))
-        self.history = np.full((len(replicas), settings.epochs + 1, len(LOSS_COLUMNS) + 1), np.nan)
+        self.history = np.full((len(replicas), settings.epochs + 1, len(LOSS_COLUMNS) + 2), np.nan)
         layers = len(settings.hidden) + 1
         self.layers = np.full((len(replicas), settings.epochs + 1, layers, len(LAYER_COLUMNS)), np.nan)
         self.diverged = np.full(len(replicas), -1)
@@ -218,7 +218,7 @@ class _Stack:
                     before = self.network.parameters.copy()
                     self._timed("training", self._train_epoch, epoch)
                 self._timed("evaluation", self._evaluate, epoch)
-                if self.settings.diagnostics["layers"]:
+                if any(self.settings.diagnostics.values()):
                     self._timed("diagnostics", self._diagnose, epoch, before)
                 if epoch:
                     on_epoch(len(self.replicas))
@@ -305,9 +305,12 @@ class _Stack:
 
     def _diagnose(self, epoch, before):
         work = self._gather(self.prepared.split.probe[self.row])
-        statistics, gradient_norm = layer_statistics(self.network, self.settings.output, work, before)
-        self.layers[self.active, epoch] = statistics
-        self.history[self.active, epoch, -1] = gradient_norm
+        if self.settings.diagnostics["layers"]:
+            statistics, gradient_norm = layer_statistics(self.network, self.settings.output, work, before)
+            self.layers[self.active, epoch] = statistics
+            self.history[self.active, epoch, -2] = gradient_norm
+        if self.settings.diagnostics["sharpness"]:
+            self.history[self.active, epoch, -1] = sharpness(self.network, self.settings.output, work)
 
     def _drop_diverged(self, epoch):
         finite = np.isfinite(self.history[self.active, epoch, : len(LOSS_COLUMNS) : 2]).all(axis=1)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from numbers import Real
 
 import numpy as np
-from scipy import special
 
 from nets import graph
 from nets.activations import ACTIVATIONS, Activation
@@ -150,7 +149,7 @@ _UFUNCS = {
     "sin": np.sin,
     "cos": np.cos,
     "tanh": np.tanh,
-    "erf": special.erf,
+    "erf": graph._erf,
     "maximum": np.maximum,
     "minimum": np.minimum,
     "abs": np.abs,

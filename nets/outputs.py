@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import expit
 
 OUTPUTS: dict[str, type["Output"]] = {}
 
@@ -153,12 +152,11 @@ class SigmoidCE(Output, name="sigmoid_ce"):
     def gradient(self, z, y, out):
         """Write p - y."""
         _same_shape(z, y=y, out=out)
-        expit(z, out=out)
-        np.subtract(out, y, out=out)
+        np.subtract(_sigmoid(z), y, out=out)
 
     def predict(self, z):
         """Return p, each unit's probability of a 1."""
-        return expit(z)
+        return _sigmoid(z)
 
 
 @dataclass(frozen=True)
@@ -174,17 +172,17 @@ class SigmoidMSE(Output, name="sigmoid_mse"):
     def cost(self, z, y):
         """Return ½ Σ (p - y)²."""
         _same_shape(z, y=y)
-        return _half_square(_sigmoid_residual(expit(z), expit(-z), y))
+        return _half_square(_sigmoid_residual(_sigmoid(z), _sigmoid(-z), y))
 
     def gradient(self, z, y, out):
         """Write (p - y) p q."""
         _same_shape(z, y=y, out=out)
-        p, q = expit(z), expit(-z)
+        p, q = _sigmoid(z), _sigmoid(-z)
         np.multiply(_sigmoid_residual(p, q, y), p * q, out=out)
 
     def predict(self, z):
         """Return p, each unit's probability of a 1."""
-        return expit(z)
+        return _sigmoid(z)
 
 
 @dataclass(frozen=True)
@@ -311,6 +309,14 @@ def _sum(terms, dtype=None):
     if terms[0].size == 1:
         return np.add.accumulate(terms, dtype=dtype)[-1]
     return np.add.reduce(terms, dtype=dtype)
+
+
+def _sigmoid(z):
+    """Return 1 / (1 + exp(-z)) = exp(z) / (1 + exp(z)), which keeps the digits of a small one; beyond 40 it is 1."""
+    p = np.minimum(z, 40)
+    np.exp(p, out=p)
+    p /= p + 1
+    return p
 
 
 def _sigmoid_residual(p, q, y):

@@ -1,6 +1,7 @@
 """Imports run one way, run → experiments → nets → numpy, and heavy packages stay in their rooms."""
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -42,3 +43,10 @@ def test_a_file_imports_only_what_its_room_may(path):
 def test_the_walk_sees_imports_inside_functions():
     assert "sklearn" in imported(ROOT / "experiments/datasets.py")
     assert {"numpy", "nets.network"} <= imported(ROOT / "experiments/training.py")
+
+
+def test_the_configuration_is_checked_without_heavy_packages():
+    heavy = ["scipy", "sklearn", "pandas", "matplotlib", "rich", "mlxtend"]
+    code = f"import sys; import experiments.config; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

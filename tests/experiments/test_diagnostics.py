@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
-from experiments.diagnostics import LAYER_COLUMNS, layer_statistics
+from experiments.diagnostics import LAYER_COLUMNS, layer_statistics, sharpness
 from nets.activations import ACTIVATIONS, GLU, LeakyReLU, Linear, Maxout, PReLU, ReLU, Sigmoid, Tanh
 from nets.network import Network, Work
 from nets.outputs import LinearHinge, LinearMSE, SigmoidCE, SoftmaxCE
@@ -243,3 +243,37 @@ def test_statistics_do_not_depend_on_the_stack(seeds, position, **condition):
 
     with np.errstate(all="ignore"):
         assert bits(seeds, position) == bits([seeds[position]], 0)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sharpness_of_least_squares_is_the_top_eigenvalue_of_the_inputs_second_moments(dtype):
+    network, work = probe(Linear(), LinearMSE(), hidden=(), dtype=dtype)
+    found = sharpness(network, LinearMSE(), work)
+    for replica, inputs in enumerate(work.inputs.astype(float)):
+        with_bias = np.hstack([inputs, np.ones((len(inputs), 1))])
+        exact = np.linalg.eigvalsh(with_bias.T @ with_bias / len(inputs))[-1]
+        assert found[replica] == pytest.approx(exact, rel=1e-3)
+
+
+@pytest.mark.parametrize("activation", [Tanh(), PReLU(), Maxout()], ids=repr)
+def test_sharpness_is_the_top_eigenvalue_of_the_hessian_by_differences(activation):
+    network, work = probe(activation, hidden=(4,), seeds=(0, 1))
+    start, size = network.parameters.copy(), network.parameters.shape[1]
+    hessian = np.empty((2, size, size))
+    for column in range(size):
+        for sign in (1, -1):
+            network.parameters[:] = start
+            network.parameters[:, column] += sign * 1e-5
+            SoftmaxCE().gradient(network.forward(work), work.targets, work.delta)
+            network.backward(work)
+            gradient = network.gradient / work.inputs.shape[1]
+            hessian[:, column] = gradient if sign == 1 else (hessian[:, column] - gradient) / 2e-5
+    network.parameters[:] = start
+    exact = np.linalg.eigvalsh((hessian + hessian.mT) / 2)[:, -1]
+    np.testing.assert_allclose(sharpness(network, SoftmaxCE(), work), exact, rtol=2e-2)
+
+
+def test_sharpness_of_a_replica_does_not_depend_on_its_stack():
+    network, work = probe(Tanh(), seeds=(0, 1, 2))
+    alone, work_alone = probe(Tanh(), seeds=(1,))
+    assert sharpness(network, SoftmaxCE(), work)[1] == sharpness(alone, SoftmaxCE(), work_alone)[0]

@@ -38,6 +38,7 @@ SETTINGS = {
     "dtype": "float64",
     "entropy": 0,
     "diagnostics.layers": True,
+    "diagnostics.sharpness": False,
 }
 OVERRIDES = [
     "dataset=wine", "net.hidden=[6,5]", "activation=elu", "optimizer=nesterov", "optimizer.lr=[0.1,0.02]",
@@ -141,6 +142,16 @@ def test_timing_is_one_row_of_seconds(frames):
     stages = [row["training"], row["evaluation"], row["diagnostics"]]
     assert min(stages) > 0
     assert row["total"] >= sum(stages) / row["threads"]
+
+
+def test_sharpness_is_a_further_column_of_the_history(settings, frames):
+    condition = settings(*OVERRIDES, "diagnostics.sharpness=true")
+    history = train(condition, condition.replicas).frames["history"]
+    assert tuple(history.columns) == (*tables.HISTORY, "sharpness")
+    assert (history["sharpness"].astype(float).fillna(1) > 0).all()
+    pd.testing.assert_frame_equal(
+        history.drop(columns=["sharpness", "run"]), frames["history"].drop(columns="run"), check_like=False
+    )
 
 
 def test_without_diagnostics_there_are_no_layers(settings, frames):
