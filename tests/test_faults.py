@@ -30,8 +30,9 @@ LONG = (
     "optimizer.lr=0.01",
     "activation_l1=0,0.001",
     "dataset=moons",
-    "seeds=4",
-    "epochs=150",
+    "net.hidden=[8]",
+    "seeds=2",
+    "epochs=60",
     "checkpoint.every=20",
 )
 CLOCKS = {"timing.csv", "environment.json", "status.json"}
@@ -104,12 +105,12 @@ def test_a_driver_killed_twenty_times(tmp_path):
         process = start(LONG, tmp_path / "killed")
         marks = tmp_path / "killed/results/default/.progress"
         wait_for(lambda process=process, marks=marks: marks.exists() or process.poll() is not None)
-        time.sleep(moments.uniform(0, 1.2))
+        time.sleep(moments.uniform(0, 3))
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         killed += 1
     out = recovers(tmp_path / "killed", tmp_path / "calm/results", LONG)
-    print(f"\n24 runs of 4 replicas, killed {killed} times; the last invocation: {out.splitlines()[-1]}")
+    print(f"\n24 runs of 2 replicas, killed {killed} times; the last invocation: {out.splitlines()[-1]}")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["SIGTERM", "SIGINT"])
@@ -197,25 +198,18 @@ DAMAGES = {
     "the header repeated": lambda content: content + content.partition(b"\n")[0] + b"\n",
     "empty": lambda content: b"",
 }
+OF_A_RUN = ["history.csv", "layers.csv", "replicas.csv", "confusion.csv", "status.json", "status.json"]
+OF_THE_STUDY = ["history.csv", "layers.csv", "replicas.csv"] * 2
 
 
-@pytest.mark.parametrize(
-    ("name", "damage"),
-    zip(
-        ["history.csv", "layers.csv", "replicas.csv", "confusion.csv", "status.json", "status.json"],
-        DAMAGES,
-        strict=True,
-    ),
-)
+@pytest.mark.parametrize(("name", "damage"), list(zip(OF_A_RUN, DAMAGES, strict=True)))
 def test_a_damaged_file_of_a_run(study, undisturbed, name, damage):
     path = next((study / "results/default/runs").glob(f"moons-relu-*/{name}"))
     path.write_bytes(DAMAGES[damage](path.read_bytes()))
     assert "3 replicas trained, 15 were there already" in recovers(study, undisturbed)
 
 
-@pytest.mark.parametrize(
-    ("name", "damage"), zip(["history.csv", "layers.csv", "replicas.csv"] * 2, DAMAGES, strict=True)
-)
+@pytest.mark.parametrize(("name", "damage"), list(zip(OF_THE_STUDY, DAMAGES, strict=True)))
 def test_a_damaged_table_of_the_study(study, undisturbed, name, damage):
     path = study / "results/default" / name
     path.write_bytes(DAMAGES[damage](path.read_bytes()))
