@@ -2,7 +2,7 @@
 
     python -m experiments.report [study=NAME]        by default the study last written
 
-PNG and SVG files land in results/<study>/report/figures/.
+PNG, SVG and PDF files land in results/<study>/report/figures/.
 """
 
 import sys
@@ -12,9 +12,9 @@ from pathlib import Path
 from experiments.config import ConfigError, nearest
 from experiments.figures import FIGURES, Missing
 from experiments.figures.style import render
-from experiments.store import RESULTS, load_tables, studies, write_bytes
+from experiments.store import RESULTS, load_all_tables, studies, write_bytes
 
-KINDS = ("png", "svg")
+KINDS = ("png", "svg", "pdf")
 
 
 def write(study: str, results: Path = RESULTS) -> tuple[list[Path], dict[str, str]]:
@@ -32,7 +32,7 @@ def write(study: str, results: Path = RESULTS) -> tuple[list[Path], dict[str, st
     ConfigError
         If there is no such study.
     """
-    tables = load_tables(study, results)
+    tables = load_all_tables(study, results)
     folder = Path(results) / study / "report" / "figures"
     written, missing = [], {}
     for drawable in FIGURES.values():
