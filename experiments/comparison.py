@@ -221,11 +221,8 @@ def leaderboard(chosen: pd.DataFrame, baseline: str = BASELINE) -> pd.DataFrame:
     for _, part in chosen.groupby("dataset"):
         pairs = [(run, reference[run]) for run in part["run"].unique() if run in reference]
         compared.append(compare(by_seed(part), pairs, part_ratio(part)))
-    compared = (
-        pd.concat(compared)
-        .drop(columns=["n", "std"])
-        .rename(columns={"low": "difference_low", "high": "difference_high"})
-    )
+    names_of = {"low": "difference_low", "high": "difference_high", "n": "n_pairs", "std": "spread"}
+    compared = pd.concat(compared).rename(columns=names_of)
     board = board.merge(compared, on="run", how="left")
     full = labels(chosen, apart=("dataset",))
     same = board["reference"].map(conditions["output"]) == board["output"]

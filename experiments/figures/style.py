@@ -10,7 +10,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -221,12 +224,23 @@ def render(figure: Figure, kind: str, title: str) -> bytes:
         Written into the file's metadata, for those who cannot see it.
     """
     target = io.BytesIO()
-    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
-    metadata = {"Title": title} | undated.get(kind, {})
+    dpi = figure.dpi
     with matplotlib.rc_context(RC):
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
-        for ax in figure.axes:  # the layout's last digits vary, and an SVG's identifiers are made from all of them
-            ax.set_position(np.round(ax.get_position().bounds, 9))
-        figure.savefig(target, format=kind, dpi=200, metadata=metadata)
+        if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):  # once, whatever number of files
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")
+            for ax in figure.axes:  # the layout's last digits vary, and an SVG's identifiers are made from all of them
+                ax.set_position(np.round(ax.get_position().bounds, 9))
+        # Not by savefig, which would lay everything out once more for each file.
+        figure.dpi = 200 if kind == "png" else 72
+        try:
+            if kind == "png":
+                FigureCanvasAgg(figure).print_png(target, metadata={"Title": title})
+            elif kind == "svg":
+                FigureCanvasSVG(figure).print_svg(target, metadata={"Title": title, "Date": None})
+            else:
+                FigureCanvasPdf(figure).print_pdf(target, metadata={"Title": title, "CreationDate": None})
+        finally:
+            figure.dpi = dpi
+            FigureCanvasAgg(figure)
     return target.getvalue()
