@@ -119,8 +119,10 @@ def _draw_one(name, study, tables, results):
             written.append(path)
             if kind == "svg":
                 svg = rendered.decode()
-        text = drawable.function.__doc__.strip().splitlines()[0]
-        order = list(FIGURES).index(name)
+        # The docstring says what the function draws: as a caption, what is drawn.
+        text = drawable.function.__doc__.strip().splitlines()[0].removeprefix("Draw").lstrip(", ")
+        text = text[0].upper() + text[1:]
+        order = sorted(FIGURES, key="leaderboard".__ne__).index(name)
         figures.append(
             {"order": order, "stem": stem, "title": drawable.title, "text": text, "svg": svg, "kinds": KINDS}
         )

@@ -83,7 +83,7 @@ def number(value: float, digits: int = 3, sign: bool = False) -> str:
     if math.isinf(value):
         return "∞"
     text = f"{value:{'+' if sign else ''}.{digits}g}"
-    if "e" not in text and abs(value) >= 10**digits:
+    if 10**digits <= abs(value) < 1e6:
         text = f"{value:{'+' if sign else ''}.0f}"
     return text.replace("-", MINUS)
 
@@ -414,7 +414,7 @@ def command(config: dict, rate: float) -> str:
         for inner, setting in value.items() if isinstance(value, dict) else [("", value)]:
             if inner != "name":
                 arguments.append(f"{key}.{inner}={_override(setting)}" if inner else f"{key}={_override(setting)}")
-    arguments += [f"optimizer.lr={rate!r}", f"seeds={_override(config['seeds'])}"]
+    arguments += [f"optimizer.lr={float(rate)!r}", f"seeds={_override(config['seeds'])}"]
     return "python run.py " + " ".join(map(shlex.quote, arguments))
 
 

@@ -11,7 +11,7 @@ import pytest
 from experiments import runner, store, tables
 from experiments.config import ConfigError
 from experiments.runner import finish, run_job
-from experiments.store import Store, load_tables, write_bytes
+from experiments.store import Store, load_all_tables, load_records, load_tables, write_bytes
 
 SMALL = ("dataset=moons", "dataset.samples=60", "net.hidden=[4]", "epochs=2", "seeds=2")
 
@@ -178,3 +178,19 @@ def test_a_boundary_is_an_array_without_pickle(done, study):
     content = (study.run_folder(done().run) / "boundary.npz").read_bytes()
     with np.load(BytesIO(content), allow_pickle=False) as arrays:
         assert arrays["decision"].shape == (2, 100, 100)
+
+
+def test_what_only_runs_hold_is_read_for_all_of_them(done, study, tmp_path):
+    runs = [done(f"activation={name}").run for name in ("relu", "elu")]
+    study.record_failure("moons-tanh-lost", "no")
+    study.collect()
+    found = load_all_tables("study", tmp_path)
+    assert found.confusion.groupby("run")["count"].sum().to_dict() == dict.fromkeys(runs, 2 * 12)
+    assert set(found.timing["run"]) == set(runs)
+    assert {run: arrays["decision"].shape for run, arrays in found.boundary.items()} == dict.fromkeys(
+        runs, (2, 100, 100)
+    )
+    records = load_records("study", tmp_path)
+    assert records["moons-tanh-lost"] == {"failure": "no"}
+    assert records[runs[0]]["config"]["seeds"] == [0, 1]
+    assert records[runs[0]]["environment"]["entropy"] == 0
