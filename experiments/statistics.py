@@ -53,13 +53,9 @@ def summarise(frame: pd.DataFrame, by: str | Sequence[str], column: str, level: 
     values = frame[column].astype(float)
     finite = np.isfinite(values)
     keys = [frame[name] for name in by]
-    table = values.where(finite).groupby(keys, dropna=False).agg(n="count", mean="mean", std="std", size="size")
-    ordered = values.where(finite, np.inf)
-    table["median"] = ordered.groupby(keys, dropna=False).median()
-    groups = ordered.groupby(keys, dropna=False)
-    rank, size = groups.rank(method="first") - 1, groups.transform("size")
-    middle = (rank >= size // 4) & (rank < size - size // 4)
-    table["iqm"] = ordered[middle].groupby([key[middle] for key in keys], dropna=False).mean()
+    groups = values.where(finite).groupby(keys, dropna=False)
+    table = groups.agg(n="count", mean="mean", std="std", size="size")
+    table["median"], table["iqm"] = _middle(values.where(finite, np.inf).to_numpy(), groups.ngroup().to_numpy())
     table = table.reset_index()
     n = table["n"].where(table["n"] > 1)
     half = stdtrit(n - 1, (1 + level) / 2) * table["std"] / np.sqrt(n)
@@ -67,6 +63,18 @@ def summarise(frame: pd.DataFrame, by: str | Sequence[str], column: str, level: 
     table["diverged"] = table["size"] - table["n"]
     table["diverged_share"] = table["diverged"] / table["size"]
     return table[[*by, "n", "mean", "low", "high", "std", "diverged", "diverged_share", "median", "iqm"]]
+
+
+def _middle(values, group):
+    """Return the median and the interquartile mean of each group, which are numbered from 0."""
+    order = np.lexsort((values, group))
+    values, group = values[order], group[order]
+    size = np.bincount(group)
+    start, cut = np.cumsum(size) - size, size // 4
+    place = np.arange(len(values)) - start[group]
+    middle = (place >= cut[group]) & (place < (size - cut)[group])
+    median = (values[start + (size - 1) // 2] + values[start + size // 2]) / 2
+    return median, np.bincount(group[middle], values[middle]) / (size - 2 * cut)
 
 
 def compare(
