@@ -1,24 +1,54 @@
-"""Writes a study's figures from its stored tables; nothing is trained.
+"""Writes a study's report from its stored tables; nothing is trained again.
 
-    python -m experiments.report [study=NAME]        by default the study last written
+    python -m experiments.report [study=NAME] [compare=OTHER]        by default the study last written
 
-PNG and SVG files land in results/<study>/report/figures/.
+In results/<study>/report/: index.html, one page that needs nothing beside it; report.md; tables/*.tex (booktabs);
+figures/ as PNG, SVG and PDF. With compare=OTHER the page compares the conditions that both studies have.
 """
 
+import multiprocessing
+import os
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from itertools import chain
 from pathlib import Path
 
-from experiments.config import ConfigError
+from experiments import baselines
+from experiments.config import ConfigError, nearest
 from experiments.figures import FIGURES, Missing
 from experiments.figures.style import render
-from experiments.store import RESULTS, Store, load_tables, studies, write_bytes
+from experiments.page import content, html
+from experiments.page.text import latex, markdown
+from experiments.store import RESULTS, Store, StudyTables, load_all_tables, load_records, studies, write_bytes
 
-KINDS = ("png", "svg")
+KINDS = ("svg", "png", "pdf")
+MANY = 12  # conditions, from which on further processes are worth their start
+TABLES = {
+    "leaderboard": (
+        "board",
+        ("condition", "dataset", "pairing", "rate", "seeds", "test error", "95 % interval", "verdict"),
+    ),
+    "comparisons": (
+        "comparisons",
+        (
+            "condition",
+            "dataset",
+            "reference",
+            "difference",
+            "paired 95 % interval",
+            "p (Holm)",
+            "effect size",
+            "verdict",
+        ),
+    ),
+}
 
 
-def write(study: str, results: Path = RESULTS) -> tuple[list[Path], dict[str, str]]:
-    """Write every figure that the study's tables allow, and remove those that they no longer do.
+def write(study: str, results: Path = RESULTS, compare: str | None = None) -> tuple[list[Path], dict[str, str]]:
+    """Write the report of a study: every figure that its tables allow, page, Markdown and LaTeX tables.
+
+    Figures that the tables no longer allow are removed.
 
     Returns
     -------
@@ -32,25 +62,77 @@ def write(study: str, results: Path = RESULTS) -> tuple[list[Path], dict[str, st
     ConfigError
         If there is no such study.
     """
-    if study in studies(results):
-        Store(study, results).collect()  # mends tables that were damaged
-    tables = load_tables(study, results)
-    folder = Path(results) / study / "report" / "figures"
-    written, missing = [], {}
-    for drawable in FIGURES.values():
-        for stem, figure in drawable.draw(tables).items():
-            if isinstance(figure, Missing):
-                missing[stem] = f"{figure} study={study}"
-                continue
-            for kind in KINDS:
-                path = folder / f"{stem}.{kind}"
-                write_bytes(path, render(figure, kind, drawable.title))
-                written.append(path)
+    for name in {study, compare or study} & set(studies(results)):
+        Store(name, results).collect()  # mends tables that were damaged
+    tables = load_all_tables(study, results)
+    other = (compare, load_all_tables(compare, results)) if compare else None
+    records = load_records(study, results)
+    folder = Path(results) / study / "report"
+    lines, lacking = baselines.of_study(study, records, tables.replicas, results)
+    tables = tables._replace(baselines=lines)
+    figures, missing, written = draw(study, tables, Path(results))
+    missing |= {f"baselines on {dataset}": reason for dataset, reason in lacking.items()}
+    said = content.gather(study, tables, records, figures, missing, other)
+    files = {"index.html": html(said), "report.md": markdown(said)}
+    files |= {f"tables/{name}.tex": latex(said[part], columns) for name, (part, columns) in TABLES.items()}
+    for name, text in files.items():
+        write_bytes(folder / name, text.encode())
+    return [*(folder / name for name in files), *written], missing
+
+
+def draw(study: str, tables: StudyTables, results: Path) -> tuple[list[dict], dict[str, str], list[Path]]:
+    """Write the figures, over the cores if there are many; return what the page needs, what is missing, the files."""
+    many = tables.replicas["run"].nunique() >= MANY
+    cores = (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()) if many else 1
+    if cores == 1:
+        parts = [_draw_one(name, study, tables, results) for name in FIGURES]
+    else:
+        # The processes read the tables themselves, which is faster than to hand them over.
+        context = multiprocessing.get_context("spawn")
+        given = (study, results, tables.baselines)
+        with ProcessPoolExecutor(min(cores, len(FIGURES)), context, _prepare, given) as pool:
+            parts = list(pool.map(_draw_prepared, FIGURES))
+    figures, missing, written = zip(*parts, strict=True)
+    reasons = {key: line for part in missing for key, line in part.items()}
+    return list(chain.from_iterable(figures)), reasons, list(chain.from_iterable(written))
+
+
+def _prepare(study, results, lines):
+    global _given
+    _given = (study, load_all_tables(study, results)._replace(baselines=lines), results)
+
+
+def _draw_prepared(name):
+    return _draw_one(name, *_given)
+
+
+def _draw_one(name, study, tables, results):
+    """Write the files of one figure and remove those of parts that it no longer has."""
+    drawable, folder = FIGURES[name], results / study / "report" / "figures"
+    figures, missing, written = [], {}, []
+    for stem, figure in drawable.draw(tables).items():
+        if isinstance(figure, Missing):
+            missing[stem] = f"{figure} study={study}"
+            continue
         for kind in KINDS:
-            for path in [folder / f"{drawable.name}.{kind}", *folder.glob(f"{drawable.name}-*.{kind}")]:
-                if path not in written:
-                    path.unlink(missing_ok=True)
-    return written, missing
+            path = folder / f"{stem}.{kind}"
+            rendered = render(figure, kind, drawable.title)
+            write_bytes(path, rendered)
+            written.append(path)
+            if kind == "svg":
+                svg = rendered.decode()
+        # The docstring says what the function draws: as a caption, what is drawn.
+        text = drawable.function.__doc__.strip().splitlines()[0].removeprefix("Draw").lstrip(", ")
+        text = text[0].upper() + text[1:]
+        order = sorted(FIGURES, key="leaderboard".__ne__).index(name)
+        figures.append(
+            {"order": order, "stem": stem, "title": drawable.title, "text": text, "svg": svg, "kinds": KINDS}
+        )
+    for kind in KINDS:
+        for path in [folder / f"{name}.{kind}", *folder.glob(f"{name}-*.{kind}")]:
+            if path not in written:
+                path.unlink(missing_ok=True)
+    return figures, missing, written
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,8 +142,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(__doc__)
         return 0
     try:
-        study = _study(arguments)
-        written, missing = write(study)
+        values = _values(arguments)
+        written, missing = write(values["study"], compare=values.get("compare"))
     except ConfigError as error:
         print(f"report: {error}", file=sys.stderr)
         return 2
@@ -75,18 +157,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _study(arguments):
-    """Return the study that the arguments name, by default the one last written."""
+def _values(arguments):
+    """Return the arguments by name, `study` by default the one last written."""
     known = studies()
     values = {}
     for argument in arguments:
         key, equals, value = argument.partition("=")
-        if key != "study" or not equals:
-            raise ConfigError(f"unknown argument {argument!r}: allowed is study=NAME")
+        if key not in ("study", "compare") or not equals:
+            raise ConfigError(f"unknown argument {argument!r}: {nearest(key, ['study', 'compare'])} (as study=NAME)")
         values[key] = value
-    if not values and not known:
+    if "study" not in values and not known:
         raise ConfigError(f"no study in {RESULTS}/; run: python run.py -m activation=relu,tanh")
-    return values.get("study", known[-1] if known else None)
+    return {"study": known[-1] if known else None} | values
 
 
 if __name__ == "__main__":

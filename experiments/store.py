@@ -38,6 +38,10 @@ class StudyTables(NamedTuple):
     history: "pandas.DataFrame"  # noqa: F821 (pandas is imported where it is used)
     layers: "pandas.DataFrame"  # noqa: F821
     replicas: "pandas.DataFrame"  # noqa: F821
+    confusion: "pandas.DataFrame | None" = None  # noqa: F821
+    timing: "pandas.DataFrame | None" = None  # noqa: F821
+    boundary: "dict[str, dict[str, numpy.ndarray]] | None" = None  # noqa: F821 (by run, the arrays of boundary.npz)
+    baselines: "pandas.DataFrame | None" = None  # noqa: F821
 
 
 @contextmanager
@@ -91,6 +95,48 @@ def load_tables(study: str, results: Path = RESULTS) -> StudyTables:
             f"the tables of study {study!r} cannot be read ({why}); "
             f"run: python -m experiments.store collect study={study}"
         ) from error
+
+
+def load_all_tables(study: str, results: Path = RESULTS) -> StudyTables:
+    """Return the tables of a study with those that only its runs hold: confusion, timing and boundary.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such study.
+    """
+    import numpy as np
+
+    found = load_tables(study, results)
+    folders = {run: Path(results) / study / "runs" / run for run in found.replicas["run"].unique()}
+    joined = {}
+    for name in ("confusion", "timing"):
+        texts = [path.read_bytes() for folder in folders.values() if (path := folder / f"{name}.csv").exists()]
+        bodies = (text.partition(b"\n")[2] for text in texts)
+        joined[name] = tables.read(BytesIO(texts[0].partition(b"\n")[0] + b"\n" + b"".join(bodies))) if texts else None
+    boundary = {}
+    for run, folder in folders.items():
+        if (folder / "boundary.npz").exists():
+            with np.load(folder / "boundary.npz") as arrays:
+                boundary[run] = dict(arrays)
+    return found._replace(**joined, boundary=boundary)
+
+
+def load_records(study: str, results: Path = RESULTS) -> dict[str, dict]:
+    """Return what each run's folder says of it: its `config`, its `environment`, and `failure` where it failed."""
+    import yaml
+
+    records = {}
+    for folder in sorted((Path(results) / study / "runs").glob("*")):
+        record = records[folder.name] = {}
+        for key, name, parse in (
+            ("config", "config.yaml", yaml.safe_load),
+            ("environment", "environment.json", json.loads),
+            ("failure", "failure.txt", str),
+        ):
+            if (folder / name).exists():
+                record[key] = parse((folder / name).read_text(encoding="utf-8", errors="replace"))
+    return records
 
 
 class Store:

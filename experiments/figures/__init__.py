@@ -62,6 +62,9 @@ class Drawable:
                 result[stem] = self.function(content)
             except Missing as reason:
                 result[stem] = reason
+        reasons = {str(reason) for reason in result.values() if isinstance(reason, Missing)}
+        if len(reasons) == 1 and all(isinstance(drawn, Missing) for drawn in result.values()):
+            return {self.name: next(iter(result.values()))}
         return result
 
 
@@ -73,15 +76,59 @@ def whole(tables: StudyTables) -> dict[str, StudyTables]:
     return {"": tables}
 
 
+def select(tables: StudyTables, replicas: pd.DataFrame) -> StudyTables:
+    """Return the part of a study that belongs to these replicas: their conditions at their learning rates."""
+    rates = pd.MultiIndex.from_frame(replicas[["run", "lr"]].drop_duplicates())
+    within = {name: replicas[name].unique() for name in ("run", "dataset")}
+
+    def part(content):
+        if isinstance(content, dict):
+            return {run: arrays for run, arrays in content.items() if run in within["run"]}
+        if content is None or not len(content):
+            return content
+        if "lr" in content:
+            return content[pd.MultiIndex.from_frame(content[["run", "lr"]]).isin(rates)]
+        name = "run" if "run" in content else "dataset"
+        return content[content[name].isin(within[name])]
+
+    return StudyTables(*map(part, tables))
+
+
+def at_selected_rate(tables: StudyTables) -> StudyTables:
+    """Return the tables of each condition at its selected learning rate."""
+    return select(tables, tables.replicas[tables.replicas["selected"]])
+
+
 def split(tables: StudyTables, keys: pd.DataFrame) -> dict[str, StudyTables]:
     """Return the part of a study that agrees with each row of `keys`, named by the columns that differ there."""
     telling = [column for column in keys if keys[column].nunique() > 1]
-    parts = {}
-    for _, row in keys.iterrows():
-        agrees = (tables.replicas[list(keys)] == row).all(axis=1)
-        runs = tables.replicas.loc[agrees, "run"].unique()
-        parts["-".join(row[telling])] = StudyTables(*(frame[frame["run"].isin(runs)] for frame in tables))
-    return parts
+    return {
+        "-".join(row[telling]): select(tables, tables.replicas[(tables.replicas[list(keys)] == row).all(axis=1)])
+        for _, row in keys.iterrows()
+    }
+
+
+def by_dataset(tables: StudyTables) -> dict[str, StudyTables]:
+    """Return the part of a study on each dataset."""
+    return split(tables, tables.replicas[["dataset"]].drop_duplicates())
+
+
+def comparable(tables: StudyTables) -> dict[str, StudyTables]:
+    """Return the parts of a study whose losses can be compared: one dataset and one pairing each.
+
+    A pairing with a single condition is left to `mse_vs_ce`, unless the dataset has no other.
+
+    Raises
+    ------
+    Missing
+        If that leaves nothing.
+    """
+    conditions = tables.replicas.drop_duplicates("run").groupby(["dataset", "output"]).size()
+    alone = conditions.groupby("dataset").transform("size") == 1
+    keys = conditions[(conditions > 1) | alone].index.to_frame(index=False)
+    if keys.empty:
+        raise Missing("one condition to each pairing; run: python run.py -m activation=relu,tanh")
+    return split(tables, keys)
 
 
 def figure(name: str, *, title: str, needs: tuple[str, ...] = (), parts: Parts = whole) -> Callable[[Draw], Draw]:
@@ -106,9 +153,11 @@ def figure(name: str, *, title: str, needs: tuple[str, ...] = (), parts: Parts =
         @functools.wraps(function)
         def styled(tables: StudyTables) -> Figure:
             for need in needs:
-                table, column = need.split(".")
-                if not np.isfinite(getattr(tables, table)[column].astype(float)).any():
-                    raise Missing(f"no {column} in the study's {table}; run: python run.py diagnostics.layers=true")
+                name, column = need.split(".")
+                table = getattr(tables, name)
+                if table is None or not np.isfinite(table[column].astype(float)).any():
+                    option = "diagnostics.layers=true" if name in ("history", "layers") else "force=true"
+                    raise Missing(f"no {column} in the study's {name}; run: python run.py {option}")
             with matplotlib.rc_context(style.RC):
                 return function(tables)
 

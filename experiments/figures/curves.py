@@ -12,17 +12,9 @@ from matplotlib.transforms import ScaledTranslation
 
 from experiments.figures.style import INK, Look, legend, log_axis
 from experiments.statistics import summarise
-from experiments.store import StudyTables
 
 KEY = ["run", "lr", "seed"]
 CROSS = {"marker": "x", "linestyle": "none", "markersize": 5, "markeredgewidth": 1.2}
-
-
-def at_selected_rate(tables: StudyTables) -> StudyTables:
-    """Return the tables of each condition at its selected learning rate."""
-    replicas = tables.replicas[tables.replicas["selected"]]
-    rates = pd.MultiIndex.from_frame(replicas[["run", "lr"]])
-    return StudyTables(*(frame[pd.MultiIndex.from_frame(frame[["run", "lr"]]).isin(rates)] for frame in tables))
 
 
 def means(
@@ -49,7 +41,8 @@ def draw(
     looks: dict[str, Look],
     x: str = "epoch",
     span: tuple[float, float] | None = None,
-    log: bool = False,
+    log: bool | None = None,
+    floor: float = 0,
     ceiling: float = math.inf,
 ) -> None:
     """Draw `means` into a panel: a line per condition over the band of its interval, and set the panel's limits.
@@ -71,11 +64,11 @@ def draw(
         The column on the x axis, "epoch" or "layer".
     span : pair of float, optional
         Part of the x axis to show; by default all of it.
-    log : bool
+    log : bool, optional
         Whether the y axis is logarithmic, over a decade at least. By default it is where all means are positive and
         span more than a decade.
-    ceiling : float
-        The largest value there can be; bands end there, as they do at 0.
+    floor, ceiling : float
+        The smallest and the largest value there can be; bands end there.
     """
     low, high = span or (table[x].min(), table[x].max())
     if x == "epoch" and span is None and replicas["diverged_epoch"].notna().any():
@@ -88,8 +81,8 @@ def draw(
     finished = table["run"].isin(replicas.loc[replicas["status"] == "done", "run"])
     relevant = finished if finished.any() else ~finished
     mean = table.loc[relevant, "mean"]
-    log = (log and mean.max() > 0) or 0 < 10 * mean.min() < mean.max()
-    table = _with_band(table, log, ceiling)
+    log = 0 < 10 * mean.min() < mean.max() if log is None else log and mean.max() > 0
+    table = band(table, log, floor, ceiling)
     opacity = 0.16 / max(1, len(looks) / 6)
     for place, (run, look) in enumerate(looks.items()):
         rows = table[table["run"] == run]
@@ -98,7 +91,7 @@ def draw(
         ax.plot(rows[x], rows["mean"], **look.line(gid=run, marker=marker, markevery=(place % step, step)))
         rows = rows[finished[rows.index] & (rows["n"] > 1)]
         ax.fill_between(rows[x], rows["low"], rows["high"], color=look.color, alpha=opacity, linewidth=0)
-    _set_limits(ax, table[relevant], log)
+    _set_limits(ax, table[relevant], log, floor)
     if x == "epoch":
         _mark_diverged(ax, replicas, looks, low, high)
     margin = 0.03 * (high - low) or 0.5
@@ -106,8 +99,8 @@ def draw(
     ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
 
 
-def _with_band(table, log, ceiling):
-    """Return the table with `low` and `high` as they are drawn: within what is possible, none of it negative.
+def band(table, log, floor, ceiling):
+    """Return the table with `low` and `high` as they are drawn: within what is possible.
 
     On a log axis the interval is that of the mean's logarithm by the delta method, mean · exp(±half/mean): to first
     order the same, symmetric there, and without a lower end that the axis cannot show.
@@ -118,10 +111,10 @@ def _with_band(table, log, ceiling):
         low, high = mean / ratio, mean * ratio
     else:
         low, high = mean - half, mean + half
-    return table.assign(low=low.clip(lower=0), high=high.clip(upper=ceiling))
+    return table.assign(low=low.clip(lower=floor), high=high.clip(upper=ceiling))
 
 
-def _set_limits(ax, table, log):
+def _set_limits(ax, table, log, floor):
     """Fit the y axis to means and bands; on a log axis a band may leave beyond thrice the means."""
     mean = table["mean"]
     low, high = table["low"].fillna(mean).min(), table["high"].fillna(mean).max()
@@ -130,8 +123,8 @@ def _set_limits(ax, table, log):
         pad = max((high / low) ** 0.05, math.sqrt(10 * low / high))
         log_axis(ax, low / pad, high * pad)
     else:
-        pad = 0.05 * (high - low) or 0.1 * high or 1
-        ax.set_ylim(max(0, low - pad), high + pad)
+        pad = 0.05 * (high - low) or 0.1 * abs(high) or 1
+        ax.set_ylim(max(floor, low - pad), high + pad)
 
 
 def _mark_diverged(ax, replicas, looks, low, high):
@@ -145,7 +138,13 @@ def _mark_diverged(ax, replicas, looks, low, high):
             ax.plot([epoch], [1], color=looks[run].color, transform=edge, clip_on=False, **CROSS)
 
 
-def key(figure: Figure, replicas: pd.DataFrame, looks: dict[str, Look], more: Sequence[tuple[str, dict]] = ()) -> None:
+def key(
+    figure: Figure,
+    replicas: pd.DataFrame,
+    looks: dict[str, Look],
+    more: Sequence[tuple[str, dict]] = (),
+    crosses: bool = True,
+) -> None:
     """Put the legend of `draw` below a figure: each look once, how many of its replicas diverged, and the seeds."""
     runs: dict[Look, list[str]] = {}
     for run, look in looks.items():
@@ -155,9 +154,15 @@ def key(figure: Figure, replicas: pd.DataFrame, looks: dict[str, Look], more: Se
         status = replicas.loc[replicas["run"].isin(own), "status"]
         lost = (status == "diverged").sum()
         entries.append((look.label + (f" ({lost} of {len(status)} diverged)" if lost else ""), look.line()))
-    if replicas["diverged_epoch"].notna().any():
+    if crosses and replicas["diverged_epoch"].notna().any():
         entries.append(("diverged here, left out of the mean", {"color": INK, **CROSS}))
-    seeds = replicas.groupby("run").size()
+    legend(figure, [*entries, *more], seeds_note(replicas))
+
+
+def seeds_note(replicas: pd.DataFrame) -> str:
+    """Return over how many seeds means and intervals are, for a legend's first line."""
+    seeds = replicas.groupby(["run", "lr"]).size()
     few, many = seeds.min(), seeds.max()
-    note = f"mean and its 95 % interval over {many if few == many else f'{few} to {many}'} seeds"
-    legend(figure, [*entries, *more], note if many > 1 else "1 seed")
+    return (
+        f"mean and its 95 % interval over {many if few == many else f'{few} to {many}'} seeds" if many > 1 else "1 seed"
+    )

@@ -4,10 +4,9 @@ from itertools import product
 
 from matplotlib.figure import Figure
 
-from experiments.figures import figure
-from experiments.figures.curves import KEY, at_selected_rate, draw, key, means
+from experiments.figures import at_selected_rate, comparable, figure
+from experiments.figures.curves import KEY, draw, key, means
 from experiments.figures.style import looks, sheet
-from experiments.figures.training import comparable
 from experiments.store import StudyTables
 
 
@@ -20,7 +19,7 @@ from experiments.store import StudyTables
 def gradient_norms(tables: StudyTables) -> Figure:
     """Draw the gradient's norm by epoch beside, by layer, those of δ and of ∂L/∂W before training and at its end."""
     tables = at_selected_rate(tables)
-    history, layers, replicas = tables
+    history, layers, replicas = tables[:3]
     appearance = looks(replicas)
     result = sheet(3.7)
     result.suptitle(", ".join(replicas[["dataset", "output"]].iloc[0]))

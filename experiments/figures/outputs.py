@@ -5,8 +5,8 @@ import math
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.figures import Missing, figure, split
-from experiments.figures.curves import at_selected_rate, draw, key, means
+from experiments.figures import Missing, at_selected_rate, figure, split
+from experiments.figures.curves import draw, key, means
 from experiments.figures.style import INK, SINGLE, identity, looks, sheet
 from experiments.figures.training import errors
 from experiments.store import StudyTables
@@ -85,7 +85,7 @@ def mse_vs_ce(tables: StudyTables) -> Figure:
             _, table, most = quantity
             for run, rows in table[~table["run"].isin(own)].groupby("run"):
                 ax.plot(rows["epoch"], rows["mean"], color=identity(activations[run])[0], zorder=1, **others)
-            draw(ax, table, replicas, own, log=quantity is gradient, ceiling=most)
+            draw(ax, table, replicas, own, log=quantity is gradient or None, ceiling=most)
     for ax, (label, *_) in zip(panels[:, 0], quantities, strict=True):
         ax.set_ylabel(label)
     key(result, replicas, appearance, [("the same under the other pairings", {"color": INK, **others})])

@@ -10,7 +10,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -49,6 +52,7 @@ RC = {
     "figure.titlesize": 8,
     "figure.dpi": 100,
     "svg.fonttype": "none",
+    "pdf.fonttype": 42,
     "svg.hashsalt": "figures",
 }
 
@@ -64,6 +68,9 @@ COLORS = {
 }
 """Eight colours at least 0.12 apart (Oklab) in normal vision and under full protanopia, deuteranopia and
 tritanopia (matrices of Machado et al. 2009; Okabe and Ito's reach 0.08), each at least 2:1 against white."""
+
+CLASSES = ("#3b6fb6", "#d98324", "#4b8f4b", "#8a5aa8", "#a8574b", "#707070", "#c2679a", "#a0a030", "#3aa6a6", "#5a4a3a")
+"""Colours of classes, which are no activation's."""
 
 INK, MUTED = "0.15", "0.5"
 """Greys for what is no activation: no activation is grey."""
@@ -194,33 +201,46 @@ def plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def log_axis(ax: Axes, low: float, high: float) -> None:
-    """Make the y axis logarithmic between two positive limits, with plain numbers where it spans few decades."""
-    ax.set(yscale="log", ylim=(low, high))
-    ax.yaxis.set_minor_formatter(NullFormatter())
+def log_axis(ax: Axes, low: float, high: float, axis: str = "y") -> None:
+    """Make an axis logarithmic between two positive limits, with plain numbers where it spans few decades."""
+    ax.set(**{f"{axis}scale": "log", f"{axis}lim": (low, high)})
+    ticks = ax.yaxis if axis == "y" else ax.xaxis
+    ticks.set_minor_formatter(NullFormatter())
     if high / low < 1e3:
-        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ticks.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ticks.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def render(figure: Figure, kind: str, title: str) -> bytes:
-    """Return a figure as the bytes of a PNG (200 dpi) or SVG file, the same bytes each time.
+    """Return a figure as the bytes of a PNG (200 dpi), SVG or PDF file, the same bytes each time.
 
     Parameters
     ----------
     figure : Figure
         What to write.
     kind : str
-        "png" or "svg".
+        "png", "svg" or "pdf".
     title : str
         Written into the file's metadata, for those who cannot see it.
     """
     target = io.BytesIO()
-    metadata = {"Title": title} | ({"Date": None} if kind == "svg" else {})
+    dpi = figure.dpi
     with matplotlib.rc_context(RC):
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
-        for ax in figure.axes:  # the layout's last digits vary, and an SVG's identifiers are made from all of them
-            ax.set_position(np.round(ax.get_position().bounds, 9))
-        figure.savefig(target, format=kind, dpi=200, metadata=metadata)
+        if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):  # once, whatever number of files
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")
+            for ax in figure.axes:  # the layout's last digits vary, and an SVG's identifiers are made from all of them
+                ax.set_position(np.round(ax.get_position().bounds, 9))
+        # Not by savefig, which would lay everything out once more for each file.
+        figure.dpi = 200 if kind == "png" else 72
+        try:
+            if kind == "png":
+                FigureCanvasAgg(figure).print_png(target, metadata={"Title": title})
+            elif kind == "svg":
+                FigureCanvasSVG(figure).print_svg(target, metadata={"Title": title, "Date": None})
+            else:
+                FigureCanvasPdf(figure).print_pdf(target, metadata={"Title": title, "CreationDate": None})
+        finally:
+            figure.dpi = dpi
+            FigureCanvasAgg(figure)
     return target.getvalue()

@@ -5,28 +5,10 @@ import math
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.figures import Missing, figure, split
-from experiments.figures.curves import at_selected_rate, draw, key, means
+from experiments.figures import Missing, at_selected_rate, comparable, figure
+from experiments.figures.curves import draw, key, means
 from experiments.figures.style import looks, sheet
 from experiments.store import StudyTables
-
-
-def comparable(tables: StudyTables) -> dict[str, StudyTables]:
-    """Return the parts of a study whose losses can be compared: one dataset and one pairing each.
-
-    A pairing with a single condition is left to `mse_vs_ce`, unless the dataset has no other.
-
-    Raises
-    ------
-    Missing
-        If that leaves nothing.
-    """
-    conditions = tables.replicas.drop_duplicates("run").groupby(["dataset", "output"]).size()
-    alone = conditions.groupby("dataset").transform("size") == 1
-    keys = conditions[(conditions > 1) | alone].index.to_frame(index=False)
-    if keys.empty:
-        raise Missing("one condition to each pairing; run: python run.py -m activation=relu,tanh")
-    return split(tables, keys)
 
 
 def errors(tables: StudyTables, part: str) -> tuple[str, pd.DataFrame, float]:

@@ -11,8 +11,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from scipy import stats
 
-from experiments.figures import FIGURES, Missing, figure
-from experiments.figures.curves import at_selected_rate, draw, means
+from experiments.figures import FIGURES, Missing, at_selected_rate, figure
+from experiments.figures.curves import draw, means
 from experiments.figures.style import COLORS, DASHES, SINGLE, identity, looks, render
 from experiments.store import StudyTables
 from nets.activations import ACTIVATIONS
@@ -38,7 +38,7 @@ def fake_study(
     several = {
         activation: [{f"activation.{name}": value} for value in values] for activation, name, values in hyperparameters
     }
-    history, layers, replicas = [], [], []
+    history, layers, replicas, confusion, timing = [], [], [], [], []
     variants = [(activation, own) for activation in activations for own in several.get(activation, [{}])]
     columns = sorted({column for _, own in variants for column in own})
     for number, condition in enumerate(product(datasets, variants, outputs, hidden)):
@@ -64,12 +64,25 @@ def fake_study(
                 for layer in range(1, len(widths) + 2):
                     delta = norm[epoch] * 0.5 ** (len(widths) + 1 - layer)
                     statistics = {"weight_gradient_norm": delta, "delta_norm": 0.3 * delta}
+                    shares = {"zero_fraction": 0.5, "saturated_fraction": 0.1 * layer, "dead_fraction": 0.01 * epoch}
+                    shares |= {"activation_mean": speed - 0.5, "activation_std": 0.3 * layer}
+                    statistics |= dict.fromkeys(shares) if layer > len(widths) else shares
                     layers.append(replica | {"epoch": epoch, "layer": layer} | statistics)
             settings = dict.fromkeys(columns) | own | {"net.hidden": json.dumps(widths)}
+            if not fails and task == "classification":
+                counts = generator.integers(0, 4, (2, 2)) + 40 * np.eye(2, dtype=int)
+                for true, predicted in np.ndindex(2, 2):
+                    pair = {"true": "abc"[true], "predicted": "abc"[predicted], "count": counts[true, predicted]}
+                    confusion.append(replica | pair)
             outcome = {"status": "diverged" if fails else "done", "diverged_epoch": last if fails else None}
+            outcome["final_test_error"] = error[last]
             replicas.append(replica | settings | {"task": task} | outcome | {"selected": rate == rates[0]})
+        size = {"replicas": seeds * len(rates), "epochs": epochs}
+        timing.append(names | size | {"training": size["replicas"] * epochs * generator.uniform(0.01, 0.05)})
     replicas = pd.DataFrame(replicas).astype({"diverged_epoch": "Int64"})
-    return StudyTables(pd.DataFrame(history), pd.DataFrame(layers), replicas)
+    confusion = pd.DataFrame(confusion) if confusion else None
+    history, layers = pd.DataFrame(history), pd.DataFrame(layers)
+    return StudyTables(history, layers, replicas, confusion, pd.DataFrame(timing), {})
 
 
 STUDIES = {
@@ -95,6 +108,33 @@ DRAWN = {
     "mse_vs_ce": {study: [] for study in STUDIES} | {"pairings": [""], "crossed": [""]},
 }
 DRAWN["gradient_norms"] = DRAWN["lu_comparison"]
+STUDIES["rates"] = fake_study(rates=(0.1, 0.3))
+STUDIES["many"] = fake_study(datasets=("digits", "wine", "iris", "moons"), seeds=2, epochs=3, diverged=0)
+# Figures that take what they draw from the same columns in the same way need not be drawn from every study.
+PARTED = {
+    "three": [""],
+    "datasets": ["-digits", "-wine"],
+    "hyper": [""],
+    "lost": [""],
+    "short": [""],
+    "regression": [""],
+}
+DRAWN |= {
+    "leaderboard": PARTED | {"crossed": [""]},
+    "learning_rate_sensitivity": {"three": [], "rates": [""]},
+    "critical_difference": {"three": [], "datasets": [], "many": [""]},
+    "pairing_matrix": {"three": [], "pairings": [""], "crossed": [""]},
+    "saturation": {"three": [""], "lost": [""], "depths": [""]},
+    "activation_statistics": {"three": [""], "lost": [""], "depths": [""]},
+    "gradient_flow": {"three": [""], "lost": [""], "depths": [""], "short": [""]},
+    "depth": {"three": [], "depths": [""]},
+    "cost_of_activation": {"three": [""], "lost": [""], "regression": [""]},
+    "confusion": {"three": [""], "hyper": [""], "lost": []},
+    "decision_boundary": {"three": []},
+    "zigzag": {"three": [""]},
+    "collapse": {"three": [""]},
+    "clipped_output": {"three": [""]},
+}
 
 
 def assert_nothing_overlaps(drawn):
@@ -112,8 +152,11 @@ def assert_nothing_overlaps(drawn):
         assert box.y1 <= drawn.bbox.y1
 
 
-@pytest.mark.parametrize("study", STUDIES)
-@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_is_tested():
+    assert set(DRAWN) == set(FIGURES)
+
+
+@pytest.mark.parametrize(("name", "study"), [(name, study) for name, studies in DRAWN.items() for study in studies])
 def test_every_figure_is_drawn_from_what_a_study_has(name, study):
     result = FIGURES[name].draw(STUDIES[study])
     expected = [f"{name}{part}" for part in DRAWN[name][study]]
@@ -125,15 +168,16 @@ def test_every_figure_is_drawn_from_what_a_study_has(name, study):
         assert_nothing_overlaps(result[stem])
 
 
-@pytest.mark.parametrize("name", ["lu_comparison", "mse_vs_ce"])
+@pytest.mark.parametrize("name", [name for name in DRAWN if [] in DRAWN[name].values()])
 def test_what_is_missing_is_one_line_that_ends_with_a_command(name):
-    (reason,) = FIGURES[name].draw(STUDIES["pairings" if name == "lu_comparison" else "three"]).values()
+    study = next(study for study, parts in DRAWN[name].items() if not parts)
+    (reason,) = FIGURES[name].draw(STUDIES[study]).values()
     assert "; run: python run.py " in str(reason)
     assert "\n" not in str(reason)
 
 
 def test_norms_that_were_not_recorded_are_named():
-    history, layers, replicas = STUDIES["three"]
+    history, layers, replicas = STUDIES["three"][:3]
     tables = StudyTables(history.assign(gradient_norm=np.nan), layers.iloc[:0].astype(object), replicas)
     (reason,) = FIGURES["gradient_norms"].draw(tables).values()
     assert str(reason) == "no gradient_norm in the study's history; run: python run.py diagnostics.layers=true"
@@ -151,6 +195,7 @@ def tiny(errors, statuses=None):
     replicas = pd.DataFrame(
         names
         | {"lr": 0.1, "seed": seed, "task": "classification", "status": status, "selected": True}
+        | {"final_test_error": errors[seed][-1]}
         | {"diverged_epoch": len(errors[seed]) - 1 if status == "diverged" else None}
         for seed, status in enumerate(statuses)
     ).astype({"diverged_epoch": "Int64"})
@@ -227,7 +272,7 @@ def test_a_condition_that_diverged_does_not_stretch_the_axis():
 
 def test_only_the_selected_rate_is_drawn():
     both, one = fake_study(rates=(0.1, 0.3)), fake_study(rates=(0.1, 0.3))
-    one = StudyTables(*(frame[frame["lr"] == 0.1] for frame in one))
+    one = StudyTables(*(frame[frame["lr"] == 0.1] for frame in one[:3]))
     for name in ("lu_comparison", "gradient_norms"):
         (drawn,), (alone,) = (FIGURES[name].draw(tables).values() for tables in (both, one))
         for panel, expected in zip(drawn.axes, alone.axes, strict=True):
@@ -236,7 +281,8 @@ def test_only_the_selected_rate_is_drawn():
 
 
 def test_gradient_norms_by_layer_are_those_of_the_first_and_last_epoch():
-    history, layers, _ = tables = fake_study(diverged=0)
+    tables = fake_study(diverged=0)
+    history, layers = tables.history, tables.layers
     (drawn,) = FIGURES["gradient_norms"].draw(tables).values()
     panels = {ax.get_title(loc="left")[1]: ax for ax in drawn.axes}
     for letter, epoch, column in [("b", 0, "delta_norm"), ("e", 8, "weight_gradient_norm")]:
@@ -293,7 +339,7 @@ def test_an_activation_has_one_colour_in_all_figures():
     activation = tables.replicas.set_index("run")["activation"].to_dict()
     for drawable in FIGURES.values():
         for drawn in drawable.draw(tables).values():
-            for ax in drawn.axes:
+            for ax in getattr(drawn, "axes", []):  # Missing has none
                 for line in ax.lines:
                     if line.get_gid():
                         assert line.get_color() == identity(activation[line.get_gid()])[0]
@@ -365,7 +411,7 @@ def test_layers_of_an_all_lost_study_say_so():
 
 def test_rendering_is_reproducible():
     first, second = (FIGURES["gradient_norms"].draw(fake_study())["gradient_norms"] for _ in range(2))
-    for kind in ("png", "svg"):
+    for kind in ("png", "svg", "pdf"):
         assert render(first, kind, "title") == render(second, kind, "title")
     svg = render(first, "svg", "a title").decode()
     assert "<text" in svg
@@ -393,3 +439,153 @@ def test_a_panel_that_would_show_zero_on_a_log_axis_stays_linear():
     draw(ax, means(tables.history, tables.replicas, "test_error"), tables.replicas, looks(tables.replicas))
     assert ax.get_yscale() == "linear"
     assert ax.get_ylim()[0] == 0
+
+
+def dots(ax):
+    """Return the x of a leaderboard's dots by run, and whether they are full."""
+    lines = [line for line in ax.lines if line.get_gid() and line.get_marker() == "o"]
+    return {line.get_gid(): (line.get_xdata()[0], line.get_markerfacecolor() != "white") for line in lines}
+
+
+def test_a_leaderboard_shows_means_in_order_and_what_is_told_apart():
+    tables = fake_study(seeds=6, diverged=0)
+    replicas = tables.replicas.copy()
+    worse = (replicas["activation"] == "tanh") * 0.2
+    replicas["final_test_error"] = 0.1 + worse + 0.001 * (replicas["seed"] % 3) * (1 + worse)
+    (drawn,) = FIGURES["leaderboard"].draw(tables._replace(replicas=replicas)).values()
+    ax = drawn.axes[0]
+    found = dots(ax)
+    for run, (x, full) in found.items():
+        rows = replicas[replicas["run"] == run]
+        assert x == pytest.approx(100 * rows["final_test_error"].mean())
+        assert full == (rows["activation"].iloc[0] == "tanh")
+    assert ax.get_yticklabels()[-1].get_text() == "tanh"
+    assert "reference: relu" in [text.get_text() for text in drawn.legends[0].get_texts()]
+
+
+def test_a_leaderboard_says_what_diverged_and_shows_the_baselines():
+    tables = STUDIES["three"]
+    baselines = pd.DataFrame({"dataset": "digits", "baseline": ["k-nearest", "linear SVM"], "test_error": [0.04, 0.05]})
+    (drawn,) = FIGURES["leaderboard"].draw(tables._replace(baselines=baselines)).values()
+    assert [text.get_text() for text in drawn.axes[0].texts] == [" 1 of 3 diverged"]
+    assert {"k-nearest", "linear SVM"} <= {text.get_text() for text in drawn.legends[0].get_texts()}
+    vertical = [
+        line.get_xdata()[0]
+        for line in drawn.axes[0].lines
+        if len(set(line.get_xdata())) == 1 and line.get_marker() == "None"
+    ]
+    assert {4.0, 5.0} <= {round(x, 9) for x in vertical}
+
+
+def test_rates_are_drawn_with_the_chosen_one_ringed():
+    tables = STUDIES["rates"]
+    (drawn,) = FIGURES["learning_rate_sensitivity"].draw(tables).values()
+    ax = drawn.axes[0]
+    for run, data in curves(ax).items():
+        rows = tables.replicas[(tables.replicas["run"] == run) & (tables.replicas["status"] == "done")]
+        expected = 100 * rows.groupby("lr")["final_test_error"].mean()
+        np.testing.assert_allclose(data, [expected.index, expected])
+    rings = [line.get_xdata()[0] for line in ax.lines if line.get_markersize() == 7]
+    assert set(rings) == {0.1}
+    assert crosses(ax)
+
+
+def test_shares_of_the_hidden_layers_are_their_mean_in_per_cent():
+    tables = fake_study(activations=("relu", "elu"), diverged=0)
+    (drawn,) = FIGURES["saturation"].draw(tables).values()
+    saturated, by_layer, dead = drawn.axes[:3]
+    for run, data in curves(saturated).items():
+        np.testing.assert_allclose(data[1], 15)  # 10 and 20 % in the two layers
+        np.testing.assert_allclose(curves(by_layer)[run], [[1, 2], [10, 20]])
+        np.testing.assert_allclose(curves(dead)[run][1], np.arange(9))
+
+
+def test_a_negative_mean_activation_is_shown():
+    tables = fake_study(diverged=0)
+    (drawn,) = FIGURES["activation_statistics"].draw(tables).values()
+    lowest = min(data[1].min() for data in curves(drawn.axes[0]).values())
+    assert lowest < 0
+    assert drawn.axes[0].get_ylim()[0] < lowest
+
+
+def test_gradients_flow_by_layer_and_epoch():
+    tables = fake_study(activations=("relu",), diverged=0)
+    (drawn,) = FIGURES["gradient_flow"].draw(tables).values()
+    expected = tables.layers.groupby(["layer", "epoch"])["weight_gradient_norm"].mean().unstack()
+    np.testing.assert_allclose(drawn.axes[0].images[0].get_array(), expected)
+
+
+def test_confusions_are_shares_of_the_true_class():
+    tables = fake_study(activations=("relu",), diverged=0)
+    (drawn,) = FIGURES["confusion"].draw(tables).values()
+    counts = tables.confusion.groupby(["true", "predicted"])["count"].sum().unstack()
+    shares = 100 * counts.div(counts.sum(axis=1), axis=0)
+    image = np.asarray(drawn.axes[0].images[0].get_array().filled(np.nan))
+    assert np.isnan(np.diag(image)).all()
+    np.testing.assert_allclose(image[[0, 1], [1, 0]], [shares.iat[0, 1], shares.iat[1, 0]])
+
+
+def test_a_boundary_is_the_majoritys_decision():
+    tables = fake_study(activations=("relu",), datasets=("moons",), outputs=("sigmoid_ce",), diverged=0)
+    run = tables.replicas["run"].iloc[0]
+    decision = np.zeros((3, 100, 100), np.uint8)
+    decision[:2, :, 50:] = 1
+    arrays = {"lr": np.full(3, 0.1), "seed": np.arange(3), "decision": decision}
+    (drawn,) = FIGURES["decision_boundary"].draw(tables._replace(boundary={run: arrays})).values()
+    image = drawn.axes[0].images[0].get_array()
+    left, right = image[0, 0], image[0, 99]
+    assert left[2] > left[0]  # blue
+    assert right[0] > right[2]  # orange
+    assert left.sum() < right.sum()  # three seeds agree on the left, two on the right, which is paler
+    assert_nothing_overlaps(drawn)
+
+
+def test_an_epochs_time_is_a_networks_share_of_its_stack():
+    tables = fake_study(diverged=0)
+    (drawn,) = FIGURES["cost_of_activation"].draw(tables).values()
+    course, _ = drawn.axes
+    timing = tables.timing.set_index("run")
+    for run, data in curves(course).items():
+        seconds = timing["training"][run] / (3 * 8)
+        np.testing.assert_allclose(data[0], seconds * np.arange(1, 9))
+
+
+def test_ranks_are_drawn_with_the_groups_that_are_not_told_apart():
+    (drawn,) = FIGURES["critical_difference"].draw(STUDIES["many"]).values()
+    texts = {text.get_text() for text in drawn.axes[0].texts}
+    assert any(text.startswith("critical difference 1.66") for text in texts)
+    assert {name for name in ("relu", "elu", "tanh") if any(name in text for text in texts)} == {"relu", "elu", "tanh"}
+
+
+def test_linear_layers_are_one_map_and_relus_are_not():
+    (drawn,) = FIGURES["collapse"].draw(STUDIES["three"]).values()
+    course, scores = drawn.axes
+    softmax, linear, relu = (line.get_ydata()[-1] for line in course.lines)
+    assert relu < linear - 0.3  # better
+    assert abs(linear - softmax) < 1
+    one, other = scores.lines
+    np.testing.assert_allclose(one.get_xdata(), one.get_ydata(), atol=1e-3)
+    assert np.abs(other.get_xdata() - other.get_ydata()).max() > 1
+
+
+def test_positive_inputs_step_with_one_sign_and_arrive_later():
+    (drawn,) = FIGURES["zigzag"].draw(STUDIES["three"]).values()
+    sigmoid, tanh, gap = drawn.axes
+    assert "100 %" in sigmoid.texts[0].get_text()
+    assert "100 %" not in tanh.texts[0].get_text()
+    slow, fast = (line.get_ydata() for line in gap.lines)
+    assert slow[100] > 100 * fast[100]
+    steps = np.diff(sigmoid.lines[0].get_data(), axis=1)
+    assert (steps[0] * steps[1] >= 0).all()
+
+
+def test_a_clipped_output_that_starts_wrong_never_moves():
+    (drawn,) = FIGURES["clipped_output"].draw(STUDIES["three"]).values()
+    slope, single, digits, stuck = drawn.axes
+    clipped, sigmoid, _ = (line.get_ydata() for line in single.lines)
+    assert set(clipped) == {0.0}
+    assert sigmoid[-1] > 0.9
+    assert slope.lines[0].get_ydata()[0] == 0
+    clipped, sigmoid, linear = (line.get_ydata()[-1] for line in digits.lines)
+    assert clipped > 5 * max(sigmoid, linear)
+    assert stuck.lines[0].get_ydata()[-1] > 10

@@ -2,9 +2,11 @@
 
 import os
 
+import pandas as pd
 import pytest
 
-from experiments import report
+from experiments import baselines, report
+from experiments.datasets import load
 from experiments.figures import FIGURES
 from experiments.runner import run_job
 from experiments.store import Store
@@ -27,6 +29,13 @@ def folder(settings, tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.fixture(autouse=True)
+def few(monkeypatch):
+    """Only some of the figures, except where a test asks for all."""
+    chosen = ("leaderboard", "mse_vs_ce", "depth")
+    monkeypatch.setattr(report, "FIGURES", {name: FIGURES[name] for name in chosen})
+
+
 def figures(folder, study):
     return {path.name for path in (folder / "results" / study / "report/figures").iterdir()}
 
@@ -39,12 +48,13 @@ def test_the_study_written_last_is_the_default(folder, capsys):
     assert {line.split()[0] for line in printed} == {"wrote", "missing"}
 
 
-def test_each_figure_is_a_png_and_an_svg_or_one_line_with_a_command(folder, capsys):
+def test_each_figure_is_three_files_or_one_line_with_a_command(folder, capsys, monkeypatch):
+    monkeypatch.setattr(report, "FIGURES", FIGURES)
     assert report.main(["study=activations"]) == 0
     written = figures(folder, "activations")
     missing = [line for line in capsys.readouterr().out.splitlines() if line.startswith("missing")]
     for name in FIGURES:
-        assert {f"{name}.png", f"{name}.svg"} <= written or any(name in line for line in missing)
+        assert {f"{name}.png", f"{name}.svg", f"{name}.pdf"} <= written or any(name in line for line in missing)
     assert all("python run.py" in line and line.endswith("study=activations") for line in missing)
 
 
@@ -58,16 +68,74 @@ def test_a_figure_that_a_study_no_longer_has_is_removed(folder):
 
 def test_a_report_is_the_same_bytes_again(folder):
     report.main(["study=activations"])
-    before = {path: path.read_bytes() for path in folder.glob("results/activations/report/figures/*")}
+    before = {path: path.read_bytes() for path in folder.glob("results/activations/report/**/*.*")}
+    assert {path.name for path in before} >= {"index.html", "report.md", "leaderboard.tex", "comparisons.tex"}
     report.main(["study=activations"])
-    assert before == {path: path.read_bytes() for path in folder.glob("results/activations/report/figures/*")}
+    assert before == {path: path.read_bytes() for path in folder.glob("results/activations/report/**/*.*")}
+
+
+def test_figures_are_the_same_bytes_drawn_by_further_processes(folder, monkeypatch):
+    report.main(["study=activations"])
+    before = {path: path.read_bytes() for path in folder.glob("results/activations/report/**/*.*")}
+    monkeypatch.setattr(report, "MANY", 1)
+    report.main(["study=activations"])
+    assert before == {path: path.read_bytes() for path in folder.glob("results/activations/report/**/*.*")}
+
+
+def test_the_page_holds_every_figure_and_what_failed(folder):
+    Store("activations").record_failure("iris-relu-lost", "Traceback\nMemoryError: <none left>")
+    report.main(["study=activations"])
+    page = (folder / "results/activations/report/index.html").read_text()
+    drawn = {name.removesuffix(".svg") for name in figures(folder, "activations") if name.endswith(".svg")}
+    assert page.count("<figure>") == len(drawn)
+    assert all(f"<strong>{stem}.</strong>" in page for stem in drawn)
+    assert "MemoryError: &lt;none left&gt;" in page
+    assert "conditional on this dataset" in page
+    assert "linear SVM" in page
+
+
+def test_two_studies_are_compared(folder):
+    assert report.main(["study=activations", "compare=pairings"]) == 0
+    page = (folder / "results/activations/report/index.html").read_text()
+    table = page.partition('id="compared"')[2].partition("</table>")[0]
+    assert "relu" in table
+    assert "nothing but the study" in table
+    assert "tanh" not in table
+
+
+def test_baselines_are_kept_and_only_new_seeds_computed(folder, settings, monkeypatch):
+    report.main(["study=activations"])
+    path = folder / "results/activations/baselines.csv"
+    stored = path.read_bytes()
+    table = pd.read_csv(path)
+    assert table.groupby("baseline")["seed"].apply(list).tolist() == [[0, 1]] * 3
+    assert table["test_error"].between(0, 0.5).all()
+    monkeypatch.setattr(baselines, "load", None)  # not needed when nothing is new
+    report.main(["study=activations"])
+    assert path.read_bytes() == stored
+    monkeypatch.setattr(baselines, "load", load)
+    run_job(settings(*SMALL, "activation=relu", "seeds=3"), Store("activations"))
+    Store("activations").collect()
+    report.main(["study=activations"])
+    again = pd.read_csv(path)
+    assert again.groupby("baseline")["seed"].apply(list).tolist() == [[0, 1, 2]] * 3
+    assert again[again["seed"] < 2].reset_index(drop=True).equals(table)
+
+
+def test_data_that_are_gone_leave_a_report_without_baselines(folder, capsys, monkeypatch):
+    def gone(**settings):
+        raise FileNotFoundError("no such file: measurements.csv")
+
+    monkeypatch.setattr(baselines, "load", gone)
+    assert report.main(["study=activations"]) == 0
+    assert "missing baselines on iris: the data cannot be loaded any more: no such file" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
         ("study=activation", "no study 'activation' in results/: did you mean 'activations'?"),
-        ("studdy=pairings", "unknown argument 'studdy=pairings': allowed is study=NAME"),
+        ("studdy=pairings", "unknown argument 'studdy=pairings': did you mean 'study'?"),
         ("pairings", "unknown argument 'pairings'"),
         ("study=../pairings", "no study '../pairings'"),
     ],

@@ -14,7 +14,7 @@ import pytest
 from experiments import runner, store, tables
 from experiments.config import ConfigError
 from experiments.runner import Job, run_job, run_sweep
-from experiments.store import Store, load_tables, write_bytes
+from experiments.store import Store, load_all_tables, load_records, load_tables, write_bytes
 from experiments.training import _Stack
 
 SMALL = ("dataset=moons", "dataset.samples=60", "net.hidden=[4]", "epochs=2", "seeds=2")
@@ -490,3 +490,18 @@ def test_a_bad_argument_is_one_line(done, capsys, arguments, message):
     assert (code, out) == (2, "")
     assert err.startswith(f"store: {message}")
     assert err.count("\n") == 1
+
+
+def test_what_only_runs_hold_is_read_for_all_of_them(sweep, study):
+    _, runs, _ = sweep(["activation=relu"], ["activation=elu"])
+    study.record_failure("moons-tanh-lost", "no", {})
+    found = load_all_tables("default")
+    assert found.confusion.groupby("run")["count"].sum().to_dict() == dict.fromkeys(runs, 2 * 12)
+    assert set(found.timing["run"]) == set(runs)
+    assert {run: arrays["decision"].shape for run, arrays in found.boundary.items()} == dict.fromkeys(
+        runs, (2, 100, 100)
+    )
+    records = load_records("default")
+    assert records["moons-tanh-lost"] == {"failure": "no"}
+    assert records[runs[0]]["config"]["seeds"] == [0, 1]
+    assert records[runs[0]]["environment"]["entropy"] == 0
