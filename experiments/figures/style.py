@@ -227,7 +227,7 @@ def render(figure: Figure, kind: str, title: str) -> bytes:
     dpi = figure.dpi
     with matplotlib.rc_context(RC):
         if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):  # once, whatever number of files
-            figure.draw_without_rendering()
+            figure.get_layout_engine().execute(figure)
             figure.set_layout_engine("none")
             for ax in figure.axes:  # the layout's last digits vary, and an SVG's identifiers are made from all of them
                 ax.set_position(np.round(ax.get_position().bounds, 9))

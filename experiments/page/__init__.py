@@ -30,7 +30,7 @@ def html(content: dict) -> str:
         script=Markup(script),
         script_hash=f"sha256-{digest}",
         pictures=pictures,
-        fit=lambda text: "long" if len(text) > 40 else "phrase" if len(text) > 14 else "",
+        fit=lambda text: "long" if len(text) > 40 else "",
     )
 
 
