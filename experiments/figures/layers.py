@@ -150,7 +150,7 @@ def gradient_flow(tables: StudyTables) -> Figure:
             if run in grids[name]:
                 _heat(ax, grids[name][run], norm)
             if column == 0:
-                ax.set_title(title, fontsize=7)
+                ax.set_title(title, fontsize=6.5)
             if place % across == 0:
                 ax.set_ylabel(f"layer: {label.removeprefix('δ = rms ')}" if blocks > 1 else "layer")
             elif alike:

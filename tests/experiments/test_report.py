@@ -83,7 +83,7 @@ def test_figures_are_the_same_bytes_drawn_by_further_processes(folder, monkeypat
 
 
 def test_the_page_holds_every_figure_and_what_failed(folder):
-    Store("activations").record_failure("iris-relu-lost", "Traceback\nMemoryError: <none left>")
+    Store("activations").record_failure("iris-relu-lost", "Traceback\nMemoryError: <none left>", {})
     report.main(["study=activations"])
     page = (folder / "results/activations/report/index.html").read_text()
     drawn = {name.removesuffix(".svg") for name in figures(folder, "activations") if name.endswith(".svg")}
