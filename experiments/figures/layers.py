@@ -150,13 +150,13 @@ def gradient_flow(tables: StudyTables) -> Figure:
             if run in grids[name]:
                 _heat(ax, grids[name][run], norm)
             if column == 0:
-                ax.set_title(title, fontsize=6.5)
+                ax.set_title(title, fontsize=6)
             if place % across == 0:
                 ax.set_ylabel(f"layer: {label.removeprefix('δ = rms ')}" if blocks > 1 else "layer")
             elif alike:
                 ax.set_yticklabels([])
         bar = (
-            {"label": label, "pad": 0.01, "aspect": 12} if blocks == 1 else {"label": label, "pad": 0.01, "aspect": 40}
+            {"label": label, "pad": 0.025, "aspect": 12} if blocks == 1 else {"label": label, "pad": 0.01, "aspect": 40}
         )
         beside = panels[column] if blocks == 1 else panels
         result.colorbar(ScalarMappable(norm, "viridis"), ax=beside.ravel().tolist(), fraction=0.03, **bar)
