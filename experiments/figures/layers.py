@@ -135,6 +135,8 @@ def gradient_flow(tables: StudyTables) -> Figure:
     titles = [
         plain(textwrap.fill(look.label, max(12, 72 // across), break_long_words=False)) for look in appearance.values()
     ]
+    longest = max(len(line) for title in titles for line in title.split("\n"))
+    size = min(7, 700 / across / longest)  # 100 characters of 7 points fit across a page
     result = sheet(0.6 + blocks * (1.75 + 0.12 * max(title.count("\n") for title in titles)))
     panels = result.subplots(2 * blocks, across, squeeze=False, sharex=True)
     alike = len({len(grid) for grid in grids["delta_norm"].values()}) == 1
@@ -150,7 +152,7 @@ def gradient_flow(tables: StudyTables) -> Figure:
             if run in grids[name]:
                 _heat(ax, grids[name][run], norm)
             if column == 0:
-                ax.set_title(title, fontsize=7)
+                ax.set_title(title, fontsize=size)
             if place % across == 0:
                 ax.set_ylabel(f"layer: {label.removeprefix('δ = rms ')}" if blocks > 1 else "layer")
             elif alike:
