@@ -136,7 +136,7 @@ def gradient_flow(tables: StudyTables) -> Figure:
         plain(textwrap.fill(look.label, max(12, 72 // across), break_long_words=False)) for look in appearance.values()
     ]
     longest = max(len(line) for title in titles for line in title.split("\n"))
-    size = min(7, 700 / across / longest)  # 100 characters of 7 points fit across a page
+    size = min(7, 620 / across / longest)  # 90 characters of 7 points fit across a page
     result = sheet(0.6 + blocks * (1.75 + 0.12 * max(title.count("\n") for title in titles)))
     panels = result.subplots(2 * blocks, across, squeeze=False, sharex=True)
     alike = len({len(grid) for grid in grids["delta_norm"].values()}) == 1
