@@ -158,7 +158,7 @@ def gradient_flow(tables: StudyTables) -> Figure:
             elif alike:
                 ax.set_yticklabels([])
         bar = (
-            {"label": label, "pad": 0.01, "aspect": 12} if blocks == 1 else {"label": label, "pad": 0.01, "aspect": 40}
+            {"label": label, "pad": 0.02, "aspect": 12} if blocks == 1 else {"label": label, "pad": 0.01, "aspect": 40}
         )
         beside = panels[column] if blocks == 1 else panels
         result.colorbar(ScalarMappable(norm, "viridis"), ax=beside.ravel().tolist(), fraction=0.03, **bar)
