@@ -23,7 +23,7 @@ from experiments.page.text import latex, markdown
 from experiments.store import RESULTS, Store, StudyTables, load_all_tables, load_records, studies, write_bytes
 
 KINDS = ("svg", "png", "pdf")
-MANY = 12  # conditions, from which on further processes are worth their start
+MANY = 20  # conditions, from which on further processes are worth their start
 TABLES = {
     "leaderboard": (
         "board",

@@ -135,6 +135,8 @@ def gradient_flow(tables: StudyTables) -> Figure:
     titles = [
         plain(textwrap.fill(look.label, max(12, 72 // across), break_long_words=False)) for look in appearance.values()
     ]
+    longest = max(len(line) for title in titles for line in title.split("\n"))
+    size = min(7, 620 / across / longest)  # 90 characters of 7 points fit across a page
     result = sheet(0.6 + blocks * (1.75 + 0.12 * max(title.count("\n") for title in titles)))
     panels = result.subplots(2 * blocks, across, squeeze=False, sharex=True)
     alike = len({len(grid) for grid in grids["delta_norm"].values()}) == 1
@@ -150,13 +152,13 @@ def gradient_flow(tables: StudyTables) -> Figure:
             if run in grids[name]:
                 _heat(ax, grids[name][run], norm)
             if column == 0:
-                ax.set_title(title, fontsize=6)
+                ax.set_title(title, fontsize=size)
             if place % across == 0:
                 ax.set_ylabel(f"layer: {label.removeprefix('δ = rms ')}" if blocks > 1 else "layer")
             elif alike:
                 ax.set_yticklabels([])
         bar = (
-            {"label": label, "pad": 0.025, "aspect": 12} if blocks == 1 else {"label": label, "pad": 0.01, "aspect": 40}
+            {"label": label, "pad": 0.02, "aspect": 12} if blocks == 1 else {"label": label, "pad": 0.01, "aspect": 40}
         )
         beside = panels[column] if blocks == 1 else panels
         result.colorbar(ScalarMappable(norm, "viridis"), ax=beside.ravel().tolist(), fraction=0.03, **bar)
