@@ -66,7 +66,7 @@ class Task:
             "batch_size": BATCH,
             "seeds": self.seeds,
             "threads": threads,
-            "diagnostics": {"layers": self.diagnostics},
+            "diagnostics": {"layers": self.diagnostics, "sharpness": False},
         }
         return resolve(config)
 

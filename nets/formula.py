@@ -326,7 +326,7 @@ class _Program:
         forward = self._needed(results["h"], given)
         backward = {name: self._needed(results[name], given | set(forward)) for name in self._names}
         is_wide = [key == ("leaf", "x") for key in code]
-        for index in set(range(len(code))) - given:
+        for index in sorted(set(range(len(code))) - given):
             is_wide[index] = any(is_wide[each] for each in code[index][1:])
         self._constants = [key[1] for key in code if key[0] == "number"]
         places = {0: 0} | {index: register for register, index in enumerate(sorted(given - {0}), start=2)}
