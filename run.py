@@ -21,6 +21,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 from experiments.config import REGISTRIES, ConfigError, describe, nearest, nearest_key, register_schema, resolve
 
 CONF = Path(__file__).parent / "conf"
+AUTO = "What suits the task (output) or the activation (init)."
 # Hydra accepts a sweeper only from its own packages, by name; it loads these afresh, so an import is another class.
 PLUGINS = Plugins.instance().class_name_to_class
 BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
@@ -118,11 +119,8 @@ def _help():
         lines.append(f"  {choice}, by default {defaults[choice]}:")
         for name in _options(choice):
             variant = REGISTRIES[choice].get(name)
-            about = (
-                variant.__doc__.partition("\n")[0]
-                if variant
-                else "What suits the task (output), the activation (init)."
-            )
+            about = AUTO if name == "auto" else "A formula."
+            about = variant.__doc__.partition("\n")[0] if variant else about
             lines.append(f"    {name:<20}{'  '.join([*describe(choice, name), about])}".rstrip())
     lines += ["", "Presets, each a whole sweep, +experiment=NAME:"]
     for name in _options("experiment"):

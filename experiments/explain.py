@@ -110,7 +110,7 @@ def trace(expression: str, values: dict[str, np.ndarray]) -> list[Step]:
     labels = {}
     for node in order:
         if node is y and node.gate:
-            labels[node] = next(each for each in ("f", "result") if each not in leaves)
+            labels[node] = next(each for each in ("f", "result", *letters) if each not in leaves)
         else:
             labels[node] = node.name or (next(letters) if node.gate else show(node.value))
     uses = Counter(each for node in order for each in node.inputs if each in backward.total)
@@ -321,10 +321,13 @@ def describe(formula: Formula) -> dict[str, str]:
         if index in (0, x.size - 1) and abs(slope[index]) > 0.005:
             return f"{'−' if sign < 0 else ''}∞"
         value = h[index] if abs(h[index]) > 1e-9 else 0.0
-        return show(value) if abs(x[index]) > 20 else f"{show(value)} (at {show(x[index])})"
+        if index in (0, x.size - 1) and abs(slope[index]) > 1e-7:
+            return f"{show(value)} (at {show(x[index])}, and on)"
+        alone = np.count_nonzero(np.abs(h - h[index]) <= 1e-12 * max(1, abs(value))) < 4
+        return f"{show(value)} (at {show(x[index])})" if alone else show(value)
 
-    nodes, weights = np.polynomial.hermite_e.hermegauss(99)
-    mean = float(weights @ formula(nodes)) / math.sqrt(2 * math.pi)
+    density = np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+    mean = float(density @ h) * (x[1] - x[0])
     mean = mean if abs(mean) > 1e-9 else 0.0
     odd = np.abs(h + h[::-1]).max() <= 1e-9 * np.abs(h).max()
     sides = {"both": "on both sides", "left": "on the left", "right": "on the right", "neither": "nowhere"}

@@ -110,8 +110,11 @@ def build(tree: ast.expr, values: Mapping[str, Node]) -> tuple[Node, dict[Node, 
             return values[tree.id]
         try:
             node = applied(tree)
+        except ExpressionError:
+            raise
         except ValueError:
-            parts = [each for each in ast.iter_child_nodes(tree) if isinstance(each, ast.expr)][-2:]
+            inputs = tree.args if isinstance(tree, ast.Call) else ast.iter_child_nodes(tree)
+            parts = [each for each in inputs if isinstance(each, ast.expr)][-2:]
             shapes = " and ".join(f"{ast.unparse(each)} {made(each).shape}" for each in parts)
             raise ExpressionError(f"{_short(ast.unparse(tree))!r} does not fit the shapes of {shapes}") from None
         pieces[node] = ast.unparse(tree)

@@ -23,3 +23,8 @@ def settings():
         return resolve(OmegaConf.to_container(config, resolve=True))
 
     return make
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the longest test, so that no worker is left with it at the end."""
+    items.sort(key=lambda item: item.path.name != "test_readme.py")

@@ -81,8 +81,8 @@ def extended(tmp_path_factory):
 
 def test_one_of_each_is_added_by_what_the_readme_shows_and_nothing_else(extended):
     help_text = start(extended / "run.py", "--help", cwd=extended, root=extended)
-    assert all(name in help_text for name in ("arctan", "measurements", "linear_log_cosh"))
-    sweep = ["-m", "activation=arctan,relu", "dataset=measurements,diabetes", "output=linear_log_cosh"]
+    assert all(name in help_text for name in ("arctan", "measurements", "linear_log_cosh", "quick_gelu"))
+    sweep = ["-m", "activation=arctan,quick_gelu", "dataset=measurements,diabetes", "output=linear_log_cosh"]
     train([*sweep, "epochs=20"], extended, extended)
     replicas = load_tables("default", extended / "results").replicas
     assert replicas.groupby(["activation", "dataset", "output"]).size().tolist() == [2, 2, 2, 2]

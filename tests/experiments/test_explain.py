@@ -329,3 +329,35 @@ def test_the_curves_of_a_formula_are_drawn():
 
 def test_symbols_are_of_gates():
     assert set(SYMBOLS) <= set(GATES)
+
+
+@pytest.mark.parametrize("expression", ["sum(x*y)", "exp(x+y)", "tanh(x*y)+1"])
+def test_shapes_that_do_not_fit_inside_a_function_are_one_line(expression, capsys):
+    assert main(["graph", expression, "x=[1,2]", "y=[1,2,3]"]) == 2
+    printed = capsys.readouterr().err
+    assert "does not fit the shapes of" in printed
+    assert printed.count("\n") == 1
+
+
+def test_the_result_has_a_name_whatever_the_variables_are_called(capsys):
+    assert main(["graph", "a+result*f", "f=1", "a=2", "result=3"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("expression", "mean"), [("max(x,0)", "0.3989"), ("abs(x)", "0.7979"), ("exp(-abs(x))", "0.5232")]
+)
+def test_the_mean_is_right_at_kinks_too(expression, mean):
+    assert mean in describe(Formula(expression=expression))["zero-centred"]
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("x*0.001", "-0.05 (at -50, and on) to 0.05 (at 50, and on)"),
+        ("tanh(x)*0.001", "-0.001 to 0.001"),
+        ("max(x,0)", "0 to ∞"),
+        ("exp(-x*x)", "0 to 1 (at 0)"),
+    ],
+)
+def test_the_range_says_where_it_is_attained(expression, said):
+    assert describe(Formula(expression=expression))["range"] == said
