@@ -454,7 +454,8 @@ def test_prune_removes_what_nothing_uses_again(sweep, study, capsys):
 
 
 def test_parquet_files_answer_a_query(sweep, study, capsys):
-    duckdb = pytest.importorskip("duckdb", reason="in the extra: pip install '.[parquet]'")
+    import duckdb
+
     sweep(*LINES)
     capsys.readouterr()
     assert command(capsys, "collect", "study=default", "format=parquet")[0] == 0
