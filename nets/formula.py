@@ -416,7 +416,7 @@ def _kinks(tree, initial, prime):
 
 def _check_finite(formula, tree):
     """Refuse a formula that is NaN or infinite where a network is apt to go; so for each of its derivatives."""
-    x = np.unique(np.concatenate([np.linspace(-_FAR, _FAR, 2001), np.linspace(-1, 1, 201)]))
+    x = np.unique(np.concatenate([np.linspace(-_FAR, _FAR, 20_001), np.linspace(-1, 1, 2001)]))
     near = np.abs(x) <= _NEAR
     y, pieces = _values(tree, formula._initial, x)
     for node in graph.history(y):
@@ -424,12 +424,26 @@ def _check_finite(formula, tree):
         bad = np.isnan(values) if node is not y else np.isnan(values) | (np.isinf(values) & near)
         if bad.any():
             raise ExpressionError(f"{pieces[node]!r} is {values[bad][0]:g} at x = {x[bad][0]:g}")
+        divisor = _divisor(node)
+        if divisor is not None:
+            signs = np.sign(np.broadcast_to(divisor.value, x.shape))
+            crosses = (signs[:-1] * signs[1:] < 0) & near[:-1]
+            if crosses.any():
+                raise ExpressionError(f"{pieces[node]!r} has a pole near x = {x[:-1][crosses][0]:g}")
     for dtype in (np.float64, np.float32):
         for result, values in _everything(formula, x.astype(dtype)).items():
             bad = np.isnan(values) | (np.isinf(values) & near)
             if bad.any():
                 what = "it" if result == "h" else f"its derivative by {result}"
                 raise ExpressionError(f"{what} is {values[bad][0]:g} at x = {x[bad][0]:g} in {np.dtype(dtype)}")
+
+
+def _divisor(node):
+    """Return what a gate divides by, or None."""
+    name = node.gate.name if node.gate else None
+    if name == "divide":
+        return node.inputs[1]
+    return node.inputs[0] if name == "power" and (node.inputs[1].value < 0).all() else None
 
 
 def _everything(formula, x, **parameters):

@@ -490,3 +490,18 @@ def test_a_yaml_with_an_expression_is_a_named_activation(settings, tmp_path):
     assert resolved.run.startswith("digits-my_swish-")
     assert resolved.activation.name == "my_swish"
     assert "my_swish" not in ACTIVATIONS
+
+
+@pytest.mark.parametrize(
+    ("expression", "refusal"),
+    [
+        ("sqrt((x-3.33)**2-1e-4)", "is nan at x = 3.32"),
+        ("log((x-3.33)**2-1e-4)", "is nan at x = 3.32"),
+        ("1/(x-1.2345)", "has a pole near x = 1.23"),
+        ("x/(x-3.337)", "has a pole near x = 3.335"),
+        ("(x-1.2345)**-1", "has a pole near x = 1.23"),
+    ],
+)
+def test_what_goes_wrong_between_whole_numbers_is_refused(expression, refusal):
+    with pytest.raises(ValueError, match=re.escape(refusal)):
+        Formula(expression=expression)
