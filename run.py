@@ -1,7 +1,6 @@
 """The entry point: Hydra composes the jobs, all are checked, then trained. `python run.py --help` says how."""
 
 import itertools
-import multiprocessing
 import os
 import re
 import signal
@@ -66,7 +65,7 @@ class StudySweeper(PLUGINS[BASIC_SWEEPER]):
 
     def _launch(self, jobs):
         """Run the jobs and return what they returned."""
-        if "Ray" in self.config.hydra.launcher._target_:
+        if _launcher(self.config.hydra) == "RayLauncher":
             # A worker may not see the study: it is told what is missing, and returns it.
             lines = [line for job in jobs for line in job.lines()]
         else:
@@ -81,11 +80,16 @@ def job(config):
     from experiments.store import Store
 
     settings = resolve(plain(config))
-    remote = "ray" in sys.modules
-    if settings.threads == "auto" and (remote or multiprocessing.current_process().name != "MainProcess"):
+    launcher = _launcher(HydraConfig.get())
+    if settings.threads == "auto" and launcher != "BasicLauncher":
         settings = replace(settings, threads=1)  # the other cores have workers of their own
     overrides = [item for item in HydraConfig.get().overrides.task if not item.startswith("hydra")]
-    return run_job(settings, Store(settings.study), overrides, remote)
+    return run_job(settings, Store(settings.study), overrides, remote=launcher == "RayLauncher")
+
+
+def _launcher(hydra_node):
+    """Return the class of the launcher in use: BasicLauncher, JoblibLauncher or RayLauncher."""
+    return hydra_node.launcher._target_.rpartition(".")[2]
 
 
 class Terminated(KeyboardInterrupt):
@@ -119,8 +123,7 @@ def _help():
         lines.append(f"  {choice}, by default {defaults[choice]}:")
         for name in _options(choice):
             variant = REGISTRIES[choice].get(name)
-            about = AUTO if name == "auto" else "A formula."
-            about = variant.__doc__.partition("\n")[0] if variant else about
+            about = variant.__doc__.partition("\n")[0] if variant else AUTO if name == "auto" else "A formula."
             lines.append(f"    {name:<20}{'  '.join([*describe(choice, name), about])}".rstrip())
     lines += ["", "Presets, each a whole sweep, +experiment=NAME:"]
     for name in _options("experiment"):
@@ -190,15 +193,12 @@ def main():
 
             sys.exit(reproduce(Path(sys.argv[1].partition("=")[2])))
         job()
-    except (ConfigError, HydraException, OmegaConfBaseException) as error:
+    except Exception as error:  # jobs keep their errors to themselves: whatever comes here, nothing was trained
         if traceback:
             raise
-        print(f"run.py: {_message(error)}", file=sys.stderr)
-        sys.exit(2)
-    except Exception as error:  # of Hydra's parsing, or for want of memory: jobs keep their errors to themselves
-        if traceback:
-            raise
-        print(f"run.py: {type(error).__name__}: {_message(error)}", file=sys.stderr)
+        # The message of an error that was foreseen says what was wrong without its name.
+        foreseen = isinstance(error, ConfigError | HydraException | OmegaConfBaseException)
+        print(f"run.py: {'' if foreseen else f'{type(error).__name__}: '}{_message(error)}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt as interrupt:
         terminated = isinstance(interrupt, Terminated)

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import MISSING as NO_DEFAULT
 from dataclasses import dataclass, field, fields, make_dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, get_type_hints
 
 from omegaconf import OmegaConf
@@ -56,6 +55,23 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, allowed, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"{hint}Allowed: {', '.join(allowed)}"
+
+
+def key_values(arguments: Iterable[str], allowed: Iterable[str]) -> dict[str, str]:
+    """Return the values of a command's KEY=VALUE arguments.
+
+    Raises
+    ------
+    ConfigError
+        For another key, or an argument without a value.
+    """
+    values = {}
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if key not in allowed or not equals:
+            raise ConfigError(f"unknown argument {argument!r}: {nearest(key, allowed)} (as KEY=VALUE)")
+        values[key] = value
+    return values
 
 
 def nearest_key(key: str, allowed: Iterable[str]) -> str:
@@ -240,6 +256,20 @@ class Settings:
         return f"{self.data.name}-{self.activation.name}-{self.output.name}-{digest}"
 
     @property
+    def outputs(self) -> int:
+        """Number of scores: the columns of the output layer."""
+        if self.data.task == "regression":
+            return self.data.targets.shape[1]
+        return self.output.units(self.data.task, len(self.data.classes))
+
+    @property
+    def weights(self) -> int:
+        """Number of weights of one network, biases and learned slopes not counted."""
+        fan_in = (self.data.inputs.shape[1], *self.hidden)
+        columns = (*(self.activation.pieces * units for units in self.hidden), self.outputs)
+        return sum(rows * width for rows, width in zip(fan_in, columns, strict=True))
+
+    @property
     def replicas(self) -> list[tuple[float, int]]:
         """All (learning rate, seed) of this run, in the order of the tables."""
         return [(rate, seed) for rate in sorted(self.rates) for seed in sorted(self.seeds)]
@@ -272,33 +302,29 @@ def resolve(config: Mapping[str, Any]) -> Settings:
         raise ConfigError(str(error)) from error
 
 
-def from_record(folder: Path) -> Settings:
-    """Return the settings of a recorded run: those that a run's folder holds in config.yaml.
+def from_record(record: Mapping[str, Any]) -> Settings:
+    """Return the settings of a recorded run, from what its config.yaml holds.
 
     Raises
     ------
     ConfigError
-        If there is no such record, or it is of another version.
+        If it is the record of another version.
     """
-    import yaml
-
+    condition = {key: value for key, value in record.items() if key not in ("seeds", "lr")}
     try:
-        record = yaml.safe_load((folder / "config.yaml").read_text())
-        seeds, rates = record.pop("seeds"), record.pop("lr")
-        batch = {"batch_size": record["batch_size"], "lr": rates[0]}
-        config = record | {
+        config = condition | {
             "study": "reproduction",
-            "dataset": record["dataset"] | batch,
-            "optimizer": record["optimizer"] | {"lr": rates},
-            "seeds": seeds,
+            "dataset": record["dataset"] | {"batch_size": record["batch_size"], "lr": record["lr"][0]},
+            "optimizer": record["optimizer"] | {"lr": record["lr"]},
+            "seeds": record["seeds"],
             "checkpoint": {"every": 0},
             "formula": {"expression": "x", "parameters": {}},  # a formula's activation carries its own
             "threads": "auto",
             "force": False,
             "plan": False,
         }
-    except (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
-        raise ConfigError(f"{folder} holds no run: config.yaml: {error}") from error
+    except (KeyError, TypeError) as error:
+        raise ConfigError(f"the record of another version: {error}") from error
     return resolve(config)
 
 

@@ -4,7 +4,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
+from io import BytesIO
 
 
 class Watch:
@@ -92,30 +92,29 @@ def plan(jobs: Sequence) -> str:
 
 
 def _load(settings):
-    """Return the multiplications of an epoch of one replica, but for the fixed cost of a step."""
-    widths = [settings.data.inputs.shape[1], *settings.hidden, max(1, len(settings.data.classes))]
-    weights = settings.activation.pieces * sum(a * b for a, b in pairwise(widths))
-    return len(settings.data.inputs) * (weights + 2000)
+    """Return the multiplications of an epoch of one replica, a row's fixed cost counted as 2000 more."""
+    return len(settings.data.inputs) * (settings.weights + 2000)
 
 
 def _records(stores):
     """Return of each recorded run its configuration, seconds per unit of `_load`, and bytes per row and layer."""
+    import yaml
+
     from experiments import tables
     from experiments.config import ConfigError, from_record
 
     records = []
     for store in stores:
-        for run in store.runs():
-            folder = store.run_folder(run)
+        for files in filter(None, map(store.files, store.runs())):
             try:
-                settings = from_record(folder)
-                timing = tables.read(folder / "timing.csv")
-                size = sum(path.stat().st_size for path in folder.glob("*.csv"))
-            except (OSError, ValueError, KeyError, ConfigError):
+                settings = from_record(yaml.safe_load(files["config.yaml"]))
+            except ConfigError:
                 continue
+            timing = tables.read(BytesIO(files["timing.csv"]))
             epochs = (timing["replicas"] * timing["epochs"]).sum()
             rows = len(settings.replicas) * (settings.epochs + 1) * (len(settings.hidden) + 2)
             seconds = timing["total"].sum() / epochs / _load(settings)
+            size = sum(len(content) for name, content in files.items() if name.endswith(".csv"))
             records.append({"settings": settings, "seconds": seconds, "bytes": size / rows})
     return records
 

@@ -16,10 +16,13 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from experiments.config import ConfigError, Settings, from_record
 from experiments.store import Store
+
+if TYPE_CHECKING:
+    from experiments.tables import RunTables
 
 ATTEMPTS = 2
 """How often a job is started whose worker process is killed."""
@@ -48,9 +51,7 @@ class Job:
     def of(cls, settings: Settings, overrides: Sequence[str] = ()) -> "Job":
         """Look up what the study has."""
         store = Store(settings.study)
-        finished = set() if settings.force else store.finished(settings.run)
-        missing = [replica for replica in settings.replicas if replica not in finished]
-        return cls(settings, store, tuple(overrides), tuple(missing))
+        return cls(settings, store, tuple(overrides), store.missing(settings))
 
     def lines(self) -> list[tuple[str, ...]]:
         """Return command lines that together train just what is missing: one for the rates that lack the same seeds."""
@@ -79,9 +80,9 @@ class Trained(NamedTuple):
     """What a job returns from a worker that does not share the disk, to be stored by the driver."""
 
     run: str
-    tables: object
+    tables: "RunTables | None"
     environment: dict
-    failure: str | None
+    failure: str | None = None
 
 
 def run_job(settings: Settings, store: Store, overrides: Sequence[str] = (), remote: bool = False) -> Trained | None:
@@ -98,31 +99,30 @@ def run_job(settings: Settings, store: Store, overrides: Sequence[str] = (), rem
     from experiments.environment import describe
 
     begin = time.perf_counter()
-    run, tables, text, status = settings.run, None, None, "done"
+
+    def environment(status):
+        return describe(settings, overrides, time.perf_counter() - begin, status)
+
     try:
         if remote:
-            tables = _train(settings, settings.replicas)
-        else:
-            _train_missing(settings, store, lambda: describe(settings, overrides, time.perf_counter() - begin, "done"))
+            return Trained(settings.run, _train(settings, settings.replicas), environment("done"))
+        _train_missing(settings, store, environment)
     except (Exception, SystemExit) as error:
         status, text = f"{type(error).__name__}: {error}", traceback.format_exc()
-    if not remote and text is None:
-        return None
-    environment = describe(settings, overrides, time.perf_counter() - begin, status)
-    if remote:
-        return Trained(run, tables, environment, text)
-    try:
-        store.record_failure(run, text, environment)
-    except OSError as error:  # a full disk, say: then the message is all there is
-        print(f"failed: {run}: {status} (not recorded: {error.strerror})", file=sys.stderr)
+        if remote:
+            return Trained(settings.run, None, environment(status), text)
+        try:
+            store.record_failure(settings.run, text, environment(status))
+        except OSError as unwritten:  # a full disk, say: then the message is all there is
+            print(f"failed: {settings.run}: {status} (not recorded: {unwritten.strerror})", file=sys.stderr)
     return None
 
 
 def _train_missing(settings, store, environment):
     run = settings.run
     with store.lock(run):
-        finished = set() if settings.force else store.finished(run)
-        missing = [replica for replica in settings.replicas if replica not in finished]
+        # Another sweep may have trained some since this one was planned.
+        missing = store.missing(settings)
         if not missing:
             return
         resume = [] if settings.force else store.checkpoints(run)
@@ -135,7 +135,7 @@ def _train_missing(settings, store, environment):
                 resume=resume,
                 keep=lambda arrays: store.keep_checkpoint(run, arrays),
             )
-            store.save(settings, tables, environment())
+            store.save(settings, tables, environment("done"))
         finally:
             store.mark(run, "ended")
 
@@ -175,14 +175,14 @@ def run_sweep(jobs: Sequence[Job], launch: Callable[[list[Job]], Sequence[object
     """
     from experiments.progress import Watch
 
-    stores = list({job.store.folder: job.store for job in jobs}.values())
+    stores = {job.store.folder: job.store for job in jobs}.values()
+    pending = [job for job in jobs if job.missing]
     _forget(jobs)
     try:
-        with Watch([job for job in jobs if job.missing]):
-            killed = _launch_all([job for job in jobs if job.missing], launch)
-        return max(
-            [_finish([job for job in jobs if job.store.folder == store.folder], store, killed) for store in stores]
-        )
+        with Watch(pending):
+            given_up = _launch_all(pending, launch)
+        own = [[job for job in jobs if job.store.folder == store.folder] for store in stores]
+        return max([_finish(*each, given_up) for each in zip(own, stores, strict=True)])
     except KeyboardInterrupt:
         for store in stores:
             store.collect()
@@ -209,12 +209,11 @@ def _launch_all(pending, launch):
                 _land(result, pending)
             return given_up
         except BrokenProcessPool:
+            marks = {job.run: job.store.marks().get(job.run, "") for job in pending}
             # Who is marked as running was killed, or was beside the one that was: all of a broken pool are.
-            attempts.update(job.run for job in pending if job.store.marks().get(job.run, "").startswith("running"))
-            given_up |= {job.run for job in pending if attempts[job.run] >= ATTEMPTS}
-            pending = [
-                job for job in pending if job.run not in given_up and _lacks(job) and not job.store.failure(job.run)
-            ]
+            attempts.update(run for run, mark in marks.items() if mark.startswith("running"))
+            given_up |= {run for run in marks if attempts[run] >= ATTEMPTS}
+            pending = [job for job in pending if job.run not in given_up and marks[job.run] != "ended"]
             _forget(pending)
     return given_up
 
@@ -236,7 +235,7 @@ def _lacks(job):
     return len(set(job.missing) - job.store.finished(job.run))
 
 
-def _finish(jobs, store, killed):
+def _finish(jobs, store, given_up):
     """Collect the study, print this sweep's table and its failures; return the exit code."""
     from rich.console import Console
 
@@ -251,7 +250,7 @@ def _finish(jobs, store, killed):
     console.print(f"{trained} replicas trained, {reused} were there already; tables in {store.folder}/", markup=False)
     failed = [job for job in jobs if left[job.run] or (job.missing and store.failure(job.run))]
     for job in failed:
-        if job.run in killed:
+        if job.run in given_up:
             why = f"its worker process was killed {ATTEMPTS} times"
         elif store.failure(job.run):
             why = f"{store.failure(job.run)} (traceback in {store.run_folder(job.run) / 'failure.txt'})"
@@ -274,31 +273,27 @@ def reproduce(folder: Path) -> int:
     ConfigError
         If the folder holds no run of this version.
     """
+    import yaml
+
     from experiments import tables
     from experiments.environment import describe
 
-    settings = from_record(folder)
-    if settings.run != folder.resolve().name:
-        raise ConfigError(
-            f"{folder}: its config.yaml is that of {settings.run}, so it was changed or another version's"
-        )
+    folder = folder.resolve()
+    files = Store(folder.parents[1].name, folder.parents[2]).files(folder.name)
+    if files is None:
+        raise ConfigError(f"{folder} holds no run whose files are as they were written")
+    settings = from_record(yaml.safe_load(files["config.yaml"]))
+    if settings.run != folder.name:
+        raise ConfigError(f"{folder}: its config.yaml is that of {settings.run}: another version's, or renamed")
     begin = time.perf_counter()
     fresh = _train(settings, settings.replicas)
-    now = describe(settings, [], time.perf_counter() - begin, "done")
-    try:
-        then = json.loads((folder / "environment.json").read_text())
-    except (OSError, ValueError):
-        then = {}
+    then, now = json.loads(files["environment.json"]), describe(settings, [], time.perf_counter() - begin, "done")
     for key in ("git", "python", "packages", "processor", "blas", "dataset_sha256"):
-        if key in then and then[key] != now[key]:
-            print(f"then {key}: {then[key]}\nnow  {key}: {now[key]}")
+        if then.get(key) != now[key]:
+            print(f"then {key}: {then.get(key)}\nnow  {key}: {now[key]}")
     differing = 0
     for name in ("history", "layers", "replicas", "confusion"):
-        new = tables.to_csv(tables.to_text(fresh.frames[name]))
-        try:
-            old = (folder / f"{name}.csv").read_bytes()
-        except OSError:
-            old = b""
+        old, new = files[f"{name}.csv"], tables.to_csv(tables.to_text(fresh.frames[name]))
         if new == old:
             print(f"identical  {name}.csv, {len(fresh.frames[name])} rows")
             continue

@@ -20,10 +20,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from experiments import tables
-from experiments.config import SCHEMA_VERSION, ConfigError, Settings, nearest
+from experiments.config import SCHEMA_VERSION, ConfigError, Settings, key_values, nearest
+
+if TYPE_CHECKING:  # they are imported where they are used
+    import numpy as np
+    import pandas as pd
 
 RESULTS = Path("results")
 STUDY_TABLES = ("history", "layers", "replicas")
@@ -35,13 +39,13 @@ FILES = {*(f"{name}.csv" for name in (*STUDY_TABLES, "confusion", "timing")), "c
 class StudyTables(NamedTuple):
     """The tables of a study as pandas frames; results/README.md explains their columns."""
 
-    history: "pandas.DataFrame"  # noqa: F821 (pandas is imported where it is used)
-    layers: "pandas.DataFrame"  # noqa: F821
-    replicas: "pandas.DataFrame"  # noqa: F821
-    confusion: "pandas.DataFrame | None" = None  # noqa: F821
-    timing: "pandas.DataFrame | None" = None  # noqa: F821
-    boundary: "dict[str, dict[str, numpy.ndarray]] | None" = None  # noqa: F821 (by run, the arrays of boundary.npz)
-    baselines: "pandas.DataFrame | None" = None  # noqa: F821
+    history: "pd.DataFrame"
+    layers: "pd.DataFrame"
+    replicas: "pd.DataFrame"
+    confusion: "pd.DataFrame | None" = None
+    timing: "pd.DataFrame | None" = None
+    boundary: "dict[str, dict[str, np.ndarray]] | None" = None  # by run, the arrays of boundary.npz
+    baselines: "pd.DataFrame | None" = None
 
 
 @contextmanager
@@ -181,30 +185,47 @@ class Store:
 
     def finished(self, run: str) -> set[tuple[float, int]]:
         """Return the (learning rate, seed) of the replicas whose rows are stored and intact."""
-        content = self._verified(run)
-        if content is None:
+        files = self.files(run)
+        if files is None:
             return set()
-        replicas = tables.from_csv(content["replicas.csv"])
+        replicas = tables.from_csv(files["replicas.csv"])
         return set(zip(replicas["lr"].astype(float), replicas["seed"].astype(int), strict=True))
 
-    def _verified(self, run):
+    def missing(self, settings: Settings) -> tuple[tuple[float, int], ...]:
+        """Return the (learning rate, seed) of the replicas that have to be trained: all of them, if that is forced."""
+        finished = set() if settings.force else self.finished(settings.run)
+        return tuple(replica for replica in settings.replicas if replica not in finished)
+
+    def files(self, run: str) -> dict[str, bytes] | None:
         """Return the content of a run's files by name, or None where its status does not vouch for them."""
+        return self._inspect(run)[0]
+
+    def _inspect(self, run):
+        """Return the content of a run's files by name, or None; what that makes the run; and why."""
         folder = self.run_folder(run)
         try:
             status = json.loads((folder / "status.json").read_bytes())
-            content = {name: (folder / name).read_bytes() for name in status["files"]}
-            intact = content.keys() >= FILES
-            intact &= all(_fingerprint(name, content[name]) == status["files"][name] for name in content)
-            return content if intact and status["schema"] == SCHEMA_VERSION else None
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+            if status["schema"] != SCHEMA_VERSION:
+                return None, "outdated", f"schema {status['schema']}, now {SCHEMA_VERSION}"
+            if not status["files"].keys() >= FILES:
+                return None, "corrupt", "status.json vouches for too few files"
+            files = {name: (folder / name).read_bytes() for name in status["files"]}
+            for name, content in files.items():
+                if _fingerprint(name, content) != status["files"][name]:
+                    return None, "corrupt", f"{name} is not what status.json vouches for"
+            return files, "done", ""
+        except FileNotFoundError as error:
+            missing = Path(error.filename).name
+            return None, "half-made" if missing == "status.json" else "corrupt", f"no {missing}"
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            return None, "corrupt", f"status.json: {error}"
 
     def save(self, settings: Settings, new: tables.RunTables, environment: dict) -> None:
         """Add freshly trained replicas to their run's files; the caller holds the run's lock."""
         import numpy as np
         import yaml
 
-        old = self._verified(settings.run) or {}
+        old = self.files(settings.run) or {}
         content = {}
         for name, frame in new.frames.items():
             frame = tables.to_text(frame)
@@ -317,35 +338,16 @@ class Store:
         "done"; "failed": the traceback's last line says why; "half-made": no status yet; "outdated": another schema;
         "corrupt": a file is not what the status vouches for.
         """
-        folder = self.run_folder(run)
-        content = self._verified(run)
-        stored = ""
-        if content is not None:
-            replicas = tables.from_csv(content["replicas.csv"])
+        files, state, why = self._inspect(run)
+        if files is not None:
+            replicas = tables.from_csv(files["replicas.csv"])
             diverged = int((replicas["status"] == "diverged").sum())
-            stored = f"{len(replicas)} replicas" + (f", {diverged} diverged" if diverged else "")
+            why = f"{len(replicas)} replicas" + (f", {diverged} diverged" if diverged else "")
         failure = self.failure(run)
         if failure is not None:
-            return "failed", failure + (f" ({stored} from before)" if stored else "")
-        if stored:
-            return "done", stored
-        try:
-            status = json.loads((folder / "status.json").read_bytes())
-            if status["schema"] != SCHEMA_VERSION:
-                return "outdated", f"schema {status['schema']}, now {SCHEMA_VERSION}"
-            for name, expected in status["files"].items():
-                found = _fingerprint(name, (folder / name).read_bytes())
-                if found != expected:
-                    return "corrupt", f"{name} is not what status.json vouches for"
-        except FileNotFoundError as error:
-            name = Path(error.filename).name
-            if name != "status.json":
-                return "corrupt", f"{name} is missing"
-            epochs = [int(arrays["epoch"]) for arrays in self.checkpoints(run)]
-            return "half-made", f"to go on from epoch {min(epochs)}" if epochs else "nothing to go on from"
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            return "corrupt", f"status.json: {error}"
-        return "corrupt", "status.json vouches for too few files"
+            return "failed", failure + (f" ({why} from before)" if files is not None else "")
+        epochs = [int(arrays["epoch"]) for arrays in self.checkpoints(run)] if state == "half-made" else []
+        return state, f"to go on from epoch {min(epochs)}" if epochs else why
 
     def runs(self) -> list[str]:
         """Return the names of the runs that have a folder, sorted."""
@@ -363,7 +365,7 @@ class Store:
             statuses = {}
             for run in self.runs():
                 with suppress(OSError):
-                    statuses[run] = hashlib.sha256((self.run_folder(run) / "status.json").read_bytes()).hexdigest()
+                    statuses[run] = _digest(self.run_folder(run) / "status.json")
             known = {run: entry for run, entry in index["runs"].items() if statuses.get(run) == entry["status"]}
             fresh = [run for run in statuses if run not in known]
             if not fresh and known.keys() == index["runs"].keys():
@@ -375,9 +377,8 @@ class Store:
         try:
             index = json.loads((self.folder / ".index.json").read_bytes())
             for name in STUDY_TABLES:
-                with (self.folder / f"{name}.csv").open("rb") as file:
-                    if hashlib.file_digest(file, "sha256").hexdigest() != index["sha256"][name]:
-                        return {"runs": {}, "header": {}}
+                if _digest(self.folder / f"{name}.csv") != index["sha256"][name]:
+                    return {"runs": {}, "header": {}}
             return index
         except (OSError, ValueError, KeyError, TypeError):
             return {"runs": {}, "header": {}}
@@ -387,11 +388,12 @@ class Store:
         headers = {name: {} for name in LONG_TABLES}
         intact = {}
         for run in fresh:
-            content = self._verified(run)
+            content = self.files(run)
             if content is not None:
                 intact[run] = tables.from_csv(content["replicas.csv"])
                 for name in LONG_TABLES:
-                    headers[name] |= dict.fromkeys(_header(content[f"{name}.csv"]).decode().split(","))
+                    header = content[f"{name}.csv"].partition(b"\n")[0].decode()
+                    headers[name] |= dict.fromkeys(header.split(","))
         for name in LONG_TABLES:
             columns = dict.fromkeys(index["header"].get(name, "").split(",") if known else []) | headers[name]
             own = getattr(tables, name.upper())
@@ -407,11 +409,10 @@ class Store:
         old = tables.from_csv((self.folder / "replicas.csv").read_bytes()) if known else None
         replicas = [old[old["run"].isin(known)].drop(columns="selected")] if known else []
         entries = {run: {"status": statuses[run]} for run in runs}
-        sums = {}
         for name in LONG_TABLES:
             with ExitStack() as stack:
                 source = stack.enter_context((self.folder / f"{name}.csv").open("rb")) if known else None
-                file = _Hashed(stack.enter_context(replacing(self.folder / f"{name}.csv")))
+                file = stack.enter_context(replacing(self.folder / f"{name}.csv"))
                 file.write(headers[name].encode() + b"\n")
                 places = _places(index, name)
                 for run in runs:
@@ -425,10 +426,8 @@ class Store:
                         length = len(body)
                         file.write(body)
                     entries[run][name] = length
-            sums[name] = file.digest()
-        content = tables.to_csv(_with_selected([*replicas, *intact.values()]))
-        write_bytes(self.folder / "replicas.csv", content)
-        sums["replicas"] = hashlib.sha256(content).hexdigest()
+        write_bytes(self.folder / "replicas.csv", tables.to_csv(_with_selected([*replicas, *intact.values()])))
+        sums = {name: _digest(self.folder / f"{name}.csv") for name in STUDY_TABLES}
         write_bytes(self.folder / ".index.json", _json({"sha256": sums, "header": headers, "runs": entries}))
         return None
 
@@ -445,7 +444,7 @@ class Store:
         target = self.folder / "parquet"
         wanted = set()
         for run in self.runs():
-            content = self._verified(run)
+            content = self.files(run)
             for name in LONG_TABLES if content else ():
                 frame = tables.read(BytesIO(content[f"{name}.csv"]))
                 if frame.empty:
@@ -474,7 +473,7 @@ class Store:
             if state != "done":
                 problems.append(f"{run}: {state}: {why}")
                 continue
-            for name, content in self._verified(run).items():
+            for name, content in self.files(run).items():
                 if name.endswith(".csv"):
                     problems += [f"{run}: {name}: {fault}" for fault in _faults(content)]
             replicas += len(self.finished(run))
@@ -506,18 +505,9 @@ class Store:
         return removed
 
 
-class _Hashed:
-    """A file that is written, with the SHA-256 of what went into it."""
-
-    def __init__(self, file):
-        self._file, self._sum = file, hashlib.sha256()
-
-    def write(self, content):
-        self._file.write(content)
-        self._sum.update(content)
-
-    def digest(self):
-        return self._sum.hexdigest()
+def _digest(path):
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _copy(source, target, length, block=1 << 20):
@@ -536,10 +526,6 @@ def _places(index, name):
         places[run] = start, entry[name]
         start += entry[name]
     return places
-
-
-def _header(content):
-    return content.partition(b"\n")[0]
 
 
 def _body(content, header):
@@ -670,13 +656,7 @@ def main(argv: Sequence[str] | None = None, results: Path = RESULTS) -> int:
     try:
         if name not in COMMANDS:
             raise ConfigError(f"unknown command {name!r}: {nearest(name, COMMANDS)}")
-        values = {}
-        allowed = ["study", "format"] if name == "collect" else ["study"]
-        for option in options:
-            key, equals, value = option.partition("=")
-            if key not in allowed or not equals:
-                raise ConfigError(f"unknown argument {option!r}: {nearest(key, allowed)} (as KEY=VALUE)")
-            values[key] = value
+        values = key_values(options, ["study", "format"] if name == "collect" else ["study"])
         known = sorted(path.parent.name for path in Path(results).glob("*/runs"))
         study = values.pop("study", None)
         if study not in known:

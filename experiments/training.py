@@ -60,13 +60,12 @@ def train(
 
     begin = time.perf_counter()
     seeds = tuple(sorted({seed for _, seed in replicas}))
-    data = settings.data
-    prepared = _prepare(data, seeds, entropy=settings.entropy, dtype=settings.dtype, **settings.split)
+    prepared = _prepare(settings.data, seeds, entropy=settings.entropy, dtype=settings.dtype, **settings.split)
     starts = _latest(resume)
     groups = {}
     for replica in replicas:
         groups.setdefault(_epoch(starts.get(replica)), []).append(replica)
-    cuts = [_cut(settings, data, group) for group in groups.values()]
+    cuts = [_cut(settings, group) for group in groups.values()]
     threads = max(count for _, count in cuts)
     stop = threading.Event()
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
@@ -105,18 +104,16 @@ def _epoch(start):
     return -1 if start is None else int(start[0]["epoch"])
 
 
-def _cut(settings, data, replicas):
+def _cut(settings, replicas):
     """Return the chunks of replicas and the number of threads."""
     threads = settings.threads
     if threads == "auto":
         threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    widths = [data.inputs.shape[1], *settings.hidden, 10]
-    weights = settings.activation.pieces * sum(a * b for a, b in pairwise(widths))
-    if settings.threads == "auto" and weights < 8192:
+    if settings.threads == "auto" and settings.weights < 8192:
         # A step of a narrow network is mostly the interpreter's time, which threads do not share.
         threads = 1
     threads = min(len(replicas), threads)
-    fitting = max(1, CHUNK_BYTES // (weights * np.dtype(settings.dtype).itemsize))
+    fitting = max(1, CHUNK_BYTES // (settings.weights * np.dtype(settings.dtype).itemsize))
     count = max(threads, ceil(len(replicas) / fitting))
     bounds = [len(replicas) * index // count for index in range(count + 1)]
     return [replicas[low:high] for low, high in pairwise(bounds)], threads
@@ -140,11 +137,9 @@ class _Stack:
         if data.task == "classification":
             self.labels = prepared.targets
             self.targets = output.encode(prepared.targets, len(data.classes), dtype)
-            units = output.units(data.task, len(data.classes))
         else:
-            units = prepared.targets.shape[2]
-            self.targets = prepared.targets.reshape(-1, units)
-        self.network = Network(features, settings.hidden, units, settings.activation, len(replicas), dtype)
+            self.targets = prepared.targets.reshape(-1, settings.outputs)
+        self.network = Network(features, settings.hidden, settings.outputs, settings.activation, len(replicas), dtype)
         self.network.initialise(
             settings.init,
             lambda replica, layer: stream(settings.entropy, "init", int(self.seed[replica]), layer),

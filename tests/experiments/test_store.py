@@ -160,8 +160,8 @@ def test_tables_are_the_same_in_whatever_order_runs_come_and_go(sweep, study):
 def test_only_new_runs_are_read(sweep, study, monkeypatch):
     sweep(*LINES[:3])
     read = []
-    verified = Store._verified
-    monkeypatch.setattr(Store, "_verified", lambda self, run: read.append(run) or verified(self, run))
+    files = Store.files
+    monkeypatch.setattr(Store, "files", lambda self, run: read.append(run) or files(self, run))
     study.collect()
     assert not read
     _, (run,), _ = sweep(LINES[3])
@@ -311,6 +311,18 @@ def test_jobs_of_a_broken_pool_are_launched_again(sweep, study):
     assert code == 0
     assert pool.launched == [3, 2]
     assert all(study.state(run)[0] == "done" for run in runs)
+
+
+def test_a_failure_of_an_earlier_sweep_does_not_keep_a_job_from_being_launched_again(sweep, study):
+    _, (tanh, elu), _ = sweep(["activation=tanh"], ["activation=elu"])
+    for run in (tanh, elu):
+        shutil.rmtree(study.run_folder(run))
+        study.record_failure(run, "ValueError: of yesterday", {})
+    pool = Pool(lambda name, launch: name == "tanh" and launch == 1)
+    code, _, _ = sweep(["activation=tanh"], ["activation=elu"], launch=pool)
+    assert code == 0
+    assert pool.launched == [2, 2]
+    assert study.state(tanh)[0] == study.state(elu)[0] == "done"
 
 
 def test_a_job_that_kills_its_worker_twice_is_given_up_and_named(sweep, capsys):
