@@ -229,6 +229,8 @@ def test_jobs_that_are_the_same_run_once(tmp_path):
 
 def test_processes_give_the_same_tables(study, tmp_path):
     run("-m", "hydra/launcher=joblib", "activation=relu,tanh", "optimizer.lr=[0.05,0.1]", *QUICK, cwd=tmp_path)
+    timings = [pd.read_csv(path) for path in tmp_path.glob("results/default/runs/*/timing.csv")]
+    assert [table["threads"].tolist() for table in timings] == [[1], [1]]
     assert snapshot(tmp_path / "results") == snapshot(study / "results")
 
 
