@@ -132,29 +132,10 @@ def _parameters(given):
 
 # --- compiling ---------------------------------------------------------------------------------------------------
 
-_UFUNCS = {
-    "add": np.add,
-    "subtract": np.subtract,
-    "multiply": np.multiply,
-    "divide": np.divide,
-    "negate": np.negative,
-    "power": np.power,
+# Of a gate without a rule below its forward is a ufunc; the other names are what the rules simplify to.
+_UFUNCS = {name: gate.forward for name, gate in GATES.items()} | {
     "square": np.square,
     "reciprocal": np.reciprocal,
-    "exp": np.exp,
-    "expm1": np.expm1,
-    "log": np.log,
-    "log1p": np.log1p,
-    "sqrt": np.sqrt,
-    "sin": np.sin,
-    "cos": np.cos,
-    "tanh": np.tanh,
-    "erf": graph._erf,
-    "maximum": np.maximum,
-    "minimum": np.minimum,
-    "abs": np.abs,
-    "sign": np.sign,
-    "at_least": np.greater_equal,
     "less": np.less,
     "equal": np.equal,
     "copy": np.positive,
