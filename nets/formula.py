@@ -36,6 +36,12 @@ class Formula(Activation, name="formula"):
     ----------
     name
         What to call it in tables and figures.
+    kinks
+        Found by bisection where the argument of a gate that routes changes its sign, at the initial parameters.
+    saturates
+        Judged by |f'| from 30 to 50 on each side, at the initial parameters.
+    initializer
+        Glorot's where both sides saturate, else He's, as of most built-in activations.
 
     Raises
     ------
@@ -64,32 +70,18 @@ class Formula(Activation, name="formula"):
                     raise ExpressionError(f"has no {name} in it: {name} must occur")
             self._set(_initial=initial, _program=_Program(y, list(leaves.values())))
             zeros, kinks = _kinks(tree, initial, self.prime)
-            self._set(_kinks=kinks)
+            self._set(kinks=kinks)
             _check_finite(self, tree)
             _check_derivatives(self, zeros)
         except ExpressionError as error:
             raise ValueError(f"formula.expression={self.expression!r}: {error}") from None
         left, right = (np.abs(self.prime(sign * np.linspace(30, _FAR, 41))).max() < FLAT for sign in (-1, 1))
-        self._set(_saturates="both" if left and right else "left" if left else "right" if right else "neither")
+        self._set(saturates="both" if left and right else "left" if left else "right" if right else "neither")
+        self._set(initializer="glorot_uniform" if left and right else "he_normal")
 
     def _set(self, **values):
         for name, value in values.items():
             object.__setattr__(self, name, value)
-
-    @property
-    def kinks(self):
-        """Found by bisection where the argument of a gate that routes changes its sign, at the initial parameters."""
-        return self._kinks
-
-    @property
-    def saturates(self):
-        """Judged by |f'| from 30 to 50 on each side, at the initial parameters; also "right"."""
-        return self._saturates
-
-    @property
-    def initializer(self):
-        """As of the built-in activations: Glorot's where both sides saturate, else He's."""
-        return "glorot_uniform" if self.saturates == "both" else "he_normal"
 
     def init(self, replicas, units, dtype):
         return {name: np.full((replicas, 1, 1), value, dtype) for name, value in self._initial.items()}

@@ -233,13 +233,10 @@ def test_a_formula_equals_its_built_in_twin(expression, dtype):
     for ours, theirs in ((formula(z), twin(z)), (formula.prime(z), twin.prime(z).astype(dtype))):
         assert ours.dtype == dtype
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=40 * eps * max(1, np.abs(theirs).max()))
-    np.testing.assert_allclose(formula.kinks, [each for each in twin.kinks if not _smooth(twin, each)], atol=1e-8)
+    np.testing.assert_allclose(formula.kinks, twin.kinks, atol=1e-8)
     assert formula.saturates == twin.saturates
-    assert formula.initializer in ("he_normal", "glorot_uniform")
-
-
-def _smooth(twin, kink):
-    return abs(twin.prime(kink + 1e-6) - twin.prime(kink - 1e-6)) < 1e-3
+    # Of these the built-in one has a reason of its own.
+    assert formula.initializer == twin.initializer or isinstance(twin, Linear | SELU | ReLUSquared)
 
 
 FUNCTIONS_OF_ONE = [name for name, gate in FUNCTIONS.items() if len(gate.local) == 1]
