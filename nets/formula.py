@@ -359,16 +359,10 @@ def _kinks(tree, initial, prime):
 
     def arguments(x):
         y, _ = _values(tree, initial, x)
-        differences = {
-            "relu": lambda a: a,
-            "abs": lambda a: a,
-            "maximum": lambda a, b: a - b,
-            "minimum": lambda a, b: a - b,
-        }
-        nodes = [node for node in graph.history(y) if node.gate and node.gate.name in differences]
+        routing = [node for node in graph.history(y) if node.gate and node.gate.does == "routes"]
+        pairs = [[*(each.value for each in node.inputs), 0.0][:2] for node in routing]  # relu and abs compare with 0
         with np.errstate(all="ignore"):
-            found = [differences[node.gate.name](*(each.value for each in node.inputs)) for node in nodes]
-        return [np.broadcast_to(each, x.shape) for each in found]
+            return [np.broadcast_to(a - b, x.shape) for a, b in pairs]
 
     x = np.linspace(-_FAR, _FAR, 4001)
     zeros = []
@@ -382,8 +376,9 @@ def _kinks(tree, initial, prime):
             low, high = np.where(before, middle, low), np.where(before, high, middle)
         zeros += high.tolist()
     zeros = np.unique(np.round(zeros, 9))
-    ahead, behind = prime(zeros + 1e-6), prime(zeros - 1e-6)
-    jumps = np.abs(ahead - behind) > 1e-4 * np.maximum(1, np.abs(ahead))
+    near, far = (np.abs(prime(zeros + step) - prime(zeros - step)) for step in (1e-7, 1e-6))
+    # Where the derivative only bends, less is left of the difference the smaller the step; a jump stays.
+    jumps = near > np.maximum(far / 2, 1e-9 * np.maximum(1, np.abs(prime(zeros))))
     return zeros, tuple((zeros[jumps] + 0.0).tolist())
 
 

@@ -407,6 +407,9 @@ def test_a_derivative_wrong_by_a_thousandth_is_refused(monkeypatch):
 def test_kinks_are_tolerated_and_named():
     assert Formula(expression="max(x,0)+abs(x-2)/3+min(0,x+1.5)").kinks == (-1.5, 0.0, 2.0)
     assert Formula(expression="relu(x)**2").kinks == ()
+    assert Formula(expression="1e6*relu(x)**2").kinks == ()
+    assert Formula(expression="0.1*relu(x)+0.2*relu(x)-0.3*relu(x)").kinks == ()
+    assert Formula(expression="0.00001*abs(x)").kinks == (0.0,)
     assert Formula(expression="relu(relu(x))").kinks == (0.0,)
     assert Formula(expression="abs(x**2-2)").kinks == pytest.approx((-(2**0.5), 2**0.5))
     assert Formula(expression="x*sigmoid(-x)").saturates == "right"
