@@ -64,10 +64,6 @@ class Formula(Activation, name="formula"):
             tree = parse(self.expression, ["x", *initial])
             leaves = {name: Node(value, name) for name, value in {"x": 0.5, **initial}.items()}
             y, _ = build(tree, leaves)
-            used = set(graph.history(y))
-            for name, leaf in leaves.items():
-                if leaf not in used:
-                    raise ExpressionError(f"has no {name} in it: {name} must occur")
             self._set(_initial=initial, _program=_Program(y, list(leaves.values())))
             zeros, kinks = _kinks(tree, initial, self.prime)
             self._set(kinks=kinks)

@@ -112,7 +112,7 @@ def test_vectors_and_matrices(capsys):
     assert "· xᵀ" in out
     assert "Wᵀ ·" in out
     assert "f has shape (2,): the gradients are those of the sum of its entries." in out
-    for expression in ("sum(transpose(W)@x)", "mean(W*W)", "x@x", "sum(W*x)"):
+    for expression in ("sum(transpose(W)@x)", "mean(W*W)*x", "x@W@x", "sum(W*x)"):
         run(capsys, "graph", expression, "W=[[1,2],[3,4]]", "x=[0.1,-0.2]")
 
 

@@ -187,11 +187,10 @@ def test_limits_are_inclusive():
 @pytest.mark.parametrize("name", [*FUNCTIONS, *MATRIX_FUNCTIONS])
 def test_every_function_is_its_gate(name):
     gate = (FUNCTIONS | MATRIX_FUNCTIONS)[name]
-    values = {"x": Node([0.3, 0.7]), "y": Node([0.5, 0.1])}
-    arguments = ["x", "y"][: len(gate.local)]
-    node, _ = build(parse(f"{name}({', '.join(arguments)})", values, matrices=True), values)
+    values = dict([("x", Node([0.3, 0.7])), ("y", Node([0.5, 0.1]))][: len(gate.local)])
+    node, _ = build(parse(f"{name}({', '.join(values)})", values, matrices=True), values)
     assert node.gate is gate
-    assert node.inputs == tuple(values[each] for each in arguments)
+    assert node.inputs == tuple(values.values())
 
 
 # --- as an activation
