@@ -15,29 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
+import nets.activations as a
 import nets.graph as g
 from experiments.config import ConfigError, resolve
-from nets.activations import (
-    ACTIVATIONS,
-    CELU,
-    ELU,
-    GELU,
-    SELU,
-    HardSigmoid,
-    HardSwish,
-    HardTanh,
-    LeakyReLU,
-    Linear,
-    Mish,
-    ReLU,
-    ReLUSquared,
-    ShiftedReLU,
-    Sigmoid,
-    SiLU,
-    Softplus,
-    Softsign,
-    Tanh,
-)
 from nets.derivatives import gradient
 from nets.expressions import FUNCTIONS, MATRIX_FUNCTIONS, ExpressionError, build, parse
 from nets.formula import Formula
@@ -197,30 +177,30 @@ def test_every_function_is_its_gate(name):
 # --- as an activation
 
 TWINS = {
-    "x": Linear(),
-    "sigmoid(x)": Sigmoid(),
-    "1/(1+exp(-x))": Sigmoid(),
-    "tanh(x)": Tanh(),
-    "relu(x)": ReLU(),
-    "max(0,x)": ReLU(),
-    "max(x,0)": ReLU(at_zero=1),
-    "softplus(x)": Softplus(),
-    "log1p(exp(x))": Softplus(),
-    "max(0.01*x,x)": LeakyReLU(),
-    "max(0,x)+min(0,expm1(x))": ELU(),
-    "max(0,x)+min(0,0.3*expm1(x))": ELU(alpha=0.3),
-    "max(-1,x)": ShiftedReLU(),
-    "1.0507009873554805*(relu(x)+1.6732632423543772*expm1(min(0,x)))": SELU(),
-    "relu(x)+2*expm1(min(x,0)/2)": CELU(alpha=2),
-    "x/2*(1+erf(x*0.7071067811865476))": GELU(),
-    "x*sigmoid(1.5957691216057308*(x+0.044715*x**3))": GELU(approximate="tanh"),
-    "x*sigmoid(x)": SiLU(),
-    "x*tanh(softplus(x))": Mish(),
-    "x/(1+abs(x))": Softsign(),
-    "min(max(-1,x),1)": HardTanh(),
-    "min(max(0,x/6+0.5),1)": HardSigmoid(),
-    "x*min(max(0,x/6+0.5),1)": HardSwish(),
-    "relu(x)**2": ReLUSquared(),
+    "x": a.Linear(),
+    "sigmoid(x)": a.Sigmoid(),
+    "1/(1+exp(-x))": a.Sigmoid(),
+    "tanh(x)": a.Tanh(),
+    "relu(x)": a.ReLU(),
+    "max(0,x)": a.ReLU(),
+    "max(x,0)": a.ReLU(at_zero=1),
+    "softplus(x)": a.Softplus(),
+    "log1p(exp(x))": a.Softplus(),
+    "max(0.01*x,x)": a.LeakyReLU(),
+    "max(0,x)+min(0,expm1(x))": a.ELU(),
+    "max(0,x)+min(0,0.3*expm1(x))": a.ELU(alpha=0.3),
+    "max(-1,x)": a.ShiftedReLU(),
+    "1.0507009873554805*(relu(x)+1.6732632423543772*expm1(min(0,x)))": a.SELU(),
+    "relu(x)+2*expm1(min(x,0)/2)": a.CELU(alpha=2),
+    "x/2*(1+erf(x*0.7071067811865476))": a.GELU(),
+    "x*sigmoid(1.5957691216057308*(x+0.044715*x**3))": a.GELU(approximate="tanh"),
+    "x*sigmoid(x)": a.SiLU(),
+    "x*tanh(softplus(x))": a.Mish(),
+    "x/(1+abs(x))": a.Softsign(),
+    "min(max(-1,x),1)": a.HardTanh(),
+    "min(max(0,x/6+0.5),1)": a.HardSigmoid(),
+    "x*min(max(0,x/6+0.5),1)": a.HardSwish(),
+    "relu(x)**2": a.ReLUSquared(),
 }
 
 
@@ -236,7 +216,7 @@ def test_a_formula_equals_its_built_in_twin(expression, dtype):
     np.testing.assert_allclose(formula.kinks, twin.kinks, atol=1e-8)
     assert formula.saturates == twin.saturates
     # Of these the built-in one has a reason of its own.
-    assert formula.initializer == twin.initializer or isinstance(twin, Linear | SELU | ReLUSquared)
+    assert formula.initializer == twin.initializer or isinstance(twin, a.Linear | a.SELU | a.ReLUSquared)
 
 
 FUNCTIONS_OF_ONE = [name for name, gate in FUNCTIONS.items() if len(gate.local) == 1]
@@ -444,7 +424,7 @@ def test_a_formula_of_silu_is_nearly_as_fast():
         return best
 
     formula = Formula(expression="x*sigmoid(x)")
-    assert min(seconds(formula) / seconds(SiLU()) for _ in range(3)) < 2.5
+    assert min(seconds(formula) / seconds(a.SiLU()) for _ in range(3)) < 2.5
 
 
 def test_huge_values_do_not_warn():
@@ -489,7 +469,7 @@ def test_a_yaml_with_an_expression_is_a_named_activation(settings, tmp_path):
     resolved = resolve(OmegaConf.to_container(config, resolve=True))
     assert resolved.run.startswith("digits-my_swish-")
     assert resolved.activation.name == "my_swish"
-    assert "my_swish" not in ACTIVATIONS
+    assert "my_swish" not in a.ACTIVATIONS
 
 
 @pytest.mark.parametrize(
