@@ -10,6 +10,7 @@
 import json
 import math
 import re
+import signal
 import string
 import sys
 from collections import Counter
@@ -52,7 +53,8 @@ SYMBOLS = {
     "multiply": "×",
     "divide": "÷",
     "power": "**",
-    "negate": "× −1",
+    "negate": "×−1",
+    "sigmoid": "σ",
     "matmul": "@",
     "abs": "|a|",
     "sum": "Σ",
@@ -189,26 +191,31 @@ def _run(arguments):
     if command == "formula":
         _explain_formula(subject, _values(given), file)
         return
-    tensor = subject == "tensor_derivative" and command == "example"
+    what, expression = "", subject
     if command == "example":
         if subject not in EXAMPLES:
             raise Refused(f"unknown example {subject!r}: allowed are {', '.join(EXAMPLES)}")
-        what, subject, defaults = EXAMPLES[subject]
+        what, expression, defaults = EXAMPLES[subject]
         given = [*defaults, *given]
-        print(f"{what}\n")
     values = _values(given)
     try:
-        steps = trace(subject, values)
+        steps = trace(expression, values)
     except ExpressionError as error:
-        raise Refused(f"{subject!r}: {error}") from None
-    print(f"f = {subject}")
+        raise Refused(f"{expression!r}: {error}") from None
+    tensor = command == "example" and subject == "tensor_derivative"
+    if tensor:
+        shapes = W, x, z = [values[name].shape for name in "Wxz"]
+        if not (len(W) == 2 and x == W[1:] and z == W[:1]):
+            given = ", ".join(f"{name} {shape}" for name, shape in zip("Wxz", shapes, strict=True))
+            raise Refused(f"{given}: allowed are a matrix W (h, m) and vectors x (m,) and z (h,)")
+    print(f"{what}\n\nf = {expression}" if what else f"f = {expression}")
     _print_steps(steps)
     if tensor:
         _print_tensor(values)
     if file:
         from experiments.figures.graphs import draw_graph
 
-        _write(file, draw_graph(steps), subject)
+        _write(file, draw_graph(steps), expression)
 
 
 def _saved(arguments):
@@ -271,6 +278,10 @@ def _print_steps(steps):
     # A pipe has no width; 80 columns would cut the numbers.
     console = Console() if sys.stdout.isatty() else Console(width=160)
     console.print(table)
+    for step in steps:
+        if not np.isfinite(step.node.value).all():
+            print(f"{step.label} = {step.operation} is not finite: what follows from it, and gradients, mean nothing.")
+            break
     result = steps[-1].node
     if result.shape:
         print(f"f has shape {result.shape}: the gradients are those of the sum of its entries.")
@@ -350,4 +361,6 @@ def _write(path, figure, title):
 
 
 if __name__ == "__main__":
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # whoever reads a pipe may have seen enough
     sys.exit(main())

@@ -32,7 +32,7 @@ class Activation(ABC):
     initializer
         Name of the weight initializer that `init=auto` stands for.
     saturates
-        Where h' tends to 0: "both" sides, "left" or "neither".
+        Where h' tends to 0: "both" sides, "left", "right" or "neither".
     kinks
         Where h' jumps (ties between pieces are not listed).
 

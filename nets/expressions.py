@@ -61,7 +61,7 @@ def parse(text: str, names: Iterable[str], matrices: bool = False) -> ast.expr:
     Raises
     ------
     ExpressionError
-        For whatever is not on the whitelist.
+        For whatever is not on the whitelist, and for a name that does not occur.
     """
     if not isinstance(text, str):
         raise ExpressionError(f"{_short(repr(text))} is no text")
@@ -93,6 +93,10 @@ def parse(text: str, names: Iterable[str], matrices: bool = False) -> ast.expr:
         if problem:
             piece = ast.get_source_segment(text.strip(), node) or ast.unparse(node)
             raise ExpressionError(f"{_short(piece)!r} {problem}")
+    occurring = {node.id for node in nodes if isinstance(node, ast.Name)}
+    for name in names:
+        if name not in occurring:
+            raise ExpressionError(f"has no {name} in it: {name} must occur")
     if len(nodes) - len(called) > LARGEST:
         raise ExpressionError(
             f"{len(nodes) - len(called)} numbers, names, operations and calls, allowed are {LARGEST}: "

@@ -36,6 +36,12 @@ class Formula(Activation, name="formula"):
     ----------
     name
         What to call it in tables and figures.
+    kinks
+        Found by bisection where the argument of a gate that routes changes its sign, at the initial parameters.
+    saturates
+        Judged by |f'| from 30 to 50 on each side, at the initial parameters.
+    initializer
+        Glorot's where both sides saturate, else He's, as of most built-in activations.
 
     Raises
     ------
@@ -58,38 +64,20 @@ class Formula(Activation, name="formula"):
             tree = parse(self.expression, ["x", *initial])
             leaves = {name: Node(value, name) for name, value in {"x": 0.5, **initial}.items()}
             y, _ = build(tree, leaves)
-            used = set(graph.history(y))
-            for name, leaf in leaves.items():
-                if leaf not in used:
-                    raise ExpressionError(f"has no {name} in it: {name} must occur")
             self._set(_initial=initial, _program=_Program(y, list(leaves.values())))
             zeros, kinks = _kinks(tree, initial, self.prime)
-            self._set(_kinks=kinks)
+            self._set(kinks=kinks)
             _check_finite(self, tree)
             _check_derivatives(self, zeros)
         except ExpressionError as error:
             raise ValueError(f"formula.expression={self.expression!r}: {error}") from None
         left, right = (np.abs(self.prime(sign * np.linspace(30, _FAR, 41))).max() < FLAT for sign in (-1, 1))
-        self._set(_saturates="both" if left and right else "left" if left else "right" if right else "neither")
+        self._set(saturates="both" if left and right else "left" if left else "right" if right else "neither")
+        self._set(initializer="glorot_uniform" if left and right else "he_normal")
 
     def _set(self, **values):
         for name, value in values.items():
             object.__setattr__(self, name, value)
-
-    @property
-    def kinks(self):
-        """Found by bisection where the argument of a gate that routes changes its sign, at the initial parameters."""
-        return self._kinks
-
-    @property
-    def saturates(self):
-        """Judged by |f'| from 30 to 50 on each side, at the initial parameters; also "right"."""
-        return self._saturates
-
-    @property
-    def initializer(self):
-        """As of the built-in activations: Glorot's where both sides saturate, else He's."""
-        return "glorot_uniform" if self.saturates == "both" else "he_normal"
 
     def init(self, replicas, units, dtype):
         return {name: np.full((replicas, 1, 1), value, dtype) for name, value in self._initial.items()}
@@ -132,29 +120,10 @@ def _parameters(given):
 
 # --- compiling ---------------------------------------------------------------------------------------------------
 
-_UFUNCS = {
-    "add": np.add,
-    "subtract": np.subtract,
-    "multiply": np.multiply,
-    "divide": np.divide,
-    "negate": np.negative,
-    "power": np.power,
+# Of a gate without a rule below its forward is a ufunc; the other names are what the rules simplify to.
+_UFUNCS = {name: gate.forward for name, gate in GATES.items()} | {
     "square": np.square,
     "reciprocal": np.reciprocal,
-    "exp": np.exp,
-    "expm1": np.expm1,
-    "log": np.log,
-    "log1p": np.log1p,
-    "sqrt": np.sqrt,
-    "sin": np.sin,
-    "cos": np.cos,
-    "tanh": np.tanh,
-    "erf": graph._erf,
-    "maximum": np.maximum,
-    "minimum": np.minimum,
-    "abs": np.abs,
-    "sign": np.sign,
-    "at_least": np.greater_equal,
     "less": np.less,
     "equal": np.equal,
     "copy": np.positive,
@@ -386,16 +355,10 @@ def _kinks(tree, initial, prime):
 
     def arguments(x):
         y, _ = _values(tree, initial, x)
-        differences = {
-            "relu": lambda a: a,
-            "abs": lambda a: a,
-            "maximum": lambda a, b: a - b,
-            "minimum": lambda a, b: a - b,
-        }
-        nodes = [node for node in graph.history(y) if node.gate and node.gate.name in differences]
+        routing = [node for node in graph.history(y) if node.gate and node.gate.does == "routes"]
+        pairs = [[*(each.value for each in node.inputs), 0.0][:2] for node in routing]  # relu and abs compare with 0
         with np.errstate(all="ignore"):
-            found = [differences[node.gate.name](*(each.value for each in node.inputs)) for node in nodes]
-        return [np.broadcast_to(each, x.shape) for each in found]
+            return [np.broadcast_to(a - b, x.shape) for a, b in pairs]
 
     x = np.linspace(-_FAR, _FAR, 4001)
     zeros = []
@@ -409,8 +372,9 @@ def _kinks(tree, initial, prime):
             low, high = np.where(before, middle, low), np.where(before, high, middle)
         zeros += high.tolist()
     zeros = np.unique(np.round(zeros, 9))
-    ahead, behind = prime(zeros + 1e-6), prime(zeros - 1e-6)
-    jumps = np.abs(ahead - behind) > 1e-4 * np.maximum(1, np.abs(ahead))
+    near, far = (np.abs(prime(zeros + step) - prime(zeros - step)) for step in (1e-7, 1e-6))
+    # Where the derivative only bends, less is left of the difference the smaller the step; a jump stays.
+    jumps = near > np.maximum(far / 2, 1e-9 * np.maximum(1, np.abs(prime(zeros))))
     return zeros, tuple((zeros[jumps] + 0.0).tolist())
 
 

@@ -4,6 +4,7 @@
 touches only those, never a bias or a learned slope.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from math import cos, inf, pi, sqrt
 from typing import ClassVar
@@ -26,7 +27,7 @@ def _check(variant, choice, field, allowed, holds):
 
 
 @dataclass(frozen=True)
-class Optimizer:
+class Optimizer(ABC):
     """An update rule; g below is the gradient of the mean cost, ε the learning rate.
 
     A rule that is linear in ε·g is handed that product (`folds_rate`): the caller scales the few output
@@ -60,9 +61,9 @@ class Optimizer:
         """Make the arrays that the rule carries from step to step, all zero, shaped like the parameters."""
         return {slot: np.zeros_like(parameters) for slot in self.slots}
 
+    @abstractmethod
     def step(self, parameters, gradient, state, rate, decayed, count):
         """Update the parameters in place; `count` is 1 at the first step; the gradient is overwritten."""
-        raise NotImplementedError
 
     def _add_decay(self, parameters, gradient, rate, decayed):
         """Add λW to the weights' gradient: the L2 penalty ½λ‖W‖² as part of the cost."""
@@ -185,7 +186,7 @@ class AdamW(Adam, name="adamw"):
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Schedule(ABC):
     """The factor on the learning rate in each epoch.
 
     Raises
@@ -200,9 +201,9 @@ class Schedule:
         cls.name = name
         SCHEDULES[name] = cls
 
+    @abstractmethod
     def factor(self, epoch: int, epochs: int) -> float:
         """Return the factor for epoch 1 … epochs."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

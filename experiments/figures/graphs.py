@@ -109,17 +109,13 @@ def _draw(ax, slot):
         return
     gate, center = slot.step.node.gate, (slot.x + RADIUS, slot.y)
     ax.add_patch(Circle(center, RADIUS, facecolor="white", edgecolor=INK, linewidth=0.9, zorder=2))
-    symbol = _symbol(gate.name)
+    symbol = SYMBOLS.get(gate.name, gate.name)
     fits = min(SIZE + 1, SIZE * 2 * (RADIUS - 0.02) / max(_width(symbol), 0.01))
     ax.text(*center, symbol, ha="center", va="center", fontsize=fits, color=INK, zorder=3)
     label = {"ha": "center", "va": "top", "fontsize": SIZE - 2, "color": MUTED, "zorder": 3}
     box = {"facecolor": "white", "edgecolor": "none", "pad": 0.4}
     does = slot.step.does.split(", ")[0] if slot.step.back else ""
     ax.text(center[0], slot.y - RADIUS - 0.02, does, bbox=box, gid="gate", **label)
-
-
-def _symbol(name):
-    return {"negate": "×−1", "sigmoid": "σ"}.get(name, SYMBOLS.get(name, name))
 
 
 @functools.lru_cache(maxsize=4096)  # the layout asks again and again

@@ -112,7 +112,7 @@ def test_vectors_and_matrices(capsys):
     assert "· xᵀ" in out
     assert "Wᵀ ·" in out
     assert "f has shape (2,): the gradients are those of the sum of its entries." in out
-    for expression in ("sum(transpose(W)@x)", "mean(W*W)", "x@x", "sum(W*x)"):
+    for expression in ("sum(transpose(W)@x)", "mean(W*W)*x", "x@W@x", "sum(W*x)"):
         run(capsys, "graph", expression, "W=[[1,2],[3,4]]", "x=[0.1,-0.2]")
 
 
@@ -191,6 +191,16 @@ BAD = [
     (("graph", "x", "x=1", "--save"), 2, "allowed is a file"),
     (("graph", "x", "x=1", "--draw"), 2, "unknown option --draw"),
     (("graph", "x", "x=1", "--save=/nowhere/at/all.svg"), 2, "/nowhere/at/all.svg"),
+    (("graph", "x", "x=1", "y=2"), 2, "'x': has no y in it"),
+    (("example", "add_mul", "q=2"), 2, "has no q in it"),
+    *(
+        (("example", "tensor_derivative", given), 2, f"{said}: allowed are a matrix W (h, m) and vectors x (m,) and z")
+        for given, said in [
+            ("z=1", "W (2, 3), x (3,), z ()"),
+            ("x=[[1],[2],[3]]", "W (2, 3), x (3, 1), z (2,)"),
+            ("W=[1,2,3]", "W (3,), x (3,), z (2,)"),
+        ]
+    ),
     (("formula", "log(x)"), 2, "'log(x)' is nan at x = -50"),
     (("formula", "b*x", "b=[1,2]"), 2, "a parameter of a formula is one number"),
     (("formula", "x@x"), 2, "has not the shape of x"),
@@ -224,6 +234,21 @@ def test_as_a_command(tmp_path):
     assert (good.returncode, good.stderr) == (0, "")
     assert "15" in good.stdout
     assert (tmp_path / "graph.svg").read_text().startswith("<?xml")
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("example", "tensor_derivative"), ("formula", "tanh(x)")])
+def test_a_reader_who_has_seen_enough_gets_no_complaint(arguments):
+    command = [sys.executable, "-u", "-m", "experiments.explain", *arguments]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=pipe, stderr=pipe) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+
+
+def test_what_is_not_finite_is_named(capsys):
+    assert "f = log(x) is not finite" in run(capsys, "graph", "log(x)", "x=-1")
+    assert "a = 1 ÷ x is not finite" in run(capsys, "graph", "exp(1/x)", "x=0")
+    assert "not finite" not in run(capsys, "graph", "log(x)", "x=1")
 
 
 # --- drawings

@@ -15,29 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
+import nets.activations as a
 import nets.graph as g
 from experiments.config import ConfigError, resolve
-from nets.activations import (
-    ACTIVATIONS,
-    CELU,
-    ELU,
-    GELU,
-    SELU,
-    HardSigmoid,
-    HardSwish,
-    HardTanh,
-    LeakyReLU,
-    Linear,
-    Mish,
-    ReLU,
-    ReLUSquared,
-    ShiftedReLU,
-    Sigmoid,
-    SiLU,
-    Softplus,
-    Softsign,
-    Tanh,
-)
 from nets.derivatives import gradient
 from nets.expressions import FUNCTIONS, MATRIX_FUNCTIONS, ExpressionError, build, parse
 from nets.formula import Formula
@@ -149,6 +129,7 @@ HOSTILE = {
     "sqrt(abs(x))": "its derivative by x is",
     "sqrt(x*x)": "its derivative by x is nan at x = 0",
     "(x/0)*0": "is nan at x",
+    "exp(9*x)*exp(-9*x)*x": "it is nan at x = -50 in float32",
 }
 
 
@@ -187,40 +168,39 @@ def test_limits_are_inclusive():
 @pytest.mark.parametrize("name", [*FUNCTIONS, *MATRIX_FUNCTIONS])
 def test_every_function_is_its_gate(name):
     gate = (FUNCTIONS | MATRIX_FUNCTIONS)[name]
-    values = {"x": Node([0.3, 0.7]), "y": Node([0.5, 0.1])}
-    arguments = ["x", "y"][: len(gate.local)]
-    node, _ = build(parse(f"{name}({', '.join(arguments)})", values, matrices=True), values)
+    values = dict([("x", Node([0.3, 0.7])), ("y", Node([0.5, 0.1]))][: len(gate.local)])
+    node, _ = build(parse(f"{name}({', '.join(values)})", values, matrices=True), values)
     assert node.gate is gate
-    assert node.inputs == tuple(values[each] for each in arguments)
+    assert node.inputs == tuple(values.values())
 
 
 # --- as an activation
 
 TWINS = {
-    "x": Linear(),
-    "sigmoid(x)": Sigmoid(),
-    "1/(1+exp(-x))": Sigmoid(),
-    "tanh(x)": Tanh(),
-    "relu(x)": ReLU(),
-    "max(0,x)": ReLU(),
-    "max(x,0)": ReLU(at_zero=1),
-    "softplus(x)": Softplus(),
-    "log1p(exp(x))": Softplus(),
-    "max(0.01*x,x)": LeakyReLU(),
-    "max(0,x)+min(0,expm1(x))": ELU(),
-    "max(0,x)+min(0,0.3*expm1(x))": ELU(alpha=0.3),
-    "max(-1,x)": ShiftedReLU(),
-    "1.0507009873554805*(relu(x)+1.6732632423543772*expm1(min(0,x)))": SELU(),
-    "relu(x)+2*expm1(min(x,0)/2)": CELU(alpha=2),
-    "x/2*(1+erf(x*0.7071067811865476))": GELU(),
-    "x*sigmoid(1.5957691216057308*(x+0.044715*x**3))": GELU(approximate="tanh"),
-    "x*sigmoid(x)": SiLU(),
-    "x*tanh(softplus(x))": Mish(),
-    "x/(1+abs(x))": Softsign(),
-    "min(max(-1,x),1)": HardTanh(),
-    "min(max(0,x/6+0.5),1)": HardSigmoid(),
-    "x*min(max(0,x/6+0.5),1)": HardSwish(),
-    "relu(x)**2": ReLUSquared(),
+    "x": a.Linear(),
+    "sigmoid(x)": a.Sigmoid(),
+    "1/(1+exp(-x))": a.Sigmoid(),
+    "tanh(x)": a.Tanh(),
+    "relu(x)": a.ReLU(),
+    "max(0,x)": a.ReLU(),
+    "max(x,0)": a.ReLU(at_zero=1),
+    "softplus(x)": a.Softplus(),
+    "log1p(exp(x))": a.Softplus(),
+    "max(0.01*x,x)": a.LeakyReLU(),
+    "max(0,x)+min(0,expm1(x))": a.ELU(),
+    "max(0,x)+min(0,0.3*expm1(x))": a.ELU(alpha=0.3),
+    "max(-1,x)": a.ShiftedReLU(),
+    "1.0507009873554805*(relu(x)+1.6732632423543772*expm1(min(0,x)))": a.SELU(),
+    "relu(x)+2*expm1(min(x,0)/2)": a.CELU(alpha=2),
+    "x/2*(1+erf(x*0.7071067811865476))": a.GELU(),
+    "x*sigmoid(1.5957691216057308*(x+0.044715*x**3))": a.GELU(approximate="tanh"),
+    "x*sigmoid(x)": a.SiLU(),
+    "x*tanh(softplus(x))": a.Mish(),
+    "x/(1+abs(x))": a.Softsign(),
+    "min(max(-1,x),1)": a.HardTanh(),
+    "min(max(0,x/6+0.5),1)": a.HardSigmoid(),
+    "x*min(max(0,x/6+0.5),1)": a.HardSwish(),
+    "relu(x)**2": a.ReLUSquared(),
 }
 
 
@@ -233,13 +213,10 @@ def test_a_formula_equals_its_built_in_twin(expression, dtype):
     for ours, theirs in ((formula(z), twin(z)), (formula.prime(z), twin.prime(z).astype(dtype))):
         assert ours.dtype == dtype
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=40 * eps * max(1, np.abs(theirs).max()))
-    np.testing.assert_allclose(formula.kinks, [each for each in twin.kinks if not _smooth(twin, each)], atol=1e-8)
+    np.testing.assert_allclose(formula.kinks, twin.kinks, atol=1e-8)
     assert formula.saturates == twin.saturates
-    assert formula.initializer in ("he_normal", "glorot_uniform")
-
-
-def _smooth(twin, kink):
-    return abs(twin.prime(kink + 1e-6) - twin.prime(kink - 1e-6)) < 1e-3
+    # Of these the built-in one has a reason of its own.
+    assert formula.initializer == twin.initializer or isinstance(twin, a.Linear | a.SELU | a.ReLUSquared)
 
 
 FUNCTIONS_OF_ONE = [name for name, gate in FUNCTIONS.items() if len(gate.local) == 1]
@@ -410,6 +387,9 @@ def test_a_derivative_wrong_by_a_thousandth_is_refused(monkeypatch):
 def test_kinks_are_tolerated_and_named():
     assert Formula(expression="max(x,0)+abs(x-2)/3+min(0,x+1.5)").kinks == (-1.5, 0.0, 2.0)
     assert Formula(expression="relu(x)**2").kinks == ()
+    assert Formula(expression="1e6*relu(x)**2").kinks == ()
+    assert Formula(expression="0.1*relu(x)+0.2*relu(x)-0.3*relu(x)").kinks == ()
+    assert Formula(expression="0.00001*abs(x)").kinks == (0.0,)
     assert Formula(expression="relu(relu(x))").kinks == (0.0,)
     assert Formula(expression="abs(x**2-2)").kinks == pytest.approx((-(2**0.5), 2**0.5))
     assert Formula(expression="x*sigmoid(-x)").saturates == "right"
@@ -444,7 +424,7 @@ def test_a_formula_of_silu_is_nearly_as_fast():
         return best
 
     formula = Formula(expression="x*sigmoid(x)")
-    assert min(seconds(formula) / seconds(SiLU()) for _ in range(3)) < 2.5
+    assert min(seconds(formula) / seconds(a.SiLU()) for _ in range(3)) < 2.5
 
 
 def test_huge_values_do_not_warn():
@@ -489,7 +469,7 @@ def test_a_yaml_with_an_expression_is_a_named_activation(settings, tmp_path):
     resolved = resolve(OmegaConf.to_container(config, resolve=True))
     assert resolved.run.startswith("digits-my_swish-")
     assert resolved.activation.name == "my_swish"
-    assert "my_swish" not in ACTIVATIONS
+    assert "my_swish" not in a.ACTIVATIONS
 
 
 @pytest.mark.parametrize(
