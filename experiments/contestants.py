@@ -51,7 +51,7 @@ class Task:
         return RATES[self.optimizer]
 
     def settings(self, threads=1):
-        """Return the task as the program's own settings, by way of its configuration files."""
+        """Return the task as the program's own settings: those of conf/config.yaml but for what a task says."""
         from pathlib import Path
 
         import yaml
@@ -60,6 +60,8 @@ class Task:
 
         config = yaml.safe_load((Path(__file__).parents[1] / "conf" / "config.yaml").read_text())
         del config["defaults"], config["hydra"]
+        config["net"]["hidden"] = list(self.hidden)
+        config["diagnostics"]["layers"] = self.diagnostics
         config |= {
             "dataset": _node("dataset", **self.dataset, batch_size=BATCH, lr=self.rate),
             "activation": _node("activation", self.activation),
@@ -67,12 +69,10 @@ class Task:
             "schedule": _node("schedule", "constant"),
             "output": {"name": "auto"},
             "init": {"name": "auto"},
-            "net": {"hidden": list(self.hidden)},
             "epochs": self.epochs,
             "batch_size": BATCH,
             "seeds": self.seeds,
             "threads": threads,
-            "diagnostics": {"layers": self.diagnostics, "sharpness": False},
         }
         return resolve(config)
 
