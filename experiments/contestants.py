@@ -19,7 +19,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
-from itertools import pairwise
+from math import ceil
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # nothing is imported before the process is pinned
@@ -188,10 +188,11 @@ class Floor(Contestant, name="floor"):
     """The matrix products of training and evaluation, on buffers made beforehand, and nothing else: no learning."""
 
     label = "matrix products alone"
-    rows = 256  # of a product in an evaluation
 
     def __init__(self, task):
         import numpy as np
+
+        from experiments.training import EVALUATION_ROWS
 
         self.task = task
         arrays = task.arrays
@@ -209,15 +210,10 @@ class Floor(Contestant, name="floor"):
         self.upstream = [np.empty_like(signal) for signal in self.signals]
         self.evaluation = []
         for part in (arrays.train, arrays.test):
-            cuts = [*range(0, part.shape[1], self.rows), part.shape[1]]
-            for low, high in pairwise(cuts):
+            for chunk in np.array_split(part[0], ceil(part.shape[1] / EVALUATION_ROWS)):  # as training cuts it
                 self.evaluation += [
-                    (
-                        normal(replicas, high - low, len(weight[0])),
-                        weight,
-                        normal(replicas, high - low, weight.shape[2]),
-                    )
-                    for weight in arrays.weights
+                    (normal(replicas, len(chunk), fan_in), weight, normal(replicas, len(chunk), columns))
+                    for weight, (fan_in, columns) in zip(arrays.weights, shapes, strict=True)
                 ]
 
     def train(self):
@@ -243,11 +239,10 @@ class ScikitLearn(Contestant, name="sklearn"):
 
     label = "scikit-learn"
     needs = "sklearn"
-    activations = ("relu", "tanh")
 
     @staticmethod
     def takes(task):
-        return task.activation in ScikitLearn.activations
+        return task.activation in ("relu", "tanh")
 
     def __init__(self, task):
         from sklearn.neural_network import MLPClassifier  # here, not to be timed
