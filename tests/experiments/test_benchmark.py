@@ -90,14 +90,19 @@ def test_contestants_that_draw_the_same_batches_make_the_same_steps(names, optim
     assert abs(one - other) <= 2 / task.arrays.test.size
 
 
-def test_the_floor_has_every_product_of_a_step_and_of_the_evaluation():
-    task = Task((16, 8), "maxout", seeds=2)
+def test_the_floor_has_every_product_of_a_step_and_of_the_evaluation(monkeypatch):
+    task = Task((16, 8), "maxout", epochs=3, seeds=2)
     floor = CONTESTANTS["floor"](task)
     settings = task.settings()
     network = Network(64, settings.hidden, 10, settings.activation, 2)
     assert [gradient.shape for gradient in floor.gradients] == [layer.weight.shape for layer in network.layers]
-    rows = sum(len(signal[0]) for signal, weight, _ in floor.evaluation if weight is floor.weights[0])
-    assert rows == task.arrays.train.shape[1] + task.arrays.test.shape[1]
+    multiplications = []
+    monkeypatch.setattr(np, "matmul", lambda a, b, out: multiplications.append(a[0].size * b.shape[2]))
+    floor.train()
+    first, *others = (layer.weight[0].size for layer in network.layers)
+    step = 32 * (2 * first + 3 * sum(others))  # nobody asks for the gradient of the inputs
+    evaluation = (1222 + 360) * (first + sum(others))
+    assert sum(multiplications) == 3 * (38 * step + evaluation)
 
 
 def test_a_contestant_has_one_core_and_the_native_kernels(monkeypatch):
