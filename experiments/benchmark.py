@@ -16,8 +16,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -38,6 +39,8 @@ WORKLOADS = {
     "gelu": Task((128, 128), "gelu"),
     "maxout": Task((128, 128), "maxout"),
 }
+OTHERS = ("sweep", "diagnostics", "startup", "runs", "memory")
+"""Further comparisons: methods of `Benchmark`."""
 TRIVIAL = ("dataset=iris", "net.hidden=[4]", "epochs=1", "seeds=1", "study=trivial")
 # The same configuration composed as often, and nothing done with it.
 BARE_HYDRA = f"""
@@ -114,8 +117,15 @@ class Server:
             env=environment(len(cores)),
         )
 
-    def ask(self, **request) -> dict:
-        """Return the answer to a request, such as `task={…}`."""
+    def prepare(self, task: Task) -> dict:
+        """Have the contestant construct itself for a task; return its `steps` and its `version`."""
+        return self._ask(task=asdict(task))
+
+    def train(self) -> dict:
+        """Have it train once; return its `seconds` and its `test_error`."""
+        return self._ask(train=True)
+
+    def _ask(self, **request):
         try:
             print(json.dumps(request), file=self.process.stdin, flush=True)
             return json.loads(self.process.stdout.readline())
@@ -143,8 +153,8 @@ class Benchmark:
 
     repeats: int
     epochs: int
-    versions: dict[str, str] = field(default_factory=dict)
-    missing: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(init=False, default_factory=dict)
+    missing: dict[str, str] = field(init=False, default_factory=dict)
 
     def contestants(self, *tasks: Task) -> list[str]:
         """Return who can do all these tasks, and note who is not installed."""
@@ -156,34 +166,28 @@ class Benchmark:
                 names.append(name)
         return names
 
-    def task(self, task: Task) -> dict:
-        """Return a task as a request, with as many epochs as are wanted."""
-        return asdict(task) | {"epochs": self.epochs}
-
     def workload(self, task: Task) -> Result:
         """Time one task for all contestants, in turns."""
-        servers = [Server(name) for name in self.contestants(task)]
+        task = replace(task, epochs=self.epochs)
         rows = {}
-        try:
+        with ExitStack() as stack:
+            servers = [stack.enter_context(Server(name)) for name in self.contestants(task)]
             for server in servers:
-                answer = server.ask(task=self.task(task))
+                answer = server.prepare(task)
                 steps = answer["steps"]
                 self.versions[server.label] = answer["version"]
-                cold = server.ask(train=True)
+                cold = server.train()
                 rows[server.label] = Row([], _micro(cold, steps, task), cold["test_error"])
             for _ in range(self.repeats):
                 for server in servers:
-                    rows[server.label].values.append(_micro(server.ask(train=True), steps, task))
-        finally:
-            for server in servers:
-                server.__exit__()
+                    rows[server.label].values.append(_micro(server.train(), steps, task))
         shape = "×".join(map(str, (len(task.hidden), task.hidden[0])))
         title = f"{shape}, {task.activation}, {task.optimizer}: {task.seeds} seeds × {steps} steps"
         return Result(title, "µs per step and replica, evaluation included", rows, CONTESTANTS["ours"].label)
 
     def sweep(self) -> Result:
         """Time a sweep over three activations in a new process, compilation included."""
-        tasks = [WORKLOADS[name] for name in ("default", "tanh", "elu")]
+        tasks = [replace(WORKLOADS[name], epochs=self.epochs) for name in ("default", "tanh", "elu")]
         names = [name for name in self.contestants(*tasks) if name != "floor"]
         rows = {CONTESTANTS[name].label: Row([]) for name in names}
         for _ in range(self.repeats):
@@ -191,22 +195,16 @@ class Benchmark:
                 with Server(name) as server:
                     seconds = 0.0
                     for task in tasks:
-                        server.ask(task=self.task(task))
-                        seconds += server.ask(train=True)["seconds"]
+                        server.prepare(task)
+                        seconds += server.train()["seconds"]
                 rows[server.label].values.append(seconds)
         title = f"sweep of relu, tanh, elu: 10 seeds × {self.epochs} epochs each, compilation included"
         return Result(title, "s", rows, CONTESTANTS["ours"].label)
 
     def diagnostics(self) -> Result:
         """Time the default workload with and without a look at every layer after every epoch."""
-        rows = {"diagnostics off": Row([]), "diagnostics on": Row([])}
-        with Server("ours") as server:
-            for repetition in range(self.repeats + 1):
-                for row, on in zip(rows.values(), (False, True), strict=True):
-                    server.ask(task=self.task(WORKLOADS["default"]) | {"diagnostics": on})
-                    seconds = server.ask(train=True)["seconds"]
-                    if repetition:  # the first is a warm-up
-                        row.values.append(seconds)
+        default = WORKLOADS["default"]
+        rows = self._ours({"diagnostics off": default, "diagnostics on": replace(default, diagnostics=True)})
         return Result("diagnostics of every layer, every epoch; default workload", "s", rows, "diagnostics off")
 
     def startup(self) -> Result:
@@ -227,6 +225,18 @@ class Benchmark:
         """Take the peak memory of the default job."""
         peaks = [run(str(ROOT / "run.py"), f"epochs={self.epochs}")[1] for _ in range(self.repeats)]
         return Result("peak memory of the default job", "MB", {"run.py": Row(peaks)})
+
+    def _ours(self, tasks: Mapping[str, Task]) -> dict[str, Row]:
+        """Time tasks in turns, in one process that has done each once before."""
+        rows = {label: Row([]) for label in tasks}
+        with Server("ours") as server:
+            for repetition in range(self.repeats + 1):
+                for label, task in tasks.items():
+                    server.prepare(replace(task, epochs=self.epochs))
+                    seconds = server.train()["seconds"]
+                    if repetition:
+                        rows[label].values.append(seconds)
+        return rows
 
     def _in_turns(self, commands):
         rows = {label: Row([]) for label in commands}
@@ -253,24 +263,17 @@ class Benchmark:
             },
             "hidden layers": {n: Task((128,) * n) for n in (1, 2, 4, 8, 16)},
         }
-        results = [self._series(name, tasks) for name, tasks in series.items()]
+        results = []
+        for name, tasks in series.items():
+            rows = self._ours({str(size): task for size, task in tasks.items()})
+            title = f"scaling with {name}, {self.epochs} epochs"
+            results.append(Result(title, "s", rows, notes=[_line(name.rstrip("s"), rows)]))
         runs = {n: self.runs(n) for n in (1, 10, 100)}
         for label in ("ours", "Hydra alone"):
             rows = {str(n): result.rows[label] for n, result in runs.items()}
             title = f"trivial runs in a sweep: {label}"
             results.append(Result(title, "s", rows, notes=[_line("run", rows)]))
         return results
-
-    def _series(self, name, tasks):
-        rows = {str(size): Row([]) for size in tasks}
-        with Server("ours") as server:
-            for repetition in range(self.repeats + 1):
-                for row, task in zip(rows.values(), tasks.values(), strict=True):
-                    server.ask(task=self.task(task))
-                    seconds = server.ask(train=True)["seconds"]
-                    if repetition:  # the first is a warm-up
-                        row.values.append(seconds)
-        return Result(f"scaling with {name}, {self.epochs} epochs", "s", rows, notes=[_line(name.rstrip("s"), rows)])
 
 
 def _micro(answer, steps, task):
@@ -350,7 +353,6 @@ def _positive(text):
 
 
 def _arguments(argv):
-    others = ["sweep", "diagnostics", "startup", "runs", "memory"]
     parser = _Parser(
         prog="python -m experiments.benchmark",
         description=__doc__,
@@ -363,9 +365,9 @@ def _arguments(argv):
     parser.add_argument("--save", type=Path, metavar="FILE", help="draw the workloads: a .png or .svg file")
     options = parser.parse_args(argv)
     for name in options.names:
-        if name not in (*WORKLOADS, *others, "scaling"):
-            parser.error(f"unknown name {name!r}: {nearest(name, [*WORKLOADS, *others, 'scaling'])}")
-    options.names = list(dict.fromkeys(options.names)) or [*WORKLOADS, *others]
+        if name not in (*WORKLOADS, *OTHERS, "scaling"):
+            parser.error(f"unknown name {name!r}: {nearest(name, [*WORKLOADS, *OTHERS, 'scaling'])}")
+    options.names = list(dict.fromkeys(options.names)) or [*WORKLOADS, *OTHERS]
     if options.save and options.save.suffix not in (".png", ".svg"):
         parser.error(f"--save {options.save}: allowed is a file name that ends in .png or .svg")
     if options.save and not set(options.names) & set(WORKLOADS):
@@ -383,8 +385,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     results: dict[str, Result] = {}
     try:
         for name in options.names:
-            for key, result in _measure(benchmark, name):
-                results[key] = result
+            measured = _measure(benchmark, name)
+            results |= measured
+            for key, result in measured.items():
                 show(key, result)
     except BenchmarkError as error:
         print(f"benchmark: {error}", file=sys.stderr)
@@ -412,12 +415,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _measure(benchmark, name):
     """Return the named results of one argument."""
     if name in WORKLOADS:
-        return [(name, benchmark.workload(WORKLOADS[name]))]
-    measure: Callable[[], Result | list[Result]] = getattr(benchmark, name)
-    result = measure()
-    if isinstance(result, list):
-        return [(f"{name} {index}", one) for index, one in enumerate(result, 1)]
-    return [(name, result)]
+        return {name: benchmark.workload(WORKLOADS[name])}
+    if name in OTHERS:
+        return {name: getattr(benchmark, name)()}
+    return {f"{name} {index}": result for index, result in enumerate(benchmark.scaling(), 1)}
 
 
 def _record(benchmark, results):

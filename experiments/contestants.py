@@ -15,9 +15,15 @@ import json
 import os
 import sys
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
+from importlib import import_module
+from math import ceil
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # nothing is imported before the process is pinned
+    import numpy as np
 
 CONTESTANTS: dict[str, type["Contestant"]] = {}
 RATES = {"sgd": 0.05, "adam": 0.001}
@@ -45,7 +51,7 @@ class Task:
         return RATES[self.optimizer]
 
     def settings(self, threads=1):
-        """Return the task as the program's own settings, by way of its configuration files."""
+        """Return the task as the program's own settings: those of conf/config.yaml but for what a task says."""
         from pathlib import Path
 
         import yaml
@@ -54,6 +60,8 @@ class Task:
 
         config = yaml.safe_load((Path(__file__).parents[1] / "conf" / "config.yaml").read_text())
         del config["defaults"], config["hydra"]
+        config["net"]["hidden"] = list(self.hidden)
+        config["diagnostics"]["layers"] = self.diagnostics
         config |= {
             "dataset": _node("dataset", **self.dataset, batch_size=BATCH, lr=self.rate),
             "activation": _node("activation", self.activation),
@@ -61,12 +69,10 @@ class Task:
             "schedule": _node("schedule", "constant"),
             "output": {"name": "auto"},
             "init": {"name": "auto"},
-            "net": {"hidden": list(self.hidden)},
             "epochs": self.epochs,
             "batch_size": BATCH,
             "seeds": self.seeds,
             "threads": threads,
-            "diagnostics": {"layers": self.diagnostics, "sharpness": False},
         }
         return resolve(config)
 
@@ -107,11 +113,11 @@ def _node(choice, name, **values):
 class Arrays:
     """Inputs (n, d) and labels (n,); rows of the parts (R, n of the part); weights (R, in, out), biases being 0."""
 
-    inputs: "np.ndarray"  # noqa: F821
-    labels: "np.ndarray"  # noqa: F821
-    train: "np.ndarray"  # noqa: F821
-    test: "np.ndarray"  # noqa: F821
-    weights: list
+    inputs: "np.ndarray"
+    labels: "np.ndarray"
+    train: "np.ndarray"
+    test: "np.ndarray"
+    weights: "list[np.ndarray]"
 
     def batches(self, generator, replica=slice(None)):
         """Return the rows of one epoch's batches: (R, steps, batch), or (steps, batch) of one replica."""
@@ -119,7 +125,7 @@ class Arrays:
         return rows[..., : rows.shape[-1] // BATCH * BATCH].reshape(*rows.shape[:-1], -1, BATCH)
 
 
-class Contestant:
+class Contestant(ABC):
     """One way to train a task; a subclass enters `CONTESTANTS` under the name it gives.
 
     Attributes
@@ -147,9 +153,9 @@ class Contestant:
     def __init__(self, task: Task):
         self.task = task
 
+    @abstractmethod
     def train(self) -> float | None:
         """Train from the initial weights and return the mean final test error."""
-        raise NotImplementedError
 
 
 class Ours(Contestant, name="ours"):
@@ -159,12 +165,10 @@ class Ours(Contestant, name="ours"):
     threads = 1
 
     def __init__(self, task):
-        # What `train` imports when it is first called is not timed.
-        import pandas  # noqa: F401
-        import sklearn.model_selection  # noqa: F401
-
         from experiments.training import train
 
+        for module in ("pandas", "sklearn.model_selection"):
+            import_module(module)  # here, because what `train` imports when it is first called is not to be timed
         self.run, self.settings = train, task.settings(self.threads)
 
     def train(self):
@@ -184,10 +188,11 @@ class Floor(Contestant, name="floor"):
     """The matrix products of training and evaluation, on buffers made beforehand, and nothing else: no learning."""
 
     label = "matrix products alone"
-    rows = 256  # of a product in an evaluation
 
     def __init__(self, task):
         import numpy as np
+
+        from experiments.training import EVALUATION_ROWS
 
         self.task = task
         arrays = task.arrays
@@ -205,15 +210,10 @@ class Floor(Contestant, name="floor"):
         self.upstream = [np.empty_like(signal) for signal in self.signals]
         self.evaluation = []
         for part in (arrays.train, arrays.test):
-            cuts = [*range(0, part.shape[1], self.rows), part.shape[1]]
-            for low, high in pairwise(cuts):
+            for chunk in np.array_split(part[0], ceil(part.shape[1] / EVALUATION_ROWS)):  # as training cuts it
                 self.evaluation += [
-                    (
-                        normal(replicas, high - low, len(weight[0])),
-                        weight,
-                        normal(replicas, high - low, weight.shape[2]),
-                    )
-                    for weight in arrays.weights
+                    (normal(replicas, len(chunk), fan_in), weight, normal(replicas, len(chunk), columns))
+                    for weight, (fan_in, columns) in zip(arrays.weights, shapes, strict=True)
                 ]
 
     def train(self):
@@ -239,11 +239,16 @@ class ScikitLearn(Contestant, name="sklearn"):
 
     label = "scikit-learn"
     needs = "sklearn"
-    activations = ("relu", "tanh")
 
     @staticmethod
     def takes(task):
-        return task.activation in ScikitLearn.activations
+        return task.activation in ("relu", "tanh")
+
+    def __init__(self, task):
+        from sklearn.neural_network import MLPClassifier  # here, not to be timed
+
+        super().__init__(task)
+        self.variant = MLPClassifier
 
     def train(self):
         import numpy as np
@@ -263,10 +268,8 @@ class ScikitLearn(Contestant, name="sklearn"):
         return float(np.mean(errors))
 
     def _network(self, replica):
-        from sklearn.neural_network import MLPClassifier
-
         task, arrays = self.task, self.task.arrays
-        network = MLPClassifier(
+        network = self.variant(
             task.hidden,
             activation=task.activation,
             solver=task.optimizer,
@@ -474,8 +477,6 @@ class Jax(Contestant, name="jax"):
 
 def _version(contestant):
     """Return what a contestant ran on, as `numpy 2.4.6, openblas 0.3.31 (Haswell)`."""
-    from importlib import import_module
-
     from threadpoolctl import threadpool_info
 
     module = import_module(contestant.needs)
@@ -489,31 +490,25 @@ def _version(contestant):
     )
 
 
-def serve(name: str, requests, answers) -> None:
-    """Answer requests, one JSON object a line, until there are no more."""
+def main() -> None:
+    """Pin this process, then answer requests until there are no more."""
+    name, *cores = sys.argv[1:]
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, map(int, cores))
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a library prints must not be taken for an answer
     contestant = None
-    for line in requests:
+    for line in sys.stdin:
         request = json.loads(line)
         if "task" in request:
             task = Task(**request["task"])
             contestant = CONTESTANTS[name](task)
             answer = {"steps": task.steps, "version": _version(contestant)}
         else:
-            begin, processor = time.perf_counter(), time.process_time()
+            begin = time.perf_counter()
             error = contestant.train()
-            answer = {"seconds": time.perf_counter() - begin, "processor": time.process_time() - processor}
-            answer["test_error"] = error
+            answer = {"seconds": time.perf_counter() - begin, "test_error": error}
         print(json.dumps(answer), file=answers, flush=True)
-
-
-def main() -> None:
-    """Pin this process, then serve."""
-    name, *cores = sys.argv[1:]
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, map(int, cores))
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a library prints must not be taken for an answer
-    serve(name, sys.stdin, answers)
 
 
 if __name__ == "__main__":

@@ -232,11 +232,12 @@ def linnerud() -> Data:
     return Data("linnerud", "regression", bunch.data, bunch.target, features=bunch.feature_names)
 
 
-def _at_least(minimum: float, **parameters: float) -> None:
+def _check_range(minimum: float, **parameters: float) -> None:
     for name, value in parameters.items():
-        most = 2**32 - 1 if name == "random_state" else 10**6
-        if not minimum <= value <= most:
-            raise ValueError(f"dataset.{name}={value} must be a number from {minimum} to {most}")
+        # RandomState takes 32 bits; more than a million of anything else is a slip that would fill the memory.
+        maximum = 2**32 - 1 if name == "random_state" else 10**6
+        if not minimum <= value <= maximum:
+            raise ValueError(f"dataset.{name}={value} must be a number from {minimum} to {maximum}")
 
 
 @dataset(task="classification")
@@ -244,8 +245,8 @@ def moons(samples: int = 1000, noise: float = 0.2, random_state: int = 0) -> Dat
     """Two interleaved half circles of radius 1, with Gaussian noise of standard deviation `noise`."""
     from sklearn.datasets import make_moons
 
-    _at_least(2, samples=samples)
-    _at_least(0, noise=noise, random_state=random_state)
+    _check_range(2, samples=samples)
+    _check_range(0, noise=noise, random_state=random_state)
     return Data("moons", "classification", *make_moons(samples, noise=noise, random_state=random_state))
 
 
@@ -254,8 +255,8 @@ def circles(samples: int = 1000, noise: float = 0.1, factor: float = 0.5, random
     """Circles of radius 1 and `factor`, with Gaussian noise of standard deviation `noise`."""
     from sklearn.datasets import make_circles
 
-    _at_least(2, samples=samples)
-    _at_least(0, noise=noise, random_state=random_state)
+    _check_range(2, samples=samples)
+    _check_range(0, noise=noise, random_state=random_state)
     if not 0 <= factor < 1:
         raise ValueError(f"dataset.factor={factor} must be at least 0 and less than 1")
     inputs, labels = make_circles(samples, noise=noise, factor=factor, random_state=random_state)
@@ -270,9 +271,9 @@ def spirals(samples: int = 1000, arms: int = 2, turns: float = 1.5, noise: float
     uniform draw, so that the disc is evenly filled, and both coordinates have Gaussian noise of standard
     deviation `noise`. Neighbouring arms are 1 / (arms · turns) apart.
     """
-    _at_least(2, arms=arms)
-    _at_least(arms, samples=samples)
-    _at_least(0, turns=turns, noise=noise, random_state=random_state)
+    _check_range(2, arms=arms)
+    _check_range(arms, samples=samples)
+    _check_range(0, turns=turns, noise=noise, random_state=random_state)
     generator = np.random.default_rng(random_state)
     labels = np.arange(samples) % arms
     radius = np.sqrt(generator.uniform(size=samples))
@@ -287,8 +288,8 @@ def xor(samples: int = 1000, noise: float = 0.1, random_state: int = 0) -> Data:
 
     Gaussian noise of standard deviation `noise` moves a point after its class is settled.
     """
-    _at_least(2, samples=samples)
-    _at_least(0, noise=noise, random_state=random_state)
+    _check_range(2, samples=samples)
+    _check_range(0, noise=noise, random_state=random_state)
     generator = np.random.default_rng(random_state)
     row = np.arange(samples)
     right, up = row // 2 % 2, (row + row // 2) % 2
@@ -302,10 +303,10 @@ def gaussian_quantiles(samples: int = 1000, features: int = 2, classes: int = 3,
     """One standard Gaussian cloud cut into concentric shells of equal count, one class each."""
     from sklearn.datasets import make_gaussian_quantiles
 
-    _at_least(1, features=features)
-    _at_least(2, classes=classes)
-    _at_least(classes, samples=samples)
-    _at_least(0, random_state=random_state)
+    _check_range(1, features=features)
+    _check_range(2, classes=classes)
+    _check_range(classes, samples=samples)
+    _check_range(0, random_state=random_state)
     inputs, labels = make_gaussian_quantiles(
         n_samples=samples, n_features=features, n_classes=classes, random_state=random_state
     )
@@ -320,9 +321,9 @@ def friedman1(samples: int = 1000, features: int = 10, noise: float = 1.0, rando
     """
     from sklearn.datasets import make_friedman1
 
-    _at_least(1, samples=samples)
-    _at_least(5, features=features)
-    _at_least(0, noise=noise, random_state=random_state)
+    _check_range(1, samples=samples)
+    _check_range(5, features=features)
+    _check_range(0, noise=noise, random_state=random_state)
     inputs, targets = make_friedman1(samples, features, noise=noise, random_state=random_state)
     return Data("friedman1", "regression", inputs, targets)
 

@@ -43,7 +43,7 @@ def describe(settings: Settings, overrides: Sequence[str], seconds: float, statu
         "system": platform.platform(),
         "processor": processor(),
         "cores": os.cpu_count(),
-        "blas": sorted(
+        "blas": sorted(  # libraries are listed as they were loaded, which must not look like a difference
             (
                 {key: library.get(key) for key in ("internal_api", "version", "architecture", "num_threads")}
                 for library in threadpool_info()

@@ -40,7 +40,8 @@ def test_a_file_imports_only_what_its_room_may(path):
         assert "experiments.store" not in imported(path)
 
 
-def test_the_walk_sees_imports_inside_functions():
+def test_the_walk_sees_subpackages_and_imports_inside_functions():
+    assert {ROOT / "experiments/figures/style.py", ROOT / "experiments/page/text.py"} <= set(FILES)
     assert "sklearn" in imported(ROOT / "experiments/datasets.py")
     assert {"numpy", "nets.network"} <= imported(ROOT / "experiments/training.py")
 

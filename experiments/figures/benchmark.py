@@ -28,25 +28,15 @@ def draw(medians: dict[str, dict[str, float]], ours: str) -> Figure:
         values = [value for panel in medians.values() for value in panel.values()]
         low, high = 10 ** math.floor(math.log10(min(values) / 1.2)), max(values) * 1.6
         for ax, (workload, panel) in zip(axes, medians.items(), strict=True):
-            for place, (label, value) in enumerate(sorted(panel.items(), key=lambda item: item[1])):
-                mine = label == ours
-                weight = "bold" if mine else "normal"
-                ax.barh(place, value - low, left=low, height=BAR, color=OURS if mine else OTHERS)
-                ax.annotate(
-                    f"{value:.0f}" if value >= 10 else f"{value:.1f}",
-                    (value, place),
-                    xytext=(3, 0),
-                    textcoords="offset points",
-                    va="center",
-                    fontweight=weight,
-                    color=style.INK,
-                )
-            names = sorted(panel, key=panel.get)
-            ax.set_yticks(range(len(names)), names, color=style.INK)
-            for tick, name in zip(ax.get_yticklabels(), names, strict=True):
-                tick.set_fontweight("bold" if name == ours else "normal")
             ax.set(xscale="log", xlim=(low, high), title=workload)
             ax.invert_yaxis()
+            names = sorted(panel, key=panel.get)
+            colors = [OURS if name == ours else OTHERS for name in names]
+            bars = ax.barh(names, [panel[name] for name in names], height=BAR, color=colors)
+            numbers = ax.bar_label(bars, fmt=lambda value: f"{value:.0f}" if value >= 10 else f"{value:.1f}", padding=3)
+            for name, *texts in zip(names, ax.get_yticklabels(), numbers, strict=True):
+                for text in texts:
+                    text.set(color=style.INK, fontweight="bold" if name == ours else "normal")
             ax.grid(visible=False, axis="y")
             ax.tick_params(axis="y", length=0)
             ax.spines["left"].set_visible(False)

@@ -1,6 +1,7 @@
 """The benchmark runs, says who is missing, and its contestants learn alike. No test looks at a time."""
 
 import json
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -77,14 +78,46 @@ def test_contestants_learn_alike(contestant, task):
     assert abs(first.train() - error) < 1e-6  # from the initial weights again
 
 
-def test_the_floor_has_every_product_of_a_step_and_of_the_evaluation():
-    task = Task((16, 8), "maxout", seeds=2)
+@pytest.mark.parametrize("names", [("sklearn", "torch"), ("torch-vmap", "jax")], ids=" and ".join)
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_contestants_that_draw_the_same_batches_make_the_same_steps(names, optimizer):
+    """So early that other weights, batches or a rate that is off would show."""
+    for name in names:
+        pytest.importorskip(CONTESTANTS[name].needs)
+    task = Task((16, 8), "tanh", optimizer, epochs=2, seeds=3)
+    one, other = (CONTESTANTS[name](task).train() for name in names)
+    assert one > 0.1
+    assert abs(one - other) <= 2 / task.arrays.test.size
+
+
+def test_the_floor_has_every_product_of_a_step_and_of_the_evaluation(monkeypatch):
+    task = Task((16, 8), "maxout", epochs=3, seeds=2)
     floor = CONTESTANTS["floor"](task)
     settings = task.settings()
     network = Network(64, settings.hidden, 10, settings.activation, 2)
     assert [gradient.shape for gradient in floor.gradients] == [layer.weight.shape for layer in network.layers]
-    rows = sum(len(signal[0]) for signal, weight, _ in floor.evaluation if weight is floor.weights[0])
-    assert rows == task.arrays.train.shape[1] + task.arrays.test.shape[1]
+    multiplications = []
+    monkeypatch.setattr(np, "matmul", lambda a, b, out: multiplications.append(a[0].size * b.shape[2]))
+    floor.train()
+    first, *others = (layer.weight[0].size for layer in network.layers)
+    step = 32 * (2 * first + 3 * sum(others))  # nobody asks for the gradient of the inputs
+    evaluation = (1222 + 360) * (first + sum(others))
+    assert sum(multiplications) == 3 * (38 * step + evaluation)
+
+
+def test_a_contestant_has_one_core_and_the_native_kernels(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    environment = benchmark.environment(1)
+    assert "OPENBLAS_CORETYPE" not in environment
+    assert environment["OPENBLAS_NUM_THREADS"] == environment["OMP_NUM_THREADS"] == "1"
+    if hasattr(os, "sched_getaffinity"):
+        with benchmark.Server("floor") as server:
+            server.prepare(Task((4,)))
+            assert len(os.sched_getaffinity(server.process.pid)) == 1
+
+
+def test_times_are_per_step_and_replica():
+    assert benchmark._micro({"seconds": 2.0}, 100, Task((4,), seeds=10)) == 2000
 
 
 def test_batches_are_whole_and_their_rows_distinct():

@@ -147,6 +147,7 @@ def test_loading_is_remembered_by_the_parameters_in_effect():
         ("iris", {"noise": 1.0}, "data set iris: .*'noise'; its parameters are: none"),
         ("moons", {"samples": 1}, "dataset.samples=1 must be a number from 2 to 1000000"),
         ("circles", {"samples": 1}, "dataset.samples=1 .* from 2 to"),
+        ("xor", {"samples": 1_000_001}, "dataset.samples=1000001 must be a number from 2 to 1000000"),
         ("circles", {"factor": 1.0}, "dataset.factor=1.0 must be at least 0 and less than 1"),
         ("circles", {"factor": -0.1}, "dataset.factor=-0.1 "),
         ("spirals", {"samples": 4, "arms": 5}, "dataset.samples=4 .* from 5 to"),
@@ -175,8 +176,9 @@ def test_bad_noise_is_refused(name, parameter, value):
 @pytest.mark.parametrize("name", [n for n in DATASETS if "random_state" in inspect.signature(DATASETS[n]).parameters])
 def test_random_state_draws_another_set(name):
     assert load(name, random_state=7).sha256 != load(name).sha256
-    with pytest.raises(ValueError, match=r"^dataset.random_state=-1 must be .* from 0 to 4294967295$"):
-        load(name, random_state=-1)
+    for value in (-1, 2**32):
+        with pytest.raises(ValueError, match=rf"^dataset.random_state={value} must be .* from 0 to 4294967295$"):
+            load(name, random_state=value)
 
 
 def test_xor_labels_are_the_xor_of_the_signs():
