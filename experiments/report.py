@@ -27,7 +27,7 @@ MANY = 20  # conditions, from which on further processes are worth their start
 TABLES = {
     "leaderboard": (
         "board",
-        ("condition", "dataset", "pairing", "rate", "seeds", "test error", "95 % interval", "verdict"),
+        ("condition", "dataset", "output", "rate", "seeds", "test error", "95 % interval", "verdict"),
     ),
     "comparisons": (
         "comparisons",
