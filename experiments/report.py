@@ -111,7 +111,7 @@ def _draw_one(name, study, tables, results):
     figures, missing, written = [], {}, []
     for stem, figure in drawable.draw(tables).items():
         if isinstance(figure, Missing):
-            missing[stem] = f"{figure} study={study}"
+            missing[stem] = figure.line(study, tables.replicas["dataset"])
             continue
         for kind in KINDS:
             path = folder / f"{stem}.{kind}"

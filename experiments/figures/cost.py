@@ -25,7 +25,7 @@ def cost_of_activation(tables: StudyTables) -> Figure:
     label, table, _ = errors(tables, "test")
     appearance = {run: look for run, look in looks(replicas).items() if seconds.get(run, 0) > 0}
     if not appearance:
-        raise Missing("no seconds in the study's timing; run: python run.py force=true")
+        raise Missing("no seconds in the study's timing", "force=true")
     result = sheet(max(2.6, 0.5 + 0.16 * len(appearance)))
     course, epoch = result.subplots(1, 2, width_ratios=[1.6, 1])
     result.suptitle(plain(", ".join(replicas[["dataset", "output"]].iloc[0])))

@@ -34,9 +34,7 @@ def decision_boundary(tables: StudyTables) -> Figure:
     boundary = {run: arrays for run, arrays in (tables.boundary or {}).items() if len(arrays["seed"])}
     name = replicas["dataset"].iloc[0]
     if not boundary:
-        raise Missing(
-            "no data set of two features; run: python run.py -m dataset=moons,spirals activation=relu,tanh,linear"
-        )
+        raise Missing("no data set of two features", "dataset=moons,spirals activation=relu,tanh,linear")
     data = load(name, **_parameters(replicas, name))
     x, y = grid(data.inputs)
     appearance = {run: look for run, look in looks(replicas).items() if run in boundary}
@@ -83,14 +81,14 @@ def _parameters(replicas, name):
     return {key: kinds[key](value) for key, value in stored.items() if not pd.isna(value)}
 
 
-@figure("confusion", title="Which classes are mistaken for which", needs=("confusion.count",), parts=comparable)
+@figure("confusion", title="Which classes are mistaken for which", parts=comparable)
 def confusion(tables: StudyTables) -> Figure:
     """Draw, of each true class's test rows, the share given to each other class, over all seeds that finished."""
     tables = at_selected_rate(tables)
-    if tables.confusion.empty:
-        raise Missing(
-            "no confusions, since no replica finished or nothing has classes; run: python run.py dataset=digits"
-        )
+    if (tables.replicas["task"] == "regression").all():
+        raise Missing("a regression has no classes")
+    if tables.confusion is None or tables.confusion.empty:
+        raise Missing("no replica finished", "optimizer.lr=0.001")
     counts = tables.confusion.groupby(["run", "true", "predicted"], sort=False)["count"].sum()
     appearance = {
         run: look for run, look in looks(tables.replicas).items() if run in counts.index.get_level_values("run")

@@ -29,7 +29,7 @@ def hidden(layers: pd.DataFrame) -> pd.DataFrame:
     """
     rows = layers[layers["activation_mean"].notna()]
     if rows.empty:
-        raise Missing("no hidden layer; run: python run.py 'net.hidden=[128,128]'")
+        raise Missing("no hidden layer", "'net.hidden=[128,128]'")
     return rows
 
 
@@ -191,7 +191,7 @@ def depth(tables: StudyTables) -> Figure:
     replicas = replicas.assign(depth=layers)
     curves = replicas.groupby(["activation", "output"])["depth"].nunique() > 1
     if not curves.any():
-        raise Missing("one depth; run: python run.py +experiment=depth")
+        raise Missing("one depth", "+experiment=depth")
     label, scale = unit(replicas)
     start = tables.layers[(tables.layers["epoch"] == 0) & (tables.layers["layer"] == 1)]
     last = tables.layers[tables.layers["epoch"] == 0].sort_values("layer").groupby(KEY).tail(1)

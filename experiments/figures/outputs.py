@@ -50,7 +50,10 @@ def pairings(tables: StudyTables) -> dict[str, StudyTables]:
     """
     several = tables.replicas.groupby("dataset")["output"].nunique() > 1
     if not several.any():
-        raise Missing("one pairing to each dataset; run: python run.py -m dataset=digits output=softmax_ce,softmax_mse")
+        classes = sorted(tables.replicas.loc[tables.replicas["task"] == "classification", "dataset"].unique())
+        if not classes:
+            raise Missing("a regression has one output, linear_mse")
+        raise Missing("one output to each dataset", f"output=softmax_ce,softmax_mse dataset={','.join(classes)}")
     return split(tables, several[several].index.to_frame(index=False))
 
 

@@ -93,7 +93,7 @@ def learning_rate_sensitivity(tables: StudyTables) -> Figure:
     """
     replicas = tables.replicas
     if replicas["lr"].nunique() < 2:
-        raise Missing("one learning rate; run: python run.py 'optimizer.lr=[0.01,0.03,0.1,0.3]'")
+        raise Missing("one learning rate", "'optimizer.lr=[0.01,0.03,0.1,0.3]'")
     label, scale = unit(replicas)
     table = summarise(scored(replicas), ["run", "lr"], "score")
     table = band(table, False, 0, 100 / scale if scale == 100 else np.inf)
@@ -139,8 +139,7 @@ def critical_difference(tables: StudyTables) -> Figure:
     """Draw each treatment's mean rank over the datasets; bars join those that Nemenyi's test does not tell apart."""
     over = across(at_selected_rate(tables).replicas)
     if np.isnan(over.p):
-        reason = over.sentence.removesuffix(".")
-        raise Missing(f"{reason}; run: python run.py -m activation=relu,elu,tanh 'dataset=glob(*)'")
+        raise Missing(over.sentence.removesuffix("."), "activation=relu,elu,tanh 'dataset=glob(*)'")
     ranks, n = over.ranks, len(over.ranks)
     half = (n + 1) // 2
     groups = _cliques(ranks.to_numpy(), over.critical_difference)

@@ -172,15 +172,31 @@ def test_every_figure_is_drawn_from_what_a_study_has(name, study):
 def test_what_is_missing_is_one_line_that_ends_with_a_command(name):
     study = next(study for study, parts in DRAWN[name].items() if not parts)
     (reason,) = FIGURES[name].draw(STUDIES[study]).values()
-    assert "; run: python run.py " in str(reason)
-    assert "\n" not in str(reason)
+    line = reason.line("mine", ["wine", "digits"])
+    assert line.startswith(f"{reason}; run: python run.py -m ")
+    assert line.endswith(" study=mine")
+    assert ("dataset=digits,wine" in line) == ("dataset" not in reason.add)
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize("name", ["mse_vs_ce", "pairing_matrix", "confusion"])
+def test_what_a_regression_cannot_have_is_no_command(name):
+    (reason,) = FIGURES[name].draw(STUDIES["regression"]).values()
+    assert reason.line("mine", ["diabetes"]).startswith("a regression has ")
+    assert "run.py" not in reason.line("mine", ["diabetes"])
+
+
+def test_other_outputs_are_for_the_studys_classifications():
+    (reason,) = FIGURES["mse_vs_ce"].draw(STUDIES["datasets"]).values()
+    assert reason.add == "output=softmax_ce,softmax_mse dataset=digits,wine"
 
 
 def test_norms_that_were_not_recorded_are_named():
     history, layers, replicas = STUDIES["three"][:3]
     tables = StudyTables(history.assign(gradient_norm=np.nan), layers.iloc[:0].astype(object), replicas)
     (reason,) = FIGURES["gradient_norms"].draw(tables).values()
-    assert str(reason) == "no gradient_norm in the study's history; run: python run.py diagnostics.layers=true"
+    assert str(reason) == "no gradient_norm in the study's history"
+    assert reason.add == "diagnostics.layers=true"
 
 
 def tiny(errors, statuses=None):

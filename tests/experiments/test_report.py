@@ -55,7 +55,8 @@ def test_each_figure_is_three_files_or_one_line_with_a_command(folder, capsys, m
     missing = [line for line in capsys.readouterr().out.splitlines() if line.startswith("missing")]
     for name in FIGURES:
         assert {f"{name}.png", f"{name}.svg", f"{name}.pdf"} <= written or any(name in line for line in missing)
-    assert all("python run.py" in line and line.endswith("study=activations") for line in missing)
+    assert all(line.endswith(" study=activations") for line in missing)
+    assert any("dataset=iris " in line for line in missing)
 
 
 def test_a_figure_that_a_study_no_longer_has_is_removed(folder):
