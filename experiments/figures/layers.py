@@ -12,8 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from experiments.comparison import scored
 from experiments.figures import Missing, at_selected_rate, by_dataset, comparable, figure
-from experiments.figures.curves import KEY, band, draw, key, means, seeds_note
-from experiments.figures.ranking import unit
+from experiments.figures.curves import KEY, band, counted, draw, key, means, seeds_note, unit
 from experiments.figures.style import legend, log_axis, looks, plain, sheet
 from experiments.statistics import summarise
 from experiments.store import StudyTables
@@ -124,11 +123,9 @@ def gradient_flow(tables: StudyTables) -> Figure:
     quantities = {"weight_gradient_norm": "‖∂L/∂W‖₂", "delta_norm": "δ = rms ∂ℓ/∂z"}
     appearance = looks(replicas)
     grids = {}
+    rows = counted(layers, replicas).groupby(["run", "layer", "epoch"])
     for column in quantities:
-        rows = layers.merge(replicas[[*KEY, "status"]], on=KEY)
-        done = rows["status"] == "done"
-        rows = rows[done | ~done.groupby(rows["run"]).transform("any")]
-        mean = rows.groupby(["run", "layer", "epoch"])[column].mean()
+        mean = rows[column].mean()
         grids[column] = {run: mean[run].unstack("epoch") for run in appearance if run in mean.index}
     blocks = math.ceil(len(appearance) / 7)
     across = math.ceil(len(appearance) / blocks)
@@ -184,7 +181,7 @@ def _heat(ax, grid, norm):
 
 @figure("depth", title="Gradients and error by depth", needs=("layers.delta_norm",), parts=by_dataset)
 def depth(tables: StudyTables) -> Figure:
-    """Draw the first layer's δ before training, its ratio to the last layer's, and the test error, by hidden layers."""
+    """Draw the first layer's δ over the last's before training, its ‖∂L/∂W‖ at the end, and test error, by depth."""
     tables = at_selected_rate(tables)
     replicas = tables.replicas
     layers = replicas["net.hidden"].map(lambda text: text.count(",") + 1 if text != "[]" else 0)
@@ -192,14 +189,14 @@ def depth(tables: StudyTables) -> Figure:
     curves = replicas.groupby(["activation", "output"])["depth"].nunique() > 1
     if not curves.any():
         raise Missing("one depth", "+experiment=depth")
-    label, scale = unit(replicas)
+    label, scale, ceiling = unit(replicas)
     start = tables.layers[(tables.layers["epoch"] == 0) & (tables.layers["layer"] == 1)]
     last = tables.layers[tables.layers["epoch"] == 0].sort_values("layer").groupby(KEY).tail(1)
     both = start.merge(last[[*KEY, "delta_norm"]], on=KEY, suffixes=("", "_last"))
     both["ratio"] = both["delta_norm"] / both["delta_norm_last"]
-    end = at_end(tables.layers)
+    end = counted(at_end(tables.layers), replicas)
     frame = replicas.merge(both[[*KEY, "ratio"]], on=KEY).merge(
-        end.loc[end["layer"] == 1, [*KEY, "weight_gradient_norm"]], on=KEY
+        end.loc[end["layer"] == 1, [*KEY, "weight_gradient_norm"]], on=KEY, how="left"
     )
     frame = scored(frame).assign(score=lambda rows: rows["score"] * scale)
     several = replicas["output"].nunique() > 1
@@ -220,7 +217,7 @@ def depth(tables: StudyTables) -> Figure:
         table = summarise(frame, ["activation", "output", "depth"], column)
         mean = table["mean"][table["mean"] > 0]
         log = column != "score" and len(mean) > 0
-        table = band(table, log, 0, 100 if column == "score" and scale == 100 else math.inf)
+        table = band(table, log, 0, ceiling if column == "score" else math.inf)
         for (activation, output), look in style.items():
             rows = table[(table["activation"] == activation) & (table["output"] == output)]
             line = look.line(marker=look.marker or "o")

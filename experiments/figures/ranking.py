@@ -2,24 +2,17 @@
 
 import matplotlib
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from experiments.comparison import across, leaderboard, scored, treatments
 from experiments.figures import Missing, at_selected_rate, by_dataset, comparable, figure
-from experiments.figures.curves import CROSS, band, seeds_note
+from experiments.figures.curves import CROSS, band, seeds_note, unit
 from experiments.figures.outputs import pairings
 from experiments.figures.style import INK, MUTED, SINGLE, identity, legend, log_axis, looks, plain, sheet
 from experiments.statistics import summarise
 from experiments.store import StudyTables
-
-
-def unit(replicas: pd.DataFrame) -> tuple[str, float]:
-    """Return the label of a dataset's test error, and by what a stored error is multiplied."""
-    classes = (replicas["task"] == "classification").all()
-    return ("test error (%)", 100) if classes else ("test RMSE (target units)", 1)
 
 
 @figure("leaderboard", title="Test error of every condition with its 95 % interval", parts=by_dataset)
@@ -31,13 +24,13 @@ def leaderboard_figure(tables: StudyTables) -> Figure:
     tables = at_selected_rate(tables)
     replicas = tables.replicas
     board = leaderboard(replicas)
-    label, scale = unit(replicas)
+    label, scale, ceiling = unit(replicas)
     several = board["output"].nunique() > 1
     names = (board["label"] + ", " + board["output"]) if several else board["label"]
     result = sheet(0.55 + 0.17 * len(board), SINGLE)
     ax = result.subplots()
     baselines = _baselines(tables, scale)
-    board["high"] = board["high"].clip(upper=100 / scale if scale == 100 else None)
+    board["high"] = board["high"].clip(upper=ceiling / scale)
     appearance = looks(replicas)
     shown = board[board["n"] > 0]
     reference = board.loc[board["verdict"] == "reference"]
@@ -94,9 +87,8 @@ def learning_rate_sensitivity(tables: StudyTables) -> Figure:
     replicas = tables.replicas
     if replicas["lr"].nunique() < 2:
         raise Missing("one learning rate", "'optimizer.lr=[0.01,0.03,0.1,0.3]'")
-    label, scale = unit(replicas)
-    table = summarise(scored(replicas), ["run", "lr"], "score")
-    table = band(table, False, 0, 100 / scale if scale == 100 else np.inf)
+    label, scale, ceiling = unit(replicas)
+    table = band(summarise(scored(replicas), ["run", "lr"], "score"), False, 0, ceiling / scale)
     table = table.merge(replicas[replicas["selected"]][["run", "lr"]].drop_duplicates().assign(chosen=True), how="left")
     appearance = looks(replicas)
     result = sheet(2.6, SINGLE)
@@ -206,7 +198,7 @@ def _cliques(ranks, critical):
 def pairing_matrix(tables: StudyTables) -> Figure:
     """Draw the mean test error of each activation under each pairing, at its tuned rate; darker is worse."""
     replicas = at_selected_rate(tables).replicas
-    label, scale = unit(replicas)
+    label, scale, _ = unit(replicas)
     table = leaderboard(replicas)
     table["label"] = table["label"].where(~table.duplicated(["label", "output"], keep=False), table["run"])
     matrix = table.pivot(index="label", columns="output", values="mean") * scale

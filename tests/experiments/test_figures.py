@@ -531,6 +531,36 @@ def test_gradients_flow_by_layer_and_epoch():
     np.testing.assert_allclose(drawn.axes[0].images[0].get_array(), expected)
 
 
+def test_depth_shows_ratio_gradient_and_error_of_what_finished():
+    tables = STUDIES["depths"]
+    replicas, layers = tables.replicas, tables.layers.replace(np.inf, 1.0)  # a loss may be infinite, a gradient not
+    (drawn,) = FIGURES["depth"].draw(tables._replace(layers=layers)).values()
+    assert replicas.groupby("activation")["status"].nunique()["sigmoid"] == 2
+    done = layers.merge(replicas.loc[replicas["status"] == "done", ["run", "seed"]])
+    for place, activation in enumerate(["sigmoid", "relu"]):
+        runs = list(dict.fromkeys(replicas.loc[replicas["activation"] == activation, "run"]))
+        ratio, gradient, error = (ax.lines[place].get_data() for ax in drawn.axes)
+        np.testing.assert_allclose(ratio, [[0, 1, 6], [1, 0.5, 0.5**6]])
+        ends = done[(done["epoch"] == 8) & (done["layer"] == 1)].groupby("run")["weight_gradient_norm"].mean()
+        np.testing.assert_allclose(gradient[1], ends[runs])
+        errors = replicas[replicas["status"] == "done"].groupby("run")["final_test_error"].mean()
+        np.testing.assert_allclose(error[1], 100 * errors[runs])
+
+
+def test_a_pairing_matrix_holds_the_mean_of_each_cell():
+    tables = STUDIES["crossed"]
+    (drawn,) = FIGURES["pairing_matrix"].draw(tables).values()
+    (ax,) = drawn.axes
+    done = tables.replicas[tables.replicas["status"] == "done"]
+    expected = 100 * done.groupby(["activation", "output"])["final_test_error"].mean()
+    rows, columns = ([label.get_text() for label in axis.get_ticklabels()] for axis in (ax.yaxis, ax.xaxis))
+    assert len(ax.texts) == len(expected) == 6
+    for text in ax.texts:
+        x, y = map(int, text.get_position())
+        star = "*" if rows[y] == "tanh" else ""  # of which a replica diverged
+        assert text.get_text() == f"{expected[rows[y], columns[x]]:.3g}{star}"
+
+
 def test_confusions_are_shares_of_the_true_class():
     tables = fake_study(activations=("relu",), diverged=0)
     (drawn,) = FIGURES["confusion"].draw(tables).values()
