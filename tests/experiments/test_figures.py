@@ -239,26 +239,29 @@ def test_curves_are_the_tables_means():
     np.testing.assert_allclose(line, [[1, 2], [30, 27.5]])
 
 
-def test_bands_are_student_intervals():
-    values = np.array([[0.7, 0.4], [0.6, 0.3], [0.8, 0.5]])
+def band(values):
+    """Return the scale of the panel of test errors, and the lowest and the highest point of its only band."""
     (drawn,) = FIGURES["lu_comparison"].draw(tiny(values)).values()
     panel = drawn.axes[3]
-    assert panel.get_yscale() == "linear"
-    (band,) = (item for item in panel.collections if isinstance(item, PolyCollection))
+    (found,) = (item for item in panel.collections if isinstance(item, PolyCollection))
+    heights = found.get_paths()[0].vertices[:, 1]
+    return panel.get_yscale(), [heights.min(), heights.max()]
+
+
+def test_bands_are_student_intervals():
+    values = np.array([[0.7, 0.4], [0.6, 0.3], [0.8, 0.5]])
     low, high = stats.t.interval(0.95, 2, values.mean(axis=0), stats.sem(values))
-    heights = band.get_paths()[0].vertices[:, 1]
-    np.testing.assert_allclose([heights.min(), heights.max()], 100 * np.array([low.min(), high.max()]))
+    scale, ends = band(values)
+    assert scale == "linear"
+    np.testing.assert_allclose(ends, 100 * np.array([low.min(), high.max()]))
 
 
 def test_bands_on_a_log_axis_are_those_of_the_logarithm_and_end_at_the_ceiling():
     values = np.array([[0.95, 0.02], [0.9, 0.01], [0.8, 0.03]])
-    (drawn,) = FIGURES["lu_comparison"].draw(tiny(values)).values()
-    panel = drawn.axes[3]
-    assert panel.get_yscale() == "log"
-    (band,) = (item for item in panel.collections if isinstance(item, PolyCollection))
     half = stats.t.ppf(0.975, 2) * stats.sem(values)[1]
-    heights = band.get_paths()[0].vertices[:, 1]
-    np.testing.assert_allclose([heights.min(), heights.max()], [2 * np.exp(-half / 0.02), 100])
+    scale, ends = band(values)
+    assert scale == "log"
+    np.testing.assert_allclose(ends, [2 * np.exp(-half / 0.02), 100])
 
 
 def test_a_diverged_replica_is_shown_and_not_averaged():
