@@ -120,7 +120,7 @@ def test_baselines_are_kept_and_only_new_seeds_computed(folder, settings, monkey
     report.main(["study=activations"])
     again = pd.read_csv(path)
     assert again.groupby("baseline")["seed"].apply(list).tolist() == [[0, 1, 2]] * 3
-    assert again[again["seed"] < 2].reset_index(drop=True).equals(table)
+    assert set(stored.splitlines()) < set(path.read_bytes().splitlines())
 
 
 def test_data_that_are_gone_leave_a_report_without_baselines(folder, capsys, monkeypatch):
