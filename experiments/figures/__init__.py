@@ -142,7 +142,9 @@ def comparable(tables: StudyTables) -> dict[str, StudyTables]:
     return split(tables, keys)
 
 
-def figure(name: str, *, title: str, needs: tuple[str, ...] = (), parts: Parts = whole) -> Callable[[Draw], Draw]:
+def figure(
+    name: str, *, title: str, needs: tuple[str, ...] = (), parts: Parts = whole, every_rate: bool = False
+) -> Callable[[Draw], Draw]:
     """Register a function as a figure, to be drawn in the common style.
 
     Parameters
@@ -151,6 +153,8 @@ def figure(name: str, *, title: str, needs: tuple[str, ...] = (), parts: Parts =
         As in `Drawable`.
     needs : tuple of str
         Columns it cannot do without, as "history.test_error"; a part with no finite value in one is `Missing`.
+    every_rate : bool
+        Whether the function is given all learning rates, not only each condition's selected one.
 
     Raises
     ------
@@ -163,6 +167,7 @@ def figure(name: str, *, title: str, needs: tuple[str, ...] = (), parts: Parts =
     def register(function: Draw) -> Draw:
         @functools.wraps(function)
         def styled(tables: StudyTables) -> Figure:
+            tables = tables if every_rate else at_selected_rate(tables)
             for need in needs:
                 name, column = need.split(".")
                 table = getattr(tables, name)

@@ -4,9 +4,9 @@ from itertools import product
 
 from matplotlib.figure import Figure
 
-from experiments.figures import at_selected_rate, comparable, figure
+from experiments.figures import comparable, figure
 from experiments.figures.curves import KEY, draw, key, means
-from experiments.figures.style import looks, sheet
+from experiments.figures.style import looks, sheet, subject
 from experiments.store import StudyTables
 
 
@@ -18,11 +18,10 @@ from experiments.store import StudyTables
 )
 def gradient_norms(tables: StudyTables) -> Figure:
     """Draw the gradient's norm by epoch beside, by layer, those of δ and of ∂L/∂W before training and at its end."""
-    tables = at_selected_rate(tables)
     history, layers, replicas = tables[:3]
     appearance = looks(replicas)
     result = sheet(3.7)
-    result.suptitle(", ".join(replicas[["dataset", "output"]].iloc[0]))
+    result.suptitle(subject(replicas))
     panels = result.subplot_mosaic([["a", "b", "c"], ["a", "d", "e"]], width_ratios=[1.3, 1, 1])
     draw(panels["a"], means(history, replicas, "gradient_norm"), replicas, appearance, log=True)
     panels["a"].set(title="(a) all parameters, by epoch", ylabel="gradient norm ‖∂L/∂θ‖₂", xlabel="epoch")

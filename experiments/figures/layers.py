@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from experiments.comparison import scored
-from experiments.figures import Missing, at_selected_rate, by_dataset, comparable, figure
+from experiments.figures import Missing, by_dataset, comparable, figure
 from experiments.figures.curves import KEY, band, counted, draw, key, means, seeds_note, unit
-from experiments.figures.style import legend, log_axis, looks, plain, sheet
+from experiments.figures.style import legend, log_axis, looks, plain, sheet, subject
 from experiments.statistics import summarise
 from experiments.store import StudyTables
 
@@ -42,7 +42,6 @@ def at_end(layers: pd.DataFrame) -> pd.DataFrame:
 )
 def saturation(tables: StudyTables) -> Figure:
     """Draw the shares of saturated pairs, dead units and exact zeros, by epoch over all hidden layers and by layer."""
-    tables = at_selected_rate(tables)
     replicas = tables.replicas
     layers = hidden(tables.layers)
     quantities = {
@@ -53,7 +52,7 @@ def saturation(tables: StudyTables) -> Figure:
     by_epoch = layers.groupby([*KEY, "epoch"])[list(quantities)].mean().reset_index()
     appearance = looks(replicas)
     result = sheet(4.6)
-    result.suptitle(plain(", ".join(replicas[["dataset", "output"]].iloc[0])))
+    result.suptitle(subject(replicas))
     panels = result.subplots(3, 2, width_ratios=[1.4, 1], sharey="row")
     for row, (column, label) in zip(panels, quantities.items(), strict=True):
         most = 0
@@ -82,13 +81,12 @@ def saturation(tables: StudyTables) -> Figure:
 )
 def activation_statistics(tables: StudyTables) -> Figure:
     """Draw mean and standard deviation of h by hidden layer, before training and at its end."""
-    tables = at_selected_rate(tables)
     replicas = tables.replicas
     layers = hidden(tables.layers)
     moments = {"before training": layers[layers["epoch"] == 0], "at the end": at_end(layers)}
     appearance = looks(replicas)
     result = sheet(3.7)
-    result.suptitle(plain(", ".join(replicas[["dataset", "output"]].iloc[0])))
+    result.suptitle(subject(replicas))
     panels = result.subplots(2, 2, sharex=True)
     for column, (moment, rows) in zip(panels.T, moments.items(), strict=True):
         column[0].set_title(moment)
@@ -118,7 +116,6 @@ def activation_statistics(tables: StudyTables) -> Figure:
 )
 def gradient_flow(tables: StudyTables) -> Figure:
     """Draw ‖∂L/∂W‖ and δ = rms ∂ℓ/∂z over layer and epoch, one column to a condition, mean over seeds."""
-    tables = at_selected_rate(tables)
     replicas, layers = tables.replicas, tables.layers
     quantities = {"weight_gradient_norm": "‖∂L/∂W‖₂", "delta_norm": "δ = rms ∂ℓ/∂z"}
     appearance = looks(replicas)
@@ -165,7 +162,7 @@ def gradient_flow(tables: StudyTables) -> Figure:
             ax.set_xlabel("epoch")
     for ax in panels[-2:, (len(appearance) - 1) % across + 1 :].ravel():
         ax.set_visible(False)
-    result.suptitle(plain(", ".join(replicas[["dataset", "output"]].iloc[0]) + " (last layer: output)"))
+    result.suptitle(subject(replicas) + " (last layer: output)")
     return result
 
 
@@ -182,7 +179,6 @@ def _heat(ax, grid, norm):
 @figure("depth", title="Gradients and error by depth", needs=("layers.delta_norm",), parts=by_dataset)
 def depth(tables: StudyTables) -> Figure:
     """Draw the first layer's δ over the last's before training, its ‖∂L/∂W‖ at the end, and test error, by depth."""
-    tables = at_selected_rate(tables)
     replicas = tables.replicas
     layers = replicas["net.hidden"].map(lambda text: text.count(",") + 1 if text != "[]" else 0)
     replicas = replicas.assign(depth=layers)
@@ -205,7 +201,7 @@ def depth(tables: StudyTables) -> Figure:
         row = replicas[replicas["run"] == run].iloc[0]
         style.setdefault((row["activation"], row["output"]), look)
     result = sheet(2.5)
-    result.suptitle(plain(replicas["dataset"].iloc[0]))
+    result.suptitle(subject(replicas))
     panels = result.subplots(1, 3)
     quantities = {
         "ratio": "δ of the first layer / δ of the last",

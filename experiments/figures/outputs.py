@@ -5,9 +5,9 @@ import math
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.figures import Missing, at_selected_rate, figure, split
+from experiments.figures import Missing, figure, split
 from experiments.figures.curves import draw, key, means
-from experiments.figures.style import INK, SINGLE, identity, looks, sheet
+from experiments.figures.style import INK, SINGLE, identity, looks, sheet, subject
 from experiments.figures.training import errors
 from experiments.store import StudyTables
 
@@ -68,7 +68,6 @@ def mse_vs_ce(tables: StudyTables) -> Figure:
 
     Errors can be compared between pairings, losses cannot.
     """
-    tables = at_selected_rate(tables)
     replicas = tables.replicas
     gradient = ("gradient norm\n‖∂L/∂θ‖₂", means(tables.history, replicas, "gradient_norm"), math.inf)
     quantities = [errors(tables, "training"), errors(tables, "test"), gradient]
@@ -77,7 +76,7 @@ def mse_vs_ce(tables: StudyTables) -> Figure:
     activations = replicas.drop_duplicates("run").set_index("run")["activation"]
     appearance = {}
     result = sheet(4.2)
-    result.suptitle(replicas["dataset"].iloc[0])
+    result.suptitle(subject(replicas))
     panels = result.subplots(len(quantities), len(outputs), sharex=True, sharey="row")
     for column, output in zip(panels.T, outputs, strict=True):
         own = looks(replicas[replicas["output"] == output])

@@ -7,10 +7,10 @@ from matplotlib.textpath import TextPath
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from experiments.comparison import across, leaderboard, scored, treatments
-from experiments.figures import Missing, at_selected_rate, by_dataset, comparable, figure
+from experiments.figures import Missing, by_dataset, comparable, figure
 from experiments.figures.curves import CROSS, band, seeds_note, unit
 from experiments.figures.outputs import pairings
-from experiments.figures.style import INK, MUTED, SINGLE, identity, legend, log_axis, looks, plain, sheet
+from experiments.figures.style import INK, MUTED, SINGLE, identity, legend, log_axis, looks, plain, sheet, subject
 from experiments.statistics import summarise
 from experiments.store import StudyTables
 
@@ -21,7 +21,6 @@ def leaderboard_figure(tables: StudyTables) -> Figure:
 
     Vertical lines are the reference's mean and what scikit-learn's baselines reach on the same splits.
     """
-    tables = at_selected_rate(tables)
     replicas = tables.replicas
     board = leaderboard(replicas)
     label, scale, ceiling = unit(replicas)
@@ -78,7 +77,7 @@ def _baselines(tables, scale):
     return {name: (mean, dash) for (name, mean), dash in zip(means.items(), dashes, strict=False)}
 
 
-@figure("learning_rate_sensitivity", title="Test error by learning rate", parts=comparable)
+@figure("learning_rate_sensitivity", title="Test error by learning rate", parts=comparable, every_rate=True)
 def learning_rate_sensitivity(tables: StudyTables) -> Figure:
     """Draw mean test error and its interval against the learning rate; a ring is the rate that validation chose.
 
@@ -93,7 +92,7 @@ def learning_rate_sensitivity(tables: StudyTables) -> Figure:
     appearance = looks(replicas)
     result = sheet(2.6, SINGLE)
     ax = result.subplots()
-    result.suptitle(plain(", ".join(replicas[["dataset", "output"]].iloc[0])))
+    result.suptitle(subject(replicas))
     opacity = 0.16 / max(1, len(appearance) / 6)
     for run, look in appearance.items():
         rows = table[(table["run"] == run) & (table["n"] > 0)]
@@ -129,7 +128,7 @@ def learning_rate_sensitivity(tables: StudyTables) -> Figure:
 @figure("critical_difference", title="Mean ranks over datasets and Nemenyi's critical difference")
 def critical_difference(tables: StudyTables) -> Figure:
     """Draw each treatment's mean rank over the datasets; bars join those that Nemenyi's test does not tell apart."""
-    over = across(at_selected_rate(tables).replicas)
+    over = across(tables.replicas)
     if np.isnan(over.p):
         raise Missing(over.sentence.removesuffix("."), "activation=relu,elu,tanh 'dataset=glob(*)'")
     ranks, n = over.ranks, len(over.ranks)
@@ -178,7 +177,7 @@ def critical_difference(tables: StudyTables) -> Figure:
 
 def _colors(tables):
     """Return the colour of each treatment by its name."""
-    replicas = at_selected_rate(tables).replicas
+    replicas = tables.replicas
     activation = replicas.drop_duplicates("run").set_index("run")["activation"]
     return {name: identity(activation[run])[0] for run, name in treatments(replicas).items()}
 
@@ -197,7 +196,7 @@ def _cliques(ranks, critical):
 @figure("pairing_matrix", title="Test error by activation and pairing", parts=pairings)
 def pairing_matrix(tables: StudyTables) -> Figure:
     """Draw the mean test error of each activation under each pairing, at its tuned rate; darker is worse."""
-    replicas = at_selected_rate(tables).replicas
+    replicas = tables.replicas
     label, scale, _ = unit(replicas)
     table = leaderboard(replicas)
     table["label"] = table["label"].where(~table.duplicated(["label", "output"], keep=False), table["run"])

@@ -5,9 +5,9 @@ import math
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.figures import Missing, at_selected_rate, comparable, figure
+from experiments.figures import Missing, comparable, figure
 from experiments.figures.curves import draw, key, means, unit
-from experiments.figures.style import looks, sheet
+from experiments.figures.style import looks, sheet, subject
 from experiments.store import StudyTables
 
 
@@ -25,19 +25,18 @@ def errors(tables: StudyTables, part: str) -> tuple[str, pd.DataFrame, float]:
 )
 def lu_comparison(tables: StudyTables) -> Figure:
     """Draw training loss, its start and its end above test error, its start and its end (after Clevert et al. 2015)."""
-    tables = at_selected_rate(tables)
     history, replicas = tables.history, tables.replicas
     last = history["epoch"].max()
     if last < 1:
         raise Missing("every replica diverged in the first epoch", "optimizer.lr=0.001")
-    dataset, output = replicas[["dataset", "output"]].iloc[0]
+    output = replicas["output"].iloc[0]
     start, end = max(1, round(last / 8)), min(last - 1, round(0.75 * last))
     spans = {"": (0, last), ", its start": (0, start), ", its end": (end, last)}
     nats = "nats" if output.endswith("_ce") else output
     loss = (f"training loss ({nats})", means(history, replicas, "train_loss"), math.inf)
     appearance = looks(replicas)
     result = sheet(3.7)
-    result.suptitle(f"{dataset}, {output}")
+    result.suptitle(subject(replicas))
     panels = result.subplots(2, 3)
     letters = iter("abcdef")
     for row, (label, table, most) in zip(panels, (loss, errors(tables, "test")), strict=True):

@@ -416,9 +416,11 @@ def test_a_legend_lists_activations_as_registered_and_settings_by_size():
     assert names == [f"{activation}, {size}" for activation in ("sigmoid", "relu") for size in sizes]
 
 
-def test_text_from_a_study_is_not_typeset():
-    tables = fake_study(activations=("relu", r"$\frac{"), datasets=(r"$x_{",))
-    (drawn,) = FIGURES["lu_comparison"].draw(tables).values()
+@pytest.mark.parametrize("name", ["lu_comparison", "gradient_norms", "mse_vs_ce"])
+def test_text_from_a_study_is_not_typeset(name):
+    outputs = ("softmax_ce", "softmax_mse") if name == "mse_vs_ce" else ("softmax_ce",)
+    tables = fake_study(activations=("relu", r"$\frac{$"), datasets=(r"$x_{$",), outputs=outputs)
+    (drawn,) = FIGURES[name].draw(tables).values()
     render(drawn, "svg", "title")
 
 
