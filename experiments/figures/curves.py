@@ -33,6 +33,11 @@ def counted(frame: pd.DataFrame, replicas: pd.DataFrame) -> pd.DataFrame:
     return rows[done | (~finished & (rows["epoch"] < first))]
 
 
+def at_end(layers: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of each replica's last epoch."""
+    return layers[layers["epoch"] == layers.groupby(KEY)["epoch"].transform("max")]
+
+
 def means(
     frame: pd.DataFrame, replicas: pd.DataFrame, column: str, x: str = "epoch", scale: float = 1.0
 ) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from experiments.comparison import scored
 from experiments.figures import Missing, by_dataset, comparable, figure
-from experiments.figures.curves import KEY, band, counted, draw, key, means, seeds_note, unit
+from experiments.figures.curves import KEY, at_end, band, counted, draw, key, means, seeds_note, unit
 from experiments.figures.style import legend, log_axis, looks, plain, sheet, subject
 from experiments.statistics import summarise
 from experiments.store import StudyTables
@@ -30,11 +30,6 @@ def hidden(layers: pd.DataFrame) -> pd.DataFrame:
     if rows.empty:
         raise Missing("no hidden layer", "'net.hidden=[128,128]'")
     return rows
-
-
-def at_end(layers: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of each replica's last epoch."""
-    return layers[layers["epoch"] == layers.groupby(KEY)["epoch"].transform("max")]
 
 
 @figure(
