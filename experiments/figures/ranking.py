@@ -7,7 +7,7 @@ from matplotlib.textpath import TextPath
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from experiments.comparison import across, leaderboard, scored, treatments
-from experiments.figures import Missing, by_dataset, comparable, figure
+from experiments.figures import Missing, by_dataset, figure
 from experiments.figures.curves import CROSS, band, seeds_note, unit
 from experiments.figures.outputs import pairings
 from experiments.figures.style import INK, MUTED, SINGLE, identity, legend, log_axis, looks, plain, sheet, subject
@@ -77,7 +77,7 @@ def _baselines(tables, scale):
     return {name: (mean, dash) for (name, mean), dash in zip(means.items(), dashes, strict=False)}
 
 
-@figure("learning_rate_sensitivity", title="Test error by learning rate", parts=comparable, every_rate=True)
+@figure("learning_rate_sensitivity", title="Test error by learning rate", parts=by_dataset, every_rate=True)
 def learning_rate_sensitivity(tables: StudyTables) -> Figure:
     """Draw mean test error and its interval against the learning rate; a ring is the rate that validation chose.
 

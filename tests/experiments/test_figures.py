@@ -109,6 +109,9 @@ DRAWN = {
 }
 DRAWN["gradient_norms"] = DRAWN["lu_comparison"]
 STUDIES["rates"] = fake_study(rates=(0.1, 0.3))
+STUDIES["tuned outputs"] = fake_study(
+    activations=("relu",), outputs=("softmax_ce", "softmax_mse"), rates=(0.1, 0.3), diverged=0
+)
 STUDIES["many"] = fake_study(datasets=("digits", "wine", "iris", "moons"), seeds=2, epochs=3, diverged=0)
 # Figures that take what they draw from the same columns in the same way need not be drawn from every study.
 PARTED = {
@@ -121,7 +124,7 @@ PARTED = {
 }
 DRAWN |= {
     "leaderboard": PARTED | {"crossed": [""]},
-    "learning_rate_sensitivity": {"three": [], "rates": [""]},
+    "learning_rate_sensitivity": {"three": [], "rates": [""], "tuned outputs": [""]},
     "critical_difference": {"three": [], "datasets": [], "many": [""]},
     "pairing_matrix": {"three": [], "pairings": [""], "crossed": [""]},
     "saturation": {"three": [""], "lost": [""], "depths": [""]},
