@@ -79,7 +79,10 @@ def of_study(
     import sklearn
 
     path = Path(results) / study / "baselines.csv"
-    stored = pd.read_csv(path, dtype={"dataset": str, "key": str}) if path.exists() else pd.DataFrame(columns=COLUMNS)
+    stored = pd.DataFrame(columns=COLUMNS)
+    if path.exists():  # a data set may be called "null", and a key be all digits
+        kinds = {"dataset": str, "key": str}
+        stored = pd.read_csv(path, dtype=kinds, keep_default_na=False)
     wanted: dict[str, tuple[dict, set[int]]] = {}
     for run, part in replicas.groupby("run"):
         config = records.get(run, {}).get("config")

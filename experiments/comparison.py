@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from experiments.statistics import OverDatasets, compare, holm, labels, over_datasets, summarise
+from experiments.statistics import OverDatasets, compare, holm, labels, over_datasets, setting_columns, summarise
 from nets.activations import ACTIVATIONS
 
 BASELINE = "relu"
@@ -90,12 +90,6 @@ def references(replicas: pd.DataFrame, baseline: str = BASELINE) -> dict[str, st
             if reference != index:
                 result[run] = part.loc[reference, "run"]
     return result
-
-
-def setting_columns(replicas: pd.DataFrame) -> list[str]:
-    """Return the columns of `replicas` that are settings: those between the seed and the task."""
-    columns = list(replicas.columns)
-    return columns[columns.index("seed") + 1 : columns.index("task")]
 
 
 def groups(replicas: pd.DataFrame) -> list[tuple[str, list[str]]]:

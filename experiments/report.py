@@ -11,7 +11,8 @@ import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from itertools import chain
+from functools import lru_cache
+from itertools import chain, repeat
 from pathlib import Path
 
 from experiments import baselines
@@ -27,7 +28,7 @@ MANY = 20  # conditions, from which on further processes are worth their start
 TABLES = {
     "leaderboard": (
         "board",
-        ("condition", "dataset", "pairing", "rate", "seeds", "test error", "95 % interval", "verdict"),
+        ("condition", "dataset", "output", "rate", "seeds", "test error", "95 % interval", "verdict"),
     ),
     "comparisons": (
         "comparisons",
@@ -89,21 +90,19 @@ def draw(study: str, tables: StudyTables, results: Path) -> tuple[list[dict], di
     else:
         # The processes read the tables themselves, which is faster than to hand them over.
         context = multiprocessing.get_context("spawn")
-        given = (study, results, tables.baselines)
-        with ProcessPoolExecutor(min(cores, len(FIGURES)), context, _prepare, given) as pool:
-            parts = list(pool.map(_draw_prepared, FIGURES))
+        given = map(repeat, (study, results, tables.baselines))
+        with ProcessPoolExecutor(min(cores, len(FIGURES)), context) as pool:
+            parts = list(pool.map(_draw_stored, FIGURES, *given))
     figures, missing, written = zip(*parts, strict=True)
     reasons = {key: line for part in missing for key, line in part.items()}
     return list(chain.from_iterable(figures)), reasons, list(chain.from_iterable(written))
 
 
-def _prepare(study, results, lines):
-    global _given
-    _given = (study, load_all_tables(study, results)._replace(baselines=lines), results)
+_stored = lru_cache(maxsize=1)(load_all_tables)
 
 
-def _draw_prepared(name):
-    return _draw_one(name, *_given)
+def _draw_stored(name, study, results, lines):
+    return _draw_one(name, study, _stored(study, results)._replace(baselines=lines), results)
 
 
 def _draw_one(name, study, tables, results):
@@ -112,7 +111,7 @@ def _draw_one(name, study, tables, results):
     figures, missing, written = [], {}, []
     for stem, figure in drawable.draw(tables).items():
         if isinstance(figure, Missing):
-            missing[stem] = f"{figure} study={study}"
+            missing[stem] = figure.line(study, tables.replicas["dataset"])
             continue
         for kind in KINDS:
             path = folder / f"{stem}.{kind}"

@@ -301,6 +301,12 @@ def over_datasets(scores: pd.DataFrame) -> OverDatasets:
     return OverDatasets(n, mean, p, critical, pairs, sentence)
 
 
+def setting_columns(replicas: pd.DataFrame) -> list[str]:
+    """Return the columns of `replicas` that are settings: those between the seed and the task."""
+    columns = list(replicas.columns)
+    return columns[columns.index("seed") + 1 : columns.index("task")]
+
+
 def settings(replicas: pd.DataFrame) -> pd.DataFrame:
     """Where the conditions of a study differ, one row per condition (index `run`).
 
@@ -314,8 +320,7 @@ def settings(replicas: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         The stored values; NaN where a setting does not apply or tells nothing apart.
     """
-    columns = list(replicas.columns)
-    own = columns[columns.index("seed") + 1 : columns.index("task")]
+    own = setting_columns(replicas)
     hyperparameters = [name for name in own if name.startswith("activation.")]
     rest = [name for name in own if name not in hyperparameters]
     table = replicas.drop_duplicates("run").set_index("run")

@@ -6,7 +6,7 @@ A new figure is a function decorated with `figure` in any module of this package
 import functools
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import matplotlib
@@ -22,7 +22,18 @@ Draw = Callable[[StudyTables], Figure]
 
 
 class Missing(Exception):
-    """A study lacks what a figure shows: one line that ends with the command that would add it."""
+    """A study lacks what a figure shows: the reason, and the overrides of a run that adds it, none if none can."""
+
+    def __init__(self, reason: str, add: str = ""):
+        super().__init__(reason)
+        self.add = add
+
+    def line(self, study: str, datasets: Iterable[str]) -> str:
+        """Return the reason with the command that adds to a study, on its data sets unless others are needed."""
+        if not self.add:
+            return str(self)
+        where = "" if "dataset=" in self.add else f" dataset={','.join(sorted(set(datasets)))}"
+        return f"{self}; run: python run.py -m {self.add}{where} study={study}"
 
 
 @dataclass(frozen=True)
@@ -127,11 +138,13 @@ def comparable(tables: StudyTables) -> dict[str, StudyTables]:
     alone = conditions.groupby("dataset").transform("size") == 1
     keys = conditions[(conditions > 1) | alone].index.to_frame(index=False)
     if keys.empty:
-        raise Missing("one condition to each pairing; run: python run.py -m activation=relu,tanh")
+        raise Missing("one condition to each output", "activation=relu,tanh")
     return split(tables, keys)
 
 
-def figure(name: str, *, title: str, needs: tuple[str, ...] = (), parts: Parts = whole) -> Callable[[Draw], Draw]:
+def figure(
+    name: str, *, title: str, needs: tuple[str, ...] = (), parts: Parts = whole, every_rate: bool = False
+) -> Callable[[Draw], Draw]:
     """Register a function as a figure, to be drawn in the common style.
 
     Parameters
@@ -140,6 +153,8 @@ def figure(name: str, *, title: str, needs: tuple[str, ...] = (), parts: Parts =
         As in `Drawable`.
     needs : tuple of str
         Columns it cannot do without, as "history.test_error"; a part with no finite value in one is `Missing`.
+    every_rate : bool
+        Whether the function is given all learning rates, not only each condition's selected one.
 
     Raises
     ------
@@ -152,12 +167,13 @@ def figure(name: str, *, title: str, needs: tuple[str, ...] = (), parts: Parts =
     def register(function: Draw) -> Draw:
         @functools.wraps(function)
         def styled(tables: StudyTables) -> Figure:
+            tables = tables if every_rate else at_selected_rate(tables)
             for need in needs:
                 name, column = need.split(".")
                 table = getattr(tables, name)
                 if table is None or not np.isfinite(table[column].astype(float)).any():
                     option = "diagnostics.layers=true" if name in ("history", "layers") else "force=true"
-                    raise Missing(f"no {column} in the study's {name}; run: python run.py {option}")
+                    raise Missing(f"no {column} in the study's {name}", option)
             with matplotlib.rc_context(style.RC):
                 return function(tables)
 

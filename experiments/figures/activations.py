@@ -35,7 +35,7 @@ def activation_curves(tables: StudyTables) -> Figure:
     named = rows["activation.expression"].notna() if "activation.expression" in rows else False
     rows = rows[rows["activation"].isin(ACTIVATIONS) | named]
     if rows.empty:
-        raise Missing("none of the study's activations is built in; run: python run.py -m activation=relu,tanh")
+        raise Missing("none of the study's activations is built in", "activation=relu,tanh")
     appearance = looks(rows)
     rows = rows.set_index("run")
     height = math.ceil(len(rows) / 6)

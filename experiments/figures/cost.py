@@ -4,9 +4,9 @@ import math
 
 from matplotlib.figure import Figure
 
-from experiments.figures import Missing, at_selected_rate, comparable, figure
+from experiments.figures import Missing, comparable, figure
 from experiments.figures.curves import key
-from experiments.figures.style import log_axis, looks, plain, sheet
+from experiments.figures.style import log_axis, looks, plain, sheet, subject
 from experiments.figures.training import errors
 from experiments.store import StudyTables
 
@@ -17,7 +17,6 @@ def cost_of_activation(tables: StudyTables) -> Figure:
 
     Seconds are a thread's, without evaluation and diagnostics, and of one network: a stack's time divided by its size.
     """
-    tables = at_selected_rate(tables)
     replicas = tables.replicas
     timing = tables.timing.assign(work=tables.timing["replicas"] * tables.timing["epochs"])
     sums = timing.groupby("run")[["training", "work"]].sum()
@@ -25,10 +24,10 @@ def cost_of_activation(tables: StudyTables) -> Figure:
     label, table, _ = errors(tables, "test")
     appearance = {run: look for run, look in looks(replicas).items() if seconds.get(run, 0) > 0}
     if not appearance:
-        raise Missing("no seconds in the study's timing; run: python run.py force=true")
+        raise Missing("no seconds in the study's timing", "force=true")
     result = sheet(max(2.6, 0.5 + 0.16 * len(appearance)))
     course, epoch = result.subplots(1, 2, width_ratios=[1.6, 1])
-    result.suptitle(plain(", ".join(replicas[["dataset", "output"]].iloc[0])))
+    result.suptitle(subject(replicas))
     for run, look in appearance.items():
         rows = table[(table["run"] == run) & (table["epoch"] > 0)]
         step = max(1, len(rows) // 6)

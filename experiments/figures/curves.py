@@ -17,20 +17,36 @@ KEY = ["run", "lr", "seed"]
 CROSS = {"marker": "x", "linestyle": "none", "markersize": 5, "markeredgewidth": 1.2}
 
 
+def unit(replicas: pd.DataFrame, part: str = "test") -> tuple[str, float, float]:
+    """Return of one dataset's errors the label with its unit, the factor to that unit, and the largest there can be."""
+    if (replicas["task"] == "classification").all():
+        return f"{part} error (%)", 100, 100
+    return f"{part} RMSE (target units)", 1, math.inf
+
+
+def counted(frame: pd.DataFrame, replicas: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of replicas that did not diverge; where all of a condition did, theirs before the first did."""
+    rows = frame.merge(replicas[[*KEY, "status", "diverged_epoch"]], on=KEY)
+    done = rows["status"] == "done"
+    finished = done.groupby(rows["run"]).transform("any")
+    first = rows.groupby("run")["diverged_epoch"].transform("min").astype(float)
+    return rows[done | (~finished & (rows["epoch"] < first))]
+
+
+def at_end(layers: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of each replica's last epoch."""
+    return layers[layers["epoch"] == layers.groupby(KEY)["epoch"].transform("max")]
+
+
 def means(
     frame: pd.DataFrame, replicas: pd.DataFrame, column: str, x: str = "epoch", scale: float = 1.0
 ) -> pd.DataFrame:
     """Return `summarise` of a column, times `scale`, over the seeds of each condition at each `x`.
 
-    The mean is over the replicas that did not diverge, the same at every `x`: a curve that lost one half-way would
-    show a step where nothing was learned. Where all replicas of a condition diverged it is over all of them, as
-    far as the first goes. `draw` shows the others as crosses, `key` in numbers.
+    The mean is over the replicas that are `counted`, the same at every `x`: a curve that lost one half-way would
+    show a step where nothing was learned. `draw` shows the others as crosses, `key` in numbers.
     """
-    rows = frame.merge(replicas[[*KEY, "status", "diverged_epoch"]], on=KEY)
-    done = rows["status"] == "done"
-    finished = done.groupby(rows["run"]).transform("any")
-    first = rows.groupby("run")["diverged_epoch"].transform("min").astype(float)
-    rows = rows[done | (~finished & (rows["epoch"] < first))]
+    rows = counted(frame, replicas)
     return summarise(rows.assign(**{column: rows[column] * scale}), ["run", x], column)
 
 

@@ -8,8 +8,8 @@ from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
 
 from experiments.datasets import DATASETS, load
-from experiments.figures import Missing, at_selected_rate, by_dataset, comparable, figure
-from experiments.figures.style import CLASSES, DOUBLE, INK, SINGLE, legend, looks, plain, sheet
+from experiments.figures import Missing, by_dataset, comparable, figure
+from experiments.figures.style import CLASSES, DOUBLE, INK, SINGLE, legend, looks, plain, sheet, subject
 from experiments.store import StudyTables
 from experiments.training import grid
 
@@ -29,14 +29,11 @@ def panels_for(count: int, size: float) -> tuple[Figure, np.ndarray]:
 @figure("decision_boundary", title="Decisions in the plane of two features", parts=by_dataset)
 def decision_boundary(tables: StudyTables) -> Figure:
     """Draw which class most seeds decide on, the paler the fewer, over the data set's points."""
-    tables = at_selected_rate(tables)
     replicas = tables.replicas
     boundary = {run: arrays for run, arrays in (tables.boundary or {}).items() if len(arrays["seed"])}
     name = replicas["dataset"].iloc[0]
     if not boundary:
-        raise Missing(
-            "no data set of two features; run: python run.py -m dataset=moons,spirals activation=relu,tanh,linear"
-        )
+        raise Missing("no data set of two features", "dataset=moons,spirals activation=relu,tanh,linear")
     data = load(name, **_parameters(replicas, name))
     x, y = grid(data.inputs)
     appearance = {run: look for run, look in looks(replicas).items() if run in boundary}
@@ -83,14 +80,13 @@ def _parameters(replicas, name):
     return {key: kinds[key](value) for key, value in stored.items() if not pd.isna(value)}
 
 
-@figure("confusion", title="Which classes are mistaken for which", needs=("confusion.count",), parts=comparable)
+@figure("confusion", title="Which classes are mistaken for which", parts=comparable)
 def confusion(tables: StudyTables) -> Figure:
     """Draw, of each true class's test rows, the share given to each other class, over all seeds that finished."""
-    tables = at_selected_rate(tables)
-    if tables.confusion.empty:
-        raise Missing(
-            "no confusions, since no replica finished or nothing has classes; run: python run.py dataset=digits"
-        )
+    if (tables.replicas["task"] == "regression").all():
+        raise Missing("a regression has no classes")
+    if tables.confusion is None or tables.confusion.empty:
+        raise Missing("no replica finished", "optimizer.lr=0.001")
     counts = tables.confusion.groupby(["run", "true", "predicted"], sort=False)["count"].sum()
     appearance = {
         run: look for run, look in looks(tables.replicas).items() if run in counts.index.get_level_values("run")
@@ -132,5 +128,5 @@ def confusion(tables: StudyTables) -> Figure:
     result.colorbar(
         image, ax=panels.tolist(), label="mistaken (% of the true class)", fraction=0.04, pad=0.02, aspect=15
     )
-    result.suptitle(plain(", ".join(tables.replicas[["dataset", "output"]].iloc[0]) + "; on the diagonal: right (%)"))
+    result.suptitle(subject(tables.replicas) + "; on the diagonal: right (%)")
     return result

@@ -4,9 +4,9 @@ from itertools import product
 
 from matplotlib.figure import Figure
 
-from experiments.figures import at_selected_rate, comparable, figure
-from experiments.figures.curves import KEY, draw, key, means
-from experiments.figures.style import looks, sheet
+from experiments.figures import comparable, figure
+from experiments.figures.curves import at_end, draw, key, means
+from experiments.figures.style import looks, sheet, subject
 from experiments.store import StudyTables
 
 
@@ -18,16 +18,14 @@ from experiments.store import StudyTables
 )
 def gradient_norms(tables: StudyTables) -> Figure:
     """Draw the gradient's norm by epoch beside, by layer, those of δ and of ∂L/∂W before training and at its end."""
-    tables = at_selected_rate(tables)
     history, layers, replicas = tables[:3]
     appearance = looks(replicas)
     result = sheet(3.7)
-    result.suptitle(", ".join(replicas[["dataset", "output"]].iloc[0]))
+    result.suptitle(subject(replicas))
     panels = result.subplot_mosaic([["a", "b", "c"], ["a", "d", "e"]], width_ratios=[1.3, 1, 1])
     draw(panels["a"], means(history, replicas, "gradient_norm"), replicas, appearance, log=True)
     panels["a"].set(title="(a) all parameters, by epoch", ylabel="gradient norm ‖∂L/∂θ‖₂", xlabel="epoch")
-    last = layers["epoch"] == layers.groupby(KEY)["epoch"].transform("max")
-    moments = {"before training": layers[layers["epoch"] == 0], "at the end": layers[last]}
+    moments = {"before training": layers[layers["epoch"] == 0], "at the end": at_end(layers)}
     quantities = {"delta_norm": "δ = rms ∂ℓ/∂z", "weight_gradient_norm": "‖∂L/∂W‖₂"}
     for letter, (column, moment) in zip("bcde", product(quantities, moments), strict=True):
         table = means(moments[moment], replicas, column, x="layer")

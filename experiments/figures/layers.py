@@ -11,10 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from experiments.comparison import scored
-from experiments.figures import Missing, at_selected_rate, by_dataset, comparable, figure
-from experiments.figures.curves import KEY, band, draw, key, means, seeds_note
-from experiments.figures.ranking import unit
-from experiments.figures.style import legend, log_axis, looks, plain, sheet
+from experiments.figures import Missing, by_dataset, comparable, figure
+from experiments.figures.curves import KEY, at_end, band, counted, draw, key, means, seeds_note, unit
+from experiments.figures.style import legend, log_axis, looks, plain, sheet, subject
 from experiments.statistics import summarise
 from experiments.store import StudyTables
 
@@ -29,13 +28,8 @@ def hidden(layers: pd.DataFrame) -> pd.DataFrame:
     """
     rows = layers[layers["activation_mean"].notna()]
     if rows.empty:
-        raise Missing("no hidden layer; run: python run.py 'net.hidden=[128,128]'")
+        raise Missing("no hidden layer", "'net.hidden=[128,128]'")
     return rows
-
-
-def at_end(layers: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of each replica's last epoch."""
-    return layers[layers["epoch"] == layers.groupby(KEY)["epoch"].transform("max")]
 
 
 @figure(
@@ -43,7 +37,6 @@ def at_end(layers: pd.DataFrame) -> pd.DataFrame:
 )
 def saturation(tables: StudyTables) -> Figure:
     """Draw the shares of saturated pairs, dead units and exact zeros, by epoch over all hidden layers and by layer."""
-    tables = at_selected_rate(tables)
     replicas = tables.replicas
     layers = hidden(tables.layers)
     quantities = {
@@ -54,7 +47,7 @@ def saturation(tables: StudyTables) -> Figure:
     by_epoch = layers.groupby([*KEY, "epoch"])[list(quantities)].mean().reset_index()
     appearance = looks(replicas)
     result = sheet(4.6)
-    result.suptitle(plain(", ".join(replicas[["dataset", "output"]].iloc[0])))
+    result.suptitle(subject(replicas))
     panels = result.subplots(3, 2, width_ratios=[1.4, 1], sharey="row")
     for row, (column, label) in zip(panels, quantities.items(), strict=True):
         most = 0
@@ -83,13 +76,12 @@ def saturation(tables: StudyTables) -> Figure:
 )
 def activation_statistics(tables: StudyTables) -> Figure:
     """Draw mean and standard deviation of h by hidden layer, before training and at its end."""
-    tables = at_selected_rate(tables)
     replicas = tables.replicas
     layers = hidden(tables.layers)
     moments = {"before training": layers[layers["epoch"] == 0], "at the end": at_end(layers)}
     appearance = looks(replicas)
     result = sheet(3.7)
-    result.suptitle(plain(", ".join(replicas[["dataset", "output"]].iloc[0])))
+    result.suptitle(subject(replicas))
     panels = result.subplots(2, 2, sharex=True)
     for column, (moment, rows) in zip(panels.T, moments.items(), strict=True):
         column[0].set_title(moment)
@@ -119,16 +111,13 @@ def activation_statistics(tables: StudyTables) -> Figure:
 )
 def gradient_flow(tables: StudyTables) -> Figure:
     """Draw ‖∂L/∂W‖ and δ = rms ∂ℓ/∂z over layer and epoch, one column to a condition, mean over seeds."""
-    tables = at_selected_rate(tables)
     replicas, layers = tables.replicas, tables.layers
     quantities = {"weight_gradient_norm": "‖∂L/∂W‖₂", "delta_norm": "δ = rms ∂ℓ/∂z"}
     appearance = looks(replicas)
     grids = {}
+    rows = counted(layers, replicas).groupby(["run", "layer", "epoch"])
     for column in quantities:
-        rows = layers.merge(replicas[[*KEY, "status"]], on=KEY)
-        done = rows["status"] == "done"
-        rows = rows[done | ~done.groupby(rows["run"]).transform("any")]
-        mean = rows.groupby(["run", "layer", "epoch"])[column].mean()
+        mean = rows[column].mean()
         grids[column] = {run: mean[run].unstack("epoch") for run in appearance if run in mean.index}
     blocks = math.ceil(len(appearance) / 7)
     across = math.ceil(len(appearance) / blocks)
@@ -168,7 +157,7 @@ def gradient_flow(tables: StudyTables) -> Figure:
             ax.set_xlabel("epoch")
     for ax in panels[-2:, (len(appearance) - 1) % across + 1 :].ravel():
         ax.set_visible(False)
-    result.suptitle(plain(", ".join(replicas[["dataset", "output"]].iloc[0]) + " (last layer: output)"))
+    result.suptitle(subject(replicas) + " (last layer: output)")
     return result
 
 
@@ -184,22 +173,21 @@ def _heat(ax, grid, norm):
 
 @figure("depth", title="Gradients and error by depth", needs=("layers.delta_norm",), parts=by_dataset)
 def depth(tables: StudyTables) -> Figure:
-    """Draw the first layer's δ before training, its ratio to the last layer's, and the test error, by hidden layers."""
-    tables = at_selected_rate(tables)
+    """Draw the first layer's δ over the last's before training, its ‖∂L/∂W‖ at the end, and test error, by depth."""
     replicas = tables.replicas
     layers = replicas["net.hidden"].map(lambda text: text.count(",") + 1 if text != "[]" else 0)
     replicas = replicas.assign(depth=layers)
     curves = replicas.groupby(["activation", "output"])["depth"].nunique() > 1
     if not curves.any():
-        raise Missing("one depth; run: python run.py +experiment=depth")
-    label, scale = unit(replicas)
+        raise Missing("one depth", "+experiment=depth")
+    label, scale, ceiling = unit(replicas)
     start = tables.layers[(tables.layers["epoch"] == 0) & (tables.layers["layer"] == 1)]
     last = tables.layers[tables.layers["epoch"] == 0].sort_values("layer").groupby(KEY).tail(1)
     both = start.merge(last[[*KEY, "delta_norm"]], on=KEY, suffixes=("", "_last"))
     both["ratio"] = both["delta_norm"] / both["delta_norm_last"]
-    end = at_end(tables.layers)
+    end = counted(at_end(tables.layers), replicas)
     frame = replicas.merge(both[[*KEY, "ratio"]], on=KEY).merge(
-        end.loc[end["layer"] == 1, [*KEY, "weight_gradient_norm"]], on=KEY
+        end.loc[end["layer"] == 1, [*KEY, "weight_gradient_norm"]], on=KEY, how="left"
     )
     frame = scored(frame).assign(score=lambda rows: rows["score"] * scale)
     several = replicas["output"].nunique() > 1
@@ -208,7 +196,7 @@ def depth(tables: StudyTables) -> Figure:
         row = replicas[replicas["run"] == run].iloc[0]
         style.setdefault((row["activation"], row["output"]), look)
     result = sheet(2.5)
-    result.suptitle(plain(replicas["dataset"].iloc[0]))
+    result.suptitle(subject(replicas))
     panels = result.subplots(1, 3)
     quantities = {
         "ratio": "δ of the first layer / δ of the last",
@@ -220,7 +208,7 @@ def depth(tables: StudyTables) -> Figure:
         table = summarise(frame, ["activation", "output", "depth"], column)
         mean = table["mean"][table["mean"] > 0]
         log = column != "score" and len(mean) > 0
-        table = band(table, log, 0, 100 if column == "score" and scale == 100 else math.inf)
+        table = band(table, log, 0, ceiling if column == "score" else math.inf)
         for (activation, output), look in style.items():
             rows = table[(table["activation"] == activation) & (table["output"] == output)]
             line = look.line(marker=look.marker or "o")

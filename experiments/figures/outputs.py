@@ -5,9 +5,9 @@ import math
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.figures import Missing, at_selected_rate, figure, split
+from experiments.figures import Missing, figure, split
 from experiments.figures.curves import draw, key, means
-from experiments.figures.style import INK, SINGLE, identity, looks, sheet
+from experiments.figures.style import INK, SINGLE, identity, looks, sheet, subject
 from experiments.figures.training import errors
 from experiments.store import StudyTables
 
@@ -50,7 +50,10 @@ def pairings(tables: StudyTables) -> dict[str, StudyTables]:
     """
     several = tables.replicas.groupby("dataset")["output"].nunique() > 1
     if not several.any():
-        raise Missing("one pairing to each dataset; run: python run.py -m dataset=digits output=softmax_ce,softmax_mse")
+        classes = sorted(tables.replicas.loc[tables.replicas["task"] == "classification", "dataset"].unique())
+        if not classes:
+            raise Missing("a regression has one output, linear_mse")
+        raise Missing("one output to each dataset", f"output=softmax_ce,softmax_mse dataset={','.join(classes)}")
     return split(tables, several[several].index.to_frame(index=False))
 
 
@@ -65,7 +68,6 @@ def mse_vs_ce(tables: StudyTables) -> Figure:
 
     Errors can be compared between pairings, losses cannot.
     """
-    tables = at_selected_rate(tables)
     replicas = tables.replicas
     gradient = ("gradient norm\n‖∂L/∂θ‖₂", means(tables.history, replicas, "gradient_norm"), math.inf)
     quantities = [errors(tables, "training"), errors(tables, "test"), gradient]
@@ -74,7 +76,7 @@ def mse_vs_ce(tables: StudyTables) -> Figure:
     activations = replicas.drop_duplicates("run").set_index("run")["activation"]
     appearance = {}
     result = sheet(4.2)
-    result.suptitle(replicas["dataset"].iloc[0])
+    result.suptitle(subject(replicas))
     panels = result.subplots(len(quantities), len(outputs), sharex=True, sharey="row")
     for column, output in zip(panels.T, outputs, strict=True):
         own = looks(replicas[replicas["output"] == output])

@@ -2,24 +2,17 @@
 
 import matplotlib
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from experiments.comparison import across, leaderboard, scored, treatments
-from experiments.figures import Missing, at_selected_rate, by_dataset, comparable, figure
-from experiments.figures.curves import CROSS, band, seeds_note
+from experiments.figures import Missing, by_dataset, figure
+from experiments.figures.curves import CROSS, band, seeds_note, unit
 from experiments.figures.outputs import pairings
-from experiments.figures.style import INK, MUTED, SINGLE, identity, legend, log_axis, looks, plain, sheet
+from experiments.figures.style import INK, MUTED, SINGLE, identity, legend, log_axis, looks, plain, sheet, subject
 from experiments.statistics import summarise
 from experiments.store import StudyTables
-
-
-def unit(replicas: pd.DataFrame) -> tuple[str, float]:
-    """Return the label of a dataset's test error, and by what a stored error is multiplied."""
-    classes = (replicas["task"] == "classification").all()
-    return ("test error (%)", 100) if classes else ("test RMSE (target units)", 1)
 
 
 @figure("leaderboard", title="Test error of every condition with its 95 % interval", parts=by_dataset)
@@ -28,16 +21,15 @@ def leaderboard_figure(tables: StudyTables) -> Figure:
 
     Vertical lines are the reference's mean and what scikit-learn's baselines reach on the same splits.
     """
-    tables = at_selected_rate(tables)
     replicas = tables.replicas
     board = leaderboard(replicas)
-    label, scale = unit(replicas)
+    label, scale, ceiling = unit(replicas)
     several = board["output"].nunique() > 1
     names = (board["label"] + ", " + board["output"]) if several else board["label"]
     result = sheet(0.55 + 0.17 * len(board), SINGLE)
     ax = result.subplots()
     baselines = _baselines(tables, scale)
-    board["high"] = board["high"].clip(upper=100 / scale if scale == 100 else None)
+    board["high"] = board["high"].clip(upper=ceiling / scale)
     appearance = looks(replicas)
     shown = board[board["n"] > 0]
     reference = board.loc[board["verdict"] == "reference"]
@@ -85,7 +77,7 @@ def _baselines(tables, scale):
     return {name: (mean, dash) for (name, mean), dash in zip(means.items(), dashes, strict=False)}
 
 
-@figure("learning_rate_sensitivity", title="Test error by learning rate", parts=comparable)
+@figure("learning_rate_sensitivity", title="Test error by learning rate", parts=by_dataset, every_rate=True)
 def learning_rate_sensitivity(tables: StudyTables) -> Figure:
     """Draw mean test error and its interval against the learning rate; a ring is the rate that validation chose.
 
@@ -93,15 +85,14 @@ def learning_rate_sensitivity(tables: StudyTables) -> Figure:
     """
     replicas = tables.replicas
     if replicas["lr"].nunique() < 2:
-        raise Missing("one learning rate; run: python run.py 'optimizer.lr=[0.01,0.03,0.1,0.3]'")
-    label, scale = unit(replicas)
-    table = summarise(scored(replicas), ["run", "lr"], "score")
-    table = band(table, False, 0, 100 / scale if scale == 100 else np.inf)
+        raise Missing("one learning rate", "'optimizer.lr=[0.01,0.03,0.1,0.3]'")
+    label, scale, ceiling = unit(replicas)
+    table = band(summarise(scored(replicas), ["run", "lr"], "score"), False, 0, ceiling / scale)
     table = table.merge(replicas[replicas["selected"]][["run", "lr"]].drop_duplicates().assign(chosen=True), how="left")
     appearance = looks(replicas)
     result = sheet(2.6, SINGLE)
     ax = result.subplots()
-    result.suptitle(plain(", ".join(replicas[["dataset", "output"]].iloc[0])))
+    result.suptitle(subject(replicas))
     opacity = 0.16 / max(1, len(appearance) / 6)
     for run, look in appearance.items():
         rows = table[(table["run"] == run) & (table["n"] > 0)]
@@ -137,10 +128,9 @@ def learning_rate_sensitivity(tables: StudyTables) -> Figure:
 @figure("critical_difference", title="Mean ranks over datasets and Nemenyi's critical difference")
 def critical_difference(tables: StudyTables) -> Figure:
     """Draw each treatment's mean rank over the datasets; bars join those that Nemenyi's test does not tell apart."""
-    over = across(at_selected_rate(tables).replicas)
+    over = across(tables.replicas)
     if np.isnan(over.p):
-        reason = over.sentence.removesuffix(".")
-        raise Missing(f"{reason}; run: python run.py -m activation=relu,elu,tanh 'dataset=glob(*)'")
+        raise Missing(over.sentence.removesuffix("."), "activation=relu,elu,tanh 'dataset=glob(*)'")
     ranks, n = over.ranks, len(over.ranks)
     half = (n + 1) // 2
     groups = _cliques(ranks.to_numpy(), over.critical_difference)
@@ -187,7 +177,7 @@ def critical_difference(tables: StudyTables) -> Figure:
 
 def _colors(tables):
     """Return the colour of each treatment by its name."""
-    replicas = at_selected_rate(tables).replicas
+    replicas = tables.replicas
     activation = replicas.drop_duplicates("run").set_index("run")["activation"]
     return {name: identity(activation[run])[0] for run, name in treatments(replicas).items()}
 
@@ -206,8 +196,8 @@ def _cliques(ranks, critical):
 @figure("pairing_matrix", title="Test error by activation and pairing", parts=pairings)
 def pairing_matrix(tables: StudyTables) -> Figure:
     """Draw the mean test error of each activation under each pairing, at its tuned rate; darker is worse."""
-    replicas = at_selected_rate(tables).replicas
-    label, scale = unit(replicas)
+    replicas = tables.replicas
+    label, scale, _ = unit(replicas)
     table = leaderboard(replicas)
     table["label"] = table["label"].where(~table.duplicated(["label", "output"], keep=False), table["run"])
     matrix = table.pivot(index="label", columns="output", values="mean") * scale

@@ -201,6 +201,12 @@ def plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
+def subject(replicas: pd.DataFrame) -> str:
+    """Return what a figure of one dataset is about, to stand above it: the dataset, and the output if there is one."""
+    outputs = replicas["output"].unique()
+    return plain(", ".join([replicas["dataset"].iloc[0], *(outputs if len(outputs) == 1 else [])]))
+
+
 def log_axis(ax: Axes, low: float, high: float, axis: str = "y") -> None:
     """Make an axis logarithmic between two positive limits, with plain numbers where it spans few decades."""
     ax.set(**{f"{axis}scale": "log", f"{axis}lim": (low, high)})

@@ -5,18 +5,17 @@ import math
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.figures import Missing, at_selected_rate, comparable, figure
-from experiments.figures.curves import draw, key, means
-from experiments.figures.style import looks, sheet
+from experiments.figures import Missing, comparable, figure
+from experiments.figures.curves import draw, key, means, unit
+from experiments.figures.style import looks, sheet, subject
 from experiments.store import StudyTables
 
 
 def errors(tables: StudyTables, part: str) -> tuple[str, pd.DataFrame, float]:
     """Return the errors of one dataset's "training" or "test" part: label with unit, `means`, largest possible."""
     column = {"training": "train_error", "test": "test_error"}[part]
-    if (tables.replicas["task"] == "regression").all():
-        return f"{part} RMSE (target units)", means(tables.history, tables.replicas, column), math.inf
-    return f"{part} error (%)", means(tables.history, tables.replicas, column, scale=100), 100
+    label, scale, most = unit(tables.replicas, part)
+    return label, means(tables.history, tables.replicas, column, scale=scale), most
 
 
 @figure(
@@ -26,19 +25,18 @@ def errors(tables: StudyTables, part: str) -> tuple[str, pd.DataFrame, float]:
 )
 def lu_comparison(tables: StudyTables) -> Figure:
     """Draw training loss, its start and its end above test error, its start and its end (after Clevert et al. 2015)."""
-    tables = at_selected_rate(tables)
     history, replicas = tables.history, tables.replicas
     last = history["epoch"].max()
     if last < 1:
-        raise Missing("every replica diverged in the first epoch; run: python run.py -m optimizer.lr=0.001")
-    dataset, output = replicas[["dataset", "output"]].iloc[0]
+        raise Missing("every replica diverged in the first epoch", "optimizer.lr=0.001")
+    output = replicas["output"].iloc[0]
     start, end = max(1, round(last / 8)), min(last - 1, round(0.75 * last))
     spans = {"": (0, last), ", its start": (0, start), ", its end": (end, last)}
-    unit = "nats" if output.endswith("_ce") else output
-    loss = (f"training loss ({unit})", means(history, replicas, "train_loss"), math.inf)
+    nats = "nats" if output.endswith("_ce") else output
+    loss = (f"training loss ({nats})", means(history, replicas, "train_loss"), math.inf)
     appearance = looks(replicas)
     result = sheet(3.7)
-    result.suptitle(f"{dataset}, {output}")
+    result.suptitle(subject(replicas))
     panels = result.subplots(2, 3)
     letters = iter("abcdef")
     for row, (label, table, most) in zip(panels, (loss, errors(tables, "test")), strict=True):

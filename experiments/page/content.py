@@ -7,7 +7,7 @@ import shlex
 import numpy as np
 import pandas as pd
 
-from experiments.comparison import CONDITIONAL, Findings, between, findings, treatments
+from experiments.comparison import CONDITIONAL, Findings, amount, between, findings, treatments
 from experiments.figures.curves import means
 from experiments.figures.style import DASHES, looks
 from experiments.page import caption_id
@@ -43,7 +43,7 @@ def gather(
     records
         What each run's folder holds, as `experiments.store.load_records` returns it.
     figures
-        Of each figure its `name`, `stem`, `title`, `text` and `svg`.
+        Of each figure its `stem`, `title`, `text` and `svg`, the `kinds` of its files, and its `order` on the page.
     missing
         By figure, the line that says what to run.
     other
@@ -71,7 +71,7 @@ def gather(
         "failed": failed(records),
         "configuration": configuration(records),
         "environments": environments(records),
-        "commands": commands(found.board, records, tables.replicas),
+        "commands": commands(found.board, records),
         "compared": compared(tables, other),
     }
 
@@ -97,6 +97,12 @@ def error(value: float, task: str, sign: bool = False) -> str:
     return f"{100 * value:{'+' if sign else ''}.2f}".replace("-", MINUS)
 
 
+def unit(table: pd.DataFrame) -> str:
+    """Return the unit in which `error` writes a table's errors."""
+    units = {"classification": "%", "regression": "RMSE"}
+    return " or ".join(units[task] for task in sorted(set(table["task"])))
+
+
 def p_value(value: float) -> str:
     """Return a p value: two digits, and no more zeros than one reads."""
     return "–" if pd.isna(value) else "< 0.0001" if value < 1e-4 else f"{value:.2g}"
@@ -117,7 +123,7 @@ def cell(text: str, value=None) -> dict:
 
 def board(table: pd.DataFrame) -> dict:
     """Return the leaderboard: its columns, and rows with dataset and output to filter by."""
-    columns = ["rank", "condition", "dataset", "pairing", "initialiser", "rate", "seeds", "test error"]
+    columns = ["rank", "condition", "dataset", "output", "initialiser", "rate", "seeds", f"test error ({unit(table)})"]
     columns += ["95 % interval", "median", "interquartile mean", "std", "diverged", "difference", "verdict"]
     rows = []
     for row in table.itertuples():
@@ -145,7 +151,7 @@ def board(table: pd.DataFrame) -> dict:
 
 def comparisons(table: pd.DataFrame) -> dict:
     """Return each condition's comparison with its reference."""
-    columns = ["condition", "dataset", "pairing", "reference", "pairs", "difference", "paired 95 % interval"]
+    columns = ["condition", "dataset", "output", "reference", "pairs", "difference", "paired 95 % interval"]
     columns += ["corrected interval", "p (paired t)", "p (Holm)", "effect size", "P(better)"]
     columns += ["p (Wilcoxon)", "least possible", "seeds needed", "verdict"]
     rows = []
@@ -198,8 +204,8 @@ def baselines(tables: StudyTables) -> list[dict]:
         {
             "dataset": row.dataset,
             "name": row.baseline,
-            "error": error(row.mean, task[row.dataset]),
-            "std": error(row.std, task[row.dataset]),
+            "error": amount(row.mean, task[row.dataset]),
+            "std": amount(row.std, task[row.dataset]),
             "seeds": row.count,
         }
         for row in groups.itertuples(index=False)
@@ -278,10 +284,8 @@ def curves(tables: StudyTables) -> list[dict]:
     names = labels(replicas, apart=("dataset",))
     result = []
     for dataset, part in conditions.groupby("dataset", sort=True):
-        classes = (part["task"] == "classification").all()
         units = {
-            column: f"{text}{' (%)' if classes else ' (RMSE)'}" if "error" in column else text
-            for column, text in CURVES.items()
+            column: f"{text} ({unit(part)})" if column.endswith("_error") else text for column, text in CURVES.items()
         }
         lines = [
             {
@@ -388,15 +392,14 @@ def environments(records: dict[str, dict]) -> list[dict]:
     ]
 
 
-def commands(table: pd.DataFrame, records: dict[str, dict], replicas: pd.DataFrame) -> list[dict]:
+def commands(table: pd.DataFrame, records: dict[str, dict]) -> list[dict]:
     """Return of each row of the leaderboard the command that trains it again."""
-    rates = replicas[replicas["selected"]].drop_duplicates("run").set_index("run")["lr"]
     return [
         {
             "name": row.label,
             "dataset": row.dataset,
             "output": row.output,
-            "command": command(records[row.run]["config"], rates[row.run]),
+            "command": command(records[row.run]["config"], row.lr),
         }
         for row in table.itertuples()
         if "config" in records.get(row.run, {})
@@ -440,7 +443,7 @@ def compared(tables: StudyTables, other: tuple[str, StudyTables] | None) -> dict
     columns = [
         "condition",
         "dataset",
-        "pairing",
+        "output",
         "pairs",
         f"difference, this − {name}",
         "paired 95 % interval",

@@ -66,8 +66,8 @@ def _table(data):
 
 
 def latex(data: dict, columns: tuple[str, ...]) -> str:
-    """Return some columns of a table of the report as LaTeX, for the package booktabs."""
-    places = [data["columns"].index(name) for name in columns]
+    """Return some columns of a table of the report, by how their names begin, as LaTeX for the package booktabs."""
+    places = [next(place for place, own in enumerate(data["columns"]) if own.startswith(name)) for name in columns]
     numeric = [
         all(
             not isinstance(row["cells"][place]["sort"], str) or row["cells"][place]["sort"] == ""
@@ -79,7 +79,7 @@ def latex(data: dict, columns: tuple[str, ...]) -> str:
         "% \\usepackage{booktabs}",
         f"\\begin{{tabular}}{{{''.join('r' if right else 'l' for right in numeric)}}}",
         "\\toprule",
-        " & ".join(map(_escaped, columns)) + r" \\",
+        " & ".join(_escaped(data["columns"][place]) for place in places) + r" \\",
         "\\midrule",
         *(" & ".join(_escaped(row["cells"][place]["text"]) for place in places) + r" \\" for row in data["rows"]),
         "\\bottomrule",

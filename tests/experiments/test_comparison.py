@@ -114,6 +114,16 @@ def test_all_pairs_are_one_family_to_each_pairing_of_a_dataset():
     assert [name for name, _ in groups(alone)] == ["digits"]
 
 
+def test_the_leaderboards_family_is_its_dataset():
+    conditions = [(a, d) for d in ("digits", "wine") for a in ("relu", "elu", "tanh", "silu")]
+    replicas = study(*({"activation": a, "dataset": d, "error": 0.05 + 0.01 * len(a)} for a, d in conditions))
+    whole = findings(replicas).board.set_index("run")["p_holm"]
+    for _, part in replicas.groupby("dataset"):
+        alone = findings(part).board.set_index("run")["p_holm"]
+        assert (alone.dropna() < 1).any()
+        pd.testing.assert_series_equal(whole[alone.index], alone)
+
+
 def test_rankings_at_tuned_and_common_rates_and_at_a_common_initialiser():
     rates = [(0.1, True), (0.3, False)]
     replicas = study(

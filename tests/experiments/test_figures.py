@@ -109,6 +109,9 @@ DRAWN = {
 }
 DRAWN["gradient_norms"] = DRAWN["lu_comparison"]
 STUDIES["rates"] = fake_study(rates=(0.1, 0.3))
+STUDIES["tuned outputs"] = fake_study(
+    activations=("relu",), outputs=("softmax_ce", "softmax_mse"), rates=(0.1, 0.3), diverged=0
+)
 STUDIES["many"] = fake_study(datasets=("digits", "wine", "iris", "moons"), seeds=2, epochs=3, diverged=0)
 # Figures that take what they draw from the same columns in the same way need not be drawn from every study.
 PARTED = {
@@ -121,7 +124,7 @@ PARTED = {
 }
 DRAWN |= {
     "leaderboard": PARTED | {"crossed": [""]},
-    "learning_rate_sensitivity": {"three": [], "rates": [""]},
+    "learning_rate_sensitivity": {"three": [], "rates": [""], "tuned outputs": [""]},
     "critical_difference": {"three": [], "datasets": [], "many": [""]},
     "pairing_matrix": {"three": [], "pairings": [""], "crossed": [""]},
     "saturation": {"three": [""], "lost": [""], "depths": [""]},
@@ -172,15 +175,31 @@ def test_every_figure_is_drawn_from_what_a_study_has(name, study):
 def test_what_is_missing_is_one_line_that_ends_with_a_command(name):
     study = next(study for study, parts in DRAWN[name].items() if not parts)
     (reason,) = FIGURES[name].draw(STUDIES[study]).values()
-    assert "; run: python run.py " in str(reason)
-    assert "\n" not in str(reason)
+    line = reason.line("mine", ["wine", "digits"])
+    assert line.startswith(f"{reason}; run: python run.py -m ")
+    assert line.endswith(" study=mine")
+    assert ("dataset=digits,wine" in line) == ("dataset" not in reason.add)
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize("name", ["mse_vs_ce", "pairing_matrix", "confusion"])
+def test_what_a_regression_cannot_have_is_no_command(name):
+    (reason,) = FIGURES[name].draw(STUDIES["regression"]).values()
+    assert reason.line("mine", ["diabetes"]).startswith("a regression has ")
+    assert "run.py" not in reason.line("mine", ["diabetes"])
+
+
+def test_other_outputs_are_for_the_studys_classifications():
+    (reason,) = FIGURES["mse_vs_ce"].draw(STUDIES["datasets"]).values()
+    assert reason.add == "output=softmax_ce,softmax_mse dataset=digits,wine"
 
 
 def test_norms_that_were_not_recorded_are_named():
     history, layers, replicas = STUDIES["three"][:3]
     tables = StudyTables(history.assign(gradient_norm=np.nan), layers.iloc[:0].astype(object), replicas)
     (reason,) = FIGURES["gradient_norms"].draw(tables).values()
-    assert str(reason) == "no gradient_norm in the study's history; run: python run.py diagnostics.layers=true"
+    assert str(reason) == "no gradient_norm in the study's history"
+    assert reason.add == "diagnostics.layers=true"
 
 
 def tiny(errors, statuses=None):
@@ -223,26 +242,29 @@ def test_curves_are_the_tables_means():
     np.testing.assert_allclose(line, [[1, 2], [30, 27.5]])
 
 
-def test_bands_are_student_intervals():
-    values = np.array([[0.7, 0.4], [0.6, 0.3], [0.8, 0.5]])
+def band(values):
+    """Return the scale of the panel of test errors, and the lowest and the highest point of its only band."""
     (drawn,) = FIGURES["lu_comparison"].draw(tiny(values)).values()
     panel = drawn.axes[3]
-    assert panel.get_yscale() == "linear"
-    (band,) = (item for item in panel.collections if isinstance(item, PolyCollection))
+    (found,) = (item for item in panel.collections if isinstance(item, PolyCollection))
+    heights = found.get_paths()[0].vertices[:, 1]
+    return panel.get_yscale(), [heights.min(), heights.max()]
+
+
+def test_bands_are_student_intervals():
+    values = np.array([[0.7, 0.4], [0.6, 0.3], [0.8, 0.5]])
     low, high = stats.t.interval(0.95, 2, values.mean(axis=0), stats.sem(values))
-    heights = band.get_paths()[0].vertices[:, 1]
-    np.testing.assert_allclose([heights.min(), heights.max()], 100 * np.array([low.min(), high.max()]))
+    scale, ends = band(values)
+    assert scale == "linear"
+    np.testing.assert_allclose(ends, 100 * np.array([low.min(), high.max()]))
 
 
 def test_bands_on_a_log_axis_are_those_of_the_logarithm_and_end_at_the_ceiling():
     values = np.array([[0.95, 0.02], [0.9, 0.01], [0.8, 0.03]])
-    (drawn,) = FIGURES["lu_comparison"].draw(tiny(values)).values()
-    panel = drawn.axes[3]
-    assert panel.get_yscale() == "log"
-    (band,) = (item for item in panel.collections if isinstance(item, PolyCollection))
     half = stats.t.ppf(0.975, 2) * stats.sem(values)[1]
-    heights = band.get_paths()[0].vertices[:, 1]
-    np.testing.assert_allclose([heights.min(), heights.max()], [2 * np.exp(-half / 0.02), 100])
+    scale, ends = band(values)
+    assert scale == "log"
+    np.testing.assert_allclose(ends, [2 * np.exp(-half / 0.02), 100])
 
 
 def test_a_diverged_replica_is_shown_and_not_averaged():
@@ -397,9 +419,11 @@ def test_a_legend_lists_activations_as_registered_and_settings_by_size():
     assert names == [f"{activation}, {size}" for activation in ("sigmoid", "relu") for size in sizes]
 
 
-def test_text_from_a_study_is_not_typeset():
-    tables = fake_study(activations=("relu", r"$\frac{"), datasets=(r"$x_{",))
-    (drawn,) = FIGURES["lu_comparison"].draw(tables).values()
+@pytest.mark.parametrize("name", ["lu_comparison", "gradient_norms", "mse_vs_ce"])
+def test_text_from_a_study_is_not_typeset(name):
+    outputs = ("softmax_ce", "softmax_mse") if name == "mse_vs_ce" else ("softmax_ce",)
+    tables = fake_study(activations=("relu", r"$\frac{$"), datasets=(r"$x_{$",), outputs=outputs)
+    (drawn,) = FIGURES[name].draw(tables).values()
     render(drawn, "svg", "title")
 
 
@@ -513,6 +537,36 @@ def test_gradients_flow_by_layer_and_epoch():
     (drawn,) = FIGURES["gradient_flow"].draw(tables).values()
     expected = tables.layers.groupby(["layer", "epoch"])["weight_gradient_norm"].mean().unstack()
     np.testing.assert_allclose(drawn.axes[0].images[0].get_array(), expected)
+
+
+def test_depth_shows_ratio_gradient_and_error_of_what_finished():
+    tables = STUDIES["depths"]
+    replicas, layers = tables.replicas, tables.layers.replace(np.inf, 1.0)  # a loss may be infinite, a gradient not
+    (drawn,) = FIGURES["depth"].draw(tables._replace(layers=layers)).values()
+    assert replicas.groupby("activation")["status"].nunique()["sigmoid"] == 2
+    done = layers.merge(replicas.loc[replicas["status"] == "done", ["run", "seed"]])
+    for place, activation in enumerate(["sigmoid", "relu"]):
+        runs = list(dict.fromkeys(replicas.loc[replicas["activation"] == activation, "run"]))
+        ratio, gradient, error = (ax.lines[place].get_data() for ax in drawn.axes)
+        np.testing.assert_allclose(ratio, [[0, 1, 6], [1, 0.5, 0.5**6]])
+        ends = done[(done["epoch"] == 8) & (done["layer"] == 1)].groupby("run")["weight_gradient_norm"].mean()
+        np.testing.assert_allclose(gradient[1], ends[runs])
+        errors = replicas[replicas["status"] == "done"].groupby("run")["final_test_error"].mean()
+        np.testing.assert_allclose(error[1], 100 * errors[runs])
+
+
+def test_a_pairing_matrix_holds_the_mean_of_each_cell():
+    tables = STUDIES["crossed"]
+    (drawn,) = FIGURES["pairing_matrix"].draw(tables).values()
+    (ax,) = drawn.axes
+    done = tables.replicas[tables.replicas["status"] == "done"]
+    expected = 100 * done.groupby(["activation", "output"])["final_test_error"].mean()
+    rows, columns = ([label.get_text() for label in axis.get_ticklabels()] for axis in (ax.yaxis, ax.xaxis))
+    assert len(ax.texts) == len(expected) == 6
+    for text in ax.texts:
+        x, y = map(int, text.get_position())
+        star = "*" if rows[y] == "tanh" else ""  # of which a replica diverged
+        assert text.get_text() == f"{expected[rows[y], columns[x]]:.3g}{star}"
 
 
 def test_confusions_are_shares_of_the_true_class():

@@ -163,8 +163,9 @@ def choose(driver, selector, text):
 def test_a_table_is_sorted_by_a_click_and_by_a_key_and_says_so(page):
     from selenium.webdriver.common.keys import Keys
 
-    (head,) = [th for th in find(page, "#leaderboard th") if th.text == "test error"]
-    place = [th.text for th in find(page, "#leaderboard th")].index("test error")
+    heads = find(page, "#leaderboard th")
+    (place,) = [place for place, th in enumerate(heads) if th.text == "test error (%)"]
+    head = heads[place]
     (button,) = head.find_elements("css selector", "button")
     button.click()
     values = [float(text) for text in column(page, place)]
@@ -173,6 +174,18 @@ def test_a_table_is_sorted_by_a_click_and_by_a_key_and_says_so(page):
     button.send_keys(Keys.ENTER)
     assert [float(text) for text in column(page, place)] == values[::-1]
     assert head.get_attribute("aria-sort") == "descending"
+
+
+def test_a_table_is_sorted_by_size_with_empty_cells_last(plain_page):
+    heads = find(plain_page, "#leaderboard th")
+    (place,) = [place for place, th in enumerate(heads) if th.text == "difference"]
+    for down in (False, True):
+        heads[place].find_elements("css selector", "button")[0].click()
+        *texts, one, other = column(plain_page, place)
+        assert one == other == "–"  # the references
+        values = [float(text.replace("−", "-")) for text in texts]
+        assert len(set(values)) > 2
+        assert values == sorted(values, reverse=down)
 
 
 def test_the_filters_leave_what_they_name(plain_page):
