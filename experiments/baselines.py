@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-import os
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 
@@ -56,7 +56,7 @@ def errors(data: Data, seeds: list[int], entropy: int, split: dict[str, float]) 
         return float(error * (prepared.target_scale[place, 0] if targets.shape[1] == 1 else 1))
 
     jobs = [(place, name, model) for place in range(len(seeds)) for name, model in models(data.task).items()]
-    with threadpool_limits(1, "blas"), warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with threadpool_limits(1, "blas"), warnings.catch_warnings(), ThreadPoolExecutor(joblib.cpu_count()) as pool:
         # A model that is cut short is as good a line; what it reached is what is drawn.
         warnings.simplefilter("ignore", ConvergenceWarning)
         found = list(pool.map(lambda job: test_error(job[0], job[2]), jobs))

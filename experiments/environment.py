@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
+import joblib
+
 from experiments.config import Settings
 
 PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "hydra-core", "mlxtend")
@@ -42,7 +44,7 @@ def describe(settings: Settings, overrides: Sequence[str], seconds: float, statu
         "packages": {name: _version(name) for name in PACKAGES},
         "system": platform.platform(),
         "processor": processor(),
-        "cores": os.cpu_count(),
+        "cores": joblib.cpu_count(),
         "blas": sorted(  # libraries are listed as they were loaded, which must not look like a difference
             (
                 {key: library.get(key) for key in ("internal_api", "version", "architecture", "num_threads")}

@@ -7,7 +7,6 @@ figures/ as PNG, SVG and PDF. With compare=OTHER the page compares the condition
 """
 
 import multiprocessing
-import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -15,8 +14,10 @@ from functools import lru_cache
 from itertools import chain, repeat
 from pathlib import Path
 
+import joblib
+
 from experiments import baselines
-from experiments.config import ConfigError, nearest
+from experiments.config import ConfigError, key_values
 from experiments.figures import FIGURES, Missing
 from experiments.figures.style import render
 from experiments.page import content, html
@@ -84,7 +85,7 @@ def write(study: str, results: Path = RESULTS, compare: str | None = None) -> tu
 def draw(study: str, tables: StudyTables, results: Path) -> tuple[list[dict], dict[str, str], list[Path]]:
     """Write the figures, over the cores if there are many; return what the page needs, what is missing, the files."""
     many = tables.replicas["run"].nunique() >= MANY
-    cores = (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()) if many else 1
+    cores = joblib.cpu_count() if many else 1
     if cores == 1:
         parts = [_draw_one(name, study, tables, results) for name in FIGURES]
     else:
@@ -141,8 +142,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(__doc__)
         return 0
     try:
-        values = _values(arguments)
-        written, missing = write(values["study"], compare=values.get("compare"))
+        values = key_values(arguments, ("study", "compare"))
+        if not values.get("study") and not studies():
+            raise ConfigError(f"no study in {RESULTS}/; run: python run.py -m activation=relu,tanh")
+        written, missing = write(values.get("study") or studies()[-1], compare=values.get("compare"))
     except ConfigError as error:
         print(f"report: {error}", file=sys.stderr)
         return 2
@@ -154,20 +157,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, reason in missing.items():
         print(f"missing {name}: {reason}")
     return 0
-
-
-def _values(arguments):
-    """Return the arguments by name, `study` by default the one last written."""
-    known = studies()
-    values = {}
-    for argument in arguments:
-        key, equals, value = argument.partition("=")
-        if key not in ("study", "compare") or not equals:
-            raise ConfigError(f"unknown argument {argument!r}: {nearest(key, ['study', 'compare'])} (as study=NAME)")
-        values[key] = value
-    if "study" not in values and not known:
-        raise ConfigError(f"no study in {RESULTS}/; run: python run.py -m activation=relu,tanh")
-    return {"study": known[-1] if known else None} | values
 
 
 if __name__ == "__main__":

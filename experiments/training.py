@@ -4,7 +4,6 @@ The replicas of a run are cut into chunks that fit the cache; each chunk is trai
 last by one thread. Replicas share nothing but read-only data, so neither the cut nor the threads change a bit.
 """
 
-import os
 import threading
 import time
 from collections import Counter
@@ -14,6 +13,7 @@ from functools import lru_cache
 from itertools import pairwise
 from math import ceil
 
+import joblib
 import numpy as np
 
 from experiments.config import Settings
@@ -108,7 +108,7 @@ def _cut(settings, replicas):
     """Return the chunks of replicas and the number of threads."""
     threads = settings.threads
     if threads == "auto":
-        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        threads = joblib.cpu_count()
     if settings.threads == "auto" and settings.weights < 8192:
         # A step of a narrow network is mostly the interpreter's time, which threads do not share.
         threads = 1
