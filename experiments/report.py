@@ -25,7 +25,6 @@ from experiments.page.text import latex, markdown
 from experiments.store import RESULTS, Store, StudyTables, load_all_tables, load_records, studies, write_bytes
 
 KINDS = ("svg", "png", "pdf")
-MANY = 20  # conditions, from which on further processes are worth their start
 TABLES = {
     "leaderboard": (
         "board",
@@ -83,9 +82,8 @@ def write(study: str, results: Path = RESULTS, compare: str | None = None) -> tu
 
 
 def draw(study: str, tables: StudyTables, results: Path) -> tuple[list[dict], dict[str, str], list[Path]]:
-    """Write the figures, over the cores if there are many; return what the page needs, what is missing, the files."""
-    many = tables.replicas["run"].nunique() >= MANY
-    cores = joblib.cpu_count() if many else 1
+    """Write the figures, a core each; return what the page needs, what is missing, the files."""
+    cores = joblib.cpu_count()
     if cores == 1:
         parts = [_draw_one(name, study, tables, results) for name in FIGURES]
     else:

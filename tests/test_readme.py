@@ -1,34 +1,23 @@
 """The README: every command and every piece of code in it, run as written, only with smaller networks."""
 
-import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
 
 from experiments.store import load_tables
+from tests.programs import ROOT, python
 
-ROOT = Path(__file__).parents[1]
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
 COMMANDS = [line for language, block in BLOCKS if language == "bash" for line in block.splitlines()]
 FILES = [block for language, block in BLOCKS if language in ("python", "yaml") and re.match(r"# \w+/\S+\n", block)]
 SNIPPETS = [block for language, block in BLOCKS if language == "python" and block not in FILES]
 SMALL = ("epochs=2", "seeds=2", "net.hidden=[8]")
-
-
-def start(*arguments, cwd, root=ROOT):
-    environment = {**os.environ, "PYTHONPATH": str(root)}
-    done = subprocess.run(
-        [sys.executable, "-W", "error", *arguments], cwd=cwd, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr + done.stdout
-    return done.stdout
 
 
 def train(arguments, cwd, root=ROOT):
@@ -37,7 +26,7 @@ def train(arguments, cwd, root=ROOT):
     small = [setting for setting in SMALL if setting.partition("=")[0] not in given]
     if "+experiment=depth" in arguments:
         small.remove("net.hidden=[8]")
-    return start(root / "run.py", *arguments, *small, cwd=cwd, root=root)
+    return python(root / "run.py", *arguments, *small, cwd=cwd, root=root).stdout
 
 
 def test_every_command_works(tmp_path):
@@ -48,7 +37,7 @@ def test_every_command_works(tmp_path):
             printed = train(arguments[1:], tmp_path)
             assert ("to train" if "plan=true" in arguments else "replicas trained") in printed, command
         elif program == "python":
-            assert start(*arguments, cwd=tmp_path) or "prune" in arguments, command
+            assert python(*arguments, cwd=tmp_path).stdout or "prune" in arguments, command
         else:
             # Installing, testing and linting is what the continuous integration does, by the same commands.
             done = (ROOT / ".ci/run").read_text().replace(" --quiet", "")
@@ -58,7 +47,7 @@ def test_every_command_works(tmp_path):
 @pytest.mark.parametrize("code", SNIPPETS)
 def test_snippet(code, tmp_path):
     train(shlex.split(COMMANDS[1])[2:], tmp_path)
-    printed = start("-c", code.replace("== 50", "== 2"), cwd=tmp_path)
+    printed = python("-c", code.replace("== 50", "== 2"), cwd=tmp_path).stdout
     assert "relu" in printed
     assert "NaN" not in printed
 
@@ -80,7 +69,7 @@ def extended(tmp_path_factory):
 
 
 def test_one_of_each_is_added_by_what_the_readme_shows_and_nothing_else(extended):
-    help_text = start(extended / "run.py", "--help", cwd=extended, root=extended)
+    help_text = python(extended / "run.py", "--help", cwd=extended, root=extended).stdout
     assert all(name in help_text for name in ("arctan", "measurements", "linear_log_cosh", "quick_gelu"))
     sweep = ["-m", "activation=arctan,quick_gelu", "dataset=measurements,diabetes", "output=linear_log_cosh"]
     train([*sweep, "epochs=20"], extended, extended)
@@ -88,7 +77,7 @@ def test_one_of_each_is_added_by_what_the_readme_shows_and_nothing_else(extended
     assert replicas.groupby(["activation", "dataset", "output"]).size().tolist() == [2, 2, 2, 2]
     of_iris = pd.read_csv(next((extended / "results/default/runs").glob("measurements-arctan-*/confusion.csv")))
     assert set(of_iris["true"]) == {"iris-0", "iris-1", "iris-2"}
-    assert "error_by_parameters.svg" in start("-m", "experiments.report", cwd=extended, root=extended)
+    assert "error_by_parameters.svg" in python("-m", "experiments.report", cwd=extended, root=extended).stdout
 
 
 def test_what_is_added_passes_the_projects_own_checks(extended):
@@ -97,5 +86,7 @@ def test_what_is_added_passes_the_projects_own_checks(extended):
     shutil.copy(ROOT / "pyproject.toml", extended)
     chosen = "(Arctan or LogCosh or log_cosh) and not independent_formula"
     files = [f"tests/nets/test_{name}.py" for name in ("activations", "outputs", "network")]
-    printed = start("-m", "pytest", "-q", "-k", chosen, *files, cwd=extended, root=extended)
-    assert int(re.search(r"(\d+) passed", printed)[1]) > 20
+    command = [sys.executable, "-m", "pytest", "-q", "-k", chosen, *files]
+    done = subprocess.run(command, cwd=extended, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 20

@@ -1,36 +1,20 @@
-"""The program as a user starts it, in a process of its own."""
+"""The program as a user starts it."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from experiments.store import load_tables
 from experiments.tables import HISTORY, IDENTITY, LAYERS, OUTCOME
+from tests.programs import ROOT, python
 
-RUN = Path(__file__).parents[1] / "run.py"
+RUN = ROOT / "run.py"
 QUICK = ("epochs=2", "seeds=2", "net.hidden=[8]", "dataset=iris")
 
 
-def start(*arguments, cwd, **environment):
-    return subprocess.run(
-        [sys.executable, "-W", "error", str(RUN), *arguments],
-        cwd=cwd,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def run(*arguments, cwd, code=0, **environment):
-    done = start(*arguments, cwd=cwd, **environment)
-    assert done.returncode == code, done.stderr + done.stdout
-    return done
+def run(*arguments, cwd, code=0):
+    return python(RUN, *arguments, cwd=cwd, code=code)
 
 
 BAD = [
@@ -111,14 +95,13 @@ def test_results_that_cannot_be_written_are_refused(tmp_path):
 
 
 def test_traceback_on_request(tmp_path):
-    done = start("seeds=0", cwd=tmp_path, HYDRA_FULL_ERROR="1")
-    assert done.returncode == 1
+    done = python(RUN, "seeds=0", cwd=tmp_path, code=1, HYDRA_FULL_ERROR="1")
     assert "Traceback" in done.stderr
 
 
 def test_help_lists_every_option(tmp_path):
     text = run("--help", cwd=tmp_path).stdout
-    conf = RUN.parent / "conf"
+    conf = ROOT / "conf"
     for group in conf.glob("*/*.yaml"):
         assert group.stem in text
     for key in ("epochs", "optimizer.lr", "activation_l1"):
@@ -151,7 +134,7 @@ def test_tables_have_the_documented_columns(study):
     assert not tables.history.isna().any().any()
     hidden = tables.layers[(tables.layers["layer"] == 1) & (tables.layers["epoch"] > 0)]
     assert not hidden.isna().any().any()
-    explained = (RUN.parent / "results" / "README.md").read_text()
+    explained = (ROOT / "results" / "README.md").read_text()
     documented = [*HISTORY, *LAYERS, *OUTCOME, "selected", "net.hidden", "epochs", "batch_size", "dtype", "entropy"]
     assert not [column for column in documented if f"`{column}`" not in explained]
 
@@ -234,7 +217,7 @@ def test_processes_give_the_same_tables(study, tmp_path):
     assert snapshot(tmp_path / "results") == snapshot(study / "results")
 
 
-@pytest.mark.parametrize("preset", sorted(path.stem for path in (RUN.parent / "conf/experiment").glob("*.yaml")))
+@pytest.mark.parametrize("preset", sorted(path.stem for path in (ROOT / "conf/experiment").glob("*.yaml")))
 def test_presets_are_whole_sweeps(preset, tmp_path):
     quick = [*QUICK, "optimizer.lr=0.01"] if preset != "smoke" else []
     quick = [item for item in quick if not item.startswith("net.hidden")]
