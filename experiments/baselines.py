@@ -86,7 +86,7 @@ def of_study(
     wanted: dict[str, tuple[dict, set[int]]] = {}
     for run, part in replicas.groupby("run"):
         config = records.get(run, {}).get("config")
-        if config is None:
+        if config is None or config.get("task") == "autoencode":
             continue
         digest = records[run].get("environment", {}).get("dataset_sha256")
         what = {name: config[name] for name in ("dataset", "split", "entropy")}

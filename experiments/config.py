@@ -18,7 +18,7 @@ from typing import Any, get_type_hints
 
 from omegaconf import OmegaConf
 
-from experiments.datasets import DATASETS, Data, load, part_sizes
+from experiments.datasets import DATASETS, Data, autoencoding, load, part_sizes
 from nets.activations import ACTIVATIONS, Activation
 from nets.formula import Formula
 from nets.initializers import INITIALIZERS, Initializer
@@ -27,6 +27,7 @@ from nets.outputs import OUTPUTS, Output, auto
 
 SCHEMA_VERSION = 1
 DTYPES = ("float32", "float64")
+TASKS = ("auto", "autoencode")
 DEEPEST, WIDEST = 50, 100_000
 MOST = 1_000_000
 """Epochs, rows of a batch, and seeds of a sweep."""
@@ -93,6 +94,7 @@ class NetSchema:
     """Shape of the network."""
 
     hidden: Any = "???"
+    output_bias: float = "???"
 
 
 @dataclass
@@ -134,6 +136,7 @@ class Schema:
     activation: Any = "???"
     output: Any = "???"
     dataset: Any = "???"
+    task: str = "???"
     init: Any = "???"
     optimizer: Any = "???"
     schedule: Any = "???"
@@ -233,6 +236,7 @@ class Settings:
     schedule: Schedule
     data: Data = field(repr=False)
     hidden: tuple[int, ...]
+    output_bias: float
     epochs: int
     batch_size: int
     dtype: str
@@ -280,7 +284,7 @@ class Settings:
         flat = {}
         for key, value in self.condition.items():
             for inner, setting in value.items() if isinstance(value, dict) else [("", value)]:
-                if not (inner == "name" and key in ("dataset", "activation", "output")):
+                if not (key == "task" or (inner == "name" and key in ("dataset", "activation", "output"))):
                     setting = json.dumps(setting) if isinstance(setting, list) else setting
                     flat[f"{key}.{inner}" if inner else key] = setting
         return flat
@@ -341,13 +345,18 @@ def _resolve(config):
         raise ConfigError(f"net.hidden={hidden}: allowed is {allowed}")
     if len(hidden) > DEEPEST:
         raise ConfigError(f"net.hidden has {len(hidden)} layers: allowed are up to {DEEPEST}")
-    for key in ("epochs", "batch_size"):
-        if not 1 <= config[key] <= MOST:
-            raise ConfigError(f"{key}={config[key]}: allowed is a whole number from 1 to {MOST}")
+    output_bias = config["net"]["output_bias"]
+    if not -MOST <= output_bias <= MOST:
+        raise ConfigError(f"net.output_bias={output_bias}: allowed is a number from {-MOST} to {MOST}")
+    for key, least in (("epochs", 0), ("batch_size", 1)):
+        if not least <= config[key] <= MOST:
+            raise ConfigError(f"{key}={config[key]}: allowed is a whole number from {least} to {MOST}")
     if config["entropy"] < 0:
         raise ConfigError(f"entropy={config['entropy']}: allowed is a whole number from 0 up")
     if config["dtype"] not in DTYPES:
         raise ConfigError(f"dtype={config['dtype']!r}: {nearest(config['dtype'], DTYPES)}")
+    if config["task"] not in TASKS:
+        raise ConfigError(f"task={config['task']!r}: {nearest(config['task'], TASKS)}")
     if not 0 <= config["activation_l1"] < math.inf:
         raise ConfigError(f"activation_l1={config['activation_l1']}: allowed is a number from 0 up")
     if config["checkpoint"]["every"] < 0:
@@ -358,6 +367,8 @@ def _resolve(config):
 
     dataset = {key: value for key, value in config["dataset"].items() if key not in EXTRAS["dataset"]}
     data = load(**dataset)
+    if config["task"] == "autoencode":
+        data = autoencoding(data)
     split = {key: float(value) for key, value in config["split"].items()}
     n_train, _, _ = part_sizes(data, **split)
     if config["batch_size"] > n_train:
@@ -370,8 +381,7 @@ def _resolve(config):
     if data.task not in output.tasks:
         fitting = [name for name, variant in OUTPUTS.items() if data.task in variant.tasks]
         raise ConfigError(
-            f"output={output.name} needs classes, but dataset={data.name} is a {data.task}: "
-            f"allowed there: {', '.join(fitting)}"
+            f"output={output.name} needs classes, but {_regression(config)}: allowed there: {', '.join(fitting)}"
         )
     init = _build("init", _auto(config["init"], activation.initializer))
     node = {key: value for key, value in config["optimizer"].items() if key != "lr"}
@@ -380,9 +390,10 @@ def _resolve(config):
 
     condition = {
         "dataset": dataset,
+        "task": config["task"],
         "activation": _plain(activation),
         "output": _plain(output),
-        "net": {"hidden": hidden},
+        "net": {"hidden": hidden, "output_bias": output_bias},
         "init": _plain(init),
         "optimizer": _plain(optimizer),
         "schedule": _plain(schedule),
@@ -403,6 +414,7 @@ def _resolve(config):
         schedule=schedule,
         data=data,
         hidden=tuple(hidden),
+        output_bias=output_bias,
         epochs=config["epochs"],
         batch_size=config["batch_size"],
         dtype=config["dtype"],
@@ -446,6 +458,12 @@ def _check_keys(config):
         for name in inner or ():
             if name not in config[key]:
                 raise ConfigError(f"the key '{key}.{name}' is missing")
+
+
+def _regression(config):
+    if config["task"] == "autoencode":
+        return "task=autoencode has numbers for targets"
+    return f"dataset={config['dataset']['name']} is a regression"
 
 
 def _auto(node, name):

@@ -39,7 +39,7 @@ class Data:
         (n, d) float64.
     targets : ndarray
         Labels (n,) int64 in 0..K-1, each of them present, or regression targets (n, t) float64, for which
-        one column may be given as (n,).
+        one column may be given as (n,). The inputs themselves, the same array, make an autoencoder's task.
     classes : tuple of str
         Name of each label, by default the label itself; empty for regression.
     features : tuple of str
@@ -68,6 +68,7 @@ class Data:
         """Check the fields and settle their types and defaults."""
         if self.task not in TASKS:
             raise ValueError(f"{self.name}: task {self.task!r} must be one of {', '.join(TASKS)}")
+        itself = self.targets is self.inputs
         inputs, targets = np.array(self.inputs, np.float64, order="C"), np.asarray(self.targets)
         if inputs.ndim != 2 or not inputs.size:
             raise ValueError(f"{self.name}: inputs must be rows of numbers, their shape is {inputs.shape}")
@@ -80,6 +81,8 @@ class Data:
         _refuse_non_finite(self.name, "inputs", inputs, features)
         if self.task == "classification":
             targets, classes = _labels(self.name, targets, tuple(map(str, self.classes)))
+        elif itself:
+            targets, classes = inputs, ()
         else:
             targets, classes = np.array(targets, np.float64, order="C").reshape(n, -1), ()
             _refuse_non_finite(self.name, "targets", targets, [f"y{j + 1}" for j in range(targets.shape[1])])
@@ -163,6 +166,12 @@ def load(name: str, **parameters) -> Data:
 
 
 @lru_cache(maxsize=32)
+def autoencoding(data: Data) -> Data:
+    """Return the regression whose targets are the inputs, scaled as they are."""
+    return Data(data.name, "regression", data.inputs, data.inputs, features=data.features, image=data.image)
+
+
+@lru_cache(maxsize=32)
 def _load(function: Callable[..., Data], parameters: tuple[tuple[str, int | float | str | bool], ...]) -> Data:
     return function(**dict(parameters))
 
@@ -173,11 +182,11 @@ def _bundled(name: str, bunch, image: bool = False) -> Data:
 
 
 @dataset(task="classification")
-def digits() -> Data:
-    """Handwritten digits, 8 by 8 pixels, 1,797 rows (Alpaydin and Kaynak 1998)."""
+def digits(pixels: bool = True) -> Data:
+    """Handwritten digits, 8 by 8 `pixels` or else features to be standardised, 1,797 rows (Alpaydin & Kaynak 1998)."""
     from sklearn.datasets import load_digits
 
-    return _bundled("digits", load_digits(), image=True)
+    return _bundled("digits", load_digits(), image=pixels)
 
 
 @dataset(task="classification")
@@ -439,7 +448,7 @@ class Prepared:
     inputs : ndarray
         (S, n, d), each seed with its own scaling, or (1, n, d) for images, which share one.
     targets : ndarray
-        Labels (n,) int64, or standardised regression targets (S, n, t).
+        Labels (n,) int64, standardised regression targets (S, n, t), or `inputs` itself.
     split : Split
     input_mean, input_scale : ndarray
         (S, d) or (1, d) float64, as `inputs`: raw inputs are inputs · input_scale + input_mean.
@@ -479,6 +488,8 @@ def prepare(
         inputs, mean, scale = _standardize(data.inputs, parts.train, dtype)
     if data.task == "classification":
         return Prepared(inputs, data.targets, parts, mean, scale)
+    if data.targets is data.inputs:
+        return Prepared(inputs, inputs, parts, mean, scale, mean, scale)
     targets, target_mean, target_scale = _standardize(data.targets, parts.train, dtype)
     return Prepared(inputs, targets, parts, mean, scale, target_mean, target_scale)
 

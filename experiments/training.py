@@ -144,6 +144,7 @@ class _Stack:
             settings.init,
             lambda replica, layer: stream(settings.entropy, "init", int(self.seed[replica]), layer),
         )
+        self.network.layers[-1].bias[:] = settings.output_bias
         self.state = settings.optimizer.state(self.network.parameters)
         self.active = np.arange(len(replicas))
         self.history = np.full((len(replicas), settings.epochs + 1, len(LOSS_COLUMNS) + 2), np.nan)
@@ -196,7 +197,7 @@ class _Stack:
         """Make the buffers and row indices that belong to the active replicas."""
         start = (self.row * len(self.settings.data.inputs))[:, None]
         self.input_start = start * (len(self.prepared.inputs) > 1)
-        self.target_start = start * (self.settings.data.task == "regression")
+        self.target_start = start * (self.prepared.targets.ndim == 3 and len(self.prepared.targets) > 1)
         self.work: dict[int, Work] = {}
 
     def run(self, on_epoch, keep, stop, queued):

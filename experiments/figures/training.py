@@ -28,7 +28,7 @@ def lu_comparison(tables: StudyTables) -> Figure:
     history, replicas = tables.history, tables.replicas
     last = history["epoch"].max()
     if last < 1:
-        raise Missing("every replica diverged in the first epoch", "optimizer.lr=0.001")
+        raise Missing("no replica finished an epoch", "optimizer.lr=0.001")
     output = replicas["output"].iloc[0]
     start, end = max(1, round(last / 8)), min(last - 1, round(0.75 * last))
     spans = {"": (0, last), ", its start": (0, start), ", its end": (end, last)}
