@@ -89,6 +89,30 @@ def train(
     return assemble(settings, records, parameters, {"threads": threads, **clock})
 
 
+def steps_to_error(settings: Settings, replicas: Sequence[tuple[float, int]], error: float) -> dict:
+    """Return for each (learning rate, seed) after how many minibatch steps its training error was first this low.
+
+    The training is that of `train`, looked at after each step instead of each epoch. One that does not get there is
+    censored: the steps of all its epochs are returned.
+    """
+    from threadpoolctl import threadpool_limits
+
+    seeds = tuple(sorted({seed for _, seed in replicas}))
+    prepared = _prepare(settings.data, seeds, entropy=settings.entropy, dtype=settings.dtype, **settings.split)
+    stack = _Stack(settings, prepared, seeds, replicas, [None] * len(replicas))
+    labels = stack.labels[prepared.split.train[stack.row]]
+    found = np.zeros(len(replicas), int)
+    with threadpool_limits(1, "blas"), np.errstate(all="ignore"):
+        for epoch in range(1, settings.epochs + 1):
+            for _ in stack.train_steps(epoch):
+                scores = stack.network.forward(stack.gather(prepared.split.train[stack.row]))
+                wrong = (settings.output.decide(scores) != labels).mean(axis=1)
+                found[(found == 0) & (wrong <= error)] = stack.steps
+                if found.all():
+                    return dict(zip(replicas, found.tolist(), strict=True))
+    return dict(zip(replicas, np.where(found, found, stack.steps).tolist(), strict=True))
+
+
 def _latest(checkpoints):
     """Return for each replica the checkpoint that got furthest, and the replica's place in it."""
     latest = {}
@@ -237,7 +261,7 @@ class _Stack:
         method(*arguments)
         self.clock[name] += time.perf_counter() - begin
 
-    def _gather(self, rows):
+    def gather(self, rows):
         """Return buffers filled with the inputs and targets of these rows (R, n) of each replica."""
         if rows.shape[1] not in self.work:
             self.work[rows.shape[1]] = Work(self.network, rows.shape[1])
@@ -248,6 +272,11 @@ class _Stack:
         return work
 
     def _train_epoch(self, epoch):
+        for _ in self.train_steps(epoch):
+            pass
+
+    def train_steps(self, epoch):
+        """Train an epoch, stopping after each minibatch step."""
         settings, network, split = self.settings, self.network, self.prepared.split
         batch = settings.batch_size
         count = split.train.shape[1]
@@ -261,13 +290,14 @@ class _Stack:
         scale = (scale / batch)[:, :, None]
         penalty = scale * settings.activation_l1 if settings.activation_l1 else None
         for start in range(0, count - batch + 1, batch):
-            work = self._gather(rows[:, start : start + batch])
+            work = self.gather(rows[:, start : start + batch])
             scores = network.forward(work)
             settings.output.gradient(scores, work.targets, work.delta)
             work.delta *= scale
             network.backward(work, penalty)
             self.steps += 1
             settings.optimizer.step(network.parameters, network.gradient, self.state, rate, network.decayed, self.steps)
+            yield
 
     def _evaluate(self, epoch):
         """Record each part's cost and error: every row of the data belongs to one part, so all are run through once."""
@@ -277,7 +307,7 @@ class _Stack:
         decided = np.zeros(costs.shape, np.intp)
         for chunk in np.array_split(rows, ceil(len(rows) / EVALUATION_ROWS)):
             where = slice(chunk[0], chunk[-1] + 1)
-            work = self._gather(np.broadcast_to(chunk, (len(self.active), len(chunk))))
+            work = self.gather(np.broadcast_to(chunk, (len(self.active), len(chunk))))
             scores = self.network.forward(work)
             costs[:, where] = settings.output.cost(scores, work.targets)
             if data.task == "classification":
@@ -300,7 +330,7 @@ class _Stack:
             self.history[self.active, epoch, 2 * index + 1] = error
 
     def _diagnose(self, epoch, before):
-        work = self._gather(self.prepared.split.probe[self.row])
+        work = self.gather(self.prepared.split.probe[self.row])
         if self.settings.diagnostics["layers"]:
             statistics, gradient_norm = layer_statistics(self.network, self.settings.output, work, before)
             self.layers[self.active, epoch] = statistics

@@ -1,0 +1,1 @@
+"""Claims from the literature, confirmed or refuted by runs here."""
