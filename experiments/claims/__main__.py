@@ -187,9 +187,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"claims: {error.strerror}: {error.filename}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
-            print(
-                "claims: interrupted; what was finished is stored, the same command goes on from there", file=sys.stderr
-            )
+            print("claims: interrupted; what was finished is stored, and not trained again", file=sys.stderr)
             return 130
     judged = judge_all(read_tables(folder))
     if judged:

@@ -100,7 +100,7 @@ def variances(tables: StudyTables) -> pd.DataFrame:
 
 @table(7)
 def medians(tables: StudyTables) -> pd.DataFrame:
-    """Return activation, seed, epoch (from 1), and activation_median, its mean over hidden layers, at the common rate."""
+    """Return activation, seed, epoch (from 1), and the mean over layers of activation_median, at the common rate."""
     rows = tables.layers[tables.layers["activation_mean"].notna() & (tables.layers["lr"] == COMMON)]
     rows = rows[(rows["epoch"] > 0) & rows["activation"].isin(["relu", "leaky_relu", "elu"])]
     return rows.groupby(["activation", "seed", "epoch"])["activation_median"].mean().rename("median").reset_index()
@@ -148,7 +148,6 @@ def zeros(tables: StudyTables) -> pd.DataFrame:
 def moments(tables: StudyTables) -> pd.DataFrame:
     """Return pixels, activation, seed, layer, mean and variance of h before training."""
     rows = _hidden(tables, 0).merge(tables.replicas[[*KEY, "dataset.pixels"]], on=KEY)
-    rows = rows.assign(
-        mean=rows["activation_mean"], variance=rows["activation_std"] ** 2, pixels=rows["dataset.pixels"]
-    )
+    names = {"dataset.pixels": "pixels", "activation_mean": "mean"}
+    rows = rows.rename(columns=names).assign(variance=rows["activation_std"] ** 2)
     return rows[["pixels", "activation", "seed", "layer", "mean", "variance"]]

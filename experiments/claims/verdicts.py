@@ -28,8 +28,8 @@ class Measure(NamedTuple):
     high: float = math.nan
 
     def __str__(self):
-        interval = "exact" if math.isnan(self.low) else f"{self.low:.3g} to {self.high:.3g}"
-        return f"{self.what} {self.value:.3g} ({interval})"
+        interval = "exact" if math.isnan(self.low) else f"{self.low:.4g} to {self.high:.4g}"
+        return f"{self.what} {self.value:.4g} ({interval})"
 
 
 class Verdict(NamedTuple):
@@ -204,7 +204,7 @@ def squares_end_alike(table: pd.DataFrame) -> Verdict:
     5,
     "δ decays geometrically with depth for sigmoid",
     source="Glorot & Bengio (2010)",
-    threshold="digits, 10×100 at Glorot's initialisation: log δ against layer has R² ≥ 0.95, factor per layer 0.15–0.30",
+    threshold="digits, 10×100, Glorot's initialisation: log δ against layer has R² ≥ 0.95, factor per layer 0.15–0.30",
 )
 def geometric_decay(table: pd.DataFrame) -> Verdict:
     """Judge columns seed, layer (hidden ones), delta_norm: a line through log δ for each seed."""
@@ -214,9 +214,7 @@ def geometric_decay(table: pd.DataFrame) -> Verdict:
         return pd.Series({"slope": np.polyfit(layer, log, 1)[0], "r2": np.corrcoef(layer, log)[0, 1] ** 2})
 
     fits = table.groupby("seed")[["layer", "delta_norm"]].apply(fit)
-    # From the output to the input: a step back is a step to the layer before.
-    factor, r2 = _geometric("factor per layer", np.exp(-fits["slope"])), _mean("R²", fits["r2"])
-    factor = Measure("factor per layer back", factor.value, factor.low, factor.high)
+    factor, r2 = _geometric("factor per layer back", np.exp(-fits["slope"])), _mean("R²", fits["r2"])
     return Verdict(_word(r2.value >= 0.95 and 0.15 <= factor.value <= 0.30), (r2, factor))
 
 
@@ -268,8 +266,8 @@ def nearer_zero(table: pd.DataFrame) -> Verdict:
     8,
     "ELU's training loss falls faster than ReLU's and LReLU's",
     source="Clevert et al. (2015), fig. 2",
-    threshold="same; epochs to training CE 0.1, censored at 100: intervals of ELU/ReLU and ELU/LReLU < 1 at lr 0.01 and "
-    "at tuned rates; at 0.01 alone: partial",
+    threshold="same; epochs to training CE 0.1, censored at 100: intervals of the log ratios to ReLU and LReLU < 0 at "
+    "lr 0.01 and at tuned rates; at 0.01 alone: partial",
 )
 def falls_faster(table: pd.DataFrame) -> Verdict:
     """Judge columns rate ("0.01" or "tuned"), activation, lr, seed, epoch, train_loss."""
@@ -386,8 +384,8 @@ def born_dead(table: pd.DataFrame) -> Verdict:
     13,
     "SELU keeps mean 0 and variance 1 through depth",
     source="Klambauer et al. (2017)",
-    threshold="digits, standardised, 32×256, LeCun normal, before training: layer means within ±0.1, variances 0.7–1.3; "
-    "tanh or ELU leaves the band",
+    threshold="digits, standardised, 32×256, LeCun normal, before training: layer means within ±0.1, variances "
+    "0.7–1.3; tanh or ELU leaves the band",
 )
 def self_normalising(table: pd.DataFrame) -> Verdict:
     """Judge columns pixels, activation, seed, layer, mean, variance; a layer's figure is the mean over seeds."""
@@ -395,24 +393,22 @@ def self_normalising(table: pd.DataFrame) -> Verdict:
     within = (layers["mean"].abs() <= 0.1) & layers["variance"].between(0.7, 1.3)
     within = within.groupby(["pixels", "activation"]).all()
 
-    def furthest(pixels, activation, column, centre, name):
-        layer = (layers.loc[(pixels, activation), column] - centre).abs().idxmax()
+    def furthest(name, activation, column, pixels=False):
+        """Return the layer's figure that is furthest from 0, as a mean, or from 1, as a variance."""
+        layer = (layers.loc[(pixels, activation), column] - (column == "variance")).abs().idxmax()
         rows = table[(table["pixels"] == pixels) & (table["activation"] == activation) & (table["layer"] == layer)]
-        return _mean(f"{name} of layer {layer}", rows[column])
+        return _mean(f"{name} furthest {column}, of layer {layer}:", rows[column])
 
-    measures = [
-        furthest(pixels, activation, column, centre, f"{label} {column} furthest off:")
-        for pixels, activation, label in (
-            (False, "selu", "SELU's"),
-            (False, "tanh", "tanh's"),
-            (False, "elu", "ELU's"),
-            (True, "selu", "SELU's on raw pixels,"),
-        )
-        for column, centre in (("mean", 0), ("variance", 1))
-    ]
+    measures = (
+        furthest("SELU's", "selu", "mean"),
+        furthest("SELU's", "selu", "variance"),
+        furthest("tanh's", "tanh", "variance"),
+        furthest("ELU's", "elu", "variance"),
+        furthest("on raw pixels SELU's", "selu", "variance", pixels=True),
+    )
     others = not (within[False, "tanh"] and within[False, "elu"])
     pixels = f"on raw pixels SELU {'stays' if within[True, 'selu'] else 'does not stay'} in the band"
-    return Verdict(_word(within[False, "selu"] and others), tuple(measures), pixels)
+    return Verdict(_word(within[False, "selu"] and others), measures, pixels)
 
 
 @claim(
@@ -422,7 +418,7 @@ def self_normalising(table: pd.DataFrame) -> Verdict:
     threshold="digits, 2×100: interval of the test accuracy's difference inside ±0.5 points",
 )
 def leak_alike(table: pd.DataFrame) -> Verdict:
-    """Judge columns activation ("relu" or "leaky_relu"), seed, test_error, dead: mean share of dead units at the end."""
+    """Judge columns activation ("relu" or "leaky_relu"), seed, test_error, dead (share of dead units in the end)."""
     difference = _difference("accuracy leaky − ReLU (points)", -_in_points(table, "activation"), "leaky_relu", "relu")
     dead = table[table["activation"] == "relu"]["dead"]
     measures = (difference, _mean("dead ReLUs (%)", 100 * dead))
@@ -433,8 +429,8 @@ def leak_alike(table: pd.DataFrame) -> Verdict:
     15,
     "learning with ReLU converges faster than with sigmoid and tanh",
     source="the lecture; Krizhevsky et al. (2012)",
-    threshold="digits, 2×128, epochs to training CE 0.1 at each one's tuned rate: intervals of ReLU/sigmoid and ReLU/tanh "
-    "< 1; one of two: partial",
+    threshold="digits, 2×128, epochs to training CE 0.1 at each one's tuned rate: intervals of the log ratios to "
+    "sigmoid and tanh < 0; one of two: partial",
 )
 def relu_faster(table: pd.DataFrame) -> Verdict:
     """Judge columns activation, lr, seed, epoch, train_loss."""

@@ -10,11 +10,12 @@ from experiments.claims.verdicts import CLAIMS, Claim, Verdict
 
 ALL_SEEDS = 10
 NOTES = """\
-Intervals are Student's at 95 %, over seeds, of paired differences or log ratios where two conditions are compared; `exact` is what
-nothing random enters. All is conditional on the data sets: seeds divide one data set again and again, they are no sample of data.
+Intervals are Student's at 95 %, over seeds, of paired differences or log ratios where two conditions are compared;
+`exact` is what has no spread. All is conditional on the data sets: seeds divide one data set again and again, they are
+no sample of data sets.
 
-Published, not measured here: CIFAR-100 test error in % of Clevert et al. (2015), ELU 28.75 ± 0.24, shifted ReLU 29.35 ± 0.29, LReLU
-30.59 ± 0.29, ReLU 31.56 ± 0.37.
+Published, not measured here: CIFAR-100 test error in % (Clevert et al. 2015), ELU 28.75 ± 0.24, shifted ReLU
+29.35 ± 0.29, LReLU 30.59 ± 0.29, ReLU 31.56 ± 0.37.
 """
 
 
@@ -61,7 +62,7 @@ def claims_md(judged: list[Judged]) -> str:
 
 
 def claims_csv(judged: list[Judged]) -> str:
-    """Return a row for each measured figure: number, verdict, measure, value, low, high, threshold, seeds, …"""
+    """Return a row for each measured figure, with its interval (or `exact`) and what its claim says."""
     rows = []
     for claim, verdict, word, seeds in judged:
         for measure in verdict.measures:
