@@ -152,10 +152,11 @@ def _draw(folder, number, table):
     from experiments.figures.claims import DRAWINGS
     from experiments.figures.style import render
 
-    figure = DRAWINGS[number](table)
-    for kind in ("svg", "png"):
-        path = folder / "figures" / f"{number:02}.{kind}"
-        write_bytes(path, render(figure, kind, CLAIMS[number].text))
+    for stem, draw in DRAWINGS.items():
+        if stem.startswith(f"{number:02}"):
+            figure = draw(table)
+            for kind in ("svg", "png"):
+                write_bytes(folder / "figures" / f"{stem}.{kind}", render(figure, kind, CLAIMS[number].text))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

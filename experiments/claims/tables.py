@@ -51,12 +51,12 @@ def _hidden(tables, epoch=None):
     return rows[rows["epoch"] == (rows.groupby(KEY)["epoch"].transform("max") if epoch is None else epoch)]
 
 
-def _course(tables, replicas, *columns):
-    """Return the training loss of these replicas by epoch; a diverged one has no loss (NaN) in the rest of epochs."""
-    rows = tables.history.merge(replicas[KEY])
-    wide = rows.pivot(index="epoch", columns=["activation", "lr", "seed"], values="train_loss")
-    long = wide.unstack().rename("train_loss").reset_index()
-    return long[["activation", "lr", "seed", "epoch", "train_loss"]]
+def _course(tables, replicas):
+    """Return training loss and test error of these replicas by epoch, NaN in the epochs after one diverged."""
+    names = ["activation", "lr", "seed", "epoch"]
+    rows = tables.history.merge(replicas[KEY])[[*names, "train_loss", "test_error"]]
+    every = rows[names[:-1]].drop_duplicates().merge(rows[["epoch"]].drop_duplicates(), how="cross")
+    return every.merge(rows, how="left").sort_values(names, ignore_index=True)
 
 
 @table(4)
@@ -108,16 +108,17 @@ def medians(tables: StudyTables) -> pd.DataFrame:
 
 @table(8)
 def courses(tables: StudyTables) -> pd.DataFrame:
-    """Return training losses at the common rate and at tuned ones: rate, activation, lr, seed, epoch, train_loss."""
-    replicas = tables.replicas[tables.replicas["activation"].isin(["relu", "leaky_relu", "elu"])]
-    chosen = {f"{COMMON:g}": replicas[replicas["lr"] == COMMON], "tuned": tuned(replicas)}
+    """Return courses at the common rate, with shifted ReLU, and tuned ones: rate, activation, lr, seed, epoch, …."""
+    replicas = tables.replicas
+    several = replicas[replicas["activation"].isin(["relu", "leaky_relu", "elu"])]
+    chosen = {f"{COMMON:g}": replicas[replicas["lr"] == COMMON], "tuned": tuned(several)}
     parts = [_course(tables, rows).assign(rate=rate) for rate, rows in chosen.items()]
     return pd.concat(parts, ignore_index=True)
 
 
 @table(15)
 def tuned_courses(tables: StudyTables) -> pd.DataFrame:
-    """Return activation, lr, seed, epoch, train_loss at tuned rates."""
+    """Return activation, lr, seed, epoch, train_loss, test_error at tuned rates."""
     return _course(tables, tuned(tables.replicas))
 
 

@@ -270,7 +270,8 @@ def nearer_zero(table: pd.DataFrame) -> Verdict:
     "lr 0.01 and at tuned rates; at 0.01 alone: partial",
 )
 def falls_faster(table: pd.DataFrame) -> Verdict:
-    """Judge columns rate ("0.01" or "tuned"), activation, lr, seed, epoch, train_loss."""
+    """Judge columns rate ("0.01" or "tuned"), activation (any others are left out), lr, seed, epoch, train_loss."""
+    table = table[table["activation"].isin(["relu", "leaky_relu", "elu"])]
     first, last, faster, rates = [], [], {}, []
     for rate, rows in table.groupby("rate"):
         epochs = crossings(rows)
@@ -336,7 +337,7 @@ def softplus_no_better(table: pd.DataFrame) -> Verdict:
 def true_zeros(table: pd.DataFrame) -> Verdict:
     """Judge columns activation, l1, seed, moment ("before" or "trained"), zeros: share of h = 0, over hidden layers."""
     zeros = table.assign(zeros=100 * table["zeros"])
-    zeros = zeros.pivot(index="seed", columns=["activation", "moment", "l1"], values="zeros")
+    zeros = zeros.pivot(index="seed", columns=["activation", "moment", "l1"], values="zeros").sort_index(axis=1)
     none, some = sorted(table["l1"].unique())
     before = _mean("before (%)", zeros["relu", "before", none])
     trained = zeros["relu", "trained"].rename(columns=str)

@@ -13,13 +13,14 @@ from experiments.claims.verdicts import LEVEL, Measure, crossings
 from experiments.figures.style import INK, MUTED, RC, identity, legend, log_axis, sheet
 from experiments.statistics import summarise
 
-DRAWINGS: dict[int, Callable[[pd.DataFrame], Figure]] = {}
+DRAWINGS: dict[str, Callable[[pd.DataFrame], Figure]] = {}
+"""By the stem of the file, which begins with the claim's number."""
 NAMES = {"leaky_relu": "leaky ReLU", "relu": "ReLU", "elu": "ELU", "selu": "SELU", "shifted_relu": "shifted ReLU"}
 THRESHOLD = {"color": MUTED, "linestyle": (0, (4, 2)), "linewidth": 0.8}
 
 
-def drawing(*numbers: int):
-    """Register the decorated function as what draws these claims, in the common style."""
+def drawing(*stems: str):
+    """Register the decorated function as what draws these figures, in the common style."""
 
     def register(function):
         @functools.wraps(function)
@@ -27,7 +28,7 @@ def drawing(*numbers: int):
             with matplotlib.rc_context(RC):
                 return function(table)
 
-        DRAWINGS.update(dict.fromkeys(numbers, styled))
+        DRAWINGS.update(dict.fromkeys(stems, styled))
         return styled
 
     return register
@@ -85,7 +86,7 @@ def _paired(ax, table, column, a, b, limits, label):
     ax.set_xlabel(label)
 
 
-@drawing(1, 2)
+@drawing("01", "02")
 def neuron(table: pd.DataFrame) -> Figure:
     """Draw the course of one saturated neuron by both costs, and of its gradient."""
     result = sheet(2.3)
@@ -104,7 +105,7 @@ def neuron(table: pd.DataFrame) -> Figure:
     return result
 
 
-@drawing(3)
+@drawing("03")
 def first_steps(table: pd.DataFrame) -> Figure:
     """Draw the steps to half of the training rows, a line to each seed."""
     result = sheet(2.4, 4)
@@ -120,7 +121,7 @@ def first_steps(table: pd.DataFrame) -> Figure:
     return result
 
 
-@drawing(4)
+@drawing("04")
 def squares(table: pd.DataFrame) -> Figure:
     """Draw the paired differences of accuracy between squared error and cross-entropy."""
     result = sheet(2.5, 4)
@@ -129,7 +130,7 @@ def squares(table: pd.DataFrame) -> Figure:
     return result
 
 
-@drawing(14)
+@drawing("14")
 def leak(table: pd.DataFrame) -> Figure:
     """Draw the paired differences of accuracy between leaky ReLU and ReLU."""
     result = sheet(2.5, 4)
@@ -138,7 +139,7 @@ def leak(table: pd.DataFrame) -> Figure:
     return result
 
 
-@drawing(10)
+@drawing("10")
 def softplus(table: pd.DataFrame) -> Figure:
     """Draw the paired differences of test error between softplus and ReLU."""
     result = sheet(2.5, 4)
@@ -147,7 +148,7 @@ def softplus(table: pd.DataFrame) -> Figure:
     return result
 
 
-@drawing(5)
+@drawing("05")
 def decay(table: pd.DataFrame) -> Figure:
     """Draw δ by layer, with the line that fits its logarithm."""
     result = sheet(2.4, 4)
@@ -163,7 +164,7 @@ def decay(table: pd.DataFrame) -> Figure:
     return result
 
 
-@drawing(6)
+@drawing("06")
 def variances(table: pd.DataFrame) -> Figure:
     """Draw the variances of δ and of the weights' gradients by layer, from both initialisers."""
     result = sheet(2.4)
@@ -181,7 +182,7 @@ def variances(table: pd.DataFrame) -> Figure:
     return result
 
 
-@drawing(7)
+@drawing("07")
 def means_of_units(table: pd.DataFrame) -> Figure:
     """Draw the median of the units' mean activation by epoch."""
     result = sheet(2.4, 4.2)
@@ -195,9 +196,10 @@ def means_of_units(table: pd.DataFrame) -> Figure:
     return result
 
 
-@drawing(8)
+@drawing("08")
 def speed(table: pd.DataFrame) -> Figure:
     """Draw training loss by epoch at the common and at tuned rates, and the epochs to cross-entropy 0.1."""
+    table = table[table["activation"] != "shifted_relu"]
     result = sheet(2.5)
     panels = result.subplots(1, 3, width_ratios=[1.3, 1.3, 1])
     order = ["relu", "leaky_relu", "elu"]
@@ -220,7 +222,39 @@ def speed(table: pd.DataFrame) -> Figure:
     return result
 
 
-@drawing(9)
+@drawing("08-lu_comparison")
+def six_panels(table: pd.DataFrame) -> Figure:
+    """Draw training loss, its start and its end above test error, its start and its end, at the common rate."""
+    table = table[table["rate"] != "tuned"]
+    last = table["epoch"].max()
+    spans = {"": (0, last), ", its start": (0, last // 8), ", its end": (3 * last // 4, last)}
+    quantities = {"train_loss": "training loss (nats)", "test_error": "test error (%)"}
+    result = sheet(3.7)
+    letters = iter("abcdef")
+    order = [name for name in ("relu", "leaky_relu", "elu", "shifted_relu") if name in set(table["activation"])]
+    for row, (column, label) in zip(result.subplots(2, 3), quantities.items(), strict=True):
+        log = column == "train_loss"
+        row[0].set_ylabel(label)
+        for ax, (part, (low, high)) in zip(row, spans.items(), strict=True):
+            shown = table[table["epoch"].between(low, high)]
+            values = np.log(shown["train_loss"]) if log else 100 * shown["test_error"]
+            rows = summarise(shown.assign(value=values), ["activation", "epoch"], "value").set_index("activation")
+            for activation in order:
+                one = rows.loc[activation]
+                middle, spread = one["mean"], one["std"]
+                ends = [middle - spread, middle, middle + spread]
+                bottom, middle, top = map(np.exp, ends) if log else (ends[0].clip(lower=0), *ends[1:])
+                ax.plot(one["epoch"], middle, **_line(activation))
+                ax.fill_between(one["epoch"], bottom, top, color=_line(activation)["color"], alpha=0.16, lw=0)
+            ax.set(title=f"({next(letters)}) {label.partition(' (')[0]}{part}", yscale="log" if log else "linear")
+            ax.set_xlabel("" if log else "epoch")
+    note = f"mean ± standard deviation over {table['seed'].nunique()} seeds, of the logarithm in (a) to (c)"
+    result.suptitle("mnist5k, 8×128, lr 0.01")
+    legend(result, [(_name(activation), _line(activation)) for activation in order], note)
+    return result
+
+
+@drawing("09")
 def autoencoders(table: pd.DataFrame) -> Figure:
     """Draw the test loss of each activation's autoencoder by learning rate."""
     result = sheet(2.4, 4.2)
@@ -234,7 +268,7 @@ def autoencoders(table: pd.DataFrame) -> Figure:
     return result
 
 
-@drawing(11)
+@drawing("11")
 def zeros(table: pd.DataFrame) -> Figure:
     """Draw the share of exact zeros before training, trained, and trained with an L1 penalty."""
     result = sheet(2.2, 4.2)
@@ -255,7 +289,7 @@ def zeros(table: pd.DataFrame) -> Figure:
     return result
 
 
-@drawing(12)
+@drawing("12")
 def born_dead(table: pd.DataFrame) -> Figure:
     """Draw the share of networks that are dead at a point by depth, over the probability."""
     result = sheet(2.4, 4)
@@ -273,7 +307,7 @@ def born_dead(table: pd.DataFrame) -> Figure:
     return result
 
 
-@drawing(13)
+@drawing("13")
 def moments(table: pd.DataFrame) -> Figure:
     """Draw mean and variance of h by layer for standardised features and raw pixels."""
     result = sheet(3.4)
@@ -293,7 +327,7 @@ def moments(table: pd.DataFrame) -> Figure:
     return result
 
 
-@drawing(15)
+@drawing("15")
 def relu_speed(table: pd.DataFrame) -> Figure:
     """Draw training loss by epoch at tuned rates, and the epochs to cross-entropy 0.1."""
     result = sheet(2.4)

@@ -142,6 +142,8 @@ class Plain:
         ["dataset=moons", "output=softmax_ce", "batch_size=64"],
         ["dataset=diabetes"],
         ["dataset=linnerud"],
+        ["dataset=wine", "task=autoencode"],
+        ["dataset=digits", "task=autoencode", "optimizer.lr=[0.002,0.01]"],
     ],
     ids=" ".join,
 )
@@ -392,3 +394,34 @@ def test_a_diverged_replica_has_no_map(settings):
     condition = settings("dataset=moons", "output=linear_mse", "epochs=2", "seeds=1", "optimizer.lr=[0.01,1e6]")
     boundary = trained(condition).boundary
     assert (boundary["lr"].tolist(), boundary["decision"].shape) == ([0.01], (1, 100, 100))
+
+
+# --- starts and single steps
+
+
+def test_without_an_epoch_the_networks_start_is_looked_at(settings):
+    result = frames(settings("epochs=0", "seeds=2", "net.hidden=[8]"))
+    trained_too = frames(settings("epochs=1", "seeds=2", "net.hidden=[8]"))
+    for name in ("history", "layers"):
+        start = trained_too[name][trained_too[name]["epoch"] == 0].drop(columns="run").reset_index(drop=True)
+        pd.testing.assert_frame_equal(result[name].drop(columns="run"), start)
+    assert result["confusion"]["count"].sum() == 2 * 360
+
+
+def test_the_output_bias_is_where_the_scores_start(settings):
+    """Nothing else than the biases reaches the scores of a network without weights to speak of."""
+    condition = settings(
+        "output=sigmoid_ce", "net.output_bias=4", "epochs=0", "seeds=1", "init=normal", "init.std=1e-20"
+    )
+    loss = frames(condition)["history"]["train_loss"].item()
+    assert loss == pytest.approx(np.log1p(np.exp(-4)) + 9 * np.log1p(np.exp(4)), rel=1e-6)
+
+
+def test_steps_to_an_error_are_those_of_the_training(settings):
+    """With one step to an epoch, the history says after which of them the training error was first so low."""
+    condition = settings("epochs=20", "batch_size=1222", "seeds=3", "net.hidden=[16]", "optimizer.lr=[0.3,0.01]")
+    history = frames(condition)["history"].query("epoch > 0")
+    low = history[history["train_error"] <= 0.5].groupby(["lr", "seed"])["epoch"].min()
+    steps = training.steps_to_error(condition, condition.replicas, 0.5)
+    assert steps == {replica: low.get(replica, 20) for replica in condition.replicas}
+    assert len(set(steps.values())) > 1
