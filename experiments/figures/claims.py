@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.claims.verdicts import LEVEL, Measure, crossings
-from experiments.figures.style import INK, MUTED, RC, identity, legend, log_axis, sheet
+from experiments.figures.style import DASHES, INK, MUTED, RC, identity, legend, log_axis, sheet
 from experiments.statistics import summarise
 
 DRAWINGS: dict[str, Callable[[pd.DataFrame], Figure]] = {}
@@ -36,7 +36,7 @@ def drawing(*stems: str):
 
 def _line(activation, **more):
     color, dash = identity(activation)
-    return {"color": color, "linestyle": (0, (4, 4)) if dash else "-"} | more
+    return {"color": color, "linestyle": (0, DASHES[dash]) if dash else "-"} | more
 
 
 def _name(activation):
@@ -171,11 +171,11 @@ def variances(table: pd.DataFrame) -> Figure:
     panels = result.subplots(1, 2)
     styles = {"standard": _line("tanh"), "glorot_uniform": _line("tanh", linestyle=(0, (4, 1.5)))}
     quantities = {"delta_variance": "variance of δ", "gradient_variance": "variance of ∂L/∂W"}
-    for ax, letter, (column, label) in zip(panels, "ab", quantities.items(), strict=True):
+    for ax, (column, label) in zip(panels, quantities.items(), strict=True):
         for init, line in styles.items():
             rows = table[(table["init"] == init) & table[column].notna()]
             _band(ax, rows, "layer", column, line | {"marker": "o"}, log=True)
-        ax.set(title=f"({letter})", xlabel="hidden layer", ylabel=label, yscale="log")
+        ax.set(xlabel="hidden layer", ylabel=label, yscale="log")
         ax.set_xticks(range(1, 6))
     names = {"standard": "tanh, U[±1/√fan_in]", "glorot_uniform": "tanh, Glorot's initialisation"}
     legend(result, [(names[init], line) for init, line in styles.items()], _seeds(table) + " of the logarithm")
@@ -301,7 +301,7 @@ def born_dead(table: pd.DataFrame) -> Figure:
         share = rows["dead"] / rows["networks"]
         error = 1.96 * np.sqrt(share * (1 - share) / rows["networks"])
         ax.errorbar(rows["depth"], share, error, color=colors[width], marker="o", linestyle="none")
-    ax.set(xlabel="hidden layers L", ylabel="share born dead at a point", ylim=(0, 1.02))
+    ax.set(xlabel="hidden layers L", ylabel="share born dead at a point", ylim=(0, 1.02), xticks=rows["depth"])
     entries = [(f"N = {width}", {"color": color, "marker": "o"}) for width, color in colors.items()]
     legend(result, entries, f"lines: 1 − (1 − 2⁻ᴺ)ᴸ; points: {table['networks'].max()} networks each, 95 %")
     return result
