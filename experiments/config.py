@@ -106,6 +106,15 @@ class SplitSchema:
 
 
 @dataclass
+class PretrainSchema:
+    """Denoising autoencoders, by which hidden layers may be trained before the labels are seen."""
+
+    epochs: int = "???"
+    lr: float = "???"
+    noise: float = "???"
+
+
+@dataclass
 class DiagnosticsSchema:
     """What is looked at inside the network at the end of every epoch."""
 
@@ -148,6 +157,7 @@ class Schema:
     entropy: int = "???"
     activation_l1: float = "???"
     split: SplitSchema = field(default_factory=SplitSchema)
+    pretrain: PretrainSchema = field(default_factory=PretrainSchema)
     diagnostics: DiagnosticsSchema = field(default_factory=DiagnosticsSchema)
     checkpoint: CheckpointSchema = field(default_factory=CheckpointSchema)
     formula: FormulaSchema = field(default_factory=FormulaSchema)
@@ -159,6 +169,7 @@ class Schema:
 NESTED = {
     "net": NetSchema,
     "split": SplitSchema,
+    "pretrain": PretrainSchema,
     "diagnostics": DiagnosticsSchema,
     "checkpoint": CheckpointSchema,
     "formula": FormulaSchema,
@@ -242,6 +253,7 @@ class Settings:
     dtype: str
     entropy: int
     activation_l1: float
+    pretrain: dict[str, float]
     split: dict[str, float]
     diagnostics: dict[str, bool]
     seeds: tuple[int, ...]
@@ -321,6 +333,7 @@ def from_record(record: Mapping[str, Any]) -> Settings:
             "dataset": record["dataset"] | {"batch_size": record["batch_size"], "lr": record["lr"][0]},
             "optimizer": record["optimizer"] | {"lr": record["lr"]},
             "seeds": record["seeds"],
+            "pretrain": record.get("pretrain", {"epochs": 0, "lr": 1.0, "noise": 0.0}),
             "checkpoint": {"every": 0},
             "formula": {"expression": "x", "parameters": {}},  # a formula's activation carries its own
             "threads": "auto",
@@ -359,6 +372,14 @@ def _resolve(config):
         raise ConfigError(f"task={config['task']!r}: {nearest(config['task'], TASKS)}")
     if not 0 <= config["activation_l1"] < math.inf:
         raise ConfigError(f"activation_l1={config['activation_l1']}: allowed is a number from 0 up")
+    pretrain = dict(config["pretrain"])
+    for key, allowed, right in (
+        ("epochs", f"a whole number from 0 to {MOST}", 0 <= pretrain["epochs"] <= MOST),
+        ("lr", "a number from 1e-30 to 1e30", 1e-30 <= pretrain["lr"] <= 1e30),
+        ("noise", "a number from 0 up to, not with, 1", 0 <= pretrain["noise"] < 1),
+    ):
+        if not right:
+            raise ConfigError(f"pretrain.{key}={pretrain[key]}: allowed is {allowed}")
     if config["checkpoint"]["every"] < 0:
         raise ConfigError(f"checkpoint.every={config['checkpoint']['every']}: allowed is a whole number from 0 up")
     threads = config["threads"]
@@ -377,6 +398,8 @@ def _resolve(config):
             f"allowed is 1 to {n_train}"
         )
     activation = _build("activation", config["activation"])
+    if pretrain["epochs"] and activation.pieces > 1:
+        raise ConfigError(f"pretrain.epochs={pretrain['epochs']}: {activation.name} has pieces, only 0 is allowed")
     output = _build("output", _auto(config["output"], auto(data.task, len(data.classes))))
     if data.task not in output.tasks:
         fitting = [name for name, variant in OUTPUTS.items() if data.task in variant.tasks]
@@ -405,6 +428,8 @@ def _resolve(config):
         "entropy": config["entropy"],
         "diagnostics": dict(config["diagnostics"]),
     }
+    if pretrain["epochs"]:  # or nothing depends on it
+        condition["pretrain"] = pretrain
     return Settings(
         study=study,
         activation=activation,
@@ -420,6 +445,7 @@ def _resolve(config):
         dtype=config["dtype"],
         entropy=config["entropy"],
         activation_l1=config["activation_l1"],
+        pretrain=pretrain,
         split=split,
         diagnostics=dict(config["diagnostics"]),
         seeds=_seeds(config["seeds"]),

@@ -327,7 +327,7 @@ def settings(replicas: pd.DataFrame) -> pd.DataFrame:
     shown = table[["activation"]].astype(object)
     for column in [*hyperparameters, "output", "dataset", *rest]:
         group = column.partition(".")[0]
-        within = {"dataset", group, f"{group}.name"} - {column}
+        within = {"dataset", group, f"{group}.name", f"{group}.epochs"} - {column}
         if group in ("formula", "init"):
             within.add("activation")
         alike = [table[name] for name in within if name in table] or np.zeros(len(table))

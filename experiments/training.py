@@ -19,6 +19,7 @@ import numpy as np
 from experiments.config import Settings
 from experiments.datasets import prepare
 from experiments.diagnostics import LAYER_COLUMNS, layer_statistics, sharpness
+from experiments.pretraining import Denoiser, nonnegative
 from experiments.streams import stream
 from experiments.tables import LOSS_COLUMNS, PARTS, Record, RunTables, assemble
 from nets.network import Network, Work
@@ -103,6 +104,7 @@ def steps_to_error(settings: Settings, replicas: Sequence[tuple[float, int]], er
     labels = stack.labels[prepared.split.train[stack.row]]
     found = np.zeros(len(replicas), int)
     with threadpool_limits(1, "blas"), np.errstate(all="ignore"):
+        stack.pretrain()
         for epoch in range(1, settings.epochs + 1):
             for _ in stack.train_steps(epoch):
                 scores = stack.network.forward(stack.gather(prepared.split.train[stack.row]))
@@ -230,6 +232,8 @@ class _Stack:
         with np.errstate(all="ignore"):
             before = None
             on_epoch(len(self.replicas) * max(0, self.first - 1))
+            if self.first == 0:
+                self._timed("training", self.pretrain)
             for epoch in range(self.first, self.settings.epochs + 1):
                 if not len(self.active):
                     on_epoch(len(self.replicas) * (self.settings.epochs - max(0, epoch - 1)))
@@ -277,20 +281,15 @@ class _Stack:
 
     def train_steps(self, epoch):
         """Train an epoch, stopping after each minibatch step."""
-        settings, network, split = self.settings, self.network, self.prepared.split
+        settings, network = self.settings, self.network
         batch = settings.batch_size
-        count = split.train.shape[1]
-        order = {
-            seed: stream(settings.entropy, "order", int(seed), epoch).permutation(count) for seed in set(self.seed)
-        }
-        rows = np.stack([split.train[row][order[seed]] for row, seed in zip(self.row, self.seed, strict=True)])
         rate = self.rate * settings.schedule.factor(epoch, settings.epochs)
         rate = rate.astype(network.dtype, copy=False)
         scale = rate if settings.optimizer.folds_rate else np.ones_like(rate)
         scale = (scale / batch)[:, :, None]
         penalty = scale * settings.activation_l1 if settings.activation_l1 else None
-        for start in range(0, count - batch + 1, batch):
-            work = self.gather(rows[:, start : start + batch])
+        for rows in self._batches(epoch):
+            work = self.gather(rows)
             scores = network.forward(work)
             settings.output.gradient(scores, work.targets, work.delta)
             work.delta *= scale
@@ -298,6 +297,36 @@ class _Stack:
             self.steps += 1
             settings.optimizer.step(network.parameters, network.gradient, self.state, rate, network.decayed, self.steps)
             yield
+
+    def _batches(self, epoch):
+        """Yield the training rows (R, batch) of each step of an epoch."""
+        train, batch = self.prepared.split.train, self.settings.batch_size
+        count = train.shape[1]
+        order = {
+            seed: stream(self.settings.entropy, "order", int(seed), epoch).permutation(count) for seed in set(self.seed)
+        }
+        rows = np.stack([train[row][order[seed]] for row, seed in zip(self.row, self.seed, strict=True)])
+        for start in range(0, count - batch + 1, batch):
+            yield rows[:, start : start + batch]
+
+    def pretrain(self):
+        """Train the hidden layers as denoising autoencoders, as often as the settings say."""
+        settings, epochs = self.settings, self.settings.pretrain["epochs"]
+        rate = self.network.dtype.type(settings.pretrain["lr"] / settings.batch_size)
+        for index in range(len(settings.hidden) if epochs else 0):
+            positive = nonnegative(settings.activation) if index else settings.data.image
+            denoiser = Denoiser(self.network, index, settings.batch_size, positive)
+            for epoch in range(1, epochs + 1):
+                place = index * epochs + epoch
+                masks = {seed: stream(settings.entropy, "noise", int(seed), place) for seed in set(self.seed)}
+                for rows in self._batches(epoch):
+                    work = self.gather(rows)
+                    self.network.forward(work)
+                    signal = work.post[index - 1] if index else work.inputs
+                    draws = {seed: generator.random(signal.shape[1:]) for seed, generator in masks.items()}
+                    kept = np.stack([draws[seed] for seed in self.seed]) >= settings.pretrain["noise"]
+                    denoiser.step(signal, kept, rate)
+            denoiser.hand_over()
 
     def _evaluate(self, epoch):
         """Record each part's cost and error: every row of the data belongs to one part, so all are run through once."""
