@@ -62,8 +62,9 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 def _cell(row):
-    lost = f", {row['diverged']} diverged" if row["diverged"] else ""
-    return f"{row['mean']:.2f} ± {(row['high'] - row['low']) / 2:.2f}{lost}"
+    lost = [f"{row['diverged']} diverged"] if row["diverged"] else []
+    mean = [f"{row['mean']:.2f} ± {(row['high'] - row['low']) / 2:.2f}"] if row["n"] else []
+    return ", ".join([*mean, *lost])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from experiments.claims.verdicts import CLAIMS, Claim, Verdict
+from experiments.claims.verdicts import CLAIMS, REPRODUCED, Claim, Verdict
 
 ALL_SEEDS = 10
 NOTES = """\
@@ -57,6 +57,9 @@ def claims_md(judged: list[Judged]) -> str:
         cells = (f"{claim.text} ({claim.source})", f"**{word}**", _measured(verdict), claim.threshold, seeds)
         escaped = (cell.replace("|", "\\|") for cell in cells)
         lines.append(f"| {claim.number} | {' | '.join(escaped)} |")
+    reasons = [(claim, word) for claim, verdict, word, _ in judged if verdict.word != REPRODUCED and claim.otherwise]
+    for claim, word in reasons:
+        lines += ["", f"Claim {claim.number}, {word}. {claim.otherwise}"]
     lines += ["", NOTES.rstrip()]
     return "\n".join(lines) + "\n"
 

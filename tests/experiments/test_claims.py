@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments.claims import lecture
 from experiments.claims.__main__ import read_tables
 from experiments.claims.neurons import born_dead, neuron
 from experiments.claims.tables import TABLES, fractions, tuned
@@ -32,7 +33,7 @@ def errors(column, **means):
         for name, mean in means.items()
         for seed, extra in zip(SEEDS, SPREAD, strict=True)
     ]
-    return frame(f"{column} seed test_error", rows)
+    return frame(f"{column} seed test_error", rows).assign(lr=0.1)
 
 
 def noisy(table, first, size):
@@ -293,6 +294,32 @@ def test_verdicts_of_few_seeds_are_marked_and_every_figure_has_an_interval_or_is
     rows = pd.read_csv(pd.io.common.StringIO(claims_csv(full)))
     assert rows[["value", "low", "high", "threshold", "seeds"]].notna().all(axis=None)
     assert set(rows.loc[rows["number"] == 1, "low"]) == {"exact"}
+
+
+def test_a_verdict_that_is_not_reproduced_comes_with_a_reason():
+    text = claims_md(judge_all({7: medians(relu=0.4, leaky_relu=0.5, elu=-0.2)}))
+    assert "\nClaim 7, partial. With a slope of 0.1" in text
+    assert "Claim 7" not in claims_md(judge_all({7: medians(relu=0.4, leaky_relu=0.3, elu=-0.2)}))
+
+
+def test_the_lectures_table_has_its_shape_and_says_what_diverged():
+    rows = []
+    for activation, epochs, lr, seed in product(("relu", "tanh", "softplus"), (math.nan, 20), (0.1, 0.3), (0, 1)):
+        lost = (activation, lr) == ("tanh", 0.1)
+        error = 0.02 + 0.01 * (epochs == 20) + 0.001 * seed
+        run = f"{activation}{epochs}"
+        rows.append((run, "wine", activation, epochs, lr, seed, "diverged" if lost and seed else "done", lr, error))
+    names = "run dataset activation pretrain.epochs lr seed status final_validation_loss final_test_error"
+    text = lecture.markdown(lecture.cells(frame(names, rows)))
+    assert text.splitlines()[:3] == [
+        "| measured, test error in % | wine |",
+        "| --- | --- |",
+        "| relu | 2.05 ± 0.64 |",
+    ]
+    assert "| softplus, pre-trained | 3.05 ± 0.64 |" in text
+    assert "| rectifier, pre-trained | 1.20 | 49.96 | 32.86 | 16.46 |" in text
+    everything_diverged = frame(names, [(*row[:6], "diverged", *row[7:]) for row in rows])
+    assert "| relu | 2 diverged |" in lecture.markdown(lecture.cells(everything_diverged))
 
 
 def test_the_command_judges_trains_nothing_twice_and_refuses_what_is_no_claim(tmp_path):
