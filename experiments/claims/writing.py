@@ -10,6 +10,8 @@ from experiments.claims.verdicts import CLAIMS, REPRODUCED, Claim, Verdict
 
 ALL_SEEDS = 10
 NOTES = """\
+Written by `python -m experiments.claims`; each verdict follows from its table in `tables/`.
+
 Intervals are Student's at 95 %, over seeds, of paired differences or log ratios where two conditions are compared;
 `exact` is what has no spread. All is conditional on the data sets: seeds divide one data set again and again, they are
 no sample of data sets.
@@ -61,6 +63,15 @@ def claims_md(judged: list[Judged]) -> str:
     for claim, word in reasons:
         lines += ["", f"Claim {claim.number}, {word}. {claim.otherwise}"]
     lines += ["", NOTES.rstrip()]
+    return "\n".join(lines) + "\n"
+
+
+def summary(judged: list[Judged]) -> str:
+    """Return the verdicts with the first of their figures, the README's table."""
+    lines = ["| # | claim | verdict | measured (95 % interval) |", "| --- | --- | --- | --- |"]
+    for claim, verdict, word, _ in judged:
+        first = str(verdict.measures[0]).replace("|", "\\|")
+        lines.append(f"| {claim.number} | {claim.text} ({claim.source}) | {word} | {first} |")
     return "\n".join(lines) + "\n"
 
 
