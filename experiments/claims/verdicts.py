@@ -144,7 +144,7 @@ def _in_points(table: pd.DataFrame, column: str) -> pd.DataFrame:
 @claim(
     1,
     "a quadratic cost stalls from a saturated start",
-    source="Nielsen (2015), ch. 3",
+    source="Nielsen 2015, ch. 3",
     threshold="one sigmoid neuron: a ≥ 0.90 after 150 steps and ≤ 0.25 after 300; gradient ratio CE/quadratic at the "
     "start 56.6 ± 0.1",
 )
@@ -164,7 +164,7 @@ def quadratic_stalls(table: pd.DataFrame) -> Verdict:
 @claim(
     2,
     "cross-entropy does not, at the same rate",
-    source="Nielsen (2015), ch. 3",
+    source="Nielsen 2015, ch. 3",
     threshold="the same neuron: a ≤ 0.15 after 50 steps",
 )
 def cross_entropy_does_not(table: pd.DataFrame) -> Verdict:
@@ -176,7 +176,7 @@ def cross_entropy_does_not(table: pd.DataFrame) -> Verdict:
 @claim(
     3,
     "sigmoid with MSE starts slower than sigmoid with CE in an MLP",
-    source="after Nielsen (2015), ch. 3",
+    source="after Nielsen 2015, ch. 3",
     threshold="digits, 1×100, output biases +4: ratio MSE/CE of the minibatch steps to 50 % training accuracy ≥ 2 in "
     "≥ 9 of 10 seeds",
 )
@@ -186,17 +186,17 @@ def squares_start_slower(table: pd.DataFrame) -> Verdict:
     twice = wide["sigmoid_mse"] / wide["sigmoid_ce"] >= 2
     measures = (
         _ratio("ratio of steps", wide, "sigmoid_mse", "sigmoid_ce"),
-        Measure("seeds with a ratio of at least 2:", int(twice.sum())),
         _mean("steps with MSE", wide["sigmoid_mse"]),
         _mean("with CE", wide["sigmoid_ce"]),
     )
-    return Verdict(_word(nearly_all(twice)), measures, _rates(table, "output"))
+    remark = f"{twice.sum()} of {len(twice)} seeds with a ratio of at least 2; {_rates(table, 'output')}"
+    return Verdict(_word(nearly_all(twice)), measures, remark)
 
 
 @claim(
     4,
     "tuned MSE is as good as tuned CE in the end",
-    source="Hui & Belkin (2020)",
+    source="Hui & Belkin 2020",
     threshold="digits, 2×128 ReLU, linear output for MSE: interval of the test accuracy's difference inside ±1 point",
 )
 def squares_end_alike(table: pd.DataFrame) -> Verdict:
@@ -211,7 +211,7 @@ def squares_end_alike(table: pd.DataFrame) -> Verdict:
 @claim(
     5,
     "δ decays geometrically with depth for sigmoid",
-    source="Glorot & Bengio (2010)",
+    source="Glorot & Bengio 2010",
     threshold="digits, 10×100, Glorot's initialisation: log δ against layer has R² ≥ 0.95, factor per layer 0.15–0.30",
 )
 def geometric_decay(table: pd.DataFrame) -> Verdict:
@@ -223,13 +223,13 @@ def geometric_decay(table: pd.DataFrame) -> Verdict:
 
     fits = table.groupby("seed")[["layer", "delta_norm"]].apply(fit)
     factor, r2 = _geometric("factor per layer back", np.exp(-fits["slope"])), _mean("R²", fits["r2"])
-    return Verdict(_word(r2.value >= 0.95 and 0.15 <= factor.value <= 0.30), (r2, factor))
+    return Verdict(_word(r2.value >= 0.95 and 0.15 <= factor.value <= 0.30), (factor, r2))
 
 
 @claim(
     6,
     "tanh from U[±1/√fan_in]: δ shrinks with depth, weight gradients do not",
-    source="Glorot & Bengio (2010), fig. 8",
+    source="Glorot & Bengio 2010, fig. 8",
     threshold="digits, 5×100 before training: δ-variance ratio per layer 0.25–0.40, weight-gradient variances max/min "
     "≤ 3; Glorot's initialisation: δ ratio ≥ 0.6",
 )
@@ -250,7 +250,7 @@ def standard_init(table: pd.DataFrame) -> Verdict:
 @claim(
     7,
     "ELU's mean activation is nearer 0",
-    source="Clevert et al. (2015), fig. 2",
+    source="Clevert et al. 2015, fig. 2",
     threshold="mnist5k, 8×128, lr 0.01: |ELU| < LReLU(0.1) < ReLU at ≥ 90 % of epochs in ≥ 9 of 10 seeds; ELU lowest "
     "alone: partial",
     otherwise="With a slope of 0.1 leaky ReLU's mean is below ReLU's by less than a tenth, and the median over the 128 "
@@ -265,18 +265,17 @@ def nearer_zero(table: pd.DataFrame) -> Verdict:
     orders, lows = (true.groupby("seed").mean() >= 0.9 for true in (ordered, lowest))
     means = wide.groupby("seed").mean()
     measures = (
-        Measure("seeds in this order at 90 % of the epochs:", int(orders.sum())),
-        Measure("with ELU lowest:", int(lows.sum())),
         _difference("|ELU| − LReLU", means, "elu", "leaky_relu"),
         _difference("LReLU − ReLU", means, "leaky_relu", "relu"),
     )
-    return Verdict(_word(nearly_all(orders), nearly_all(lows)), measures)
+    remark = f"at 90 % of the epochs {orders.sum()} of {len(orders)} seeds have this order, {lows.sum()} ELU lowest"
+    return Verdict(_word(nearly_all(orders), nearly_all(lows)), measures, remark)
 
 
 @claim(
     8,
     "ELU's training loss falls faster than ReLU's and LReLU's",
-    source="Clevert et al. (2015), fig. 2",
+    source="Clevert et al. 2015, fig. 2",
     threshold="same; epochs to training CE 0.1, censored at 100: intervals of the log ratios to ReLU and LReLU < 0 at "
     "lr 0.01 and at tuned rates; at 0.01 alone: partial",
 )
@@ -309,7 +308,7 @@ def falls_faster(table: pd.DataFrame) -> Verdict:
 @claim(
     9,
     "ELU reconstructs best at every learning rate",
-    source="Clevert et al. (2015), fig. 3",
+    source="Clevert et al. 2015, fig. 3",
     threshold="mnist5k autoencoder, rates {1, 1/3, 1/10, 1/30} × the largest at which every activation stays finite: "
     "ELU's mean test loss lowest at 4 of 4; 3 of 4: partial",
 )
@@ -322,14 +321,13 @@ def reconstructs_best(table: pd.DataFrame) -> Verdict:
         rival = mean.drop("elu").idxmin()
         best += mean["elu"] < mean[rival]
         measures.append(_difference(f"at lr {rate:.3g} ELU − {rival}", wide, "elu", rival))
-    measures.insert(0, Measure("rates at which ELU's loss is lowest:", int(best)))
-    return Verdict(_word(best == 4, best == 3), tuple(measures))
+    return Verdict(_word(best == 4, best == 3), tuple(measures), f"lowest at {best} of {len(measures)} rates")
 
 
 @claim(
     10,
     "softplus is no better than ReLU",
-    source="Glorot et al. (2011); Goodfellow et al. (2016), p. 191",
+    source="Glorot et al. 2011; Goodfellow et al. 2016, p. 191",
     threshold="digits, 3×128: lower bound of the test error's difference softplus − ReLU ≥ −0.3 points",
 )
 def softplus_no_better(table: pd.DataFrame) -> Verdict:
@@ -341,7 +339,7 @@ def softplus_no_better(table: pd.DataFrame) -> Verdict:
 @claim(
     11,
     "ReLU gives true zeros",
-    source="Glorot et al. (2011)",
+    source="Glorot et al. 2011",
     threshold="digits, 3×128, h = 0: 50 ± 5 % before training; rises with an L1 penalty on activations; softplus 0 %",
 )
 def true_zeros(table: pd.DataFrame) -> Verdict:
@@ -366,7 +364,7 @@ def true_zeros(table: pd.DataFrame) -> Verdict:
 @claim(
     12,
     "a ReLU network is born dead at a point with probability 1 − (1 − 2⁻ᴺ)ᴸ",
-    source="after Lu et al. (2019)",
+    source="after Lu et al. 2019",
     threshold="2,000 initialisations for N in {2, 3, 4, 5}, L in {2, 5, 10, 20}: every cell within 3.5·√(p(1−p)/2000)",
 )
 def born_dead(table: pd.DataFrame) -> Verdict:
@@ -378,23 +376,16 @@ def born_dead(table: pd.DataFrame) -> Verdict:
     off = (table["dead"] / table["networks"] - p) / error
     worst = off.abs().idxmax()
     row = table.loc[worst]
-    low, high = proportion_confint(row["dead"], row["networks"], method="wilson")
-    measures = (
-        Measure("largest deviation (standard errors)", off.abs()[worst]),
-        Measure(
-            f"share at N={row['width']}, L={row['depth']}, where p={p[worst]:.3f},",
-            row["dead"] / row["networks"],
-            low,
-            high,
-        ),
-    )
-    return Verdict(_word((off.abs() <= 3.5).all()), measures, f"{len(table)} cells")
+    ends = proportion_confint(row["dead"], row["networks"], method="wilson")
+    what = f"furthest of {len(table)} cells, N={row['width']:.0f}, L={row['depth']:.0f}: standard errors off"
+    measure = Measure(what, off[worst], *((end - p[worst]) / error[worst] for end in ends))
+    return Verdict(_word((off.abs() <= 3.5).all()), (measure,))
 
 
 @claim(
     13,
     "SELU keeps mean 0 and variance 1 through depth",
-    source="Klambauer et al. (2017)",
+    source="Klambauer et al. 2017",
     threshold="digits, standardised, 32×256, LeCun normal, before training: layer means within ±0.1, variances "
     "0.7–1.3; tanh or ELU leaves the band",
 )
@@ -425,7 +416,7 @@ def self_normalising(table: pd.DataFrame) -> Verdict:
 @claim(
     14,
     "a leak of 0.01 makes no difference when nothing dies",
-    source="Maas et al. (2013)",
+    source="Maas et al. 2013",
     threshold="digits, 2×100: interval of the test accuracy's difference inside ±0.5 points",
 )
 def leak_alike(table: pd.DataFrame) -> Verdict:
@@ -440,7 +431,7 @@ def leak_alike(table: pd.DataFrame) -> Verdict:
 @claim(
     15,
     "learning with ReLU converges faster than with sigmoid and tanh",
-    source="the lecture; Krizhevsky et al. (2012)",
+    source="the lecture; Krizhevsky et al. 2012",
     threshold="digits, 2×128, epochs to training CE 0.1 at each one's tuned rate: intervals of the log ratios to "
     "sigmoid and tanh < 0; one of two: partial",
 )
