@@ -128,7 +128,7 @@ def _help():
     lines += ["", "Presets, each a whole sweep, +experiment=NAME:"]
     for name in _options("experiment"):
         comment = (CONF / "experiment" / f"{name}.yaml").read_text().splitlines()[1]
-        lines.append(f"  {name:<16}{comment.removeprefix('# ')}")
+        lines.append(f"  {name:<32}{comment.removeprefix('# ')}")
     settings = (CONF / "config.yaml").read_text().partition("\n\n")[2].partition("\nhydra:")[0]
     settings = settings.replace("${dataset.batch_size}", "the data set's # 32, fewer for small ones")
     lines += ["", "Settings, KEY=VALUE or KEY.KEY=VALUE, with their defaults:"]

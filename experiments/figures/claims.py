@@ -8,6 +8,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from experiments.claims.verdicts import LEVEL, Measure, crossings
 from experiments.figures.style import DASHES, INK, MUTED, RC, identity, legend, log_axis, sheet
@@ -218,6 +219,7 @@ def speed(table: pd.DataFrame) -> Figure:
         ax.set(title=f"({letter}) {where}", xlabel="epoch", ylabel="training loss (nats)", yscale="log")
     _intervals(panels[2], measures, styles)
     panels[2].set(title="(c) first at 0.1", xlabel="epochs")
+    panels[2].set_xlim(left=0)
     legend(result, [(_name(activation), _line(activation)) for activation in order], _seeds(table))
     return result
 
@@ -246,8 +248,11 @@ def six_panels(table: pd.DataFrame) -> Figure:
                 bottom, middle, top = map(np.exp, ends) if log else (ends[0].clip(lower=0), *ends[1:])
                 ax.plot(one["epoch"], middle, **_line(activation))
                 ax.fill_between(one["epoch"], bottom, top, color=_line(activation)["color"], alpha=0.16, lw=0)
-            ax.set(title=f"({next(letters)}) {label.partition(' (')[0]}{part}", yscale="log" if log else "linear")
-            ax.set_xlabel("" if log else "epoch")
+            ax.set(title=f"({next(letters)}) {label.partition(' (')[0]}{part}", xlabel="" if log else "epoch")
+            ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+            if log:
+                middle = np.exp(rows["mean"])
+                log_axis(ax, middle.min() / 1.3, middle.max() * 1.3)
     note = f"mean ± standard deviation over {table['seed'].nunique()} seeds, of the logarithm in (a) to (c)"
     result.suptitle("mnist5k, 8×128, lr 0.01")
     legend(result, [(_name(activation), _line(activation)) for activation in order], note)
