@@ -12,10 +12,11 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state, check_scalar, column_or_1d, compute_class_weight, gen_batches
+from sklearn.utils import check_random_state, check_scalar, column_or_1d, compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from threadpoolctl import ThreadpoolController
 
 from nets.activations import ACTIVATIONS, Activation
 from nets.expressions import nearest
@@ -28,6 +29,9 @@ ROWS = 256
 """Rows that are predicted at a time, and the most that `gradient_norms_` looks at."""
 GRADIENT_NORMS = np.dtype([("epoch", int), ("layer", int), ("weight_gradient_norm", float), ("delta_norm", float)])
 INIT, ORDER, PROBE = range(3)  # streams of random numbers
+
+# More threads make such small products slower, by far where the cores have other work too.
+_one_thread = ThreadpoolController().wrap(limits=1, user_api="blas")
 
 
 @dataclass(eq=False, repr=False)
@@ -48,6 +52,7 @@ class _MLP(BaseEstimator):
     tol: float = 1e-4
     random_state: int | np.random.RandomState | None = None
 
+    @_one_thread
     def fit(self, X, y, sample_weight=None):
         """Train a new network.
 
@@ -90,6 +95,7 @@ class _MLP(BaseEstimator):
             self.network_.parameters[:] = parameters
         return self
 
+    @_one_thread
     def _partial_fit(self, X, y, sample_weight, classes=None):
         first = not hasattr(self, "network_")
         X, y, weight = self._check(X, y, sample_weight, first)
@@ -162,7 +168,6 @@ class _MLP(BaseEstimator):
         network, output, optimizer = self.network_, self.output_, self._optimizer
         self.n_iter_ += 1
         batch = min(self.batch_size, len(X))
-        used = len(X) // batch * batch
         schedule = _named("schedule", self.schedule, SCHEDULES, Schedule)
         factor = schedule.factor(min(self.n_iter_, self.max_iter), self.max_iter)
         rate = np.full((1, 1), self.learning_rate_init * factor, network.dtype)
@@ -170,26 +175,24 @@ class _MLP(BaseEstimator):
         scale = weight * (rate[0, 0] if optimizer.folds_rate else 1) / batch
         order = self._stream(ORDER, self.n_iter_).permutation(len(X))
         work = Work(network, batch)
-        loss = 0.0
-        with np.errstate(all="ignore"):  # what overflows is noticed below
-            for start in range(0, used, batch):
+        with np.errstate(all="ignore"):  # what overflows is noticed in the loss
+            for start in range(0, len(X) - batch + 1, batch):
                 rows = order[start : start + batch]
                 # mode="clip" lets take write straight into `out`; no index is out of range.
                 np.take(X, rows, axis=0, out=work.inputs[0], mode="clip")
                 np.take(targets, rows, axis=0, out=work.targets[0], mode="clip")
-                scores = network.forward(work)
-                loss += output.cost(scores, work.targets)[0] @ weight[rows]
-                output.gradient(scores, work.targets, work.delta)
+                output.gradient(network.forward(work), work.targets, work.delta)
                 work.delta *= scale[rows, None]
                 network.backward(work)
                 self._steps += 1
                 optimizer.step(network.parameters, network.gradient, self._state, rate, network.decayed, self._steps)
-        if not (np.isfinite(loss) and np.isfinite(network.parameters).all()):
+            loss = self._loss(X, targets, weight)
+        if not np.isfinite(loss):
             raise ValueError(
                 f"training diverged in epoch {self.n_iter_}: "
                 f"learning_rate_init={self.learning_rate_init} is too large, or the data need scaling"
             )
-        self.loss_curve_.append(float(loss / used))
+        self.loss_curve_.append(loss)
         self._measure_gradients(X, targets, weight)
 
     def _measure_gradients(self, X, targets, weight):
@@ -218,12 +221,13 @@ class _MLP(BaseEstimator):
         return self._forward(validate_data(self, X, reset=False, dtype=self.network_.dtype))
 
     def _forward(self, X):
-        network = self.network_
-        scores = np.empty((1, len(X), network.outputs), network.dtype)
-        for rows in gen_batches(len(X), ROWS):
-            work = Work(network, rows.stop - rows.start)
-            work.inputs[0] = X[rows]
-            scores[:, rows] = network.forward(work)
+        network, count = self.network_, len(X)
+        scores = np.empty((1, count, network.outputs), network.dtype)
+        work = Work(network, min(ROWS, count))
+        for start in range(0, count, ROWS):
+            start = max(0, min(start, count - ROWS))  # the last rows are a whole batch too, for the buffers' sake
+            work.inputs[0] = X[start : start + ROWS]
+            scores[:, start : start + ROWS] = network.forward(work)
         return scores
 
 
@@ -259,10 +263,8 @@ class MLPClassifier(ClassifierMixin, _MLP):
         The fitted `Network` of one replica, and its output.
     n_iter_
         Epochs; each call of `partial_fit` adds one.
-    loss_curve_
-        The mean cost of each epoch's rows, before the step of their batch.
-    validation_loss_curve_
-        The mean cost of the rows held out, after each epoch.
+    loss_curve_, validation_loss_curve_
+        The mean cost of the training rows and of those held out, after each epoch.
     gradient_norms_
         Structured array, a row per epoch and layer: with L the mean cost of up to 256 training rows after the epoch,
         `weight_gradient_norm` is ‖∂L/∂W‖, `delta_norm` the root mean square of their ∂cost/∂z.
