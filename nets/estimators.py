@@ -215,19 +215,20 @@ class _MLP(BaseEstimator):
         costs = self.output_.cost(self._forward(X), targets[None])[0]
         return float(np.average(costs, weights=weight))
 
+    @_one_thread
     def _scores(self, X):
         """Return the scores (1, n, units) of a user's rows."""
         check_is_fitted(self)
         return self._forward(validate_data(self, X, reset=False, dtype=self.network_.dtype))
 
     def _forward(self, X):
-        network, count = self.network_, len(X)
-        scores = np.empty((1, count, network.outputs), network.dtype)
-        work = Work(network, min(ROWS, count))
-        for start in range(0, count, ROWS):
-            start = max(0, min(start, count - ROWS))  # the last rows are a whole batch too, for the buffers' sake
-            work.inputs[0] = X[start : start + ROWS]
-            scores[:, start : start + ROWS] = network.forward(work)
+        network, rows = self.network_, min(ROWS, len(X))
+        scores = np.empty((1, len(X), network.outputs), network.dtype)
+        work = Work(network, rows)
+        # The last rows overlap those before them, so that one set of buffers does for all.
+        for start in (*range(0, len(X) - rows, rows), len(X) - rows):
+            work.inputs[0] = X[start : start + rows]
+            scores[:, start : start + rows] = network.forward(work)
         return scores
 
 
@@ -350,7 +351,7 @@ class MLPClassifier(ClassifierMixin, _MLP):
         """Store the classes; return the task and their number."""
         self.classes_ = np.arange(y.shape[1]) if y.ndim == 2 else np.unique(y if classes is None else classes)
         if len(self.classes_) < 2:
-            raise ValueError(f"y has 1 class, {self.classes_[0]!r}: allowed are 2 or more")
+            raise ValueError(f"y has 1 class, {self.classes_.tolist()[0]!r}: allowed are 2 or more")
         return "multilabel" if y.ndim == 2 else "classification", len(self.classes_)
 
     def _encode(self, y, weight):
@@ -358,7 +359,7 @@ class MLPClassifier(ClassifierMixin, _MLP):
         allowed = np.arange(2) if y.ndim == 2 else self.classes_
         unknown = np.setdiff1d(y, allowed)
         if unknown.size:
-            raise ValueError(f"y has {unknown[0]!r}: allowed are {', '.join(map(repr, allowed.tolist()))}")
+            raise ValueError(f"y has {unknown.tolist()[0]!r}: allowed are {', '.join(map(repr, allowed.tolist()))}")
         if y.ndim == 2:
             if self.class_weight is not None:
                 raise ValueError(f"class_weight={self.class_weight!r}: allowed is None where rows have several labels")
