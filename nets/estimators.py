@@ -76,12 +76,11 @@ class _MLP(BaseEstimator):
         targets, weight = self._encode(y, weight)
         training, held_out = (X, targets, weight), None
         if self.early_stopping:
-            strata = y if hasattr(self, "classes_") and y.ndim == 1 else None
+            strata = y if y.ndim == 1 else None  # classes
             split = {"test_size": self.validation_fraction, "random_state": self._seed, "stratify": strata}
             parts = train_test_split(*training, **split)
             training, held_out = parts[::2], parts[1::2]
-            self.validation_loss_curve_ = []
-        best, waited = np.inf, 0
+        best, parameters, waited = np.inf, self.network_.parameters.copy(), 0
         while self.n_iter_ < self.max_iter and waited < self.n_iter_no_change:
             self._train_epoch(*training)
             loss = self.loss_curve_[-1]
@@ -108,11 +107,14 @@ class _MLP(BaseEstimator):
 
     def _check(self, X, y, sample_weight, first):
         """Return the rows of positive weight, and their weights."""
-        if not all(isinstance(units, Integral) and units >= 1 for units in self.hidden_layer_sizes):
-            raise ValueError(f"hidden_layer_sizes={self.hidden_layer_sizes!r}: allowed are integers from 1 up")
+        sizes = self.hidden_layer_sizes
+        if np.ndim(sizes) != 1 or not all(isinstance(units, Integral) and units >= 1 for units in sizes):
+            raise ValueError(f"hidden_layer_sizes={sizes!r}: allowed is a sequence of integers from 1 up")
         for name in ("batch_size", "max_iter", "n_iter_no_change"):
             check_scalar(getattr(self, name), name, Integral, min_val=1)
         check_scalar(self.learning_rate_init, "learning_rate_init", Real, min_val=0, include_boundaries="neither")
+        fraction = {"min_val": 0, "max_val": 1, "include_boundaries": "neither"}
+        check_scalar(self.validation_fraction, "validation_fraction", Real, **fraction)
         check_scalar(self.tol, "tol", Real, min_val=0)
         X, y = validate_data(
             self,
@@ -146,7 +148,8 @@ class _MLP(BaseEstimator):
         self._optimizer = _named("optimizer", self.optimizer, OPTIMIZERS, Optimizer)
         self._state, self._steps = self._optimizer.state(network.parameters), 0
         self._seed = check_random_state(self.random_state).randint(2**31 - 1)
-        self.n_iter_, self.loss_curve_, self.gradient_norms_ = 0, [], np.empty(0, GRADIENT_NORMS)
+        self.n_iter_, self.loss_curve_, self.validation_loss_curve_ = 0, [], []
+        self.gradient_norms_ = np.empty(0, GRADIENT_NORMS)
 
     @classmethod
     def _from_network(cls, network, output, task, count, parameters):
@@ -163,6 +166,7 @@ class _MLP(BaseEstimator):
     def _stream(self, name, index=0):
         return np.random.default_rng([self._seed, name, index])
 
+    @np.errstate(all="ignore")  # what overflows is noticed in the loss
     def _train_epoch(self, X, targets, weight):
         """Go through the rows once, but for a last incomplete batch: a step that few rows determine does harm."""
         network, output, optimizer = self.network_, self.output_, self._optimizer
@@ -175,18 +179,17 @@ class _MLP(BaseEstimator):
         scale = weight * (rate[0, 0] if optimizer.folds_rate else 1) / batch
         order = self._stream(ORDER, self.n_iter_).permutation(len(X))
         work = Work(network, batch)
-        with np.errstate(all="ignore"):  # what overflows is noticed in the loss
-            for start in range(0, len(X) - batch + 1, batch):
-                rows = order[start : start + batch]
-                # mode="clip" lets take write straight into `out`; no index is out of range.
-                np.take(X, rows, axis=0, out=work.inputs[0], mode="clip")
-                np.take(targets, rows, axis=0, out=work.targets[0], mode="clip")
-                output.gradient(network.forward(work), work.targets, work.delta)
-                work.delta *= scale[rows, None]
-                network.backward(work)
-                self._steps += 1
-                optimizer.step(network.parameters, network.gradient, self._state, rate, network.decayed, self._steps)
-            loss = self._loss(X, targets, weight)
+        for start in range(0, len(X) - batch + 1, batch):
+            rows = order[start : start + batch]
+            # mode="clip" lets take write straight into `out`; no index is out of range.
+            np.take(X, rows, axis=0, out=work.inputs[0], mode="clip")
+            np.take(targets, rows, axis=0, out=work.targets[0], mode="clip")
+            output.gradient(network.forward(work), work.targets, work.delta)
+            work.delta *= scale[rows, None]
+            network.backward(work)
+            self._steps += 1
+            optimizer.step(network.parameters, network.gradient, self._state, rate, network.decayed, self._steps)
+        loss = self._loss(X, targets, weight)
         if not np.isfinite(loss):
             raise ValueError(
                 f"training diverged in epoch {self.n_iter_}: "
@@ -210,6 +213,7 @@ class _MLP(BaseEstimator):
         ]
         self.gradient_norms_ = np.append(self.gradient_norms_, np.array(norms, GRADIENT_NORMS))
 
+    @np.errstate(all="ignore")
     def _loss(self, X, targets, weight):
         """Return the weighted mean cost."""
         costs = self.output_.cost(self._forward(X), targets[None])[0]
@@ -244,7 +248,7 @@ class MLPClassifier(ClassifierMixin, _MLP):
         A name from the registry of `nets.activations`, `outputs`, `initializers` or `optimizers`, or such an object:
         "elu" or `ELU(alpha=0.5)`. "auto" is the usual output of the task, and the activation's own initializer.
     learning_rate_init
-        The schedule's factor multiplies it in each epoch.
+        In each epoch the schedule multiplies it by its factor.
     batch_size
         Rows of a batch, or all if they are fewer. What is left of an epoch's rows for no whole batch is not used.
     max_iter, n_iter_no_change, tol
@@ -268,12 +272,12 @@ class MLPClassifier(ClassifierMixin, _MLP):
         The mean cost of the training rows and of those held out, after each epoch.
     gradient_norms_
         Structured array, a row per epoch and layer: with L the mean cost of up to 256 training rows after the epoch,
-        `weight_gradient_norm` is ‖∂L/∂W‖, `delta_norm` the root mean square of their ∂cost/∂z.
+        `weight_gradient_norm` is ‖∂L/∂W‖, `delta_norm` the root mean square of their weighted ∂cost/∂z.
     """
 
     class_weight: dict | str | None = None
 
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(self, X, y, sample_weight=None, classes=None):
         """Train for one epoch on these rows, at first a new network.
 
         Parameters

@@ -268,6 +268,8 @@ def test_whole_weights_are_repetitions_where_one_batch_holds_all_rows(optimizer,
     repeated = MLPClassifier(**parameters).fit(X.repeat(weight, axis=0), y.repeat(weight))
     assert weighted.classes_.tolist() == ["setosa", "virginica"]
     np.testing.assert_allclose(weighted.loss_curve_, repeated.loss_curve_, rtol=1e-8)
+    norms = (model.gradient_norms_["weight_gradient_norm"] for model in (weighted, repeated))
+    np.testing.assert_allclose(*norms, rtol=1e-6)
     np.testing.assert_allclose(weighted.decision_function(X), repeated.decision_function(X), rtol=1e-6, atol=1e-9)
     unweighted = MLPClassifier(**parameters).fit(X[weight > 0], y[weight > 0])
     assert abs(unweighted.decision_function(X) - weighted.decision_function(X)).max() > 0.01
@@ -368,7 +370,7 @@ def test_classes_are_held_out_in_proportion(monkeypatch):
 def test_without_early_stopping_the_training_loss_decides():
     model = MLPClassifier(**SMALL, tol=0.05, n_iter_no_change=3).fit(*IRIS)
     assert no_better(model.loss_curve_, 0.05)[-4:] == [False, True, True, True]
-    assert not hasattr(model, "validation_loss_curve_")
+    assert model.validation_loss_curve_ == []
 
 
 def test_an_incomplete_batch_is_left_out_and_fewer_rows_are_one(monkeypatch):
@@ -464,7 +466,9 @@ def test_another_network_is_refused(replicas, scores):
         ({"schedule": "cos"}, "schedule='cos': did you mean 'cosine'? Allowed are "),
         ({"init": 3}, "init=3: allowed are "),
         ({"output": ELU()}, "output=ELU(alpha=1.0): allowed are "),
-        ({"hidden_layer_sizes": (8, 0)}, "hidden_layer_sizes=(8, 0): allowed are integers from 1 up"),
+        ({"hidden_layer_sizes": (8, 0)}, "hidden_layer_sizes=(8, 0): allowed is a sequence of integers"),
+        ({"hidden_layer_sizes": 8}, "hidden_layer_sizes=8: allowed is a sequence of integers from 1 up"),
+        ({"validation_fraction": 1.0}, "validation_fraction == 1.0, must be < 1"),
         ({"max_iter": 0}, "max_iter == 0, must be >= 1"),
         ({"batch_size": 0}, "batch_size == 0, must be >= 1"),
         ({"n_iter_no_change": 0}, "n_iter_no_change == 0, must be >= 1"),

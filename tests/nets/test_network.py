@@ -267,6 +267,11 @@ def test_a_copys_layers_are_views_of_its_own_arrays(activation, copied):
         assert all(np.shares_memory(array, flat) for array in arrays)
 
 
+def test_a_pickle_holds_the_parameters_once():
+    network = Network(50, [100], 10, Tanh(), 1)
+    assert len(pickle.dumps(network)) < 1.1 * network.parameters.nbytes
+
+
 @pytest.mark.parametrize(("activation", "widths"), [(PReLU(), [4, 5]), (PReLU(per="layer"), [1, 1])], ids=repr)
 def test_learned_parameters_start_as_the_activation_says(activation, widths):
     network = Network(3, [4, 5], 2, activation, 2)
