@@ -65,7 +65,12 @@ class StudySweeper(PLUGINS[BASIC_SWEEPER]):
 
     def _launch(self, jobs):
         """Run the jobs and return what they returned."""
-        if _launcher(self.config.hydra) == "RayLauncher":
+        from experiments.runner import run_job
+
+        launcher = _launcher(self.config.hydra)
+        if launcher == "BasicLauncher":  # would only compose each job once more, which takes longer than a small one
+            return [run_job(job.settings, job.store, _own(job.overrides)) for job in jobs]
+        if launcher == "RayLauncher":
             # A worker may not see the study: it is told what is missing, and returns it.
             lines = [line for job in jobs for line in job.lines()]
         else:
@@ -75,16 +80,21 @@ class StudySweeper(PLUGINS[BASIC_SWEEPER]):
 
 @hydra.main(config_path="conf", config_name="config", version_base="1.3")
 def job(config):
-    """Train one condition."""
+    """Train one condition, in a worker."""
     from experiments.runner import run_job
     from experiments.store import Store
 
     settings = resolve(plain(config))
     launcher = _launcher(HydraConfig.get())
-    if settings.threads == "auto" and launcher != "BasicLauncher":
+    if settings.threads == "auto":
         settings = replace(settings, threads=1)  # the other cores have workers of their own
-    overrides = [item for item in HydraConfig.get().overrides.task if not item.startswith("hydra")]
+    overrides = _own(HydraConfig.get().overrides.task)
     return run_job(settings, Store(settings.study), overrides, remote=launcher == "RayLauncher")
+
+
+def _own(overrides):
+    """Return the overrides that are not Hydra's."""
+    return [item for item in overrides if not item.startswith("hydra")]
 
 
 def _launcher(hydra_node):

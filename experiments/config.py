@@ -329,6 +329,9 @@ def from_record(record: Mapping[str, Any]) -> Settings:
 
 
 def _resolve(config):
+    activation = config.get("activation")
+    if isinstance(activation, dict) and "expression" in activation:
+        config = config | {"activation": {"parameters": {}} | activation}
     _check_keys(config)
     study = config["study"]
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", study):
@@ -433,10 +436,15 @@ def _check_keys(config):
             raise ConfigError(f"the key {key!r} is missing")
     for choice, registry in REGISTRIES.items():
         node = config[choice]
-        if not isinstance(node, dict) or "name" not in node:
+        if not isinstance(node, dict):
             raise ConfigError(f"{choice}={node!r}: allowed is the name of one of conf/{choice}/'s files")
+        if "name" not in node:
+            raise ConfigError(f"{choice}={node!r} has no name: its file needs a line such as `name: mine`")
         names = [*registry, *(["auto"] if choice in AUTO else [])]
-        if node["name"] not in names and not (choice == "activation" and "expression" in node):
+        formula = choice == "activation" and "expression" in node
+        if formula and node["name"] in names and registry[node["name"]] is not Formula:
+            raise ConfigError(f"activation.name={node['name']!r} is built in: an expression needs a name of its own")
+        if node["name"] not in names and not formula:
             raise ConfigError(f"unknown {choice}.name={node['name']!r}: {nearest(str(node['name']), names)}")
         allowed[choice] = allowed_keys(choice, node["name"])
     for key, inner in allowed.items():

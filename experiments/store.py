@@ -18,7 +18,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -188,8 +188,9 @@ class Store:
         files = self.files(run)
         if files is None:
             return set()
-        replicas = tables.from_csv(files["replicas.csv"])
-        return set(zip(replicas["lr"].astype(float), replicas["seed"].astype(int), strict=True))
+        # Not as a frame, which would take a hundred times as long.
+        rows = csv.DictReader(StringIO(files["replicas.csv"].decode(), newline=""))
+        return {(float(row["lr"]), int(row["seed"])) for row in rows}
 
     def missing(self, settings: Settings) -> tuple[tuple[float, int], ...]:
         """Return the (learning rate, seed) of the replicas that have to be trained: all of them, if that is forced."""
@@ -386,11 +387,13 @@ class Store:
     def _rewrite(self, index, known, fresh, statuses):
         """Write the study's tables from the old ones, as far as runs are known, and from the folders of fresh runs."""
         headers = {name: {} for name in LONG_TABLES}
-        intact = {}
+        intact, rows = [], {}
         for run in fresh:
             content = self.files(run)
             if content is not None:
-                intact[run] = tables.from_csv(content["replicas.csv"])
+                intact.append(run)
+                header, _, body = content["replicas.csv"].partition(b"\n")
+                rows.setdefault(header, []).append(body)
                 for name in LONG_TABLES:
                     header = content[f"{name}.csv"].partition(b"\n")[0].decode()
                     headers[name] |= dict.fromkeys(header.split(","))
@@ -408,6 +411,8 @@ class Store:
             return None
         old = tables.from_csv((self.folder / "replicas.csv").read_bytes()) if known else None
         replicas = [old[old["run"].isin(known)].drop(columns="selected")] if known else []
+        # Read together, those with the same columns: a frame for each of thousands of runs costs more than all else.
+        replicas += [tables.from_csv(header + b"\n" + b"".join(bodies)) for header, bodies in rows.items()]
         entries = {run: {"status": statuses[run]} for run in runs}
         for name in LONG_TABLES:
             with ExitStack() as stack:
@@ -426,7 +431,7 @@ class Store:
                         length = len(body)
                         file.write(body)
                     entries[run][name] = length
-        write_bytes(self.folder / "replicas.csv", tables.to_csv(_with_selected([*replicas, *intact.values()])))
+        write_bytes(self.folder / "replicas.csv", tables.to_csv(_with_selected(replicas)))
         sums = {name: _digest(self.folder / f"{name}.csv") for name in STUDY_TABLES}
         write_bytes(self.folder / ".index.json", _json({"sha256": sums, "header": headers, "runs": entries}))
         return None

@@ -242,18 +242,24 @@ class Softplus(Activation, name="softplus"):
     """Smooth rectifier (Dugas et al. 2000): h = log(1 + exp(z)), h' = sigma(z)."""
 
     saturates = "left"
-    _work = "ff"
+    _work = "fff"
 
     def forward(self, z, h, work):
-        e = np.minimum(z, _HIGH, out=work[0])
+        e, u, rest = work
+        np.minimum(z, _HIGH, out=e)
         np.exp(e, out=e)
-        np.log1p(e, out=h)
+        np.add(e, 1, out=u)
+        # log1p(e) = log u + (what the rounding of u lost) / u: without AVX-512, NumPy's log1p goes number by number.
+        np.subtract(u, 1, out=rest)
+        np.subtract(e, rest, out=rest)
+        rest /= u
+        np.log(u, out=h)
+        h += rest
         np.maximum(h, z, out=h)
 
     def derivative(self, z, h, work):
-        e, d = work
-        np.add(e, 1, out=d)
-        return np.divide(e, d, out=d)
+        e, u, d = work
+        return np.divide(e, u, out=d)
 
 
 @dataclass(frozen=True)
@@ -480,6 +486,38 @@ class CELU(Activation, name="celu"):
         return d
 
 
+# exp(x²/2) Phi(-x) for x ≥ 0 as a polynomial in t = 1 / (1 + 0.276 x), without a constant term: a least-squares fit,
+# reweighted until the largest relative error was 5.6e-8.
+_NORMAL_TAIL = (
+    0.0271000804, -0.108874134, 0.125056019, -0.0313728418, 0.0858763154, 0.0796401351, 0.10240364, 0.110061465,
+    0.110109348,
+)  # fmt: skip
+
+
+def _normal(x, phi, bell, work):
+    """Write phi = Phi(x), the standard normal distribution, and bell = exp(-x²/2)."""
+    np.square(x, out=bell)
+    bell *= -0.5
+    np.exp(bell, out=bell)
+    if x.dtype == np.float64:
+        from scipy.special import ndtr  # takes a fifth of a second to import
+
+        ndtr(x, out=phi)
+        return
+    # In float32 this is three times faster than ndtr; the left tail keeps its digits.
+    t = np.abs(x, out=work)
+    t *= 0.276
+    t += 1
+    np.reciprocal(t, out=t)
+    phi.fill(0)
+    for coefficient in _NORMAL_TAIL:
+        phi += coefficient
+        phi *= t
+    phi *= bell
+    phi -= np.greater(x, 0, out=work)
+    np.abs(phi, out=phi)
+
+
 _TWO_U = 2 * sqrt(2 / pi)  # 2u = _TWO_U (z + 0.044715 z³)
 
 
@@ -503,10 +541,8 @@ class GELU(Activation, name="gelu"):
     def forward(self, z, h, work):
         x, gate, closed, _ = work
         if self.approximate == "none":
-            from scipy.special import ndtr  # a fifth of a second, which the other activations need not wait for
-
             np.clip(z, -40, 40, out=x)
-            ndtr(x, out=gate)
+            _normal(x, gate, closed, h)
         else:  # 1/2 + 1/2 tanh(u) = sigma(2u), which is 0 at -22 and 1 at 8
             np.clip(z, -22, 8, out=x)
             np.square(x, out=h)
@@ -519,14 +555,12 @@ class GELU(Activation, name="gelu"):
 
     def derivative(self, z, h, work):
         x, gate, closed, d = work
-        np.square(x, out=d)
         if self.approximate == "none":
-            d *= -0.5
-            np.exp(d, out=d)
+            np.multiply(x, closed, out=d)
             d *= 1 / sqrt(2 * pi)
-            d *= x
             d += gate
         else:
+            np.square(x, out=d)
             d *= _TWO_U * 3 * 0.044715
             d += _TWO_U
             d *= x
