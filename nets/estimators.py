@@ -327,18 +327,9 @@ class MLPClassifier(ClassifierMixin, _MLP):
 
     @available_if(lambda self: getattr(OUTPUTS.get(self.output, self.output), "probabilities", self.output == "auto"))
     def predict_proba(self, X):
-        """Return probabilities (n, classes) or, of each label, (n, labels); only with an output that has them.
-
-        Where each unit has its own class against the rest, they are divided by their sum.
-        """
+        """Return probabilities (n, classes) or, of each label, (n, labels); only with an output that has them."""
         scores = self._scores(X)
-        p = self.output_.predict(scores)[0]
-        if self._target_shape:
-            return p
-        if p.shape[1] == 1:
-            return np.hstack([1 - p, p])
-        total = p.sum(axis=1, keepdims=True)
-        return np.divide(p, total, out=np.full_like(p, 1 / p.shape[1]), where=total > 0)
+        return (self.output_.predict if self._target_shape else self.output_.class_probabilities)(scores)[0]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

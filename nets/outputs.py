@@ -35,14 +35,14 @@ class Output(ABC):
     threshold
         A score above it says yes, where a unit decides alone.
     probabilities
-        Whether `predict` returns probabilities.
+        By what `predict` makes scores probabilities: "softmax", "sigmoid" or "clip"; "" where it does not.
     """
 
     name: ClassVar[str]
     tasks: ClassVar[tuple[str, ...]] = ("classification",)
     one_unit_if_binary: ClassVar[bool] = False
     threshold: ClassVar[float] = 0.0
-    probabilities: ClassVar[bool] = False
+    probabilities: ClassVar[str] = ""
 
     def __init_subclass__(cls, name: str, **kwargs):
         """Register the subclass."""
@@ -89,6 +89,18 @@ class Output(ABC):
             raise ValueError(f"label {unknown[0]} is not one of the classes 0 to {classes - 1}")
         return one_hot[:, -self.units("classification", classes) :].astype(dtype)
 
+    def class_probabilities(self, z: np.ndarray) -> np.ndarray:
+        """Return the probabilities of the classes (replicas, batch, classes), of an output whose units give them.
+
+        A single unit's is that of class 1. Where each unit has its own class against the rest, they are divided by
+        their sum; all are alike where that is 0.
+        """
+        p = self.predict(z)
+        if p.shape[-1] == 1:
+            return np.concatenate([1 - p, p], axis=-1)
+        total = p.sum(axis=-1, keepdims=True)
+        return np.divide(p, total, out=np.full_like(p, 1 / p.shape[-1]), where=total > 0)
+
     def decide(self, z: np.ndarray) -> np.ndarray:
         """Return the class, (replicas, batch): the first largest score's, or z > threshold of one unit."""
         if z.shape[-1] == 1:
@@ -103,7 +115,7 @@ class SoftmaxCE(Output, name="softmax_ce"):
     p = exp(z) / Σ exp(z); each row of y sums to 1. Bridle (1990); Goodfellow et al. (2016), section 6.2.2.3.
     """
 
-    probabilities = True
+    probabilities = "softmax"
 
     def cost(self, z, y):
         """Return -Σ y log p = log Σ exp(z - max z) - Σ y (z - max z).
@@ -136,7 +148,7 @@ class SoftmaxMSE(Output, name="softmax_mse"):
     p = exp(z) / Σ exp(z). Brier (1950); Bridle (1990).
     """
 
-    probabilities = True
+    probabilities = "softmax"
 
     def cost(self, z, y):
         """Return ½ Σ (p - y)²."""
@@ -167,7 +179,7 @@ class SigmoidCE(Output, name="sigmoid_ce"):
 
     tasks = ("classification", "multilabel")
     one_unit_if_binary = True
-    probabilities = True
+    probabilities = "sigmoid"
 
     def cost(self, z, y):
         """Return -Σ [y log p + (1 - y) log(1 - p)] = Σ [max(z, 0) - y z + log(1 + exp(-|z|))]."""
@@ -194,7 +206,7 @@ class SigmoidMSE(Output, name="sigmoid_mse"):
 
     tasks = ("classification", "multilabel")
     one_unit_if_binary = True
-    probabilities = True
+    probabilities = "sigmoid"
 
     def cost(self, z, y):
         """Return ½ Σ (p - y)²."""
@@ -285,7 +297,7 @@ class ClippedMSE(Output, name="clipped_mse"):
 
     tasks = ("classification", "multilabel")
     one_unit_if_binary = True
-    probabilities = True
+    probabilities = "clip"
     threshold = 0.5
 
     def cost(self, z, y):

@@ -465,7 +465,7 @@ def test_predict_gives_the_units_values(name, expected):
 @each_output
 def test_probabilities_are_promised_where_every_score_gives_one(output):
     predicted = output.predict(np.array([[[-900, -3, 0.5, 2, 900.0]]]))
-    assert output.probabilities == (predicted.min() >= 0 and predicted.max() <= 1)
+    assert bool(output.probabilities) == (predicted.min() >= 0 and predicted.max() <= 1)
 
 
 def test_the_registry_finds_a_new_output(monkeypatch):
