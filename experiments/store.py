@@ -242,7 +242,7 @@ class Store:
             content["boundary.npz"] = buffer.getvalue()
         keys = tables.from_csv(content["replicas.csv"])
         config = {
-            **settings.condition,
+            **settings.record,
             "seeds": sorted({int(seed) for seed in keys["seed"]}),
             "lr": sorted({float(rate) for rate in keys["lr"]}),
         }
