@@ -88,7 +88,7 @@ def of_study(
     if path.exists():  # a data set may be called "null", and a key be all digits
         kinds = {"dataset": str, "key": str}
         stored = pd.read_csv(path, dtype=kinds, keep_default_na=False)
-    wanted: dict[str, tuple[dict, set[int]]] = {}
+    wanted: dict[str, tuple[str, dict, set[int]]] = {}
     for run, part in replicas.groupby("run"):
         config = records.get(run, {}).get("config")
         if config is None:
@@ -97,14 +97,14 @@ def of_study(
         what = {name: config[name] for name in ("dataset", "split", "entropy")}
         text = json.dumps([what, digest, sklearn.__version__], sort_keys=True)
         key = hashlib.sha256(text.encode()).hexdigest()[:16]
-        wanted.setdefault(key, (what, set()))[1].update(part["seed"])
+        wanted.setdefault(key, (part["dataset"].iloc[0], what, set()))[2].update(part["seed"])
     tables, missing = [stored[stored["key"].isin(wanted)]], {}
-    for key, (what, seeds) in wanted.items():
+    for key, (name, what, seeds) in wanted.items():
         new = sorted(int(seed) for seed in seeds - set(stored.loc[stored["key"] == key, "seed"]))
         try:
             data = load(**what["dataset"]) if new else None
         except (ValueError, TypeError, KeyError, OSError) as error:
-            missing[what["dataset"]["name"]] = f"the data cannot be loaded any more: {error}"
+            missing[name] = f"the data cannot be loaded any more: {error}"
             continue
         if new:
             tables.append(errors(data, new, what["entropy"], what["split"]).assign(key=key))

@@ -356,8 +356,10 @@ def from_record(record: Mapping[str, Any]) -> Settings:
     except (KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"the record of another version: {error}") from error
     settings = resolve(config)
-    if settings.condition["dataset"].get("sha256") != record["dataset"].get("sha256"):
-        raise ConfigError(f"dataset.path={settings.path}: the data are not those that were recorded")
+    try:
+        load(**record["dataset"])
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
     return settings
 
 
@@ -406,18 +408,18 @@ def _resolve(config):
         )
     if config["class_weight"] != "none" and data.task == "regression":
         raise ConfigError(f"class_weight={config['class_weight']} needs classes, but {data.name} is a regression")
-    activation = _build("activation", config["activation"])
-    output = _build("output", _auto(config["output"], auto(data.task, len(data.classes))))
+    activation = build("activation", config["activation"])
+    output = build("output", _auto(config["output"], auto(data.task, len(data.classes))))
     if data.task not in output.tasks:
         fitting = [name for name, variant in OUTPUTS.items() if data.task in variant.tasks]
         raise ConfigError(
             f"output={output.name} needs classes, but dataset={data.name} is a {data.task}: "
             f"allowed there: {', '.join(fitting)}"
         )
-    init = _build("init", _auto(config["init"], activation.initializer))
+    init = build("init", _auto(config["init"], activation.initializer))
     node = {key: value for key, value in config["optimizer"].items() if key != "lr"}
-    optimizer = _build("optimizer", node)
-    schedule = _build("schedule", config["schedule"])
+    optimizer = build("optimizer", node)
+    schedule = build("schedule", config["schedule"])
 
     path = dataset.pop("path", None)
     if path is not None:
@@ -503,7 +505,8 @@ def _auto(node, name):
     return {"name": name} if node["name"] == "auto" else node
 
 
-def _build(choice, node):
+def build(choice: str, node: Mapping[str, Any]):
+    """Return the object that a choice's node describes; ValueError for a value that is not allowed."""
     arguments = {key: tuple(value) if isinstance(value, list) else value for key, value in node.items()}
     if choice == "activation" and "expression" in node:  # a formula's name is the user's
         return Formula(**arguments)

@@ -158,13 +158,14 @@ def dataset(*, task: str | None):
     return register
 
 
-def load(name: str, **parameters) -> Data:
+def load(name: str, *, sha256: str = "", **parameters) -> Data:
     """Return a data set, from memory if it was loaded with these parameters before.
 
     Raises
     ------
     ValueError
-        If there is no such data set, a parameter is unknown or missing, or its value is not allowed.
+        If there is no such data set, a parameter is unknown or missing, its value is not allowed, or the data's
+        digest does not begin with `sha256`.
     """
     if name not in DATASETS:
         raise ValueError(f"unknown data set {name!r}: must be one of {', '.join(DATASETS)}")
@@ -176,7 +177,10 @@ def load(name: str, **parameters) -> Data:
         raise ValueError(f"data set {name}: {error}; its parameters are: {known}") from None
     bound.apply_defaults()
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in bound.arguments.items()}
-    return _load(DATASETS[name], tuple(sorted(values.items())), _stamp(values.get("path")))
+    data = _load(DATASETS[name], tuple(sorted(values.items())), _stamp(values.get("path")))
+    if not data.sha256.startswith(sha256):
+        raise ValueError(f"{data.name}: the data are not those that were recorded")
+    return data
 
 
 @lru_cache(maxsize=32)

@@ -139,15 +139,15 @@ class _Stack:
         self.rate = np.array([rate for rate, _ in replicas], dtype)[:, None]
         features = prepared.inputs.shape[2]
         self.inputs = prepared.inputs.reshape(-1, features)
+        self.class_weights = None  # (seeds, classes)
         if data.task == "classification":
             self.labels = prepared.targets
             self.targets = output.encode(prepared.targets, len(data.classes), dtype)
-            self.class_weights = None
             if settings.class_weight == "balanced":
                 counts = np.stack([np.bincount(self.labels[rows]) for rows in prepared.split.train])
                 self.class_weights = balanced(counts).astype(dtype)
         else:
-            self.targets, self.class_weights = prepared.targets.reshape(-1, settings.outputs), None
+            self.targets = prepared.targets.reshape(-1, settings.outputs)
         self.network = Network(features, settings.hidden, settings.outputs, settings.activation, len(replicas), dtype)
         self.network.initialise(
             settings.init,
@@ -366,9 +366,23 @@ class _Stack:
                 self.layers[index],
                 self.confusion[index],
                 self.boundary[index],
+                self._network(index),
             )
             for index, replica in enumerate(self.replicas)
         ]
+
+    def _network(self, index):
+        """Return a replica's parameters and what scales its inputs and targets, if it has not diverged."""
+        if not self.settings.save or self.diverged[index] >= 0:
+            return None
+        place = int(np.flatnonzero(self.active == index)[0])
+        scales = {
+            name: getattr(self.prepared, name)
+            for name in ("input_mean", "input_scale", "target_mean", "target_scale")
+            if getattr(self.prepared, name) is not None
+        }
+        rows = {name: values[self.row[place] if len(values) > 1 else 0] for name, values in scales.items()}
+        return {"parameters": self.network.parameters[place]} | rows
 
 
 def balanced(counts: np.ndarray) -> np.ndarray:

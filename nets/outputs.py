@@ -30,6 +30,7 @@ class Output(ABC):
     tasks: ClassVar[tuple[str, ...]] = ("classification",)
     one_unit_if_binary: ClassVar[bool] = False
     threshold: ClassVar[float] = 0.0
+    probabilities: ClassVar[str] = ""  # of the classes by z: "softmax", "sigmoid" (each unit its own) or none
 
     def __init_subclass__(cls, name: str, **kwargs):
         """Register the subclass."""
@@ -84,6 +85,8 @@ class SoftmaxCE(Output, name="softmax_ce"):
     p = exp(z) / Σ exp(z); each row of y sums to 1. Bridle (1990); Goodfellow et al. (2016), section 6.2.2.3.
     """
 
+    probabilities = "softmax"
+
     def cost(self, z, y):
         """Return -Σ y log p = log Σ exp(z - max z) - Σ y (z - max z).
 
@@ -115,6 +118,8 @@ class SoftmaxMSE(Output, name="softmax_mse"):
     p = exp(z) / Σ exp(z). Brier (1950); Bridle (1990).
     """
 
+    probabilities = "softmax"
+
     def cost(self, z, y):
         """Return ½ Σ (p - y)²."""
         _same_shape(z, y=y)
@@ -143,6 +148,7 @@ class SigmoidCE(Output, name="sigmoid_ce"):
     """
 
     one_unit_if_binary = True
+    probabilities = "sigmoid"
 
     def cost(self, z, y):
         """Return -Σ [y log p + (1 - y) log(1 - p)] = Σ [max(z, 0) - y z + log(1 + exp(-|z|))]."""
@@ -168,6 +174,7 @@ class SigmoidMSE(Output, name="sigmoid_mse"):
     """
 
     one_unit_if_binary = True
+    probabilities = "sigmoid"
 
     def cost(self, z, y):
         """Return ½ Σ (p - y)²."""
