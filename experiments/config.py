@@ -29,8 +29,8 @@ from nets.optimizers import OPTIMIZERS, SCHEDULES, Optimizer, Schedule
 from nets.outputs import OUTPUTS, Output, auto
 
 SCHEMA_VERSION = 1
-# Beside the packages in a checkout, within this one where it is installed.
-CONF = next(path for path in (Path(__file__).parents[1] / "conf", Path(__file__).parent / "conf") if path.is_dir())
+# Within this package where it is installed, beside it in a checkout.
+CONF = next(path for path in (Path(__file__).parent / "conf", Path(__file__).parents[1] / "conf") if path.is_dir())
 DTYPES = ("float32", "float64")
 CLASS_WEIGHTS = ("none", "balanced")
 DEEPEST, WIDEST = 50, 100_000

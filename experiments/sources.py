@@ -213,7 +213,9 @@ def from_frame(
             raise ValueError(f"dataset.{key}: column {column!r} is also in dataset.drop")
     if groups == target:
         raise ValueError(f"dataset.groups: column {groups!r} is the target")
-    frame = _without_missing(frame.drop(columns=drop), missing)
+    frame = frame.drop(columns=drop)
+    _check_types(frame)
+    frame = _without_missing(frame, missing)
     features = frame.drop(columns=[column for column in (target, groups) if column])
     if not len(features.columns):
         raise ValueError("no column is left for the inputs")
@@ -292,25 +294,34 @@ def _leave_out(columns):
     return f"leave out columns by dataset.drop=[{','.join(columns) or 'COLUMN'}]"
 
 
+def _check_types(frame):
+    """Refuse columns that are neither numbers nor text."""
+    for name, column in frame.items():
+        kind = None
+        if types.is_complex_dtype(column) or column.dtype.kind in "mM":
+            kind = column.dtype
+        elif types.is_object_dtype(column):
+            strange = (value for value in column.dropna() if not isinstance(value, str | bool | np.bool_ | int))
+            kind = next((type(value).__name__ for value in strange), None)
+        if kind is not None:
+            allowed = "allowed are numbers, true and false, text"
+            raise ValueError(f"column {name!r} holds {kind}: {allowed}; {_leave_out([name])}")
+
+
 def _categories(column):
     """Return the categories of a column, None if it has numbers.
 
     Raises
     ------
     ValueError
-        For numbers that float64 cannot hold, for what is neither number nor text, and for too many categories.
+        For numbers that float64 cannot hold, and for too many categories.
     """
-    name, values = column.name, column.unique()
-    if types.is_complex_dtype(column) or types.is_datetime64_any_dtype(column) or types.is_timedelta64_dtype(column):
-        raise _no_type(column, column.dtype)
+    name = column.name
     if not types.is_bool_dtype(column) and types.is_numeric_dtype(column):
         if types.is_integer_dtype(column) and max(abs(int(column.min())), abs(int(column.max()))) > EXACT:
             raise _too_large(name)
         return None
-    strange = next((value for value in values if not isinstance(value, str | bool | np.bool_ | int)), None)
-    if strange is not None:
-        raise _no_type(column, type(strange).__name__)
-    text = sorted({str(value) for value in values})
+    text = sorted(column.astype(str).unique())
     if all(re.fullmatch(r"\s*[+-]?\d+\s*", each) for each in text) and max(abs(int(each)) for each in text) > EXACT:
         raise _too_large(name)
     if len(text) > MOST_CATEGORIES:
@@ -319,12 +330,6 @@ def _categories(column):
             f"{_leave_out([name])}"
         )
     return tuple(text)
-
-
-def _no_type(column, kind):
-    return ValueError(
-        f"column {column.name!r} holds {kind}: allowed are numbers, true and false, text; {_leave_out([column.name])}"
-    )
 
 
 def _too_large(name):

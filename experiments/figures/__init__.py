@@ -33,10 +33,14 @@ class Missing(Exception):
         """Return the reason with the command that adds to a study, on its data sets unless others are needed."""
         if not self.add:
             return str(self)
-        known = ",".join(sorted(set(datasets) & DATASETS.keys()))
-        where = f"dataset={known}" if known else "dataset=csv dataset.path=… dataset.target=…"
-        where = "" if "dataset=" in self.add else f" {where}"
+        where = "" if "dataset=" in self.add else f" {on(datasets)}"
         return f"{self}; run: python run.py -m {self.add}{where} study={study}"
+
+
+def on(datasets: Iterable[str]) -> str:
+    """Return the overrides that choose these data sets; a user's own one has a path that only the user knows."""
+    known = ",".join(sorted(set(datasets) & DATASETS.keys()))
+    return f"dataset={known}" if known else "dataset=csv dataset.path=… dataset.target=…"
 
 
 @dataclass(frozen=True)
