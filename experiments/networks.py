@@ -3,14 +3,13 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
 from math import ceil
 from pathlib import Path
 
 import numpy as np
 
 from experiments.config import ConfigError, build
-from experiments.store import Store
+from experiments.store import Store, arrays
 from nets.activations import Activation
 from nets.network import Network, Work
 from nets.outputs import Output
@@ -171,29 +170,27 @@ def load(path: str | Path) -> TrainedNetworks:
             raise ConfigError(f"{path} keeps no networks: train it with save=true")
         content = files["network.npz"]
     try:
-        with np.load(BytesIO(content), allow_pickle=False) as file:
-            arrays = dict(file)
-        about = json.loads(str(arrays["about"]))
-        return TrainedNetworks(tuple(_members(arrays, about)))
-    except (ValueError, KeyError, OSError, EOFError) as error:
+        found = arrays(content)
+        return TrainedNetworks(tuple(_members(found, json.loads(str(found["about"])))))
+    except (ValueError, KeyError) as error:
         raise ConfigError(f"{path} is no network.npz of this version: {error}") from error
 
 
-def _members(arrays, about):
+def _members(found, about):
     activation, output = build("activation", about["activation"]), build("output", about["output"])
-    classes, targets = len(about["classes"]), arrays.get("target_mean")
-    outputs = output.units("classification", classes) if classes else targets.shape[1]
-    names = [name for name in ("input_mean", "input_scale", "target_mean", "target_scale") if name in arrays]
-    for place, parameters in enumerate(arrays["parameters"]):
+    scales = [name for name in ("input_mean", "input_scale", "target_mean", "target_scale") if name in found]
+    classes = len(about["classes"])
+    outputs = output.units("classification", classes) if classes else found["target_mean"].shape[1]
+    for place, parameters in enumerate(found["parameters"]):
         network = Network(
             len(about["features"]), about["net"]["hidden"], outputs, activation, 1, np.dtype(about["dtype"])
         )
         network.parameters[0] = parameters
         yield TrainedNetwork(
             about["run"],
-            float(arrays["lr"][place]),
-            int(arrays["seed"][place]),
-            float(arrays["validation_loss"][place]),
+            float(found["lr"][place]),
+            int(found["seed"][place]),
+            float(found["validation_loss"][place]),
             about["task"],
             about["features"],
             about["classes"],
@@ -201,5 +198,5 @@ def _members(arrays, about):
             activation,
             output,
             network,
-            {name: arrays[name][place] for name in names},
+            {name: found[name][place] for name in scales},
         )

@@ -75,6 +75,20 @@ def write_bytes(path: Path, content: bytes) -> None:
         file.write(content)
 
 
+def arrays(content: bytes) -> "dict[str, np.ndarray]":
+    """Return the arrays of an .npz file by name; ValueError if it is none."""
+    import zipfile
+    import zlib
+
+    import numpy as np
+
+    try:
+        with np.load(BytesIO(content), allow_pickle=False) as file:
+            return dict(file)
+    except (OSError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"no .npz archive of arrays: {error}") from error
+
+
 def studies(results: Path = RESULTS) -> list[str]:
     """Return the names of the studies that have tables, the one written last at the end."""
     found = Path(results).glob("*/replicas.csv")
@@ -110,7 +124,6 @@ def load_all_tables(study: str, results: Path = RESULTS) -> StudyTables:
     ConfigError
         If there is no such study.
     """
-    import numpy as np
     import yaml
 
     found = load_tables(study, results)
@@ -125,8 +138,7 @@ def load_all_tables(study: str, results: Path = RESULTS) -> StudyTables:
         if (folder / "config.yaml").exists():
             sources[run] = yaml.safe_load((folder / "config.yaml").read_text())["dataset"]
         if (folder / "boundary.npz").exists():
-            with np.load(folder / "boundary.npz") as arrays:
-                boundary[run] = dict(arrays)
+            boundary[run] = arrays((folder / "boundary.npz").read_bytes())
     return found._replace(**joined, boundary=boundary, sources=sources)
 
 
@@ -209,7 +221,7 @@ class Store:
             return set()
         replicas = tables.from_csv(files["replicas.csv"])
         done = replicas[replicas["status"] == "done"]
-        kept = _replicas(_arrays(files["network.npz"])) if "network.npz" in files else []
+        kept = _replicas(arrays(files["network.npz"])) if "network.npz" in files else []
         return set(zip(done["lr"].astype(float), done["seed"].astype(int), strict=True)) - set(kept)
 
     def files(self, run: str) -> dict[str, bytes] | None:
@@ -249,12 +261,12 @@ class Store:
                 frame = tables.merge(name, tables.from_csv(old[f"{name}.csv"]), frame)
             content[f"{name}.csv"] = tables.to_csv(frame)
         fresh = {(float(rate), int(seed)) for rate, seed in new.frames["replicas"][["lr", "seed"]].to_numpy()}
-        for name, arrays in (("boundary.npz", new.boundary), ("network.npz", new.network)):
+        for name, found in (("boundary.npz", new.boundary), ("network.npz", new.network)):
             if name in old:
-                arrays = _merge_arrays(_arrays(old[name]), arrays, fresh)
-            if arrays is not None:
+                found = _merge_arrays(arrays(old[name]), found, fresh)
+            if found is not None:
                 buffer = BytesIO()
-                np.savez_compressed(buffer, **arrays)
+                np.savez_compressed(buffer, **found)
                 content[name] = buffer.getvalue()
         keys = tables.from_csv(content["replicas.csv"])
         config = {
@@ -307,19 +319,12 @@ class Store:
 
     def checkpoints(self, run: str) -> list[dict]:
         """Return the arrays of a run's checkpoints; one that is damaged is as good as none."""
-        import zipfile
-        import zlib
-
-        import numpy as np
-
         found = []
         for path in sorted((self.run_folder(run) / ".checkpoints").glob("*.npz")):
-            with suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
-                # From memory: NumPy leaves the file of a damaged archive open.
-                with np.load(BytesIO(path.read_bytes()), allow_pickle=False) as file:
-                    arrays = {name: file[name] for name in file.files}
-                if arrays.pop("schema") == SCHEMA_VERSION:
-                    found.append(arrays)
+            with suppress(OSError, ValueError, KeyError):
+                content = arrays(path.read_bytes())
+                if content.pop("schema") == SCHEMA_VERSION:
+                    found.append(content)
         return found
 
     def mark(self, run: str, text: str) -> None:
@@ -601,16 +606,8 @@ def _with_selected(frames):
     return joined
 
 
-def _arrays(content):
-    """Return the arrays of an .npz file by name."""
-    import numpy as np
-
-    with np.load(BytesIO(content), allow_pickle=False) as file:
-        return dict(file)
-
-
-def _replicas(arrays):
-    return list(zip(arrays["lr"].tolist(), arrays["seed"].tolist(), strict=True))
+def _replicas(values):
+    return list(zip(values["lr"].tolist(), values["seed"].tolist(), strict=True))
 
 
 def _merge_arrays(old, new, fresh):
