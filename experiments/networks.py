@@ -166,14 +166,15 @@ def load(path: str | Path) -> TrainedNetworks:
         files = Store(path.parents[1].name, path.parents[2]).files(path.name) if len(path.parts) > 3 else None
         if files is None:
             raise ConfigError(f"{path} holds no run whose files are as they were written")
-        if "network.npz" not in files:
-            raise ConfigError(f"{path} keeps no networks: train it with save=true")
-        content = files["network.npz"]
+        content = files.get("network.npz")
     try:
-        found = arrays(content)
-        return TrainedNetworks(tuple(_members(found, json.loads(str(found["about"])))))
+        found = {"parameters": []} if content is None else arrays(content)
+        members = tuple(_members(found, json.loads(str(found["about"])))) if len(found["parameters"]) else ()
     except (ValueError, KeyError) as error:
         raise ConfigError(f"{path} is no network.npz of this version: {error}") from error
+    if not members:
+        raise ConfigError(f"{path} keeps no networks: train it with save=true")
+    return TrainedNetworks(members)
 
 
 def _members(found, about):

@@ -67,7 +67,7 @@ def from_openml(id: int, target: str, **choices) -> Data:
 
     try:
         bunch = fetch_openml(data_id=id, as_frame=True, parser="pandas")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:  # TypeError: classes called True and False, in its own parser
         why = str(error).splitlines()[0]
         raise ValueError(f"dataset.id={id}: cannot be fetched from OpenML: {why}") from None
     try:
@@ -116,10 +116,9 @@ def _read_parquet(content):
     except ImportError:
         raise ValueError("Parquet files need pyarrow: pip install '.[parquet]'") from None
     try:
-        frame = pd.read_parquet(io.BytesIO(content)).reset_index(drop=True)
+        return pd.read_parquet(io.BytesIO(content)).reset_index(drop=True)
     except (OSError, ValueError) as error:
         raise ValueError(f"is no Parquet file: {str(error).splitlines()[0]}") from None
-    return frame
 
 
 def _read_npz(content):

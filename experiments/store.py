@@ -616,10 +616,11 @@ def _merge_arrays(old, new, fresh):
 
     kept = [place for place, replica in enumerate(_replicas(old)) if replica not in fresh]
     both = {name: values[kept] if values.ndim else values for name, values in old.items()}
-    if new is not None:
-        both = {name: np.concatenate([both[name], new[name]]) if new[name].ndim else new[name] for name in new}
+    if new is not None and len(new["lr"]):
+        # Where no replica finished, an array has not the shape of the others.
+        both = {name: np.concatenate([both[name], new[name]]) if kept and new[name].ndim else new[name] for name in new}
     order = sorted(range(len(both["lr"])), key=_replicas(both).__getitem__)
-    return {name: values[order] if values.ndim else values for name, values in both.items()} if order else None
+    return {name: values[order] if values.ndim else values for name, values in both.items()}
 
 
 def _fingerprint(name, content):

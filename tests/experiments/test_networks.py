@@ -197,6 +197,9 @@ def test_a_diverged_replica_has_no_network_and_is_not_asked_for_one(settings):
     run, _ = sweep(settings, *diverging)
     assert {each.lr for each in load(run)} == {0.05}
     assert sweep(settings, *diverging)[1] == 0
+    sweep(settings, *diverging, "optimizer.lr=[0.05]", "save=false", "force=true")
+    with pytest.raises(ConfigError, match="keeps no networks"):
+        load(run)
 
 
 def test_a_damaged_or_strange_file_is_refused(settings, folder):
