@@ -277,9 +277,8 @@ def test_a_faulty_file_is_one_line_and_leaves_nothing(fault, folder):
     else:
         content(path)
     done = python(ROOT / "run.py", *OWN, f'dataset.path="data/{path.name}"', cwd=folder, code=2)
-    assert done.stderr.startswith(
-        f"run.py: dataset.path=data/{path.name}: " if "of 4" not in message else "run.py: few"
-    )
+    assert done.stderr.startswith("run.py: ")
+    assert path.stem.replace(" ", "_") in done.stderr.replace(" ", "_")
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert not done.stdout
