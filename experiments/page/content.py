@@ -416,7 +416,7 @@ def command(config: dict, rate: float) -> str:
         if isinstance(value, dict) and "name" in value:
             arguments.append(f"{key}={value['name']}")
         for inner, setting in value.items() if isinstance(value, dict) else [("", value)]:
-            if inner != "name":
+            if inner not in ("name", "sha256"):
                 arguments.append(f"{key}.{inner}={_override(setting)}" if inner else f"{key}={_override(setting)}")
     arguments += [f"optimizer.lr={float(rate)!r}", f"seeds={_override(config['seeds'])}"]
     return "python run.py " + " ".join(map(shlex.quote, arguments))
