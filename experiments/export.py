@@ -1,15 +1,18 @@
 """The best network of a run, by its last validation loss, in a form that other programs read.
 
-    python -m experiments.export run=results/STUDY/runs/RUN [format=onnx]
+    python -m experiments.export run=results/STUDY/runs/RUN [format=onnx|sklearn]
 
 `onnx` writes network.onnx into the run's folder: from raw inputs (n, d) to the class and its probabilities or scores,
-or to the values of a regression in their unit. The run must have been trained with save=true.
+or to the values of a regression in their unit. `sklearn` writes network.joblib: a fitted pipeline of a scaler and an
+estimator, for joblib.load where this package is installed. The run must have been trained with save=true.
 """
 
 import ast
 import json
 import sys
 from collections.abc import Callable, Sequence
+from copy import deepcopy
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -181,7 +184,39 @@ def _decision(model, output, z, units):
     return model("Squeeze", model("Cast", positive, to=TensorProto.INT64), model.constant([1], np.int64))
 
 
-FORMATS: dict[str, tuple[str, Callable[[TrainedNetwork], bytes]]] = {"onnx": ("network.onnx", to_onnx)}
+def to_sklearn(trained: TrainedNetwork) -> bytes:
+    """Return the file, as joblib writes it, of a fitted pipeline: `StandardScaler`, then an estimator.
+
+    The target's scale of a regression is within the last layer.
+    """
+    import joblib
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    from nets.estimators import MLPClassifier, MLPRegressor
+
+    scaler, features = StandardScaler(), len(trained.features)
+    scaler.mean_ = np.broadcast_to(trained.scales["input_mean"], features)
+    scaler.scale_ = np.broadcast_to(trained.scales["input_scale"], features)
+    scaler.var_, scaler.n_features_in_, scaler.n_samples_seen_ = scaler.scale_**2, features, 0
+    scaler.feature_names_in_ = np.array(trained.features, object)
+    network = deepcopy(trained.network)
+    if trained.task == "classification":
+        estimator = MLPClassifier.from_network(network, trained.output, trained.classes)
+    else:
+        last = network.layers[-1]
+        last.weight[:] *= trained.scales["target_scale"]
+        last.bias[:] = last.bias * trained.scales["target_scale"] + trained.scales["target_mean"]
+        estimator = MLPRegressor.from_network(network, trained.output)
+    file = BytesIO()
+    joblib.dump(make_pipeline(scaler, estimator), file)
+    return file.getvalue()
+
+
+FORMATS: dict[str, tuple[str, Callable[[TrainedNetwork], bytes]]] = {
+    "onnx": ("network.onnx", to_onnx),
+    "sklearn": ("network.joblib", to_sklearn),
+}
 """By name, the file and what makes its content."""
 
 

@@ -3,7 +3,9 @@
 import json
 import shutil
 from dataclasses import replace
+from io import BytesIO
 
+import joblib
 import numpy as np
 import onnxruntime
 import pandas as pd
@@ -13,7 +15,7 @@ from experiments import load as load_networks
 from experiments.config import ConfigError
 from experiments.datasets import load as load_data
 from experiments.datasets import prepare
-from experiments.export import main, to_onnx
+from experiments.export import main, to_onnx, to_sklearn
 from experiments.networks import load
 from experiments.runner import Job, run_job, run_sweep
 from experiments.store import Store
@@ -83,6 +85,20 @@ def test_a_network_predicts_what_was_recorded_and_onnx_the_same(trained, overrid
             assert np.sqrt(np.mean((difference / scale) ** 2)) == pytest.approx(error, rel=1e-5)
     assert networks.best.validation_loss == replicas["final_validation_loss"].min()
     agree(networks.best, data.inputs)
+    pipeline_agrees(networks.best, data.inputs)
+
+
+def pipeline_agrees(network, inputs):
+    """Compare a network with its scikit-learn pipeline."""
+    pipeline = joblib.load(BytesIO(to_sklearn(network)))
+    table = pd.DataFrame(inputs, columns=network.features)
+    assert hasattr(pipeline, "predict_proba") == bool(network.output.probabilities)
+    if network.task == "regression":
+        np.testing.assert_allclose(pipeline.predict(table), network.predict(inputs), rtol=1e-5, atol=1e-5)
+        return
+    assert (pipeline.predict(table) == network.predict(inputs)).all()
+    if network.output.probabilities:
+        np.testing.assert_allclose(pipeline.predict_proba(table), network.predict_proba(inputs), rtol=1e-5, atol=1e-7)
 
 
 def agree(network, inputs):
