@@ -1,36 +1,34 @@
 """The entry point: Hydra composes the jobs, all are checked, then trained. `python run.py --help` says how."""
 
-import itertools
 import os
 import re
 import signal
 import sys
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
-from hydra.errors import HydraException, MissingConfigException
-from omegaconf import OmegaConf
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
 
-from experiments.config import REGISTRIES, ConfigError, describe, nearest, nearest_key, register_schema, resolve
+from experiments.config import (
+    CONF,
+    REGISTRIES,
+    check_overrides,
+    describe,
+    expand,
+    one_line,
+    options,
+    plain,
+    register_schema,
+    resolve,
+)
 
-CONF = Path(__file__).parent / "conf"
 AUTO = "What suits the task (output) or the activation (init)."
 # Hydra accepts a sweeper only from its own packages, by name; it loads these afresh, so an import is another class.
 PLUGINS = Plugins.instance().class_name_to_class
 BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
-
-
-def plain(config):
-    """Return a composed configuration as nested plain values, without Hydra's own node."""
-    values = OmegaConf.to_container(config, resolve=True)
-    values.pop("hydra", None)
-    return values
 
 
 class StudySweeper(PLUGINS[BASIC_SWEEPER]):
@@ -41,21 +39,7 @@ class StudySweeper(PLUGINS[BASIC_SWEEPER]):
         from experiments.progress import plan
         from experiments.runner import Job, run_sweep
 
-        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
-        overrides = parser.parse_overrides([f"{key}={value}" for key, value in self.params.items()] + arguments)
-        for override in overrides:
-            if override.is_sweep_override() and not list(override.sweep_string_iterator()):
-                options = ", ".join(_options(override.key_or_group))
-                raise ConfigError(
-                    f"{override.input_line} matches nothing" + (f". Allowed: {options}" if options else "")
-                )
-        lines = list(itertools.chain(*self.split_arguments(overrides, None)))
-        jobs = {}
-        for line in lines:
-            config = self.hydra_context.config_loader.load_sweep_config(self.config, line)
-            settings = resolve(plain(config))
-            jobs.setdefault((settings.study, settings.run, settings.rates, settings.seeds), (settings, line))
-        jobs = [Job.of(*job) for job in jobs.values()]
+        jobs = [Job.of(*job) for job in expand(self.hydra_context.config_loader, self.config, arguments)]
         if jobs[0].settings.plan:
             print(plan(jobs))
             sys.exit(0)
@@ -65,7 +49,12 @@ class StudySweeper(PLUGINS[BASIC_SWEEPER]):
 
     def _launch(self, jobs):
         """Run the jobs and return what they returned."""
-        if _launcher(self.config.hydra) == "RayLauncher":
+        from experiments.runner import run_job
+
+        launcher = _launcher(self.config.hydra)
+        if launcher == "BasicLauncher":  # would only compose each job once more, which takes longer than a small one
+            return [run_job(job.settings, job.store, _own(job.overrides)) for job in jobs]
+        if launcher == "RayLauncher":
             # A worker may not see the study: it is told what is missing, and returns it.
             lines = [line for job in jobs for line in job.lines()]
         else:
@@ -75,16 +64,21 @@ class StudySweeper(PLUGINS[BASIC_SWEEPER]):
 
 @hydra.main(config_path="conf", config_name="config", version_base="1.3")
 def job(config):
-    """Train one condition."""
+    """Train one condition, in a worker."""
     from experiments.runner import run_job
     from experiments.store import Store
 
     settings = resolve(plain(config))
     launcher = _launcher(HydraConfig.get())
-    if settings.threads == "auto" and launcher != "BasicLauncher":
+    if settings.threads == "auto":
         settings = replace(settings, threads=1)  # the other cores have workers of their own
-    overrides = [item for item in HydraConfig.get().overrides.task if not item.startswith("hydra")]
+    overrides = _own(HydraConfig.get().overrides.task)
     return run_job(settings, Store(settings.study), overrides, remote=launcher == "RayLauncher")
+
+
+def _own(overrides):
+    """Return the overrides that are not Hydra's."""
+    return [item for item in overrides if not item.startswith("hydra")]
 
 
 def _launcher(hydra_node):
@@ -98,11 +92,6 @@ class Terminated(KeyboardInterrupt):
 
 def _terminate(number, frame):
     raise Terminated
-
-
-def _options(group):
-    """Return the names of a configuration group's options."""
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
 def _help():
@@ -121,12 +110,12 @@ def _help():
     defaults = dict(re.findall(r"^  - (\w+): (\w+)$", (CONF / "config.yaml").read_text(), re.MULTILINE))
     for choice in REGISTRIES:
         lines.append(f"  {choice}, by default {defaults[choice]}:")
-        for name in _options(choice):
+        for name in options(choice):
             variant = REGISTRIES[choice].get(name)
             about = variant.__doc__.partition("\n")[0] if variant else AUTO if name == "auto" else "A formula."
             lines.append(f"    {name:<20}{'  '.join([*describe(choice, name), about])}".rstrip())
     lines += ["", "Presets, each a whole sweep, +experiment=NAME:"]
-    for name in _options("experiment"):
+    for name in options("experiment"):
         comment = (CONF / "experiment" / f"{name}.yaml").read_text().splitlines()[1]
         lines.append(f"  {name:<32}{comment.removeprefix('# ')}")
     settings = (CONF / "config.yaml").read_text().partition("\n\n")[2].partition("\nhydra:")[0]
@@ -139,39 +128,6 @@ def _help():
     ]
     lines += ["", "--cfg job prints the composed configuration; --hydra-help tells of Hydra's own options."]
     return "\n".join(lines)
-
-
-def _message(error):
-    """Return one line for an error of Hydra's or of ours."""
-    if isinstance(error, MissingConfigException) and error.options:
-        group, _, name = error.missing_cfg_file.rpartition("/")
-        return f"unknown {group}={name}: {nearest(name, error.options)}"
-    cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
-    if isinstance(cause, ConfigKeyError | ConfigAttributeError) and is_dataclass(cause.object_type):
-        allowed = [item.name for item in fields(cause.object_type)]
-        return f"unknown key {cause.full_key!r}: {nearest_key(str(cause.full_key), allowed)}"
-    if isinstance(cause, ValidationError) and cause.full_key:
-        return f"{cause.full_key}: {str(cause).splitlines()[0]}"
-    return " ".join(line.strip() for line in str(cause).splitlines() if line.strip())
-
-
-def _check_arguments(arguments):
-    """Refuse overrides that could bring in code, or settings of Hydra's that would lead around the study."""
-    for argument in arguments:
-        key, _, value = argument.lstrip("+~").partition("=")
-        if "_target_" in argument:
-            raise ConfigError("_target_ in an override: a configuration names options, never code")
-        if key.startswith("hydra"):
-            launcher = key == "hydra/launcher" or key.startswith("hydra.launcher.")
-            if not launcher or "${" in value:
-                raise ConfigError(
-                    f"{argument}: of Hydra's own settings only the launcher's may be set, to plain values"
-                )
-        choice = key.removesuffix(".name")
-        if choice != key and choice in REGISTRIES:
-            raise ConfigError(f"{argument}: the option itself is chosen with {choice}={value}")
-        if key in REGISTRIES and value in ("null", ""):
-            raise ConfigError(f"{argument}: {nearest('', _options(key))}")
 
 
 def main():
@@ -187,7 +143,7 @@ def main():
     register_schema(ConfigStore.instance())
     PLUGINS[BASIC_SWEEPER] = StudySweeper
     try:
-        _check_arguments(sys.argv[1:])
+        check_overrides(sys.argv[1:])
         if len(sys.argv) == 2 and sys.argv[1].startswith("reproduce="):
             from experiments.runner import reproduce
 
@@ -196,9 +152,7 @@ def main():
     except Exception as error:  # jobs keep their errors to themselves: whatever comes here, nothing was trained
         if traceback:
             raise
-        # The message of an error that was foreseen says what was wrong without its name.
-        foreseen = isinstance(error, ConfigError | HydraException | OmegaConfBaseException)
-        print(f"run.py: {'' if foreseen else f'{type(error).__name__}: '}{_message(error)}", file=sys.stderr)
+        print(f"run.py: {one_line(error)}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt as interrupt:
         terminated = isinstance(interrupt, Terminated)

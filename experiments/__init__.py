@@ -1,1 +1,53 @@
 """Comparisons of activations and of output/cost pairings: configuration, data, training, tables, figures."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from experiments.networks import TrainedNetworks
+    from experiments.store import StudyTables
+
+# What they need is imported when they are called: importing the package costs nothing.
+
+
+def run_study(*overrides: str) -> "StudyTables":
+    """Run what `python run.py -m` would with these arguments, in this process, and return the study's tables.
+
+    Raises
+    ------
+    ConfigError
+        With one line for whatever is wrong with an argument: nothing was trained then.
+    RuntimeError
+        If a run failed; what was finished is stored.
+    """
+    from experiments.config import ConfigError, sweep
+    from experiments.runner import Job, run_job, run_sweep
+    from experiments.store import load_all_tables
+
+    launcher = next((each for each in overrides if each.lstrip("+~").startswith("hydra")), None)
+    if launcher is not None:
+        raise ConfigError(f"{launcher}: only the command line has launchers")
+    jobs = [Job.of(*each) for each in sweep(overrides)]
+    studies = sorted({job.settings.study for job in jobs})
+    if len(studies) > 1 or any(job.settings.plan for job in jobs):
+        raise ConfigError("one study at a time, and no plan: those are the command line's")
+    for job in jobs:
+        job.store.check_writable(job.run)
+    failed = run_sweep(jobs, lambda pending: [run_job(job.settings, job.store, job.overrides) for job in pending])
+    if failed:
+        raise RuntimeError(f"a run of study {studies[0]!r} failed: its traceback is in {jobs[0].store.folder}/runs/")
+    return load_all_tables(studies[0])
+
+
+def load(path: "str | Path") -> "TrainedNetworks":
+    """Return the networks that a run kept with `save=true`, from its folder.
+
+    Raises
+    ------
+    ConfigError
+        If it kept none.
+    """
+    from experiments import networks
+
+    return networks.load(path)

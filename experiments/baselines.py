@@ -11,7 +11,7 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from experiments.datasets import Data, load, prepare
+from experiments.datasets import Data, alike, load, prepare
 from experiments.store import RESULTS, write_bytes
 
 COLUMNS = ["dataset", "baseline", "seed", "test_error", "key"]
@@ -43,9 +43,7 @@ def errors(data: Data, seeds: list[int], entropy: int, split: dict[str, float]) 
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
-    prepared = prepare(data, seeds, entropy=entropy, dtype="float64", **split)
-
-    def test_error(place, model):
+    def test_error(prepared, place, model):
         inputs = prepared.inputs[place if len(prepared.inputs) > 1 else 0]
         targets = prepared.targets if data.task == "classification" else prepared.targets[place]
         train, test = prepared.split.train[place], prepared.split.test[place]
@@ -55,12 +53,19 @@ def errors(data: Data, seeds: list[int], entropy: int, split: dict[str, float]) 
         error = np.sqrt(np.mean((predicted.reshape(len(test), -1) - targets[test]) ** 2))
         return float(error * (prepared.target_scale[place, 0] if targets.shape[1] == 1 else 1))
 
-    jobs = [(place, name, model) for place in range(len(seeds)) for name, model in models(data.task).items()]
+    jobs = []
+    for members in alike(data, seeds, entropy=entropy, **split).values():
+        prepared = prepare(data, members, entropy=entropy, dtype="float64", **split)
+        jobs += [
+            (seed, name, (prepared, place, model))
+            for place, seed in enumerate(members)
+            for name, model in models(data.task).items()
+        ]
     with threadpool_limits(1, "blas"), warnings.catch_warnings(), ThreadPoolExecutor(joblib.cpu_count()) as pool:
         # A model that is cut short is as good a line; what it reached is what is drawn.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        found = list(pool.map(lambda job: test_error(job[0], job[2]), jobs))
-    rows = [(data.name, name, seeds[place], error) for (place, name, _), error in zip(jobs, found, strict=True)]
+        found = list(pool.map(lambda job: test_error(*job[2]), jobs))
+    rows = [(data.name, name, seed, error) for (seed, name, _), error in zip(jobs, found, strict=True)]
     return pd.DataFrame(rows, columns=COLUMNS[:-1])
 
 
@@ -83,7 +88,7 @@ def of_study(
     if path.exists():  # a data set may be called "null", and a key be all digits
         kinds = {"dataset": str, "key": str}
         stored = pd.read_csv(path, dtype=kinds, keep_default_na=False)
-    wanted: dict[str, tuple[dict, set[int]]] = {}
+    wanted: dict[str, tuple[str, dict, set[int]]] = {}
     for run, part in replicas.groupby("run"):
         config = records.get(run, {}).get("config")
         if config is None or config.get("task") == "autoencode":
@@ -92,14 +97,14 @@ def of_study(
         what = {name: config[name] for name in ("dataset", "split", "entropy")}
         text = json.dumps([what, digest, sklearn.__version__], sort_keys=True)
         key = hashlib.sha256(text.encode()).hexdigest()[:16]
-        wanted.setdefault(key, (what, set()))[1].update(part["seed"])
+        wanted.setdefault(key, (part["dataset"].iloc[0], what, set()))[2].update(part["seed"])
     tables, missing = [stored[stored["key"].isin(wanted)]], {}
-    for key, (what, seeds) in wanted.items():
+    for key, (name, what, seeds) in wanted.items():
         new = sorted(int(seed) for seed in seeds - set(stored.loc[stored["key"] == key, "seed"]))
         try:
             data = load(**what["dataset"]) if new else None
         except (ValueError, TypeError, KeyError, OSError) as error:
-            missing[what["dataset"]["name"]] = f"the data cannot be loaded any more: {error}"
+            missing[name] = f"the data cannot be loaded any more: {error}"
             continue
         if new:
             tables.append(errors(data, new, what["entropy"], what["split"]).assign(key=key))

@@ -7,18 +7,21 @@ in the registries; nothing here runs code that a configuration names.
 import difflib
 import hashlib
 import inspect
+import itertools
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING as NO_DEFAULT
-from dataclasses import dataclass, field, fields, make_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, get_type_hints
 
 from omegaconf import OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
 
-from experiments.datasets import DATASETS, Data, autoencoding, load, part_sizes
+from experiments.datasets import DATASETS, Data, alike, autoencoding, load
 from nets.activations import ACTIVATIONS, Activation
 from nets.formula import Formula
 from nets.initializers import INITIALIZERS, Initializer
@@ -26,8 +29,11 @@ from nets.optimizers import OPTIMIZERS, SCHEDULES, Optimizer, Schedule
 from nets.outputs import OUTPUTS, Output, auto
 
 SCHEMA_VERSION = 1
+# Within this package where it is installed, beside it in a checkout.
+CONF = next(path for path in (Path(__file__).parent / "conf", Path(__file__).parents[1] / "conf") if path.is_dir())
 DTYPES = ("float32", "float64")
 TASKS = ("auto", "autoencode")
+CLASS_WEIGHTS = ("none", "balanced")
 DEEPEST, WIDEST = 50, 100_000
 MOST = 1_000_000
 """Epochs, rows of a batch, and seeds of a sweep."""
@@ -156,12 +162,14 @@ class Schema:
     dtype: str = "???"
     entropy: int = "???"
     activation_l1: float = "???"
+    class_weight: str = "???"
     split: SplitSchema = field(default_factory=SplitSchema)
     pretrain: PretrainSchema = field(default_factory=PretrainSchema)
     diagnostics: DiagnosticsSchema = field(default_factory=DiagnosticsSchema)
     checkpoint: CheckpointSchema = field(default_factory=CheckpointSchema)
     formula: FormulaSchema = field(default_factory=FormulaSchema)
     threads: Any = "???"
+    save: bool = "???"
     force: bool = "???"
     plan: bool = "???"
 
@@ -195,12 +203,20 @@ def allowed_keys(choice: str, name: str) -> list[str]:
 
 
 def describe(choice: str, option: str) -> list[str]:
-    """Return `key=default` for each hyperparameter of an option that is named as what it configures."""
+    """Return `key=default`, or `key=…`, for each hyperparameter of an option that is named as what it configures."""
     registry = REGISTRIES[choice]
     if option not in registry:
         return []
-    values = {key: value for key, (_, value) in _parameters(registry[option]).items()}
+    needed = required(choice, option)
+    values = {key: "…" if key in needed else value for key, (_, value) in _parameters(registry[option]).items()}
     return [f"{key}={list(value) if isinstance(value, tuple) else value}" for key, value in values.items()]
+
+
+def required(choice: str, option: str) -> list[str]:
+    """Return the settings without which an option means nothing, such as a file's path."""
+    variant = REGISTRIES[choice].get(option)
+    values = _parameters(variant) if variant else {}
+    return [key for key, (_, value) in values.items() if value in (NO_DEFAULT, inspect.Parameter.empty)]
 
 
 def register_schema(store) -> None:
@@ -237,6 +253,8 @@ class Settings:
         Plain, nested values of all that the numbers of a replica depend on, but its seed and learning rate.
     seeds, rates
         A replica for each pair of them.
+    path
+        Where the data lie, if they are a file's: no part of the condition, which has their digest.
     """
 
     study: str
@@ -254,14 +272,17 @@ class Settings:
     entropy: int
     activation_l1: float
     pretrain: dict[str, float]
+    class_weight: str
     split: dict[str, float]
     diagnostics: dict[str, bool]
     seeds: tuple[int, ...]
     rates: tuple[float, ...]
     checkpoint_every: int
     threads: int | str
+    save: bool
     force: bool
     plan: bool
+    path: str | None
     condition: dict[str, Any] = field(repr=False)
 
     @cached_property
@@ -289,6 +310,12 @@ class Settings:
     def replicas(self) -> list[tuple[float, int]]:
         """All (learning rate, seed) of this run, in the order of the tables."""
         return [(rate, seed) for rate in sorted(self.rates) for seed in sorted(self.seeds)]
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The condition with the place of its data, from which they are loaded again."""
+        place = {} if self.path is None else {"path": self.path}
+        return self.condition | {"dataset": self.condition["dataset"] | place}
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -324,28 +351,39 @@ def from_record(record: Mapping[str, Any]) -> Settings:
     Raises
     ------
     ConfigError
-        If it is the record of another version.
+        If it is the record of another version, or its data are not there any more.
     """
     condition = {key: value for key, value in record.items() if key not in ("seeds", "lr")}
     try:
-        config = condition | {
+        dataset = {key: value for key, value in record["dataset"].items() if key != "sha256"}
+        config = {"class_weight": "none"} | condition
+        config |= {
             "study": "reproduction",
-            "dataset": record["dataset"] | {"batch_size": record["batch_size"], "lr": record["lr"][0]},
+            "dataset": dataset | {"batch_size": record["batch_size"], "lr": record["lr"][0]},
             "optimizer": record["optimizer"] | {"lr": record["lr"]},
             "seeds": record["seeds"],
             "pretrain": record.get("pretrain", {"epochs": 0, "lr": 1.0, "noise": 0.0}),
             "checkpoint": {"every": 0},
             "formula": {"expression": "x", "parameters": {}},  # a formula's activation carries its own
             "threads": "auto",
+            "save": False,
             "force": False,
             "plan": False,
         }
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"the record of another version: {error}") from error
-    return resolve(config)
+    settings = resolve(config)
+    try:
+        load(**record["dataset"])
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    return settings
 
 
 def _resolve(config):
+    activation = config.get("activation")
+    if isinstance(activation, dict) and "expression" in activation:
+        config = config | {"activation": {"parameters": {}} | activation}
     _check_keys(config)
     study = config["study"]
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", study):
@@ -370,6 +408,8 @@ def _resolve(config):
         raise ConfigError(f"dtype={config['dtype']!r}: {nearest(config['dtype'], DTYPES)}")
     if config["task"] not in TASKS:
         raise ConfigError(f"task={config['task']!r}: {nearest(config['task'], TASKS)}")
+    if config["class_weight"] not in CLASS_WEIGHTS:
+        raise ConfigError(f"class_weight={config['class_weight']!r}: {nearest(config['class_weight'], CLASS_WEIGHTS)}")
     if not 0 <= config["activation_l1"] < math.inf:
         raise ConfigError(f"activation_l1={config['activation_l1']}: allowed is a number from 0 up")
     pretrain = dict(config["pretrain"])
@@ -387,30 +427,41 @@ def _resolve(config):
         raise ConfigError(f"threads={threads!r}: allowed is auto or a whole number from 1 up")
 
     dataset = {key: value for key, value in config["dataset"].items() if key not in EXTRAS["dataset"]}
+    for key in required("dataset", dataset["name"]):
+        if dataset[key] == "???":
+            raise ConfigError(f"dataset={dataset['name']} needs dataset.{key}=…")
     data = load(**dataset)
     if config["task"] == "autoencode":
         data = autoencoding(data)
     split = {key: float(value) for key, value in config["split"].items()}
-    n_train, _, _ = part_sizes(data, **split)
+    seeds = _seeds(config["seeds"])
+    n_train = min(alike(data, seeds, entropy=config["entropy"], **split))[0]
     if config["batch_size"] > n_train:
         raise ConfigError(
             f"batch_size={config['batch_size']} is more than the {n_train} training rows of {data.name}: "
             f"allowed is 1 to {n_train}"
         )
-    activation = _build("activation", config["activation"])
+    if config["class_weight"] != "none" and data.task == "regression":
+        raise ConfigError(f"class_weight={config['class_weight']} needs classes, but {data.name} is a regression")
+    activation = build("activation", config["activation"])
     if pretrain["epochs"] and activation.pieces > 1:
         raise ConfigError(f"pretrain.epochs={pretrain['epochs']}: {activation.name} has pieces, only 0 is allowed")
-    output = _build("output", _auto(config["output"], auto(data.task, len(data.classes))))
+    output = build("output", _auto(config["output"], auto(data.task, len(data.classes))))
     if data.task not in output.tasks:
         fitting = [name for name, variant in OUTPUTS.items() if data.task in variant.tasks]
         raise ConfigError(
             f"output={output.name} needs classes, but {_regression(config)}: allowed there: {', '.join(fitting)}"
         )
-    init = _build("init", _auto(config["init"], activation.initializer))
+    init = build("init", _auto(config["init"], activation.initializer))
     node = {key: value for key, value in config["optimizer"].items() if key != "lr"}
-    optimizer = _build("optimizer", node)
-    schedule = _build("schedule", config["schedule"])
+    optimizer = build("optimizer", node)
+    schedule = build("schedule", config["schedule"])
 
+    path = dataset.pop("path", None)
+    if path is not None:
+        dataset["sha256"] = data.sha256[:12]
+    if "task" in dataset:
+        dataset["task"] = data.task
     condition = {
         "dataset": dataset,
         "task": config["task"],
@@ -423,6 +474,8 @@ def _resolve(config):
         "epochs": config["epochs"],
         "batch_size": config["batch_size"],
         "activation_l1": config["activation_l1"],
+        # Left out where there are none: the runs of before there were any keep their names.
+        **({} if config["class_weight"] == "none" else {"class_weight": config["class_weight"]}),
         "split": split,
         "dtype": config["dtype"],
         "entropy": config["entropy"],
@@ -446,14 +499,17 @@ def _resolve(config):
         entropy=config["entropy"],
         activation_l1=config["activation_l1"],
         pretrain=pretrain,
+        class_weight=config["class_weight"],
         split=split,
         diagnostics=dict(config["diagnostics"]),
-        seeds=_seeds(config["seeds"]),
+        seeds=seeds,
         rates=_rates(config["optimizer"]["lr"]),
         checkpoint_every=config["checkpoint"]["every"],
         threads=threads,
+        save=config["save"],
         force=config["force"],
         plan=config["plan"],
+        path=path,
         condition=condition,
     )
 
@@ -471,10 +527,15 @@ def _check_keys(config):
             raise ConfigError(f"the key {key!r} is missing")
     for choice, registry in REGISTRIES.items():
         node = config[choice]
-        if not isinstance(node, dict) or "name" not in node:
+        if not isinstance(node, dict):
             raise ConfigError(f"{choice}={node!r}: allowed is the name of one of conf/{choice}/'s files")
+        if "name" not in node:
+            raise ConfigError(f"{choice}={node!r} has no name: its file needs a line such as `name: mine`")
         names = [*registry, *(["auto"] if choice in AUTO else [])]
-        if node["name"] not in names and not (choice == "activation" and "expression" in node):
+        formula = choice == "activation" and "expression" in node
+        if formula and node["name"] in names and registry[node["name"]] is not Formula:
+            raise ConfigError(f"activation.name={node['name']!r} is built in: an expression needs a name of its own")
+        if node["name"] not in names and not formula:
             raise ConfigError(f"unknown {choice}.name={node['name']!r}: {nearest(str(node['name']), names)}")
         allowed[choice] = allowed_keys(choice, node["name"])
     for key, inner in allowed.items():
@@ -496,7 +557,8 @@ def _auto(node, name):
     return {"name": name} if node["name"] == "auto" else node
 
 
-def _build(choice, node):
+def build(choice: str, node: Mapping[str, Any]):
+    """Return the object that a choice's node describes; ValueError for a value that is not allowed."""
     arguments = {key: tuple(value) if isinstance(value, list) else value for key, value in node.items()}
     if choice == "activation" and "expression" in node:  # a formula's name is the user's
         return Formula(**arguments)
@@ -534,3 +596,124 @@ def _rates(value):
     if not rates or len(set(rates)) < len(rates):
         raise ConfigError(f"optimizer.lr={value!r}: a list has at least one rate, and each of them once")
     return rates
+
+
+# --- from a command line -----------------------------------------------------------------------------------------
+
+
+def options(group: str) -> list[str]:
+    """Return the names of a configuration group's options."""
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def plain(config) -> dict[str, Any]:
+    """Return a composed configuration as nested plain values, without Hydra's own node."""
+    values = OmegaConf.to_container(config, resolve=True)
+    values.pop("hydra", None)
+    return values
+
+
+def check_overrides(overrides: Iterable[str]) -> None:
+    """Refuse overrides that could bring in code, or settings of Hydra's that would lead around the study.
+
+    Raises
+    ------
+    ConfigError
+        For such an override, and for one that leaves a choice empty.
+    """
+    for override in overrides:
+        key, _, value = override.lstrip("+~").partition("=")
+        if "_target_" in override:
+            raise ConfigError("_target_ in an override: a configuration names options, never code")
+        if key.startswith("hydra"):
+            launcher = key == "hydra/launcher" or key.startswith("hydra.launcher.")
+            if not launcher or "${" in value:
+                raise ConfigError(
+                    f"{override}: of Hydra's own settings only the launcher's may be set, to plain values"
+                )
+        choice = key.removesuffix(".name")
+        if choice != key and choice in REGISTRIES:
+            raise ConfigError(f"{override}: the option itself is chosen with {choice}={value}")
+        if key in REGISTRIES and value in ("null", ""):
+            raise ConfigError(f"{override}: {nearest('', options(key))}")
+
+
+def expand(loader, master, overrides: Sequence[str]) -> list[tuple[Settings, list[str]]]:
+    """Return the jobs of a sweep, equal ones once: the settings of each and the overrides that compose them.
+
+    Parameters
+    ----------
+    loader, master
+        Hydra's configuration loader, and what it composed of all overrides together.
+    overrides
+        The command line's; those of a preset are put before them.
+
+    Raises
+    ------
+    ConfigError
+        For the first job that is refused, and for an override that matches nothing.
+    """
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.core.override_parser.types import Glob
+
+    preset = [f"{key}={value}" for key, value in (master.hydra.sweeper.params or {}).items()]
+    parsed = OverridesParser.create(config_loader=loader).parse_overrides([*preset, *overrides])
+    for override in parsed:
+        choice = override.key_or_group
+        if choice in REGISTRIES and isinstance(override.value(), Glob):  # all that can be run as they are
+            override.value().exclude += [option for option in options(choice) if required(choice, option)]
+        if override.is_sweep_override() and not list(override.sweep_string_iterator()):
+            allowed = ", ".join(options(choice))
+            raise ConfigError(f"{override.input_line} matches nothing" + (f". Allowed: {allowed}" if allowed else ""))
+    jobs = {}
+    for line in itertools.chain(*BasicSweeper.split_arguments(parsed, None)):
+        settings = resolve(plain(loader.load_sweep_config(master, line)))
+        key = (settings.study, settings.run, settings.rates, settings.seeds, settings.save)
+        jobs.setdefault(key, (settings, line))
+    return list(jobs.values())
+
+
+def sweep(overrides: Sequence[str]) -> list[tuple[Settings, list[str]]]:
+    """Return the jobs of a command line, as `expand` does, and leave Hydra's global state as it was.
+
+    Raises
+    ------
+    ConfigError
+        With one line for whatever is wrong with it.
+    """
+    from hydra import initialize_config_dir
+    from hydra.core.config_store import ConfigStore
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.singleton import Singleton
+    from hydra.types import RunMode
+
+    check_overrides(overrides)
+    state = Singleton.get_state()
+    try:
+        register_schema(ConfigStore.instance())
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            loader = GlobalHydra.instance().config_loader()
+            return expand(loader, loader.load_configuration("config", list(overrides), RunMode.MULTIRUN), overrides)
+    except Exception as error:
+        raise ConfigError(one_line(error)) from error
+    finally:
+        Singleton.set_state(state)
+
+
+def one_line(error: Exception) -> str:
+    """Return one line for an error of Hydra's or of ours; one that was not foreseen is named."""
+    from hydra.errors import HydraException, MissingConfigException
+
+    if isinstance(error, MissingConfigException) and error.options:
+        group, _, name = error.missing_cfg_file.rpartition("/")
+        return f"unknown {group}={name}: {nearest(name, error.options)}"
+    cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
+    if isinstance(cause, ConfigKeyError | ConfigAttributeError) and is_dataclass(cause.object_type):
+        allowed = [item.name for item in fields(cause.object_type)]
+        return f"unknown key {cause.full_key!r}: {nearest_key(str(cause.full_key), allowed)}"
+    if isinstance(cause, ValidationError) and cause.full_key:
+        return f"{cause.full_key}: {str(cause).splitlines()[0]}"
+    foreseen = isinstance(error, ConfigError | HydraException | OmegaConfBaseException)
+    text = " ".join(line.strip() for line in str(cause).splitlines() if line.strip())
+    return text if foreseen else f"{type(error).__name__}: {text}"

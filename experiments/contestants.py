@@ -52,13 +52,11 @@ class Task:
 
     def settings(self, threads=1):
         """Return the task as the program's own settings: those of conf/config.yaml but for what a task says."""
-        from pathlib import Path
-
         import yaml
 
-        from experiments.config import resolve
+        from experiments.config import CONF, resolve
 
-        config = yaml.safe_load((Path(__file__).parents[1] / "conf" / "config.yaml").read_text())
+        config = yaml.safe_load((CONF / "config.yaml").read_text())
         del config["defaults"], config["hydra"]
         config["net"]["hidden"] = list(self.hidden)
         config["diagnostics"]["layers"] = self.diagnostics

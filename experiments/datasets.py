@@ -2,7 +2,8 @@
 
 To add a data set, write one function that returns `Data` and decorate it with `@dataset(task=...)`: the
 registry, `load` and the configuration find it by its name, and its keyword parameters, annotated int, float,
-str or bool, are its settings. A synthetic set is drawn from its own `random_state`, so it is the same for
+str, bool or tuple, are its settings. A parameter `path` says where a file is: what the file holds is what
+identifies a run, not where it lies. A synthetic set is drawn from its own `random_state`, so it is the same for
 every seed: seeds only divide it differently.
 """
 
@@ -10,8 +11,9 @@ import hashlib
 import inspect
 import json
 import math
+import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
 
@@ -24,6 +26,9 @@ TASKS = ("classification", "regression")
 PROBE_ROWS = 256
 
 DATASETS: dict[str, Callable[..., "Data"]] = {}
+
+Column = tuple[str, tuple[str, ...] | None]
+"""A column of a table: its name and, of one that is one-hot, its categories."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +51,12 @@ class Data:
         Name of each input column, by default x1, x2, ….
     image : bool
         Whether the inputs are pixels, to be divided by their maximum instead of standardised.
+    columns : tuple of Column
+        Of a table, how its columns become the inputs.
+    groups : ndarray or None
+        (n,) int64: rows of one group always belong to one part.
     sha256 : str
-        Digest of the task and the arrays' shapes and bytes (little-endian).
+        Digest of the task and the arrays' shapes and bytes (little-endian), and of a table's names.
 
     Raises
     ------
@@ -62,6 +71,8 @@ class Data:
     classes: tuple[str, ...] = ()
     features: tuple[str, ...] = field(default=(), repr=False)
     image: bool = False
+    columns: tuple[Column, ...] = field(default=(), repr=False)
+    groups: np.ndarray | None = field(default=None, repr=False)
     sha256: str = field(init=False)
 
     def __post_init__(self):
@@ -86,14 +97,19 @@ class Data:
         else:
             targets, classes = np.array(targets, np.float64, order="C").reshape(n, -1), ()
             _refuse_non_finite(self.name, "targets", targets, [f"y{j + 1}" for j in range(targets.shape[1])])
-        digest = hashlib.sha256(json.dumps([self.task, inputs.shape, targets.shape]).encode())
-        for array in (inputs, targets):
+        groups = None if self.groups is None else np.array(self.groups, np.int64)
+        if groups is not None and groups.shape != (n,):
+            raise ValueError(f"{self.name}: groups of shape {groups.shape} do not fit {n} rows of inputs")
+        names = [self.columns, classes] if self.columns else []
+        digest = hashlib.sha256(json.dumps([self.task, inputs.shape, targets.shape, *names]).encode())
+        for array in (inputs, targets) if groups is None else (inputs, targets, groups):
             digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
         settled = {
             "inputs": _read_only(inputs),
             "targets": _read_only(targets),
             "classes": classes,
             "features": features,
+            "groups": groups if groups is None else _read_only(groups),
             "sha256": digest.hexdigest(),
         }
         for name, value in settled.items():
@@ -145,13 +161,14 @@ def dataset(*, task: str | None):
     return register
 
 
-def load(name: str, **parameters) -> Data:
+def load(name: str, *, sha256: str = "", **parameters) -> Data:
     """Return a data set, from memory if it was loaded with these parameters before.
 
     Raises
     ------
     ValueError
-        If there is no such data set, a parameter is unknown or missing, or its value is not allowed.
+        If there is no such data set, a parameter is unknown or missing, its value is not allowed, or the data's
+        digest does not begin with `sha256`.
     """
     if name not in DATASETS:
         raise ValueError(f"unknown data set {name!r}: must be one of {', '.join(DATASETS)}")
@@ -162,18 +179,31 @@ def load(name: str, **parameters) -> Data:
         known = ", ".join(signature.parameters) or "none"
         raise ValueError(f"data set {name}: {error}; its parameters are: {known}") from None
     bound.apply_defaults()
-    return _load(DATASETS[name], tuple(sorted(bound.arguments.items())))
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in bound.arguments.items()}
+    data = _load(DATASETS[name], tuple(sorted(values.items())), _stamp(values.get("path")))
+    if not data.sha256.startswith(sha256):
+        raise ValueError(f"{data.name}: the data are not those that were recorded")
+    return data
 
 
 @lru_cache(maxsize=32)
 def autoencoding(data: Data) -> Data:
     """Return the regression whose targets are the inputs, scaled as they are."""
-    return Data(data.name, "regression", data.inputs, data.inputs, features=data.features, image=data.image)
+    return replace(data, task="regression", targets=data.inputs, classes=())
 
 
 @lru_cache(maxsize=32)
-def _load(function: Callable[..., Data], parameters: tuple[tuple[str, int | float | str | bool], ...]) -> Data:
+def _load(function: Callable[..., Data], parameters: tuple[tuple[str, object], ...], stamp: tuple) -> Data:
     return function(**dict(parameters))
+
+
+def _stamp(path: str | None) -> tuple:
+    """Return what changes with a file: where it is, its size and when it was written."""
+    try:
+        status = os.stat(path) if path else None
+    except (OSError, ValueError):
+        status = None
+    return (os.path.abspath(path), status.st_mtime_ns, status.st_size) if status else ()
 
 
 def _bundled(name: str, bunch, image: bool = False) -> Data:
@@ -337,6 +367,26 @@ def friedman1(samples: int = 1000, features: int = 10, noise: float = 1.0, rando
     return Data("friedman1", "regression", inputs, targets)
 
 
+@dataset(task=None)
+def csv(
+    path: str, target: str, task: str = "auto", missing: str = "refuse", groups: str = "", drop: tuple = ()
+) -> Data:
+    """Your own file, .csv, .parquet or .npz: its column `target` by the other columns."""
+    from experiments.sources import from_file
+
+    return from_file(path, target=target, task=task, missing=missing, groups=groups, drop=drop)
+
+
+@dataset(task=None)
+def openml(
+    id: int, target: str = "", task: str = "auto", missing: str = "refuse", groups: str = "", drop: tuple = ()
+) -> Data:
+    """OpenML's data set of this number, fetched once: `target`, by default its own, by the other columns."""
+    from experiments.sources import from_openml
+
+    return from_openml(id, target=target, task=task, missing=missing, groups=groups, drop=drop)
+
+
 @dataclass(frozen=True, eq=False)
 class Split:
     """Rows of each part for S seeds, in a random order that is each seed's own.
@@ -360,7 +410,8 @@ class Split:
 def split(data: Data, seeds: Sequence[int], *, entropy: int, test: float, validation: float) -> Split:
     """Divide the rows for each seed, stratified by class in a classification.
 
-    For every seed the test part has ⌈test · n⌉ rows and the validation part ⌊validation · rest⌋ of the rest.
+    For every seed the test part has ⌈test · n⌉ rows and the validation part ⌊validation · rest⌋ of the rest. Data
+    with groups are divided by whole groups, n being their number, without stratifying: see `alike`.
 
     Parameters
     ----------
@@ -378,10 +429,13 @@ def split(data: Data, seeds: Sequence[int], *, entropy: int, test: float, valida
     ------
     ValueError
         If a share is not between 0 and 1, a part would be empty or have fewer rows than there are classes,
-        or a class has too few rows.
+        or a class has too few rows; with groups, if a class has no training rows or the seeds are not alike.
     """
     from sklearn.model_selection import train_test_split
 
+    if data.groups is not None:
+        parts = [_divide_groups(data, seed, entropy, test, validation) for seed in seeds]
+        return Split(*(_read_only(np.stack(rows)) for rows in zip(*parts, strict=True)))
     n = len(data.inputs)
     _, n_validation, n_test = part_sizes(data, test, validation)
     labels = data.targets if data.task == "classification" else None
@@ -403,23 +457,71 @@ def split(data: Data, seeds: Sequence[int], *, entropy: int, test: float, valida
     return Split(*(_read_only(np.stack(rows)) for rows in zip(*parts, strict=True)))
 
 
-def part_sizes(data: Data, test: float, validation: float) -> tuple[int, int, int]:
-    """Return the numbers of training, validation and test rows of every seed.
+def alike(
+    data: Data, seeds: Sequence[int], *, entropy: int, test: float, validation: float
+) -> dict[tuple[int, int, int], tuple[int, ...]]:
+    """Return the seeds by the numbers of their training, validation and test rows; only groups make these differ.
 
     Raises
     ------
     ValueError
         As in `split`.
     """
+    if data.groups is None:
+        return {part_sizes(data, test, validation): tuple(seeds)}
+    found = {}
+    for seed in seeds:
+        parts = _divide_groups(data, seed, entropy, test, validation)
+        found.setdefault(tuple(map(len, parts)), []).append(seed)
+    return {sizes: tuple(members) for sizes, members in found.items()}
+
+
+def _divide_groups(data, seed, entropy, test, validation):
+    """Return the training, validation and test rows of a seed, each group's in one of them, in random order."""
+    names, group = np.unique(data.groups, return_inverse=True)
+    n_train, n_validation, n_test = sizes = _shares(len(names), test, validation)
+    if not all(sizes):
+        raise ValueError(
+            f"{data.name}: split.test={test} and split.validation={validation} of {len(names)} groups leave "
+            f"{n_train} for training, {n_validation} for validation and {n_test} for the test: each needs one"
+        )
+    generator = stream(entropy, "split", seed)
+    order, rows = generator.permutation(len(names)), generator.permutation(len(group))
+    place = np.empty(len(names), np.intp)
+    place[order] = np.repeat(np.arange(3), sizes)
+    parts = tuple(rows[place[group[rows]] == part] for part in range(3))
+    if data.task == "classification":
+        lacking = set(range(len(data.classes))) - set(data.targets[parts[0]].tolist())
+        if lacking:
+            raise ValueError(
+                f"{data.name}: with seed {seed}, class {data.classes[min(lacking)]!r} is in no group of the training "
+                f"part: its groups are too few"
+            )
+    return parts
+
+
+def _shares(n: int, test: float, validation: float) -> tuple[int, int, int]:
+    """Return how many of n are for training, validation and test."""
     for name, share in (("test", test), ("validation", validation)):
         if not 0 < share < 1:
             raise ValueError(f"split.{name}={share} must be greater than 0 and less than 1")
-    n = len(data.inputs)
     # Shares are taken as the decimals that were written: the float 0.07 · 100 is above 7, and its ceiling 8.
     n_test = math.ceil(Fraction(str(test)) * n)
+    n_validation = math.floor(Fraction(str(validation)) * (n - n_test))
+    return n - n_test - n_validation, n_validation, n_test
+
+
+def part_sizes(data: Data, test: float, validation: float) -> tuple[int, int, int]:
+    """Return the numbers of training, validation and test rows of every seed, where no groups make them differ.
+
+    Raises
+    ------
+    ValueError
+        As in `split`.
+    """
+    n = len(data.inputs)
+    n_train, n_validation, n_test = _shares(n, test, validation)
     n_rest = n - n_test
-    n_validation = math.floor(Fraction(str(validation)) * n_rest)
-    n_train = n_rest - n_validation
     shares = f"split.test={test} and split.validation={validation}"
     for part, rows in (("training", n_train), ("validation", n_validation), ("test", n_test)):
         if rows < max(1, len(data.classes)):

@@ -38,7 +38,7 @@ def describe(settings: Settings, overrides: Sequence[str], seconds: float, statu
         "seconds": round(seconds, 3),
         "command": shlex.join(["python", "run.py", *overrides]),
         "overrides": list(overrides),
-        "configuration": {**settings.condition, "seeds": list(settings.seeds), "lr": list(settings.rates)},
+        "configuration": {**settings.record, "seeds": list(settings.seeds), "lr": list(settings.rates)},
         "git": _git(),
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},

@@ -226,10 +226,11 @@ def _saved(arguments):
             path = value if equals else "".join(arguments[index + 1 : index + 2])
             del arguments[index : index + (1 if equals else 2)]
             if Path(path).suffix not in (".svg", ".png"):
-                raise Refused(f"--save {path}: allowed is a file that ends in .svg or .png")
+                raise Refused(f"--save {path or 'without a file'}: allowed is a file that ends in .svg or .png")
             return Path(path)
         if argument.startswith("--"):
-            raise Refused(f"unknown option {argument}: allowed is --save FILE.svg or FILE.png")
+            allowed = "--save FILE.svg or FILE.png; an expression that begins so is written in parentheses"
+            raise Refused(f"unknown option {argument}: allowed is {allowed}")
     return None
 
 

@@ -13,7 +13,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -175,6 +175,8 @@ def run_sweep(jobs: Sequence[Job], launch: Callable[[list[Job]], Sequence[object
     """
     from experiments.progress import Watch
 
+    for note in _notes(jobs):
+        print(note)
     stores = {job.store.folder: job.store for job in jobs}.values()
     pending = [job for job in jobs if job.missing]
     _forget(jobs)
@@ -193,6 +195,19 @@ def run_sweep(jobs: Sequence[Job], launch: Callable[[list[Job]], Sequence[object
         return 1
     finally:
         _forget(jobs)
+
+
+def _notes(jobs):
+    """Return what a user may not expect: what was taken for the task of a table, and what is trained once more."""
+    for data in {job.settings.data.sha256: job.settings.data for job in jobs}.values():
+        if data.columns:
+            shape = f"{len(data.inputs)} rows, {len(data.features)} inputs"
+            what = f"classes {', '.join(data.classes)}" if data.classes else "a number to predict"
+            yield f"{data.name}: {data.task}, {what}; {shape} (dataset.task=… decides otherwise)"
+    again = [job.store.without_network(job.run) for job in jobs if job.settings.save and not job.settings.force]
+    count = sum(map(len, again))
+    if count:
+        yield f"{count} finished replicas are trained again: their networks were not kept"
 
 
 def _forget(jobs):
@@ -232,7 +247,7 @@ def _land(result, jobs):
 
 def _lacks(job):
     """Return the number of a job's replicas that are not stored, after it ran."""
-    return len(set(job.missing) - job.store.finished(job.run))
+    return len(set(job.missing) & set(job.store.missing(replace(job.settings, force=False))))
 
 
 def _finish(jobs, store, given_up):

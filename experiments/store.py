@@ -18,7 +18,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -46,6 +46,7 @@ class StudyTables(NamedTuple):
     timing: "pd.DataFrame | None" = None
     boundary: "dict[str, dict[str, np.ndarray]] | None" = None  # by run, the arrays of boundary.npz
     baselines: "pd.DataFrame | None" = None
+    sources: "dict[str, dict] | None" = None  # by run, what loads its data set
 
 
 @contextmanager
@@ -72,6 +73,20 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Replace a file in one step, as `replacing` does."""
     with replacing(path) as file:
         file.write(content)
+
+
+def arrays(content: bytes) -> "dict[str, np.ndarray]":
+    """Return the arrays of an .npz file by name; ValueError if it is none."""
+    import zipfile
+    import zlib
+
+    import numpy as np
+
+    try:
+        with np.load(BytesIO(content), allow_pickle=False) as file:
+            return dict(file)
+    except (OSError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"no .npz archive of arrays: {error}") from error
 
 
 def studies(results: Path = RESULTS) -> list[str]:
@@ -102,14 +117,14 @@ def load_tables(study: str, results: Path = RESULTS) -> StudyTables:
 
 
 def load_all_tables(study: str, results: Path = RESULTS) -> StudyTables:
-    """Return the tables of a study with those that only its runs hold: confusion, timing and boundary.
+    """Return the tables of a study with what only its runs hold: confusion, timing, boundary and sources.
 
     Raises
     ------
     ConfigError
         If there is no such study.
     """
-    import numpy as np
+    import yaml
 
     found = load_tables(study, results)
     folders = {run: Path(results) / study / "runs" / run for run in found.replicas["run"].unique()}
@@ -118,12 +133,13 @@ def load_all_tables(study: str, results: Path = RESULTS) -> StudyTables:
         texts = [path.read_bytes() for folder in folders.values() if (path := folder / f"{name}.csv").exists()]
         bodies = (text.partition(b"\n")[2] for text in texts)
         joined[name] = tables.read(BytesIO(texts[0].partition(b"\n")[0] + b"\n" + b"".join(bodies))) if texts else None
-    boundary = {}
+    boundary, sources = {}, {}
     for run, folder in folders.items():
+        if (folder / "config.yaml").exists():
+            sources[run] = yaml.safe_load((folder / "config.yaml").read_text())["dataset"]
         if (folder / "boundary.npz").exists():
-            with np.load(folder / "boundary.npz") as arrays:
-                boundary[run] = dict(arrays)
-    return found._replace(**joined, boundary=boundary)
+            boundary[run] = arrays((folder / "boundary.npz").read_bytes())
+    return found._replace(**joined, boundary=boundary, sources=sources)
 
 
 def load_records(study: str, results: Path = RESULTS) -> dict[str, dict]:
@@ -188,13 +204,26 @@ class Store:
         files = self.files(run)
         if files is None:
             return set()
-        replicas = tables.from_csv(files["replicas.csv"])
-        return set(zip(replicas["lr"].astype(float), replicas["seed"].astype(int), strict=True))
+        # Not as a frame, which would take a hundred times as long.
+        rows = csv.DictReader(StringIO(files["replicas.csv"].decode(), newline=""))
+        return {(float(row["lr"]), int(row["seed"])) for row in rows}
 
     def missing(self, settings: Settings) -> tuple[tuple[float, int], ...]:
         """Return the (learning rate, seed) of the replicas that have to be trained: all of them, if that is forced."""
         finished = set() if settings.force else self.finished(settings.run)
+        if settings.save:
+            finished -= self.without_network(settings.run)
         return tuple(replica for replica in settings.replicas if replica not in finished)
+
+    def without_network(self, run: str) -> set[tuple[float, int]]:
+        """Return the finished replicas whose network was not kept; one that diverged has none to keep."""
+        files = self.files(run)
+        if files is None:
+            return set()
+        replicas = tables.from_csv(files["replicas.csv"])
+        done = replicas[replicas["status"] == "done"]
+        kept = _replicas(arrays(files["network.npz"])) if "network.npz" in files else []
+        return set(zip(done["lr"].astype(float), done["seed"].astype(int), strict=True)) - set(kept)
 
     def files(self, run: str) -> dict[str, bytes] | None:
         """Return the content of a run's files by name, or None where its status does not vouch for them."""
@@ -232,17 +261,17 @@ class Store:
             if f"{name}.csv" in old:
                 frame = tables.merge(name, tables.from_csv(old[f"{name}.csv"]), frame)
             content[f"{name}.csv"] = tables.to_csv(frame)
-        if new.boundary is not None:
-            arrays = dict(new.boundary)
-            if "boundary.npz" in old:
-                with np.load(BytesIO(old["boundary.npz"])) as before:
-                    arrays = _merge_boundary(before, arrays)
-            buffer = BytesIO()
-            np.savez_compressed(buffer, **arrays)
-            content["boundary.npz"] = buffer.getvalue()
+        fresh = {(float(rate), int(seed)) for rate, seed in new.frames["replicas"][["lr", "seed"]].to_numpy()}
+        for name, found in (("boundary.npz", new.boundary), ("network.npz", new.network)):
+            if name in old:
+                found = _merge_arrays(arrays(old[name]), found, fresh)
+            if found is not None:
+                buffer = BytesIO()
+                np.savez_compressed(buffer, **found)
+                content[name] = buffer.getvalue()
         keys = tables.from_csv(content["replicas.csv"])
         config = {
-            **settings.condition,
+            **settings.record,
             "seeds": sorted({int(seed) for seed in keys["seed"]}),
             "lr": sorted({float(rate) for rate in keys["lr"]}),
         }
@@ -291,19 +320,12 @@ class Store:
 
     def checkpoints(self, run: str) -> list[dict]:
         """Return the arrays of a run's checkpoints; one that is damaged is as good as none."""
-        import zipfile
-        import zlib
-
-        import numpy as np
-
         found = []
         for path in sorted((self.run_folder(run) / ".checkpoints").glob("*.npz")):
-            with suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
-                # From memory: NumPy leaves the file of a damaged archive open.
-                with np.load(BytesIO(path.read_bytes()), allow_pickle=False) as file:
-                    arrays = {name: file[name] for name in file.files}
-                if arrays.pop("schema") == SCHEMA_VERSION:
-                    found.append(arrays)
+            with suppress(OSError, ValueError, KeyError):
+                content = arrays(path.read_bytes())
+                if content.pop("schema") == SCHEMA_VERSION:
+                    found.append(content)
         return found
 
     def mark(self, run: str, text: str) -> None:
@@ -386,11 +408,13 @@ class Store:
     def _rewrite(self, index, known, fresh, statuses):
         """Write the study's tables from the old ones, as far as runs are known, and from the folders of fresh runs."""
         headers = {name: {} for name in LONG_TABLES}
-        intact = {}
+        intact, rows = [], {}
         for run in fresh:
             content = self.files(run)
             if content is not None:
-                intact[run] = tables.from_csv(content["replicas.csv"])
+                intact.append(run)
+                header, _, body = content["replicas.csv"].partition(b"\n")
+                rows.setdefault(header, []).append(body)
                 for name in LONG_TABLES:
                     header = content[f"{name}.csv"].partition(b"\n")[0].decode()
                     headers[name] |= dict.fromkeys(header.split(","))
@@ -408,6 +432,8 @@ class Store:
             return None
         old = tables.from_csv((self.folder / "replicas.csv").read_bytes()) if known else None
         replicas = [old[old["run"].isin(known)].drop(columns="selected")] if known else []
+        # Read together, those with the same columns: a frame for each of thousands of runs costs more than all else.
+        replicas += [tables.from_csv(header + b"\n" + b"".join(bodies)) for header, bodies in rows.items()]
         entries = {run: {"status": statuses[run]} for run in runs}
         for name in LONG_TABLES:
             with ExitStack() as stack:
@@ -426,7 +452,7 @@ class Store:
                         length = len(body)
                         file.write(body)
                     entries[run][name] = length
-        write_bytes(self.folder / "replicas.csv", tables.to_csv(_with_selected([*replicas, *intact.values()])))
+        write_bytes(self.folder / "replicas.csv", tables.to_csv(_with_selected(replicas)))
         sums = {name: _digest(self.folder / f"{name}.csv") for name in STUDY_TABLES}
         write_bytes(self.folder / ".index.json", _json({"sha256": sums, "header": headers, "runs": entries}))
         return None
@@ -585,14 +611,21 @@ def _with_selected(frames):
     return joined
 
 
-def _merge_boundary(old, new):
+def _replicas(values):
+    return list(zip(values["lr"].tolist(), values["seed"].tolist(), strict=True))
+
+
+def _merge_arrays(old, new, fresh):
+    """Return arrays with a row per replica, of `old` but for fresh replicas and of `new`; a scalar is the newer's."""
     import numpy as np
 
-    both = {name: np.concatenate([old[name], new[name]]) for name in new}
-    # Of a replica that is in both, the later entry is the fresh one.
-    last = {(rate, seed): index for index, (rate, seed) in enumerate(zip(both["lr"], both["seed"], strict=True))}
-    order = [last[key] for key in sorted(last)]
-    return {name: values[order] for name, values in both.items()}
+    kept = [place for place, replica in enumerate(_replicas(old)) if replica not in fresh]
+    both = {name: values[kept] if values.ndim else values for name, values in old.items()}
+    if new is not None and len(new["lr"]):
+        # Where no replica finished, an array has not the shape of the others.
+        both = {name: np.concatenate([both[name], new[name]]) if kept and new[name].ndim else new[name] for name in new}
+    order = sorted(range(len(both["lr"])), key=_replicas(both).__getitem__)
+    return {name: values[order] if values.ndim else values for name, values in both.items()}
 
 
 def _fingerprint(name, content):

@@ -4,6 +4,7 @@ In a frame as in its text, a cell that has no meaning is empty (None), a number 
 `inf` or `-inf`. Text is exact: the shortest decimal that reads back as the same float64.
 """
 
+import json
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import NamedTuple
@@ -50,14 +51,16 @@ class Record(NamedTuple):
     layers: np.ndarray  # (epochs + 1, layers, LAYER_COLUMNS)
     confusion: np.ndarray  # (classes, classes) counts, true by predicted
     boundary: np.ndarray  # (y, x) decided class
+    network: dict[str, np.ndarray] | None  # parameters and scales, if they are to be kept
 
 
 @dataclass
 class RunTables:
-    """What a run leaves behind: frames by name, and for two features the arrays of `boundary.npz`."""
+    """What a run leaves behind: frames by name, and where there are any, the arrays of its .npz files."""
 
     frames: dict = field(default_factory=dict)
     boundary: dict[str, np.ndarray] | None = None
+    network: dict[str, np.ndarray] | None = None
 
 
 def assemble(settings, records: list[Record], parameters: int, clock: dict[str, float]) -> RunTables:
@@ -117,14 +120,24 @@ def assemble(settings, records: list[Record], parameters: int, clock: dict[str, 
         if order:
             frames[name] = frames[name].sort_values(order, kind="stable", ignore_index=True)
     tables = RunTables(frames)
+    done = sorted((record for record in records if record.diverged is None), key=lambda record: record.replica)
+    keys = {name: np.array([record.replica[place] for record in done]) for place, name in enumerate(("lr", "seed"))}
     if settings.data.inputs.shape[1] == 2 and settings.data.task == "classification":
-        done = sorted((record for record in records if record.diverged is None), key=lambda record: record.replica)
-        tables.boundary = {
-            "lr": np.array([record.replica[0] for record in done]),
-            "seed": np.array([record.replica[1] for record in done]),
-            "decision": np.array([record.boundary for record in done]),
+        tables.boundary = keys | {"decision": np.array([record.boundary for record in done])}
+    if settings.save and done:
+        tables.network = keys | {
+            "validation_loss": np.array([record.history[-1, LOSS_COLUMNS.index("validation_loss")] for record in done]),
+            **{name: np.stack([record.network[name] for record in done]) for name in done[0].network},
+            "about": np.array(json.dumps(_about(settings))),
         }
     return tables
+
+
+def _about(settings):
+    """Return what all networks of a run have in common, as JSON would hold it."""
+    own = ("activation", "output", "net", "dtype")
+    data = {name: getattr(settings.data, name) for name in ("task", "features", "classes", "columns")}
+    return {"run": settings.run, **{name: settings.condition[name] for name in own}, **data}
 
 
 def _frame(rows, columns):

@@ -17,7 +17,7 @@ import joblib
 import numpy as np
 
 from experiments.config import Settings
-from experiments.datasets import prepare
+from experiments.datasets import alike, prepare
 from experiments.diagnostics import LAYER_COLUMNS, layer_statistics, sharpness
 from experiments.pretraining import Denoiser, nonnegative
 from experiments.streams import stream
@@ -61,18 +61,23 @@ def train(
 
     begin = time.perf_counter()
     seeds = tuple(sorted({seed for _, seed in replicas}))
-    prepared = _prepare(settings.data, seeds, entropy=settings.entropy, dtype=settings.dtype, **settings.split)
+    division = {"entropy": settings.entropy, **settings.split}
     starts = _latest(resume)
-    groups = {}
-    for replica in replicas:
-        groups.setdefault(_epoch(starts.get(replica)), []).append(replica)
-    cuts = [_cut(settings, group) for group in groups.values()]
-    threads = max(count for _, count in cuts)
+    # Side by side are those that make the same steps: as many in an epoch, from the same epoch on.
+    cuts = []
+    for members in alike(settings.data, seeds, **division).values():
+        prepared = _prepare(settings.data, members, dtype=settings.dtype, **division)
+        groups = {}
+        for replica in replicas:
+            if replica[1] in members:
+                groups.setdefault(_epoch(starts.get(replica)), []).append(replica)
+        cuts += [(prepared, members, *_cut(settings, group)) for group in groups.values()]
+    threads = max(count for *_, count in cuts)
     stop = threading.Event()
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
         stacks = [
-            _Stack(settings, prepared, seeds, chunk, [starts.get(replica) for replica in chunk])
-            for chunks, _ in cuts
+            _Stack(settings, prepared, members, chunk, [starts.get(replica) for replica in chunk])
+            for prepared, members, chunks, _ in cuts
             for chunk in chunks
         ]
         queued = len(stacks) > threads
@@ -160,9 +165,13 @@ class _Stack:
         self.rate = np.array([rate for rate, _ in replicas], dtype)[:, None]
         features = prepared.inputs.shape[2]
         self.inputs = prepared.inputs.reshape(-1, features)
+        self.class_weights = None  # (seeds, classes)
         if data.task == "classification":
             self.labels = prepared.targets
             self.targets = output.encode(prepared.targets, len(data.classes), dtype)
+            if settings.class_weight == "balanced":
+                counts = np.stack([np.bincount(self.labels[rows]) for rows in prepared.split.train])
+                self.class_weights = balanced(counts).astype(dtype)
         else:
             self.targets = prepared.targets.reshape(-1, settings.outputs)
         self.network = Network(features, settings.hidden, settings.outputs, settings.activation, len(replicas), dtype)
@@ -293,6 +302,9 @@ class _Stack:
             scores = network.forward(work)
             settings.output.gradient(scores, work.targets, work.delta)
             work.delta *= scale
+            if self.class_weights is not None:
+                labels = self.labels[rows]
+                work.delta *= self.class_weights[self.row[:, None], labels][:, :, None]
             network.backward(work, penalty)
             self.steps += 1
             settings.optimizer.step(network.parameters, network.gradient, self.state, rate, network.decayed, self.steps)
@@ -414,9 +426,31 @@ class _Stack:
                 self.layers[index],
                 self.confusion[index],
                 self.boundary[index],
+                self._network(index),
             )
             for index, replica in enumerate(self.replicas)
         ]
+
+    def _network(self, index):
+        """Return a replica's parameters and what scales its inputs and targets, if it has not diverged."""
+        if not self.settings.save or self.diverged[index] >= 0:
+            return None
+        place = int(np.flatnonzero(self.active == index)[0])
+        scales = {
+            name: getattr(self.prepared, name)
+            for name in ("input_mean", "input_scale", "target_mean", "target_scale")
+            if getattr(self.prepared, name) is not None
+        }
+        rows = {name: values[self.row[place] if len(values) > 1 else 0] for name, values in scales.items()}
+        return {"parameters": self.network.parameters[place]} | rows
+
+
+def balanced(counts: np.ndarray) -> np.ndarray:
+    """Return the weights n / (K n_k) of K classes with n_k rows (…, K): all classes weigh the same, rows 1 on average.
+
+    King and Zeng (2001).
+    """
+    return counts.sum(axis=-1, keepdims=True) / (counts.shape[-1] * counts)
 
 
 def grid(inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -146,7 +146,7 @@ def _problem(node, names, functions, matrices, is_called):
             return None  # judged with its call
         if node.id in functions:
             return f"is a function: write {node.id}(…)"
-        return None if node.id in names else f"is unknown: {_nearest(node.id, names)}"
+        return None if node.id in names else f"is unknown: {nearest(node.id, names)}"
     if isinstance(node, ast.Call):
         return _problem_of_call(node, functions)
     if isinstance(node, ast.UnaryOp):
@@ -170,7 +170,7 @@ def _problem_of_call(node, functions):
     if name not in functions:
         if name in MATRIX_FUNCTIONS:
             return "has not the shape of its argument: an activation is elementwise"
-        return f"is unknown: {_nearest(name, functions)}"
+        return f"is unknown: {nearest(name, functions)}"
     count = len(functions[name].local)
     if node.keywords or len(node.args) != count or any(isinstance(each, ast.Starred) for each in node.args):
         return f"is wrong: {name} takes {count} argument{'s' if count > 1 else ''}"
@@ -191,7 +191,8 @@ def _problem_of_operation(node, matrices):
     return None
 
 
-def _nearest(name, allowed):
+def nearest(name: str, allowed: Iterable[str]) -> str:
+    """Return the name that may have been meant, if there is one, and those allowed, for the end of a message."""
     allowed = list(allowed)
     close = difflib.get_close_matches(name, allowed, n=1)
     return f"{f'did you mean {close[0]!r}? Allowed' if close else 'allowed'} are {', '.join(allowed)}"

@@ -92,6 +92,15 @@ class Network:
         self.gradient = np.zeros_like(self.parameters)
         self.layers, self.gradients = self._views(self.parameters), self._views(self.gradient)
 
+    def __getstate__(self):
+        """Leave out what a copy would not share memory with: the gradient and the views."""
+        return {name: value for name, value in vars(self).items() if name not in ("gradient", "gradients", "layers")}
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self.gradient = np.zeros_like(self.parameters)
+        self.layers, self.gradients = self._views(self.parameters), self._views(self.gradient)
+
     def _views(self, flat):
         """Cut a flat array into one `Layer` of views per layer."""
         layers = [Layer(None, None, {}) for _ in range(len(self.hidden) + 1)]

@@ -19,17 +19,30 @@ def auto(task: str, classes: int) -> str:
     """Return the name of the task's usual pairing, whose cost is a negative log-likelihood."""
     if task == "regression":
         return "linear_mse"
-    return "sigmoid_ce" if classes == 2 else "softmax_ce"
+    return "sigmoid_ce" if classes == 2 or task == "multilabel" else "softmax_ce"
 
 
 @dataclass(frozen=True)
 class Output(ABC):
-    """An output unit fused with its cost; a subclass enters `OUTPUTS` under the name it gives."""
+    """An output unit fused with its cost; a subclass enters `OUTPUTS` under the name it gives.
+
+    Attributes
+    ----------
+    tasks
+        What it serves: "classification", "multilabel" (units that are 0 or 1 each on its own) and "regression".
+    one_unit_if_binary
+        Whether two classes share one unit.
+    threshold
+        A score above it says yes, where a unit decides alone.
+    probabilities
+        By what `predict` makes scores probabilities: "softmax", "sigmoid" or "clip"; "" where it does not.
+    """
 
     name: ClassVar[str]
     tasks: ClassVar[tuple[str, ...]] = ("classification",)
     one_unit_if_binary: ClassVar[bool] = False
     threshold: ClassVar[float] = 0.0
+    probabilities: ClassVar[str] = ""
 
     def __init_subclass__(cls, name: str, **kwargs):
         """Register the subclass."""
@@ -49,11 +62,17 @@ class Output(ABC):
     def predict(self, z: np.ndarray) -> np.ndarray:
         """Return the units' values, a new array shaped like z."""
 
-    def units(self, task: str, classes_or_targets: int) -> int:
-        """Return the number of score columns; ValueError for a task that this output does not serve."""
+    def units(self, task: str, count: int) -> int:
+        """Return the number of score columns for so many classes, labels or targets.
+
+        Raises
+        ------
+        ValueError
+            For a task that this output does not serve.
+        """
         if task not in self.tasks:
             raise ValueError(f"output {self.name} does not serve {task}, only {' and '.join(self.tasks)}")
-        return 1 if self.one_unit_if_binary and classes_or_targets == 2 else classes_or_targets
+        return 1 if self.one_unit_if_binary and task == "classification" and count == 2 else count
 
     def encode(self, labels: np.ndarray, classes: int, dtype) -> np.ndarray:
         """Return target rows (n, units): one-hot, or for a single unit 1 for class 1 and 0 for class 0.
@@ -70,6 +89,18 @@ class Output(ABC):
             raise ValueError(f"label {unknown[0]} is not one of the classes 0 to {classes - 1}")
         return one_hot[:, -self.units("classification", classes) :].astype(dtype)
 
+    def class_probabilities(self, z: np.ndarray) -> np.ndarray:
+        """Return the probabilities of the classes (replicas, batch, classes), of an output whose units give them.
+
+        A single unit's is that of class 1. Where each unit has its own class against the rest, they are divided by
+        their sum; all are alike where that is 0.
+        """
+        p = self.predict(z)
+        if p.shape[-1] == 1:
+            return np.concatenate([1 - p, p], axis=-1)
+        total = p.sum(axis=-1, keepdims=True)
+        return np.divide(p, total, out=np.full_like(p, 1 / p.shape[-1]), where=total > 0)
+
     def decide(self, z: np.ndarray) -> np.ndarray:
         """Return the class, (replicas, batch): the first largest score's, or z > threshold of one unit."""
         if z.shape[-1] == 1:
@@ -83,6 +114,8 @@ class SoftmaxCE(Output, name="softmax_ce"):
 
     p = exp(z) / Σ exp(z); each row of y sums to 1. Bridle (1990); Goodfellow et al. (2016), section 6.2.2.3.
     """
+
+    probabilities = "softmax"
 
     def cost(self, z, y):
         """Return -Σ y log p = log Σ exp(z - max z) - Σ y (z - max z).
@@ -115,6 +148,8 @@ class SoftmaxMSE(Output, name="softmax_mse"):
     p = exp(z) / Σ exp(z). Brier (1950); Bridle (1990).
     """
 
+    probabilities = "softmax"
+
     def cost(self, z, y):
         """Return ½ Σ (p - y)²."""
         _same_shape(z, y=y)
@@ -142,7 +177,9 @@ class SigmoidCE(Output, name="sigmoid_ce"):
     Goodfellow et al. (2016), section 6.2.2.2.
     """
 
+    tasks = ("classification", "multilabel")
     one_unit_if_binary = True
+    probabilities = "sigmoid"
 
     def cost(self, z, y):
         """Return -Σ [y log p + (1 - y) log(1 - p)] = Σ [max(z, 0) - y z + log(1 + exp(-|z|))]."""
@@ -167,7 +204,9 @@ class SigmoidMSE(Output, name="sigmoid_mse"):
     `sigmoid_ce`. Rumelhart, Hinton and Williams (1986); Goodfellow et al. (2016), section 6.2.2.2.
     """
 
+    tasks = ("classification", "multilabel")
     one_unit_if_binary = True
+    probabilities = "sigmoid"
 
     def cost(self, z, y):
         """Return ½ Σ (p - y)²."""
@@ -193,7 +232,8 @@ class LinearMSE(Output, name="linear_mse"):
     one unit each, two classes too. Goodfellow et al. (2016), section 6.2.2.1.
     """
 
-    tasks = ("classification", "regression")
+    tasks = ("classification", "multilabel", "regression")
+    threshold = 0.5
 
     def cost(self, z, y):
         """Return ½ Σ (z - y)²."""
@@ -255,7 +295,9 @@ class ClippedMSE(Output, name="clipped_mse"):
     Outside [0, 1] there is no gradient to come back by, as Goodfellow et al. (2016), section 6.2.2.2, warn.
     """
 
+    tasks = ("classification", "multilabel")
     one_unit_if_binary = True
+    probabilities = "clip"
     threshold = 0.5
 
     def cost(self, z, y):

@@ -37,7 +37,7 @@ def test_every_command_works(tmp_path):
             printed = train(arguments[1:], tmp_path)
             assert ("to train" if "plan=true" in arguments else "replicas trained") in printed, command
         elif program == "python":
-            assert python(*arguments, cwd=tmp_path).stdout or "prune" in arguments, command
+            assert python(*arguments, cwd=tmp_path).stdout or "prune" in arguments or "-c" in arguments, command
         else:
             # Installing, testing and linting is what the continuous integration does, by the same commands.
             done = (ROOT / ".ci/run").read_text().replace(" --quiet", "")
@@ -47,7 +47,8 @@ def test_every_command_works(tmp_path):
 @pytest.mark.parametrize("code", SNIPPETS)
 def test_snippet(code, tmp_path):
     train(shlex.split(COMMANDS[1])[2:], tmp_path)
-    printed = python("-c", code.replace("== 50", "== 2"), cwd=tmp_path).stdout
+    code = code.replace("== 50", "== 2").replace('"study=', '"epochs=2", "seeds=2", "study=')
+    printed = python("-c", code, cwd=tmp_path).stdout
     assert "relu" in printed
     assert "NaN" not in printed
 

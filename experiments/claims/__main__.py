@@ -2,29 +2,28 @@
 
     python -m experiments.claims [NUMBER …] [--quick]        all claims, or those of these numbers
 
-Studies are the presets of conf/experiment/, trained by run.py into results/<preset>/, where what is there already is
-not trained again. In results/claims/: claims.md, claims.csv, figures/, and tables/, by which each claim was judged.
+Studies are the presets of conf/experiment/, trained into results/ as run.py does; what is there already is not trained
+again. In results/claims/: claims.md, claims.csv, figures/, and tables/, by which each claim was judged.
 --quick takes three seeds instead of ten and writes to results/claims-quick/; its verdicts are preliminary.
 """
 
 import gzip
-import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from io import BytesIO
 from pathlib import Path
 
 import pandas as pd
 
+from experiments import run_study
 from experiments.claims import neurons
-from experiments.claims.tables import TABLES, fractions, tuned
+from experiments.claims.tables import KEY, TABLES, fractions, tuned
 from experiments.claims.verdicts import CLAIMS
 from experiments.claims.writing import claims_csv, claims_md, judge_all, printed
-from experiments.config import ConfigError, from_record, nearest
-from experiments.store import RESULTS, StudyTables, load_records, load_tables, write_bytes
+from experiments.config import ConfigError, nearest, sweep
+from experiments.store import RESULTS, StudyTables, write_bytes
 
-RUN = Path(__file__).parents[2] / "run.py"
 SEEDS, QUICK = tuple(range(100, 110)), (100, 101, 102)
 PRESETS = {
     3: ("nielsen_2015",),
@@ -39,102 +38,93 @@ PRESETS = {
     14: ("maas_2013",),
     15: ("krizhevsky_2012",),
 }
-"""By claim; the first is the name of the study too."""
+"""By claim, what has to be trained for it."""
 AUTOENCODERS = {
     "shifted_relu": "clevert_2015_autoencoder",
     "elu": "clevert_2015_autoencoder",
     "relu": "clevert_2015_autoencoder",
     "leaky_relu": "clevert_2015_autoencoder_leaky",
 }
+"""The one that diverges first stands first: the search for a rate at which none does is short."""
 TOPS = (1.0, 0.333, 0.1, 0.0333, 0.01, 0.00333, 0.001, 0.000333, 0.0001)
 """Of these the largest at which all replicas of all autoencoders stay finite is the top rate of claim 9."""
-SAME = ("net.hidden", "net.output_bias", "epochs", "batch_size", "optimizer.name", "dtype", "entropy", "split.test")
 
 
-class StudyError(Exception):
-    """A study could not be run."""
+def words(preset: str, seeds: tuple[int, ...], *overrides: str) -> tuple[str, ...]:
+    """Return what the command line would say to train a preset."""
+    return (f"+experiment={preset}", f"seeds={list(seeds)}".replace(" ", ""), *overrides)
 
 
 @cache
-def train(preset: str, seeds: tuple[int, ...], *overrides: str) -> None:
-    """Train what a preset's study lacks, as `python run.py +experiment=PRESET` does.
+def train(preset: str, seeds: tuple[int, ...], *overrides: str) -> StudyTables:
+    """Train what a preset's study lacks and return history, layers and replicas of the preset, of nothing else.
 
     Raises
     ------
-    StudyError
-        If that fails.
+    RuntimeError
+        If a run failed.
     """
-    if not RUN.exists():
-        raise ConfigError(f"{RUN} is not there: claims are run from a checkout of the project")
     sys.stdout.flush()
-    command = [sys.executable, str(RUN), f"+experiment={preset}", f"seeds={list(seeds)}".replace(" ", ""), *overrides]
-    code = subprocess.run(command, check=False).returncode
-    if code in (130, 143):
-        raise KeyboardInterrupt
-    if code:
-        raise StudyError(f"run.py +experiment={preset} ended with exit code {code}")
+    given = words(preset, seeds, *overrides)
+    tables = run_study(*given)
+    jobs = [settings for settings, _ in sweep(given)]
+    own = pd.DataFrame([(job.run, rate, seed) for job in jobs for rate, seed in job.replicas], columns=KEY)
+    return StudyTables(*(frame.merge(own) for frame in (tables.history, tables.layers, tables.replicas)))
 
 
-def load(study: str, seeds: Sequence[int]) -> StudyTables:
-    """Return the history, layers and replicas of these seeds.
-
-    Raises
-    ------
-    ConfigError
-        If the study holds conditions of another protocol.
-    """
-    tables = load_tables(study)
-    for column in SAME:
-        if tables.replicas[column].nunique() > 1:
-            raise ConfigError(f"results/{study}/ holds runs that differ in {column}: move what is not the preset's")
-    chosen = (frame[frame["seed"].isin(seeds)] for frame in (tables.history, tables.layers, tables.replicas))
-    return StudyTables(*chosen)
+def together(parts: Iterable[StudyTables]) -> StudyTables:
+    """Return the tables of several presets as one."""
+    parts = list(parts)
+    return StudyTables(*(pd.concat([part[place] for part in parts], ignore_index=True) for place in range(3)))
 
 
 def first_steps(seeds: tuple[int, ...]) -> pd.DataFrame:
     """Return output, lr, seed and the steps to 50 % training accuracy, each pairing at its tuned rate."""
     from experiments.training import steps_to_error
 
-    study = PRESETS[3][0]
-    records = load_records(study)
+    (preset,) = PRESETS[3]
+    chosen = tuned(train(preset, seeds).replicas)
     rows = []
-    for run, replicas in tuned(load(study, seeds).replicas).groupby("run"):
-        settings = from_record(records[run]["config"])
-        steps = steps_to_error(settings, list(zip(replicas["lr"], replicas["seed"], strict=True)), 0.5)
+    for settings, _ in sweep(words(preset, seeds)):
+        own = chosen.loc[chosen["run"] == settings.run, ["lr", "seed"]]
+        steps = steps_to_error(settings, list(own.itertuples(index=False, name=None)), 0.5)
         rows += [(settings.output.name, rate, seed, count) for (rate, seed), count in steps.items()]
     return pd.DataFrame(rows, columns=["output", "lr", "seed", "steps"])
 
 
 def autoencoders(seeds: tuple[int, ...]) -> StudyTables:
-    """Find the top rate, train at its four fractions and return the study's tables."""
-    study = next(iter(AUTOENCODERS.values()))
+    """Find the top rate and train at its four fractions.
 
-    def finite(activation, rate):
-        train(AUTOENCODERS[activation], seeds, f"activation={activation}", f"optimizer.lr={rate}")
-        replicas = load(study, seeds).replicas
-        here = replicas[(replicas["activation"] == activation) & (replicas["lr"] == rate)]
-        return (here["status"] == "done").all()
+    Raises
+    ------
+    RuntimeError
+        If there is no rate at which all stay finite.
+    """
 
-    top = next((rate for rate in TOPS if all(finite(name, rate) for name in AUTOENCODERS)), None)
+    def at(name, rates):
+        rates = f"optimizer.lr={rates}".replace(" ", "")
+        return train(AUTOENCODERS[name], seeds, f"activation={name}", rates)
+
+    def finite(rate):
+        return all((at(name, [rate]).replicas["status"] == "done").all() for name in AUTOENCODERS)
+
+    top = next(filter(finite, TOPS), None)
     if top is None:
-        raise StudyError(f"autoencoders diverge even at rate {TOPS[-1]}")
-    rates = f"optimizer.lr={fractions(top)}".replace(" ", "")
-    for name, preset in AUTOENCODERS.items():
-        train(preset, seeds, f"activation={name}", rates)
-    return load(study, seeds)
+        raise RuntimeError(f"some autoencoder diverges even at the rate {TOPS[-1]:g}")
+    return together(at(name, fractions(top)) for name in AUTOENCODERS)
 
 
 def measure(number: int, seeds: tuple[int, ...]) -> pd.DataFrame:
     """Run what a claim needs and return the table that it is judged by."""
     if number in (1, 2):
         return neurons.neuron()
+    if number == 3:
+        return first_steps(seeds)
     if number == 12:
         return neurons.born_dead()
     if number == 9:
         return TABLES[number](autoencoders(seeds))
-    for preset in PRESETS[number]:
-        train(preset, seeds)
-    return first_steps(seeds) if number == 3 else TABLES[number](load(PRESETS[number][0], seeds))
+    return TABLES[number](together(train(preset, seeds) for preset in PRESETS[number]))
 
 
 def read_tables(folder: Path) -> dict[int, pd.DataFrame]:
@@ -181,7 +171,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             table = _write_table(folder, number, measure(number, seeds))
             _draw(folder, number, table)
-        except (StudyError, ConfigError) as error:
+        except (RuntimeError, ConfigError) as error:
             failed = 1
             print(f"claims: claim {number} could not be judged: {error}", file=sys.stderr)
         except OSError as error:

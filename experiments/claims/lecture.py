@@ -11,11 +11,11 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from experiments.claims.__main__ import SEEDS, StudyError, train
+from experiments.claims.__main__ import SEEDS, together, train
 from experiments.claims.tables import tuned
 from experiments.config import ConfigError, nearest
 from experiments.statistics import summarise
-from experiments.store import RESULTS, load_tables, write_bytes
+from experiments.store import RESULTS, write_bytes
 
 STUDY = "glorot_2011_pretraining"
 DATASETS = ("digits", "wine", "breast_cancer", "mnist5k")
@@ -78,13 +78,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"lecture: unknown dataset {unknown[0]!r}: {nearest(unknown[0], DATASETS)}", file=sys.stderr)
         return 2
     try:
-        for dataset in arguments or DATASETS:
-            train(STUDY, SEEDS, f"dataset={dataset}")
-        replicas = load_tables(STUDY).replicas
-    except (StudyError, ConfigError) as error:
+        parts = [train(STUDY, SEEDS, f"dataset={dataset}") for dataset in arguments or DATASETS]
+    except (RuntimeError, ConfigError) as error:
         print(f"lecture: {error}", file=sys.stderr)
         return 1
-    table = cells(replicas[replicas["seed"].isin(SEEDS)])
+    table = cells(together(parts).replicas)
     folder = RESULTS / "claims"
     write_bytes(folder / "lecture.csv", table.to_csv(index=False, lineterminator="\n").encode())
     write_bytes(folder / "lecture.md", markdown(table).encode())

@@ -124,13 +124,10 @@ def tuned_courses(tables: StudyTables) -> pd.DataFrame:
 
 @table(9)
 def reconstruction(tables: StudyTables) -> pd.DataFrame:
-    """Return activation, lr, seed, test_loss at `fractions` of the largest rate at which all replicas stayed finite."""
+    """Return activation, lr, seed, test_loss, inf where a replica diverged."""
     replicas = tables.replicas
-    finite = replicas[replicas["status"] == "done"].groupby("lr").size()
-    top = finite[finite == replicas[["activation", "seed"]].drop_duplicates().shape[0]].index.max()
-    kept = replicas[replicas["lr"].isin(fractions(top))]
-    loss = kept["final_test_loss"].where(kept["status"] == "done", np.inf)
-    return kept[["activation", "lr", "seed"]].assign(test_loss=loss)
+    loss = replicas["final_test_loss"].where(replicas["status"] == "done", np.inf)
+    return replicas[["activation", "lr", "seed"]].assign(test_loss=loss)
 
 
 @table(11)

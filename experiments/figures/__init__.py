@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from experiments.datasets import DATASETS
 from experiments.figures import style
 from experiments.store import StudyTables
 
@@ -32,8 +33,14 @@ class Missing(Exception):
         """Return the reason with the command that adds to a study, on its data sets unless others are needed."""
         if not self.add:
             return str(self)
-        where = "" if "dataset=" in self.add else f" dataset={','.join(sorted(set(datasets)))}"
+        where = "" if "dataset=" in self.add else f" {on(datasets)}"
         return f"{self}; run: python run.py -m {self.add}{where} study={study}"
+
+
+def on(datasets: Iterable[str]) -> str:
+    """Return the overrides that choose these data sets; a user's own one has a path that only the user knows."""
+    known = ",".join(sorted(set(datasets) & DATASETS.keys()))
+    return f"dataset={known}" if known else "dataset=csv dataset.path=… dataset.target=…"
 
 
 @dataclass(frozen=True)

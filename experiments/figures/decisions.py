@@ -3,11 +3,10 @@
 import math
 
 import numpy as np
-import pandas as pd
 from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
 
-from experiments.datasets import DATASETS, load
+from experiments.datasets import load
 from experiments.figures import Missing, by_dataset, comparable, figure
 from experiments.figures.style import CLASSES, DOUBLE, INK, SINGLE, legend, looks, plain, sheet, subject
 from experiments.store import StudyTables
@@ -34,7 +33,10 @@ def decision_boundary(tables: StudyTables) -> Figure:
     name = replicas["dataset"].iloc[0]
     if not boundary:
         raise Missing("no data set of two features", "dataset=moons,spirals activation=relu,tanh,linear")
-    data = load(name, **_parameters(replicas, name))
+    try:
+        data = load(**tables.sources[min(boundary)])
+    except ValueError as error:
+        raise Missing(f"the data cannot be loaded any more: {error}") from None
     x, y = grid(data.inputs)
     appearance = {run: look for run, look in looks(replicas).items() if run in boundary}
     colors = np.array([to_rgb(CLASSES[k % len(CLASSES)]) for k in range(len(data.classes))])
@@ -68,16 +70,6 @@ def decision_boundary(tables: StudyTables) -> Figure:
     seeds = replicas.groupby("run")["seed"].nunique().max()
     legend(result, entries, plain(f"{name}, decision of most of {seeds} seeds: the paler, the fewer agree"))
     return result
-
-
-def _parameters(replicas, name):
-    """Return the settings with which a data set was loaded, from the columns of `replicas`."""
-    import inspect
-
-    row = replicas.iloc[0]
-    kinds = {key: type(item.default) for key, item in inspect.signature(DATASETS[name]).parameters.items()}
-    stored = {key: row.get(f"dataset.{key}") for key in kinds}
-    return {key: kinds[key](value) for key, value in stored.items() if not pd.isna(value)}
 
 
 @figure("confusion", title="Which classes are mistaken for which", parts=comparable)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.figures import Missing, figure, split
+from experiments.figures import Missing, figure, on, split
 from experiments.figures.curves import draw, key, means
 from experiments.figures.style import INK, SINGLE, identity, looks, sheet, subject
 from experiments.figures.training import errors
@@ -50,10 +50,10 @@ def pairings(tables: StudyTables) -> dict[str, StudyTables]:
     """
     several = tables.replicas.groupby("dataset")["output"].nunique() > 1
     if not several.any():
-        classes = sorted(tables.replicas.loc[tables.replicas["task"] == "classification", "dataset"].unique())
-        if not classes:
+        classes = tables.replicas.loc[tables.replicas["task"] == "classification", "dataset"]
+        if classes.empty:
             raise Missing("a regression has one output, linear_mse")
-        raise Missing("one output to each dataset", f"output=softmax_ce,softmax_mse dataset={','.join(classes)}")
+        raise Missing("one output to each dataset", f"output=softmax_ce,softmax_mse {on(classes)}")
     return split(tables, several[several].index.to_frame(index=False))
 
 

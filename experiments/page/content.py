@@ -123,8 +123,9 @@ def cell(text: str, value=None) -> dict:
 
 def board(table: pd.DataFrame) -> dict:
     """Return the leaderboard: its columns, and rows with dataset and output to filter by."""
-    columns = ["rank", "condition", "dataset", "output", "initialiser", "rate", "seeds", f"test error ({unit(table)})"]
-    columns += ["95 % interval", "median", "interquartile mean", "std", "diverged", "difference", "verdict"]
+    columns = ["rank", "condition", "dataset", "output", "rate", "seeds", f"test error ({unit(table)})"]
+    columns += ["95 % interval", "difference", "verdict", "diverged", "median", "interquartile mean", "std"]
+    columns += ["initialiser"]
     rows = []
     for row in table.itertuples():
         total = row.n + row.diverged
@@ -133,17 +134,17 @@ def board(table: pd.DataFrame) -> dict:
             cell(row.label),
             cell(row.dataset),
             cell(row.output),
-            cell(row.initialiser),
             cell(number(row.lr), row.lr),
             cell(str(total), total),
             cell(error(row.mean, row.task), row.mean),
             cell(interval(row.low, row.high, row.task), row.low),
+            cell(error(row.difference, row.task, True), row.difference),
+            cell(row.verdict),
+            cell(f"{row.diverged} of {total}" if row.diverged else "0", row.diverged_share),
             cell("diverged" if math.isinf(row.median) else error(row.median, row.task), row.median),
             cell("diverged" if math.isinf(row.iqm) else error(row.iqm, row.task), row.iqm),
             cell(error(row.std, row.task), row.std),
-            cell(f"{row.diverged} of {total}" if row.diverged else "0", row.diverged_share),
-            cell(error(row.difference, row.task, True), row.difference),
-            cell(row.verdict),
+            cell(row.initialiser),
         ]
         rows.append({"dataset": row.dataset, "output": row.output, "run": row.run, "cells": cells})
     return {"columns": columns, "rows": rows}
@@ -152,8 +153,8 @@ def board(table: pd.DataFrame) -> dict:
 def comparisons(table: pd.DataFrame) -> dict:
     """Return each condition's comparison with its reference."""
     columns = ["condition", "dataset", "output", "reference", "pairs", "difference", "paired 95 % interval"]
-    columns += ["corrected interval", "p (paired t)", "p (Holm)", "effect size", "P(better)"]
-    columns += ["p (Wilcoxon)", "least possible", "seeds needed", "verdict"]
+    columns += ["p (Holm)", "verdict", "effect size", "P(better)", "corrected interval", "p (paired t)"]
+    columns += ["p (Wilcoxon)", "least possible", "seeds needed"]
     rows = []
     for row in table[table["reference"].notna()].itertuples():
         pairs = row.n_pairs + row.lost
@@ -165,15 +166,15 @@ def comparisons(table: pd.DataFrame) -> dict:
             cell(f"{row.n_pairs:.0f} of {pairs:.0f}" if row.lost else f"{pairs:.0f}", pairs),
             cell(error(row.difference, row.task, True), row.difference),
             cell(interval(row.difference_low, row.difference_high, row.task, True), row.difference_low),
-            cell(interval(row.corrected_low, row.corrected_high, row.task, True), row.corrected_low),
-            cell(p_value(row.p), row.p),
             cell(p_value(row.p_holm), row.p_holm),
+            cell(row.verdict),
             cell(number(row.effect, 2, True), row.effect),
             cell(number(row.improvement, 2), row.improvement),
+            cell(interval(row.corrected_low, row.corrected_high, row.task, True), row.corrected_low),
+            cell(p_value(row.p), row.p),
             cell(p_value(row.wilcoxon), row.wilcoxon),
             cell(p_value(row.wilcoxon_least), row.wilcoxon_least),
             cell(number(row.seeds), row.seeds),
-            cell(row.verdict),
         ]
         rows.append({"dataset": row.dataset, "output": row.output, "run": row.run, "cells": cells})
     return {"columns": columns, "rows": rows}
@@ -415,7 +416,7 @@ def command(config: dict, rate: float) -> str:
         if isinstance(value, dict) and "name" in value:
             arguments.append(f"{key}={value['name']}")
         for inner, setting in value.items() if isinstance(value, dict) else [("", value)]:
-            if inner != "name":
+            if inner not in ("name", "sha256"):
                 arguments.append(f"{key}.{inner}={_override(setting)}" if inner else f"{key}={_override(setting)}")
     arguments += [f"optimizer.lr={float(rate)!r}", f"seeds={_override(config['seeds'])}"]
     return "python run.py " + " ".join(map(shlex.quote, arguments))

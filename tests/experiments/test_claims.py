@@ -1,5 +1,6 @@
 """The judges of the claims on constructed tables, the small experiments against closed forms, and the command."""
 
+import json
 import math
 from itertools import product
 
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments.claims import __main__ as command
 from experiments.claims import lecture
 from experiments.claims.__main__ import read_tables
 from experiments.claims.neurons import born_dead, neuron
@@ -251,15 +253,31 @@ def test_the_tuned_rate_is_chosen_by_these_replicas_and_never_one_that_diverged(
     assert set(tuned(replicas[replicas["seed"] == 1])["lr"]) == {0.3}
 
 
-def test_reconstruction_is_judged_below_the_largest_rate_at_which_all_are_finite():
-    rows = []
-    for lr, name, seed in product((0.1, *fractions(0.0333)), ("elu", "relu"), (100, 101)):
-        status = "diverged" if (lr, name, seed) == (0.1, "elu", 101) else "done"
-        rows.append((name, lr, seed, status, 1.0))
-    replicas = frame("activation lr seed status final_test_loss", rows)
-    table = TABLES[9](StudyTables(None, None, replicas))
-    assert sorted(table["lr"].unique()) == sorted(fractions(0.0333))
-    assert fractions(0.0333) == [0.0333, 0.0111, 0.00333, 0.00111]
+def test_the_top_rate_of_the_autoencoders_is_the_largest_at_which_none_diverges(monkeypatch):
+    tried = []
+
+    def train(preset, seeds, activation, rates):
+        name, rates = activation.partition("=")[2], json.loads(rates.partition("=")[2])
+        tried.append((name, rates))
+        rows = [
+            (
+                name,
+                rate,
+                seed,
+                "diverged" if rate > 0.05 or (name, rate, seed) == ("relu", 0.0333, 101) else "done",
+                1.0,
+            )
+            for rate, seed in product(rates, seeds)
+        ]
+        replicas = frame("activation lr seed status final_test_loss", rows)
+        return StudyTables(replicas, replicas, replicas)
+
+    monkeypatch.setattr(command, "train", train)
+    table = TABLES[9](command.autoencoders((100, 101)))
+    assert sorted(table["lr"].unique()) == sorted(fractions(0.01)) == [0.000333, 0.001, 0.00333, 0.01]
+    assert len(table) == 4 * 4 * 2
+    assert tried[:3] == [("shifted_relu", [1.0]), ("shifted_relu", [0.333]), ("shifted_relu", [0.1])]
+    assert ("leaky_relu", [0.0333]) not in tried
 
 
 def test_a_neuron_takes_the_steps_of_the_closed_recurrence():
@@ -334,8 +352,13 @@ def test_the_command_judges_trains_nothing_twice_and_refuses_what_is_no_claim(tm
     assert refused.stderr.startswith("claims: unknown argument '16'")
     mixed = python(ROOT / "run.py", "+experiment=glorot_2010_tanh", "batch_size=16", "seeds=[100]", cwd=tmp_path)
     assert mixed.returncode == 0
-    failed = python("-m", "experiments.claims", "6", "1", "--quick", cwd=tmp_path, code=1)
-    assert "holds runs that differ in batch_size" in failed.stderr
+    before = (tmp_path / "results/claims-quick/claims.md").read_text()
+    python("-m", "experiments.claims", "6", "--quick", cwd=tmp_path)
+    assert (tmp_path / "results/claims-quick/claims.md").read_text() == before
+    (tmp_path / "results/glorot_2010_sigmoid").touch()
+    failed = python("-m", "experiments.claims", "5", "1", "--quick", cwd=tmp_path, code=1)
+    assert failed.stderr.startswith("claims: claim 5 could not be judged: results cannot be written")
+    assert "a after 150 steps" in failed.stdout
 
 
 REFERENCE = ROOT / "results/reference/claims"

@@ -75,6 +75,13 @@ def test_a_job_trains_only_what_is_missing(done, study):
     assert np.load(study.run_folder(run) / "boundary.npz")["seed"].tolist() == [0, 1, 3]
 
 
+def test_decisions_are_added_to_a_run_of_which_nothing_had_finished(done, study):
+    run, _ = done("optimizer.lr=[1e20]", "output=linear_mse")
+    assert done("optimizer.lr=[0.05]", "output=linear_mse") == (run, 2)
+    assert study.failure(run) is None
+    assert np.load(study.run_folder(run) / "boundary.npz")["decision"].shape == (2, 100, 100)
+
+
 def test_forcing_trains_again_and_doubles_nothing(done, study):
     run, _ = done()
     table = (study.run_folder(run) / "history.csv").read_bytes()

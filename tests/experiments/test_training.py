@@ -480,3 +480,49 @@ def test_hidden_layers_are_denoising_autoencoders_before_the_labels_are_seen(set
 
 def test_what_is_not_pretrained_is_known_by_the_same_name(settings):
     assert settings("pretrain.lr=0.5").run == settings().run != settings("pretrain.epochs=1").run
+
+
+# --- class weights
+
+
+@pytest.mark.parametrize("counts", [[60, 30, 10], [[5, 5], [1, 9]]])
+def test_balanced_weights_give_all_classes_the_same_share_and_a_row_1_on_average(counts):
+    counts = np.array(counts)
+    weights = training.balanced(counts)
+    np.testing.assert_allclose((weights * counts).sum(axis=-1), counts.sum(axis=-1), rtol=1e-15)
+    np.testing.assert_allclose(np.ptp(weights * counts, axis=-1), 0, atol=1e-12)
+    assert (training.balanced(np.array([7, 7, 7])) == 1).all()
+
+
+def test_weights_of_classes_that_are_balanced_already_change_no_bit(settings):
+    plain, weighted = (
+        settings("dataset=iris", "epochs=3", "seeds=2", *more) for more in ([], ["class_weight=balanced"])
+    )
+    assert plain.run != weighted.run
+    ours, theirs = frames(weighted), frames(plain)
+    for name in ("history", "layers"):
+        assert ours[name].drop(columns="run").equals(theirs[name].drop(columns="run"))
+
+
+def test_a_weighted_step_is_the_gradient_of_the_weighted_mean(settings):
+    """And the losses in the tables are not weighted: before the first epoch they are the plain run's."""
+    labels = np.repeat([0, 1, 2], [60, 30, 10])
+    inputs = np.random.default_rng(0).normal(size=(100, 2)) + labels[:, None]
+    shape = ("net.hidden=[]", "epochs=1", "batch_size=68", "dtype=float64", "save=true", "seeds=3")
+    weighted = settings(*shape, "class_weight=balanced")
+    weighted = replace(weighted, data=Data("uneven", "classification", inputs, labels))
+    network = trained(weighted).network
+    lr, seeds = weighted.rates[0], weighted.seeds
+    prepared = prepare(weighted.data, seeds, entropy=0, dtype="float64", **weighted.split)
+    for place, seed in enumerate(seeds):
+        rows = prepared.split.train[place]
+        x, y = prepared.inputs[place, rows], labels[rows]
+        start = weighted.init(stream(0, "init", seed, 0), 2, 3)
+        delta = (softmax(x @ start, axis=1) - np.eye(3)[y]) * (len(y) / (3 * np.bincount(y)))[y, None]
+        expected = start - lr * x.T @ delta / len(y)
+        np.testing.assert_allclose(network["parameters"][place, :6].reshape(2, 3), expected, rtol=1e-12)
+        np.testing.assert_allclose(network["parameters"][place, 6:], -lr * delta.mean(axis=0), rtol=1e-12)
+    before = [
+        frames(each)["history"].query("epoch == 0") for each in (weighted, replace(weighted, class_weight="none"))
+    ]
+    assert before[0].equals(before[1])

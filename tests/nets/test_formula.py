@@ -457,19 +457,45 @@ def test_learned_parameters_by_configuration(settings):
         settings("+formula.expresion=x")
 
 
-def test_a_yaml_with_an_expression_is_a_named_activation(settings, tmp_path):
+@pytest.fixture
+def from_yaml(settings, tmp_path):
+    """Return a function from the text of conf/activation/mine.yaml to the settings with `activation=mine`."""
     settings()  # registers the schema
     shutil.copytree(CONF, tmp_path / "conf")
-    (tmp_path / "conf/activation/my_swish.yaml").write_text(
-        "defaults: [/schema/activation/formula@_here_]\n"
-        "name: my_swish\nexpression: x*sigmoid(beta*x)\nparameters: {beta: 1.702}\n"
-    )
-    with initialize_config_dir(str(tmp_path / "conf"), version_base="1.3"):
-        config = compose("config", ["activation=my_swish"])
-    resolved = resolve(OmegaConf.to_container(config, resolve=True))
+
+    def make(text):
+        (tmp_path / "conf/activation/mine.yaml").write_text(text)
+        with initialize_config_dir(str(tmp_path / "conf"), version_base="1.3"):
+            config = compose("config", ["activation=mine"])
+        return resolve(OmegaConf.to_container(config, resolve=True))
+
+    return make
+
+
+@pytest.mark.parametrize("schema", ["", "defaults: [/schema/activation/formula@_here_]\n"])
+@pytest.mark.parametrize(
+    "formula", ["expression: x*sigmoid(1.702*x)", "expression: x*sigmoid(beta*x)\nparameters: {beta: 1.702}"]
+)
+def test_a_yaml_with_an_expression_is_a_named_activation(from_yaml, schema, formula):
+    resolved = from_yaml(f"{schema}name: my_swish\n{formula}\n")
     assert resolved.run.startswith("digits-my_swish-")
     assert resolved.activation.name == "my_swish"
+    assert np.allclose(resolved.activation(2.0), 2 / (1 + np.exp(-3.404)))
     assert "my_swish" not in a.ACTIVATIONS
+
+
+@pytest.mark.parametrize(
+    ("text", "refusal"),
+    [
+        ("expression: x*x", "has no name: its file needs a line such as `name: mine`"),
+        ("name: relu\nexpression: x*x", "activation.name='relu' is built in: an expression needs a name of its own"),
+        ("name: mine\nexpression: x*y", "'y' is unknown: allowed are x"),
+        ("name: mine\nexpression: x*x\nslope: 2", "unknown key 'activation.slope'"),
+    ],
+)
+def test_a_yaml_that_is_not_an_activation_is_refused(from_yaml, text, refusal):
+    with pytest.raises(ConfigError, match=re.escape(refusal)):
+        from_yaml(text)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """The stacked network: gradients against differences, bit-identity in any stack, memory layout, known identities."""
 
+import copy
 import itertools
+import pickle
 import re
 
 import numpy as np
@@ -250,6 +252,24 @@ def test_layers_are_views_of_the_flat_array_weights_first(activation):
     k = activation.pieces
     assert [layer.weight.shape for layer in network.layers] == [(2, 3, 4 * k), (2, 4, 5 * k), (2, 5, 2)]
     assert [layer.bias.shape for layer in network.layers] == [(2, 1, 4 * k), (2, 1, 5 * k), (2, 1, 2)]
+
+
+@each_activation
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda network: pickle.loads(pickle.dumps(network))])
+def test_a_copys_layers_are_views_of_its_own_arrays(activation, copied):
+    network = randomised(Network(3, [4, 5], 2, activation, 2))
+    other = copied(network)
+    assert other.activation == activation
+    np.testing.assert_array_equal(other.parameters, network.parameters)
+    assert not np.shares_memory(other.parameters, network.parameters)
+    for flat, layers in ((other.parameters, other.layers), (other.gradient, other.gradients)):
+        arrays = [array for layer in layers for array in (layer.weight, layer.bias, *layer.learned.values())]
+        assert all(np.shares_memory(array, flat) for array in arrays)
+
+
+def test_a_pickle_holds_the_parameters_once():
+    network = Network(50, [100], 10, Tanh(), 1)
+    assert len(pickle.dumps(network)) < 1.1 * network.parameters.nbytes
 
 
 @pytest.mark.parametrize(("activation", "widths"), [(PReLU(), [4, 5]), (PReLU(per="layer"), [1, 1])], ids=repr)

@@ -20,7 +20,7 @@ from nets.outputs import OUTPUTS, Output, auto
 
 pytestmark = pytest.mark.filterwarnings("error")
 
-SIZES = {"classification": (2, 4), "regression": (1, 3)}
+SIZES = {"classification": (2, 4), "multilabel": (2, 3), "regression": (1, 3)}
 CASES = [
     pytest.param(output(), task, size, id=f"{name}-{task}-{size}")
     for name, output in OUTPUTS.items()
@@ -39,6 +39,8 @@ def example(output, task, size, dtype=np.float64, replicas=3, batch=8):
     z = (2 * draw.normal(size=shape)).astype(dtype)
     if task == "regression":
         return z, draw.normal(size=shape).astype(dtype)
+    if task == "multilabel":
+        return z, draw.integers(2, size=shape).astype(dtype)
     return z, output.encode(draw.integers(size, size=replicas * batch), size, dtype).reshape(shape)
 
 
@@ -433,13 +435,14 @@ def test_only_the_outputs_own_tasks_are_served(output):
         only = " and ".join(output.tasks)
         with pytest.raises(ValueError, match=f"^output {output.name} does not serve {task}, only {only}$"):
             output.units(task, 3)
-    if "regression" in output.tasks:
-        assert [output.units("regression", targets) for targets in (1, 2, 3)] == [1, 2, 3]
+    for task in {*output.tasks} - {"classification"}:
+        assert [output.units(task, units) for units in (1, 2, 3)] == [1, 2, 3]
 
 
 def test_auto_names_the_likelihood_of_the_task():
     assert auto("classification", 2) == "sigmoid_ce"
     assert auto("classification", 3) == "softmax_ce"
+    assert auto("multilabel", 3) == "sigmoid_ce"
     assert auto("regression", 0) == "linear_mse"
 
 
@@ -457,6 +460,12 @@ def test_auto_names_the_likelihood_of_the_task():
 )
 def test_predict_gives_the_units_values(name, expected):
     np.testing.assert_allclose(OUTPUTS[name]().predict(np.array([[[0, 0, np.log(6)]]])), [[expected]], rtol=1e-15)
+
+
+@each_output
+def test_probabilities_are_promised_where_every_score_gives_one(output):
+    predicted = output.predict(np.array([[[-900, -3, 0.5, 2, 900.0]]]))
+    assert bool(output.probabilities) == (predicted.min() >= 0 and predicted.max() <= 1)
 
 
 def test_the_registry_finds_a_new_output(monkeypatch):

@@ -1,0 +1,411 @@
+"""The multilayer perceptron as scikit-learn estimators: any activation, output pairing and optimizer, in a pipeline.
+
+Parameters that scikit-learn's own perceptrons have too bear their names. Nothing is standardised: put a scaler in
+front. All is computed in the dtype of X, float32 or float64. The same `random_state` draws the same split, batches and
+base weights whatever the activation, so comparisons are paired.
+"""
+
+from dataclasses import KW_ONLY, dataclass
+from numbers import Integral, Real
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state, check_scalar, column_or_1d, compute_class_weight
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from threadpoolctl import ThreadpoolController
+
+from nets.activations import ACTIVATIONS, Activation
+from nets.expressions import nearest
+from nets.initializers import INITIALIZERS, Initializer
+from nets.network import Network, Work
+from nets.optimizers import OPTIMIZERS, SCHEDULES, Optimizer, Schedule
+from nets.outputs import OUTPUTS, Output, auto
+
+ROWS = 256
+"""Rows that are predicted at a time, and the most that `gradient_norms_` looks at."""
+GRADIENT_NORMS = np.dtype([("epoch", int), ("layer", int), ("weight_gradient_norm", float), ("delta_norm", float)])
+INIT, ORDER, PROBE = range(3)  # streams of random numbers
+
+# More threads make such small products slower, by far where the cores have other work too.
+_one_thread = ThreadpoolController().wrap(limits=1, user_api="blas")
+
+
+@dataclass(eq=False, repr=False)
+class _MLP(BaseEstimator):
+    hidden_layer_sizes: tuple[int, ...] = (128, 128)
+    _: KW_ONLY
+    activation: str | Activation = "relu"
+    output: str | Output = "auto"
+    init: str | Initializer = "auto"
+    optimizer: str | Optimizer = "adam"
+    schedule: str | Schedule = "constant"
+    learning_rate_init: float = 0.001
+    batch_size: int = 32
+    max_iter: int = 50
+    early_stopping: bool = False
+    validation_fraction: float = 0.1
+    n_iter_no_change: int = 10
+    tol: float = 1e-4
+    random_state: int | np.random.RandomState | None = None
+
+    @_one_thread
+    def fit(self, X, y, sample_weight=None):
+        """Train a new network.
+
+        Parameters
+        ----------
+        X
+            (n, features).
+        y
+            Classes (n,), labels as zeros and ones (n, labels), or targets (n,) or (n, targets).
+        sample_weight
+            (n,), relative to each other: a row of weight 2 counts as two rows, exactly so where one batch holds all
+            rows, on average where several do. Rows of weight 0 are left out.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data are not allowed, or the training diverges.
+        """
+        X, y, weight = self._check(X, y, sample_weight, first=True)
+        self._begin(X, y)
+        targets, weight = self._encode(y, weight)
+        training, held_out = (X, targets, weight), None
+        if self.early_stopping:
+            strata = y if y.ndim == 1 else None  # classes
+            split = {"test_size": self.validation_fraction, "random_state": self._seed, "stratify": strata}
+            parts = train_test_split(*training, **split)
+            training, held_out = parts[::2], parts[1::2]
+        best, parameters, waited = np.inf, self.network_.parameters.copy(), 0
+        while self.n_iter_ < self.max_iter and waited < self.n_iter_no_change:
+            self._train_epoch(*training)
+            loss = self.loss_curve_[-1]
+            if held_out:
+                loss = self._loss(*held_out)
+                self.validation_loss_curve_.append(loss)
+            waited = 0 if loss < best - self.tol else waited + 1
+            if loss < best:
+                best, parameters = loss, self.network_.parameters.copy()
+        if held_out:
+            self.network_.parameters[:] = parameters
+        return self
+
+    @_one_thread
+    def _partial_fit(self, X, y, sample_weight, classes=None):
+        first = not hasattr(self, "network_")
+        X, y, weight = self._check(X, y, sample_weight, first)
+        if first:
+            self._begin(X, y, classes)
+        elif y.shape[1:] != self._target_shape:
+            raise ValueError(f"y has rows of shape {y.shape[1:]}: allowed is {self._target_shape}, as at first")
+        self._train_epoch(X, *self._encode(y, weight))
+        return self
+
+    def _check(self, X, y, sample_weight, first):
+        """Return the rows of positive weight, and their weights."""
+        sizes = self.hidden_layer_sizes
+        if np.ndim(sizes) != 1 or not all(isinstance(units, Integral) and units >= 1 for units in sizes):
+            raise ValueError(f"hidden_layer_sizes={sizes!r}: allowed is a sequence of integers from 1 up")
+        for name in ("batch_size", "max_iter", "n_iter_no_change"):
+            check_scalar(getattr(self, name), name, Integral, min_val=1)
+        check_scalar(self.learning_rate_init, "learning_rate_init", Real, min_val=0, include_boundaries="neither")
+        fraction = {"min_val": 0, "max_val": 1, "include_boundaries": "neither"}
+        check_scalar(self.validation_fraction, "validation_fraction", Real, **fraction)
+        check_scalar(self.tol, "tol", Real, min_val=0)
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            reset=first,
+            dtype=[np.float64, np.float32] if first else self.network_.dtype,
+            order="C",
+            multi_output=True,
+            y_numeric=isinstance(self, RegressorMixin),
+        )
+        weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+        kept = weight > 0
+        return (X, y, weight) if kept.all() else (X[kept], y[kept], weight[kept])
+
+    def _begin(self, X, y, classes=None):
+        """Make a new network for such rows."""
+        task, count = self._learn(y, classes)
+        output = _named("output", auto(task, count) if self.output == "auto" else self.output, OUTPUTS, Output)
+        activation = _named("activation", self.activation, ACTIVATIONS, Activation)
+        init = activation.initializer if self.init == "auto" else self.init
+        init = _named("init", init, INITIALIZERS, Initializer)
+        units = output.units(task, count)
+        self._adopt(Network(X.shape[1], self.hidden_layer_sizes, units, activation, 1, X.dtype), output, y.shape[1:])
+        self.network_.initialise(init, lambda replica, layer: self._stream(INIT, layer))
+
+    def _adopt(self, network, output, target_shape):
+        """Make this network the fitted one, before its first epoch."""
+        self.network_, self.output_, self._target_shape = network, output, target_shape
+        self.n_features_in_ = network.inputs
+        self._optimizer = _named("optimizer", self.optimizer, OPTIMIZERS, Optimizer)
+        self._state, self._steps = self._optimizer.state(network.parameters), 0
+        self._seed = check_random_state(self.random_state).randint(2**31 - 1)
+        self.n_iter_, self.loss_curve_, self.validation_loss_curve_ = 0, [], []
+        self.gradient_norms_ = np.empty(0, GRADIENT_NORMS)
+
+    @classmethod
+    def _from_network(cls, network, output, task, count, parameters):
+        units = output.units(task, count)
+        if (network.replicas, network.outputs) != (1, units):
+            raise ValueError(
+                f"a network of {network.replicas} replicas and {network.outputs} scores: "
+                f"allowed here are 1 replica and {units} scores"
+            )
+        estimator = cls(network.hidden, activation=network.activation, output=output, **parameters)
+        estimator._adopt(network, output, (count,) if task == "regression" else ())
+        return estimator
+
+    def _stream(self, name, index=0):
+        return np.random.default_rng([self._seed, name, index])
+
+    @np.errstate(all="ignore")  # what overflows is noticed in the loss
+    def _train_epoch(self, X, targets, weight):
+        """Go through the rows once, but for a last incomplete batch: a step that few rows determine does harm."""
+        network, output, optimizer = self.network_, self.output_, self._optimizer
+        self.n_iter_ += 1
+        batch = min(self.batch_size, len(X))
+        schedule = _named("schedule", self.schedule, SCHEDULES, Schedule)
+        factor = schedule.factor(min(self.n_iter_, self.max_iter), self.max_iter)
+        rate = np.full((1, 1), self.learning_rate_init * factor, network.dtype)
+        weight = weight / weight.mean()
+        scale = weight * (rate[0, 0] if optimizer.folds_rate else 1) / batch
+        order = self._stream(ORDER, self.n_iter_).permutation(len(X))
+        work = Work(network, batch)
+        for start in range(0, len(X) - batch + 1, batch):
+            rows = order[start : start + batch]
+            # mode="clip" lets take write straight into `out`; no index is out of range.
+            np.take(X, rows, axis=0, out=work.inputs[0], mode="clip")
+            np.take(targets, rows, axis=0, out=work.targets[0], mode="clip")
+            output.gradient(network.forward(work), work.targets, work.delta)
+            work.delta *= scale[rows, None]
+            network.backward(work)
+            self._steps += 1
+            optimizer.step(network.parameters, network.gradient, self._state, rate, network.decayed, self._steps)
+        loss = self._loss(X, targets, weight)
+        if not np.isfinite(loss):
+            raise ValueError(
+                f"training diverged in epoch {self.n_iter_}: "
+                f"learning_rate_init={self.learning_rate_init} is too large, or the data need scaling"
+            )
+        self.loss_curve_.append(loss)
+        self._measure_gradients(X, targets, weight)
+
+    def _measure_gradients(self, X, targets, weight):
+        network = self.network_
+        rows = self._stream(PROBE).permutation(len(X))[:ROWS]
+        work = Work(network, len(rows))
+        work.inputs[0], work.targets[0] = X[rows], targets[rows]
+        self.output_.gradient(network.forward(work), work.targets, work.delta)
+        work.delta *= weight[rows, None]
+        network.backward(work)
+        deltas = [*work.pre, work.delta]
+        norms = [
+            (self.n_iter_, layer, np.linalg.norm(gradient.weight) / len(rows), np.sqrt(np.mean(delta * delta)))
+            for layer, (gradient, delta) in enumerate(zip(network.gradients, deltas, strict=True), start=1)
+        ]
+        self.gradient_norms_ = np.append(self.gradient_norms_, np.array(norms, GRADIENT_NORMS))
+
+    @np.errstate(all="ignore")
+    def _loss(self, X, targets, weight):
+        """Return the weighted mean cost."""
+        costs = self.output_.cost(self._forward(X), targets[None])[0]
+        return float(np.average(costs, weights=weight))
+
+    @_one_thread
+    def _scores(self, X):
+        """Return the scores (1, n, units) of a user's rows."""
+        check_is_fitted(self)
+        return self._forward(validate_data(self, X, reset=False, dtype=self.network_.dtype))
+
+    def _forward(self, X):
+        network, rows = self.network_, min(ROWS, len(X))
+        scores = np.empty((1, len(X), network.outputs), network.dtype)
+        work = Work(network, rows)
+        # The last rows overlap those before them, so that one set of buffers does for all.
+        for start in (*range(0, len(X) - rows, rows), len(X) - rows):
+            work.inputs[0] = X[start : start + rows]
+            scores[:, start : start + rows] = network.forward(work)
+        return scores
+
+
+@dataclass(eq=False, repr=False)
+class MLPClassifier(ClassifierMixin, _MLP):
+    """A multilayer perceptron that chooses one of several classes, or sets any of several labels.
+
+    Parameters
+    ----------
+    hidden_layer_sizes
+        Units of each hidden layer; empty for a linear model.
+    activation, output, init, optimizer, schedule
+        A name from the registry of `nets.activations`, `outputs`, `initializers` or `optimizers`, or such an object:
+        "elu" or `ELU(alpha=0.5)`. "auto" is the usual output of the task, and the activation's own initializer.
+    learning_rate_init
+        In each epoch the schedule multiplies it by its factor.
+    batch_size
+        Rows of a batch, or all if they are fewer. What is left of an epoch's rows for no whole batch is not used.
+    max_iter, n_iter_no_change, tol
+        Most epochs; training ends earlier if for `n_iter_no_change` of them the loss has not fallen by more than `tol`.
+    early_stopping
+        Hold out `validation_fraction` of the rows, let their loss decide, and keep the parameters that had the lowest.
+    random_state
+        Of the split, the batches and the weights.
+    class_weight
+        Factors on the weights of the rows of each class, by class, or "balanced"; not for several labels.
+
+    Attributes
+    ----------
+    classes_
+        In the order of scores and probabilities; 0, 1, … where there are several labels.
+    network_, output_
+        The fitted `Network` of one replica, and its output.
+    n_iter_
+        Epochs; each call of `partial_fit` adds one.
+    loss_curve_, validation_loss_curve_
+        The mean cost of the training rows and of those held out, after each epoch.
+    gradient_norms_
+        Structured array, a row per epoch and layer: with L the mean cost of up to 256 training rows after the epoch,
+        `weight_gradient_norm` is ‖∂L/∂W‖, `delta_norm` the root mean square of their weighted ∂cost/∂z.
+    """
+
+    class_weight: dict | str | None = None
+
+    def partial_fit(self, X, y, sample_weight=None, classes=None):
+        """Train for one epoch on these rows, at first a new network.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `fit`; weights are relative within a call.
+        classes
+            At first, all classes that will ever come, if not those of y.
+
+        Raises
+        ------
+        ValueError
+            As from `fit`, and if y is of another kind or has other classes than at first.
+        """
+        if self.class_weight == "balanced":
+            raise ValueError("class_weight='balanced' needs all rows: allowed in partial_fit are weights by class")
+        return self._partial_fit(X, y, sample_weight, classes)
+
+    @classmethod
+    def from_network(cls, network: Network, output: Output, classes, **parameters) -> "MLPClassifier":
+        """Return a fitted estimator that predicts as a trained network does; `parameters` are the estimator's others.
+
+        Raises
+        ------
+        ValueError
+            If that is a stack of several, or has not the scores that the output has for these classes.
+        """
+        estimator = cls._from_network(network, output, "classification", len(classes), parameters)
+        estimator.classes_ = np.asarray(classes)
+        return estimator
+
+    def predict(self, X):
+        """Return classes (n,), or labels (n, labels) of 0 and 1."""
+        scores = self._scores(X)
+        if self._target_shape:
+            return (scores[0] > self.output_.threshold).astype(int)
+        return self.classes_[self.output_.decide(scores)[0]]
+
+    def decision_function(self, X):
+        """Return scores (n, classes), the largest wins; (n,) for two classes and (n, labels): above 0 is a yes."""
+        scores = self._scores(X)[0]
+        if self._target_shape:
+            return scores - self.output_.threshold
+        if len(self.classes_) > 2:
+            return scores
+        return scores[:, 0] - self.output_.threshold if scores.shape[1] == 1 else scores[:, 1] - scores[:, 0]
+
+    @available_if(lambda self: getattr(OUTPUTS.get(self.output, self.output), "probabilities", self.output == "auto"))
+    def predict_proba(self, X):
+        """Return probabilities (n, classes) or, of each label, (n, labels); only with an output that has them."""
+        scores = self._scores(X)
+        return (self.output_.predict if self._target_shape else self.output_.class_probabilities)(scores)[0]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    def _check(self, X, y, sample_weight, first):
+        X, y, weight = super()._check(X, y, sample_weight, first)
+        check_classification_targets(y)
+        y = y.toarray() if issparse(y) else y
+        return X, y if type_of_target(y) == "multilabel-indicator" else column_or_1d(y, warn=True), weight
+
+    def _learn(self, y, classes):
+        """Store the classes; return the task and their number."""
+        self.classes_ = np.arange(y.shape[1]) if y.ndim == 2 else np.unique(y if classes is None else classes)
+        if len(self.classes_) < 2:
+            raise ValueError(f"y has 1 class, {self.classes_.tolist()[0]!r}: allowed are 2 or more")
+        return "multilabel" if y.ndim == 2 else "classification", len(self.classes_)
+
+    def _encode(self, y, weight):
+        """Return target rows, and weights that take those of the classes into account."""
+        allowed = np.arange(2) if y.ndim == 2 else self.classes_
+        unknown = np.setdiff1d(y, allowed)
+        if unknown.size:
+            raise ValueError(f"y has {unknown.tolist()[0]!r}: allowed are {', '.join(map(repr, allowed.tolist()))}")
+        if y.ndim == 2:
+            if self.class_weight is not None:
+                raise ValueError(f"class_weight={self.class_weight!r}: allowed is None where rows have several labels")
+            return y.astype(self.network_.dtype), weight
+        labels = (y[:, None] == self.classes_).argmax(axis=1)
+        factors = compute_class_weight(self.class_weight, classes=self.classes_, y=y, sample_weight=weight)
+        weight = weight * factors[labels].astype(weight.dtype)
+        return self.output_.encode(labels, len(self.classes_), self.network_.dtype), weight
+
+
+class MLPRegressor(RegressorMixin, _MLP):
+    """A multilayer perceptron of one or several real targets; parameters and attributes as of `MLPClassifier`.
+
+    Targets are not standardised either: `sklearn.compose.TransformedTargetRegressor` does it.
+    """
+
+    def partial_fit(self, X, y, sample_weight=None):
+        """Train for one epoch on these rows, at first a new network; otherwise as `fit`."""
+        return self._partial_fit(X, y, sample_weight)
+
+    @classmethod
+    def from_network(cls, network: Network, output: Output, **parameters) -> "MLPRegressor":
+        """Return a fitted estimator that predicts as a trained network does, as `MLPClassifier.from_network`."""
+        return cls._from_network(network, output, "regression", network.outputs, parameters)
+
+    def predict(self, X):
+        """Return predictions (n,), or (n, targets) of several targets."""
+        scores = self._scores(X)
+        values = self.output_.predict(scores)[0]
+        return values[:, 0] if values.shape[1] == 1 else values
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def _check(self, X, y, sample_weight, first):
+        X, y, weight = super()._check(X, y, sample_weight, first)
+        return X, y.reshape(len(y), -1), weight
+
+    def _learn(self, y, classes):
+        return "regression", y.shape[1]
+
+    def _encode(self, y, weight):
+        return y.astype(self.network_.dtype), weight
+
+
+def _named(parameter, value, registry, kind):
+    """Return the object that a parameter names, or is."""
+    if isinstance(value, kind):
+        return value
+    if isinstance(value, str) and value in registry:
+        return registry[value]()
+    raise ValueError(f"{parameter}={value!r}: {nearest(str(value), registry)}, or an object")

@@ -1,0 +1,289 @@
+"""Networks that were kept: they predict what was recorded, for every activation and pairing, here and in ONNX."""
+
+import json
+import shutil
+from dataclasses import replace
+from io import BytesIO
+
+import joblib
+import numpy as np
+import onnxruntime
+import pandas as pd
+import pytest
+
+from experiments import load as load_networks
+from experiments.config import ConfigError
+from experiments.datasets import load as load_data
+from experiments.datasets import prepare
+from experiments.export import main, to_onnx, to_sklearn
+from experiments.networks import load
+from experiments.runner import Job, run_job, run_sweep
+from experiments.store import Store
+from nets.activations import ACTIVATIONS
+from nets.network import Network
+from nets.outputs import OUTPUTS
+
+SMALL = ("net.hidden=[5,4]", "epochs=2", "seeds=2", "optimizer.lr=[0.05,0.1]", "save=true")
+CONDITIONS = (
+    [(f"activation={name}", "dataset=iris") for name in ACTIVATIONS]
+    + [(f"output={name}", f"dataset={data}") for name in OUTPUTS for data in ("iris", "breast_cancer")]
+    + [
+        ("activation=maxout", "activation.pieces=5", "dataset=iris"),
+        ("activation=gelu", "activation.approximate=tanh", "dataset=iris"),
+        ("activation=prelu", "activation.per=layer", "dataset=iris"),
+        ("activation=leaky_relu", "activation.slope=0", "dataset=iris"),
+        ("activation=elu", "activation.alpha=0.3", "dataset=digits"),
+        ("activation=formula", 'formula.expression="x*sigmoid(b*x)+log1p(abs(x))"', "formula.parameters={b: 1.5}"),
+        ("activation=formula", 'formula.expression="expm1(min(x,0))+max(sin(x),cos(x))-sqrt(1+x**2)/2"'),
+        ("dataset=diabetes",),
+        ("dataset=linnerud", "batch_size=4"),
+        ("dataset=iris", "net.hidden=[]"),
+        ("dataset=iris", "dtype=float64"),
+    ]
+)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def trained(settings):
+    """Return a function that trains a condition: `trained("dataset=iris")` is (settings, its run's folder)."""
+
+    def run(*overrides):
+        one = settings(*SMALL, *overrides)
+        store = Store(one.study)
+        run_job(one, store)
+        assert store.failure(one.run) is None
+        store.collect()
+        return one, store.run_folder(one.run)
+
+    return run
+
+
+@pytest.mark.parametrize("overrides", CONDITIONS, ids=" ".join)
+def test_a_network_predicts_what_was_recorded_and_onnx_the_same(trained, overrides):
+    settings, run = trained(*overrides)
+    data, networks = settings.data, load(run)
+    replicas = pd.read_csv(run / "replicas.csv")
+    assert [(each.lr, each.seed) for each in networks] == list(zip(replicas["lr"], replicas["seed"], strict=True))
+    prepared = prepare(data, settings.seeds, entropy=settings.entropy, dtype=settings.dtype, **settings.split)
+    predicted = networks.predict(data.inputs)
+    for network, one, error, loss in zip(
+        networks, predicted, replicas["final_test_error"], replicas["final_validation_loss"], strict=True
+    ):
+        rows = prepared.split.test[network.seed]
+        assert network.validation_loss == loss
+        if data.task == "classification":
+            assert (one[rows] != np.array(data.classes)[data.targets[rows]]).mean() == error
+        else:
+            difference = one[rows].reshape(len(rows), -1) - data.targets[rows]
+            scale = 1 if data.targets.shape[1] == 1 else prepared.target_scale[network.seed]
+            assert np.sqrt(np.mean((difference / scale) ** 2)) == pytest.approx(error, rel=1e-5)
+    assert networks.best.validation_loss == replicas["final_validation_loss"].min()
+    agree(networks.best, data.inputs)
+    pipeline_agrees(networks.best, data.inputs)
+
+
+def pipeline_agrees(network, inputs):
+    """Compare a network with its scikit-learn pipeline."""
+    pipeline = joblib.load(BytesIO(to_sklearn(network)))
+    table = pd.DataFrame(inputs, columns=network.features)
+    assert hasattr(pipeline, "predict_proba") == bool(network.output.probabilities)
+    if network.task == "regression":
+        np.testing.assert_allclose(pipeline.predict(table), network.predict(inputs), rtol=1e-5, atol=1e-5)
+        return
+    assert (pipeline.predict(table) == network.predict(inputs)).all()
+    if network.output.probabilities:
+        np.testing.assert_allclose(pipeline.predict_proba(table), network.predict_proba(inputs), rtol=1e-5, atol=1e-7)
+
+
+def agree(network, inputs):
+    """Compare a network with its ONNX file; scale of the differences: the numbers themselves, at least 1."""
+    session = onnxruntime.InferenceSession(to_onnx(network))
+    names = [output.name for output in session.get_outputs()]
+    theirs = dict(zip(names, session.run(None, {"inputs": inputs}), strict=True))
+    if network.task == "regression":
+        values = network.predict(inputs).reshape(len(inputs), -1)
+        np.testing.assert_allclose(theirs["values"], values, rtol=1e-5, atol=1e-5)
+        return
+    name = "probabilities" if network.output.probabilities else "scores"
+    ours = (network.predict_proba if network.output.probabilities else network.scores)(inputs)
+    np.testing.assert_allclose(theirs[name], ours, rtol=1e-5, atol=1e-5)
+    assert names == ["label", name]
+    z = np.sort(network.scores(inputs))
+    margin = z[:, -1] - (z[:, -2] if z.shape[1] > 1 else network.output.threshold)
+    assert (theirs["label"] == network.predict(inputs))[np.abs(margin) > 1e-4].all()
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_the_exported_expression_is_the_activation_where_networks_do_not_go(trained, name):
+    """A layer whose pre-activations are the inputs, from -30 to 30."""
+    _, run = trained("activation=" + name, "dataset=iris")
+    network = load(run).best
+    activation = network.activation
+    wide = Network(1, (1,), 3, activation, 1)
+    wide.layers[0].weight[:] = 1
+    if activation.pieces > 1:
+        wide.layers[0].weight[0, 0, 1] = -0.5
+    wide.layers[1].weight[:] = [1, 2, 3]
+    scales = {"input_mean": np.zeros(1), "input_scale": np.ones(1)}
+    scores = replace(network, network=wide, features=["x"], scales=scales, output=OUTPUTS["linear_mse"]())
+    agree(scores, np.linspace(-30, 30, 601)[:, None])
+
+
+def test_probabilities_are_those_of_the_classes(trained):
+    for overrides in (("dataset=iris",), ("dataset=iris", "output=sigmoid_ce"), ("dataset=breast_cancer",)):
+        settings, run = trained(*overrides)
+        network = load_networks(run).best
+        p = network.predict_proba(settings.data.inputs)
+        assert p.shape == (len(settings.data.inputs), len(settings.data.classes))
+        np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-6)
+        assert (np.array(network.classes)[p.argmax(axis=1)] == network.predict(settings.data.inputs)).all()
+    _, run = trained("dataset=iris", "output=linear_hinge")
+    with pytest.raises(ValueError, match="output=linear_hinge gives no probabilities: use scores or predict"):
+        load(run).best.predict_proba(load_data("iris").inputs)
+
+
+def test_a_table_is_predicted_from_its_own_columns(trained, folder):
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame({"size": generator.normal(size=80), "colour": generator.choice(["red", "blue"], 80)})
+    frame["kind"] = np.where(frame["size"] > 0, "big", "small")
+    frame.to_csv("things.csv", index=False)
+    settings, run = trained("dataset=csv", "dataset.path=things.csv", "dataset.target=kind", "batch_size=8")
+    networks = load(run)
+    own = networks.predict(frame[["colour", "size"]])
+    assert own.shape == (4, 80)
+    assert (own == networks.predict(settings.data.inputs)).all()
+    assert (own == networks.predict(pd.DataFrame(settings.data.inputs, columns=settings.data.features))).all()
+    for inputs, message in (
+        (frame.assign(colour="green"), "unknown category 'green'"),
+        (frame[["size"]], "there is no column 'colour'"),
+        (settings.data.inputs[:, :2], r"inputs of shape \(80, 2\): allowed is \(rows, 3\)"),
+        (np.full((1, 3), np.nan), "inputs are NaN or infinite"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            networks.best.predict(inputs)
+    assert networks.best.predict(settings.data.inputs[:0]).shape == (0,)
+
+
+# --- what is kept
+
+
+def sweep(settings, *overrides):
+    """Run a sweep of one job; return what `capsys` can read, and how many replicas were trained."""
+    job = Job.of(settings(*SMALL, "dataset=iris", *overrides))
+    run_sweep([job], lambda pending: [run_job(each.settings, each.store) for each in pending])
+    return job.store.run_folder(job.run), len(job.missing)
+
+
+def test_a_run_that_is_finished_without_networks_is_trained_for_them_and_says_so(settings, capsys):
+    run, count = sweep(settings, "save=false")
+    tables = {path.name: path.read_bytes() for path in run.glob("*.csv") if path.name != "timing.csv"}
+    assert count == 4
+    with pytest.raises(ConfigError, match="keeps no networks: train it with save=true"):
+        load(run)
+    capsys.readouterr()
+    assert sweep(settings)[1] == 4
+    assert "4 finished replicas are trained again: their networks were not kept" in capsys.readouterr().out
+    assert {name: (run / name).read_bytes() for name in tables} == tables
+    assert len(load(run)) == 4
+    assert sweep(settings)[1] == 0
+    assert "trained again" not in capsys.readouterr().out
+
+
+def test_networks_are_merged_and_never_those_of_other_numbers(settings):
+    run, _ = sweep(settings, "seeds=[2,0]")
+    first = {(each.lr, each.seed): each.network.parameters.tobytes() for each in load(run)}
+    assert sweep(settings, "seeds=[1]", "save=false")[1] == 2
+    assert {(each.lr, each.seed) for each in load(run)} == set(first)
+    assert sweep(settings, "seeds=3")[1] == 2
+    merged = {(each.lr, each.seed): each.network.parameters.tobytes() for each in load(run)}
+    assert list(merged) == [(lr, seed) for lr in (0.05, 0.1) for seed in range(3)]
+    assert {key: merged[key] for key in first} == first
+    sweep(settings, "seeds=[0]", "save=false", "force=true")
+    assert [each.seed for each in load(run)] == [1, 2, 1, 2]
+
+
+def test_a_diverged_replica_has_no_network_and_is_not_asked_for_one(settings):
+    diverging = ("optimizer.lr=[0.05,1e6]", "output=linear_mse", "epochs=20")
+    run, _ = sweep(settings, *diverging)
+    assert {each.lr for each in load(run)} == {0.05}
+    assert sweep(settings, *diverging)[1] == 0
+    sweep(settings, *diverging, "optimizer.lr=[0.05]", "save=false", "force=true")
+    with pytest.raises(ConfigError, match="keeps no networks"):
+        load(run)
+
+
+def test_a_damaged_or_strange_file_is_refused(settings, folder):
+    run, _ = sweep(settings)
+    alone = folder / "alone.npz"
+    shutil.copy(run / "network.npz", alone)
+    assert len(load(alone)) == 4
+    alone.write_bytes(alone.read_bytes()[:-50])
+    with pytest.raises(ConfigError, match=r"is no network.npz of this version"):
+        load(alone)
+    (run / "network.npz").write_bytes((run / "network.npz").read_bytes()[:-50])
+    with pytest.raises(ConfigError, match="holds no run whose files are as they were written"):
+        load(run)
+    assert sweep(settings)[1] == 4
+    assert len(load(run)) == 4
+    for path in ("nowhere", "/"):
+        with pytest.raises(ConfigError, match="holds no run"):
+            load(path)
+
+
+def test_nothing_of_a_network_file_is_a_pickle(settings):
+    run, _ = sweep(settings)
+    with np.load(run / "network.npz", allow_pickle=False) as file:
+        kinds = {name: file[name].dtype.kind for name in file.files}
+        assert json.loads(str(file["about"]))["classes"] == ["setosa", "versicolor", "virginica"]
+    assert "O" not in kinds.values()
+    assert "network.npz" in json.loads((run / "status.json").read_text())["files"]
+
+
+# --- the command
+
+
+def test_export_writes_a_file_that_names_its_inputs_and_classes(settings, capsys):
+    run, _ = sweep(settings)
+    capsys.readouterr()
+    assert main([f"run={run}"]) == 0
+    assert capsys.readouterr().out == f"wrote {run}/network.onnx: lr {load(run).best.lr}, seed {load(run).best.seed}\n"
+    session = onnxruntime.InferenceSession(run / "network.onnx")
+    about = session.get_modelmeta().custom_metadata_map
+    assert json.loads(about["classes"]) == ["setosa", "versicolor", "virginica"]
+    assert json.loads(about["features"])[0] == "sepal length (cm)"
+    assert Store("default").state(run.name)[0] == "done"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["format=onnx"], "which run? run=results/STUDY/runs/RUN"),
+        (["run=nowhere"], "holds no run"),
+        (["runs=x"], "unknown argument 'runs=x': did you mean 'run'?"),
+        (["run=x", "format=onx"], "format=onx: did you mean 'onnx'?"),
+    ],
+)
+def test_a_bad_argument_is_one_line(arguments, message, capsys):
+    assert main(arguments) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("export: ")
+    assert message in told
+    assert told.count("\n") == 1
+
+
+def test_what_has_no_expression_is_refused(trained):
+    _, run = trained("dataset=iris")
+    network = load(run).best
+
+    class Mine(type(network.activation), name="mine_without_expression"):
+        expression = ""
+
+    del ACTIVATIONS["mine_without_expression"]
+    with pytest.raises(ConfigError, match="activation=mine_without_expression cannot be exported: it has no"):
+        to_onnx(replace(network, activation=Mine()))

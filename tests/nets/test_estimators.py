@@ -1,0 +1,513 @@
+"""The estimators: scikit-learn's own checks and tools, the runner's numbers, every registry's entries, weights."""
+
+import copy
+import os
+import pickle
+import re
+import subprocess
+import sys
+from math import ceil
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.datasets import load_diabetes, load_digits, load_iris, make_multilabel_classification
+from sklearn.inspection import permutation_importance
+from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
+from sklearn.neural_network import MLPClassifier as TheirClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler, scale
+from sklearn.utils.class_weight import compute_sample_weight
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from experiments.datasets import prepare
+from experiments.streams import stream
+from experiments.training import train
+from nets import estimators
+from nets.activations import ACTIVATIONS, ELU
+from nets.estimators import MLPClassifier, MLPRegressor
+from nets.initializers import INITIALIZERS
+from nets.network import Network
+from nets.optimizers import OPTIMIZERS, SCHEDULES, SGD
+from nets.outputs import OUTPUTS, LinearMSE, SigmoidCE, SoftmaxCE
+from tests.programs import ROOT
+
+SMALL = {"hidden_layer_sizes": (16,), "learning_rate_init": 0.02, "max_iter": 25, "random_state": 0}
+ORDER = np.random.default_rng(0).permutation(150)
+IRIS = scale(load_iris().data)[ORDER], load_iris().target_names[load_iris().target][ORDER]
+DIABETES = scale(load_diabetes().data)[:200], scale(load_diabetes().target)[:200]
+BLOBS, LABELS = make_multilabel_classification(100, n_features=6, n_classes=3, random_state=0)
+TASKS = {
+    "two classes": (IRIS[0][IRIS[1] != "setosa"], IRIS[1][IRIS[1] != "setosa"]),
+    "three classes": IRIS,
+    "multilabel": (scale(BLOBS), LABELS),
+    "one target": DIABETES,
+    "two targets": (IRIS[0][:, :2], IRIS[0][:, 2:]),
+}
+
+
+def estimator_for(task, **parameters):
+    kind = MLPRegressor if "target" in task else MLPClassifier
+    return kind(**{**SMALL, **parameters})
+
+
+def serves(output, task):
+    kind = {"multilabel": "multilabel", "one target": "regression", "two targets": "regression"}
+    return kind.get(task, "classification") in output.tasks
+
+
+each_task = pytest.mark.parametrize("task", TASKS)
+each_pairing = pytest.mark.parametrize(
+    ("name", "task"), [(name, task) for name, output in OUTPUTS.items() for task in TASKS if serves(output, task)]
+)
+
+
+# --- scikit-learn's checks and tools
+
+
+@pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
+def test_all_of_scikit_learns_checks_pass(name):
+    """In a process of its own: a check of the array API needs SCIPY_ARRAY_API when SciPy is imported."""
+    code = f"""
+from sklearn.utils.estimator_checks import estimator_checks_generator
+from nets.estimators import {name}
+checks = [(check, check(estimator)) for estimator, check in estimator_checks_generator({name}())]
+print(len(checks))
+"""
+    environment = {**os.environ, "SCIPY_ARRAY_API": "1"}
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) >= 60
+
+
+def test_a_grid_over_a_pipeline_chooses_an_activation():
+    pipeline = make_pipeline(StandardScaler(), MLPClassifier(**SMALL))
+    choices = {"mlpclassifier__activation": ["linear", ELU(alpha=0.5)], "mlpclassifier__output": ["auto", "sigmoid_ce"]}
+    search = GridSearchCV(pipeline, choices, cv=3, error_score="raise").fit(*load_iris(return_X_y=True))
+    assert search.best_score_ > 0.9
+    assert len(set(search.cv_results_["mean_test_score"])) > 1
+
+
+@each_task
+def test_cross_validation_scores_every_task(task):
+    assert cross_val_score(estimator_for(task), *TASKS[task], cv=3, error_score="raise").mean() > 0.2
+
+
+@pytest.mark.parametrize("output", ["softmax_ce", "linear_hinge"])
+def test_calibration_gives_probabilities_to_scores(output):
+    calibrated = CalibratedClassifierCV(MLPClassifier(output=output, **SMALL), cv=3).fit(*IRIS)
+    p = calibrated.predict_proba(IRIS[0])
+    np.testing.assert_allclose(p.sum(axis=1), 1)
+    assert calibrated.score(*IRIS) > 0.9
+
+
+def test_permutation_importance_finds_the_feature_that_decides():
+    X = np.random.default_rng(0).normal(size=(200, 3))
+    model = MLPClassifier(**SMALL).fit(X, X[:, 1] > 0)
+    assert permutation_importance(model, X, X[:, 1] > 0, random_state=0).importances_mean.argmax() == 1
+
+
+def test_targets_are_scaled_by_scikit_learns_own():
+    model = TransformedTargetRegressor(MLPRegressor(**SMALL), transformer=StandardScaler())
+    target = load_diabetes().target[:200]
+    assert model.fit(DIABETES[0], target).score(DIABETES[0], target) > 0.4
+
+
+def test_names_of_features_are_remembered():
+    frame = load_iris(as_frame=True).data
+    model = MLPClassifier(**SMALL).fit(frame, IRIS[1])
+    assert model.feature_names_in_.tolist() == frame.columns.tolist()
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(frame[frame.columns[::-1]])
+
+
+def test_digits_are_learned_as_well_as_by_scikit_learns_perceptron():
+    X, y = load_digits(return_X_y=True)
+    X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0, stratify=y)
+    same = {"batch_size": 32, "max_iter": 15, "tol": 0, "n_iter_no_change": 15, "random_state": 0}
+    ours = MLPClassifier((64,), learning_rate_init=0.003, **same).fit(X_train, y_train)
+    with threadpool_limits(1, "blas"), pytest.warns(match="converge"):
+        theirs = TheirClassifier((64,), alpha=0, learning_rate_init=0.003, **same).fit(X_train, y_train)
+    assert ours.score(X_test, y_test) > theirs.score(X_test, y_test) - 0.015
+
+
+# --- the runner's numbers
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        # Of 121 training rows, batches of 16 leave 9 out.
+        ["dataset=wine", "batch_size=16", "activation=elu", "optimizer=nesterov"],
+        ["dataset=wine", "batch_size=16", "activation=maxout", "output=linear_hinge"],
+        ["dataset=moons", "activation=prelu", "optimizer=adamw", "schedule=cosine", "init=orthogonal"],
+        ["dataset=diabetes", "net.hidden=[]", "optimizer=rmsprop"],
+        ["dataset=linnerud", "schedule=multistep", "schedule.milestones=[2]"],
+    ],
+    ids=" ".join,
+)
+def test_with_the_runners_random_streams_a_fit_is_the_runners_training(settings, monkeypatch, overrides):
+    """Losses, gradient norms and dcost/dz after every epoch, from the same split, weights and batches."""
+    run = settings("dtype=float64", "epochs=4", "net.hidden=[8,6]", "optimizer.lr=0.02", "seeds=[3]", *overrides)
+    tables = train(run, run.replicas).frames
+    streams = {estimators.INIT: "init", estimators.ORDER: "order"}
+
+    def draws(self, name, index=0):
+        return stream(run.entropy, streams[name], 3, index) if name in streams else np.random.default_rng(0)
+
+    monkeypatch.setattr(estimators._MLP, "_stream", draws)
+    monkeypatch.setattr(estimators, "ROWS", 1000)
+    prepared = prepare(run.data, (3,), entropy=run.entropy, dtype="float64", **run.split)
+    rows = prepared.split.train[0]
+    kind, y = MLPClassifier, prepared.targets
+    if run.data.task == "regression":
+        kind, y = MLPRegressor, prepared.targets[0]
+    model = kind(
+        run.hidden,
+        activation=run.activation,
+        output=run.output,
+        init=run.init,
+        optimizer=run.optimizer,
+        schedule=run.schedule,
+        learning_rate_init=0.02,
+        batch_size=run.batch_size,
+        max_iter=4,
+    )
+    model.fit(prepared.inputs[0][rows], y[rows])
+    np.testing.assert_allclose(model.loss_curve_, tables["history"]["train_loss"].astype(float)[1:], rtol=1e-9)
+    layers = tables["layers"].astype({"epoch": int}).query("epoch > 0")
+    assert model.gradient_norms_[["epoch", "layer"]].tolist() == [*zip(layers["epoch"], layers["layer"], strict=True)]
+    if len(rows) <= 256:
+        for name in ("weight_gradient_norm", "delta_norm"):
+            np.testing.assert_allclose(model.gradient_norms_[name], layers[name].astype(float), rtol=1e-7)
+
+
+# --- every registry
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("task", ["three classes", "one target"])
+def test_every_activation_learns(name, task):
+    model = estimator_for(task, activation=name).fit(*TASKS[task])
+    assert model.score(*TASKS[task]) > (0.9 if task == "three classes" else 0.4)
+    assert model.network_.activation == ACTIVATIONS[name]()
+
+
+@each_pairing
+def test_every_output_learns_what_it_serves(name, task):
+    model = estimator_for(task, output=name).fit(*TASKS[task])
+    assert model.output_ == OUTPUTS[name]()
+    assert model.loss_curve_[-1] < 0.8 * model.loss_curve_[0]
+    assert model.score(*TASKS[task]) > 0.3
+    assert model.predict(TASKS[task][0]).shape == TASKS[task][1].shape
+
+
+@each_pairing
+def test_scores_and_probabilities_agree_with_predictions(name, task):
+    if "target" in task:
+        return
+    X, y = TASKS[task]
+    model = estimator_for(task, output=name).fit(X, y)
+    assert hasattr(model, "predict_proba") == hasattr(MLPClassifier(output=name), "predict_proba")
+    assert hasattr(model, "predict_proba") == (not name.startswith("linear"))
+    outcomes = [(model.decision_function(X), 0)]
+    if hasattr(model, "predict_proba"):
+        p = model.predict_proba(X)
+        assert ((p >= 0) & (p <= 1)).all()
+        if task != "multilabel":
+            np.testing.assert_allclose(p.sum(axis=1), 1)
+        # A clipped unit's probabilities tie at 0 and 1.
+        outcomes += [] if name == "clipped_mse" else [(p[:, 1] if task == "two classes" else p, 0.5)]
+    for values, threshold in outcomes:
+        if task == "three classes":
+            decided = model.classes_[values.argmax(axis=1)]
+        else:
+            decided = model.classes_[(values > threshold).astype(int)]
+        np.testing.assert_array_equal(decided, model.predict(X))
+
+
+def test_probabilities_are_alike_where_every_unit_says_no():
+    network = Network(1, (), 3, ELU(), 1, "float64")
+    network.layers[0].bias[:] = -1000
+    model = MLPClassifier.from_network(network, SigmoidCE(), ["a", "b", "c"])
+    np.testing.assert_array_equal(model.predict_proba([[0.0]]), [[1 / 3] * 3])
+
+
+@pytest.mark.parametrize(
+    ("parameter", "name"),
+    [
+        (parameter, name)
+        for parameter, registry in (("optimizer", OPTIMIZERS), ("init", INITIALIZERS), ("schedule", SCHEDULES))
+        for name in registry
+    ],
+)
+def test_a_name_stands_for_the_object_of_that_name(parameter, name):
+    registry = {"optimizer": OPTIMIZERS, "init": INITIALIZERS, "schedule": SCHEDULES}[parameter]
+    by_name, by_object, other = (
+        MLPClassifier(**{**SMALL, parameter: value, "max_iter": 30}).fit(*IRIS)
+        for value in (name, registry[name](), next(other for other in registry if other != name))
+    )
+    assert by_name.loss_curve_ == by_object.loss_curve_
+    assert by_name.loss_curve_ != other.loss_curve_
+
+
+# --- weights of rows and classes
+
+
+@pytest.mark.parametrize("class_weight", [None, "balanced", {"setosa": 2, "virginica": 0.5}])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_whole_weights_are_repetitions_where_one_batch_holds_all_rows(optimizer, class_weight):
+    X, y = IRIS
+    weight = np.random.default_rng(0).integers(4, size=len(X))
+    weight[y == "versicolor"] = 0
+    parameters = {**SMALL, "optimizer": optimizer, "class_weight": class_weight, "batch_size": 1000}
+    weighted = MLPClassifier(**parameters).fit(X, y, weight)
+    repeated = MLPClassifier(**parameters).fit(X.repeat(weight, axis=0), y.repeat(weight))
+    assert weighted.classes_.tolist() == ["setosa", "virginica"]
+    np.testing.assert_allclose(weighted.loss_curve_, repeated.loss_curve_, rtol=1e-8)
+    norms = (model.gradient_norms_["weight_gradient_norm"] for model in (weighted, repeated))
+    np.testing.assert_allclose(*norms, rtol=1e-6)
+    np.testing.assert_allclose(weighted.decision_function(X), repeated.decision_function(X), rtol=1e-6, atol=1e-9)
+    unweighted = MLPClassifier(**parameters).fit(X[weight > 0], y[weight > 0])
+    assert abs(unweighted.decision_function(X) - weighted.decision_function(X)).max() > 0.01
+
+
+@each_pairing
+def test_a_step_goes_down_the_gradient_of_the_weighted_mean_cost(name, task):
+    X, y = TASKS[task]
+    weight = np.random.default_rng(0).uniform(0.1, 3, len(X))
+    parameters = {"activation": "tanh", "output": name, "optimizer": "sgd", "batch_size": len(X)}
+    model = estimator_for(task, **parameters).partial_fit(X, y, sample_weight=weight)
+    before = model.network_.parameters.copy()
+    targets, _ = model._encode(y if task != "one target" else y[:, None], weight)
+
+    def cost(parameters):
+        model.network_.parameters[:] = parameters
+        return model._loss(X, targets, weight)
+
+    steps = 1e-5 * np.eye(before.size)
+    gradient = np.array([cost(before + step) - cost(before - step) for step in steps]) / 2e-5
+    model.network_.parameters[:] = before
+    model.partial_fit(X, y, sample_weight=weight)
+    step = (before - model.network_.parameters)[0] / SMALL["learning_rate_init"]
+    assert abs(gradient).max() > 1e-3
+    np.testing.assert_allclose(step, gradient, atol=1e-6 * abs(gradient).max())
+
+
+@pytest.mark.parametrize("batch_size", [16, 150])
+def test_weights_of_classes_are_weights_of_their_rows(batch_size):
+    X, y = IRIS[0][20:], IRIS[1][20:]
+    for class_weight in ("balanced", {"setosa": 3.0, "versicolor": 0.1, "virginica": 1.0}):
+        by_class = MLPClassifier(**SMALL, batch_size=batch_size, class_weight=class_weight).fit(X, y)
+        by_row = MLPClassifier(**SMALL, batch_size=batch_size).fit(X, y, compute_sample_weight(class_weight, y))
+        np.testing.assert_allclose(by_class.loss_curve_, by_row.loss_curve_, rtol=1e-9)
+
+
+# --- epochs, stopping, continuing
+
+
+@each_task
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_calls_of_partial_fit_are_the_epochs_of_fit(task, name):
+    X, y = TASKS[task]
+    model = estimator_for(task, optimizer=name)
+    for _ in range(3):
+        model.partial_fit(X, y)
+    fitted = estimator_for(task, optimizer=name, max_iter=3).fit(X, y)
+    assert model.loss_curve_ == fitted.loss_curve_
+    assert (model.n_iter_, fitted.n_iter_) == (3, 3)
+    np.testing.assert_array_equal(model.network_.parameters, fitted.network_.parameters)
+    np.testing.assert_array_equal(model.gradient_norms_, fitted.gradient_norms_)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+@pytest.mark.parametrize("activation", ["maxout", "prelu", "formula"])
+def test_a_copy_goes_on_training_as_the_original_would(copied, activation):
+    model = MLPClassifier(**SMALL, activation=activation).partial_fit(*IRIS)
+    other = copied(model)
+    np.testing.assert_array_equal(other.decision_function(IRIS[0]), model.decision_function(IRIS[0]))
+    model.partial_fit(*IRIS)
+    assert not np.array_equal(other.decision_function(IRIS[0]), model.decision_function(IRIS[0]))
+    other.partial_fit(*IRIS)
+    np.testing.assert_array_equal(other.decision_function(IRIS[0]), model.decision_function(IRIS[0]))
+
+
+def no_better(curve, tol):
+    """Say of each epoch but the first whether its loss is not below that of all before by more than tol."""
+    return [curve[epoch] >= min(curve[:epoch]) - tol for epoch in range(1, len(curve))]
+
+
+@each_task
+def test_early_stopping_keeps_the_best_parameters_for_the_rows_held_out(task, monkeypatch):
+    parts = []
+    monkeypatch.setattr(
+        estimators, "train_test_split", lambda *a, **k: parts.extend(train_test_split(*a, **k)) or parts
+    )
+    X, y = TASKS[task]
+    stopping = {"early_stopping": True, "n_iter_no_change": 4, "max_iter": 300, "learning_rate_init": 0.1}
+    model = estimator_for(task, **stopping).fit(X, y, np.linspace(1, 2, len(X)))
+    curve = model.validation_loss_curve_
+    assert model.n_iter_ == len(curve) == len(model.loss_curve_) < 300
+    assert curve[-1] > min(curve)
+    held_out = parts[1::2]
+    assert len(held_out[0]) == ceil(len(X) / 10)
+    assert model._loss(*held_out) == min(curve)
+    assert no_better(curve, model.tol)[-5:] == [False, True, True, True, True]
+
+
+def test_classes_are_held_out_in_proportion(monkeypatch):
+    given = {}
+    split = train_test_split
+    monkeypatch.setattr(estimators, "train_test_split", lambda *a, **k: given.update(k) or split(*a, **k))
+    MLPClassifier(**{**SMALL, "max_iter": 1}, early_stopping=True, validation_fraction=0.3).fit(*IRIS)
+    np.testing.assert_array_equal(given["stratify"], IRIS[1])
+    assert given["test_size"] == 0.3
+
+
+def test_without_early_stopping_the_training_loss_decides():
+    model = MLPClassifier(**SMALL, tol=0.05, n_iter_no_change=3).fit(*IRIS)
+    assert no_better(model.loss_curve_, 0.05)[-4:] == [False, True, True, True]
+    assert model.validation_loss_curve_ == []
+
+
+def test_an_incomplete_batch_is_left_out_and_fewer_rows_are_one(monkeypatch):
+    counts = []
+    step = SGD.step
+    monkeypatch.setattr(SGD, "step", lambda *arguments: counts.append(arguments[-1]) or step(*arguments))
+    MLPClassifier(**{**SMALL, "max_iter": 2}, optimizer="sgd", batch_size=40).fit(*IRIS)
+    assert counts == [1, 2, 3, 4, 5, 6]
+    MLPClassifier(**{**SMALL, "max_iter": 1}, optimizer="sgd", batch_size=400).fit(*IRIS)
+    assert counts[6:] == [1]
+
+
+def test_fitting_takes_one_blas_thread(monkeypatch):
+    def spying(*arguments):
+        threads.update(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+
+    monkeypatch.setattr(SGD, "step", spying)
+    for method in ("fit", "partial_fit"):
+        threads = set()
+        getattr(MLPClassifier(**SMALL, optimizer="sgd"), method)(*IRIS)
+        assert threads == {1}
+
+
+def test_the_same_random_state_starts_every_activation_alike():
+    parameters = {**SMALL, "init": "he_normal", "learning_rate_init": 1e-300, "max_iter": 1}  # learns nothing
+    relu, gelu, maxout = (
+        MLPClassifier(**parameters, activation=name).fit(*IRIS) for name in ("relu", "gelu", "maxout")
+    )
+    np.testing.assert_allclose(relu.network_.parameters, gelu.network_.parameters, atol=1e-200)
+    np.testing.assert_allclose(relu.network_.layers[1].weight, maxout.network_.layers[1].weight, atol=1e-200)
+    other = MLPClassifier(**{**SMALL, "random_state": 1, "max_iter": 1}).fit(*IRIS)
+    assert abs(other.network_.parameters - relu.network_.parameters).min() > 1e-6
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_everything_is_in_the_dtype_of_the_inputs(dtype):
+    X, y = IRIS[0].astype(dtype), IRIS[1]
+    model = MLPClassifier(**SMALL).fit(X, y)
+    assert {values.dtype for values in (model.network_.parameters, model.predict_proba(X))} == {np.dtype(dtype)}
+    assert MLPRegressor(**SMALL).fit(X, X[:, 0]).predict(IRIS[0]).dtype == dtype
+
+
+@pytest.mark.parametrize("count", [1, 255, 256, 257, 600])
+def test_any_number_of_rows_is_predicted_row_by_row(count):
+    model = MLPClassifier(**{**SMALL, "max_iter": 1}).fit(*IRIS)
+    X = np.random.default_rng(0).normal(size=(count, 4))
+    rows = [model.decision_function(row[None])[0] for row in X]
+    np.testing.assert_allclose(model.decision_function(X), rows, rtol=1e-12, atol=1e-14)
+
+
+# --- trained networks
+
+
+@pytest.mark.parametrize(("output", "classes"), [(SoftmaxCE(), ["c", "a", "b"]), (SigmoidCE(), ["yes", "no"])])
+def test_a_trained_network_becomes_a_classifier(output, classes):
+    """Its classes may stand in any order."""
+    X, y = scale(load_iris().data)[: 50 * len(classes)], np.repeat(np.arange(len(classes)), 50)
+    network = MLPClassifier(**SMALL, output=output).fit(X, y).network_
+    others = {"optimizer": "sgd", "learning_rate_init": 0.05, "random_state": 0}
+    model = MLPClassifier.from_network(network, output, classes, **others)
+    names = np.array(classes)[y]
+    assert model.score(X, names) > 0.9
+    assert model.get_params()["hidden_layer_sizes"] == (16,)
+    loss = model._loss(X, model._encode(names, np.ones(len(X)))[0], np.ones(len(X)))
+    assert model.partial_fit(X, names).loss_curve_[0] < loss
+    assert model.fit(X, names).score(X, names) > 0.8
+
+
+def test_a_trained_network_becomes_a_regressor():
+    X, y = TASKS["two targets"]
+    fitted = MLPRegressor(**SMALL).fit(X, y)
+    model = MLPRegressor.from_network(fitted.network_, LinearMSE())
+    np.testing.assert_array_equal(model.predict(X), fitted.predict(X))
+    assert model.partial_fit(X, y).n_iter_ == 1
+
+
+@pytest.mark.parametrize(("replicas", "scores"), [(2, 3), (1, 2)])
+def test_another_network_is_refused(replicas, scores):
+    network = Network(4, (8,), scores, ELU(), replicas)
+    message = f"^a network of {replicas} replicas and {scores} scores: allowed here are 1 replica and 3 scores$"
+    with pytest.raises(ValueError, match=message):
+        MLPClassifier.from_network(network, SoftmaxCE(), ["a", "b", "c"])
+
+
+# --- refusals
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"activation": "rleu"}, "activation='rleu': did you mean 'relu'? Allowed are "),
+        ({"output": "softmax"}, "output='softmax': did you mean 'softmax_ce'? Allowed are "),
+        ({"optimizer": "adm"}, "optimizer='adm': did you mean 'adam'? Allowed are "),
+        ({"schedule": "cos"}, "schedule='cos': did you mean 'cosine'? Allowed are "),
+        ({"init": 3}, "init=3: allowed are "),
+        ({"output": ELU()}, "output=ELU(alpha=1.0): allowed are "),
+        ({"hidden_layer_sizes": (8, 0)}, "hidden_layer_sizes=(8, 0): allowed is a sequence of integers"),
+        ({"hidden_layer_sizes": 8}, "hidden_layer_sizes=8: allowed is a sequence of integers from 1 up"),
+        ({"validation_fraction": 1.0}, "validation_fraction == 1.0, must be < 1"),
+        ({"max_iter": 0}, "max_iter == 0, must be >= 1"),
+        ({"batch_size": 0}, "batch_size == 0, must be >= 1"),
+        ({"n_iter_no_change": 0}, "n_iter_no_change == 0, must be >= 1"),
+        ({"learning_rate_init": 0.0}, "learning_rate_init == 0.0, must be > 0"),
+        ({"tol": -1.0}, "tol == -1.0, must be >= 0"),
+        ({"learning_rate_init": 1e9, "optimizer": "sgd", "output": "linear_mse"}, "training diverged in epoch "),
+    ],
+)
+def test_a_parameter_that_is_not_allowed_is_refused_in_one_line(parameters, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}[^\n]*$"):
+        MLPClassifier(**{**SMALL, **parameters}).fit(*IRIS)
+
+
+def test_an_output_that_does_not_serve_the_task_is_refused():
+    with pytest.raises(ValueError, match=r"^output softmax_ce does not serve regression, only classification$"):
+        MLPRegressor(output="softmax_ce").fit(*TASKS["one target"])
+    with pytest.raises(ValueError, match=r"^output linear_hinge does not serve multilabel, only classification$"):
+        MLPClassifier(output="linear_hinge").fit(*TASKS["multilabel"])
+
+
+def test_targets_of_another_kind_are_refused():
+    X, y = IRIS
+    labels = (y[:, None] == np.unique(y)).astype(int)
+    model = MLPClassifier(**SMALL).partial_fit(X[:100], y[:100], classes=np.unique(y))
+    model.partial_fit(X, y)
+    with pytest.raises(ValueError, match=r"^y has 'rose': allowed are 'setosa', 'versicolor', 'virginica'$"):
+        model.partial_fit(X[:2], ["setosa", "rose"])
+    with pytest.raises(ValueError, match=r"^y has rows of shape \(3,\): allowed is \(\), as at first$"):
+        model.partial_fit(X, labels)
+    with pytest.raises(ValueError, match=r"^y has -1: allowed are 0, 1$"):
+        MLPClassifier(**SMALL).fit(X, 2 * labels - 1)
+    with pytest.raises(ValueError, match=r"^class_weight='balanced': allowed is None where rows have several labels$"):
+        MLPClassifier(**SMALL, class_weight="balanced").fit(X, labels)
+    with pytest.raises(ValueError, match=r"^class_weight='balanced' needs all rows"):
+        MLPClassifier(**SMALL, class_weight="balanced").partial_fit(X, y)
+
+
+def test_labels_may_be_sparse():
+    X, y = TASKS["multilabel"]
+    dense, sparse = (MLPClassifier(**SMALL).fit(X, labels).predict(X) for labels in (y, csr_array(y)))
+    np.testing.assert_array_equal(sparse, dense)
