@@ -1,9 +1,12 @@
 """The program as a user starts it."""
 
 import json
+import math
+import re
 
 import pandas as pd
 import pytest
+import yaml
 
 from experiments.store import load_tables
 from experiments.tables import HISTORY, IDENTITY, LAYERS, OUTCOME
@@ -224,8 +227,15 @@ def test_processes_give_the_same_tables(study, tmp_path):
 
 @pytest.mark.parametrize("preset", sorted(path.stem for path in (ROOT / "conf/experiment").glob("*.yaml")))
 def test_presets_are_whole_sweeps(preset, tmp_path):
-    quick = [*QUICK, "optimizer.lr=0.01"] if preset != "smoke" else []
-    quick = [item for item in quick if not item.startswith("net.hidden")]
+    swept = yaml.safe_load((ROOT / f"conf/experiment/{preset}.yaml").read_text())["hydra"]["sweeper"]["params"]
+    quick = ["epochs=1", "seeds=2", "optimizer.lr=0.01"]
+    if "dataset.pixels" not in swept:
+        quick.append("dataset=iris")
+        swept.pop("dataset", None)
     run(f"+experiment={preset}", *quick, cwd=tmp_path)
-    replicas = load_tables(preset, tmp_path / "results").replicas
-    assert replicas["run"].nunique() > 1
+    (study,) = (tmp_path / "results").glob("*/replicas.csv")
+    assert preset.startswith(study.parent.name)  # the same of another activation goes into the same study
+    replicas = load_tables(study.parent.name, tmp_path / "results").replicas
+    assert replicas["run"].nunique() == math.prod(
+        len(re.findall(r"\[.*?\]|[^,]+", str(each))) for each in swept.values()
+    )

@@ -61,7 +61,7 @@ def claims_md(judged: list[Judged]) -> str:
         lines.append(f"| {claim.number} | {' | '.join(escaped)} |")
     reasons = [(claim, word) for claim, verdict, word, _ in judged if verdict.word != REPRODUCED and claim.otherwise]
     for claim, word in reasons:
-        lines += ["", f"Claim {claim.number}, {word}. {claim.otherwise}"]
+        lines += ["", f"Claim {claim.number}, {word}; our best explanation: {claim.otherwise}"]
     lines += ["", NOTES.rstrip()]
     return "\n".join(lines) + "\n"
 

@@ -316,7 +316,7 @@ def test_verdicts_of_few_seeds_are_marked_and_every_figure_has_an_interval_or_is
 
 def test_a_verdict_that_is_not_reproduced_comes_with_a_reason():
     text = claims_md(judge_all({7: medians(relu=0.4, leaky_relu=0.5, elu=-0.2)}))
-    assert "\nClaim 7, partial. With a slope of 0.1" in text
+    assert "\nClaim 7, partial; our best explanation: With a slope of 0.1" in text
     assert "Claim 7" not in claims_md(judge_all({7: medians(relu=0.4, leaky_relu=0.3, elu=-0.2)}))
 
 
