@@ -311,8 +311,9 @@ def falls_faster(table: pd.DataFrame) -> Verdict:
     source="Clevert et al. 2015, fig. 3",
     threshold="mnist5k autoencoder, rates {1, 1/3, 1/10, 1/30} × the largest at which every activation stays finite: "
     "ELU's mean test loss lowest at 4 of 4; 3 of 4: partial",
-    otherwise="Shifted ReLU is negative too, and its slope is 1 down to −1, where ELU's is less, so an autoencoder that "
-    "is far from converged after 50 epochs learns the faster for it. The paper trains for 500 epochs on 60,000 digits.",
+    otherwise="Shifted ReLU is negative too, and its slope is 1 down to −1, where ELU's is less, so an autoencoder "
+    "that is far from converged after 50 epochs learns the faster for it. The paper trains for 500 epochs on 60,000 "
+    "digits.",
 )
 def reconstructs_best(table: pd.DataFrame) -> Verdict:
     """Judge columns activation, lr (four), seed, test_loss (inf if diverged)."""
