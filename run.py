@@ -12,18 +12,8 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 
-from experiments.config import (
-    CONF,
-    REGISTRIES,
-    check_overrides,
-    describe,
-    expand,
-    one_line,
-    options,
-    plain,
-    register_schema,
-    resolve,
-)
+from experiments.compose import check_overrides, expand, one_line, options, plain
+from experiments.config import CONF, REGISTRIES, describe, register_schema, resolve
 
 AUTO = "What suits the task (output) or the activation (init)."
 # Hydra accepts a sweeper only from its own packages, by name; it loads these afresh, so an import is another class.
@@ -43,17 +33,15 @@ class StudySweeper(PLUGINS[BASIC_SWEEPER]):
         if jobs[0].settings.plan:
             print(plan(jobs))
             sys.exit(0)
-        for job in jobs:
-            job.store.check_writable(job.run)
         sys.exit(run_sweep(jobs, self._launch))
 
     def _launch(self, jobs):
         """Run the jobs and return what they returned."""
-        from experiments.runner import run_job
+        from experiments.runner import run_here
 
         launcher = _launcher(self.config.hydra)
         if launcher == "BasicLauncher":  # would only compose each job once more, which takes longer than a small one
-            return [run_job(job.settings, job.store, _own(job.overrides)) for job in jobs]
+            return run_here(jobs)
         if launcher == "RayLauncher":
             # A worker may not see the study: it is told what is missing, and returns it.
             lines = [line for job in jobs for line in job.lines()]
@@ -72,13 +60,8 @@ def job(config):
     launcher = _launcher(HydraConfig.get())
     if settings.threads == "auto":
         settings = replace(settings, threads=1)  # the other cores have workers of their own
-    overrides = _own(HydraConfig.get().overrides.task)
+    overrides = HydraConfig.get().overrides.task
     return run_job(settings, Store(settings.study), overrides, remote=launcher == "RayLauncher")
-
-
-def _own(overrides):
-    """Return the overrides that are not Hydra's."""
-    return [item for item in overrides if not item.startswith("hydra")]
 
 
 def _launcher(hydra_node):

@@ -21,8 +21,9 @@ def run_study(*overrides: str) -> "StudyTables":
     RuntimeError
         If a run failed; what was finished is stored.
     """
-    from experiments.config import ConfigError, sweep
-    from experiments.runner import Job, run_job, run_sweep
+    from experiments.compose import sweep
+    from experiments.config import ConfigError
+    from experiments.runner import Job, run_sweep
     from experiments.store import load_all_tables
 
     launcher = next((each for each in overrides if each.lstrip("+~").startswith("hydra")), None)
@@ -32,10 +33,7 @@ def run_study(*overrides: str) -> "StudyTables":
     studies = sorted({job.settings.study for job in jobs})
     if len(studies) > 1 or any(job.settings.plan for job in jobs):
         raise ConfigError("one study at a time, and no plan: those are the command line's")
-    for job in jobs:
-        job.store.check_writable(job.run)
-    failed = run_sweep(jobs, lambda pending: [run_job(job.settings, job.store, job.overrides) for job in pending])
-    if failed:
+    if run_sweep(jobs):
         raise RuntimeError(f"a run of study {studies[0]!r} failed: its traceback is in {jobs[0].store.folder}/runs/")
     return load_all_tables(studies[0])
 

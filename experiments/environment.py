@@ -32,12 +32,13 @@ def describe(settings: Settings, overrides: Sequence[str], seconds: float, statu
     """
     from threadpoolctl import threadpool_info
 
+    overrides = [item for item in overrides if not item.startswith("hydra")]  # a launcher changes no number
     return {
         "status": status,
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "seconds": round(seconds, 3),
         "command": shlex.join(["python", "run.py", *overrides]),
-        "overrides": list(overrides),
+        "overrides": overrides,
         "configuration": {**settings.record, "seeds": list(settings.seeds), "lr": list(settings.rates)},
         "git": _git(),
         "python": platform.python_version(),

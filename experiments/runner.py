@@ -163,7 +163,12 @@ class _Marker:
                 self.store.mark(self.run, f"running {self.done}")
 
 
-def run_sweep(jobs: Sequence[Job], launch: Callable[[list[Job]], Sequence[object]]) -> int:
+def run_here(jobs: Sequence[Job]) -> list[Trained | None]:
+    """Run jobs one after the other in this process."""
+    return [run_job(job.settings, job.store, job.overrides) for job in jobs]
+
+
+def run_sweep(jobs: Sequence[Job], launch: Callable[[list[Job]], Sequence[object]] = run_here) -> int:
     """Train what the jobs lack; print the table of each study and what failed; return the exit code, 0 or 1.
 
     Parameters
@@ -172,9 +177,16 @@ def run_sweep(jobs: Sequence[Job], launch: Callable[[list[Job]], Sequence[object
         All jobs of the sweep, each run once.
     launch
         Runs jobs and returns what they returned.
+
+    Raises
+    ------
+    ConfigError
+        If a run cannot be written; nothing was trained then.
     """
     from experiments.progress import Watch
 
+    for job in jobs:
+        job.store.check_writable(job.run)
     for note in _notes(jobs):
         print(note)
     stores = {job.store.folder: job.store for job in jobs}.values()

@@ -333,7 +333,8 @@ class _Stack:
                 masks = {seed: stream(settings.entropy, "noise", int(seed), place) for seed in set(self.seed)}
                 for rows in self._batches(epoch):
                     work = self.gather(rows)
-                    self.network.forward(work)
+                    if index:
+                        self.network.forward(work)
                     signal = work.post[index - 1] if index else work.inputs
                     draws = {seed: generator.random(signal.shape[1:]) for seed, generator in masks.items()}
                     kept = np.stack([draws[seed] for seed in self.seed]) >= settings.pretrain["noise"]

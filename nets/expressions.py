@@ -192,10 +192,11 @@ def _problem_of_operation(node, matrices):
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
-    """Return the name that may have been meant, if there is one, and those allowed, for the end of a message."""
+    """Return `did you mean …?` or nothing, and the allowed names, for the end of a message."""
     allowed = list(allowed)
     close = difflib.get_close_matches(name, allowed, n=1)
-    return f"{f'did you mean {close[0]!r}? Allowed' if close else 'allowed'} are {', '.join(allowed)}"
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"{hint}Allowed: {', '.join(allowed)}"
 
 
 def _short(text):

@@ -34,7 +34,7 @@ def python(*arguments, cwd, root=ROOT, code=0, **environment):
     server = _server()
     with tempfile.TemporaryDirectory() as folder:
         outputs = [str(Path(folder, name)) for name in ("stdout", "stderr")]
-        request = [*map(str, arguments)], str(cwd), str(root), environment, outputs
+        request = [*map(str, arguments)], str(Path(cwd).resolve()), str(root), environment, outputs
         print(json.dumps(request), file=server.stdin, flush=True)
         ended = int(server.stdout.readline())
         stdout, stderr = (Path(output).read_text() for output in outputs)

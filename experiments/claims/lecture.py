@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from experiments.claims.__main__ import SEEDS, together, train
+from experiments.claims.studies import SEEDS, together, train
 from experiments.claims.tables import tuned
 from experiments.config import ConfigError, nearest
 from experiments.statistics import summarise

@@ -70,10 +70,13 @@ def _intervals(ax, measures: list[Measure], styles: list[dict], whole: float | N
         ax.axvline(whole, color=INK, linewidth=0.6)
 
 
-def _paired(ax, table, column, a, b, limits, label):
-    """Draw each seed's difference a − b in points, below them the mean with its interval, within dashed limits."""
+def paired(table: pd.DataFrame, what: tuple) -> Figure:
+    """Draw each seed's difference of accuracy a − b in points, below them the mean and its interval, within limits."""
+    column, a, b, limits, label = what
+    result = sheet(2.5, 4)
+    ax = result.subplots()
     wide = 100 * table.pivot(index="seed", columns=column, values="test_error")
-    difference = wide[b] - wide[a]  # of accuracies
+    difference = wide[b] - wide[a]
     rows = summarise(pd.DataFrame({"all": 0, "value": difference}), "all", "value").iloc[0]
     ax.plot(difference, np.arange(len(difference)), "o", color=MUTED)
     place = len(difference)
@@ -85,6 +88,7 @@ def _paired(ax, table, column, a, b, limits, label):
     for limit in limits:
         ax.axvline(limit, **THRESHOLD)
     ax.set_xlabel(label)
+    return result
 
 
 @drawing("01", "02")
@@ -122,31 +126,14 @@ def first_steps(table: pd.DataFrame) -> Figure:
     return result
 
 
-@drawing("04")
-def squares(table: pd.DataFrame) -> Figure:
-    """Draw the paired differences of accuracy between squared error and cross-entropy."""
-    result = sheet(2.5, 4)
-    ax = result.subplots()
-    _paired(ax, table, "output", "linear_mse", "softmax_ce", (-1, 1), "test accuracy, MSE − CE (points)")
-    return result
-
-
-@drawing("14")
-def leak(table: pd.DataFrame) -> Figure:
-    """Draw the paired differences of accuracy between leaky ReLU and ReLU."""
-    result = sheet(2.5, 4)
-    ax = result.subplots()
-    _paired(ax, table, "activation", "leaky_relu", "relu", (-0.5, 0.5), "test accuracy, leaky ReLU − ReLU (points)")
-    return result
-
-
-@drawing("10")
-def softplus(table: pd.DataFrame) -> Figure:
-    """Draw the paired differences of test error between softplus and ReLU."""
-    result = sheet(2.5, 4)
-    ax = result.subplots()
-    _paired(ax, table, "activation", "relu", "softplus", (-0.3,), "test error, softplus − ReLU (points)")
-    return result
+PAIRED = {
+    "04": ("output", "linear_mse", "softmax_ce", (-1, 1), "test accuracy, MSE − CE (points)"),
+    "10": ("activation", "relu", "softplus", (-0.3,), "test error, softplus − ReLU (points)"),
+    "14": ("activation", "leaky_relu", "relu", (-0.5, 0.5), "test accuracy, leaky ReLU − ReLU (points)"),
+}
+"""By stem: column, a, b, limits and label of `paired`."""
+for stem, what in PAIRED.items():
+    drawing(stem)(functools.partial(paired, what=what))
 
 
 @drawing("05")

@@ -172,7 +172,7 @@ BAD = [
     (("graph",), 2, "graph needs an expression"),
     (("example",), 2, "example needs a name"),
     (("example", "sigmoid"), 2, "unknown example 'sigmoid': allowed are add_mul"),
-    (("graph", "x*y", "x=1"), 2, "'y' is unknown: allowed are x"),
+    (("graph", "x*y", "x=1"), 2, "'y' is unknown: Allowed: x"),
     (("graph", "x.T", "x=1"), 2, "'x.T' is an attribute"),
     (("graph", "__import__('os')", "x=1"), 2, "is unknown"),
     (("graph", "x", "x"), 2, "'x': allowed is NAME=VALUE"),

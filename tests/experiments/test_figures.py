@@ -585,7 +585,8 @@ def test_a_boundary_is_the_majoritys_decision():
     decision = np.zeros((3, 100, 100), np.uint8)
     decision[:2, :, 50:] = 1
     arrays = {"lr": np.full(3, 0.1), "seed": np.arange(3), "decision": decision}
-    (drawn,) = FIGURES["decision_boundary"].draw(tables._replace(boundary={run: arrays})).values()
+    tables = tables._replace(boundary={run: arrays}, sources={run: {"name": "moons"}})
+    (drawn,) = FIGURES["decision_boundary"].draw(tables).values()
     image = drawn.axes[0].images[0].get_array()
     left, right = image[0, 0], image[0, 99]
     assert left[2] > left[0]  # blue

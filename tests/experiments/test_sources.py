@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer
 
-from experiments.config import ConfigError, from_record, sweep
+from experiments.compose import sweep
+from experiments.config import ConfigError, from_record
 from experiments.datasets import alike, load, prepare, split
 from experiments.runner import Job
 from experiments.sources import encode, from_frame

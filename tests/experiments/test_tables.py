@@ -22,6 +22,7 @@ NORMS = ["weight_gradient_norm", "delta_norm", "weight_norm"]
 SETTINGS = {
     "activation.alpha": 1.0,
     "net.hidden": "[6, 5]",
+    "net.output_bias": 0.0,
     "init.name": "he_normal",
     "init.gain": 1.0,
     "optimizer.name": "nesterov",
@@ -33,6 +34,7 @@ SETTINGS = {
     "epochs": 4,
     "batch_size": 16,
     "activation_l1": 0.0,
+    "class_weight": "none",
     "split.test": 0.2,
     "split.validation": 0.15,
     "dtype": "float64",

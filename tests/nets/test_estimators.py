@@ -461,12 +461,12 @@ def test_another_network_is_refused(replicas, scores):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"activation": "rleu"}, "activation='rleu': did you mean 'relu'? Allowed are "),
-        ({"output": "softmax"}, "output='softmax': did you mean 'softmax_ce'? Allowed are "),
-        ({"optimizer": "adm"}, "optimizer='adm': did you mean 'adam'? Allowed are "),
-        ({"schedule": "cos"}, "schedule='cos': did you mean 'cosine'? Allowed are "),
-        ({"init": 3}, "init=3: allowed are "),
-        ({"output": ELU()}, "output=ELU(alpha=1.0): allowed are "),
+        ({"activation": "rleu"}, "activation='rleu': did you mean 'relu'? Allowed: "),
+        ({"output": "softmax"}, "output='softmax': did you mean 'softmax_ce'? Allowed: "),
+        ({"optimizer": "adm"}, "optimizer='adm': did you mean 'adam'? Allowed: "),
+        ({"schedule": "cos"}, "schedule='cos': did you mean 'cosine'? Allowed: "),
+        ({"init": 3}, "init=3: Allowed: "),
+        ({"output": ELU()}, "output=ELU(alpha=1.0): Allowed: "),
         ({"hidden_layer_sizes": (8, 0)}, "hidden_layer_sizes=(8, 0): allowed is a sequence of integers"),
         ({"hidden_layer_sizes": 8}, "hidden_layer_sizes=8: allowed is a sequence of integers from 1 up"),
         ({"validation_fraction": 1.0}, "validation_fraction == 1.0, must be < 1"),
