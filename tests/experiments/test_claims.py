@@ -327,16 +327,18 @@ def test_the_lectures_table_has_its_shape_and_says_what_diverged():
         run = f"{activation}{epochs}"
         rows.append((run, "wine", activation, epochs, lr, seed, "diverged" if lost and seed else "done", lr, error))
     names = "run dataset activation pretrain.epochs lr seed status final_validation_loss final_test_error"
-    text = lecture.markdown(lecture.cells(frame(names, rows)))
+    text = lecture.markdown(lecture.errors(frame(names, rows)))
     assert text.splitlines()[:3] == [
         "| measured, test error in % | wine |",
         "| --- | --- |",
         "| relu | 2.05 ± 0.64 |",
     ]
     assert "| softplus, pre-trained | 3.05 ± 0.64 |" in text
-    assert "| rectifier, pre-trained | 1.20 | 49.96 | 32.86 | 16.46 |" in text
+    assert "| relu, pre-trained | 1.20 | 49.96 | 32.86 | 16.46 |" in text
+    assert "here it lowers 0 of 3 and raises 3" in text
+    assert "here on 0 of 1: none" in text
     everything_diverged = frame(names, [(*row[:6], "diverged", *row[7:]) for row in rows])
-    assert "| relu | 2 diverged |" in lecture.markdown(lecture.cells(everything_diverged))
+    assert "| relu | 2 diverged |" in lecture.markdown(lecture.errors(everything_diverged))
 
 
 def test_the_command_judges_trains_nothing_twice_and_refuses_what_is_no_claim(tmp_path):
