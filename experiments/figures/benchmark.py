@@ -1,7 +1,5 @@
 """The picture of a benchmark: how long each contestant takes, one panel per workload. No figure of a study."""
 
-import math
-
 import matplotlib
 from matplotlib.figure import Figure
 
@@ -12,7 +10,7 @@ BAR, INCHES = 0.72, 0.165
 
 
 def draw(medians: dict[str, dict[str, float]], ours: str) -> Figure:
-    """Return horizontal bars on one logarithmic axis, the shortest first.
+    """Return horizontal bars from zero, the shortest first, each panel on its own scale.
 
     Parameters
     ----------
@@ -24,11 +22,9 @@ def draw(medians: dict[str, dict[str, float]], ours: str) -> Figure:
     with matplotlib.rc_context(style.RC):
         rows = [len(panel) for panel in medians.values()]
         figure = style.sheet(0.45 + sum(INCHES * count + 0.28 for count in rows), width=5.2)
-        axes = figure.subplots(len(medians), 1, sharex=True, squeeze=False, height_ratios=rows)[:, 0]
-        values = [value for panel in medians.values() for value in panel.values()]
-        low, high = 10 ** math.floor(math.log10(min(values) / 1.2)), max(values) * 1.6
+        axes = figure.subplots(len(medians), 1, squeeze=False, height_ratios=rows)[:, 0]
         for ax, (workload, panel) in zip(axes, medians.items(), strict=True):
-            ax.set(xscale="log", xlim=(low, high), title=workload)
+            ax.set(xlim=(0, 1.1 * max(panel.values())), title=workload)
             ax.invert_yaxis()
             names = sorted(panel, key=panel.get)
             colors = [OURS if name == ours else OTHERS for name in names]
@@ -37,10 +33,9 @@ def draw(medians: dict[str, dict[str, float]], ours: str) -> Figure:
             for name, *texts in zip(names, ax.get_yticklabels(), numbers, strict=True):
                 for text in texts:
                     text.set(color=style.INK, fontweight="bold" if name == ours else "normal")
-            ax.grid(visible=False, axis="y")
+            ax.grid(visible=False)
             ax.tick_params(axis="y", length=0)
-            ax.spines["left"].set_visible(False)
-            ax.xaxis.set_major_formatter("{x:g}")
-            ax.tick_params(axis="x", which="both", length=0)
-        axes[-1].set_xlabel("µs per step and replica, evaluation included (log scale)")
+            ax.set_xticks([])
+            ax.spines[["left", "bottom"]].set_visible(False)
+        axes[-1].set_xlabel("µs per step and replica, evaluation included")
         return figure
