@@ -347,7 +347,7 @@ def describe(formula: Formula) -> dict[str, str]:
     return {
         "range": f"{end(int(h.argmin()), -1)} to {end(int(h.argmax()), 1)}",
         "slope": f"{show(slope.min())} to {show(slope.max())} within |x| ≤ 50",
-        "saturates": f"{sides[formula.saturates]} (|f′| < 0.005 from 30 to 50)",
+        "saturates": f"{sides[formula.saturates]} (|f′| < 0.005 where 30 ≤ |x| ≤ 50)",
         "zero-centred": f"{'yes, odd' if odd else 'no'}; mean of f(z) over z ~ N(0, 1): {show(mean)}",
         "kinks": f"f′ jumps at x = {kinks}" if kinks else "none",
         "initialiser": f"{formula.initializer} for init=auto",
