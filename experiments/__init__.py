@@ -26,6 +26,9 @@ def run_study(*overrides: str) -> "StudyTables":
     from experiments.runner import Job, run_sweep
     from experiments.store import load_all_tables
 
+    for each in overrides:
+        if not isinstance(each, str) or each.startswith("-"):
+            raise ConfigError(f"{each}: allowed are words KEY=VALUE such as 'epochs=20'; each may be a sweep")
     launcher = next((each for each in overrides if each.lstrip("+~").startswith("hydra")), None)
     if launcher is not None:
         raise ConfigError(f"{launcher}: only the command line has launchers")

@@ -1,6 +1,7 @@
 """From a command line's words to settings: Hydra composes, the sweep is taken apart, errors become one line."""
 
 import itertools
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -19,6 +20,9 @@ from experiments.config import (
     required,
     resolve,
 )
+
+_HYDRA = threading.Lock()
+"""Hydra's state is global: one thread composes at a time."""
 
 
 def options(group: str) -> list[str]:
@@ -102,13 +106,18 @@ def sweep(overrides: Sequence[str]) -> list[tuple[Settings, list[str]]]:
     ConfigError
         With one line for whatever is wrong with it.
     """
+    check_overrides(overrides)
+    with _HYDRA:
+        return _sweep(overrides)
+
+
+def _sweep(overrides):
     from hydra import initialize_config_dir
     from hydra.core.config_store import ConfigStore
     from hydra.core.global_hydra import GlobalHydra
     from hydra.core.singleton import Singleton
     from hydra.types import RunMode
 
-    check_overrides(overrides)
     state = Singleton.get_state()
     try:
         register_schema(ConfigStore.instance())

@@ -55,6 +55,8 @@ class Data:
         Of a table, how its columns become the inputs.
     groups : ndarray or None
         (n,) int64: rows of one group always belong to one part.
+    left_out : int
+        Of a table, how many more rows it has, with missing values.
     sha256 : str
         Digest of the task and the arrays' shapes and bytes (little-endian), and of a table's names.
 
@@ -73,6 +75,7 @@ class Data:
     image: bool = False
     columns: tuple[Column, ...] = field(default=(), repr=False)
     groups: np.ndarray | None = field(default=None, repr=False)
+    left_out: int = field(default=0, repr=False)
     sha256: str = field(init=False)
 
     def __post_init__(self):

@@ -3,8 +3,9 @@
     python -m experiments.export run=results/STUDY/runs/RUN [format=onnx|sklearn]
 
 `onnx` writes network.onnx into the run's folder: from raw inputs (n, d) to the class and its probabilities or scores,
-or to the values of a regression in their unit. `sklearn` writes network.joblib: a fitted pipeline of a scaler and an
-estimator, for joblib.load where this package is installed. The run must have been trained with save=true.
+or to the values of a regression in their unit; a column of text is its one-hot inputs, as the file's `features` say.
+`sklearn` writes network.joblib: a fitted pipeline of a scaler and an estimator, which takes a table's own columns too,
+for joblib.load where this package is installed. The run must have been trained with save=true.
 """
 
 import ast
@@ -18,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.config import ConfigError, key_values, nearest
-from experiments.networks import TrainedNetwork, load
+from experiments.networks import TrainedNetwork, as_inputs, load
 from experiments.store import write_bytes
 from nets import graph
 from nets.expressions import build
@@ -138,8 +139,10 @@ def to_onnx(trained: TrainedNetwork) -> bytes:
         outputs = {model("Add", values, scales["target_mean"], name="values"): (TensorProto.DOUBLE, network.outputs)}
     else:
         decided = _decision(model, output, z, network.outputs)
-        label = model("Gather", model.constant(trained.classes, object), decided, name="label")
-        outputs = {label: (TensorProto.STRING,)}
+        kinds = {str: TensorProto.STRING, int: TensorProto.INT64, bool: TensorProto.BOOL}
+        classes = np.array(trained.classes, object if isinstance(trained.classes[0], str) else None)
+        label = model("Gather", model.constant(classes, classes.dtype), decided, name="label")
+        outputs = {label: (kinds[type(trained.classes[0])],)}
         kind, classes = output.probabilities, len(trained.classes)
         if kind == "softmax":
             outputs[model("Softmax", z, axis=1, name="probabilities")] = TensorProto.FLOAT, classes
@@ -187,11 +190,12 @@ def _decision(model, output, z, units):
 def to_sklearn(trained: TrainedNetwork) -> bytes:
     """Return the file, as joblib writes it, of a fitted pipeline: `StandardScaler`, then an estimator.
 
-    The target's scale of a regression is within the last layer.
+    Before them, what takes a table's columns for the inputs, where some are one-hot. The target's scale of a regression
+    is within the last layer.
     """
     import joblib
     from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+    from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
     from nets.estimators import MLPClassifier, MLPRegressor
 
@@ -199,7 +203,12 @@ def to_sklearn(trained: TrainedNetwork) -> bytes:
     scaler.mean_ = np.broadcast_to(trained.scales["input_mean"], features)
     scaler.scale_ = np.broadcast_to(trained.scales["input_scale"], features)
     scaler.var_, scaler.n_features_in_, scaler.n_samples_seen_ = scaler.scale_**2, features, 0
-    scaler.feature_names_in_ = np.array(trained.features, object)
+    steps = [scaler]
+    if any(categories for _, categories in trained.columns):
+        columns = {"features": trained.features, "columns": trained.columns}
+        steps.insert(0, FunctionTransformer(as_inputs, kw_args=columns))
+    else:
+        scaler.feature_names_in_ = np.array(trained.features, object)
     network = deepcopy(trained.network)
     if trained.task == "classification":
         estimator = MLPClassifier.from_network(network, trained.output, trained.classes)
@@ -209,7 +218,7 @@ def to_sklearn(trained: TrainedNetwork) -> bytes:
         last.bias[:] = last.bias * trained.scales["target_scale"] + trained.scales["target_mean"]
         estimator = MLPRegressor.from_network(network, trained.output)
     file = BytesIO()
-    joblib.dump(make_pipeline(scaler, estimator), file)
+    joblib.dump(make_pipeline(*steps, estimator), file)
     return file.getvalue()
 
 

@@ -30,8 +30,10 @@ class TrainedNetwork:
         Its last.
     task : str
         "classification" or "regression".
-    features, classes : list of str
-        Names of the inputs in their order, and of the classes; no classes in a regression.
+    features : list of str
+        Names of the inputs in their order.
+    classes : list
+        Of text, or of whole numbers or true and false where all are such; none in a regression.
     columns
         Of a table, how its columns become the inputs.
     network : Network
@@ -46,7 +48,7 @@ class TrainedNetwork:
     validation_loss: float
     task: str
     features: list[str] = field(repr=False)
-    classes: list[str] = field(repr=False)
+    classes: list = field(repr=False)
     columns: list = field(repr=False)
     activation: Activation
     output: Output
@@ -61,7 +63,7 @@ class TrainedNetwork:
         ValueError
             If the inputs do not fit, or one is not finite.
         """
-        x = self._inputs(inputs)
+        x = as_inputs(inputs, self.features, self.columns)
         scaled = ((x - self.scales["input_mean"]) / self.scales["input_scale"]).astype(self.network.dtype)
         result = np.empty((len(x), self.network.outputs), self.network.dtype)
         with np.errstate(all="ignore"):
@@ -72,7 +74,7 @@ class TrainedNetwork:
         return result
 
     def predict(self, inputs) -> np.ndarray:
-        """Return the name of the class (n,), or of a regression the values (n, t), (n,) of a single one, in their unit.
+        """Return the class (n,), or of a regression the values (n, t), (n,) of a single one, in their unit.
 
         Raises
         ------
@@ -96,20 +98,6 @@ class TrainedNetwork:
         if not self.output.probabilities:
             raise ValueError(f"output={self.output.name} gives no probabilities: use scores or predict")
         return self.output.class_probabilities(self.scores(inputs)[None])[0]
-
-    def _inputs(self, inputs):
-        if hasattr(inputs, "columns"):  # a frame: of the table's own columns, or of the inputs
-            from experiments.sources import encode
-
-            whole = all(name in inputs for name in self.features)
-            plain = [(name, None) for name in self.features]
-            inputs = encode(inputs, self.columns if self.columns and not whole else plain)
-        x = np.asarray(inputs, np.float64)
-        if x.ndim != 2 or x.shape[1] != len(self.features):
-            raise ValueError(f"inputs of shape {x.shape}: allowed is (rows, {len(self.features)})")
-        if not np.isfinite(x).all():
-            raise ValueError("inputs are NaN or infinite")
-        return x
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -148,6 +136,31 @@ class TrainedNetworks(Sequence):
         return np.stack([member.predict_proba(inputs) for member in self])
 
 
+def as_inputs(inputs, features: Sequence[str], columns: Sequence) -> np.ndarray:
+    """Return the inputs (n, d) float64 of such rows, of a frame of them, or of a table that has these columns.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit, or one is not finite.
+    """
+    if hasattr(inputs, "columns"):
+        from experiments.sources import encode
+
+        whole = all(name in inputs for name in features)
+        inputs = encode(inputs, columns if columns and not whole else [(name, None) for name in features])
+    try:
+        x = np.asarray(inputs, np.float64)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"inputs have to be rows of numbers, or a table: {error}") from None
+    if x.ndim != 2 or x.shape[1] != len(features):
+        raise ValueError(f"inputs of shape {x.shape}: allowed is (rows, {len(features)})")
+    if not np.isfinite(x).all():
+        named = [features[place] for place in np.flatnonzero(~np.isfinite(x).all(axis=0))]
+        raise ValueError(f"inputs are NaN or infinite: {', '.join(named)}")
+    return x
+
+
 def load(path: str | Path) -> TrainedNetworks:
     """Return the networks of a run's folder, whose status has to vouch for them, or of a network.npz by itself.
 
@@ -174,6 +187,17 @@ def load(path: str | Path) -> TrainedNetworks:
     return TrainedNetworks(members)
 
 
+def _values(names):
+    """Return classes as a column of them is read, whole numbers or true and false, so that they can be compared."""
+    if names == ["False", "True"]:
+        return [False, True]
+    try:
+        numbers = [int(name) for name in names]
+    except ValueError:
+        return names
+    return numbers if list(map(str, numbers)) == names else names
+
+
 def _members(found, about):
     activation, output = build("activation", about["activation"]), build("output", about["output"])
     scales = [name for name in ("input_mean", "input_scale", "target_mean", "target_scale") if name in found]
@@ -191,7 +215,7 @@ def _members(found, about):
             float(found["validation_loss"][place]),
             about["task"],
             about["features"],
-            about["classes"],
+            _values(about["classes"]),
             about["columns"],
             activation,
             output,

@@ -210,12 +210,16 @@ def run_sweep(jobs: Sequence[Job], launch: Callable[[list[Job]], Sequence[object
 
 
 def _notes(jobs):
-    """Return what a user may not expect: what was taken for the task of a table, and what is trained once more."""
+    """Return what a user may not expect: what a table was taken for, and what is trained once more."""
     for data in {job.settings.data.sha256: job.settings.data for job in jobs}.values():
         if data.columns:
-            shape = f"{len(data.inputs)} rows, {len(data.features)} inputs"
+            without = f" ({data.left_out} more have missing values)" if data.left_out else ""
+            shape = f"{len(data.inputs)} rows{without}, {len(data.features)} inputs"
+            one_hot = ", ".join(f"{column} {len(kinds)}" for column, kinds in data.columns if kinds)
             what = f"classes {', '.join(data.classes)}" if data.classes else "a number to predict"
-            yield f"{data.name}: {data.task}, {what}; {shape} (dataset.task=… decides otherwise)"
+            yield f"{data.name}: {data.task}, {what}; {shape} (dataset.task=… decides otherwise)" + (
+                f"; one-hot: {one_hot}" if one_hot else ""
+            )
     again = [job.store.without_network(job.run) for job in jobs if job.settings.save and not job.settings.force]
     count = sum(map(len, again))
     if count:

@@ -6,7 +6,9 @@ A column of numbers is a feature. A column of text, of true and false or of cate
 
 import csv
 import io
+import json
 import re
+import shlex
 import zipfile
 import zlib
 from collections import Counter
@@ -94,9 +96,13 @@ def _read_csv(content):
     # pandas would fill up short rows, and take the first column of too long ones for names.
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        header = next(rows, [])
+        header = next(filter(None, rows), [])
         if not any(header):
             raise ValueError("is empty: allowed is a line of column names, then rows")
+        if len(header) == 1 and re.search(r"[;\t|]", header[0]):
+            raise ValueError(
+                f"its header is one cell, {header[0]!r}: allowed are commas between cells, points in numbers"
+            )
         _check_names(header)
         count = 0
         for row in rows:
@@ -214,6 +220,7 @@ def from_frame(
         raise ValueError(f"dataset.groups: column {groups!r} is the target")
     frame = frame.drop(columns=drop)
     _check_types(frame)
+    rows = len(frame)
     frame = _without_missing(frame, missing)
     features = frame.drop(columns=[column for column in (target, groups) if column])
     if not len(features.columns):
@@ -223,14 +230,17 @@ def from_frame(
     if constant:
         raise ValueError(f"{_these(constant)} the same in every row: {_leave_out(constant)}")
     targets, classes, task = _targets(frame[target], task)
+    names = [column if kinds is None else f"{column}={kind}" for column, kinds in columns for kind in kinds or [""]]
+    _check_names(names)
     return Data(
         name,
         task,
         encode(features, columns),
         targets,
         classes,
-        [column if kinds is None else f"{column}={kind}" for column, kinds in columns for kind in kinds or [""]],
+        names,
         columns=columns,
+        left_out=rows - len(frame),
         groups=np.unique(frame[groups].astype(str), return_inverse=True)[1] if groups else None,
     )
 
@@ -241,14 +251,17 @@ def encode(frame: pd.DataFrame, columns: Sequence[Column]) -> np.ndarray:
     Raises
     ------
     ValueError
-        If a column or a category is unknown.
+        If a column or a category is unknown, or a column of numbers holds anything else.
     """
     parts = []
     for column, categories in columns:
         if column not in frame:
             raise ValueError(f"there is no column {column!r}: {nearest(column, map(str, frame))}")
         if categories is None:
-            parts.append(frame[column].to_numpy(np.float64)[:, None])
+            try:
+                parts.append(frame[column].to_numpy(np.float64)[:, None])
+            except (ValueError, TypeError) as error:
+                raise ValueError(f"column {column!r} has to hold numbers: {error}") from None
             continue
         text = frame[column].astype(str).to_numpy(object)
         one_hot = text[:, None] == np.array(categories, object)
@@ -264,7 +277,9 @@ def _check_names(names):
     if repeated:
         raise ValueError(f"the column name {repeated[0]!r} is there {Counter(names)[repeated[0]]} times")
     if "" in names:
-        raise ValueError(f"column {list(names).index('') + 1} has no name")
+        raise ValueError(
+            f"column {list(names).index('') + 1} has no name: each needs one (an index that pandas wrote? index=False)"
+        )
 
 
 def _without_missing(frame, missing):
@@ -274,7 +289,11 @@ def _without_missing(frame, missing):
     lacking = frame.isna()
     if lacking.any(axis=None) and missing == "refuse":
         told = ", ".join(f"{column} {count}" for column, count in lacking.sum().items() if count)
-        raise ValueError(f"values are missing, by column: {told}: leave out their rows by dataset.missing=drop")
+        rest = f"{(~lacking.any(axis=1)).sum()} of {len(frame)} rows then stay"
+        raise ValueError(
+            f"values are missing, by column: {told}: leave out their rows by dataset.missing=drop ({rest}), "
+            f"or columns by dataset.drop"
+        )
     frame = frame[~lacking.any(axis=1)]
     if frame.empty:
         raise ValueError("no row is without a missing value")
@@ -290,7 +309,11 @@ def _these(columns):
 
 
 def _leave_out(columns):
-    return f"leave out columns by dataset.drop=[{','.join(columns) or 'COLUMN'}]"
+    # As it can be typed: Hydra wants quotes around all but plain words, and the shell around those.
+    plain = all(re.fullmatch(r"[A-Za-z_]\w*", column, re.ASCII) for column in columns)
+    names = columns if plain else [json.dumps(column, ensure_ascii=False) for column in columns]
+    override = f"dataset.drop=[{','.join(names)}]"
+    return f"leave out columns by {override if plain else shlex.quote(override)}"
 
 
 def _check_types(frame):
@@ -313,7 +336,7 @@ def _categories(column):
     Raises
     ------
     ValueError
-        For numbers that float64 cannot hold, and for too many categories.
+        For numbers that float64 cannot hold, too many categories, and texts that identify their rows.
     """
     name = column.name
     if not types.is_bool_dtype(column) and types.is_numeric_dtype(column):
@@ -323,6 +346,8 @@ def _categories(column):
     text = sorted(column.astype(str).unique())
     if all(re.fullmatch(r"\s*[+-]?\d+\s*", each) for each in text) and max(abs(int(each)) for each in text) > EXACT:
         raise _too_large(name)
+    if len(text) == len(column):
+        raise ValueError(f"column {name!r} has another text in every row: {_leave_out([name])}")
     if len(text) > MOST_CATEGORIES:
         raise ValueError(
             f"column {name!r} has {len(text)} different texts, of categories {MOST_CATEGORIES} are allowed: "

@@ -102,6 +102,9 @@ class _MLP(BaseEstimator):
             self._begin(X, y, classes)
         elif y.shape[1:] != self._target_shape:
             raise ValueError(f"y has rows of shape {y.shape[1:]}: allowed is {self._target_shape}, as at first")
+        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            given, own = np.unique(classes).tolist(), self.classes_.tolist()
+            raise ValueError(f"classes={given}: allowed are those of the first call, {own}")
         self._train_epoch(X, *self._encode(y, weight))
         return self
 
@@ -116,6 +119,11 @@ class _MLP(BaseEstimator):
         fraction = {"min_val": 0, "max_val": 1, "include_boundaries": "neither"}
         check_scalar(self.validation_fraction, "validation_fraction", Real, **fraction)
         check_scalar(self.tol, "tol", Real, min_val=0)
+        for name in ("learning_rate_init", "tol"):
+            if not np.isfinite(getattr(self, name)):
+                raise ValueError(f"{name}={getattr(self, name)}: allowed is a finite number")
+        if not isinstance(self.early_stopping, bool | np.bool_):
+            raise ValueError(f"early_stopping={self.early_stopping!r}: allowed are True and False")
         X, y = validate_data(
             self,
             X,
@@ -126,6 +134,7 @@ class _MLP(BaseEstimator):
             multi_output=True,
             y_numeric=isinstance(self, RegressorMixin),
         )
+        y = y.toarray() if issparse(y) else y
         weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
         kept = weight > 0
         return (X, y, weight) if kept.all() else (X[kept], y[kept], weight[kept])
@@ -191,6 +200,7 @@ class _MLP(BaseEstimator):
             optimizer.step(network.parameters, network.gradient, self._state, rate, network.decayed, self._steps)
         loss = self._loss(X, targets, weight)
         if not np.isfinite(loss):
+            del self.network_  # nothing is fitted: its predictions would be no more than NaN
             raise ValueError(
                 f"training diverged in epoch {self.n_iter_}: "
                 f"learning_rate_init={self.learning_rate_init} is too large, or the data need scaling"
@@ -222,7 +232,7 @@ class _MLP(BaseEstimator):
     @_one_thread
     def _scores(self, X):
         """Return the scores (1, n, units) of a user's rows."""
-        check_is_fitted(self)
+        check_is_fitted(self, "network_")
         return self._forward(validate_data(self, X, reset=False, dtype=self.network_.dtype))
 
     def _forward(self, X):
@@ -258,7 +268,7 @@ class MLPClassifier(ClassifierMixin, _MLP):
     random_state
         Of the split, the batches and the weights.
     class_weight
-        Factors on the weights of the rows of each class, by class, or "balanced"; not for several labels.
+        Factors > 0 on the weights of the rows of each class, by class, or "balanced"; not for several labels.
 
     Attributes
     ----------
@@ -339,7 +349,6 @@ class MLPClassifier(ClassifierMixin, _MLP):
     def _check(self, X, y, sample_weight, first):
         X, y, weight = super()._check(X, y, sample_weight, first)
         check_classification_targets(y)
-        y = y.toarray() if issparse(y) else y
         return X, y if type_of_target(y) == "multilabel-indicator" else column_or_1d(y, warn=True), weight
 
     def _learn(self, y, classes):
@@ -360,6 +369,10 @@ class MLPClassifier(ClassifierMixin, _MLP):
                 raise ValueError(f"class_weight={self.class_weight!r}: allowed is None where rows have several labels")
             return y.astype(self.network_.dtype), weight
         labels = (y[:, None] == self.classes_).argmax(axis=1)
+        if isinstance(self.class_weight, dict):
+            for value in self.class_weight.values():
+                if not isinstance(value, Real) or not 0 < value < np.inf:
+                    raise ValueError(f"class_weight={self.class_weight!r}: allowed are numbers greater than 0")
         factors = compute_class_weight(self.class_weight, classes=self.classes_, y=y, sample_weight=weight)
         weight = weight * factors[labels].astype(weight.dtype)
         return self.output_.encode(labels, len(self.classes_), self.network_.dtype), weight

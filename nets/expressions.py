@@ -194,8 +194,9 @@ def _problem_of_operation(node, matrices):
 def nearest(name: str, allowed: Iterable[str]) -> str:
     """Return `did you mean …?` or nothing, and the allowed names, for the end of a message."""
     allowed = list(allowed)
-    close = difflib.get_close_matches(name, allowed, n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
+    folded = {each.casefold(): each for each in reversed(allowed)}
+    close = difflib.get_close_matches(name.casefold(), folded, n=1)
+    hint = f"did you mean {folded[close[0]]!r}? " if close else ""
     return f"{hint}Allowed: {', '.join(allowed)}"
 
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -14,6 +15,7 @@ from hydra.version import getbase
 from nbclient import NotebookClient
 
 from experiments import run_study
+from experiments.compose import sweep
 from experiments.config import ConfigError
 from tests.programs import ROOT, python
 
@@ -72,16 +74,25 @@ BAD = [
     (["plan=true"], "no plan"),
     (["optimizer=[1]"], "TypeError: "),
     (["epochs"], "missing EQUAL at '<EOF>'"),
+    (["-m", "epochs=3"], "-m: allowed are words KEY=VALUE such as 'epochs=20'"),
+    ([["epochs=3"]], "['epochs=3']: allowed are words KEY=VALUE"),
 ]
 
 
-@pytest.mark.parametrize(("overrides", "message"), BAD, ids=[" ".join(overrides) for overrides, _ in BAD])
+@pytest.mark.parametrize(("overrides", "message"), BAD, ids=[" ".join(map(str, overrides)) for overrides, _ in BAD])
 def test_a_bad_argument_is_one_line_and_leaves_nothing(overrides, message, folder):
     with pytest.raises(ConfigError) as refusal:
         run_study(*overrides)
     assert message in str(refusal.value)
     assert "\n" not in str(refusal.value)
     assert not list(folder.iterdir())
+
+
+def test_threads_compose_one_after_the_other():
+    words = [(*SMALL, f"activation={name}", "plan=true") for name in ("relu", "elu", "tanh", "gelu")]
+    with ThreadPoolExecutor(4) as pool:
+        found = [jobs[0][0].activation.name for jobs in pool.map(sweep, words)]
+    assert found == ["relu", "elu", "tanh", "gelu"]
 
 
 def test_a_failed_run_is_an_error_that_says_where(monkeypatch):

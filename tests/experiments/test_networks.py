@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import warnings
 from dataclasses import replace
 from io import BytesIO
 
@@ -78,7 +79,7 @@ def test_a_network_predicts_what_was_recorded_and_onnx_the_same(trained, overrid
         rows = prepared.split.test[network.seed]
         assert network.validation_loss == loss
         if data.task == "classification":
-            assert (one[rows] != np.array(data.classes)[data.targets[rows]]).mean() == error
+            assert (one[rows].astype(str) != np.array(data.classes)[data.targets[rows]]).mean() == error
         else:
             difference = one[rows].reshape(len(rows), -1) - data.targets[rows]
             scale = 1 if data.targets.shape[1] == 1 else prepared.target_scale[network.seed]
@@ -163,11 +164,38 @@ def test_a_table_is_predicted_from_its_own_columns(trained, folder):
         (frame.assign(colour="green"), "unknown category 'green'"),
         (frame[["size"]], "there is no column 'colour'"),
         (settings.data.inputs[:, :2], r"inputs of shape \(80, 2\): allowed is \(rows, 3\)"),
-        (np.full((1, 3), np.nan), "inputs are NaN or infinite"),
+        (np.full((1, 3), np.nan), "inputs are NaN or infinite: size, colour=blue, colour=red"),
+        (frame.assign(size="big"), "column 'size' has to hold numbers: could not convert string to float: 'big'"),
+        (["big"], "inputs have to be rows of numbers, or a table: could not convert"),
     ):
         with pytest.raises(ValueError, match=message):
             networks.best.predict(inputs)
     assert networks.best.predict(settings.data.inputs[:0]).shape == (0,)
+    pipeline = joblib.load(BytesIO(to_sklearn(networks.best)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for inputs in (frame[["colour", "size"]], settings.data.inputs):
+            assert (pipeline.predict(inputs) == networks.best.predict(inputs)).all()
+
+
+@pytest.mark.parametrize("values", [[1, 2], [-1, 1], [False, True], ["01", "2"]])
+def test_classes_are_those_of_the_table(trained, values):
+    x = np.linspace(-1, 1, 80)
+    frame = pd.DataFrame({"x": x, "other": x**2, "y": np.array(values, object)[(x > 0).astype(int)]})
+    if isinstance(values[0], str):  # a CSV's 01 is the number 1
+        np.savez("table.npz", **{name: frame[name].to_numpy(str if name == "y" else float) for name in frame})
+    else:
+        frame.to_csv("table.csv", index=False)
+    path = "table.npz" if isinstance(values[0], str) else "table.csv"
+    _, run = trained("dataset=csv", f"dataset.path={path}", "dataset.target=y", "optimizer.lr=[0.5]", "epochs=30")
+    best = load(run).best
+    assert best.classes == values
+    predicted = best.predict(frame)
+    assert (predicted == frame["y"].to_numpy(type(values[0]))).mean() > 0.9
+    pipeline = joblib.load(BytesIO(to_sklearn(best)))
+    assert (pipeline.predict(frame[["x", "other"]]) == predicted).all()
+    session = onnxruntime.InferenceSession(to_onnx(best))
+    assert (session.run(["label"], {"inputs": frame[["x", "other"]].to_numpy()})[0] == predicted).all()
 
 
 # --- what is kept

@@ -159,8 +159,14 @@ def test_an_inferred_task_is_the_same_run_as_a_stated_one_and_is_printed(setting
     inferred = settings(*OWN, "dataset.path=mine.csv")
     assert settings(*OWN, "dataset.path=mine.csv", "dataset.task=classification").run == inferred.run
     printed = python(ROOT / "run.py", *OWN, "dataset.path=mine.csv", cwd=".").stdout
-    assert printed.startswith("mine: classification, classes no, yes; 60 rows, 7 inputs (dataset.task=… decides")
+    assert printed.startswith(
+        "mine: classification, classes no, yes; 60 rows, 7 inputs (dataset.task=… decides otherwise); "
+        "one-hot: flag 2, colour 3\n"
+    )
     assert "2 replicas trained" in printed
+    table().assign(a=[None, *range(59)]).to_csv("mine.csv", index=False)
+    printed = python(ROOT / "run.py", *OWN, "dataset.path=mine.csv", "dataset.missing=drop", cwd=".").stdout
+    assert "; 59 rows (1 more have missing values), 7 inputs (" in printed
 
 
 def test_rows_with_missing_values_are_dropped_on_request_only():
@@ -217,12 +223,25 @@ FAULTS = {
     "empty": (b"", "is empty: allowed is a line of column names"),
     "a header only": (b"a,b,y\n", "has a header and no rows"),
     "a column without a name": (b"a,,y\n1,2,u\n", "column 2 has no name"),
+    "semicolons": (GOOD.replace(",", ";").encode(), "its header is one cell, 'a;b;y': allowed are commas between"),
+    "decimal commas": (b"a;y\n" + b"1,5;u\n2,5;v\n" * 20, "its header is one cell, 'a;y': allowed are commas between"),
+    "a text for each row": (
+        b"how much?,y\n" + b"".join(b'"%d,5",%d\n' % (i, i % 2) for i in range(40)),
+        "column 'how much?' has another text in every row: leave out columns by 'dataset.drop=[\"how much?\"]'",
+    ),
+    "a category like a column": (
+        b"a,a=u,y\n" + b"u,1,0\nv,2,1\n" * 20,
+        "the column name 'a=u' is there 2 times",
+    ),
     "one class": (GOOD.replace("v", "u").encode(), "the target 'y' is the same in every row: 'u'"),
     "a constant column": (
         GOOD.replace("y\n", "y,c\n", 1).replace("u\n", "u,1\n").replace("v\n", "v,1\n").encode(),
         "the column 'c' is the same in every row: leave out columns by dataset.drop=[c]",
     ),
-    "a missing value": (lines("1,,u"), "values are missing, by column: b 1"),
+    "a missing value": (
+        lines("1,,u"),
+        "values are missing, by column: b 1: leave out their rows by dataset.missing=drop (40 of 41 rows then stay)",
+    ),
     "an empty column": (
         b"a,b,y\n" + b"1,,u\n2,,v\n" * 20,
         "the column 'b' is empty: leave out columns by dataset.drop=[b]",
@@ -241,7 +260,7 @@ FAULTS = {
     ),
     "only a target": (b"y\n" + b"u\nv\n" * 20, "no column is left for the inputs"),
     "an identifier": (
-        b"a,y\n" + b"".join(b"name%d,%d\n" % (i, i % 2) for i in range(200)),
+        b"a,y\n" + b"".join(b"name%d,%d\n" % (i // 2, i % 2) for i in range(400)),
         "column 'a' has 200 different texts, of categories 100 are allowed",
     ),
     "a class with one row": (lines("1,2,w"), "class 'w' has 1 of 41 rows, too few to be stratified"),

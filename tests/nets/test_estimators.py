@@ -14,6 +14,7 @@ from scipy.sparse import csr_array
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_diabetes, load_digits, load_iris, make_multilabel_classification
+from sklearn.exceptions import NotFittedError
 from sklearn.inspection import permutation_importance
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
 from sklearn.neural_network import MLPClassifier as TheirClassifier
@@ -474,7 +475,13 @@ def test_another_network_is_refused(replicas, scores):
         ({"batch_size": 0}, "batch_size == 0, must be >= 1"),
         ({"n_iter_no_change": 0}, "n_iter_no_change == 0, must be >= 1"),
         ({"learning_rate_init": 0.0}, "learning_rate_init == 0.0, must be > 0"),
+        ({"learning_rate_init": np.nan}, "learning_rate_init=nan: allowed is a finite number"),
         ({"tol": -1.0}, "tol == -1.0, must be >= 0"),
+        ({"tol": np.nan}, "tol=nan: allowed is a finite number"),
+        ({"early_stopping": "no"}, "early_stopping='no': allowed are True and False"),
+        ({"class_weight": {"setosa": -1}}, "class_weight={'setosa': -1}: allowed are numbers greater than 0"),
+        ({"class_weight": {"setosa": "2"}}, "class_weight={'setosa': '2'}: allowed are numbers greater than 0"),
+        ({"activation": "Relu"}, "activation='Relu': did you mean 'relu'? Allowed: "),
         ({"learning_rate_init": 1e9, "optimizer": "sgd", "output": "linear_mse"}, "training diverged in epoch "),
     ],
 )
@@ -494,7 +501,9 @@ def test_targets_of_another_kind_are_refused():
     X, y = IRIS
     labels = (y[:, None] == np.unique(y)).astype(int)
     model = MLPClassifier(**SMALL).partial_fit(X[:100], y[:100], classes=np.unique(y))
-    model.partial_fit(X, y)
+    model.partial_fit(X, y, classes=np.unique(y)[::-1])
+    with pytest.raises(ValueError, match=r"^classes=\['rose', 'setosa'\]: allowed are those of the first call, \['set"):
+        model.partial_fit(X, y, classes=["setosa", "rose"])
     with pytest.raises(ValueError, match=r"^y has 'rose': allowed are 'setosa', 'versicolor', 'virginica'$"):
         model.partial_fit(X[:2], ["setosa", "rose"])
     with pytest.raises(ValueError, match=r"^y has rows of shape \(3,\): allowed is \(\), as at first$"):
@@ -507,7 +516,16 @@ def test_targets_of_another_kind_are_refused():
         MLPClassifier(**SMALL, class_weight="balanced").partial_fit(X, y)
 
 
-def test_labels_may_be_sparse():
+@pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
+def test_labels_may_be_sparse(estimator):
     X, y = TASKS["multilabel"]
-    dense, sparse = (MLPClassifier(**SMALL).fit(X, labels).predict(X) for labels in (y, csr_array(y)))
+    dense, sparse = (estimator(**SMALL).fit(X, labels).predict(X) for labels in (y, csr_array(y)))
     np.testing.assert_array_equal(sparse, dense)
+
+
+def test_what_diverged_is_not_fitted():
+    model = MLPClassifier(**SMALL).fit(*IRIS).set_params(learning_rate_init=1e30, optimizer="sgd")
+    with pytest.raises(ValueError, match=r"^training diverged in epoch "):
+        model.fit(*IRIS)
+    with pytest.raises(NotFittedError):
+        model.predict(IRIS[0])
