@@ -197,7 +197,8 @@ def findings(replicas: pd.DataFrame, baseline: str = BASELINE) -> Findings:
     chosen = replicas[replicas["selected"]]
     board = leaderboard(chosen, baseline)
     over = across(chosen)
-    return Findings(board, all_pairs(chosen), rankings(replicas), over, answer(board, over))
+    tuned = replicas.groupby("run")["lr"].nunique().max() > 1
+    return Findings(board, all_pairs(chosen), rankings(replicas), over, answer(board, over, tuned))
 
 
 def leaderboard(chosen: pd.DataFrame, baseline: str = BASELINE) -> pd.DataFrame:
@@ -239,7 +240,9 @@ def verdict(row) -> str:
 
 def amount(value: float, task: str, digits: int = 2) -> str:
     """Return an error with its unit: per cent, or the target's."""
-    return f"{100 * value:.{digits}f} %" if task == "classification" else f"{value:.3g}"
+    if task == "classification":
+        return f"{100 * value:.{digits}f} %"
+    return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
 def _listed(items, most=4):
@@ -248,23 +251,29 @@ def _listed(items, most=4):
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-def answer(board: pd.DataFrame, over: OverDatasets) -> list[str]:
-    """Return the answer in three sentences: who is ahead, who differs from the reference, and how far that reaches."""
+def answer(board: pd.DataFrame, over: OverDatasets, tuned: bool = True) -> list[str]:
+    """Return the answer in three sentences: who is ahead, who differs from the reference, and how far that reaches.
+
+    `tuned` says whether validation had several learning rates to choose from.
+    """
     datasets = board["dataset"].unique()
     several = board.groupby("dataset")["output"].transform("nunique") > 1
     name = board["label"].where(~several, board["label"] + " with " + board["output"])
-    first = board.assign(name=name).drop_duplicates("dataset")
     best = []
-    for row in first.itertuples():
+    for _, part in board.assign(name=name).groupby("dataset", sort=False):
+        row = next(part.itertuples())
+        ahead = part.loc[part["rank"] == row.rank, "name"]
         if not row.n:
             best.append(f"on {row.dataset} every replica diverged")
             continue
         interval = f", 95 % interval {amount(row.low, row.task)} to {amount(row.high, row.task)}" if row.n > 1 else ""
-        reach = f" ({row.n} seeds{interval})" if len(datasets) <= 2 else ""
-        lost = f", though {row.diverged} of its replicas diverged" if row.diverged else ""
-        best.append(f"{row.name} on {row.dataset}, {amount(row.mean, row.task)}{reach}{lost}")
-    measure = "test error" if (board["task"] == "classification").all() else "test error (RMSE for a regression)"
-    sentences = [f"Lowest mean {measure} at the rate that validation chose: {'; '.join(best)}."]
+        # Conditions that share the mean have intervals of their own.
+        reach = f" ({row.n} seeds{interval})" if len(datasets) <= 2 and len(ahead) == 1 else ""
+        lost = f", though {row.diverged} of {row.n + row.diverged} replicas diverged" if row.diverged else ""
+        measure = "" if row.task == "classification" else "RMSE "
+        best.append(f"{_listed(ahead)} on {row.dataset}, {measure}{amount(row.mean, row.task)}{reach}{lost}")
+    rate = "the rate that validation chose" if tuned else "the only rate"
+    sentences = [f"Lowest mean test error at {rate}: {'; '.join(best)}."]
 
     compared = board.assign(name=name)[board["reference"].notna()]
     if compared.empty:
@@ -276,9 +285,12 @@ def answer(board: pd.DataFrame, over: OverDatasets) -> list[str]:
             if len(rows):
                 where = (rows["name"] + " on " + rows["dataset"]) if len(datasets) > 1 else rows["name"]
                 told.append(f"{len(rows)} {'is' if len(rows) == 1 else 'are'} {word} ({_listed(where)})")
-        rest = len(compared) - compared["verdict"].str.startswith(("better", "worse")).sum()
-        if rest:
-            told.append(f"{rest} cannot be told apart" if told else "none can be told apart")
+        alike = compared["verdict"].str.startswith("not told apart").sum()
+        if alike:
+            told.append("none can be told apart" if alike == len(compared) else f"{alike} cannot be told apart")
+        untested = compared["difference"].isna().sum()
+        if untested:
+            told.append(f"{untested} cannot be tested, since fewer than two seeds finished with both")
         against = _listed(compared["reference_label"].unique())
         what = "the one comparison" if len(compared) == 1 else f"{len(compared)} comparisons"
         which = CONDITIONAL if len(datasets) == 1 else "each conditional on its dataset"

@@ -275,7 +275,8 @@ def over_datasets(scores: pd.DataFrame) -> OverDatasets:
     if n < 2:
         return OverDatasets(n, mean, math.nan, math.nan, nothing, "One dataset: nothing is said about any other.")
     if k < 3:
-        sentence = f"{k} treatments on {n} datasets: Friedman's test ranks three at least."
+        have = f"{k} {'is' if k == 1 else 'are'} on all {n} datasets"
+        sentence = f"Friedman's test ranks three treatments at least, and {have}."
         return OverDatasets(n, mean, math.nan, math.nan, nothing, sentence)
     from scipy.stats import friedmanchisquare, studentized_range
 

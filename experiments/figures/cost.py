@@ -4,25 +4,36 @@ import math
 
 from matplotlib.figure import Figure
 
-from experiments.figures import Missing, comparable, figure
+from experiments.figures import Missing, at_selected_rate, comparable, figure
 from experiments.figures.curves import key
 from experiments.figures.style import log_axis, looks, plain, sheet, subject
 from experiments.figures.training import errors
 from experiments.store import StudyTables
 
 
-@figure("cost_of_activation", title="Test error against training time", needs=("timing.training",), parts=comparable)
+@figure(
+    "cost_of_activation",
+    title="Test error against training time",
+    needs=("timing.training",),
+    parts=comparable,
+    every_rate=True,
+)
 def cost_of_activation(tables: StudyTables) -> Figure:
     """Draw mean test error against seconds of training, an epoch to a point, beside the seconds that an epoch takes.
 
     Seconds are a thread's, without evaluation and diagnostics, and of one network: a stack's time divided by its size.
     """
+    # Seconds are of all of a run's rates; what diverged was trained until then.
+    trained = tables.replicas.set_index("run")["diverged_epoch"].astype(float)
+    planned = tables.timing.groupby("run")["epochs"].max()
+    share = (trained / planned.reindex(trained.index)).fillna(1).groupby("run").mean()
+    tables = at_selected_rate(tables)
     replicas = tables.replicas
     timing = tables.timing.assign(work=tables.timing["replicas"] * tables.timing["epochs"])
     sums = timing.groupby("run")[["training", "work"]].sum()
-    seconds = sums["training"] / sums["work"]
+    seconds = sums["training"] / (sums["work"] * share)
     label, table, _ = errors(tables, "test")
-    appearance = {run: look for run, look in looks(replicas).items() if seconds.get(run, 0) > 0}
+    appearance = {run: look for run, look in looks(replicas).items() if 0 < seconds.get(run, 0) < math.inf}
     if not appearance:
         raise Missing("no seconds in the study's timing", "force=true")
     result = sheet(max(2.6, 0.5 + 0.16 * len(appearance)))
@@ -37,6 +48,7 @@ def cost_of_activation(tables: StudyTables) -> Figure:
     course.set(
         title="(a) error by training time", xlabel="seconds of training, one network", ylabel=label, xscale="log"
     )
+    log_axis(course, *course.get_xlim(), axis="x")
     done = replicas.loc[replicas["status"] == "done", "run"]
     mean = table.loc[(table["epoch"] > 0) & (table["run"].isin(done) | ~done.any()), "mean"]
     if 0 < 10 * mean.min() < mean.max() < math.inf:
@@ -54,5 +66,5 @@ def cost_of_activation(tables: StudyTables) -> Figure:
     epoch.set_yticklabels([plain(appearance[run].label) for run in order], fontsize=7 if len(order) < 16 else 5.5)
     epoch.set_xlim(left=0)
     epoch.grid(axis="y", visible=False)
-    key(result, replicas, appearance, crosses=False)
+    key(result, replicas, appearance, crosses=False, bands=False)
     return result

@@ -144,14 +144,18 @@ def _set_limits(ax, table, log, floor):
 
 
 def _mark_diverged(ax, replicas, looks, low, high):
-    """Put a cross on the upper edge at each epoch in which replicas diverged, conditions slightly side by side."""
+    """Put crosses at each epoch in which replicas diverged."""
     diverged = replicas.loc[replicas["diverged_epoch"].between(low, high), ["run", "diverged_epoch"]].drop_duplicates()
     for epoch, rows in diverged.groupby("diverged_epoch"):
-        runs = [run for run in looks if run in set(rows["run"])]
-        for place, run in enumerate(runs):
-            aside = ScaledTranslation(min(3, 8 / len(runs)) / 72 * place, 0, ax.figure.dpi_scale_trans)
-            edge = ax.get_xaxis_transform() + aside
-            ax.plot([epoch], [1], color=looks[run].color, transform=edge, clip_on=False, **CROSS)
+        cross(ax, epoch, [run for run in looks if run in set(rows["run"])], looks)
+
+
+def cross(ax: Axes, x: float, runs: Sequence[str], looks: dict[str, Look]) -> None:
+    """Put a cross for each of these runs on the upper edge at `x`, slightly side by side."""
+    for place, run in enumerate(runs):
+        aside = ScaledTranslation(min(3, 8 / len(runs)) / 72 * place, 0, ax.figure.dpi_scale_trans)
+        edge = ax.get_xaxis_transform() + aside
+        ax.plot([x], [1], color=looks[run].color, transform=edge, clip_on=False, **CROSS)
 
 
 def key(
@@ -160,8 +164,12 @@ def key(
     looks: dict[str, Look],
     more: Sequence[tuple[str, dict]] = (),
     crosses: bool = True,
+    bands: bool = True,
 ) -> None:
-    """Put the legend of `draw` below a figure: each look once, how many of its replicas diverged, and the seeds."""
+    """Put the legend of `draw` below a figure: each look once, how many of its replicas diverged, and the seeds.
+
+    `crosses` and `bands` say whether the figure has them.
+    """
     runs: dict[Look, list[str]] = {}
     for run, look in looks.items():
         runs.setdefault(look, []).append(run)
@@ -172,7 +180,8 @@ def key(
         entries.append((look.label + (f" ({lost} of {len(status)} diverged)" if lost else ""), look.line()))
     if crosses and replicas["diverged_epoch"].notna().any():
         entries.append(("diverged here, left out of the mean", {"color": INK, **CROSS}))
-    legend(figure, [*entries, *more], seeds_note(replicas))
+    note = seeds_note(replicas)
+    legend(figure, [*entries, *more], note if bands else note.replace("mean and its 95 % interval", "mean"))
 
 
 def seeds_note(replicas: pd.DataFrame) -> str:

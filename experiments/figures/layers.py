@@ -151,6 +151,9 @@ def gradient_flow(tables: StudyTables) -> Figure:
         )
         beside = panels[column] if blocks == 1 else panels
         result.colorbar(ScalarMappable(norm, "viridis"), ax=beside.ravel().tolist(), fraction=0.03, **bar)
+    # Panels share their epochs, and an image takes its own for all: of a condition that diverged, the first few.
+    epochs = [epoch for grid in grids["delta_norm"].values() for epoch in grid.columns]
+    panels[0, 0].set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)
     for place, ax in enumerate(panels[1::2].ravel()):
         if place + across >= len(appearance):
             ax.tick_params(labelbottom=True)

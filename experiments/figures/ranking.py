@@ -8,7 +8,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from experiments.comparison import across, leaderboard, scored, treatments
 from experiments.figures import Missing, by_dataset, figure
-from experiments.figures.curves import CROSS, band, seeds_note, unit
+from experiments.figures.curves import CROSS, band, cross, seeds_note, unit
 from experiments.figures.outputs import pairings
 from experiments.figures.style import INK, MUTED, SINGLE, identity, legend, log_axis, looks, plain, sheet, subject
 from experiments.statistics import summarise
@@ -26,11 +26,10 @@ def leaderboard_figure(tables: StudyTables) -> Figure:
     label, scale, ceiling = unit(replicas)
     several = board["output"].nunique() > 1
     names = (board["label"] + ", " + board["output"]) if several else board["label"]
-    result = sheet(0.55 + 0.17 * len(board), SINGLE)
+    result = sheet(0.6 + 0.17 * max(3, len(board)), SINGLE)
     ax = result.subplots()
     baselines = _baselines(tables, scale)
     board["high"] = board["high"].clip(upper=ceiling / scale)
-    appearance = looks(replicas)
     shown = board[board["n"] > 0]
     reference = board.loc[board["verdict"] == "reference"]
     if len(reference) and reference["n"].iloc[0]:
@@ -41,7 +40,8 @@ def leaderboard_figure(tables: StudyTables) -> Figure:
         color = identity(row.activation)[0]
         if row.n > 1:
             ends = [scale * row.low, scale * row.high]
-            ax.plot(ends, [place, place], **appearance[row.run].line(marker="", linewidth=1.2))
+            # Not dashed: an interval's ends have to be seen.
+            ax.plot(ends, [place, place], color=color, linewidth=1.2)
         told = row.verdict.startswith(("better", "worse"))
         ax.plot(scale * row.mean, place, "o", color=color, markerfacecolor=color if told else "white", gid=row.run)
     for place, row in zip(board.index, board.itertuples(), strict=True):
@@ -57,10 +57,10 @@ def leaderboard_figure(tables: StudyTables) -> Figure:
     ax.set_yticklabels([plain(name) for name in names], fontsize=7 if len(board) < 30 else 6)
     ax.grid(axis="y", visible=False)
     ax.set_title(plain(replicas["dataset"].iloc[0]))
-    entries = [
-        ("told apart from the reference", {"marker": "o", "linestyle": "none", "color": INK}),
-        ("not told apart", {"marker": "o", "linestyle": "none", "color": INK, "markerfacecolor": "white"}),
-    ]
+    entries = []
+    if len(board) > 1:
+        dot = {"marker": "o", "linestyle": "none", "color": INK}
+        entries = [("told apart from the reference", dot), ("not told apart", dot | {"markerfacecolor": "white"})]
     if len(reference):
         entries.append((f"reference: {names[reference.index[0]]}", {"color": "0.75", "linewidth": 0.8}))
     entries += [(name, {"color": MUTED, "linestyle": (0, dash)}) for name, (_, dash) in baselines.items()]
@@ -113,9 +113,7 @@ def learning_rate_sensitivity(tables: StudyTables) -> Figure:
         ax.set_ylim(bottom=0)
     lost = table[table["diverged"] > 0].groupby("lr")["run"].agg(list)
     for rate, runs in lost.items():
-        for place, run in enumerate(run for run in appearance if run in runs):
-            aside = ax.get_xaxis_transform()
-            ax.plot([rate * 1.03**place], [1], color=appearance[run].color, transform=aside, clip_on=False, **CROSS)
+        cross(ax, rate, [run for run in appearance if run in runs], appearance)
     entries = [(look.label, look.line()) for look in dict.fromkeys(appearance.values())]
     ring = {"marker": "o", "markersize": 7, "markerfacecolor": "none", "linestyle": "none", "color": INK}
     entries.append(("chosen on validation", ring))

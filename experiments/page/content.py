@@ -82,6 +82,7 @@ def number(value: float, digits: int = 3, sign: bool = False) -> str:
         return "–"
     if math.isinf(value):
         return "∞"
+    sign = sign and value != 0
     text = f"{value:{'+' if sign else ''}.{digits}g}"
     if 10**digits <= abs(value) < 1e6:
         text = f"{value:{'+' if sign else ''}.0f}"
@@ -94,7 +95,7 @@ def error(value: float, task: str, sign: bool = False) -> str:
         return "–"
     if task != "classification":
         return number(value, 3, sign)
-    return f"{100 * value:{'+' if sign else ''}.2f}".replace("-", MINUS)
+    return f"{100 * value:{'+' if sign and value else ''}.2f}".replace("-", MINUS)
 
 
 def unit(table: pd.DataFrame) -> str:
@@ -190,7 +191,7 @@ def power(table: pd.DataFrame) -> dict:
         needed = seeds_needed(np.array(wanted), np.full(len(wanted), spread))
         rows.append([dataset, f"{100 * spread:.2f}", *(number(value) for value in needed)])
     return {
-        "columns": ["dataset", "std of a difference", *(f"{100 * value:g} points" for value in wanted)],
+        "columns": ["dataset", "std of a difference (points)", "2 points", "1 point", "0.5 points", "0.2 points"],
         "rows": rows,
     }
 
@@ -205,7 +206,7 @@ def baselines(tables: StudyTables) -> list[dict]:
         {
             "dataset": row.dataset,
             "name": row.baseline,
-            "error": amount(row.mean, task[row.dataset]),
+            "error": ("" if task[row.dataset] == "classification" else "RMSE ") + amount(row.mean, task[row.dataset]),
             "std": amount(row.std, task[row.dataset]),
             "seeds": row.count,
         }
@@ -257,7 +258,7 @@ def matrices(found: Findings, chosen: pd.DataFrame) -> list[dict]:
                 kind = ("better" if sign * row.difference < 0 else "worse") if told else ""
                 mark = {"better": "▼ ", "worse": "▲ "}.get(kind, "")
                 cells[one, two] = {
-                    "text": mark + error(sign * row.difference, task[one], True),
+                    "text": mark + error(sign * row.difference + 0.0, task[one], True),  # no −0
                     "p": p_value(row.p_holm),
                     "kind": kind,
                 }
@@ -271,7 +272,6 @@ def curves(tables: StudyTables) -> list[dict]:
     replicas = tables.replicas[tables.replicas["selected"]]
     rates = pd.MultiIndex.from_frame(replicas[["run", "lr"]])
     history = tables.history[pd.MultiIndex.from_frame(tables.history[["run", "lr"]]).isin(rates)]
-    appearance = looks(replicas)
     conditions = replicas.drop_duplicates("run").set_index("run")
     found: dict[str, dict] = {}
     for column in CURVES:
@@ -285,6 +285,7 @@ def curves(tables: StudyTables) -> list[dict]:
     names = labels(replicas, apart=("dataset",))
     result = []
     for dataset, part in conditions.groupby("dataset", sort=True):
+        appearance = looks(replicas[replicas["dataset"] == dataset])  # as in the dataset's figures
         units = {
             column: f"{text} ({unit(part)})" if column.endswith("_error") else text for column, text in CURVES.items()
         }
@@ -297,7 +298,6 @@ def curves(tables: StudyTables) -> list[dict]:
                 "data": found.get(run, {}),
             }
             for run in appearance
-            if run in part.index
         ]
         result.append({"dataset": dataset, "units": units, "lines": lines})
     return result
@@ -311,7 +311,7 @@ def _short(values):
 def diverged(replicas: pd.DataFrame) -> list[dict]:
     """Return which replicas diverged, by condition and rate."""
     lost = replicas[replicas["status"] == "diverged"]
-    names, total = labels(replicas), replicas.groupby(["run", "lr"]).size()
+    names, total = labels(replicas, apart=("dataset",)), replicas.groupby(["run", "lr"]).size()
     result = []
     for (run, rate), part in lost.groupby(["run", "lr"]):
         seeds = ", ".join(

@@ -29,6 +29,9 @@ def markdown(content: dict) -> str:
     if content["comparisons"]["rows"]:
         note = f"Paired over seeds, condition − reference, Holm within a data set; {content['conditional']}."
         parts += ["## Comparisons", note, _table(content["comparisons"])]
+    if content["compared"]:
+        parts.append(f"## Against the study {_plain(content['compared']['name'])}")
+        parts.append(_against(content["compared"]))
     parts += ["## Rankings over data sets", _plain(content["across"]["sentence"])]
     if content["baselines"]:
         lines = [
@@ -63,6 +66,14 @@ def _table(data):
     lines = [data["columns"], ["---"] * len(data["columns"])]
     lines += [[_plain(cell["text"]) for cell in row["cells"]] for row in data["rows"]]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _against(compared):
+    """Return the table of the comparison with another study; its last column says what differs."""
+    if not compared["rows"]:
+        return "The studies have no data set, output and activation in common."
+    rows = [{"cells": [*row["cells"], {"text": row["changed"]}]} for row in compared["rows"]]
+    return _table({"columns": [*map(_plain, compared["columns"]), "what differs"], "rows": rows})
 
 
 def latex(data: dict, columns: tuple[str, ...]) -> str:

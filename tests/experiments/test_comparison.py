@@ -79,7 +79,7 @@ def test_findings_say_who_is_better_and_that_it_is_conditional():
     verdicts = result.board.set_index("activation")["verdict"].to_dict()
     assert verdicts == {"elu": "better", "relu": "reference", "tanh": "not told apart"}
     first, second, third = result.sentences
-    assert first.startswith("Lowest mean test error at the rate that validation chose: elu on digits, 5.")
+    assert first.startswith("Lowest mean test error at the only rate: elu on digits, 5.")
     assert "1 is better (elu); 1 cannot be told apart" in second
     assert "conditional on this dataset" in second
     assert "none of the 24 networks diverged" in third
@@ -104,6 +104,29 @@ def test_one_condition_is_compared_with_nothing():
     assert result.board["verdict"].tolist() == ["reference"]
     assert result.pairs == {}
     assert "nothing is compared" in result.sentences[1]
+
+
+def test_conditions_that_share_the_lowest_mean_are_all_named():
+    replicas = study({}, {"activation": "elu"}, {"activation": "tanh", "error": 0.2}, noise=0)
+    assert ": elu and relu on digits, 5.50 %." in findings(replicas).sentences[0]
+
+
+def test_a_rate_without_another_was_chosen_by_nobody():
+    assert "at the only rate:" in findings(study({})).sentences[0]
+    assert "at the rate that validation chose:" in findings(study({}, {"lr": 0.3, "selected": False})).sentences[0]
+
+
+def test_a_regressions_error_is_called_rmse_in_plain_digits():
+    replicas = study({"error": 23456.0}).assign(task="regression")
+    assert "relu on digits, RMSE 23456 (4 seeds, 95 % interval 23456 to" in findings(replicas).sentences[0]
+
+
+def test_what_cannot_be_tested_is_not_called_not_told_apart():
+    replicas = study({"lost": 3}, {"activation": "elu"}, {"activation": "tanh", "lost": 4})
+    assert "2 cannot be tested" in findings(replicas).sentences[1]
+    assert "told apart" not in findings(replicas).sentences[1]
+    third = findings(study({}, {"activation": "elu"}, {"activation": "tanh", "lost": 4}, noise=0)).sentences[1]
+    assert "1 cannot be told apart; 1 cannot be tested" in third
 
 
 def test_all_pairs_are_one_family_to_each_pairing_of_a_dataset():

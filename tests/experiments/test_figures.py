@@ -605,6 +605,43 @@ def test_an_epochs_time_is_a_networks_share_of_its_stack():
         np.testing.assert_allclose(data[0], seconds * np.arange(1, 9))
 
 
+def test_an_epochs_time_leaves_out_the_epochs_after_divergence():
+    tables = fake_study(rates=(0.1, 0.3), diverged=2)  # of three seeds, after 2 and 3 of 8 epochs
+    (drawn,) = FIGURES["cost_of_activation"].draw(tables).values()
+    training = tables.timing.set_index("run")["training"]
+    (run,) = tables.replicas.loc[tables.replicas["status"] == "diverged", "run"].unique()
+    epochs = curves(drawn.axes[0])[run][0]
+    np.testing.assert_allclose(epochs, training[run] / (2 * (8 + 2 + 3)) * np.arange(1, 9))
+    assert "interval" not in drawn.legends[0].get_title().get_text()
+    ticks = [text.get_text() for text in drawn.axes[0].get_xticklabels(which="both")]
+    assert not any("10^" in text for text in ticks)  # those of less than a decade would overlap
+
+
+def test_a_heat_map_of_few_epochs_does_not_hide_the_others():
+    tables = fake_study(activations=("relu", "elu"), diverged=3)  # the last one drawn diverged
+    (drawn,) = FIGURES["gradient_flow"].draw(tables).values()
+    assert {ax.get_xlim() for ax in drawn.axes if ax.images} == {(-0.5, 8.5)}
+
+
+def test_crosses_at_one_rate_stand_side_by_side():
+    lost = fake_study(rates=(0.001, 100.0), diverged=1)
+    replicas = lost.replicas.assign(status=lost.replicas["status"].where(lost.replicas["lr"] < 1, "diverged"))
+    (drawn,) = FIGURES["learning_rate_sensitivity"].draw(lost._replace(replicas=replicas)).values()
+    (ax,) = drawn.axes
+    crosses = [line for line in ax.lines if line.get_marker() == "x" and line.get_xdata()[0] == 100]
+    places = [line.get_transform().transform((100, 1))[0] for line in crosses]
+    assert len(places) > 1
+    assert (np.diff(places) > drawn.dpi * 2 / 72).all()
+
+
+def test_a_leaderboard_of_one_condition_has_room_and_compares_nothing():
+    (drawn,) = FIGURES["leaderboard"].draw(fake_study(activations=("leaky_relu",), diverged=0)).values()
+    drawn.canvas.draw()
+    assert drawn.axes[0].get_window_extent().height / drawn.dpi > 0.3
+    assert not any("told apart" in text.get_text() for text in drawn.legends[0].get_texts())
+    assert {line.get_linestyle() for line in drawn.axes[0].lines if len(line.get_xdata()) == 2} == {"-"}
+
+
 def test_ranks_are_drawn_with_the_groups_that_are_not_told_apart():
     (drawn,) = FIGURES["critical_difference"].draw(STUDIES["many"]).values()
     texts = {text.get_text() for text in drawn.axes[0].texts}

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from experiments.page import _relative, html, inline
-from experiments.page.content import command, gather, number, p_value
+from experiments.page.content import command, error, gather, number, p_value
 from experiments.page.text import latex, markdown
 from experiments.store import StudyTables
 
@@ -331,6 +331,35 @@ def test_markdown_and_latex_escape_what_is_theirs():
 )
 def test_number(value, text):
     assert number(value) == text
+
+
+def test_no_difference_has_no_sign():
+    assert [error(value, task, True) for value in (0.0, 0.01) for task in ("classification", "regression")] == [
+        *("0.00", "0"),
+        *("+1.00", "+0.01"),
+    ]
+    alike = study(activations=("relu", "elu"), datasets=("digits",))
+    alike.replicas["status"], alike.replicas["final_test_error"] = "done", 0.1
+    (matrix,) = said(alike)["matrices"]
+    assert {cell["text"] for row in matrix["rows"] for cell in row["cells"] if cell} == {"0.00"}
+
+
+def test_an_activation_has_one_dash_on_all_data_sets():
+    first, second = said(study())["curves"]
+    assert [line["dash"] for line in first["lines"]] == [line["dash"] for line in second["lines"]]
+
+
+def test_markdown_holds_the_comparison_with_another_study():
+    content = said(study())
+    part = markdown(content).split("## Against the study other")[1].split("##")[0]
+    assert part.count("nothing but the study") == len(content["compared"]["rows"]) == 6
+
+
+def test_what_diverged_is_named_beside_its_data_set():
+    assert [(row["name"], row["dataset"]) for row in said(study())["diverged"]] == [
+        ("tanh", "digits"),
+        ("tanh", "wine"),
+    ]
 
 
 def test_p_value():

@@ -222,7 +222,7 @@ def test_over_datasets_is_demsars_example():
     ("shape", "words"),
     [
         ((1, 5), "One dataset: nothing is said about any other."),
-        ((4, 2), "Friedman's test ranks three at least"),
+        ((4, 2), "ranks three treatments at least, and 2 are on all 4 datasets"),
         ((2, 3), "2 datasets are too few to compare 3 treatments"),
         ((3, 3), "this p is rough"),
     ],
