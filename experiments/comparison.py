@@ -201,6 +201,20 @@ def findings(replicas: pd.DataFrame, baseline: str = BASELINE) -> Findings:
     return Findings(board, all_pairs(chosen), rankings(replicas), over, answer(board, over, tuned))
 
 
+def at_the_edge(board: pd.DataFrame, replicas: pd.DataFrame) -> str:
+    """Return a sentence on conditions whose chosen learning rate is the lowest or highest tried; empty if none is."""
+    grid = board["run"].map(replicas.groupby("run")["lr"].agg(lambda rates: sorted(set(rates))))
+    ends = [len(rates) > 1 and rate in (rates[0], rates[-1]) for rates, rate in zip(grid, board["lr"], strict=True)]
+    edge = board[ends]
+    if edge.empty:
+        return ""
+    where = edge["label"] + " on " + edge["dataset"] + " (" + edge["lr"].map("{:g}".format) + ")"
+    return (
+        f"Of {len(edge)} of {len(board)} conditions validation chose the lowest or highest rate that was tried, so a "
+        f"wider grid may change their error: {_listed(where)}."
+    )
+
+
 def leaderboard(chosen: pd.DataFrame, baseline: str = BASELINE) -> pd.DataFrame:
     """Return `Findings.board` from the replicas at the selected rates."""
     board = ranked(chosen)

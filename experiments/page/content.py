@@ -7,7 +7,7 @@ import shlex
 import numpy as np
 import pandas as pd
 
-from experiments.comparison import CONDITIONAL, Findings, amount, between, findings, treatments
+from experiments.comparison import CONDITIONAL, Findings, amount, at_the_edge, between, findings, treatments
 from experiments.figures.curves import means
 from experiments.figures.style import DASHES, looks
 from experiments.page import caption_id
@@ -58,6 +58,7 @@ def gather(
         "datasets": sorted(found.board["dataset"].unique()),
         "outputs": sorted(found.board["output"].unique()),
         "board": board(found.board),
+        "edge": at_the_edge(found.board, tables.replicas),
         "comparisons": comparisons(found.board),
         "power": power(found.board),
         "baselines": baselines(tables),

@@ -26,6 +26,8 @@ def markdown(content: dict) -> str:
     """Return what `experiments.page.content.gather` returned as Markdown: answer, tables, figures, failures."""
     parts = [f"# {_plain(content['study'])}", *map(_plain, content["sentences"]), "## Leaderboard"]
     parts.append(_table(content["board"]))
+    if content["edge"]:
+        parts.append(_plain(content["edge"]))
     if content["comparisons"]["rows"]:
         note = f"Paired over seeds, condition − reference, Holm within a data set; {content['conditional']}."
         parts += ["## Comparisons", note, _table(content["comparisons"])]

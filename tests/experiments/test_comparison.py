@@ -4,7 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.comparison import all_pairs, between, findings, groups, part_ratio, ranked, rankings, references
+from experiments.comparison import (
+    all_pairs,
+    at_the_edge,
+    between,
+    findings,
+    groups,
+    part_ratio,
+    ranked,
+    rankings,
+    references,
+)
 
 
 def study(*conditions, seeds=4, noise=0.002):
@@ -182,3 +192,15 @@ def test_between_two_studies_the_same_condition_is_compared_and_the_change_named
     assert (row.label, row.changed) == ("relu", "optimizer.name: adam → sgd")
     assert row.difference < -0.1
     assert between(here, study({"dataset": "wine"})).empty
+
+
+def test_a_chosen_rate_at_an_end_of_its_grid_is_named():
+    rates = [{"lr": rate, "selected": False} for rate in (0.01, 0.1, 1.0)]
+    inner = [each | {"activation": "elu", "selected": each["lr"] == 0.1} for each in rates]
+    outer = [each | {"selected": each["lr"] == 1.0} for each in rates]
+    replicas = study(*inner, *outer)
+    sentence = at_the_edge(findings(replicas).board, replicas)
+    assert sentence.startswith("Of 1 of 2 conditions")
+    assert sentence.endswith(": relu on digits (1).")
+    replicas = study(*inner, {})  # a single rate has no ends
+    assert at_the_edge(findings(replicas).board, replicas) == ""
