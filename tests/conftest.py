@@ -1,5 +1,8 @@
 """Fixtures shared by all rooms."""
 
+import gc
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from omegaconf import OmegaConf
 
 from experiments.config import register_schema, resolve
 
+gc.set_threshold(50_000)  # figures and frames are made of many objects: a look at each 700 is a tenth of the time
 CONF = Path(__file__).parents[1] / "conf"
 
 
@@ -17,12 +21,12 @@ def settings():
     """Return a function from a command line's overrides to `Settings`: `settings("activation=elu", "epochs=3")`."""
     register_schema(ConfigStore.instance())
 
-    def make(*overrides):
+    @cache
+    def composed(*overrides):
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            config = compose("config", list(overrides))
-        return resolve(OmegaConf.to_container(config, resolve=True))
+            return OmegaConf.to_container(compose("config", list(overrides)), resolve=True)
 
-    return make
+    return lambda *overrides: resolve(deepcopy(composed(*overrides)))
 
 
 def pytest_collection_modifyitems(items):

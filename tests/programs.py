@@ -3,6 +3,7 @@
 This file is also the script of the process that has them imported; it divides in two for each program.
 """
 
+import gc
 import json
 import os
 import runpy
@@ -61,6 +62,7 @@ def _divide():
 if __name__ == "__main__":
     for name in LIBRARIES:
         import_module(name)
+    gc.freeze()  # else each process ends with a look at every object of the libraries, half a second
     arguments, cwd, root, environment, outputs = _divide()
     for number, path in enumerate([os.devnull, *outputs]):
         os.dup2(os.open(path, os.O_RDWR | os.O_CREAT), number)

@@ -1,6 +1,7 @@
 """Tests of experiments.figures: what is drawn is what the tables say, in one look for each condition."""
 
 import json
+from functools import cache
 from itertools import combinations, product
 
 import numpy as np
@@ -140,6 +141,12 @@ DRAWN |= {
 }
 
 
+@cache
+def of(name, study):
+    """Return what a figure draws of one of `STUDIES`, once for all tests, which only look at it."""
+    return FIGURES[name].draw(STUDIES[study])
+
+
 def assert_nothing_overlaps(drawn):
     """Lay a figure out and check that panels, with their labels, and legends are apart and not cut off."""
     drawn.draw_without_rendering()
@@ -161,7 +168,7 @@ def test_every_figure_is_tested():
 
 @pytest.mark.parametrize(("name", "study"), [(name, study) for name, studies in DRAWN.items() for study in studies])
 def test_every_figure_is_drawn_from_what_a_study_has(name, study):
-    result = FIGURES[name].draw(STUDIES[study])
+    result = of(name, study)
     expected = [f"{name}{part}" for part in DRAWN[name][study]]
     assert [stem for stem, drawn in result.items() if isinstance(drawn, Figure)] == expected
     if not expected:
@@ -174,7 +181,7 @@ def test_every_figure_is_drawn_from_what_a_study_has(name, study):
 @pytest.mark.parametrize("name", [name for name in DRAWN if [] in DRAWN[name].values()])
 def test_what_is_missing_is_one_line_that_ends_with_a_command(name):
     study = next(study for study, parts in DRAWN[name].items() if not parts)
-    (reason,) = FIGURES[name].draw(STUDIES[study]).values()
+    (reason,) = of(name, study).values()
     line = reason.line("mine", ["wine", "digits"])
     assert line.startswith(f"{reason}; run: python run.py -m ")
     assert line.endswith(" study=mine")
@@ -184,13 +191,13 @@ def test_what_is_missing_is_one_line_that_ends_with_a_command(name):
 
 @pytest.mark.parametrize("name", ["mse_vs_ce", "pairing_matrix", "confusion"])
 def test_what_a_regression_cannot_have_is_no_command(name):
-    (reason,) = FIGURES[name].draw(STUDIES["regression"]).values()
+    (reason,) = of(name, "regression").values()
     assert reason.line("mine", ["diabetes"]).startswith("a regression has ")
     assert "run.py" not in reason.line("mine", ["diabetes"])
 
 
 def test_other_outputs_are_for_the_studys_classifications():
-    (reason,) = FIGURES["mse_vs_ce"].draw(STUDIES["datasets"]).values()
+    (reason,) = of("mse_vs_ce", "datasets").values()
     assert reason.add == "output=softmax_ce,softmax_mse dataset=digits,wine"
 
 
@@ -318,7 +325,7 @@ def test_gradient_norms_by_layer_are_those_of_the_first_and_last_epoch():
 
 def test_each_pairing_is_drawn_in_its_own_column_before_the_others():
     tables = STUDIES["crossed"]
-    (drawn,) = FIGURES["mse_vs_ce"].draw(tables).values()
+    (drawn,) = of("mse_vs_ce", "crossed").values()
     titled = {ax.get_title(loc="left"): ax for ax in drawn.axes if ax.get_title(loc="left")}
     output = tables.replicas.drop_duplicates("run").set_index("run")["output"]
     assert list(titled) == ["softmax_ce", "softmax_mse"]
@@ -331,7 +338,7 @@ def test_each_pairing_is_drawn_in_its_own_column_before_the_others():
 
 
 def test_activation_curves_are_the_functions():
-    (drawn,) = FIGURES["activation_curves"].draw(STUDIES["hyper"]).values()
+    (drawn,) = of("activation_curves", "hyper").values()
     panels = {ax.get_title(loc="left"): ax for ax in drawn.axes}
     assert list(panels) == ["relu", "elu, alpha=0.2", "elu, alpha=1", "maxout, pieces=2", "maxout, pieces=3"]
     f, slope = panels["elu, alpha=0.2"].lines
@@ -345,7 +352,7 @@ def test_activation_curves_are_the_functions():
 
 
 def test_cost_gradients_are_the_slopes_of_the_costs():
-    (drawn,) = FIGURES["output_cost_gradients"].draw(STUDIES["three"]).values()
+    (drawn,) = of("output_cost_gradients", "three").values()
     cost, gradient = drawn.axes
     assert drawn.get_figwidth() == SINGLE
     for curve, slope in zip(cost.lines, gradient.lines, strict=True):
@@ -357,10 +364,10 @@ def test_cost_gradients_are_the_slopes_of_the_costs():
 
 
 def test_an_activation_has_one_colour_in_all_figures():
-    for name, drawable in FIGURES.items():
-        tables = STUDIES["crossed" if name == "mse_vs_ce" else "three"]
-        activation = tables.replicas.set_index("run")["activation"].to_dict()
-        for drawn in drawable.draw(tables).values():
+    for name in FIGURES:
+        study = "crossed" if name == "mse_vs_ce" else "three"
+        activation = STUDIES[study].replicas.set_index("run")["activation"].to_dict()
+        for drawn in of(name, study).values():
             for ax in getattr(drawn, "axes", []):  # Missing has none
                 for line in ax.lines:
                     if line.get_gid():
@@ -428,7 +435,7 @@ def test_text_from_a_study_is_not_typeset(name):
 
 
 def test_layers_of_an_all_lost_study_say_so():
-    (drawn,) = FIGURES["gradient_norms"].draw(STUDIES["lost"]).values()
+    (drawn,) = of("gradient_norms", "lost").values()
     texts = [text.get_text() for ax in drawn.axes for text in ax.texts]
     assert texts == ["every replica diverged"] * 2
 
@@ -503,7 +510,7 @@ def test_a_leaderboard_says_what_diverged_and_shows_the_baselines():
 
 def test_rates_are_drawn_with_the_chosen_one_ringed():
     tables = STUDIES["rates"]
-    (drawn,) = FIGURES["learning_rate_sensitivity"].draw(tables).values()
+    (drawn,) = of("learning_rate_sensitivity", "rates").values()
     ax = drawn.axes[0]
     for run, data in curves(ax).items():
         rows = tables.replicas[(tables.replicas["run"] == run) & (tables.replicas["status"] == "done")]
@@ -557,7 +564,7 @@ def test_depth_shows_ratio_gradient_and_error_of_what_finished():
 
 def test_a_pairing_matrix_holds_the_mean_of_each_cell():
     tables = STUDIES["crossed"]
-    (drawn,) = FIGURES["pairing_matrix"].draw(tables).values()
+    (drawn,) = of("pairing_matrix", "crossed").values()
     (ax,) = drawn.axes
     done = tables.replicas[tables.replicas["status"] == "done"]
     expected = 100 * done.groupby(["activation", "output"])["final_test_error"].mean()
@@ -643,14 +650,14 @@ def test_a_leaderboard_of_one_condition_has_room_and_compares_nothing():
 
 
 def test_ranks_are_drawn_with_the_groups_that_are_not_told_apart():
-    (drawn,) = FIGURES["critical_difference"].draw(STUDIES["many"]).values()
+    (drawn,) = of("critical_difference", "many").values()
     texts = {text.get_text() for text in drawn.axes[0].texts}
     assert any(text.startswith("critical difference 1.66") for text in texts)
     assert {name for name in ("relu", "elu", "tanh") if any(name in text for text in texts)} == {"relu", "elu", "tanh"}
 
 
 def test_linear_layers_are_one_map_and_relus_are_not():
-    (drawn,) = FIGURES["collapse"].draw(STUDIES["three"]).values()
+    (drawn,) = of("collapse", "three").values()
     course, scores = drawn.axes
     softmax, linear, relu = (line.get_ydata()[-1] for line in course.lines)
     assert relu < linear - 0.3  # better
@@ -661,7 +668,7 @@ def test_linear_layers_are_one_map_and_relus_are_not():
 
 
 def test_positive_inputs_step_with_one_sign_and_arrive_later():
-    (drawn,) = FIGURES["zigzag"].draw(STUDIES["three"]).values()
+    (drawn,) = of("zigzag", "three").values()
     sigmoid, tanh, gap = drawn.axes
     assert "100 %" in sigmoid.texts[0].get_text()
     assert "100 %" not in tanh.texts[0].get_text()
@@ -672,7 +679,7 @@ def test_positive_inputs_step_with_one_sign_and_arrive_later():
 
 
 def test_a_clipped_output_that_starts_wrong_never_moves():
-    (drawn,) = FIGURES["clipped_output"].draw(STUDIES["three"]).values()
+    (drawn,) = of("clipped_output", "three").values()
     slope, single, digits, stuck = drawn.axes
     clipped, sigmoid, _ = (line.get_ydata() for line in single.lines)
     assert set(clipped) == {0.0}

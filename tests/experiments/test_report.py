@@ -1,6 +1,7 @@
 """The report command: which study, which files, what it says of what is missing."""
 
 import os
+import shutil
 
 import pandas as pd
 import pytest
@@ -14,18 +15,26 @@ from experiments.store import Store
 SMALL = ("dataset=iris", "net.hidden=[4]", "epochs=2", "seeds=2")
 
 
-@pytest.fixture
-def folder(settings, tmp_path, monkeypatch):
-    """A working directory with two studies: `pairings`, written last, and `activations`."""
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(scope="module")
+def trained(settings, tmp_path_factory):
+    """A folder of results with two studies: `pairings`, written last, and `activations`."""
+    results = tmp_path_factory.mktemp("trained")
     for study, sweep in {
         "activations": ["activation=relu", "activation=tanh"],
         "pairings": ["output=softmax_ce", "output=softmax_mse"],
     }.items():
         for override in sweep:
-            run_job(settings(*SMALL, override), Store(study))
-        Store(study).collect()
-    os.utime(tmp_path / "results/activations/replicas.csv", (0, 0))
+            run_job(settings(*SMALL, override), Store(study, results))
+        Store(study, results).collect()
+    os.utime(results / "activations/replicas.csv", (0, 0))
+    return results
+
+
+@pytest.fixture
+def folder(trained, tmp_path, monkeypatch):
+    """A working directory with a copy of them."""
+    shutil.copytree(trained, tmp_path / "results")
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
