@@ -293,12 +293,11 @@ def over_datasets(scores: pd.DataFrame) -> OverDatasets:
 
     pairs = posthoc_nemenyi_friedman(ranks.to_numpy())
     pairs = pd.DataFrame(pairs.to_numpy(), scores.columns, scores.columns)
-    found = "differ" if p < 0.05 else "cannot be told apart"
+    found, which = "cannot be told apart", ""
+    if p < 0.05:
+        found, which = "differ", f"; mean ranks {critical:.1f} apart do (Nemenyi, 5 %)"
     rough = "; with so few datasets this p is rough" if n < 10 else ""
-    sentence = (
-        f"Over {n} datasets the {k} treatments {found} (Friedman, p = {p:.2g}{rough}); mean ranks {critical:.1f} apart "
-        f"differ (Nemenyi, 5 %)."
-    )
+    sentence = f"Over {n} datasets the {k} treatments {found} (Friedman, p = {p:.2g}{rough}){which}."
     return OverDatasets(n, mean, p, critical, pairs, sentence)
 
 

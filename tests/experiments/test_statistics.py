@@ -216,6 +216,7 @@ def test_over_datasets_is_demsars_example():
     q = gap / (4 * 5 / (6 * 14)) ** 0.5 * 2**0.5
     np.testing.assert_allclose(result.pairs.loc["C4.5", "both"], stats.studentized_range.sf(q, 4, np.inf), rtol=1e-3)
     assert "differ (Friedman" in result.sentence
+    assert result.sentence.endswith("mean ranks 1.3 apart do (Nemenyi, 5 %).")
 
 
 @pytest.mark.parametrize(
@@ -224,7 +225,7 @@ def test_over_datasets_is_demsars_example():
         ((1, 5), "One dataset: nothing is said about any other."),
         ((4, 2), "ranks three treatments at least, and 2 are on all 4 datasets"),
         ((2, 3), "2 datasets are too few to compare 3 treatments"),
-        ((3, 3), "this p is rough"),
+        ((3, 3), "cannot be told apart (Friedman, p = 0.37; with so few datasets this p is rough)."),
     ],
 )
 def test_too_few_datasets_is_a_plain_sentence(shape, words):
