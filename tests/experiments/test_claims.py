@@ -370,3 +370,9 @@ def test_reference_verdicts_follow_from_the_reference_tables_and_are_those_of_th
     assert claims_csv(judged) == (REFERENCE / "claims.csv").read_text()
     assert all("preliminary" not in row.word for row in judged)
     assert summary(judged) in (ROOT / "README.md").read_text()
+
+
+def test_the_lectures_reference_follows_from_its_errors():
+    errors = pd.read_csv(REFERENCE / "lecture.csv")
+    assert (errors.groupby(["dataset", "activation", "pretrained"])["seed"].nunique() == 10).all()
+    assert lecture.markdown(errors) == (REFERENCE / "lecture.md").read_text()
