@@ -210,7 +210,7 @@ def at_the_edge(board: pd.DataFrame, replicas: pd.DataFrame) -> str:
         return ""
     where = edge["label"] + " on " + edge["dataset"] + " (" + edge["lr"].map("{:g}".format) + ")"
     return (
-        f"Of {len(edge)} of {len(board)} conditions validation chose the lowest or highest rate that was tried, so a "
+        f"For {len(edge)} of {len(board)} conditions validation chose the lowest or highest rate that was tried, so a "
         f"wider grid may change their error: {_listed(where)}."
     )
 
@@ -265,7 +265,7 @@ def _listed(items, most=4):
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-def answer(board: pd.DataFrame, over: OverDatasets, tuned: bool = True) -> list[str]:
+def answer(board: pd.DataFrame, over: OverDatasets, tuned: bool) -> list[str]:
     """Return the answer in three sentences: who is ahead, who differs from the reference, and how far that reaches.
 
     `tuned` says whether validation had several learning rates to choose from.

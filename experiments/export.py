@@ -139,10 +139,9 @@ def to_onnx(trained: TrainedNetwork) -> bytes:
         outputs = {model("Add", values, scales["target_mean"], name="values"): (TensorProto.DOUBLE, network.outputs)}
     else:
         decided = _decision(model, output, z, network.outputs)
-        kinds = {str: TensorProto.STRING, int: TensorProto.INT64, bool: TensorProto.BOOL}
-        classes = np.array(trained.classes, object if isinstance(trained.classes[0], str) else None)
-        label = model("Gather", model.constant(classes, classes.dtype), decided, name="label")
-        outputs = {label: (kinds[type(trained.classes[0])],)}
+        kinds = {str: (object, TensorProto.STRING), int: (np.int64, TensorProto.INT64), bool: (bool, TensorProto.BOOL)}
+        dtype, element = kinds[type(trained.classes[0])]
+        outputs = {model("Gather", model.constant(trained.classes, dtype), decided, name="label"): (element,)}
         kind, classes = output.probabilities, len(trained.classes)
         if kind == "softmax":
             outputs[model("Softmax", z, axis=1, name="probabilities")] = TensorProto.FLOAT, classes

@@ -6,7 +6,6 @@ In results/<study>/report/: index.html, one page that needs nothing beside it; r
 figures/ as PNG, SVG and PDF. With compare=OTHER the page compares the conditions that both studies have.
 """
 
-import gc
 import multiprocessing
 import sys
 from collections.abc import Sequence
@@ -26,8 +25,6 @@ from experiments.page.text import latex, markdown
 from experiments.store import RESULTS, Store, StudyTables, load_all_tables, load_records, studies, write_bytes
 
 KINDS = ("svg", "png", "pdf")
-OBJECTS = 50_000
-"""New objects between two looks for garbage: a figure has tens of thousands, and looking at each 700 costs a fifth."""
 TABLES = {
     "leaderboard": (
         "board",
@@ -93,7 +90,7 @@ def draw(study: str, tables: StudyTables, results: Path) -> tuple[list[dict], di
         # The processes read the tables themselves, which is faster than to hand them over.
         context = multiprocessing.get_context("spawn")
         given = map(repeat, (study, results, tables.baselines))
-        with ProcessPoolExecutor(min(cores, len(FIGURES)), context, gc.set_threshold, (OBJECTS,)) as pool:
+        with ProcessPoolExecutor(min(cores, len(FIGURES)), context) as pool:
             parts = list(pool.map(_draw_stored, FIGURES, *given))
     figures, missing, written = zip(*parts, strict=True)
     reasons = {key: line for part in missing for key, line in part.items()}
@@ -142,7 +139,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if {"-h", "--help"} & set(arguments):
         print(__doc__)
         return 0
-    gc.set_threshold(OBJECTS)
     try:
         values = key_values(arguments, ("study", "compare"))
         if not values.get("study") and not studies():

@@ -47,11 +47,6 @@ def errors(replicas: pd.DataFrame) -> pd.DataFrame:
     return chosen[["dataset", "activation", "seed"]].assign(pretrained=epochs > 0, error=error)
 
 
-def cells(errors: pd.DataFrame) -> pd.DataFrame:
-    """Return `summarise` of the errors by dataset, activation and pretrained."""
-    return summarise(errors, ["dataset", "activation", "pretrained"], "error")
-
-
 def agreement(errors: pd.DataFrame) -> str:
     """Return in two sentences where these errors say what the published ones do, and where not."""
     scores = errors.assign(error=errors["error"].fillna(np.inf)).pivot(
@@ -78,7 +73,8 @@ def agreement(errors: pd.DataFrame) -> str:
 
 def markdown(errors: pd.DataFrame) -> str:
     """Return the errors in the lecture's shape, above the published ones, and in words what agrees."""
-    datasets, table = _datasets(errors), cells(errors)
+    datasets = _datasets(errors)
+    table = summarise(errors, ["dataset", "activation", "pretrained"], "error")
     seeds = int((table["n"] + table["diverged"]).max())
     texts = {tuple(row[:3]): _cell(row) for _, row in table.iterrows()}
     return "\n".join(

@@ -180,14 +180,11 @@ def key(
         entries.append((look.label + (f" ({lost} of {len(status)} diverged)" if lost else ""), look.line()))
     if crosses and replicas["diverged_epoch"].notna().any():
         entries.append(("diverged here, left out of the mean", {"color": INK, **CROSS}))
-    note = seeds_note(replicas)
-    legend(figure, [*entries, *more], note if bands else note.replace("mean and its 95 % interval", "mean"))
+    legend(figure, [*entries, *more], seeds_note(replicas, "mean and its 95 % interval" if bands else "mean"))
 
 
-def seeds_note(replicas: pd.DataFrame) -> str:
-    """Return over how many seeds means and intervals are, for a legend's first line."""
+def seeds_note(replicas: pd.DataFrame, drawn: str = "mean and its 95 % interval") -> str:
+    """Return over how many seeds is what is drawn, for a legend's first line."""
     seeds = replicas.groupby(["run", "lr"]).size()
     few, many = seeds.min(), seeds.max()
-    return (
-        f"mean and its 95 % interval over {many if few == many else f'{few} to {many}'} seeds" if many > 1 else "1 seed"
-    )
+    return f"{drawn} over {many if few == many else f'{few} to {many}'} seeds" if many > 1 else "1 seed"

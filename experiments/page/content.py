@@ -83,10 +83,8 @@ def number(value: float, digits: int = 3, sign: bool = False) -> str:
         return "–"
     if math.isinf(value):
         return "∞"
-    sign = sign and value != 0
-    text = f"{value:{'+' if sign else ''}.{digits}g}"
-    if 10**digits <= abs(value) < 1e6:
-        text = f"{value:{'+' if sign else ''}.0f}"
+    kind = ".0f" if 10**digits <= abs(value) < 1e6 else f".{digits}g"
+    text = f"{float(value):{'+' if sign and value else ''}z{kind}}"
     return text.replace("-", MINUS)
 
 
@@ -96,7 +94,7 @@ def error(value: float, task: str, sign: bool = False) -> str:
         return "–"
     if task != "classification":
         return number(value, 3, sign)
-    return f"{100 * value:{'+' if sign and value else ''}.2f}".replace("-", MINUS)
+    return f"{100 * value:{'+' if sign and value else ''}z.2f}".replace("-", MINUS)
 
 
 def unit(table: pd.DataFrame) -> str:
@@ -192,7 +190,11 @@ def power(table: pd.DataFrame) -> dict:
         needed = seeds_needed(np.array(wanted), np.full(len(wanted), spread))
         rows.append([dataset, f"{100 * spread:.2f}", *(number(value) for value in needed)])
     return {
-        "columns": ["dataset", "std of a difference (points)", "2 points", "1 point", "0.5 points", "0.2 points"],
+        "columns": [
+            "dataset",
+            "std of a difference (points)",
+            *(f"{100 * value:g} point{'s' * (value != 0.01)}" for value in wanted),
+        ],
         "rows": rows,
     }
 
@@ -259,7 +261,7 @@ def matrices(found: Findings, chosen: pd.DataFrame) -> list[dict]:
                 kind = ("better" if sign * row.difference < 0 else "worse") if told else ""
                 mark = {"better": "▼ ", "worse": "▲ "}.get(kind, "")
                 cells[one, two] = {
-                    "text": mark + error(sign * row.difference + 0.0, task[one], True),  # no −0
+                    "text": mark + error(sign * row.difference, task[one], True),
                     "p": p_value(row.p_holm),
                     "kind": kind,
                 }

@@ -200,7 +200,7 @@ def test_a_chosen_rate_at_an_end_of_its_grid_is_named():
     outer = [each | {"selected": each["lr"] == 1.0} for each in rates]
     replicas = study(*inner, *outer)
     sentence = at_the_edge(findings(replicas).board, replicas)
-    assert sentence.startswith("Of 1 of 2 conditions")
+    assert sentence.startswith("For 1 of 2 conditions")
     assert sentence.endswith(": relu on digits (1).")
     replicas = study(*inner, {})  # a single rate has no ends
     assert at_the_edge(findings(replicas).board, replicas) == ""

@@ -24,7 +24,7 @@ def trained(settings, tmp_path_factory):
         "pairings": ["output=softmax_ce", "output=softmax_mse"],
     }.items():
         for override in sweep:
-            run_job(settings(*SMALL, override), Store(study, results))
+            run_job(settings(*SMALL, "optimizer.lr=[0.05,0.1]", override), Store(study, results))
         Store(study, results).collect()
     os.utime(results / "activations/replicas.csv", (0, 0))
     return results
@@ -103,6 +103,9 @@ def test_the_page_holds_every_figure_and_what_failed(folder):
     assert "MemoryError: &lt;none left&gt;" in page
     assert "conditional on this dataset" in page
     assert "linear SVM" in page
+    edge = "For 2 of 2 conditions validation chose the lowest or highest rate"
+    assert edge in page
+    assert edge in (folder / "results/activations/report/report.md").read_text()
 
 
 def test_two_studies_are_compared(folder):
