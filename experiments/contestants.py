@@ -191,6 +191,7 @@ class Floor(Contestant, name="floor"):
         import numpy as np
 
         from experiments.training import EVALUATION_ROWS
+        from nets.products import product
 
         self.task = task
         arrays = task.arrays
@@ -201,35 +202,31 @@ class Floor(Contestant, name="floor"):
             return draw.standard_normal(shape, dtype=np.float32)
 
         shapes = [weight.shape[1:] for weight in arrays.weights]
-        self.weights = arrays.weights
-        self.gradients = [np.empty_like(weight) for weight in arrays.weights]
-        self.signals = [normal(replicas, BATCH, fan_in) for fan_in, _ in shapes]
-        self.deltas = [normal(replicas, BATCH, columns) for _, columns in shapes]
-        self.upstream = [np.empty_like(signal) for signal in self.signals]
+        forward, backward = [], []
+        for index, (weight, (fan_in, columns)) in enumerate(zip(arrays.weights, shapes, strict=True)):
+            signal, delta = normal(replicas, BATCH, fan_in), normal(replicas, BATCH, columns)
+            forward.append(product(signal, weight, delta))
+            if index:
+                backward.append(product(delta, weight.mT, np.empty_like(signal)))
+            backward.append(product(signal.mT, delta, np.empty_like(weight)))
+        self.step = [*forward, *reversed(backward)]
         self.evaluation = []
         for part in (arrays.train, arrays.test):
             for chunk in np.array_split(part[0], ceil(part.shape[1] / EVALUATION_ROWS)):  # as training cuts it
                 self.evaluation += [
-                    (normal(replicas, len(chunk), fan_in), weight, normal(replicas, len(chunk), columns))
+                    product(normal(replicas, len(chunk), fan_in), weight, normal(replicas, len(chunk), columns))
                     for weight, (fan_in, columns) in zip(arrays.weights, shapes, strict=True)
                 ]
 
     def train(self):
         from numpy import matmul
 
-        batches = self.task.arrays.train.shape[1] // BATCH
-        layers = list(zip(self.signals, self.weights, self.deltas, self.gradients, self.upstream, strict=True))
         for _ in range(self.task.epochs):
-            for _ in range(batches):
-                for signal, weight, delta, _, _ in layers:
-                    matmul(signal, weight, out=delta)
-                for index in range(len(layers) - 1, -1, -1):
-                    signal, weight, delta, gradient, upstream = layers[index]
-                    matmul(signal.mT, delta, out=gradient)
-                    if index:
-                        matmul(delta, weight.mT, out=upstream)
-            for signal, weight, scores in self.evaluation:
-                matmul(signal, weight, out=scores)
+            for _ in range(self.task.arrays.train.shape[1] // BATCH):
+                for views in self.step:
+                    matmul(*views)
+            for views in self.evaluation:
+                matmul(*views)
 
 
 class ScikitLearn(Contestant, name="sklearn"):

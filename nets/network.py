@@ -12,6 +12,7 @@ import numpy as np
 
 from nets.activations import Activation
 from nets.initializers import Initializer
+from nets.products import product
 
 
 class Layer(NamedTuple):
@@ -23,7 +24,7 @@ class Layer(NamedTuple):
 
 
 class Work:
-    """The buffers of a forward and a backward pass over `rows` examples, owned by the caller.
+    """The buffers of a network's forward and backward pass over `rows` examples, owned by the caller.
 
     The caller fills `inputs` and `targets` (which the network never looks at). `Network.forward` leaves z and h of
     hidden layer l in `pre[l]` and `post[l]` and the last z in `scores`. The caller writes dcost/dscores into
@@ -45,6 +46,13 @@ class Work:
         widest = empty(max(hidden, default=0)).reshape(-1)
         self.upstream = [widest[: post.size].reshape(post.shape) for post in self.post]
         self.ones = np.ones((1, rows), network.dtype)
+        # Layer by layer, what np.matmul multiplies and where to: z = h W, dcost/dW = hᵀ δ, dcost/dh = δ Wᵀ.
+        signals, deltas = [self.inputs, *self.post], [*self.pre, self.delta]
+        weights = [layer.weight for layer in network.layers]
+        gradients = [gradient.weight for gradient in network.gradients]
+        self.forward = list(map(product, signals, weights, [*self.pre, self.scores]))
+        self.outer = list(map(product, [signal.mT for signal in signals], deltas, gradients))
+        self.backward = list(map(product, deltas[1:], [weight.mT for weight in weights[1:]], self.upstream))
 
 
 class Network:
@@ -135,16 +143,13 @@ class Network:
 
     def forward(self, work: Work) -> np.ndarray:
         """Return `work.scores`, the scores z (R, rows, outputs) of `work.inputs` (R, rows, features)."""
-        signal = work.inputs
-        hidden = zip(self.layers, work.pre, work.post, work.activation, strict=False)
-        for layer, pre, post, buffers in hidden:
-            np.matmul(signal, layer.weight, out=pre)
+        hidden = zip(self.layers, work.forward, work.pre, work.post, work.activation, strict=False)
+        for layer, operands, pre, post, buffers in hidden:
+            np.matmul(*operands)
             pre += layer.bias
             self.activation.forward(pre, post, buffers, **layer.learned)
-            signal = post
-        last = self.layers[-1]
-        np.matmul(signal, last.weight, out=work.scores)
-        work.scores += last.bias
+        np.matmul(*work.forward[-1])
+        work.scores += self.layers[-1].bias
         return work.scores
 
     def backward(self, work: Work, activation_l1: np.ndarray | None = None) -> None:
@@ -155,15 +160,13 @@ class Network:
         """
         delta = work.delta
         for index in range(len(self.hidden), -1, -1):
-            layer, gradient = self.layers[index], self.gradients[index]
-            signal = work.post[index - 1] if index else work.inputs
-            np.matmul(signal.swapaxes(1, 2), delta, out=gradient.weight)
-            np.matmul(work.ones, delta, out=gradient.bias)
+            np.matmul(*work.outer[index])
+            np.matmul(work.ones, delta, out=self.gradients[index].bias)
             if index:
+                np.matmul(*work.backward[index - 1])
                 upstream = work.upstream[index - 1]
-                np.matmul(delta, layer.weight.swapaxes(1, 2), out=upstream)
                 if activation_l1 is not None:
-                    upstream += activation_l1 * np.sign(signal)
+                    upstream += activation_l1 * np.sign(work.post[index - 1])
                 delta = self._through_activation(index - 1, upstream, work)
 
     def _through_activation(self, index, upstream, work):

@@ -95,7 +95,6 @@ def test_the_floor_has_every_product_of_a_step_and_of_the_evaluation(monkeypatch
     floor = CONTESTANTS["floor"](task)
     settings = task.settings()
     network = Network(64, settings.hidden, 10, settings.activation, 2)
-    assert [gradient.shape for gradient in floor.gradients] == [layer.weight.shape for layer in network.layers]
     multiplications = []
     monkeypatch.setattr(np, "matmul", lambda a, b, out: multiplications.append(a[0].size * b.shape[2]))
     floor.train()
