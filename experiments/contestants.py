@@ -479,7 +479,7 @@ def _version(contestant):
     if module.__name__ not in ("numpy", "sklearn"):
         return text
     # SciPy brings a BLAS of its own, which nobody uses here.
-    libraries = [one for one in threadpool_info() if one["user_api"] == "blas" and "scipy" not in one["filepath"]]
+    libraries = [one for one in threadpool_info() if one["user_api"] == "blas" and "scipy.libs" not in one["filepath"]]
     return ", ".join(
         [text, *(f"{one['internal_api']} {one['version']} {one.get('architecture')}" for one in libraries)]
     )

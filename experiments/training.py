@@ -248,7 +248,7 @@ class _Stack:
                     on_epoch(len(self.replicas) * (self.settings.epochs - max(0, epoch - 1)))
                     return
                 if epoch:
-                    before = self.network.parameters.copy()
+                    before = self.network.parameters.copy() if self.settings.diagnostics["layers"] else None
                     self._timed("training", self._train_epoch, epoch)
                 self._timed("evaluation", self._evaluate, epoch)
                 if any(self.settings.diagnostics.values()):

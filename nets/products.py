@@ -24,9 +24,9 @@ def product(left: np.ndarray, right: np.ndarray, out: np.ndarray) -> tuple[np.nd
     """
     _, rows, terms = left.shape
     columns = right.shape[2]
-    most = LARGEST // (rows * terms)
+    most = LARGEST // max(1, rows * terms)
     if right.strides[1] < right.strides[2]:
-        most = min(most, LARGEST_OUT // rows) if terms >= SHORTEST_SUM else columns
+        most = min(most, LARGEST_OUT // max(1, rows)) if terms >= SHORTEST_SUM else columns
     widths = [width for width in range(NARROWEST, most + 1) if columns % width == 0]
     if most >= columns or not widths or not _spares_small_products():
         return left, right, out

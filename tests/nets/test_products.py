@@ -26,7 +26,7 @@ def operands(replicas, rows, terms, columns, transposed=(), dtype="float64"):
     return draw("left", rows, terms), draw("right", terms, columns), np.full((replicas, rows, columns), np.nan, dtype)
 
 
-sizes = st.sampled_from([1, 2, 10, 31, 32, 37, 64, 100, 128, 225, 300])
+sizes = st.sampled_from([0, 1, 2, 10, 31, 32, 37, 64, 100, 128, 225, 300])
 
 
 @given(st.integers(1, 3), sizes, sizes, sizes, st.sampled_from([(), ("left",), ("right",), ("left", "right")]))
