@@ -27,10 +27,12 @@ def product(left: np.ndarray, right: np.ndarray, out: np.ndarray) -> tuple[np.nd
     most = LARGEST // max(1, rows * terms)
     if right.strides[1] < right.strides[2]:
         most = min(most, LARGEST_OUT // max(1, rows)) if terms >= SHORTEST_SUM else columns
-    widths = [width for width in range(NARROWEST, most + 1) if columns % width == 0]
-    if most >= columns or not widths or not _spares_small_products():
+    if most >= columns or not _spares_small_products():
         return left, right, out
-    return left[:, None], _blocks(right, widths[-1]), _blocks(out, widths[-1])
+    width = next((width for width in range(most, NARROWEST - 1, -1) if columns % width == 0), None)
+    if width is None:
+        return left, right, out
+    return left[:, None], _blocks(right, width), _blocks(out, width)
 
 
 def _blocks(matrices, width):

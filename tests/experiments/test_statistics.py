@@ -156,6 +156,16 @@ def test_holm_by_hand():
     np.testing.assert_allclose(table["p_holm"], holm(table["p"]))
 
 
+def test_holm_is_that_of_statsmodels():
+    from statsmodels.stats.multitest import multipletests
+
+    generator = np.random.default_rng(0)
+    for count in (1, 2, 5, 40):
+        p = generator.random(count).round(1)  # with ties
+        np.testing.assert_array_equal(holm(pd.Series(p)), multipletests(p, method="holm")[1])
+    assert holm(pd.Series([], dtype=float)).empty
+
+
 @pytest.mark.parametrize("case", range(6))
 def test_signed_rank_p_counts_all_signs_also_with_ties(case):
     generator = np.random.default_rng(case)
