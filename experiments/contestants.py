@@ -190,43 +190,46 @@ class Floor(Contestant, name="floor"):
     def __init__(self, task):
         import numpy as np
 
-        from experiments.training import EVALUATION_ROWS
+        from experiments.training import EVALUATION_ROWS, cut
         from nets.products import product
 
-        self.task = task
-        arrays = task.arrays
-        replicas = task.seeds
+        self.task, arrays = task, task.arrays
+        parts = [np.array_split(part[0], ceil(part.shape[1] / EVALUATION_ROWS)) for part in (arrays.train, arrays.test)]
+        sizes = [len(rows) for part in parts for rows in part]  # in which training evaluates
+        self.chunks = []
+        for replicas in cut(task.settings(1), range(task.seeds))[0]:
+            weights = [weight[replicas.start : replicas.stop] for weight in arrays.weights]
+            layers = self._layers(weights, BATCH)
+            step = [product(*layer) for layer in layers]
+            for index, (signal, weight, delta) in reversed(list(enumerate(layers))):
+                step.append(product(signal.mT, delta, np.empty_like(weight)))
+                if index:
+                    step.append(product(delta, weight.mT, np.empty_like(signal)))
+            forward = {size: [product(*layer) for layer in self._layers(weights, size)] for size in set(sizes)}
+            self.chunks.append((step, [views for size in sizes for views in forward[size]]))
+
+    @staticmethod
+    def _layers(weights, rows):
+        """Return what is multiplied in a forward pass, layer by layer: signals, weights, and where to."""
+        import numpy as np
+
         draw = np.random.default_rng(0)
 
-        def normal(*shape):
-            return draw.standard_normal(shape, dtype=np.float32)
+        def normal(weight, columns):
+            return draw.standard_normal((len(weight), rows, columns), dtype=np.float32)
 
-        shapes = [weight.shape[1:] for weight in arrays.weights]
-        forward, backward = [], []
-        for index, (weight, (fan_in, columns)) in enumerate(zip(arrays.weights, shapes, strict=True)):
-            signal, delta = normal(replicas, BATCH, fan_in), normal(replicas, BATCH, columns)
-            forward.append(product(signal, weight, delta))
-            if index:
-                backward.append(product(delta, weight.mT, np.empty_like(signal)))
-            backward.append(product(signal.mT, delta, np.empty_like(weight)))
-        self.step = [*forward, *reversed(backward)]
-        self.evaluation = []
-        for part in (arrays.train, arrays.test):
-            for chunk in np.array_split(part[0], ceil(part.shape[1] / EVALUATION_ROWS)):  # as training cuts it
-                self.evaluation += [
-                    product(normal(replicas, len(chunk), fan_in), weight, normal(replicas, len(chunk), columns))
-                    for weight, (fan_in, columns) in zip(arrays.weights, shapes, strict=True)
-                ]
+        return [(normal(weight, weight.shape[1]), weight, normal(weight, weight.shape[2])) for weight in weights]
 
     def train(self):
         from numpy import matmul
 
-        for _ in range(self.task.epochs):
-            for _ in range(self.task.arrays.train.shape[1] // BATCH):
-                for views in self.step:
+        for step, evaluation in self.chunks:
+            for _ in range(self.task.epochs):
+                for _ in range(self.task.arrays.train.shape[1] // BATCH):
+                    for views in step:
+                        matmul(*views)
+                for views in evaluation:
                     matmul(*views)
-            for views in self.evaluation:
-                matmul(*views)
 
 
 class ScikitLearn(Contestant, name="sklearn"):

@@ -100,9 +100,14 @@ def _activation_statistics(network, index, work):
             mean,
             np.median(unit_mean, axis=1),
             norm(activation) / np.sqrt(rows * units),
-            np.count_nonzero(post == 0, axis=(1, 2)) / (rows * units),
-            np.count_nonzero(flat, axis=(1, 2)) / (rows * units),
-            np.count_nonzero(flat.all(axis=1), axis=1) / units,
+            _share(post == 0),
+            _share(flat),
+            _share(flat.all(axis=1)),
         ],
         axis=1,
     )
+
+
+def _share(holds):
+    """Return in each replica the share of entries that are true; without an axis, counting is far faster."""
+    return np.array([np.count_nonzero(one) / one.size for one in holds])

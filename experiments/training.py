@@ -71,7 +71,7 @@ def train(
         for replica in replicas:
             if replica[1] in members:
                 groups.setdefault(_epoch(starts.get(replica)), []).append(replica)
-        cuts += [(prepared, members, *_cut(settings, group)) for group in groups.values()]
+        cuts += [(prepared, members, *cut(settings, group)) for group in groups.values()]
     threads = max(count for *_, count in cuts)
     stop = threading.Event()
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
@@ -135,7 +135,7 @@ def _epoch(start):
     return -1 if start is None else int(start[0]["epoch"])
 
 
-def _cut(settings, replicas):
+def cut(settings: Settings, replicas: Sequence) -> tuple[list[Sequence], int]:
     """Return the chunks of replicas and the number of threads."""
     threads = settings.threads
     if threads == "auto":
