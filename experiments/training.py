@@ -136,7 +136,7 @@ def _epoch(start):
 
 
 def cut(settings: Settings, replicas: Sequence) -> tuple[list[Sequence], int]:
-    """Return the chunks of replicas and the number of threads."""
+    """Return the chunks in which replicas are trained side by side, and the number of threads."""
     threads = settings.threads
     if threads == "auto":
         threads = joblib.cpu_count()

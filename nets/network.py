@@ -28,7 +28,8 @@ class Work:
 
     The caller fills `inputs` and `targets` (which the network never looks at). `Network.forward` leaves z and h of
     hidden layer l in `pre[l]` and `post[l]` and the last z in `scores`. The caller writes dcost/dscores into
-    `delta`; `Network.backward` then replaces each z in `pre` by dcost/dz.
+    `delta`; `Network.backward` then replaces each z in `pre` by dcost/dz. They serve this network only, until its
+    arrays are made anew by `Network.keep`.
     """
 
     def __init__(self, network: "Network", rows: int):
@@ -46,6 +47,7 @@ class Work:
         widest = empty(max(hidden, default=0)).reshape(-1)
         self.upstream = [widest[: post.size].reshape(post.shape) for post in self.post]
         self.ones = np.ones((1, rows), network.dtype)
+        self.parameters = network.parameters
         # Layer by layer, what np.matmul multiplies and where to: z = h W, dcost/dW = hᵀ δ, dcost/dh = δ Wᵀ.
         signals, deltas = [self.inputs, *self.post], [*self.pre, self.delta]
         weights = [layer.weight for layer in network.layers]
@@ -142,7 +144,15 @@ class Network:
         self.parameters[:] = parameters
 
     def forward(self, work: Work) -> np.ndarray:
-        """Return `work.scores`, the scores z (R, rows, outputs) of `work.inputs` (R, rows, features)."""
+        """Return `work.scores`, the scores z (R, rows, outputs) of `work.inputs` (R, rows, features).
+
+        Raises
+        ------
+        ValueError
+            If the buffers are another network's.
+        """
+        if work.parameters is not self.parameters:
+            raise ValueError("work holds the buffers of another network, or was made before `keep`: make a new one")
         hidden = zip(self.layers, work.forward, work.pre, work.post, work.activation, strict=False)
         for layer, operands, pre, post, buffers in hidden:
             np.matmul(*operands)

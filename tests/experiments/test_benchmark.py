@@ -41,6 +41,8 @@ def test_the_command(tmp_path):
     rows = record["results"]["small"]["rows"]
     present = {one.label for one in CONTESTANTS.values() if find_spec(one.needs)}
     assert set(rows) == set(record["versions"]) == present
+    if "openblas" in np.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"]:
+        assert "openblas" in record["versions"]["ours, 1 thread"]  # and its kernels
     assert set(record["missing"]) == {one.label for one in CONTESTANTS.values()} - present
     for label in present:
         assert label in done.stdout

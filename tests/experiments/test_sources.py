@@ -465,7 +465,7 @@ def test_openml_comes_from_the_cache(openml, settings):
     assert settings("dataset=openml", "dataset.id=7", "dataset.target=a", "batch_size=8").data.task == "regression"
 
 
-@pytest.mark.filterwarnings("ignore:A network error occurred")
+@pytest.mark.filterwarnings("ignore:A network error occurred")  # scikit-learn's, before it tries again
 def test_openml_that_cannot_be_fetched_is_one_line(openml, settings):
     with pytest.raises(ConfigError, match=r"dataset.id=8: cannot be fetched from OpenML: .*no network here"):
         settings("dataset=openml", "dataset.id=8")

@@ -321,6 +321,18 @@ def test_keep_goes_on_with_these_replicas(activation, kept):
 # --- identities
 
 
+def test_buffers_of_another_network_are_refused():
+    network = Network(3, [4], 2, ReLU(), 2)
+    work = Work(network, 5)
+    for other in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
+        with pytest.raises(ValueError, match="buffers of another network"):
+            other.forward(work)
+    network.forward(work)
+    network.keep(np.arange(2))
+    with pytest.raises(ValueError, match="made before `keep`"):
+        network.forward(work)
+
+
 def test_forward_is_the_textbooks_with_columns_for_rows():
     network = randomised(Network(3, [4, 5], 2, Sigmoid(), 2, "float64"))
     work = work_for(network, SoftmaxCE(), "classification", 2)
