@@ -12,8 +12,9 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 
-from experiments.compose import check_overrides, expand, one_line, options, plain
-from experiments.config import CONF, REGISTRIES, describe, register_schema, resolve
+from experiments.config.compose import check_overrides, expand, one_line, options, plain
+from experiments.config.schema import CONF, REGISTRIES, describe, register_schema
+from experiments.config.settings import resolve
 
 AUTO = "What suits the task (output) or the activation (init)."
 # Hydra accepts a sweeper only from its own packages, by name; it loads these afresh, so an import is another class.
@@ -26,8 +27,8 @@ class StudySweeper(PLUGINS[BASIC_SWEEPER]):
 
     def sweep(self, arguments):
         """Run what the study lacks; exit with 1 if a job failed."""
-        from experiments.progress import plan
-        from experiments.runner import Job, run_sweep
+        from experiments.sweep.progress import plan
+        from experiments.sweep.runner import Job, run_sweep
 
         jobs = [Job.of(*job) for job in expand(self.hydra_context.config_loader, self.config, arguments)]
         if jobs[0].settings.plan:
@@ -37,7 +38,7 @@ class StudySweeper(PLUGINS[BASIC_SWEEPER]):
 
     def _launch(self, jobs):
         """Run the jobs and return what they returned."""
-        from experiments.runner import run_here
+        from experiments.sweep.runner import run_here
 
         launcher = _launcher(self.config.hydra)
         if launcher == "BasicLauncher":  # would only compose each job once more, which takes longer than a small one
@@ -53,8 +54,8 @@ class StudySweeper(PLUGINS[BASIC_SWEEPER]):
 @hydra.main(config_path="conf", config_name="config", version_base="1.3")
 def job(config):
     """Train one condition, in a worker."""
-    from experiments.runner import run_job
-    from experiments.store import Store
+    from experiments.store.runs import Store
+    from experiments.sweep.runner import run_job
 
     settings = resolve(plain(config))
     launcher = _launcher(HydraConfig.get())
@@ -128,7 +129,7 @@ def main():
     try:
         check_overrides(sys.argv[1:])
         if len(sys.argv) == 2 and sys.argv[1].startswith("reproduce="):
-            from experiments.runner import reproduce
+            from experiments.sweep.runner import reproduce
 
             sys.exit(reproduce(Path(sys.argv[1].partition("=")[2])))
         job()

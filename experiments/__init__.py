@@ -6,7 +6,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from experiments.networks import TrainedNetworks
-    from experiments.store import StudyTables
+    from experiments.store.reading import StudyTables
 
 # What they need is imported when they are called: importing the package costs nothing.
 
@@ -21,10 +21,10 @@ def run_study(*overrides: str) -> "StudyTables":
     RuntimeError
         If a run failed; what was finished is stored.
     """
-    from experiments.compose import sweep
-    from experiments.config import ConfigError
-    from experiments.runner import Job, run_sweep
-    from experiments.store import load_all_tables
+    from experiments.config.compose import sweep
+    from experiments.config.errors import ConfigError
+    from experiments.store.reading import load_all_tables
+    from experiments.sweep.runner import Job, run_sweep
 
     for each in overrides:
         if not isinstance(each, str) or each.startswith("-"):

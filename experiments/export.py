@@ -18,12 +18,14 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.config import ConfigError, key_values, nearest
+from experiments.config.arguments import key_values
+from experiments.config.errors import ConfigError
 from experiments.networks import TrainedNetwork, as_inputs, load
-from experiments.store import write_bytes
+from experiments.store.files import write_bytes
 from nets import graph
 from nets.expressions import build
 from nets.graph import Node
+from nets.names import nearest
 
 OPSET, IR = 17, 8
 """Of ONNX 1.12, 2022: what any runtime since then reads."""

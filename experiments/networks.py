@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.config import ConfigError, build
-from experiments.store import Store, arrays
+from experiments.config.errors import ConfigError
+from experiments.config.settings import build
+from experiments.store.files import arrays
+from experiments.store.runs import Store
 from nets.activations import Activation
 from nets.network import Network, Work
 from nets.outputs import Output
@@ -145,7 +147,7 @@ def as_inputs(inputs, features: Sequence[str], columns: Sequence) -> np.ndarray:
         If they do not fit, or one is not finite.
     """
     if hasattr(inputs, "columns"):
-        from experiments.sources import encode
+        from experiments.data.files import encode
 
         whole = all(name in inputs for name in features)
         inputs = encode(inputs, columns if columns and not whole else [(name, None) for name in features])

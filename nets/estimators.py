@@ -19,8 +19,8 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from threadpoolctl import ThreadpoolController
 
 from nets.activations import ACTIVATIONS, Activation
-from nets.expressions import nearest
 from nets.initializers import INITIALIZERS, Initializer
+from nets.names import nearest
 from nets.network import Network, Work
 from nets.optimizers import OPTIMIZERS, SCHEDULES, Optimizer, Schedule
 from nets.outputs import OUTPUTS, Output, auto

@@ -5,12 +5,12 @@ matrices also @ and `MATRIX_FUNCTIONS`. Python's parser reads the text, and noth
 """
 
 import ast
-import difflib
 import warnings
 from collections.abc import Iterable, Mapping
 
 from nets import graph
 from nets.graph import Gate, Node
+from nets.names import nearest
 
 LONGEST, LARGEST = 200, 60
 """Characters of an expression, and its numbers, names, operations and calls together."""
@@ -189,15 +189,6 @@ def _problem_of_operation(node, matrices):
         if inner or (isinstance(node.left, ast.BinOp) and isinstance(node.left.op, ast.Pow)):
             return "is a tower of powers"
     return None
-
-
-def nearest(name: str, allowed: Iterable[str]) -> str:
-    """Return `did you mean …?` or nothing, and the allowed names, for the end of a message."""
-    allowed = list(allowed)
-    folded = {each.casefold(): each for each in reversed(allowed)}
-    close = difflib.get_close_matches(name.casefold(), folded, n=1)
-    hint = f"did you mean {folded[close[0]]!r}? " if close else ""
-    return f"{hint}Allowed: {', '.join(allowed)}"
 
 
 def _short(text):

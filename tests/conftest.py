@@ -10,7 +10,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
-from experiments.config import register_schema, resolve
+from experiments.config.schema import register_schema
+from experiments.config.settings import resolve
 
 gc.set_threshold(50_000)  # figures and frames are made of many objects: a look at each 700 is a tenth of the time
 CONF = Path(__file__).parents[1] / "conf"

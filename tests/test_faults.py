@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.store import Store
+from experiments.store.runs import Store
 
 pytestmark = pytest.mark.faults
 

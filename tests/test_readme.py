@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
 
-from experiments.store import load_tables
+from experiments.store.reading import load_tables
 from tests.programs import ROOT, python
 
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
@@ -31,9 +31,9 @@ def train(arguments, cwd, root=ROOT):
 
 def report(figures, *arguments, cwd, root=ROOT):
     """Run the command that writes a report, of these figures alone: one core draws few of them faster than two."""
-    code = "from experiments import report; "
-    code += f"report.FIGURES = {{name: report.FIGURES[name] for name in {figures}}}; "
-    code += f"raise SystemExit(report.main({arguments}))"
+    code = "from experiments.report import __main__, writing; "
+    code += f"writing.FIGURES = {{name: writing.FIGURES[name] for name in {figures}}}; "
+    code += f"raise SystemExit(__main__.main({arguments}))"
     return python("-c", code, cwd=cwd, root=root, LOKY_MAX_CPU_COUNT="1").stdout
 
 

@@ -1,27 +1,63 @@
-"""Imports run one way, run → experiments → nets → numpy, and heavy packages stay in their rooms."""
+"""Imports run one way, run → experiments → nets → numpy, and down the rooms; heavy packages stay in theirs."""
 
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted([ROOT / "run.py", *(ROOT / "nets").rglob("*.py"), *(ROOT / "experiments").rglob("*.py")])
-DRAWS = {"experiments/report.py", "experiments/explain.py"}
+ROOMS = (
+    ("streams", "tables"),
+    ("data",),
+    ("config",),
+    ("training",),
+    ("store",),
+    ("networks",),
+    ("analysis",),
+    ("sweep",),
+    ("figures",),
+    ("export", "report", "claims", "explain", "benchmark"),
+)
+"""The rooms of `experiments`: a file imports from its own room and from rooms above it in this list, never from below
+or beside."""
+FLOOR = {room: number for number, rooms in enumerate(ROOMS) for room in rooms}
+DRAWINGS = ("experiments/figures/", "experiments/report/", "experiments/claims/", "experiments/explain/drawings.py",
+            "experiments/benchmark/drawings.py")  # fmt: skip
+"""Where matplotlib may be imported."""
 
 
+def module(path):
+    """Return the dotted name of a file."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module(path): path for path in FILES}
+
+
+@cache
 def imported(path):
-    """Return the top-level packages that a file imports anywhere, and our own modules by their full name."""
+    """Return what a file imports anywhere, in functions and for types alone too: our modules and other packages."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert not node.level, "a relative import"
-            names.add(node.module)
-    return {name if name.startswith(("nets", "experiments")) else name.partition(".")[0] for name in names}
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= (inner & MODULES.keys()) or {node.module}
+            names |= {node.module} if inner - MODULES.keys() else set()
+    ours = {name for name in names if name.startswith(("nets", "experiments"))}
+    assert ours <= MODULES.keys(), "a module that is not there"
+    return frozenset(ours | {name.partition(".")[0] for name in names - ours})
+
+
+def room(name):
+    """Return the room of a module of `experiments`; the package itself has none."""
+    return name.split(".")[1] if "." in name else ""
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -32,22 +68,40 @@ def test_a_file_imports_only_what_its_room_may(path):
         more = {"nets/estimators.py": {"sklearn", "threadpoolctl"}, "nets/products.py": {"threadpoolctl"}}
         assert packages <= {"nets", "numpy", "scipy"} | more.get(place, set())
     assert "run" not in packages
-    if place not in ("run.py", "experiments/compose.py", "experiments/config.py"):
+    if place != "run.py" and not place.startswith("experiments/config/"):
         assert not packages & {"hydra", "omegaconf"}
-    if not (place.startswith("experiments/figures/") or place in DRAWS):
+    if not place.startswith(DRAWINGS):
         assert "matplotlib" not in packages
-    if place == "experiments/training.py":
-        assert "experiments.store" not in imported(path)
+
+
+@pytest.mark.parametrize("name", sorted(name for name in MODULES if name.startswith("experiments.")))
+def test_imports_run_down_the_rooms(name):
+    own = room(name)
+    for other in imported(MODULES[name]):
+        if not other.startswith("experiments"):
+            continue
+        if other == "experiments":
+            assert FLOOR[own] == len(ROOMS) - 1, "the facade is for commands and users"
+        else:
+            assert room(other) == own or FLOOR[room(other)] < FLOOR[own], f"{name} imports {other}"
+
+
+def test_no_circle_of_files():
+    rest = {name: {other for other in imported(path) if other in MODULES} for name, path in MODULES.items()}
+    while leaves := {name for name, others in rest.items() if not others & rest.keys()}:
+        for name in leaves:
+            del rest[name]
+    assert not rest, "each of these imports one of the others"
 
 
 def test_the_walk_sees_subpackages_and_imports_inside_functions():
-    assert {ROOT / "experiments/figures/style.py", ROOT / "experiments/page/text.py"} <= set(FILES)
-    assert "sklearn" in imported(ROOT / "experiments/datasets.py")
-    assert {"numpy", "nets.network"} <= imported(ROOT / "experiments/training.py")
+    assert {ROOT / "experiments/figures/style.py", ROOT / "experiments/report/text.py"} <= set(FILES)
+    assert {"sklearn", "experiments.data.files"} <= imported(ROOT / "experiments/data/sets.py")
+    assert {"numpy", "nets.network"} <= imported(ROOT / "experiments/training/stack.py")
 
 
 def test_the_configuration_is_checked_without_heavy_packages():
     heavy = ["scipy", "sklearn", "pandas", "matplotlib", "rich", "mlxtend"]
-    code = f"import sys; import experiments.config; print([name for name in {heavy} if name in sys.modules])"
+    code = f"import sys; import experiments.config.compose; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

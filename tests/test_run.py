@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from experiments.store import load_tables
+from experiments.store.reading import load_tables
 from experiments.tables import HISTORY, IDENTITY, LAYERS, OUTCOME
 from tests.programs import ROOT, python
 

@@ -18,8 +18,9 @@ import pandas as pd
 from experiments.claims.studies import QUICK, SEEDS, measure
 from experiments.claims.verdicts import CLAIMS
 from experiments.claims.writing import claims_csv, claims_md, judge_all, printed
-from experiments.config import ConfigError, nearest
-from experiments.store import RESULTS, write_bytes
+from experiments.config.errors import ConfigError
+from experiments.store.files import RESULTS, write_bytes
+from nets.names import nearest
 
 
 def read_tables(folder: Path) -> dict[int, pd.DataFrame]:
@@ -34,7 +35,7 @@ def _write_table(folder, number, table):
 
 
 def _draw(folder, number, table):
-    from experiments.figures.claims import DRAWINGS
+    from experiments.claims.drawings import DRAWINGS
     from experiments.figures.style import render
 
     for stem, draw in DRAWINGS.items():

@@ -13,11 +13,12 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
+from experiments.analysis.statistics import compare, summarise
 from experiments.claims.studies import SEEDS, together, train
 from experiments.claims.tables import tuned
-from experiments.config import ConfigError, nearest
-from experiments.statistics import compare, summarise
-from experiments.store import RESULTS, write_bytes
+from experiments.config.errors import ConfigError
+from experiments.store.files import RESULTS, write_bytes
+from nets.names import nearest
 
 STUDY = "glorot_2011_pretraining"
 DATASETS = ("digits", "wine", "breast_cancer", "mnist5k")

@@ -9,8 +9,8 @@ import pandas as pd
 from experiments import run_study
 from experiments.claims import neurons
 from experiments.claims.tables import KEY, TABLES, fractions, tuned
-from experiments.compose import sweep
-from experiments.store import StudyTables
+from experiments.config.compose import sweep
+from experiments.store.reading import StudyTables
 
 SEEDS, QUICK = tuple(range(100, 110)), (100, 101, 102)
 PRESETS = {
@@ -68,7 +68,7 @@ def together(parts: Iterable[StudyTables]) -> StudyTables:
 
 def first_steps(seeds: tuple[int, ...]) -> pd.DataFrame:
     """Return output, lr, seed and the steps to 50 % training accuracy, each pairing at its tuned rate."""
-    from experiments.training import steps_to_error
+    from experiments.training.stack import steps_to_error
 
     (preset,) = PRESETS[3]
     chosen = tuned(train(preset, seeds).replicas)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from experiments.store import StudyTables
+from experiments.store.reading import StudyTables
 
 KEY = ["run", "lr", "seed"]
 TABLES: dict[int, Callable[[StudyTables], pd.DataFrame]] = {}

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from experiments.statistics import compare, summarise
+from experiments.analysis.statistics import compare, summarise
 
 REPRODUCED, PARTIAL, FAILED = "reproduced", "partial", "not reproduced"
 LEVEL = 0.1

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.figures import Missing, figure
+from experiments.figures.registry import Missing, figure
 from experiments.figures.style import DOUBLE, INK, MUTED, legend, looks, plain, sheet
-from experiments.store import StudyTables
+from experiments.store.reading import StudyTables
 from nets.activations import ACTIVATIONS, Activation
 from nets.formula import Formula
 

@@ -4,11 +4,11 @@ import math
 
 from matplotlib.figure import Figure
 
-from experiments.figures import Missing, at_selected_rate, comparable, figure
 from experiments.figures.curves import key
+from experiments.figures.registry import Missing, at_selected_rate, comparable, figure
 from experiments.figures.style import log_axis, looks, plain, sheet, subject
 from experiments.figures.training import errors
-from experiments.store import StudyTables
+from experiments.store.reading import StudyTables
 
 
 @figure(

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 
+from experiments.analysis.statistics import summarise
 from experiments.figures.style import INK, Look, legend, log_axis
-from experiments.statistics import summarise
 
 KEY = ["run", "lr", "seed"]
 CROSS = {"marker": "x", "linestyle": "none", "markersize": 5, "markeredgewidth": 1.2}

@@ -6,11 +6,11 @@ import numpy as np
 from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
 
-from experiments.datasets import load
-from experiments.figures import Missing, by_dataset, comparable, figure
+from experiments.data.sets import load
+from experiments.figures.registry import Missing, by_dataset, comparable, figure
 from experiments.figures.style import CLASSES, DOUBLE, INK, SINGLE, legend, looks, plain, sheet, subject
-from experiments.store import StudyTables
-from experiments.training import grid
+from experiments.store.reading import StudyTables
+from experiments.training.stack import grid
 
 
 def panels_for(count: int, size: float) -> tuple[Figure, np.ndarray]:

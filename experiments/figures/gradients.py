@@ -4,10 +4,10 @@ from itertools import product
 
 from matplotlib.figure import Figure
 
-from experiments.figures import comparable, figure
 from experiments.figures.curves import at_end, draw, key, means
+from experiments.figures.registry import comparable, figure
 from experiments.figures.style import looks, sheet, subject
-from experiments.store import StudyTables
+from experiments.store.reading import StudyTables
 
 
 @figure(

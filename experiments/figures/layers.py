@@ -10,12 +10,12 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from experiments.comparison import scored
-from experiments.figures import Missing, by_dataset, comparable, figure
+from experiments.analysis.comparison import scored
+from experiments.analysis.statistics import summarise
 from experiments.figures.curves import KEY, at_end, band, counted, draw, key, means, seeds_note, unit
+from experiments.figures.registry import Missing, by_dataset, comparable, figure
 from experiments.figures.style import legend, log_axis, looks, plain, sheet, subject
-from experiments.statistics import summarise
-from experiments.store import StudyTables
+from experiments.store.reading import StudyTables
 
 
 def hidden(layers: pd.DataFrame) -> pd.DataFrame:

@@ -5,11 +5,11 @@ import math
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.figures import Missing, figure, on, split
 from experiments.figures.curves import draw, key, means
+from experiments.figures.registry import Missing, figure, on, split
 from experiments.figures.style import INK, SINGLE, identity, looks, sheet, subject
 from experiments.figures.training import errors
-from experiments.store import StudyTables
+from experiments.store.reading import StudyTables
 
 
 @figure("output_cost_gradients", title="Squared error and cross-entropy of a sigmoid output, and their gradients")

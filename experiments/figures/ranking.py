@@ -6,13 +6,13 @@ from matplotlib.figure import Figure
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from experiments.comparison import across, leaderboard, scored, treatments
-from experiments.figures import Missing, by_dataset, figure
+from experiments.analysis.comparison import across, leaderboard, scored, treatments
+from experiments.analysis.statistics import summarise
 from experiments.figures.curves import CROSS, band, cross, seeds_note, unit
 from experiments.figures.outputs import pairings
+from experiments.figures.registry import Missing, by_dataset, figure
 from experiments.figures.style import INK, MUTED, SINGLE, identity, legend, log_axis, looks, plain, sheet, subject
-from experiments.statistics import summarise
-from experiments.store import StudyTables
+from experiments.store.reading import StudyTables
 
 
 @figure("leaderboard", title="Test error of every condition with its 95 % interval", parts=by_dataset)

@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from experiments import statistics
+from experiments.analysis import labels
 from nets.activations import ACTIVATIONS
 
 SINGLE, DOUBLE = 3.35, 6.9
@@ -131,8 +131,8 @@ def looks(replicas: pd.DataFrame) -> dict[str, Look]:
     Colour and dash are the activation's. Conditions that differ otherwise keep the colour; each combination of
     settings has a marker, the same for every activation, and shifts the dash.
     """
-    table = statistics.settings(replicas)
-    names = statistics.labels(replicas)
+    table = labels.settings(replicas)
+    names = labels.labels(replicas)
     ranks = {name: rank for rank, name in enumerate(ACTIVATIONS)}
     activation = table.pop("activation")
     keys = {run: tuple(_sortable(value) for value in row) for run, *row in table.itertuples(name=None)}

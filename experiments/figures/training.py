@@ -5,10 +5,10 @@ import math
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.figures import Missing, comparable, figure
 from experiments.figures.curves import draw, key, means, unit
+from experiments.figures.registry import Missing, comparable, figure
 from experiments.figures.style import looks, sheet, subject
-from experiments.store import StudyTables
+from experiments.store.reading import StudyTables
 
 
 def errors(tables: StudyTables, part: str) -> tuple[str, pd.DataFrame, float]:

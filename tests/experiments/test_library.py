@@ -1,10 +1,10 @@
 """The library's face: the command line's words, the same runs and tables, and nothing left behind."""
 
+import os
+import shutil
 import subprocess
 import sys
-import tomllib
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import nbformat
 import pandas as pd
@@ -15,8 +15,8 @@ from hydra.version import getbase
 from nbclient import NotebookClient
 
 from experiments import run_study
-from experiments.compose import sweep
-from experiments.config import ConfigError
+from experiments.config.compose import sweep
+from experiments.config.errors import ConfigError
 from tests.programs import ROOT, python
 
 SMALL = ("dataset=iris", "epochs=2", "seeds=2", "net.hidden=[4]")
@@ -99,7 +99,7 @@ def test_a_failed_run_is_an_error_that_says_where(monkeypatch):
     def fail(*arguments, **options):
         raise MemoryError("no room")
 
-    monkeypatch.setattr("experiments.training.train", fail)
+    monkeypatch.setattr("experiments.training.stack.train", fail)
     with pytest.raises(RuntimeError, match="a run of study 'default' failed: its traceback is in"):
         run_study(*SMALL)
 
@@ -124,12 +124,25 @@ def test_the_example_notebook_runs(folder):
     assert "did you mean 'relu'" in shown
 
 
-def test_what_is_installed_is_all_that_is_needed():
-    """Each package of the checkout, and each file of the configuration by the patterns of the package data."""
-    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-    modules = [path for room in ("nets", "experiments") for path in ROOT.glob(f"{room}/**/*.py")]
-    packages = {".".join(path.parent.relative_to(ROOT).parts) for path in modules}
-    assert packages | {"experiments.conf"} == set(setuptools["packages"])
-    conf = ROOT / setuptools["package-dir"]["experiments.conf"]
-    shipped = {path for pattern in setuptools["package-data"]["experiments.conf"] for path in Path(conf).glob(pattern)}
-    assert shipped == {path for path in conf.rglob("*") if path.is_file()}
+def test_a_wheel_runs_a_study_outside_the_checkout(tmp_path):
+    """Every package and every file of the configuration is in it."""
+    source, site, cwd = tmp_path / "source", tmp_path / "site", tmp_path / "elsewhere"
+    for name in ("nets", "experiments", "conf"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    cwd.mkdir()
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", site, source]
+    subprocess.run(pip, cwd=cwd, check=True)
+    for room in ("nets", "experiments"):
+        installed = {path.relative_to(site) for path in (site / room).rglob("*.py")}
+        assert installed == {path.relative_to(source) for path in (source / room).rglob("*.py")}
+    shipped = {path.relative_to(site / "experiments/conf") for path in (site / "experiments/conf").rglob("*.yaml")}
+    assert shipped == {path.relative_to(ROOT / "conf") for path in (ROOT / "conf").rglob("*.yaml")}
+    code = f"import experiments; print(experiments.__file__); experiments.run_study(*{SMALL!r})"
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | {"PYTHONPATH": str(site)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=cwd, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith(str(site))
+    assert (cwd / "results").is_dir()

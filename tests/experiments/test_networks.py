@@ -13,13 +13,13 @@ import pandas as pd
 import pytest
 
 from experiments import load as load_networks
-from experiments.config import ConfigError
-from experiments.datasets import load as load_data
-from experiments.datasets import prepare
+from experiments.config.errors import ConfigError
+from experiments.data.sets import load as load_data
+from experiments.data.split import prepare
 from experiments.export import main, to_onnx, to_sklearn
 from experiments.networks import load
-from experiments.runner import Job, run_job, run_sweep
-from experiments.store import Store
+from experiments.store.runs import Store
+from experiments.sweep.runner import Job, run_job, run_sweep
 from nets.activations import ACTIVATIONS
 from nets.network import Network
 from nets.outputs import OUTPUTS

@@ -23,9 +23,9 @@ from sklearn.preprocessing import StandardScaler, scale
 from sklearn.utils.class_weight import compute_sample_weight
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from experiments.datasets import prepare
+from experiments.data.split import prepare
 from experiments.streams import stream
-from experiments.training import train
+from experiments.training.stack import train
 from nets import estimators
 from nets.activations import ACTIVATIONS, ELU
 from nets.estimators import MLPClassifier, MLPRegressor

@@ -17,7 +17,8 @@ from omegaconf import OmegaConf
 
 import nets.activations as a
 import nets.graph as g
-from experiments.config import ConfigError, resolve
+from experiments.config.errors import ConfigError
+from experiments.config.settings import resolve
 from nets.derivatives import gradient
 from nets.expressions import FUNCTIONS, MATRIX_FUNCTIONS, ExpressionError, build, parse
 from nets.formula import Formula

@@ -1,0 +1,1 @@
+"""What the tables of a study say: statistics, comparisons, the answer."""

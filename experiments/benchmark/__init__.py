@@ -1,0 +1,1 @@
+"""Times this program beside its peers; `python -m experiments.benchmark`."""

@@ -1,0 +1,155 @@
+"""Times this program beside its peers: the same networks, data, batches and steps, one command, one run.
+
+    python -m experiments.benchmark [NAME ...] [--repeats N] [--epochs N] [--json FILE] [--save FILE.png|.svg]
+
+NAME is a workload (small default wide deep adam tanh elu gelu maxout) or another comparison (sweep diagnostics
+startup runs memory); by default all of them. `scaling` shows how the cost grows, and runs only if it is named.
+Every contestant is a process of its own, pinned to one core; only one works at a time, and they take turns.
+Peers: pip install '.[bench]' (without a GPU, first: pip install torch==2.13.0 from PyTorch's CPU builds).
+"""
+
+import argparse
+import json
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from experiments.benchmark.contestants import CONTESTANTS
+from experiments.benchmark.measuring import OTHERS, WORKLOADS, Benchmark, BenchmarkError, Result, all_cores
+from nets.names import nearest
+
+
+def show(name: str, result: Result) -> None:
+    """Print one comparison as a table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    cold = any(row.cold is not None for row in result.rows.values())
+    errors = any(row.test_error is not None for row in result.rows.values())
+    reference = result.rows.get(result.reference)
+    table = Table()
+    table.add_column(result.unit)
+    headers = ["median", "min – max", *(["cold"] if cold else []), *([f"× {result.reference}"] if reference else [])]
+    for header in (*headers, *(["test error"] if errors else [])):
+        table.add_column(header, justify="right")
+    for label, row in result.rows.items():
+        cells = [_number(row.median), f"{_number(min(row.values))} – {_number(max(row.values))}"]
+        cells += [_number(row.cold)] if cold else []
+        cells += [f"{row.median / reference.median:.2f}"] if reference else []
+        cells += ["–" if row.test_error is None else f"{100 * row.test_error:.2f} %"] if errors else []
+        table.add_row(label, *cells, style="bold" if label == result.reference else "")
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    console.print(f"\n[bold]{name}[/bold]: {result.title}", highlight=False)
+    console.print(table)
+    for note in result.notes:
+        console.print(note, highlight=False)
+
+
+def _number(value):
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        print(f"benchmark: {message}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _positive(text):
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
+    return int(text)
+
+
+def _arguments(argv):
+    parser = _Parser(
+        prog="python -m experiments.benchmark",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--repeats", type=_positive, default=5, help="timed repetitions (default 5)")
+    parser.add_argument("--epochs", type=_positive, default=20, help="epochs of each training (default 20)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="draw the workloads: a .png or .svg file")
+    options = parser.parse_args(argv)
+    for name in options.names:
+        if name not in (*WORKLOADS, *OTHERS, "scaling"):
+            parser.error(f"unknown name {name!r}: {nearest(name, [*WORKLOADS, *OTHERS, 'scaling'])}")
+    options.names = list(dict.fromkeys(options.names)) or [*WORKLOADS, *OTHERS]
+    if options.save and options.save.suffix not in (".png", ".svg"):
+        parser.error(f"--save {options.save}: allowed is a file name that ends in .png or .svg")
+    if options.save and not set(options.names) & set(WORKLOADS):
+        parser.error(f"--save needs a workload to draw: {', '.join(WORKLOADS)}")
+    for path in (options.json, options.save):
+        if path and not path.parent.is_dir():
+            parser.error(f"{path}: there is no folder {path.parent}")
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code: 0, 1 if something failed, 2 for a bad argument."""
+    options = _arguments(argv)
+    benchmark = Benchmark(options.repeats, options.epochs)
+    results: dict[str, Result] = {}
+    try:
+        for name in options.names:
+            measured = _measure(benchmark, name)
+            results |= measured
+            for key, result in measured.items():
+                show(key, result)
+    except BenchmarkError as error:
+        print(f"benchmark: {error}", file=sys.stderr)
+        return 1
+    for label, version in benchmark.versions.items():
+        print(f"{label}: {version}")
+    for label, module in benchmark.missing.items():
+        print(f"{label}: {module} is not installed; pip install '.[bench]' (CPU build of PyTorch: torch==2.13.0)")
+    if options.json:
+        options.json.write_text(json.dumps(_record(benchmark, results), indent=1) + "\n")
+    if options.save:
+        from experiments.benchmark.drawings import draw
+        from experiments.figures.style import render
+
+        medians = {
+            name: {label: row.median for label, row in results[name].rows.items()}
+            for name in options.names
+            if name in WORKLOADS
+        }
+        figure = draw(medians, CONTESTANTS["ours"].label)
+        options.save.write_bytes(render(figure, options.save.suffix[1:], "Training time beside the peers'"))
+    return 0
+
+
+def _measure(benchmark, name):
+    """Return the named results of one argument."""
+    if name in WORKLOADS:
+        return {name: benchmark.workload(WORKLOADS[name])}
+    if name in OTHERS:
+        return {name: getattr(benchmark, name)()}
+    return {f"{name} {index}": result for index, result in enumerate(benchmark.scaling(), 1)}
+
+
+def _record(benchmark, results):
+    from experiments.sweep.environment import processor
+
+    return {
+        "processor": processor(),
+        "cores": len(all_cores()),
+        "system": platform.platform(),
+        "repeats": benchmark.repeats,
+        "epochs": benchmark.epochs,
+        "versions": benchmark.versions,
+        "missing": benchmark.missing,
+        "results": {
+            name: asdict(result)
+            | {"rows": {label: asdict(row) | {"median": row.median} for label, row in result.rows.items()}}
+            for name, result in results.items()
+        },
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

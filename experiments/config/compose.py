@@ -1,0 +1,141 @@
+"""From a command line's words to settings: Hydra composes, the sweep is taken apart, errors become one line."""
+
+import itertools
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
+
+from experiments.config.errors import ConfigError
+from experiments.config.schema import CONF, REGISTRIES, nearest_key, register_schema, required
+from experiments.config.settings import Settings, resolve
+from nets.names import nearest
+
+_HYDRA = threading.Lock()
+"""Hydra's state is global: one thread composes at a time."""
+
+
+def options(group: str) -> list[str]:
+    """Return the names of a configuration group's options."""
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def plain(config) -> dict[str, Any]:
+    """Return a composed configuration as nested plain values, without Hydra's own node."""
+    values = OmegaConf.to_container(config, resolve=True)
+    values.pop("hydra", None)
+    return values
+
+
+def check_overrides(overrides: Iterable[str]) -> None:
+    """Refuse overrides that could bring in code, or settings of Hydra's that would lead around the study.
+
+    Raises
+    ------
+    ConfigError
+        For such an override, and for one that leaves a choice empty.
+    """
+    for override in overrides:
+        key, _, value = override.lstrip("+~").partition("=")
+        if "_target_" in override:
+            raise ConfigError("_target_ in an override: a configuration names options, never code")
+        if key.startswith("hydra"):
+            launcher = key == "hydra/launcher" or key.startswith("hydra.launcher.")
+            if not launcher or "${" in value:
+                raise ConfigError(
+                    f"{override}: of Hydra's own settings only the launcher's may be set, to plain values"
+                )
+        choice = key.removesuffix(".name")
+        if choice != key and choice in REGISTRIES:
+            raise ConfigError(f"{override}: the option itself is chosen with {choice}={value}")
+        if key in REGISTRIES and value in ("null", ""):
+            raise ConfigError(f"{override}: {nearest('', options(key))}")
+
+
+def expand(loader, master, overrides: Sequence[str]) -> list[tuple[Settings, list[str]]]:
+    """Return the jobs of a sweep, equal ones once: the settings of each and the overrides that compose them.
+
+    Parameters
+    ----------
+    loader, master
+        Hydra's configuration loader, and what it composed of all overrides together.
+    overrides
+        The command line's; those of a preset are put before them.
+
+    Raises
+    ------
+    ConfigError
+        For the first job that is refused, and for an override that matches nothing.
+    """
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.core.override_parser.types import Glob
+
+    preset = [f"{key}={value}" for key, value in (master.hydra.sweeper.params or {}).items()]
+    parsed = OverridesParser.create(config_loader=loader).parse_overrides([*preset, *overrides])
+    for override in parsed:
+        choice = override.key_or_group
+        if choice in REGISTRIES and isinstance(override.value(), Glob):  # all that can be run as they are
+            override.value().exclude += [option for option in options(choice) if required(choice, option)]
+        if override.is_sweep_override() and not list(override.sweep_string_iterator()):
+            allowed = ", ".join(options(choice))
+            raise ConfigError(f"{override.input_line} matches nothing" + (f". Allowed: {allowed}" if allowed else ""))
+    jobs = {}
+    for line in itertools.chain(*BasicSweeper.split_arguments(parsed, None)):
+        settings = resolve(plain(loader.load_sweep_config(master, line)))
+        key = (settings.study, settings.run, settings.rates, settings.seeds, settings.save)
+        jobs.setdefault(key, (settings, line))
+    return list(jobs.values())
+
+
+def sweep(overrides: Sequence[str]) -> list[tuple[Settings, list[str]]]:
+    """Return the jobs of a command line, as `expand` does, and leave Hydra's global state as it was.
+
+    Raises
+    ------
+    ConfigError
+        With one line for whatever is wrong with it.
+    """
+    check_overrides(overrides)
+    with _HYDRA:
+        return _sweep(overrides)
+
+
+def _sweep(overrides):
+    from hydra import initialize_config_dir
+    from hydra.core.config_store import ConfigStore
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.singleton import Singleton
+    from hydra.types import RunMode
+
+    state = Singleton.get_state()
+    try:
+        register_schema(ConfigStore.instance())
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            loader = GlobalHydra.instance().config_loader()
+            return expand(loader, loader.load_configuration("config", list(overrides), RunMode.MULTIRUN), overrides)
+    except Exception as error:
+        raise ConfigError(one_line(error)) from error
+    finally:
+        Singleton.set_state(state)
+
+
+def one_line(error: Exception) -> str:
+    """Return one line for an error of Hydra's or of ours; one that was not foreseen is named."""
+    from hydra.errors import HydraException, MissingConfigException
+
+    if isinstance(error, MissingConfigException) and error.options:
+        group, _, name = error.missing_cfg_file.rpartition("/")
+        return f"unknown {group}={name}: {nearest(name, error.options)}"
+    cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
+    if isinstance(cause, ConfigKeyError | ConfigAttributeError) and is_dataclass(cause.object_type):
+        allowed = [item.name for item in fields(cause.object_type)]
+        return f"unknown key {cause.full_key!r}: {nearest_key(str(cause.full_key), allowed)}"
+    if isinstance(cause, ValidationError) and cause.full_key:
+        return f"{cause.full_key}: {str(cause).splitlines()[0]}"
+    foreseen = isinstance(error, ConfigError | HydraException | OmegaConfBaseException)
+    text = " ".join(line.strip() for line in str(cause).splitlines() if line.strip())
+    return text if foreseen else f"{type(error).__name__}: {text}"

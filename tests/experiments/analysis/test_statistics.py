@@ -1,0 +1,360 @@
+"""Tests of experiments.statistics: intervals and tests against hand and SciPy, the names of conditions."""
+
+from itertools import combinations, product
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from experiments.analysis.labels import describe, labels, settings
+from experiments.analysis.statistics import compare, holm, over_datasets, seeds_needed, signed_rank_p, summarise
+
+
+def test_summarise_by_hand():
+    frame = pd.DataFrame({"group": ["a", "a", "a", "b", "b"], "value": [1.0, 2.0, 3.0, 5.0, 9.0]})
+    table = summarise(frame, "group", "value").set_index("group")
+    names = ["n", "mean", "low", "high", "std", "diverged", "diverged_share", "median", "iqm"]
+    assert list(table.columns) == names
+    # t(2 degrees of freedom, 97.5 %) = 4.302653, t(1) = 12.706205; half-widths 4.302653/√3 and 12.706205·√8/√2
+    np.testing.assert_allclose(table.loc["a"], [3, 2, -0.484138, 4.484138, 1, 0, 0, 2, 2], rtol=1e-6)
+    np.testing.assert_allclose(table.loc["b"], [2, 7, -18.412409, 32.412409, 8**0.5, 0, 0, 7, 7], rtol=1e-6)
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9, 0.95, 0.99])
+def test_summarise_agrees_with_scipy(level):
+    generator = np.random.default_rng(1)
+    frame = pd.DataFrame({"a": np.arange(60) % 3, "b": np.arange(60) % 2, "value": generator.normal(size=60)})
+    for row in summarise(frame, ["a", "b"], "value", level=level).itertuples():
+        values = frame.loc[(frame["a"] == row.a) & (frame["b"] == row.b), "value"]
+        low, high = stats.t.interval(level, len(values) - 1, values.mean(), stats.sem(values))
+        np.testing.assert_allclose([row.mean, row.low, row.high], [values.mean(), low, high])
+
+
+def test_diverged_values_are_counted_and_not_averaged():
+    frame = pd.DataFrame({"group": ["a"] * 4 + ["b"], "value": [1.0, 3.0, np.inf, np.nan, -np.inf]})
+    a, b = summarise(frame, "group", "value").itertuples()
+    assert (a.n, a.mean, a.diverged, a.diverged_share) == (2, 2.0, 2, 0.5)
+    assert (b.n, b.diverged, b.diverged_share) == (0, 1, 1.0)
+    assert np.isnan([b.mean, b.low, b.high, b.std]).all()
+
+
+def test_one_value_has_no_interval():
+    (row,) = summarise(pd.DataFrame({"group": ["a"], "value": [2.0]}), "group", "value").itertuples()
+    assert (row.n, row.mean) == (1, 2.0)
+    assert np.isnan([row.low, row.high, row.std]).all()
+
+
+def test_groups_without_a_value_in_a_key_are_kept():
+    frame = pd.DataFrame({"alpha": [np.nan, np.nan, 1.0], "value": [1.0, 3.0, 5.0]})
+    assert summarise(frame, "alpha", "value")["n"].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 7, 10, 13])
+def test_the_interquartile_mean_is_scipys_trimmed_mean(count):
+    values = np.random.default_rng(count).normal(size=count)
+    (row,) = summarise(pd.DataFrame({"group": "a", "value": values}), "group", "value").itertuples()
+    np.testing.assert_allclose(row.iqm, stats.trim_mean(values, 0.25))
+
+
+def test_where_only_order_counts_a_diverged_value_is_the_largest():
+    frame = pd.DataFrame({"group": "a", "value": [1.0, 2.0, 3.0, np.nan]})
+    (row,) = summarise(frame, "group", "value").itertuples()
+    assert (row.mean, row.median, row.iqm) == (2.0, 2.5, 2.5)
+    (row,) = summarise(frame.assign(value=[1.0, np.inf, np.inf, np.nan]), "group", "value").itertuples()
+    assert (row.mean, row.median, row.iqm) == (1.0, np.inf, np.inf)
+
+
+DRAWS = {
+    "normal": (lambda generator, shape: generator.normal(size=shape), 0.0),
+    "exponential": (lambda generator, shape: generator.exponential(size=shape), 1.0),
+    "lognormal": (lambda generator, shape: generator.lognormal(size=shape), np.exp(0.5)),
+}
+
+
+@pytest.mark.parametrize("n", [5, 10, 20])
+@pytest.mark.parametrize("name", DRAWS)
+def test_coverage_of_the_interval(name, n):
+    draw, mean = DRAWS[name]
+    samples = 20_000
+    values = draw(np.random.default_rng(2), (samples, n)).ravel()
+    table = summarise(pd.DataFrame({"sample": np.repeat(np.arange(samples), n), "value": values}), "sample", "value")
+    coverage = ((table["low"] <= mean) & (mean <= table["high"])).mean()
+    print(f"coverage of the 95 % interval, {name}, n = {n}: {100 * coverage:.1f} %")
+    if name == "normal":
+        assert 0.93 <= coverage <= 0.97
+    else:
+        assert 0.8 <= coverage <= 0.97
+
+
+def seeds(**conditions):
+    return pd.DataFrame(conditions, dtype=float)
+
+
+def test_compare_by_hand():
+    (row,) = compare(seeds(a=[1, 2, 4], b=[2, 4, 7]), [("a", "b")], test_to_train=0.5).itertuples()
+    # Differences −1, −2, −3: mean −2, s = 1, t = −2√3 = −3.4641 with 2 degrees of freedom, t(97.5 %) = 4.302653
+    assert (row.n, row.lost, row.difference, row.std, row.effect, row.improvement) == (3, 0, -2, 1, -2, 1)
+    np.testing.assert_allclose([row.p, row.p_holm], 0.0741799, rtol=1e-5)
+    np.testing.assert_allclose([row.low, row.high], [-2 - 4.302653 / 3**0.5, -2 + 4.302653 / 3**0.5], rtol=1e-6)
+    half = 4.302653 * (1 / 3 + 0.5) ** 0.5
+    np.testing.assert_allclose([row.corrected_low, row.corrected_high], [-2 - half, -2 + half], rtol=1e-6)
+    assert (row.wilcoxon, row.wilcoxon_least) == (0.25, 0.25)
+
+
+def test_compare_agrees_with_scipy():
+    scores = seeds(a=np.random.default_rng(3).normal(size=10), b=np.random.default_rng(4).normal(0.5, size=10))
+    (row,) = compare(scores, [("a", "b")]).itertuples()
+    expected = stats.ttest_rel(scores["a"], scores["b"])
+    np.testing.assert_allclose(row.p, expected.pvalue)
+    np.testing.assert_allclose([row.low, row.high], expected.confidence_interval())
+    np.testing.assert_allclose(row.wilcoxon, stats.wilcoxon(scores["a"], scores["b"], method="exact").pvalue)
+    assert row.wilcoxon_least == pytest.approx(0.001953125)
+    assert np.isnan(row.corrected_low)  # without a ratio of parts
+
+
+def test_diverged_replicas_lose_their_pairs_and_leave_the_t_test():
+    scores = seeds(a=[1, 2, np.inf, np.inf, 5], b=[3, 3, 3, np.inf, np.nan])
+    (row,) = compare(scores, [("a", "b")]).itertuples()
+    assert (row.n, row.lost, row.difference) == (2, 2, -1.5)
+    assert row.improvement == (1 + 1 + 0 + 0.5) / 4
+    assert row.wilcoxon_least == 0.125
+    # signed ranks −1, −2 and +3 for the diverged one: as many below as above
+    assert row.wilcoxon == 1
+
+
+def test_what_nothing_can_be_said_of_is_nan():
+    scores = seeds(a=[1.0, 2.0], b=[2.0, 3.0], c=[np.inf, np.inf], d=[1.0, 2.0])
+    constant, lost, same = compare(scores, [("a", "b"), ("a", "c"), ("a", "d")]).itertuples()
+    assert constant.difference == constant.low == constant.high == -1
+    assert np.isnan([constant.p, constant.p_holm, constant.effect, constant.seeds]).all()
+    assert (lost.n, lost.lost, lost.improvement) == (0, 2, 1)
+    assert np.isnan([lost.difference, lost.low, lost.p, lost.seeds]).all()
+    assert (same.difference, same.p, same.wilcoxon, same.improvement, same.effect) == (0, 1, 1, 0.5, 0)
+
+
+def test_rounding_is_no_difference():
+    scores = seeds(a=[0.1 + 0.2, 0.3], b=[0.3, 0.1 + 0.2])
+    (row,) = compare(scores, [("a", "b")]).itertuples()
+    assert (row.difference, row.p, row.wilcoxon) == (0, 1, 1)
+
+
+def test_holm_by_hand():
+    adjusted = holm(pd.Series([0.01, 0.04, 0.03, np.nan]))
+    # 0.01·4; 0.03·3 = 0.09; max(0.09, 0.04·2); the undefined one counts in the family
+    np.testing.assert_allclose(adjusted, [0.04, 0.09, 0.09, np.nan])
+    table = compare(seeds(a=[1, 2, 4], b=[2, 4, 7], c=[0, 9, 1]), list(combinations("abc", 2)))
+    np.testing.assert_allclose(table["p_holm"], holm(table["p"]))
+
+
+def test_holm_is_that_of_statsmodels():
+    from statsmodels.stats.multitest import multipletests
+
+    generator = np.random.default_rng(0)
+    for count in (1, 2, 5, 40):
+        p = generator.random(count).round(1)  # with ties
+        np.testing.assert_array_equal(holm(pd.Series(p)), multipletests(p, method="holm")[1])
+    assert holm(pd.Series([], dtype=float)).empty
+
+
+@pytest.mark.parametrize("case", range(6))
+def test_signed_rank_p_counts_all_signs_also_with_ties(case):
+    generator = np.random.default_rng(case)
+    x, y = generator.integers(0, 4, (2, 8)).astype(float)
+    difference = (x - y)[x != y]
+    ranks = stats.rankdata(np.abs(difference))
+    observed = ranks[difference > 0].sum()
+    sums = np.array([np.dot(signs, ranks) for signs in product([0, 1], repeat=len(ranks))])
+    expected = min(1, 2 * min((sums <= observed).mean(), (sums >= observed).mean()))
+    np.testing.assert_allclose(signed_rank_p(x, y), expected)
+
+
+@pytest.mark.parametrize(("effect", "n"), [(0.5, 34), (1.0, 10), (2.0, 5), (0.2, 199)])
+def test_seeds_needed_are_those_of_the_usual_tables(effect, n):
+    # G*Power, t test of a difference from constant, two-sided, α = 0.05, power 0.8
+    assert seeds_needed(effect, 1.0) == n
+    assert seeds_needed(-3 * effect, 3.0) == n
+
+
+def test_seeds_needed_at_the_edges():
+    difference, std = np.array([0.0, 1.0, 1.0, 1e-4, np.nan]), np.array([1.0, 0.0, np.nan, 1.0, 1.0])
+    np.testing.assert_array_equal(seeds_needed(difference, std), [np.inf, 2, np.nan, 8e8, np.nan])
+
+
+def test_seeds_needed_show_it_four_times_in_five():
+    n = int(seeds_needed(1.0, 1.5)[0])
+    differences = np.random.default_rng(5).normal(1.0, 1.5, (20_000, n))
+    assert np.mean(stats.ttest_1samp(differences, 0, axis=1).pvalue < 0.05) == pytest.approx(0.8, abs=0.03)
+
+
+# Demšar (2006), table 6: C4.5, with m, with cf, with both, on 14 datasets, as areas under the curve
+DEMSAR = np.array(
+    [
+        [0.763, 0.768, 0.771, 0.798],
+        [0.599, 0.591, 0.590, 0.569],
+        [0.954, 0.971, 0.968, 0.967],
+        [0.628, 0.661, 0.654, 0.657],
+        [0.882, 0.888, 0.886, 0.898],
+        [0.936, 0.931, 0.916, 0.931],
+        [0.661, 0.668, 0.609, 0.685],
+        [0.583, 0.583, 0.563, 0.625],
+        [0.775, 0.838, 0.866, 0.875],
+        [1.000, 1.000, 1.000, 1.000],
+        [0.940, 0.962, 0.965, 0.962],
+        [0.619, 0.666, 0.614, 0.669],
+        [0.972, 0.981, 0.9751, 0.975],
+        [0.957, 0.978, 0.946, 0.970],
+    ]
+)
+
+
+def test_over_datasets_is_demsars_example():
+    result = over_datasets(pd.DataFrame(-DEMSAR, columns=["C4.5", "m", "cf", "both"]))
+    np.testing.assert_allclose(result.ranks[["C4.5", "m", "cf", "both"]], [3.143, 2.000, 2.893, 1.964], atol=6e-4)
+    assert result.critical_difference == pytest.approx(1.25, abs=0.005)
+    np.testing.assert_allclose(result.p, stats.friedmanchisquare(*DEMSAR.T).pvalue)
+    gap = abs(result.ranks["C4.5"] - result.ranks["both"])
+    q = gap / (4 * 5 / (6 * 14)) ** 0.5 * 2**0.5
+    np.testing.assert_allclose(result.pairs.loc["C4.5", "both"], stats.studentized_range.sf(q, 4, np.inf), rtol=1e-3)
+    assert "differ (Friedman" in result.sentence
+    assert result.sentence.endswith("mean ranks 1.3 apart do (Nemenyi, 5 %).")
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ((1, 5), "One dataset: nothing is said about any other."),
+        ((4, 2), "ranks three treatments at least, and 2 are on all 4 datasets"),
+        ((2, 3), "2 datasets are too few to compare 3 treatments"),
+        ((3, 3), "cannot be told apart (Friedman, p = 0.37; with so few datasets this p is rough)."),
+    ],
+)
+def test_too_few_datasets_is_a_plain_sentence(shape, words):
+    result = over_datasets(pd.DataFrame(np.random.default_rng(0).normal(size=shape)))
+    assert words in result.sentence
+    assert len(result.ranks) == shape[1]
+
+
+def test_treatments_that_tie_everywhere_are_alike():
+    assert over_datasets(pd.DataFrame(np.ones((5, 3)))).p == 1
+
+
+@pytest.mark.parametrize("level", [0, 1, 95])
+def test_a_level_is_a_probability(level):
+    with pytest.raises(ValueError, match=f"level={level}"):
+        summarise(pd.DataFrame({"group": ["a"], "value": [2.0]}), "group", "value", level=level)
+
+
+def replicas(*conditions):
+    """Return a table of replicas, two seeds for each condition; what is not given has a default."""
+    default = {"dataset": "digits", "activation": "relu", "output": "softmax_ce"}
+    rows = []
+    for number, condition in enumerate(conditions):
+        for seed in (0, 1):
+            names = {name: condition.get(name, value) for name, value in default.items()}
+            others = {name: value for name, value in condition.items() if name not in default}
+            rows.append({"run": f"run-{number}"} | names | {"lr": 0.1, "seed": seed} | others)
+    return pd.DataFrame(rows).assign(task="classification", status="done")
+
+
+def named(*conditions):
+    return labels(replicas(*conditions)).tolist()
+
+
+def test_the_activation_is_enough_where_it_tells_conditions_apart():
+    table = labels(replicas({"activation": "relu"}, {"activation": "elu", "activation.alpha": 1.0}))
+    assert table.to_dict() == {"run-0": "relu", "run-1": "elu"}
+
+
+def test_hyperparameters_are_named_only_for_an_activation_that_has_several():
+    assert named(
+        {"activation": "elu", "activation.alpha": 0.2},
+        {"activation": "elu", "activation.alpha": 1.0},
+        {"activation": "celu", "activation.alpha": 2.0},
+        {"activation": "relu"},
+    ) == ["elu, alpha=0.2", "elu, alpha=1", "celu", "relu"]
+
+
+def test_a_setting_that_differs_is_named_on_every_condition_that_has_it():
+    hidden = ["[32, 32]", "[32, 32, 32, 32]", "[64, 32, 32, 32]"]
+    assert named(*({"net.hidden": widths} for widths in hidden)) == [
+        "relu, net.hidden=[32, 32]",
+        "relu, net.hidden=[32]×4",
+        "relu, net.hidden=[64, 32, 32, 32]",
+    ]
+
+
+def test_confounded_settings_are_both_named():
+    assert named(
+        {"activation": "relu", "optimizer.name": "adam", "epochs": 50},
+        {"activation": "tanh", "optimizer.name": "sgd", "epochs": 20},
+    ) == ["relu, adam, epochs=50", "tanh, sgd, epochs=20"]
+
+
+def test_what_a_choice_brings_along_is_not_named():
+    assert named(
+        {"dataset": "digits", "batch_size": 32, "output": "softmax_ce"},
+        {"dataset": "diabetes", "batch_size": 16, "output": "linear_mse"},
+    ) == ["relu, digits", "relu, diabetes"]
+    assert named(
+        {"optimizer.name": "sgd", "optimizer.momentum": np.nan},
+        {"optimizer.name": "momentum", "optimizer.momentum": 0.9},
+    ) == ["relu, sgd", "relu, momentum"]
+    assert named(
+        {"activation": "relu", "init.name": "he_normal"}, {"activation": "tanh", "init.name": "glorot_uniform"}
+    ) == ["relu", "tanh"]
+
+
+def test_pairings_and_initialisers_are_named_where_one_activation_has_several():
+    assert named({"output": "softmax_ce"}, {"output": "softmax_mse"}) == ["relu, softmax_ce", "relu, softmax_mse"]
+    assert named(
+        {"init.name": "he_normal"}, {"init.name": "orthogonal"}, {"activation": "tanh", "init.name": "he_normal"}
+    ) == ["relu, he_normal", "relu, orthogonal", "tanh"]
+
+
+def test_labels_are_unique_even_where_no_column_tells_conditions_apart():
+    assert named({}, {}) == ["relu, 0", "relu, 1"]
+
+
+def test_labels_leave_out_the_columns_beside_them():
+    conditions = replicas({"output": "softmax_ce"}, {"output": "softmax_mse"}, {"output": "softmax_mse"})
+    assert labels(conditions, apart=["output"]).tolist() == ["relu", "relu, 1", "relu, 2"]
+
+
+def test_labels_of_a_full_sweep_are_unique():
+    sweep = [
+        {
+            "activation": activation,
+            "output": output,
+            "dataset": dataset,
+            "net.hidden": hidden,
+            "activation.alpha": alpha,
+        }
+        for activation, alpha in [("relu", np.nan), ("elu", 0.5), ("elu", 1.0)]
+        for output in ("softmax_ce", "sigmoid_mse")
+        for dataset in ("digits", "wine")
+        for hidden in ("[]", "[32]")
+    ]
+    names = labels(replicas(*sweep))
+    assert names.is_unique
+    assert names["run-0"] == "relu, softmax_ce, digits, net.hidden=[]"
+
+
+def test_settings_hold_the_values_behind_the_labels():
+    table = settings(replicas({"epochs": 5}, {"epochs": 50}))
+    assert table.to_dict("list") == {"activation": ["relu", "relu"], "epochs": [5, 50]}
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "text"),
+    [
+        ("activation.pieces", 3.0, "pieces=3"),
+        ("dataset.noise", 0.1, "noise=0.1"),
+        ("optimizer.weight_decay", 1e-05, "optimizer.weight_decay=1e-05"),
+        ("schedule.name", "cosine", "cosine"),
+        ("dtype", "float64", "dtype=float64"),
+        ("diagnostics.layers", True, "diagnostics.layers=True"),
+    ],
+)
+def test_describe(column, value, text):
+    assert describe(column, value) == text

@@ -1,0 +1,486 @@
+"""Own data: the numbers of a built-in data set, types and task by stated rules, faults in one line, groups whole."""
+
+import gzip
+import hashlib
+import io
+import json
+import os
+from urllib.error import URLError
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_breast_cancer
+
+from experiments.config.compose import sweep
+from experiments.config.errors import ConfigError
+from experiments.config.settings import from_record
+from experiments.data.files import encode, from_frame
+from experiments.data.sets import load
+from experiments.data.split import alike, prepare, split
+from experiments.sweep.runner import Job
+from experiments.training.stack import train
+from tests.programs import ROOT, python
+
+SHARES = {"entropy": 0, "test": 0.2, "validation": 0.15}
+OWN = ("dataset=csv", "dataset.target=y", "net.hidden=[4]", "epochs=2", "seeds=2", "batch_size=8")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """Paths are relative to the working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def table(rows=60, seed=0):
+    """Return a table with a column of each kind; the class y is all but decided by a."""
+    generator = np.random.default_rng(seed)
+    a = generator.normal(size=rows)
+    return pd.DataFrame(
+        {
+            "a": a,
+            "n": generator.integers(0, 50, rows),
+            "flag": generator.random(rows) < 0.5,
+            "colour": generator.choice(["red", "blue", "green"], rows),
+            "y": np.where(a > 0, "yes", "no"),
+        }
+    )
+
+
+# --- the same as what is built in
+
+
+def test_a_built_in_data_set_as_a_file_gives_the_same_tables_bit_for_bit(settings):
+    load_breast_cancer(as_frame=True).frame.to_csv("cancer.csv", index=False)
+    small = ("net.hidden=[8]", "epochs=3", "seeds=3", "optimizer.lr=[0.05,0.1]")
+    own = settings("dataset=csv", "dataset.path=cancer.csv", "dataset.target=target", *small)
+    built_in = settings("dataset=breast_cancer", *small)
+    assert own.data.features == built_in.data.features
+    ours, theirs = (train(each, each.replicas).frames for each in (own, built_in))
+    for name in ("history", "layers", "replicas"):
+        same = [column for column in theirs[name] if column not in ("run", "dataset")]
+        assert ours[name][same].equals(theirs[name][same])
+
+
+@pytest.mark.parametrize("ending", ["parquet", "npz"])
+def test_every_kind_of_file_gives_the_same_run(settings, ending):
+    frame = table()
+    frame.to_csv("mine.csv", index=False)
+    frame.to_parquet("mine.parquet")
+    np.savez(
+        "mine.npz",
+        **{
+            name: column.to_numpy().astype("U" if column.dtype == "str" else column.dtype)
+            for name, column in frame.items()
+        },
+    )
+    runs = [settings(*OWN, f"dataset.path=mine.{kind}").run for kind in ("csv", ending)]
+    assert runs[0] == runs[1]
+    assert runs[0].startswith("mine-relu-sigmoid_ce-")
+
+
+def test_wide_arrays_are_columns_by_number(settings):
+    np.savez("wide.npz", X=np.arange(120.0).reshape(40, 3) ** 2, y=np.arange(40) % 2)
+    assert settings(*OWN, "dataset.path=wide.npz").data.features == ("X1", "X2", "X3")
+
+
+def test_what_a_file_holds_is_the_run_not_where_it_lies(settings, folder):
+    table().to_csv("mine.csv", index=False)
+    before = settings(*OWN, "dataset.path=mine.csv")
+    (folder / "deep").mkdir()
+    os.rename("mine.csv", "deep/mine.csv")
+    moved = settings(*OWN, "dataset.path=deep/mine.csv")
+    assert moved.run == before.run
+    assert "path" not in str(moved.columns)
+    assert moved.record["dataset"]["path"] == "deep/mine.csv"
+    table(seed=1).to_csv("deep/mine.csv", index=False)
+    assert settings(*OWN, "dataset.path=deep/mine.csv").run != before.run
+
+
+def test_a_class_that_is_renamed_is_another_run(settings):
+    table().to_csv("mine.csv", index=False)
+    before = settings(*OWN, "dataset.path=mine.csv").run
+    table().replace({"y": {"yes": "yeah"}}).to_csv("mine.csv", index=False)
+    assert settings(*OWN, "dataset.path=mine.csv").run != before
+
+
+def test_a_record_is_loaded_again_or_refused_where_the_data_changed(settings):
+    table().to_csv("mine.csv", index=False)
+    own = settings(*OWN, "dataset.path=mine.csv", "class_weight=balanced")
+    record = own.record | {"seeds": [0], "lr": [0.1]}
+    assert from_record(record).run == own.run
+    table(seed=1).to_csv("mine.csv", index=False)
+    with pytest.raises(ConfigError, match="mine: the data are not those that were recorded"):
+        from_record(record)
+    os.remove("mine.csv")
+    with pytest.raises(ConfigError, match="there is no such file"):
+        from_record(record)
+
+
+# --- types, tasks, missing values
+
+
+def test_columns_that_are_no_numbers_are_one_hot_in_sorted_order():
+    data = from_frame("mine", table(), target="y")
+    assert data.features == ("a", "n", "flag=False", "flag=True", "colour=blue", "colour=green", "colour=red")
+    assert data.classes == ("no", "yes")
+    frame = table()
+    assert (data.inputs[:, 6] == (frame["colour"] == "red")).all()
+    assert (data.inputs[:, 3] == frame["flag"]).all()
+    assert (data.inputs[:, 1] == frame["n"]).all()
+    shuffled = from_frame("mine", frame[::-1], target="y")
+    assert (shuffled.inputs[::-1] == data.inputs).all()
+    categories = frame.astype({"colour": pd.CategoricalDtype(["red", "green", "blue"])})
+    assert from_frame("mine", categories, target="y").sha256 == data.sha256
+
+
+TASKS = [
+    ([0, 1] * 15, "classification", ("0", "1")),
+    ([1.0, 2.0, 10.0] * 10, "classification", ("1", "2", "10")),
+    ([True, False] * 15, "classification", ("False", "True")),
+    (["b", "a"] * 15, "classification", ("a", "b")),
+    (list(range(20)) * 2, "classification", tuple(map(str, range(20)))),
+    (list(range(21)) * 2, "regression", ()),
+    ([0.5, 1.5] * 15, "regression", ()),
+]
+
+
+@pytest.mark.parametrize(("target", "task", "classes"), TASKS, ids=[str(target[:3]) for target, *_ in TASKS])
+def test_the_task_follows_from_the_target_and_can_be_overridden(target, task, classes):
+    frame = pd.DataFrame({"a": np.arange(len(target)), "y": target})
+    data = from_frame("mine", frame, target="y")
+    assert (data.task, data.classes) == (task, classes)
+    if task == "classification" and np.ndim(target) and not isinstance(target[0], str | bool):
+        assert from_frame("mine", frame, target="y", task="regression").targets[:, 0].tolist() == target
+    assert from_frame("mine", frame, target="y", task="classification").classes
+
+
+def test_an_inferred_task_is_the_same_run_as_a_stated_one_and_is_printed(settings):
+    table().to_csv("mine.csv", index=False)
+    inferred = settings(*OWN, "dataset.path=mine.csv")
+    assert settings(*OWN, "dataset.path=mine.csv", "dataset.task=classification").run == inferred.run
+    printed = python(ROOT / "run.py", *OWN, "dataset.path=mine.csv", cwd=".").stdout
+    assert printed.startswith(
+        "mine: classification, classes no, yes; 60 rows, 7 inputs (dataset.task=… decides otherwise); "
+        "one-hot: flag 2, colour 3\n"
+    )
+    assert "2 replicas trained" in printed
+    table().assign(a=[None, *range(59)]).to_csv("mine.csv", index=False)
+    printed = python(ROOT / "run.py", *OWN, "dataset.path=mine.csv", "dataset.missing=drop", cwd=".").stdout
+    assert "; 59 rows (1 more have missing values), 7 inputs (" in printed
+
+
+def test_rows_with_missing_values_are_dropped_on_request_only():
+    frame = table().astype({"n": float})
+    frame.loc[3, "n"], frame.loc[5, "colour"], frame.loc[7, "y"] = None, None, None
+    with pytest.raises(ValueError, match=r"values are missing, by column: n 1, colour 1, y 1: .*dataset.missing=drop"):
+        from_frame("mine", frame, target="y")
+    data = from_frame("mine", frame, target="y", missing="drop")
+    assert data.sha256 == from_frame("mine", frame.drop(index=[3, 5, 7]).astype({"n": int}), target="y").sha256
+    assert from_frame("mine", frame, target="a", drop=["n", "colour", "y"]).inputs.shape == (60, 2)
+
+
+def test_a_category_that_was_not_there_is_refused():
+    columns = from_frame("mine", table(), target="y").columns
+    with pytest.raises(ValueError, match="column 'colour' has the unknown category 'pink': Allowed: blue, green, red"):
+        encode(table().assign(colour="pink"), columns)
+    with pytest.raises(ValueError, match="there is no column 'flag'"):
+        encode(table().drop(columns="flag"), columns)
+
+
+# --- what is wrong with a file
+
+GOOD = "a,b,y\n" + "".join(f"{i},{i * i},{'uv'[i % 2]}\n" for i in range(40))
+
+
+def lines(*rows):
+    return (GOOD + "".join(f"{row}\n" for row in rows)).encode()
+
+
+def npz(**arrays):
+    def write(path):
+        np.savez(path, **arrays)
+
+    return write
+
+
+def npy(array):
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+def parquet(**columns):
+    return lambda path: pd.DataFrame(columns).to_parquet(path)
+
+
+NUMBERS = np.arange(40.0)
+LABELS = np.arange(40) % 2
+FAULTS = {
+    "a short row": (lines("1,2"), "line 42 has 2 cells, the header has 3"),
+    "a long row": (lines("1,2,u,4"), "line 42 has 4 cells, the header has 3"),
+    "all rows longer": (b"a,y\n" + b"1,2,u\n" * 40, "line 2 has 3 cells, the header has 2"),
+    "an open quote": (lines('1,"2,u'), "line 42: unexpected end of data"),
+    "empty": (b"", "is empty: allowed is a line of column names"),
+    "a header only": (b"a,b,y\n", "has a header and no rows"),
+    "a column without a name": (b"a,,y\n1,2,u\n", "column 2 has no name"),
+    "semicolons": (GOOD.replace(",", ";").encode(), "its header is one cell, 'a;b;y': allowed are commas between"),
+    "decimal commas": (b"a;y\n" + b"1,5;u\n2,5;v\n" * 20, "its header is one cell, 'a;y': allowed are commas between"),
+    "a text for each row": (
+        b"how much?,y\n" + b"".join(b'"%d,5",%d\n' % (i, i % 2) for i in range(40)),
+        "column 'how much?' has another text in every row: leave out columns by 'dataset.drop=[\"how much?\"]'",
+    ),
+    "a category like a column": (
+        b"a,a=u,y\n" + b"u,1,0\nv,2,1\n" * 20,
+        "the column name 'a=u' is there 2 times",
+    ),
+    "one class": (GOOD.replace("v", "u").encode(), "the target 'y' is the same in every row: 'u'"),
+    "a constant column": (
+        GOOD.replace("y\n", "y,c\n", 1).replace("u\n", "u,1\n").replace("v\n", "v,1\n").encode(),
+        "the column 'c' is the same in every row: leave out columns by dataset.drop=[c]",
+    ),
+    "a missing value": (
+        lines("1,,u"),
+        "values are missing, by column: b 1: leave out their rows by dataset.missing=drop (40 of 41 rows then stay)",
+    ),
+    "an empty column": (
+        b"a,b,y\n" + b"1,,u\n2,,v\n" * 20,
+        "the column 'b' is empty: leave out columns by dataset.drop=[b]",
+    ),
+    "nothing but missing values": (b"a,b,y\n" + b",,\n" * 20, "the columns a, b, y are empty"),
+    "another encoding": (GOOD.encode() + b"1,2,\xe9\n", "line 42 is not UTF-8 (byte 0xe9): allowed is UTF-8"),
+    "UTF-16": (GOOD.encode("utf-16-le"), "line 1 has a NUL byte: allowed is text in UTF-8"),
+    "a NUL byte": (lines("1,\0,u"), "line 42 has a NUL byte"),
+    "whole numbers of 60 bits": (lines(f"{2**60},2,u"), "column 'a' has whole numbers beyond 2^53"),
+    "whole numbers of 100 bits": (lines(f"{2**100},2,u"), "column 'a' has whole numbers beyond 2^53"),
+    "an infinite value": (lines("1,inf,u"), "values are infinite, in the columns b"),
+    "a name twice": (GOOD.replace("a,b,y", "a,a,y").encode(), "the column name 'a' is there 2 times"),
+    "no target": (
+        GOOD.replace("y", "yy", 1).encode(),
+        "there is no column 'y': did you mean 'yy'? Allowed: a, b, yy",
+    ),
+    "only a target": (b"y\n" + b"u\nv\n" * 20, "no column is left for the inputs"),
+    "an identifier": (
+        b"a,y\n" + b"".join(b"name%d,%d\n" % (i // 2, i % 2) for i in range(400)),
+        "column 'a' has 200 different texts, of categories 100 are allowed",
+    ),
+    "a class with one row": (lines("1,2,w"), "class 'w' has 1 of 41 rows, too few to be stratified"),
+    "few rows": (b"a,y\n1,u\n2,v\n3,u\n4,v\n", "of 4 rows leave the"),
+    "Python objects.npz": (
+        npz(X=NUMBERS, y=np.array([{}] * 40, object)),
+        "array 'y' has Python objects, which",
+    ),
+    "no arrays.npz": (npz(), "holds no arrays"),
+    "lengths.npz": (npz(X=NUMBERS, y=LABELS[:9]), "its arrays have different lengths: X 40, y 9"),
+    "a scalar.npz": (npz(X=np.array(1.0), y=LABELS), "array 'X' has shape (): allowed are (rows,) and (rows, columns)"),
+    "a cube.npz": (npz(X=np.ones((40, 2, 2)), y=LABELS), "array 'X' has shape (40, 2, 2)"),
+    "complex.npz": (npz(X=NUMBERS * 1j, y=LABELS), "column 'X' holds complex128: allowed are numbers"),
+    "dates.npz": (npz(X=NUMBERS.astype("M8[D]"), y=LABELS), "column 'X' holds datetime64[s]: allowed are numbers"),
+    "not one.npz": (b"PK\3\4 and no more", "is no .npz archive of arrays"),
+    "a single array.npz": (npy(NUMBERS), "is no .npz archive of arrays"),
+    "not one.parquet": (GOOD.encode(), "is no Parquet file: "),
+    "lists.parquet": (parquet(a=[[1], [2]] * 20, y=[0, 1] * 20), "column 'a' holds ndarray: allowed are numbers"),
+    "unknown.xlsx": (GOOD.encode(), "unknown ending '.xlsx': Allowed: .csv, .parquet, .npz"),
+    "near.cvs": (GOOD.encode(), "unknown ending '.cvs': did you mean '.csv'?"),
+    "a folder.csv": (lambda path: path.mkdir(), "is a folder: allowed is a file"),
+    "a loop.csv": (lambda path: path.symlink_to(path), "cannot be read: "),
+    "absent": (lambda path: path.with_name("absend.csv").write_text(GOOD), "there is no such file: did you mean"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_faulty_file_is_one_line_and_leaves_nothing(fault, folder):
+    content, message = FAULTS[fault]
+    path = folder / f"data/{fault if '.' in fault else f'{fault}.csv'}"
+    path.parent.mkdir()
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        content(path)
+    done = python(ROOT / "run.py", *OWN, f'dataset.path="data/{path.name}"', cwd=folder, code=2)
+    assert done.stderr.startswith("run.py: ")
+    assert path.stem.replace(" ", "_") in done.stderr.replace(" ", "_")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not done.stdout
+    assert [each.name for each in folder.iterdir()] == ["data"]
+
+
+CHOICES = [
+    (["dataset.task=ranking"], "dataset.task='ranking': Allowed: auto, classification, regression"),
+    (["dataset.task=regression"], "dataset.task=regression: the target 'y' has no numbers"),
+    (["dataset.missing=mean"], "dataset.missing='mean': Allowed: refuse, drop"),
+    (["dataset.drop=[aa]"], "dataset.drop: there is no column 'aa': did you mean 'a'? Allowed: a, b, y"),
+    (["dataset.drop=a"], "dataset.drop='a': allowed is a list such as [a]"),
+    (["dataset.drop=[y]"], "dataset.target: column 'y' is also in dataset.drop"),
+    (["dataset.groups=y"], "dataset.groups: column 'y' is the target"),
+    (["dataset.groups=g"], "dataset.groups: there is no column 'g'"),
+    (["dataset.target=b", "class_weight=balanced"], "class_weight=balanced needs classes, but good is a regression"),
+    (["class_weight=balance"], "class_weight='balance': did you mean 'balanced'? Allowed: none, balanced"),
+    (["dataset.pathh=x"], "unknown key 'dataset.pathh': did you mean 'path'?"),
+    (["+dataset.sha256=x"], "unknown key 'dataset.sha256'"),
+]
+
+
+@pytest.mark.parametrize(("overrides", "message"), CHOICES, ids=[" ".join(each) for each, _ in CHOICES])
+def test_a_choice_that_does_not_fit_the_table_is_refused(overrides, message, folder):
+    (folder / "good.csv").write_text(GOOD)
+    with pytest.raises(ConfigError) as refusal:
+        sweep([*OWN, "dataset.path=good.csv", *overrides])
+    assert message in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_what_a_data_set_needs_is_said():
+    for overrides, message in (([], "dataset=csv needs dataset.path=…"), (["dataset=openml"], "needs dataset.id=…")):
+        with pytest.raises(ConfigError, match=message):
+            sweep(["dataset=csv", *overrides])
+
+
+def test_a_glob_means_the_data_sets_that_need_nothing_said():
+    jobs = sweep(["dataset=glob(c*)"])
+    assert [settings.data.name for settings, _ in jobs] == ["circles"]
+    with pytest.raises(ConfigError, match="matches nothing"):
+        sweep(["dataset=glob(csv)"])
+
+
+# --- groups
+
+
+def grouped(rows=200, groups=23, seed=0):
+    generator = np.random.default_rng(seed)
+    return table(rows, seed).assign(patient=generator.integers(0, groups, rows))
+
+
+def test_no_group_is_in_two_parts():
+    data = from_frame("mine", grouped(), target="y", groups="patient")
+    assert "patient" not in data.features
+    sizes = alike(data, range(30), **SHARES)
+    assert len(sizes) > 3
+    assert sorted(seed for members in sizes.values() for seed in members) == list(range(30))
+    for members in sizes.values():
+        parts = split(data, members, **SHARES)
+        for train_rows, validation, test in zip(parts.train, parts.validation, parts.test, strict=True):
+            groups = [set(data.groups[rows]) for rows in (train_rows, validation, test)]
+            assert [len(each) for each in groups] == [16, 2, 5]  # ⌈0.2 · 23⌉, ⌊0.15 · 18⌋
+            assert len(set.union(*groups)) == 23
+            assert sorted([*train_rows, *validation, *test]) == list(range(200))
+            assert (np.diff(train_rows) < 0).any()
+
+
+def test_replicas_whose_parts_differ_in_size_do_not_know_their_neighbours(settings):
+    grouped().to_csv("mine.csv", index=False)
+    own = settings(*OWN, "dataset.path=mine.csv", "dataset.groups=patient", "seeds=6")
+    assert len(alike(own.data, range(6), **SHARES)) > 2
+    whole = train(own, own.replicas).frames["history"]
+    for replica in own.replicas:
+        alone = train(own, [replica]).frames["history"]
+        assert alone.equals(whole[whole["seed"] == replica[1]].reset_index(drop=True))
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        (
+            lambda frame: np.zeros(len(frame), int),
+            "of 1 groups leave 0 for training, 0 for validation",
+        ),
+        (lambda frame: frame["y"] == "yes", "of 2 groups leave"),
+        (
+            lambda frame: np.where(frame["y"] == "yes", 0, frame.index),
+            "class 'yes' is in no group of the training part",
+        ),
+    ],
+    ids=["one group", "two groups", "a class in one group"],
+)
+def test_groups_that_cannot_be_divided_are_refused(settings, groups, message):
+    table().assign(g=groups).to_csv("mine.csv", index=False)
+    with pytest.raises(ConfigError, match=message):
+        settings(*OWN, "dataset.path=mine.csv", "dataset.groups=g", "seeds=30")
+
+
+def test_the_scale_of_grouped_data_is_that_of_the_training_rows():
+    data = from_frame("mine", grouped(), target="y", groups="patient")
+    (members,) = [each for each in alike(data, range(4), **SHARES).values() if 0 in each]
+    prepared = prepare(data, members, dtype="float64", **SHARES)
+    rows = prepared.split.train[members.index(0)]
+    np.testing.assert_allclose(prepared.input_mean[members.index(0)], data.inputs[rows].mean(axis=0), rtol=1e-12)
+
+
+# --- OpenML
+
+
+@pytest.fixture
+def openml(folder, monkeypatch):
+    """Put a data set into scikit-learn's cache, where it would be had it been fetched, and cut the network."""
+    frame = table(40).drop(columns="flag")
+    kinds = {"a": "REAL", "n": "INTEGER", "colour": "{red,blue,green}", "y": "{yes,no}"}
+    header = "".join(f"@ATTRIBUTE {name} {kind}\n" for name, kind in kinds.items())
+    arff = f"@RELATION mine\n{header}@DATA\n{frame.to_csv(index=False, header=False)}".encode()
+    features = [
+        {
+            "index": str(place),
+            "name": name,
+            "data_type": "nominal" if kind.startswith("{") else "numeric",
+            "is_target": str(name == "y").lower(),
+            "is_ignore": "false",
+            "is_row_identifier": "false",
+            "number_of_missing_values": "0",
+        }
+        | ({"nominal_value": kind.strip("{}").split(",")} if kind.startswith("{") else {})
+        for place, (name, kind) in enumerate(kinds.items())
+    ]
+    about = {"id": "7", "name": "flowers", "version": "1", "status": "active", "format": "ARFF", "description": "ours"}
+    about |= {
+        "url": "https://www.openml.org/data/v1/download/7/flowers.arff",
+        "md5_checksum": hashlib.md5(arff).hexdigest(),
+    }
+    answers = {
+        "api/v1/json/data/7": json.dumps({"data_set_description": about}).encode(),
+        "api/v1/json/data/features/7": json.dumps({"data_features": {"feature": features}}).encode(),
+        "api/v1/json/data/qualities/7": json.dumps(
+            {"data_qualities": {"quality": [{"name": "NumberOfInstances", "value": "40.0"}]}}
+        ).encode(),
+        "data/v1/download/7/flowers.arff": arff,
+    }
+    for place, content in answers.items():
+        path = folder / "cache/openml/openml.org" / f"{place}.gz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(gzip.compress(content))
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(folder / "cache"))
+
+    def unreachable(*arguments, **options):
+        raise URLError("no network here")
+
+    monkeypatch.setattr("sklearn.datasets._openml.urlopen", unreachable)
+    monkeypatch.setattr("sklearn.datasets._openml.time.sleep", lambda seconds: None)
+    return frame
+
+
+def test_openml_comes_from_the_cache(openml, settings):
+    own = settings("dataset=openml", "dataset.id=7", "batch_size=8")
+    assert own.run.startswith("flowers-relu-sigmoid_ce-")
+    file = from_frame("flowers", openml, target="y")
+    assert (own.data.inputs, own.data.features) == (pytest.approx(file.inputs), file.features)
+    assert own.data.classes == ("no", "yes")
+    assert settings("dataset=openml", "dataset.id=7", "dataset.target=a", "batch_size=8").data.task == "regression"
+
+
+@pytest.mark.filterwarnings("ignore:A network error occurred")  # scikit-learn's, before it tries again
+def test_openml_that_cannot_be_fetched_is_one_line(openml, settings):
+    with pytest.raises(ConfigError, match=r"dataset.id=8: cannot be fetched from OpenML: .*no network here"):
+        settings("dataset=openml", "dataset.id=8")
+
+
+def test_a_job_of_own_data_knows_what_is_finished(settings):
+    table().to_csv("mine.csv", index=False)
+    assert len(Job.of(settings(*OWN, "dataset.path=mine.csv")).missing) == 2
+
+
+def test_a_file_that_changes_is_read_again():
+    table().to_csv("mine.csv", index=False)
+    first = load("csv", path="mine.csv", target="y")
+    assert load("csv", path="mine.csv", target="y") is first
+    table(59).to_csv("mine.csv", index=False)
+    assert len(load("csv", path="mine.csv", target="y").inputs) == 59
