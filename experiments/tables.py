@@ -6,8 +6,12 @@ In a frame as in its text, a cell that has no meaning is empty (None), a number 
 
 from dataclasses import dataclass, field
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LAYER_COLUMNS = (
     "weight_gradient_norm",
@@ -143,3 +147,15 @@ def read(source):
         keep_default_na=False,
         na_values={column: ["", "nan"] for column in columns if column not in WORDS},
     )
+
+
+def selected(replicas: "pd.DataFrame") -> "pd.Series":
+    """Return which rows of the table `replicas` have the learning rate that is selected for their run.
+
+    That is the rate with the lowest mean final validation loss over the rows given; a rate with a diverged replica
+    ranks last, and of equal ones the smaller is selected.
+    """
+    rate = replicas["lr"].astype(float)
+    loss = replicas["final_validation_loss"].astype(float).where(replicas["status"] == "done", np.inf)
+    best = loss.groupby([replicas["run"], rate]).mean().groupby("run").idxmin().map(lambda key: key[1])
+    return rate == replicas["run"].map(best)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.store.reading import StudyTables
+from experiments.tables import selected
 
 KEY = ["run", "lr", "seed"]
 TABLES: dict[int, Callable[[StudyTables], pd.DataFrame]] = {}
@@ -29,14 +30,11 @@ def table(*numbers: int):
 
 
 def tuned(replicas: pd.DataFrame) -> pd.DataFrame:
-    """Return the replicas of each condition at the rate of the lowest mean final validation loss.
+    """Return the replicas of each condition at its selected learning rate.
 
     So does `selected` in a study's table, over all of the study's seeds; here these replicas alone choose.
     """
-    loss = replicas["final_validation_loss"].where(replicas["status"] == "done", np.inf)
-    loss = loss.groupby([replicas["run"], replicas["lr"]]).mean()
-    best = loss.groupby("run").idxmin()
-    return replicas[pd.MultiIndex.from_frame(replicas[["run", "lr"]]).isin(best)]
+    return replicas[selected(replicas)]
 
 
 def _errors(replicas, *columns):

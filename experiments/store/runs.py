@@ -455,7 +455,7 @@ def _faults(content):
 def _with_selected(frames):
     """Join the replicas of all runs, settings that only some have included, and mark each run's best rate.
 
-    The best is the rate with the lowest mean final validation loss; one with a diverged replica ranks last.
+    The rule is that of `tables.selected`.
     """
     import pandas as pd
 
@@ -468,11 +468,7 @@ def _with_selected(frames):
     keys = {"lr": joined["lr"].astype(float), "seed": joined["seed"].astype(int)}
     order = joined[["run"]].assign(**keys).sort_values(["run", "lr", "seed"]).index
     joined = joined.loc[order].reset_index(drop=True)
-    loss = joined["final_validation_loss"].astype(float).where(joined["status"] == "done", float("inf"))
-    rank = loss.groupby([joined["run"], joined["lr"]]).mean().reset_index(name="loss")
-    rank["rate"] = rank["lr"].astype(float)
-    best = rank.sort_values(["run", "loss", "rate"]).groupby("run")["lr"].first()
-    joined["selected"] = (joined["run"].map(best) == joined["lr"]).map(str)
+    joined["selected"] = tables.selected(joined).map(str)
     return joined
 
 
