@@ -61,6 +61,13 @@ class Optimizer(ABC):
         """Make the arrays that the rule carries from step to step, all zero, shaped like the parameters."""
         return {slot: np.zeros_like(parameters) for slot in self.slots}
 
+    def gradient_factor(self, rate: np.ndarray) -> np.ndarray:
+        """Return the factor (R, 1) on the output gradients that `step` expects: ε where the rule is linear in ε·g.
+
+        To scale the few output gradients costs less than to scale every parameter's.
+        """
+        return rate if self.folds_rate else np.ones_like(rate)
+
     @abstractmethod
     def step(self, parameters, gradient, state, rate, decayed, count):
         """Update the parameters in place; `count` is 1 at the first step; the gradient is overwritten."""
