@@ -1,45 +1,56 @@
 """The entry point: Hydra composes the jobs, all are checked, then trained. `python run.py --help` says how."""
 
 import os
-import re
 import signal
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import hydra
-from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
+from omegaconf import DictConfig
 
-from experiments.config.compose import check_overrides, expand, one_line, options, plain
-from experiments.config.schema import CONF, REGISTRIES, describe, register_schema
+from experiments.config.compose import check_overrides, expand, one_line, plain
+from experiments.config.hydra_schema import register_schema
 from experiments.config.settings import resolve
 
-AUTO = "What suits the task (output) or the activation (init)."
-# Hydra accepts a sweeper only from its own packages, by name; it loads these afresh, so an import is another class.
+# Hydra accepts a sweeper only from its own packages, by name. It loads them again, so an import is another class.
 PLUGINS = Plugins.instance().class_name_to_class
-BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
+SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
+if TYPE_CHECKING:
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+
+    from experiments.sweep.runner import Job
+else:
+    BasicSweeper = PLUGINS[SWEEPER]
 
 
-class StudySweeper(PLUGINS[BASIC_SWEEPER]):
+class StudySweeper(BasicSweeper):
     """Hydra's basic sweeper, which checks every job before the first one starts and reads what they return."""
 
-    def sweep(self, arguments):
+    def sweep(self, arguments: list[str]) -> NoReturn:
         """Run what the study lacks; exit with 1 if a job failed."""
         from experiments.sweep.progress import plan
         from experiments.sweep.runner import Job, run_sweep
 
+        assert self.hydra_context is not None  # Hydra has called `setup`
+        assert self.config is not None
         jobs = [Job.of(*job) for job in expand(self.hydra_context.config_loader, self.config, arguments)]
         if jobs[0].settings.plan:
             print(plan(jobs))
             sys.exit(0)
         sys.exit(run_sweep(jobs, self._launch))
 
-    def _launch(self, jobs):
+    def _launch(self, jobs: list["Job"]) -> Sequence[object]:
         """Run the jobs and return what they returned."""
         from experiments.sweep.runner import run_here
 
+        assert self.launcher is not None
+        assert self.config is not None
         launcher = _launcher(self.config.hydra)
         if launcher == "BasicLauncher":  # would only compose each job once more, which takes longer than a small one
             return run_here(jobs)
@@ -52,7 +63,7 @@ class StudySweeper(PLUGINS[BASIC_SWEEPER]):
 
 
 @hydra.main(config_path="conf", config_name="config", version_base="1.3")
-def job(config):
+def job(config: DictConfig) -> object:
     """Train one condition, in a worker."""
     from experiments.store.runs import Store
     from experiments.sweep.runner import run_job
@@ -65,67 +76,33 @@ def job(config):
     return run_job(settings, Store(settings.study), overrides, remote=launcher == "RayLauncher")
 
 
-def _launcher(hydra_node):
+def _launcher(hydra_node: Any) -> str:
     """Return the class of the launcher in use: BasicLauncher, JoblibLauncher or RayLauncher."""
-    return hydra_node.launcher._target_.rpartition(".")[2]
+    return str(hydra_node.launcher._target_).rpartition(".")[2]
 
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM, which ends a sweep as Ctrl-C does."""
 
 
-def _terminate(number, frame):
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
     raise Terminated
 
 
-def _help():
-    """Return the text of --help: every choice with its hyperparameters, every preset, every setting."""
-    lines = [
-        "Train NumPy multilayer perceptrons and compare activations, output units and costs.",
-        "",
-        "  python run.py -m activation=relu,elu,tanh",
-        "  python run.py -m dataset=digits,mnist5k 'activation=glob(*)' 'optimizer.lr=[0.03,0.1]' study=mine",
-        "  python run.py +experiment=lu_comparison",
-        "  python -m experiments.report study=mine",
-        "  python run.py reproduce=results/mine/runs/RUN      train a recorded run again and compare",
-        "",
-        "Choices, CHOICE=NAME (several: NAME,NAME; all: 'CHOICE=glob(*)'), with their own settings, CHOICE.KEY=VALUE:",
-    ]
-    defaults = dict(re.findall(r"^  - (\w+): (\w+)$", (CONF / "config.yaml").read_text(), re.MULTILINE))
-    for choice in REGISTRIES:
-        lines.append(f"  {choice}, by default {defaults[choice]}:")
-        for name in options(choice):
-            variant = REGISTRIES[choice].get(name)
-            about = variant.__doc__.partition("\n")[0] if variant else AUTO if name == "auto" else "A formula."
-            lines.append(f"    {name:<20}{'  '.join([*describe(choice, name), about])}".rstrip())
-    lines += ["", "Presets, each a whole sweep, +experiment=NAME:"]
-    for name in options("experiment"):
-        comment = (CONF / "experiment" / f"{name}.yaml").read_text().splitlines()[1]
-        lines.append(f"  {name:<32}{comment.removeprefix('# ')}")
-    settings = (CONF / "config.yaml").read_text().partition("\n\n")[2].partition("\nhydra:")[0]
-    settings = settings.replace("${dataset.batch_size}", "the data set's # 32, fewer for small ones")
-    lines += ["", "Settings, KEY=VALUE or KEY.KEY=VALUE, with their defaults:"]
-    lines += [f"  {line}" for line in settings.rstrip().splitlines()]
-    lines += [
-        "  optimizer:",
-        "    lr: as in the optimizer's file (sgd: the data set's) # a number, or a list trained as one stack",
-    ]
-    lines += ["", "--cfg job prints the composed configuration; --hydra-help tells of Hydra's own options."]
-    return "\n".join(lines)
-
-
-def main():
+def main() -> None:
     """Run Hydra; answer a bad configuration with one line and exit code 2."""
     # Set, Hydra lets exceptions through instead of printing them; the user's own wish for tracebacks is kept.
     traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"
     if {"-h", "--help"} & set(sys.argv[1:]):
         # Before Hydra's own help, which takes a second to list the schemas too.
-        print(_help())
+        from experiments.config.help import help_text
+
+        print(help_text())
         return
     signal.signal(signal.SIGTERM, _terminate)
-    register_schema(ConfigStore.instance())
-    PLUGINS[BASIC_SWEEPER] = StudySweeper
+    register_schema()
+    PLUGINS[SWEEPER] = StudySweeper
     try:
         check_overrides(sys.argv[1:])
         if len(sys.argv) == 2 and sys.argv[1].startswith("reproduce="):

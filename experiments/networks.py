@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from experiments.config.choices import build
 from experiments.config.errors import ConfigError
-from experiments.config.settings import build
 from experiments.store.files import arrays
 from experiments.store.runs import Store
 from nets.activations import Activation

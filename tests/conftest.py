@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
-from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
-from experiments.config.schema import register_schema
+from experiments.config.hydra_schema import register_schema
 from experiments.config.settings import resolve
 
 gc.set_threshold(50_000)  # figures and frames are made of many objects: a look at each 700 is a tenth of the time
@@ -20,7 +19,7 @@ CONF = Path(__file__).parents[1] / "conf"
 @pytest.fixture(scope="session")
 def settings():
     """Return a function from a command line's overrides to `Settings`: `settings("activation=elu", "epochs=3")`."""
-    register_schema(ConfigStore.instance())
+    register_schema()
 
     @cache
     def composed(*overrides):

@@ -59,7 +59,7 @@ class Task:
         """Return the task as the program's own settings: those of conf/config.yaml but for what a task says."""
         import yaml
 
-        from experiments.config.schema import CONF
+        from experiments.config.choices import CONF
         from experiments.config.settings import resolve
 
         config = yaml.safe_load((CONF / "config.yaml").read_text())
@@ -89,9 +89,14 @@ class Task:
 
         settings = self.settings()
         data = settings.data
-        prepared = prepare(data, settings.seeds, entropy=settings.entropy, dtype=settings.dtype, **settings.split)
+        prepared = prepare(data, settings.seeds, dtype=settings.dtype, **settings.division)
         network = Network(
-            data.inputs.shape[1], settings.hidden, len(data.classes), settings.activation, self.seeds, settings.dtype
+            data.inputs.shape[1],
+            settings.net.hidden,
+            len(data.classes),
+            settings.activation,
+            self.seeds,
+            settings.dtype,
         )
         network.initialise(settings.init, lambda seed, layer: stream(settings.entropy, "init", seed, layer))
         weights = [layer.weight.copy() for layer in network.layers]
@@ -107,7 +112,7 @@ def _node(choice, name, **values):
     """Return the configuration of an option with its defaults."""
     import inspect
 
-    from experiments.config.schema import REGISTRIES
+    from experiments.config.choices import REGISTRIES
 
     parameters = inspect.signature(REGISTRIES[choice][name]).parameters.values()
     return {"name": name} | {parameter.name: parameter.default for parameter in parameters} | values

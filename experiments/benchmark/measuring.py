@@ -43,9 +43,8 @@ BARE_HYDRA = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
 import hydra
-from hydra.core.config_store import ConfigStore
-from experiments.config.schema import register_schema
-register_schema(ConfigStore.instance())
+from experiments.config.hydra_schema import register_schema
+register_schema()
 @hydra.main(config_path={str(ROOT / "conf")!r}, config_name="config", version_base="1.3")
 def job(config):
     pass

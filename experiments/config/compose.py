@@ -4,30 +4,31 @@ import itertools
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
 
+from experiments.config.choices import CONF, REGISTRIES, options, required
 from experiments.config.errors import ConfigError
-from experiments.config.schema import CONF, REGISTRIES, nearest_key, register_schema, required
+from experiments.config.hydra_schema import register_schema
+from experiments.config.schema import nearest_key
 from experiments.config.settings import Settings, resolve
 from nets.names import nearest
+
+if TYPE_CHECKING:
+    from hydra.core.config_loader import ConfigLoader
+    from hydra.core.override_parser.types import Override
 
 _HYDRA = threading.Lock()
 """Hydra's state is global: one thread composes at a time."""
 
 
-def options(group: str) -> list[str]:
-    """Return the names of a configuration group's options."""
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
-
-
-def plain(config) -> dict[str, Any]:
+def plain(config: DictConfig) -> dict[str, Any]:
     """Return a composed configuration as nested plain values, without Hydra's own node."""
     values = OmegaConf.to_container(config, resolve=True)
-    values.pop("hydra", None)
-    return values
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items() if key != "hydra"}
 
 
 def check_overrides(overrides: Iterable[str]) -> None:
@@ -55,15 +56,15 @@ def check_overrides(overrides: Iterable[str]) -> None:
             raise ConfigError(f"{override}: {nearest('', options(key))}")
 
 
-def expand(loader, master, overrides: Sequence[str]) -> list[tuple[Settings, list[str]]]:
-    """Return the jobs of a sweep, equal ones once: the settings of each and the overrides that compose them.
+def expand(loader: "ConfigLoader", master: DictConfig, overrides: Sequence[str]) -> list[tuple[Settings, list[str]]]:
+    """Return the jobs of a sweep, equal jobs once: the settings of each and the overrides that compose them.
 
     Parameters
     ----------
     loader, master
         Hydra's configuration loader, and what it composed of all overrides together.
     overrides
-        The command line's; those of a preset are put before them.
+        The overrides of the command line; those of a preset are put before them.
 
     Raises
     ------
@@ -72,23 +73,29 @@ def expand(loader, master, overrides: Sequence[str]) -> list[tuple[Settings, lis
     """
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
     from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.core.override_parser.types import Glob
 
     preset = [f"{key}={value}" for key, value in (master.hydra.sweeper.params or {}).items()]
     parsed = OverridesParser.create(config_loader=loader).parse_overrides([*preset, *overrides])
     for override in parsed:
-        choice = override.key_or_group
-        if choice in REGISTRIES and isinstance(override.value(), Glob):  # all that can be run as they are
-            override.value().exclude += [option for option in options(choice) if required(choice, option)]
-        if override.is_sweep_override() and not list(override.sweep_string_iterator()):
-            allowed = ", ".join(options(choice))
-            raise ConfigError(f"{override.input_line} matches nothing" + (f". Allowed: {allowed}" if allowed else ""))
-    jobs = {}
+        _check_sweep(override)
+    jobs: dict[tuple[Any, ...], tuple[Settings, list[str]]] = {}
     for line in itertools.chain(*BasicSweeper.split_arguments(parsed, None)):
         settings = resolve(plain(loader.load_sweep_config(master, line)))
         key = (settings.study, settings.run, settings.rates, settings.seeds, settings.save)
         jobs.setdefault(key, (settings, line))
     return list(jobs.values())
+
+
+def _check_sweep(override: "Override") -> None:
+    """Leave options out of a glob that need a setting of the user's; refuse a sweep that matches nothing."""
+    from hydra.core.override_parser.types import Glob
+
+    choice, value = override.key_or_group, override.value()
+    if choice in REGISTRIES and isinstance(value, Glob):
+        value.exclude += [option for option in options(choice) if required(choice, option)]
+    if override.is_sweep_override() and not list(override.sweep_string_iterator()):
+        allowed = ", ".join(options(choice))
+        raise ConfigError(f"{override.input_line} matches nothing" + (f". Allowed: {allowed}" if allowed else ""))
 
 
 def sweep(overrides: Sequence[str]) -> list[tuple[Settings, list[str]]]:
@@ -104,16 +111,15 @@ def sweep(overrides: Sequence[str]) -> list[tuple[Settings, list[str]]]:
         return _sweep(overrides)
 
 
-def _sweep(overrides):
+def _sweep(overrides: Sequence[str]) -> list[tuple[Settings, list[str]]]:
     from hydra import initialize_config_dir
-    from hydra.core.config_store import ConfigStore
     from hydra.core.global_hydra import GlobalHydra
     from hydra.core.singleton import Singleton
     from hydra.types import RunMode
 
     state = Singleton.get_state()
     try:
-        register_schema(ConfigStore.instance())
+        register_schema()
         with initialize_config_dir(str(CONF), version_base="1.3"):
             loader = GlobalHydra.instance().config_loader()
             return expand(loader, loader.load_configuration("config", list(overrides), RunMode.MULTIRUN), overrides)
@@ -127,7 +133,7 @@ def one_line(error: Exception) -> str:
     """Return one line for an error of Hydra's or of ours; one that was not foreseen is named."""
     from hydra.errors import HydraException, MissingConfigException
 
-    if isinstance(error, MissingConfigException) and error.options:
+    if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
         return f"unknown {group}={name}: {nearest(name, error.options)}"
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error

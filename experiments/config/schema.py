@@ -1,218 +1,141 @@
-"""The configuration: its typed schema, its validation, and the identity of a run.
+"""Every setting, declared once: its key, type, allowed values, and whether the condition contains it.
 
-A composed configuration becomes `Settings`, or a `ConfigError` whose message is one line. Names are looked up
-in the registries; nothing here runs code that a configuration names.
+From these classes come Hydra's schema, the checks with their messages, the condition of a run, the columns of the table
+`replicas`, and the settings of `--help`. Defaults stand in conf/config.yaml. To add a setting, add its field here and
+its default there. A setting that can be off is marked with `Off`: then no earlier run changes its name.
 """
 
-import inspect
-from collections.abc import Iterable
-from dataclasses import MISSING as NO_DEFAULT
-from dataclasses import dataclass, field, fields, make_dataclass
-from pathlib import Path
-from typing import Any, get_type_hints
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
+from typing import Annotated, Any, get_args, get_type_hints
 
-from omegaconf import OmegaConf
-
-from experiments.data.sets import DATASETS
-from nets.activations import ACTIVATIONS
-from nets.formula import Formula
-from nets.initializers import INITIALIZERS
+from experiments.config.choices import REGISTRIES
+from experiments.config.rules import MOST, Name, Seeds, Threads, Widths
+from nets.activations import Activation
+from nets.hyperparameters import Number, OneOf, Whole
+from nets.initializers import Initializer
 from nets.names import nearest
-from nets.optimizers import OPTIMIZERS, SCHEDULES
-from nets.outputs import OUTPUTS
-
-SCHEMA_VERSION = 1
+from nets.optimizers import Optimizer, Schedule
+from nets.outputs import Output
 
 
-# Within this package where it is installed, beside it in a checkout.
-CONF = next(path for path in (Path(__file__).parents[1] / "conf", Path(__file__).parents[2] / "conf") if path.is_dir())
+@dataclass(frozen=True)
+class Off:
+    """Marks a setting that the condition contains only if its value differs from this one."""
+
+    value: Any
 
 
-DTYPES = ("float32", "float64")
+class Unhashed:
+    """Marks a setting that no result depends on: the condition does not contain it."""
 
 
-TASKS = ("auto", "autoencode")
+@dataclass(frozen=True)
+class Net:
+    """Shape of the network."""
+
+    hidden: Annotated[tuple[int, ...], Widths()]
+    output_bias: Annotated[float, Number(f"[-{MOST}, {MOST}]")]
 
 
-CLASS_WEIGHTS = ("none", "balanced")
+@dataclass(frozen=True)
+class Split:
+    """Shares of the parts: `test` of all rows, `validation` of the other rows. The data set checks them."""
+
+    test: float
+    validation: float
 
 
-DEEPEST, WIDEST = 50, 100_000
+@dataclass(frozen=True)
+class Diagnostics:
+    """What is measured inside the network after every epoch."""
+
+    layers: bool
+    sharpness: bool
 
 
-MOST = 1_000_000
-"""Epochs, rows of a batch, and seeds of a sweep."""
+@dataclass(frozen=True)
+class Pretrain:
+    """Pre-training of the hidden layers as denoising autoencoders."""
+
+    epochs: Annotated[int, Whole(0, MOST)]
+    lr: Annotated[float, Number("[1e-30, 1e30]")]
+    noise: Annotated[float, Number("[0, 1)")]
+
+    @property
+    def on(self) -> bool:
+        """Whether there is any; the condition contains these settings only then."""
+        return self.epochs > 0
 
 
-REGISTRIES = {
-    "activation": ACTIVATIONS,
-    "output": OUTPUTS,
-    "dataset": DATASETS,
-    "init": INITIALIZERS,
-    "optimizer": OPTIMIZERS,
-    "schedule": SCHEDULES,
-}
+@dataclass(frozen=True)
+class Checkpoint:
+    """How often a long run writes a checkpoint."""
+
+    every: Annotated[int, Whole(0)]
 
 
-# What `auto` may stand for is known only with the data set and the activation.
-AUTO = ("output", "init")
+@dataclass(frozen=True)
+class FormulaSource:
+    """What `activation=formula` computes; the activation contains it, so the condition needs no copy."""
+
+    expression: str
+    parameters: Mapping[str, float]
 
 
-# Settings that belong to a choice's node but not to the object that it names.
-EXTRAS: dict[str, dict[str, type]] = {"optimizer": {"lr": Any}, "dataset": {"batch_size": int, "lr": float}}
+@dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """All settings, in the order of the condition. A choice is the object that it names, a data set its node."""
+
+    dataset: Mapping[str, Any] = field(repr=False)
+    task: Annotated[str, OneOf("auto", "autoencode")]
+    activation: Activation
+    output: Output
+    net: Net
+    init: Initializer
+    optimizer: Optimizer
+    schedule: Schedule
+    epochs: Annotated[int, Whole(0, MOST)]
+    batch_size: Annotated[int, Whole(1, MOST)]
+    activation_l1: Annotated[float, Number("[0, inf)")]
+    class_weight: Annotated[str, OneOf("none", "balanced")]
+    split: Split
+    dtype: Annotated[str, OneOf("float32", "float64")]
+    entropy: Annotated[int, Whole(0)]
+    diagnostics: Diagnostics
+    pretrain: Pretrain
+    study: Annotated[str, Name(), Unhashed()]
+    seeds: Annotated[tuple[int, ...], Seeds(), Unhashed()]
+    checkpoint: Annotated[Checkpoint, Unhashed()]
+    formula: Annotated[FormulaSource, Unhashed()] = field(repr=False)
+    threads: Annotated[int | str, Threads(), Unhashed()]
+    save: Annotated[bool, Unhashed()]
+    force: Annotated[bool, Unhashed()]
+    plan: Annotated[bool, Unhashed()]
+
+
+@cache
+def declared(declaration: type) -> dict[str, tuple[Any, tuple[Any, ...]]]:
+    """Return by key the type of each setting of a declaration, and its marks and rules."""
+    settings = {}
+    for key, hint in get_type_hints(declaration, include_extras=True).items():
+        marks = getattr(hint, "__metadata__", ())
+        settings[key] = (get_args(hint)[0] if marks else hint, marks)
+    return {item.name: settings[item.name] for item in fields(declaration)}
+
+
+@cache
+def groups() -> dict[str, type]:
+    """Return by key the settings that are groups of settings, such as `net`."""
+    hints = {key: hint for key, (hint, _) in declared(Configuration).items() if key not in REGISTRIES}
+    return {key: hint for key, hint in hints.items() if isinstance(hint, type) and is_dataclass(hint)}
 
 
 def nearest_key(key: str, allowed: Iterable[str]) -> str:
-    """Return what `nearest` does for a key, or the dotted key that ends with its name: `optimizer.lr` for `lr`."""
-    inner = {item.name: outer for outer, schema in NESTED.items() for item in fields(schema)}
-    inner |= {name: outer for outer, names in EXTRAS.items() for name in names if name != "batch_size"} | {
-        "lr": "optimizer"
-    }
+    """Return the hint of `nearest` for a key; for a key that stands in a group, the dotted key: `optimizer.lr`."""
+    inner = {name: group for group, hint in groups().items() for name in declared(hint)}
+    inner |= {"lr": "optimizer"}
     if "." not in key and key in inner:
         return f"did you mean '{inner[key]}.{key}'? Allowed: {', '.join(allowed)}"
     return nearest(key.rpartition(".")[2], allowed)
-
-
-@dataclass
-class NetSchema:
-    """Shape of the network."""
-
-    hidden: Any = "???"
-    output_bias: float = "???"
-
-
-@dataclass
-class SplitSchema:
-    """Shares of the parts: of all rows, and of what is left."""
-
-    test: float = "???"
-    validation: float = "???"
-
-
-@dataclass
-class PretrainSchema:
-    """Denoising autoencoders, by which hidden layers may be trained before the labels are seen."""
-
-    epochs: int = "???"
-    lr: float = "???"
-    noise: float = "???"
-
-
-@dataclass
-class DiagnosticsSchema:
-    """What is looked at inside the network at the end of every epoch."""
-
-    layers: bool = "???"
-    sharpness: bool = "???"
-
-
-@dataclass
-class CheckpointSchema:
-    """How often a long run writes down where it is."""
-
-    every: int = "???"
-
-
-@dataclass
-class FormulaSchema:
-    """What `activation=formula` computes; no other activation reads it, so it is in no other's identity."""
-
-    expression: str = "???"
-    parameters: Any = "???"
-
-
-@dataclass
-class Schema:
-    """Every key of a configuration; the values are in conf/config.yaml and the files of the chosen options."""
-
-    study: str = "???"
-    activation: Any = "???"
-    output: Any = "???"
-    dataset: Any = "???"
-    task: str = "???"
-    init: Any = "???"
-    optimizer: Any = "???"
-    schedule: Any = "???"
-    net: NetSchema = field(default_factory=NetSchema)
-    epochs: int = "???"
-    batch_size: int = "???"
-    seeds: Any = "???"
-    dtype: str = "???"
-    entropy: int = "???"
-    activation_l1: float = "???"
-    class_weight: str = "???"
-    split: SplitSchema = field(default_factory=SplitSchema)
-    pretrain: PretrainSchema = field(default_factory=PretrainSchema)
-    diagnostics: DiagnosticsSchema = field(default_factory=DiagnosticsSchema)
-    checkpoint: CheckpointSchema = field(default_factory=CheckpointSchema)
-    formula: FormulaSchema = field(default_factory=FormulaSchema)
-    threads: Any = "???"
-    save: bool = "???"
-    force: bool = "???"
-    plan: bool = "???"
-
-
-NESTED = {
-    "net": NetSchema,
-    "split": SplitSchema,
-    "pretrain": PretrainSchema,
-    "diagnostics": DiagnosticsSchema,
-    "checkpoint": CheckpointSchema,
-    "formula": FormulaSchema,
-}
-
-
-def _parameters(variant) -> dict[str, tuple[type, Any]]:
-    """Return type and default of each hyperparameter of a registered class or function."""
-    hints = get_type_hints(variant)
-    if inspect.isclass(variant):
-        defaults = {item.name: item.default for item in fields(variant) if item.name != "name"}
-    else:
-        defaults = {name: item.default for name, item in inspect.signature(variant).parameters.items()}
-    plain = (bool, int, float, str)
-    return {name: (hints[name] if hints[name] in plain else Any, value) for name, value in defaults.items()}
-
-
-def allowed_keys(choice: str, name: str) -> list[str]:
-    """Return the keys that the node of a choice may have, such as those of `optimizer` when it is adam."""
-    if name == "auto" and choice in AUTO:
-        return ["name"]
-    return ["name", *EXTRAS.get(choice, {}), *_parameters(REGISTRIES[choice].get(name, Formula))]
-
-
-def describe(choice: str, option: str) -> list[str]:
-    """Return `key=default`, or `key=…`, for each hyperparameter of an option that is named as what it configures."""
-    registry = REGISTRIES[choice]
-    if option not in registry:
-        return []
-    needed = required(choice, option)
-    values = {key: "…" if key in needed else value for key, (_, value) in _parameters(registry[option]).items()}
-    return [f"{key}={list(value) if isinstance(value, tuple) else value}" for key, value in values.items()]
-
-
-def required(choice: str, option: str) -> list[str]:
-    """Return the settings without which an option means nothing, such as a file's path."""
-    variant = REGISTRIES[choice].get(option)
-    values = _parameters(variant) if variant else {}
-    return [key for key, (_, value) in values.items() if value in (NO_DEFAULT, inspect.Parameter.empty)]
-
-
-def register_schema(store) -> None:
-    """Put the schema of the whole and of each option into Hydra's ConfigStore, under `schema/`.
-
-    Hydra turns a frozen dataclass into a read-only node, so each option gets a mutable twin with its `name`.
-    """
-    whole = OmegaConf.structured(Schema)
-    OmegaConf.set_struct(whole.formula, False)  # or no name could be added to its parameters
-    store.store(group="schema", name="config", node=whole)
-    for choice, registry in REGISTRIES.items():
-        for name, variant in registry.items():
-            columns = [("name", str, name)]
-            columns += [(key, hint, "???") for key, hint in EXTRAS.get(choice, {}).items()]
-            for key, (hint, value) in _parameters(variant).items():
-                default = "???" if value in (NO_DEFAULT, inspect.Parameter.empty) else value
-                if isinstance(default, tuple):
-                    default = field(default_factory=lambda value=value: list(value))
-                columns.append((key, hint, default))
-            node = make_dataclass(f"{choice}_{name}", columns)
-            store.store(group=f"schema/{choice}", name=name, node=node)

@@ -1,88 +1,58 @@
-"""Settings: a checked configuration, from which a run is trained and by which it is identified."""
+"""Settings: a checked configuration, from which a run is trained and by which it is identified.
+
+A composed configuration becomes `Settings`, or a `ConfigError` whose message is one line.
+"""
 
 import hashlib
 import json
-import math
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from functools import cached_property
 from typing import Any
 
+import yaml
+
+from experiments.config.choices import AUTO, CONF, EXTRAS, REGISTRIES, allowed_keys, build, required
 from experiments.config.errors import ConfigError
-from experiments.config.schema import (
-    AUTO,
-    CLASS_WEIGHTS,
-    DEEPEST,
-    DTYPES,
-    EXTRAS,
-    MOST,
-    NESTED,
-    REGISTRIES,
-    SCHEMA_VERSION,
-    TASKS,
-    WIDEST,
-    Schema,
-    allowed_keys,
-    nearest_key,
-    required,
-)
+from experiments.config.rules import Rates
+from experiments.config.schema import Configuration, Off, Unhashed, declared, groups, nearest_key
 from experiments.data.sets import load
 from experiments.data.split import alike
 from experiments.data.table import Data, autoencoding
-from nets.activations import Activation
 from nets.formula import Formula
-from nets.initializers import Initializer
+from nets.hyperparameters import OneOf, Rule, rules
 from nets.names import nearest
-from nets.optimizers import Optimizer, Schedule
-from nets.outputs import OUTPUTS, Output, auto
+from nets.outputs import OUTPUTS, auto
+
+SCHEMA_VERSION = 1
 
 
-@dataclass(frozen=True)
-class Settings:
-    """One condition with its replicas, every value checked and every `auto` resolved.
+@dataclass(frozen=True, kw_only=True)
+class Settings(Configuration):
+    """One condition with its replicas: every value is checked, every `auto` is resolved.
 
     Attributes
     ----------
-    condition
-        Plain, nested values of all that the numbers of a replica depend on, but its seed and learning rate.
-    seeds, rates
-        A replica for each pair of them.
+    data
+        The data set that `dataset` names.
+    rates
+        The learning rates; a replica for each pair of a learning rate and a seed.
     path
-        Where the data lie, if they are a file's: no part of the condition, which has their digest.
+        Where the file of the data set lies. The condition contains the digest of the data instead.
     """
 
-    study: str
-    activation: Activation
-    output: Output
-    init: Initializer
-    optimizer: Optimizer
-    schedule: Schedule
     data: Data = field(repr=False)
-    hidden: tuple[int, ...]
-    output_bias: float
-    epochs: int
-    batch_size: int
-    dtype: str
-    entropy: int
-    activation_l1: float
-    pretrain: dict[str, float]
-    class_weight: str
-    split: dict[str, float]
-    diagnostics: dict[str, bool]
-    seeds: tuple[int, ...]
     rates: tuple[float, ...]
-    checkpoint_every: int
-    threads: int | str
-    save: bool
-    force: bool
-    plan: bool
     path: str | None
-    condition: dict[str, Any] = field(repr=False)
+
+    @cached_property
+    def condition(self) -> dict[str, Any]:
+        """Nested plain values of everything that a replica's numbers depend on, but for its seed and learning rate."""
+        return _condition(self, Configuration)
 
     @cached_property
     def run(self) -> str:
-        """Name of the condition's folder: `<dataset>-<activation>-<output>-<hash>`."""
+        """Name of the run's folder: `<dataset>-<activation>-<output>-<hash of the condition>`."""
         text = json.dumps({"schema": SCHEMA_VERSION, **self.condition}, sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()[:10]
         return f"{self.data.name}-{self.activation.name}-{self.output.name}-{digest}"
@@ -91,14 +61,14 @@ class Settings:
     def outputs(self) -> int:
         """Number of scores: the columns of the output layer."""
         if self.data.task == "regression":
-            return self.data.targets.shape[1]
+            return int(self.data.targets.shape[1])
         return self.output.units(self.data.task, len(self.data.classes))
 
     @property
     def weights(self) -> int:
-        """Number of weights of one network, biases and learned slopes not counted."""
-        fan_in = (self.data.inputs.shape[1], *self.hidden)
-        columns = (*(self.activation.pieces * units for units in self.hidden), self.outputs)
+        """Number of weights of one network, without biases and learned slopes."""
+        fan_in = (self.data.inputs.shape[1], *self.net.hidden)
+        columns = (*(self.activation.pieces * units for units in self.net.hidden), self.outputs)
         return sum(rows * width for rows, width in zip(fan_in, columns, strict=True))
 
     @property
@@ -107,14 +77,19 @@ class Settings:
         return [(rate, seed) for rate in sorted(self.rates) for seed in sorted(self.seeds)]
 
     @property
+    def division(self) -> dict[str, Any]:
+        """How the rows are divided for a seed, as the functions of `experiments.data.split` take it."""
+        return {"entropy": self.entropy, **asdict(self.split)}
+
+    @property
     def record(self) -> dict[str, Any]:
-        """The condition with the place of its data, from which they are loaded again."""
-        place = {} if self.path is None else {"path": self.path}
-        return self.condition | {"dataset": self.condition["dataset"] | place}
+        """The condition with the path of its data, from which `from_record` makes the settings again."""
+        path = {} if self.path is None else {"path": self.path}
+        return self.condition | {"dataset": self.condition["dataset"] | path}
 
     @property
     def columns(self) -> dict[str, Any]:
-        """The condition as flat columns, dotted; what the tables already name (data set, …) is left out."""
+        """The condition as flat columns with dotted names, without what the tables name already."""
         flat = {}
         for key, value in self.condition.items():
             for inner, setting in value.items() if isinstance(value, dict) else [("", value)]:
@@ -122,6 +97,25 @@ class Settings:
                     setting = json.dumps(setting) if isinstance(setting, list) else setting
                     flat[f"{key}.{inner}" if inner else key] = setting
         return flat
+
+
+def _condition(values: Any, declaration: type) -> dict[str, Any]:
+    """Return the settings of a declaration that results depend on, in the order of the declaration."""
+    content = {}
+    for key, (_, marks) in declared(declaration).items():
+        value = getattr(values, key)
+        off = any(isinstance(mark, Off) and mark.value == value for mark in marks) or not getattr(value, "on", True)
+        if not off and not any(isinstance(mark, Unhashed) for mark in marks):
+            content[key] = _condition(value, type(value)) if key in groups() else _plain(value)
+    return content
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON would hold it: an option as its name and hyperparameters, a tuple as a list."""
+    if is_dataclass(value):
+        option: Any = value
+        return {"name": option.name} | {item.name: _plain(getattr(option, item.name)) for item in fields(option)}
+    return list(value) if isinstance(value, tuple) else value
 
 
 def resolve(config: Mapping[str, Any]) -> Settings:
@@ -146,24 +140,15 @@ def from_record(record: Mapping[str, Any]) -> Settings:
     Raises
     ------
     ConfigError
-        If it is the record of another version, or its data are not there any more.
+        If another version wrote the record, or its data are no longer there.
     """
-    condition = {key: value for key, value in record.items() if key not in ("seeds", "lr")}
     try:
         dataset = {key: value for key, value in record["dataset"].items() if key != "sha256"}
-        config = condition | {
-            "study": "reproduction",
-            "dataset": dataset | {"batch_size": record["batch_size"], "lr": record["lr"][0]},
-            "optimizer": record["optimizer"] | {"lr": record["lr"]},
-            "seeds": record["seeds"],
-            "pretrain": record.get("pretrain", {"epochs": 0, "lr": 1.0, "noise": 0.0}),
-            "checkpoint": {"every": 0},
-            "formula": {"expression": "x", "parameters": {}},  # a formula's activation carries its own
-            "threads": "auto",
-            "save": False,
-            "force": False,
-            "plan": False,
-        }
+        config = _defaults() | {key: value for key, value in record.items() if key != "lr"}
+        for group in groups().keys() & record.keys():
+            config[group] = _defaults()[group] | record[group]
+        config["dataset"] = dataset | {"batch_size": record["batch_size"], "lr": record["lr"][0]}
+        config["optimizer"] = record["optimizer"] | {"lr": record["lr"]}
     except (KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"the record of another version: {error}") from error
     settings = resolve(config)
@@ -174,218 +159,143 @@ def from_record(record: Mapping[str, Any]) -> Settings:
     return settings
 
 
-def _resolve(config):
+def _defaults() -> dict[str, Any]:
+    """Return the defaults of conf/config.yaml; a setting that a condition leaves out is off by default."""
+    content = yaml.safe_load((CONF / "config.yaml").read_text())
+    return {key: value for key, value in content.items() if key not in ("defaults", "hydra")}
+
+
+def _resolve(config: Mapping[str, Any]) -> Settings:
     activation = config.get("activation")
     if isinstance(activation, dict) and "expression" in activation:
-        config = config | {"activation": {"parameters": {}} | activation}
+        config = {**config, "activation": {"parameters": {}} | activation}
     _check_keys(config)
-    study = config["study"]
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", study):
-        raise ConfigError(
-            f"study={study!r}: allowed are up to 100 of a-z A-Z 0-9 _ - . beginning with a letter or digit"
-        )
-    hidden = config["net"]["hidden"]
-    if not isinstance(hidden, list) or any(type(units) is not int or not 1 <= units <= WIDEST for units in hidden):
-        allowed = f"a list of widths from 1 to {WIDEST}, such as [128,128], or []"
-        raise ConfigError(f"net.hidden={hidden}: allowed is {allowed}")
-    if len(hidden) > DEEPEST:
-        raise ConfigError(f"net.hidden has {len(hidden)} layers: allowed are up to {DEEPEST}")
-    output_bias = config["net"]["output_bias"]
-    if not -MOST <= output_bias <= MOST:
-        raise ConfigError(f"net.output_bias={output_bias}: allowed is a number from {-MOST} to {MOST}")
-    for key, least in (("epochs", 0), ("batch_size", 1)):
-        if not least <= config[key] <= MOST:
-            raise ConfigError(f"{key}={config[key]}: allowed is a whole number from {least} to {MOST}")
-    if config["entropy"] < 0:
-        raise ConfigError(f"entropy={config['entropy']}: allowed is a whole number from 0 up")
-    if config["dtype"] not in DTYPES:
-        raise ConfigError(f"dtype={config['dtype']!r}: {nearest(config['dtype'], DTYPES)}")
-    if config["task"] not in TASKS:
-        raise ConfigError(f"task={config['task']!r}: {nearest(config['task'], TASKS)}")
-    if config["class_weight"] not in CLASS_WEIGHTS:
-        raise ConfigError(f"class_weight={config['class_weight']!r}: {nearest(config['class_weight'], CLASS_WEIGHTS)}")
-    if not 0 <= config["activation_l1"] < math.inf:
-        raise ConfigError(f"activation_l1={config['activation_l1']}: allowed is a number from 0 up")
-    pretrain = dict(config["pretrain"])
-    for key, allowed, right in (
-        ("epochs", f"a whole number from 0 to {MOST}", 0 <= pretrain["epochs"] <= MOST),
-        ("lr", "a number from 1e-30 to 1e30", 1e-30 <= pretrain["lr"] <= 1e30),
-        ("noise", "a number from 0 up to, not with, 1", 0 <= pretrain["noise"] < 1),
-    ):
-        if not right:
-            raise ConfigError(f"pretrain.{key}={pretrain[key]}: allowed is {allowed}")
-    if config["checkpoint"]["every"] < 0:
-        raise ConfigError(f"checkpoint.every={config['checkpoint']['every']}: allowed is a whole number from 0 up")
-    threads = config["threads"]
-    if threads != "auto" and (type(threads) is not int or threads < 1):
-        raise ConfigError(f"threads={threads!r}: allowed is auto or a whole number from 1 up")
-
-    dataset = {key: value for key, value in config["dataset"].items() if key not in EXTRAS["dataset"]}
-    for key in required("dataset", dataset["name"]):
-        if dataset[key] == "???":
-            raise ConfigError(f"dataset={dataset['name']} needs dataset.{key}=…")
-    data = load(**dataset)
-    if config["task"] == "autoencode":
-        data = autoencoding(data)
-    split = {key: float(value) for key, value in config["split"].items()}
-    seeds = _seeds(config["seeds"])
-    n_train = min(alike(data, seeds, entropy=config["entropy"], **split))[0]
-    if config["batch_size"] > n_train:
-        raise ConfigError(
-            f"batch_size={config['batch_size']} is more than the {n_train} training rows of {data.name}: "
-            f"allowed is 1 to {n_train}"
-        )
-    if config["class_weight"] != "none" and data.task == "regression":
-        raise ConfigError(f"class_weight={config['class_weight']} needs classes, but {data.name} is a regression")
-    activation = build("activation", config["activation"])
-    if pretrain["epochs"] and activation.pieces > 1:
-        raise ConfigError(f"pretrain.epochs={pretrain['epochs']}: {activation.name} has pieces, only 0 is allowed")
-    output = build("output", _auto(config["output"], auto(data.task, len(data.classes))))
-    if data.task not in output.tasks:
-        fitting = [name for name, variant in OUTPUTS.items() if data.task in variant.tasks]
-        raise ConfigError(
-            f"output={output.name} needs classes, but {_regression(config)}: allowed there: {', '.join(fitting)}"
-        )
-    init = build("init", _auto(config["init"], activation.initializer))
-    node = {key: value for key, value in config["optimizer"].items() if key != "lr"}
-    optimizer = build("optimizer", node)
-    schedule = build("schedule", config["schedule"])
-
-    path = dataset.pop("path", None)
-    if path is not None:
-        dataset["sha256"] = data.sha256[:12]
-    if "task" in dataset:
-        dataset["task"] = data.task
-    condition = {
-        "dataset": dataset,
-        "task": config["task"],
-        "activation": _plain(activation),
-        "output": _plain(output),
-        "net": {"hidden": hidden, "output_bias": output_bias},
-        "init": _plain(init),
-        "optimizer": _plain(optimizer),
-        "schedule": _plain(schedule),
-        "epochs": config["epochs"],
-        "batch_size": config["batch_size"],
-        "activation_l1": config["activation_l1"],
-        "class_weight": config["class_weight"],
-        "split": split,
-        "dtype": config["dtype"],
-        "entropy": config["entropy"],
-        "diagnostics": dict(config["diagnostics"]),
-    }
-    if pretrain["epochs"]:  # or nothing depends on it
-        condition["pretrain"] = pretrain
-    return Settings(
-        study=study,
-        activation=activation,
-        output=output,
-        init=init,
-        optimizer=optimizer,
-        schedule=schedule,
-        data=data,
-        hidden=tuple(hidden),
-        output_bias=output_bias,
-        epochs=config["epochs"],
-        batch_size=config["batch_size"],
-        dtype=config["dtype"],
-        entropy=config["entropy"],
-        activation_l1=config["activation_l1"],
-        pretrain=pretrain,
-        class_weight=config["class_weight"],
-        split=split,
-        diagnostics=dict(config["diagnostics"]),
-        seeds=seeds,
-        rates=_rates(config["optimizer"]["lr"]),
-        checkpoint_every=config["checkpoint"]["every"],
-        threads=threads,
-        save=config["save"],
-        force=config["force"],
-        plan=config["plan"],
-        path=path,
-        condition=condition,
-    )
+    values = _parse(Configuration, config)
+    if isinstance(values["seeds"], int):
+        values["seeds"] = tuple(range(values["seeds"]))
+    rates = config["optimizer"]["lr"]
+    check("optimizer.lr", rates, Rates())
+    values["rates"] = tuple(float(rate) for rate in (rates if isinstance(rates, list) else [rates]))
+    values |= _dataset(config)
+    data: Data = values["data"]
+    values["activation"] = build("activation", config["activation"])
+    values["output"] = build("output", _unless_auto(config["output"], auto(data.task, len(data.classes))))
+    values["init"] = build("init", _unless_auto(config["init"], values["activation"].initializer))
+    values["optimizer"] = build("optimizer", {key: value for key, value in config["optimizer"].items() if key != "lr"})
+    values["schedule"] = build("schedule", config["schedule"])
+    settings = Settings(**values)
+    _check_together(settings)
+    return settings
 
 
-def _check_keys(config):
-    """Refuse keys that no schema has (`+epochz=3` gets past Hydra's own check) and keys that were deleted."""
-    allowed = {item.name: None for item in fields(Schema)}
-    for key, inner in NESTED.items():
-        allowed[key] = [item.name for item in fields(inner)]
+def _check_keys(config: Mapping[str, Any]) -> None:
+    """Refuse keys that no declaration has (`+epochz=3` passes Hydra's own check) and keys that were deleted."""
+    allowed: dict[str, list[str] | None] = dict.fromkeys(declared(Configuration))
+    allowed |= {group: list(declared(hint)) for group, hint in groups().items()}
     for key in config:
         if key not in allowed:
             raise ConfigError(f"unknown key {key!r}: {nearest_key(key, allowed)}")
     for key in allowed:
         if key not in config:
             raise ConfigError(f"the key {key!r} is missing")
-    for choice, registry in REGISTRIES.items():
-        node = config[choice]
-        if not isinstance(node, dict):
-            raise ConfigError(f"{choice}={node!r}: allowed is the name of one of conf/{choice}/'s files")
-        if "name" not in node:
-            raise ConfigError(f"{choice}={node!r} has no name: its file needs a line such as `name: mine`")
-        names = [*registry, *(["auto"] if choice in AUTO else [])]
-        formula = choice == "activation" and "expression" in node
-        if formula and node["name"] in names and registry[node["name"]] is not Formula:
-            raise ConfigError(f"activation.name={node['name']!r} is built in: an expression needs a name of its own")
-        if node["name"] not in names and not formula:
-            raise ConfigError(f"unknown {choice}.name={node['name']!r}: {nearest(str(node['name']), names)}")
-        allowed[choice] = allowed_keys(choice, node["name"])
-    for key, inner in allowed.items():
-        for name in config[key] if inner is not None else ():
-            if name not in inner:
-                raise ConfigError(f"unknown key '{key}.{name}': {nearest(name, inner)}")
-        for name in inner or ():
-            if name not in config[key]:
-                raise ConfigError(f"the key '{key}.{name}' is missing")
+    for choice in REGISTRIES:
+        allowed[choice] = _choice_keys(choice, config[choice])
+    for key, names in allowed.items():
+        if names is not None:
+            _check_inner_keys(key, config[key], names)
 
 
-def _regression(config):
+def _check_inner_keys(key: str, node: Mapping[str, Any], allowed: list[str]) -> None:
+    for name in node:
+        if name not in allowed:
+            raise ConfigError(f"unknown key '{key}.{name}': {nearest(name, allowed)}")
+    for name in allowed:
+        if name not in node:
+            raise ConfigError(f"the key '{key}.{name}' is missing")
+
+
+def _choice_keys(choice: str, node: Any) -> list[str]:
+    """Return the keys that a choice's node may have; refuse a node that names no option."""
+    registry = REGISTRIES[choice]
+    if not isinstance(node, dict):
+        raise ConfigError(f"{choice}={node!r}: allowed is the name of one of conf/{choice}/'s files")
+    if "name" not in node:
+        raise ConfigError(f"{choice}={node!r} has no name: its file needs a line such as `name: mine`")
+    names = [*registry, *(["auto"] if choice in AUTO else [])]
+    formula = choice == "activation" and "expression" in node
+    if formula and node["name"] in names and registry[node["name"]] is not Formula:
+        raise ConfigError(f"activation.name={node['name']!r} is built in: an expression needs a name of its own")
+    if node["name"] not in names and not formula:
+        raise ConfigError(f"unknown {choice}.name={node['name']!r}: {nearest(str(node['name']), names)}")
+    return allowed_keys(choice, node["name"])
+
+
+def _parse(declaration: type, node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the checked values of a node: groups as objects, lists as tuples. Choices are left as they are."""
+    values: dict[str, Any] = {}
+    for key, (hint, _) in declared(declaration).items():
+        value = node[key]
+        if declaration is Configuration and key in groups():
+            values[key] = hint(**_parse(hint, value, f"{key}."))
+            continue
+        check(f"{prefix}{key}", value, rules(declaration).get(key))
+        values[key] = float(value) if hint is float else tuple(value) if isinstance(value, list) else value
+    return values
+
+
+def check(key: str, value: Any, rule: Rule | None) -> None:
+    """Refuse a value that a setting's rule does not accept.
+
+    Raises
+    ------
+    ConfigError
+        With the key, the value and what is allowed.
+    """
+    if rule is None or rule.accepts(value):
+        return
+    if isinstance(rule, OneOf) and isinstance(value, str):
+        raise ConfigError(f"{key}={value!r}: {nearest(value, rule.texts)}")
+    raise ConfigError(f"{key}={value!r}: allowed is {rule.words}")
+
+
+def _dataset(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that follow from the data set's node: `dataset`, `data` and `path`."""
+    node = {key: value for key, value in config["dataset"].items() if key not in EXTRAS["dataset"]}
+    for key in required("dataset", node["name"]):
+        if node[key] == "???":
+            raise ConfigError(f"dataset={node['name']} needs dataset.{key}=…")
+    data = load(**node)
     if config["task"] == "autoencode":
-        return "task=autoencode has numbers for targets"
-    return f"dataset={config['dataset']['name']} is a regression"
+        data = autoencoding(data)
+    path = node.pop("path", None)
+    if path is not None:
+        node["sha256"] = data.sha256[:12]
+    if "task" in node:
+        node["task"] = data.task
+    return {"dataset": node, "data": data, "path": path}
 
 
-def _auto(node, name):
+def _unless_auto(node: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return {"name": name} if node["name"] == "auto" else node
 
 
-def build(choice: str, node: Mapping[str, Any]):
-    """Return the object that a choice's node describes; ValueError for a value that is not allowed."""
-    arguments = {key: tuple(value) if isinstance(value, list) else value for key, value in node.items()}
-    if choice == "activation" and "expression" in node:  # a formula's name is the user's
-        return Formula(**arguments)
-    return REGISTRIES[choice][arguments.pop("name")](**arguments)
-
-
-def _plain(variant):
-    """Return an object's name and hyperparameters as JSON would hold them."""
-    values = {item.name: getattr(variant, item.name) for item in fields(variant)}
-    return {"name": variant.name} | {
-        key: list(value) if isinstance(value, tuple) else value for key, value in values.items()
-    }
-
-
-def _seeds(value):
-    if type(value) is int and 1 <= value <= MOST:
-        return tuple(range(value))
-    if isinstance(value, list) and value and all(type(seed) is int and 0 <= seed < 2**32 for seed in value):
-        repeated = sorted({seed for seed in value if value.count(seed) > 1})
-        if repeated:
-            raise ConfigError(f"seeds={value}: {repeated[0]} is repeated; each seed is one replica")
-        return tuple(value)
-    allowed = f"a number from 1 to {MOST} (that many seeds) or a list such as [0,1,2], each from 0 to {2**32 - 1}"
-    raise ConfigError(f"seeds={value!r}: allowed is {allowed}")
-
-
-def _rates(value):
-    rates = value if isinstance(value, list) else [value]
-    for rate in rates:
-        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 1e-30 <= rate <= 1e30:
-            raise ConfigError(
-                f"optimizer.lr={value!r}: allowed is a number from 1e-30 to 1e30 or a list such as [0.03,0.1]"
-            )
-    rates = tuple(float(rate) for rate in rates)
-    if not rates or len(set(rates)) < len(rates):
-        raise ConfigError(f"optimizer.lr={value!r}: a list has at least one rate, and each of them once")
-    return rates
+def _check_together(settings: Settings) -> None:
+    """Refuse settings that do not fit each other."""
+    data, activation, output = settings.data, settings.activation, settings.output
+    rows = min(alike(data, settings.seeds, **settings.division))[0]
+    if settings.batch_size > rows:
+        raise ConfigError(
+            f"batch_size={settings.batch_size} is more than the {rows} training rows of {data.name}: "
+            f"allowed is 1 to {rows}"
+        )
+    if settings.class_weight != "none" and data.task == "regression":
+        raise ConfigError(f"class_weight={settings.class_weight} needs classes, but {data.name} is a regression")
+    if settings.pretrain.on and activation.pieces > 1:
+        epochs = settings.pretrain.epochs
+        raise ConfigError(f"pretrain.epochs={epochs}: {activation.name} has pieces, only 0 is allowed")
+    if data.task not in output.tasks:
+        fitting = [name for name, variant in OUTPUTS.items() if data.task in variant.tasks]
+        reason = f"dataset={settings.dataset['name']} is a regression"
+        if settings.task == "autoencode":
+            reason = "task=autoencode has numbers for targets"
+        raise ConfigError(f"output={output.name} needs classes, but {reason}: allowed there: {', '.join(fitting)}")

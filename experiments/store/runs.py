@@ -22,8 +22,7 @@ from typing import TYPE_CHECKING
 
 from experiments import tables
 from experiments.config.errors import ConfigError
-from experiments.config.schema import SCHEMA_VERSION
-from experiments.config.settings import Settings
+from experiments.config.settings import SCHEMA_VERSION, Settings
 from experiments.store.files import RESULTS, _copy, _digest, _fingerprint, _json, arrays, replacing, write_bytes
 from experiments.store.reading import STUDY_TABLES
 

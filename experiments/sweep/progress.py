@@ -85,7 +85,7 @@ def plan(jobs: Sequence) -> str:
             load = _load(job.settings) * len(job.missing) * job.settings.epochs
             record = min(records, key=lambda record: _distance(record, job.settings))
             seconds += record["seconds"] * load
-            size += record["bytes"] * len(job.missing) * (job.settings.epochs + 1) * (len(job.settings.hidden) + 2)
+            size += record["bytes"] * len(job.missing) * (job.settings.epochs + 1) * (len(job.settings.net.hidden) + 2)
         lines.append(f"time: about {_duration(seconds)} in one process, judged by {len(records)} recorded runs")
         lines.append(f"disk: about {2 * size / 1e6:,.1f} MB, of which half is the study's own copy of the tables")
     return "\n".join(lines)
@@ -113,7 +113,7 @@ def _records(stores):
                 continue
             timing = tables.read(BytesIO(files["timing.csv"]))
             epochs = (timing["replicas"] * timing["epochs"]).sum()
-            rows = len(settings.replicas) * (settings.epochs + 1) * (len(settings.hidden) + 2)
+            rows = len(settings.replicas) * (settings.epochs + 1) * (len(settings.net.hidden) + 2)
             seconds = timing["total"].sum() / epochs / _load(settings)
             size = sum(len(content) for name, content in files.items() if name.endswith(".csv"))
             records.append({"settings": settings, "seconds": seconds, "bytes": size / rows})
@@ -125,7 +125,7 @@ def _distance(record, settings):
     other = record["settings"]
     return [
         other.data.name != settings.data.name,
-        other.hidden != settings.hidden,
+        other.net.hidden != settings.net.hidden,
         other.activation != settings.activation,
         other.optimizer != settings.optimizer,
         other.batch_size != settings.batch_size,

@@ -46,8 +46,8 @@ def assemble(settings, records: list[Record], parameters: int, clock: dict[str, 
         Threads, and seconds by stage, for `timing`.
     """
     names = (settings.run, settings.data.name, settings.activation.name, settings.output.name)
-    with_layers, with_sharpness = settings.diagnostics["layers"], settings.diagnostics["sharpness"]
-    hidden = len(settings.hidden)
+    with_layers, with_sharpness = settings.diagnostics.layers, settings.diagnostics.sharpness
+    hidden = len(settings.net.hidden)
     history, layers, replicas, confusion = [], [], [], []
     for record in records:
         identity = (*names, *record.replica)

@@ -67,7 +67,7 @@ def train(
 
     begin = time.perf_counter()
     seeds = tuple(sorted({seed for _, seed in replicas}))
-    division = {"entropy": settings.entropy, **settings.split}
+    division = settings.division
     starts = _latest(resume)
     # Side by side are those that make the same steps: as many in an epoch, from the same epoch on.
     cuts = []
@@ -110,7 +110,7 @@ def steps_to_error(settings: Settings, replicas: Sequence[tuple[float, int]], er
     from threadpoolctl import threadpool_limits
 
     seeds = tuple(sorted({seed for _, seed in replicas}))
-    prepared = _prepare(settings.data, seeds, entropy=settings.entropy, dtype=settings.dtype, **settings.split)
+    prepared = _prepare(settings.data, seeds, dtype=settings.dtype, **settings.division)
     stack = _Stack(settings, prepared, seeds, replicas, [None] * len(replicas))
     labels = stack.labels[prepared.split.train[stack.row]]
     found = np.zeros(len(replicas), int)
@@ -180,16 +180,18 @@ class _Stack:
                 self.class_weights = balanced(counts).astype(dtype)
         else:
             self.targets = prepared.targets.reshape(-1, settings.outputs)
-        self.network = Network(features, settings.hidden, settings.outputs, settings.activation, len(replicas), dtype)
+        self.network = Network(
+            features, settings.net.hidden, settings.outputs, settings.activation, len(replicas), dtype
+        )
         self.network.initialise(
             settings.init,
             lambda replica, layer: stream(settings.entropy, "init", int(self.seed[replica]), layer),
         )
-        self.network.layers[-1].bias[:] = settings.output_bias
+        self.network.layers[-1].bias[:] = settings.net.output_bias
         self.state = settings.optimizer.state(self.network.parameters)
         self.active = np.arange(len(replicas))
         self.history = np.full((len(replicas), settings.epochs + 1, len(LOSS_COLUMNS) + 2), np.nan)
-        layers = len(settings.hidden) + 1
+        layers = len(settings.net.hidden) + 1
         self.layers = np.full((len(replicas), settings.epochs + 1, layers, len(LAYER_COLUMNS)), np.nan)
         self.diverged = np.full(len(replicas), -1)
         self.confusion = np.zeros((len(replicas), len(data.classes), len(data.classes)), np.int64)
@@ -254,10 +256,10 @@ class _Stack:
                     on_epoch(len(self.replicas) * (self.settings.epochs - max(0, epoch - 1)))
                     return
                 if epoch:
-                    before = self.network.parameters.copy() if self.settings.diagnostics["layers"] else None
+                    before = self.network.parameters.copy() if self.settings.diagnostics.layers else None
                     self._timed("training", self._train_epoch, epoch)
                 self._timed("evaluation", self._evaluate, epoch)
-                if any(self.settings.diagnostics.values()):
+                if self.settings.diagnostics.layers or self.settings.diagnostics.sharpness:
                     self._timed("diagnostics", self._diagnose, epoch, before)
                 if epoch:
                     on_epoch(len(self.replicas))
@@ -265,7 +267,7 @@ class _Stack:
                 if epoch == self.settings.epochs:
                     due = queued  # an interruption must not cost this chunk
                 else:
-                    due = self.settings.checkpoint_every and epoch % self.settings.checkpoint_every == 0
+                    due = self.settings.checkpoint.every and epoch % self.settings.checkpoint.every == 0
                 if keep and epoch and (due or stop.is_set()):
                     keep(self._checkpoint(epoch))
                 if stop.is_set():
@@ -329,9 +331,9 @@ class _Stack:
 
     def pretrain(self):
         """Train the hidden layers as denoising autoencoders, as often as the settings say."""
-        settings, epochs = self.settings, self.settings.pretrain["epochs"]
-        rate = self.network.dtype.type(settings.pretrain["lr"] / settings.batch_size)
-        for index in range(len(settings.hidden) if epochs else 0):
+        settings, epochs = self.settings, self.settings.pretrain.epochs
+        rate = self.network.dtype.type(settings.pretrain.lr / settings.batch_size)
+        for index in range(len(settings.net.hidden) if epochs else 0):
             positive = nonnegative(settings.activation) if index else settings.data.image
             denoiser = Denoiser(self.network, index, settings.batch_size, positive)
             for epoch in range(1, epochs + 1):
@@ -343,7 +345,7 @@ class _Stack:
                         self.network.forward(work)
                     signal = work.post[index - 1] if index else work.inputs
                     draws = {seed: generator.random(signal.shape[1:]) for seed, generator in masks.items()}
-                    kept = np.stack([draws[seed] for seed in self.seed]) >= settings.pretrain["noise"]
+                    kept = np.stack([draws[seed] for seed in self.seed]) >= settings.pretrain.noise
                     denoiser.step(signal, kept, rate)
             denoiser.hand_over()
 
@@ -379,11 +381,11 @@ class _Stack:
 
     def _diagnose(self, epoch, before):
         work = self.gather(self.prepared.split.probe[self.row])
-        if self.settings.diagnostics["layers"]:
+        if self.settings.diagnostics.layers:
             statistics, gradient_norm = layer_statistics(self.network, self.settings.output, work, before)
             self.layers[self.active, epoch] = statistics
             self.history[self.active, epoch, -2] = gradient_norm
-        if self.settings.diagnostics["sharpness"]:
+        if self.settings.diagnostics.sharpness:
             self.history[self.active, epoch, -1] = sharpness(self.network, self.settings.output, work)
 
     def _drop_diverged(self, epoch):

@@ -71,7 +71,7 @@ def test_a_network_predicts_what_was_recorded_and_onnx_the_same(trained, overrid
     data, networks = settings.data, load(run)
     replicas = pd.read_csv(run / "replicas.csv")
     assert [(each.lr, each.seed) for each in networks] == list(zip(replicas["lr"], replicas["seed"], strict=True))
-    prepared = prepare(data, settings.seeds, entropy=settings.entropy, dtype=settings.dtype, **settings.split)
+    prepared = prepare(data, settings.seeds, dtype=settings.dtype, **settings.division)
     predicted = networks.predict(data.inputs)
     for network, one, error, loss in zip(
         networks, predicted, replicas["final_test_error"], replicas["final_validation_loss"], strict=True

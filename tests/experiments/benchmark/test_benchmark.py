@@ -97,7 +97,7 @@ def test_the_floor_has_every_product_of_a_step_and_of_the_evaluation(monkeypatch
     task = Task((16, 8), "maxout", epochs=3, seeds=2)
     floor = CONTESTANTS["floor"](task)
     settings = task.settings()
-    network = Network(64, settings.hidden, 10, settings.activation, 2)
+    network = Network(64, settings.net.hidden, 10, settings.activation, 2)
     multiplications = []
     monkeypatch.setattr(np, "matmul", lambda a, b, out: multiplications.append(a[0].size * b.shape[2]))
     floor.train()

@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.preprocessing import StandardScaler
 
-from experiments.config.schema import required
+from experiments.config.choices import required
 from experiments.data import sets as datasets
 from experiments.data.sets import DATASETS, dataset, load
 from experiments.data.split import prepare, split

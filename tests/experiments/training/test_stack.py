@@ -38,12 +38,12 @@ class Plain:
     def __init__(self, settings, lr, seed):
         data = settings.data
         self.settings, self.lr, self.seed = settings, lr, seed
-        prepared = prepare(data, [seed], entropy=settings.entropy, dtype="float64", **settings.split)
+        prepared = prepare(data, [seed], dtype="float64", **settings.division)
         self.prepared, self.x = prepared, prepared.inputs[0]
         self.classes = len(data.classes)
         self.y = np.eye(self.classes)[data.targets] if self.classes else prepared.targets[0]
         self.parts = [part[0] for part in (prepared.split.train, prepared.split.validation, prepared.split.test)]
-        shapes = zip((self.x.shape[1], *settings.hidden), (*settings.hidden, self.y.shape[1]), strict=True)
+        shapes = zip((self.x.shape[1], *settings.net.hidden), (*settings.net.hidden, self.y.shape[1]), strict=True)
         draws = [
             settings.init(stream(settings.entropy, "init", seed, layer), *shape) for layer, shape in enumerate(shapes)
         ]
@@ -431,11 +431,11 @@ def test_steps_to_an_error_are_those_of_the_training(settings):
 
 def denoised(settings, seed):
     """Return the hidden layers' weights after pre-training, by a loop over plain arrays."""
-    prepared = prepare(settings.data, [seed], entropy=0, dtype="float64", **settings.split)
+    prepared = prepare(settings.data, [seed], dtype="float64", **settings.division)
     x, train, batch = prepared.inputs[0], prepared.split.train[0], settings.batch_size
-    epochs, noise, rate = (settings.pretrain[key] for key in ("epochs", "noise", "lr"))
+    epochs, noise, rate = (getattr(settings.pretrain, key) for key in ("epochs", "noise", "lr"))
     weights = []
-    for layer, units in enumerate(settings.hidden):
+    for layer, units in enumerate(settings.net.hidden):
         w = settings.init(stream(0, "init", seed, layer), x.shape[1], units)
         b, v, c = np.zeros(units), w.T.copy(), np.zeros(x.shape[1])
         for epoch in range(1, epochs + 1):

@@ -1,0 +1,84 @@
+"""The choices of a configuration: which options each has, and which hyperparameters an option has.
+
+A choice is a group of conf/ whose option is a registered class or function, such as `activation=elu`. Options are
+looked up in the registries by name; a configuration never names code.
+"""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+from experiments.config.rules import Rates
+from experiments.data.sets import DATASETS
+from nets.activations import ACTIVATIONS
+from nets.formula import Formula
+from nets.initializers import INITIALIZERS
+from nets.optimizers import OPTIMIZERS, SCHEDULES
+from nets.outputs import OUTPUTS
+
+# An installed package contains conf/; in a checkout conf/ stands beside the package.
+CONF = next(path for path in (Path(__file__).parents[1] / "conf", Path(__file__).parents[2] / "conf") if path.is_dir())
+
+REGISTRIES: dict[str, Mapping[str, Any]] = {
+    "activation": ACTIVATIONS,
+    "output": OUTPUTS,
+    "dataset": DATASETS,
+    "init": INITIALIZERS,
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+}
+AUTO = ("output", "init")
+"""Choices with the option `auto`, which stands for what suits the data set or the activation."""
+EXTRAS: dict[str, dict[str, Any]] = {
+    "optimizer": {"lr": Annotated[Any, Rates()]},
+    "dataset": {"batch_size": int, "lr": float},
+}
+"""Settings that belong to a choice's node but not to the object that the option names."""
+
+
+def options(group: str) -> list[str]:
+    """Return the names of a configuration group's options."""
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def hyperparameters(variant: Any) -> dict[str, tuple[Any, Any]]:
+    """Return type and default of each hyperparameter of a registered class or function; MISSING without a default."""
+    hints = get_type_hints(variant)
+    if is_dataclass(variant):
+        defaults: dict[str, Any] = {item.name: item.default for item in fields(variant) if item.name != "name"}
+    else:
+        parameters = inspect.signature(variant).parameters
+        defaults = {
+            name: MISSING if item.default is inspect.Parameter.empty else item.default
+            for name, item in parameters.items()
+        }
+    return {name: (hints[name], default) for name, default in defaults.items()}
+
+
+def required(choice: str, option: str) -> list[str]:
+    """Return the settings without which an option cannot be used, such as a file's path."""
+    variant = REGISTRIES[choice].get(option)
+    return [name for name, (_, default) in hyperparameters(variant).items() if default is MISSING] if variant else []
+
+
+def allowed_keys(choice: str, option: str) -> list[str]:
+    """Return the keys that the node of a choice may have, such as those of `optimizer` when it is adam."""
+    if option == "auto" and choice in AUTO:
+        return ["name"]
+    return ["name", *EXTRAS.get(choice, {}), *hyperparameters(REGISTRIES[choice].get(option, Formula))]
+
+
+def build(choice: str, node: Mapping[str, Any]) -> Any:
+    """Return the object that a choice's node describes.
+
+    Raises
+    ------
+    ValueError
+        If a hyperparameter has a value that is not allowed.
+    """
+    arguments: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in node.items()}
+    if choice == "activation" and "expression" in node:  # the user names a formula
+        return Formula(**arguments)
+    return REGISTRIES[choice][arguments.pop("name")](**arguments)

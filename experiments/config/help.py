@@ -1,0 +1,89 @@
+"""The text of `python run.py --help`, from the declarations, the registries and conf/."""
+
+import re
+
+from experiments.config.choices import CONF, REGISTRIES, hyperparameters, options, required
+from experiments.config.rules import Rates
+from experiments.config.schema import Configuration, declared, groups
+from nets.hyperparameters import rules
+
+INTRODUCTION = """\
+Train NumPy multilayer perceptrons and compare activations, output units and costs.
+
+  python run.py -m activation=relu,elu,tanh
+  python run.py -m dataset=digits,mnist5k 'activation=glob(*)' 'optimizer.lr=[0.03,0.1]' study=mine
+  python run.py +experiment=lu_comparison
+  python -m experiments.report study=mine
+  python run.py reproduce=results/mine/runs/RUN      train a recorded run again and compare
+"""
+AUTO = "What suits the task (output) or the activation (init)."
+
+
+def help_text() -> str:
+    """Return every choice with its options and their hyperparameters, every preset and every setting."""
+    lines = [
+        INTRODUCTION,
+        "Choices, CHOICE=NAME (several: NAME,NAME; all: 'CHOICE=glob(*)'), with their own settings, CHOICE.KEY=VALUE:",
+        *_choices(),
+        "",
+        "Presets, each a whole sweep, +experiment=NAME:",
+        *_presets(),
+        "",
+        "Settings, KEY=VALUE or KEY.KEY=VALUE, with their defaults:",
+        *_settings(),
+        "",
+        "--cfg job prints the composed configuration; --hydra-help tells of Hydra's own options.",
+    ]
+    return "\n".join(lines)
+
+
+def _choices() -> list[str]:
+    defaults = dict(re.findall(r"^  - (\w+): (\w+)$", (CONF / "config.yaml").read_text(), re.MULTILINE))
+    lines = []
+    for choice, registry in REGISTRIES.items():
+        lines.append(f"  {choice}, by default {defaults[choice]}:")
+        for name in options(choice):
+            variant = registry.get(name)
+            about = variant.__doc__.partition("\n")[0] if variant else AUTO if name == "auto" else "A formula."
+            lines.append(f"    {name:<20}{'  '.join([*describe(choice, name), about])}".rstrip())
+    return lines
+
+
+def describe(choice: str, option: str) -> list[str]:
+    """Return `key=default`, or `key=…` without a default, for each hyperparameter of a registered option."""
+    if option not in REGISTRIES[choice]:
+        return []
+    needed = required(choice, option)
+    texts = []
+    for key, (_, default) in hyperparameters(REGISTRIES[choice][option]).items():
+        value = "…" if key in needed else list(default) if isinstance(default, tuple) else default
+        texts.append(f"{key}={value}")
+    return texts
+
+
+def _presets() -> list[str]:
+    lines = []
+    for name in options("experiment"):
+        comment = (CONF / "experiment" / f"{name}.yaml").read_text().splitlines()[1]
+        lines.append(f"  {name:<32}{comment.removeprefix('# ')}")
+    return lines
+
+
+def _settings() -> list[str]:
+    """Return the lines of conf/config.yaml, each with the values that its setting allows."""
+    text = (CONF / "config.yaml").read_text().partition("\n\n")[2].partition("\nhydra:")[0]
+    text = text.replace("${dataset.batch_size}", "the data set's # 32, or less for a small data set")
+    lines, group = [], ""
+    for line in text.rstrip().splitlines():
+        setting, _, comment = line.partition(" # ")
+        key = setting.strip().partition(":")[0]
+        group = key if not line.startswith(" ") else group
+        declaration = groups().get(group, Configuration) if line.startswith(" ") else Configuration
+        rule = rules(declaration).get(key) if key in declared(declaration) else None
+        about = " ".join(filter(None, [comment, f"({rule.words})" if rule else ""]))
+        lines.append(f"  {setting} # {about}" if about else f"  {setting}")
+    return [
+        *lines,
+        "  optimizer:",
+        f"    lr: as in the optimizer's file (sgd: the data set's) # a list is trained as one stack ({Rates.words})",
+    ]

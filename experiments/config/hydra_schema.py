@@ -1,0 +1,50 @@
+"""The declarations as Hydra's schema: a misspelt key or a wrong type is refused when Hydra composes."""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, field, is_dataclass, make_dataclass
+from functools import partial
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
+
+from experiments.config.choices import EXTRAS, REGISTRIES, hyperparameters
+from experiments.config.schema import Configuration, declared
+
+PLAIN = (bool, int, float, str)
+"""Types that Hydra checks and converts. Values of other types are checked by their rules."""
+
+
+def register_schema() -> None:
+    """Put the schema of the whole and of each option into Hydra's ConfigStore, under `schema/`.
+
+    Hydra turns a frozen dataclass into a read-only node, so each declaration gets a mutable twin.
+    """
+    store = ConfigStore.instance()
+    whole = OmegaConf.structured(_twin(Configuration.__name__, _columns(Configuration)))
+    OmegaConf.set_struct(whole.formula, False)  # else no name can be added to its parameters
+    store.store(group="schema", name="config", node=whole)
+    for choice, registry in REGISTRIES.items():
+        extras = {key: (hint, MISSING) for key, hint in EXTRAS.get(choice, {}).items()}
+        for name, variant in registry.items():
+            node = _twin(f"{choice}_{name}", {"name": (str, name), **extras, **hyperparameters(variant)})
+            store.store(group=f"schema/{choice}", name=name, node=node)
+
+
+def _columns(declaration: type) -> dict[str, tuple[Any, Any]]:
+    return {key: (hint, MISSING) for key, (hint, _) in declared(declaration).items()}
+
+
+def _twin(name: str, columns: Mapping[str, tuple[Any, Any]]) -> type:
+    """Return a mutable dataclass with these types and defaults."""
+    twin: list[tuple[str, Any, Any]] = []
+    for key, (hint, default) in columns.items():
+        if is_dataclass(hint) and isinstance(hint, type) and key not in REGISTRIES:
+            group = _twin(hint.__name__, _columns(hint))
+            twin.append((key, group, field(default_factory=group)))
+        else:
+            value = "???" if default is MISSING else default
+            if isinstance(value, tuple):
+                value = field(default_factory=partial(list, value))
+            twin.append((key, hint if hint in PLAIN else Any, value))
+    return make_dataclass(name, twin)
