@@ -31,4 +31,4 @@ def settings():
 
 def pytest_collection_modifyitems(items):
     """Begin with the longest test, so that no worker is left with it at the end."""
-    items.sort(key=lambda item: item.path.name != "test_readme.py")
+    items.sort(key=lambda item: item.path.name != "test_docs.py")

@@ -114,7 +114,7 @@ def test_importing_the_package_imports_nothing_else():
 
 
 def test_the_example_notebook_runs(folder):
-    notebook = nbformat.read(ROOT / "experiments/example.ipynb", as_version=4)
+    notebook = nbformat.read(ROOT / "docs/example.ipynb", as_version=4)
     assert not any(cell.get("outputs") for cell in notebook.cells)  # kept without what a run of it shows
     notebook.cells.insert(0, nbformat.v4.new_code_cell(f"import sys; sys.path.insert(0, {str(ROOT)!r})"))
     NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(folder)}}).execute()

@@ -1,4 +1,4 @@
-"""The README: every command and every piece of code in it, run as written, only with smaller networks."""
+"""README and guides: every command and every piece of code in them, run as written, only with smaller networks."""
 
 import re
 import shlex
@@ -13,10 +13,21 @@ from sklearn.datasets import load_iris
 from experiments.store.reading import load_tables
 from tests.programs import ROOT, python
 
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
-COMMANDS = [line for language, block in BLOCKS if language == "bash" for line in block.splitlines()]
-FILES = [block for language, block in BLOCKS if language in ("python", "yaml") and re.match(r"# \w+/\S+\n", block)]
-SNIPPETS = [block for language, block in BLOCKS if language == "python" and block not in FILES]
+PAGES = {path.stem: path.read_text() for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
+BLOCKS = {page: re.findall(r"^```(\w+)\n(.*?)^```", text, re.MULTILINE | re.DOTALL) for page, text in PAGES.items()}
+COMMANDS = {
+    page: [line for language, block in blocks if language == "bash" for line in block.splitlines()]
+    for page, blocks in BLOCKS.items()
+}
+CODE = [
+    (page, block) for page, blocks in BLOCKS.items() for language, block in blocks if language in ("python", "yaml")
+]
+FILES = [block for _, block in CODE if re.match(r"# \w+/\S+\n", block)]
+SNIPPETS = {
+    f"{page}{number}": block
+    for page in PAGES
+    for number, block in enumerate(block for where, block in CODE if where == page and block not in FILES)
+}
 SMALL = ("epochs=2", "seeds=2", "net.hidden=[8]")
 
 
@@ -37,39 +48,59 @@ def report(figures, *arguments, cwd, root=ROOT):
     return python("-c", code, cwd=cwd, root=root, LOKY_MAX_CPU_COUNT="1").stdout
 
 
-def test_every_command_works(tmp_path):
-    """One after the other, in one folder: a command may read what another wrote."""
-    for command in COMMANDS:
-        program, *arguments = shlex.split(command)
-        if program == "python" and arguments[0] == "run.py":
-            printed = train(arguments[1:], tmp_path)
-            assert ("to train" if "plan=true" in arguments else "replicas trained") in printed, command
-        elif arguments[:2] == ["-m", "experiments.report"] and arguments[2:]:  # the first draws every figure
-            shown = "depth" if "study=depth" in arguments else "confusion"
-            assert f"{shown}.svg" in report(("leaderboard", shown), *arguments[2:], cwd=tmp_path), command
-        elif program == "python":
-            assert python(*arguments, cwd=tmp_path).stdout or "prune" in arguments or "-c" in arguments, command
-        else:
-            # Installing, testing and linting is what the continuous integration does, by the same commands.
-            done = (ROOT / ".ci/run").read_text().replace(" --quiet", "")
-            assert command == COMMANDS[0] or all(part in done for part in command.split(" && ")), command
+def done_by_continuous_integration(command):
+    """Return whether `.ci/run` does what a command does: installing, testing and linting."""
+    script = (ROOT / ".ci/run").read_text()
+    return command == COMMANDS["README"][0] or all(part in script for part in command.split(" && "))
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A folder in which the README's first study was trained."""
     folder = tmp_path_factory.mktemp("trained")
-    train(shlex.split(COMMANDS[1])[2:], folder)
+    train(shlex.split(COMMANDS["README"][1])[2:], folder)
     return folder
 
 
-@pytest.mark.parametrize("code", SNIPPETS)
-def test_snippet(code, trained, tmp_path):
+@pytest.mark.parametrize("page", [page for page, commands in COMMANDS.items() if commands])
+def test_every_command_of_a_page_works(page, trained, tmp_path):
+    """One after the other, in one folder: a command may read what another wrote."""
     shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
-    code = code.replace("== 50", "== 2").replace('"study=', '"epochs=2", "seeds=2", "study=')
+    for command in COMMANDS[page]:
+        program, *arguments = shlex.split(command)
+        if program == "python" and arguments[0] == "run.py":
+            printed = train(arguments[1:], tmp_path)
+            assert ("to train" if "plan=true" in arguments else "replicas trained") in printed, command
+        elif arguments[:2] == ["-m", "experiments.report"] and arguments[2:]:  # without arguments it draws every figure
+            shown = "depth" if "study=depth" in arguments else "confusion"
+            assert f"{shown}.svg" in report(("leaderboard", shown), *arguments[2:], cwd=tmp_path), command
+        elif program == "python":
+            assert python(*arguments, cwd=tmp_path).stdout or "prune" in arguments or "-c" in arguments, command
+        else:
+            assert done_by_continuous_integration(command), command
+
+
+@pytest.mark.parametrize("name", SNIPPETS)
+def test_snippet(name, trained, tmp_path):
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    code = SNIPPETS[name].replace("== 50", "== 2").replace('"study=', '"epochs=2", "seeds=2", "study=')
     printed = python("-c", code, cwd=tmp_path).stdout
     assert "relu" in printed
     assert "NaN" not in printed
+
+
+def test_every_guide_can_be_reached_and_every_link_leads_somewhere():
+    reached = set()
+    for page in PAGES:
+        folder = ROOT if page == "README" else ROOT / "docs"
+        for target in re.findall(r"\]\(([^)#:]+)\)", PAGES[page]):
+            assert (folder / target).exists(), f"{page}: {target}"
+            reached.add((folder / target).resolve())
+    assert {path for path in (ROOT / "docs").iterdir() if path.is_file()} <= reached
+
+
+def test_the_readme_is_a_front_door():
+    assert len(PAGES["README"].splitlines()) <= 150
 
 
 @pytest.fixture(scope="module")
