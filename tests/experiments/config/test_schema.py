@@ -1,0 +1,112 @@
+"""Every setting is declared once: what follows from a declaration, for all settings that there are."""
+
+import math
+import re
+
+import pytest
+import yaml
+
+from experiments.config.choices import CONF, REGISTRIES
+from experiments.config.errors import ConfigError
+from experiments.config.rules import Name
+from experiments.config.schema import Configuration, Off, Unhashed, declared, groups, nearest_key
+from experiments.config.settings import from_record
+from nets.hyperparameters import Number, OneOf, Whole, rules
+
+DEFAULTS = {
+    key: value
+    for key, value in yaml.safe_load((CONF / "config.yaml").read_text()).items()
+    if key not in ("defaults", "hydra")
+}
+SETTINGS = [(key, rule) for key, rule in rules(Configuration).items()] + [
+    (f"{group}.{key}", rule) for group, declaration in groups().items() for key, rule in rules(declaration).items()
+]
+
+
+def test_the_defaults_have_the_declared_keys_and_no_others():
+    assert {*DEFAULTS, *REGISTRIES} == set(declared(Configuration))
+    for group, declaration in groups().items():
+        assert set(DEFAULTS[group]) == set(declared(declaration)), group
+
+
+def test_what_can_be_off_is_off_by_default():
+    for key, (_, marks) in declared(Configuration).items():
+        for mark in marks:
+            if isinstance(mark, Off):
+                assert DEFAULTS[key] == mark.value, key
+    for group, declaration in groups().items():
+        assert not getattr(declaration(**DEFAULTS[group]), "on", False), group
+
+
+def refused(rule):
+    """Return a value that a rule does not accept, as the command line writes it; None for a rule of its own kind."""
+    if isinstance(rule, Whole):
+        return str(rule.low - 1)
+    if isinstance(rule, OneOf):
+        return "nothing"
+    if isinstance(rule, Number):
+        return str(rule.low - 1) if math.isfinite(rule.low) else str(rule.high + 1)
+    return None
+
+
+@pytest.mark.parametrize(("key", "rule"), SETTINGS, ids=[key for key, _ in SETTINGS])
+def test_a_value_that_the_declaration_does_not_allow_is_refused_by_its_name(key, rule, settings):
+    value = refused(rule) or ("../x" if isinstance(rule, Name) else "[1.5]")
+    with pytest.raises(ConfigError, match=rf"^{re.escape(key)}=.*(allowed is|Allowed: )"):
+        settings(f"{key}={value}")
+
+
+EXAMPLES = [
+    (),
+    ("activation=maxout", "activation.pieces=3", "net.hidden=[]"),
+    ("activation=formula", "formula.expression=x*beta", "formula.parameters={beta: 1.0}", "optimizer=adam"),
+    ("schedule=multistep", "schedule.milestones=[2,3]", "init=normal", "dtype=float64", "entropy=7"),
+    ("pretrain.epochs=2", "pretrain.noise=0.5", "activation=tanh", "class_weight=balanced"),
+    ("task=autoencode", "activation_l1=0.01", "split.test=0.3", "diagnostics.layers=false"),
+]
+
+
+@pytest.mark.parametrize("overrides", EXAMPLES, ids=" ".join)
+def test_a_record_gives_the_same_condition_again(overrides, settings):
+    original = settings(*overrides, "optimizer.lr=[0.1,0.2]", "seeds=[3,5]")
+    record = yaml.safe_load(yaml.safe_dump({**original.record, "seeds": [3, 5], "lr": [0.1, 0.2]}, sort_keys=False))
+    again = from_record(record)
+    assert again.run == original.run
+    assert again.condition == original.condition
+    assert again.replicas == original.replicas
+
+
+def test_what_no_result_depends_on_is_in_no_condition(settings):
+    plain = settings()
+    changed = settings(
+        "study=other", "seeds=3", "checkpoint.every=7", "threads=2", "save=true", "force=true", "plan=true"
+    )
+    assert changed.run == plain.run
+    outside = [
+        key for key, (_, marks) in declared(Configuration).items() if any(isinstance(m, Unhashed) for m in marks)
+    ]
+    assert outside
+    assert not set(outside) & plain.condition.keys()
+
+
+def test_a_group_that_is_off_is_in_no_condition(settings):
+    assert "pretrain" not in settings("pretrain.lr=0.5").condition
+    assert settings("pretrain.lr=0.5").run == settings().run
+    assert settings("pretrain.epochs=1").condition["pretrain"] == {"epochs": 1, "lr": 0.01, "noise": 0.25}
+
+
+def test_an_unknown_key_is_answered_with_the_dotted_key_that_ends_with_it():
+    assert nearest_key("noise", ["net", "split"]).startswith("did you mean 'pretrain.noise'?")
+    assert nearest_key("lr", ["net"]).startswith("did you mean 'optimizer.lr'?")
+    assert nearest_key("epochz", ["epochs"]).startswith("did you mean 'epochs'?")
+
+
+def test_names_of_runs_of_earlier_versions_stay(settings):
+    """A changed name would make every stored study start again."""
+    assert settings().run == "digits-relu-softmax_ce-ef7d772230"
+    assert settings("activation=elu", "dataset=diabetes", "batch_size=16").run == "diabetes-elu-linear_mse-f500a3f7a1"
+    assert (
+        settings("pretrain.epochs=2", "activation=tanh", "net.hidden=[32,32]").run
+        == "digits-tanh-softmax_ce-dab48ecf4c"
+    )
+    assert settings("optimizer=adam", "schedule=cosine", "dtype=float64").run == "digits-relu-softmax_ce-7277d34e92"
