@@ -17,8 +17,8 @@ def course(tables: StudyTables, replicas: pd.DataFrame) -> pd.DataFrame:
     """
     names = ["activation", "lr", "seed", "epoch"]
     rows = tables.history.merge(replicas[KEY])[[*names, "train_loss", "test_error"]]
-    every = rows[["activation", "lr", "seed"]].drop_duplicates().merge(rows[["epoch"]].drop_duplicates(), how="cross")
-    return every.merge(rows, how="left").sort_values(names, ignore_index=True)
+    grid = rows[["activation", "lr", "seed"]].drop_duplicates().merge(rows[["epoch"]].drop_duplicates(), how="cross")
+    return grid.merge(rows, how="left").sort_values(names, ignore_index=True)
 
 
 def crossing(losses: pd.Series, level: float = LEVEL) -> float:

@@ -56,7 +56,7 @@ def draw_intervals(ax: Axes, measures: list[Measure], styles: list[Style]) -> No
         if not math.isnan(measure.low):
             ax.plot([measure.low, measure.high], [row, row], color=style["color"], linewidth=1.6)
         ax.plot(measure.value, row, "o", color=style["color"])
-    ax.set_yticks(range(len(measures)), [measure.what for measure in measures])
+    ax.set_yticks(range(len(measures)), [measure.name for measure in measures])
     ax.set_ylim(len(measures) - 0.5, -0.5)
     ax.grid(axis="y", visible=False)
 

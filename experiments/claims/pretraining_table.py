@@ -41,7 +41,7 @@ PUBLISHED = pd.DataFrame(
 """Test error in %: a row for each data set, a column for each (activation, pre-trained)."""
 
 
-def errors(replicas: pd.DataFrame) -> pd.DataFrame:
+def tuned_errors(replicas: pd.DataFrame) -> pd.DataFrame:
     """Return dataset, activation, seed, pretrained and final test error in % at tuned rates, NaN where one diverged."""
     chosen = tuned(replicas)
     error = 100 * chosen["final_test_error"].where(chosen["status"] == "done")
@@ -152,7 +152,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (RuntimeError, ConfigError) as error:
         print(f"pretraining_table: {error}", file=sys.stderr)
         return 1
-    table = errors(concatenate(parts).replicas)
+    table = tuned_errors(concatenate(parts).replicas)
     folder = RESULTS / "claims"
     write_bytes(folder / "lecture.csv", table.to_csv(index=False, lineterminator="\n").encode())
     write_bytes(folder / "lecture.md", markdown(table).encode())

@@ -4,6 +4,7 @@ This file imports no library, so that the command can refuse an unknown number a
 """
 
 import pkgutil
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -54,11 +55,14 @@ def find_modules(folder: Path) -> dict[int, str]:
     Raises
     ------
     ValueError
-        If two modules have the same number.
+        If a module has another name, or two modules have the same number.
     """
     modules: dict[int, str] = {}
     for name in sorted(module.name for module in pkgutil.iter_modules([str(folder)])):
-        number = int(name.split("_")[1])
+        match = re.fullmatch(r"claim_(\d+)_\w+", name)
+        if not match:
+            raise ValueError(f"{name}: the module of a claim is named claim_NUMBER_TOPIC")
+        number = int(match[1])
         if number in modules:
             raise ValueError(f"{modules[number]} and {name} have the same number")
         modules[number] = name

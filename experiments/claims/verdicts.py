@@ -17,18 +17,18 @@ REPRODUCED, PARTIAL, FAILED = "reproduced", "partial", "not reproduced"
 class Measure(NamedTuple):
     """A measured value with its confidence interval; a value without one (NaN) is exact."""
 
-    what: str
+    name: str
     value: float
     low: float = math.nan
     high: float = math.nan
 
     def __str__(self) -> str:
         interval = "exact" if math.isnan(self.low) else f"{self.low:.4g} to {self.high:.4g}"
-        return f"{self.what} {self.value:.4g} ({interval})"
+        return f"{self.name} {self.value:.4g} ({interval})"
 
     def exp(self) -> "Measure":
         """Return the measure of a logarithm as the measure of the quantity itself."""
-        return Measure(self.what, float(np.exp(self.value)), float(np.exp(self.low)), float(np.exp(self.high)))
+        return Measure(self.name, float(np.exp(self.value)), float(np.exp(self.low)), float(np.exp(self.high)))
 
 
 class Verdict(NamedTuple):
@@ -57,26 +57,26 @@ def word(reproduced: bool, partial: bool = False) -> str:
     return REPRODUCED if reproduced else PARTIAL if partial else FAILED
 
 
-def mean(what: str, values: pd.Series) -> Measure:
+def mean(name: str, values: pd.Series) -> Measure:
     """Return the mean over seeds."""
     row = summarise(pd.DataFrame({"all": 0, "value": values.to_numpy(float)}), "all", "value").iloc[0]
-    return Measure(what, row["mean"], row["low"], row["high"])
+    return Measure(name, row["mean"], row["low"], row["high"])
 
 
-def geometric_mean(what: str, values: pd.Series) -> Measure:
+def geometric_mean(name: str, values: pd.Series) -> Measure:
     """Return the geometric mean over seeds."""
-    return mean(what, np.log(values)).exp()
+    return mean(name, np.log(values)).exp()
 
 
-def difference(what: str, wide: pd.DataFrame, a: str, b: str) -> Measure:
+def difference(name: str, wide: pd.DataFrame, a: str, b: str) -> Measure:
     """Return the mean over seeds of column a − column b; the index of `wide` is the seed."""
     row = compare(wide, [(a, b)]).iloc[0]
-    return Measure(what, row["difference"], row["low"], row["high"])
+    return Measure(name, row["difference"], row["low"], row["high"])
 
 
-def ratio(what: str, wide: pd.DataFrame, a: str, b: str) -> Measure:
+def ratio(name: str, wide: pd.DataFrame, a: str, b: str) -> Measure:
     """Return the geometric mean over seeds of column a / column b; the index of `wide` is the seed."""
-    return difference(what, np.log(wide), a, b).exp()
+    return difference(name, np.log(wide), a, b).exp()
 
 
 def nearly_all(holds: pd.Series) -> bool:

@@ -14,11 +14,11 @@ from experiments.claims.studies import SEEDS
 from experiments.claims.verdicts import REPRODUCED, Verdict
 
 NOTES = """\
-Written by `python -m experiments.claims`; each verdict follows from its table in `tables/`.
+Written by `python -m experiments.claims`. Each verdict follows from its table in `tables/`.
 
-Intervals are Student's at 95 %, over seeds, of paired differences or log ratios where two conditions are compared;
-`exact` is what has no spread. All is conditional on the data sets: seeds divide one data set again and again, they are
-no sample of data sets.
+Intervals are Student's at 95 % over seeds. Where two conditions are compared, they are intervals of paired
+differences or log ratios. `exact` marks a value without an interval. All verdicts are conditional on the data sets:
+each seed divides the same data set anew, so seeds are no sample of data sets.
 
 Published, not measured here: CIFAR-100 test error in % (Clevert et al. 2015), ELU 28.75 ± 0.24, shifted ReLU
 29.35 ± 0.29, LReLU 30.59 ± 0.29, ReLU 31.56 ± 0.37.
@@ -86,7 +86,7 @@ def claims_csv(judged: list[Judged]) -> str:
         {
             "number": row.number,
             "verdict": row.word,
-            "measure": measure.what.rstrip(":"),
+            "measure": measure.name.rstrip(":"),
             "value": _ten_digits(measure.value),
             "low": _ten_digits(measure.low),
             "high": _ten_digits(measure.high),

@@ -37,15 +37,15 @@ def judge(table: pd.DataFrame) -> Verdict:
     """Judge ReLU's share of zeros before training, its rise by the penalty, and softplus's largest share."""
     percent = table.assign(zeros=100 * table["zeros"])
     wide = percent.pivot(index="seed", columns=["activation", "moment", "l1"], values="zeros").sort_index(axis=1)
-    none, some = sorted(table["l1"].unique())
-    before = mean("before (%)", wide["relu", "before", none])
+    zero, penalty = sorted(table["l1"].unique())
+    before = mean("before (%)", wide["relu", "before", zero])
     trained = wide["relu", "trained"].rename(columns=str)
-    rise = difference("rise with L1 (points)", trained, str(some), str(none))
+    rise = difference("rise with L1 (points)", trained, str(penalty), str(zero))
     softplus = Measure("softplus, largest (%)", float(wide["softplus"].to_numpy().max()))
     measures = (
         before,
-        mean("trained", trained[str(none)]),
-        mean("with L1", trained[str(some)]),
+        mean("trained", trained[str(zero)]),
+        mean("with L1", trained[str(penalty)]),
         rise,
         softplus,
     )
@@ -56,8 +56,12 @@ def draw(table: pd.DataFrame) -> Figure:
     """Draw the share of exact zeros before training, trained, and trained with an L1 penalty."""
     figure = sheet(2.2, 4.2)
     ax = figure.subplots()
-    none, some = sorted(table["l1"].unique())
-    stages = {"before": ("before", none), "trained": ("trained", none), f"trained, L1 {some:g}": ("trained", some)}
+    zero, penalty = sorted(table["l1"].unique())
+    stages = {
+        "before": ("before", zero),
+        "trained": ("trained", zero),
+        f"trained, L1 {penalty:g}": ("trained", penalty),
+    }
     for activation in ACTIVATIONS:
         style = line_style(activation, marker="o")
         for position, (moment, l1) in enumerate(stages.values()):

@@ -52,7 +52,7 @@ def draw(table: pd.DataFrame) -> Figure:
 
 CLAIM = Claim(
     text="learning with ReLU converges faster than with sigmoid and tanh",
-    source="the lecture; Krizhevsky et al. 2012",
+    source="after Krizhevsky et al. 2012",
     threshold="digits, 2×128, epochs to training CE 0.1 at each one's tuned rate: intervals of the log ratios to "
     "sigmoid and tanh < 0; one of two: partial",
     measure=measure,

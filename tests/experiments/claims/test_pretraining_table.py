@@ -20,7 +20,7 @@ def test_the_table_has_its_shape_and_names_what_diverged():
         run = f"{activation}{epochs}"
         rows.append((run, "wine", activation, epochs, lr, seed, "diverged" if lost and seed else "done", lr, error))
     names = "run dataset activation pretrain.epochs lr seed status final_validation_loss final_test_error"
-    text = pretraining_table.markdown(pretraining_table.errors(frame(names, rows)))
+    text = pretraining_table.markdown(pretraining_table.tuned_errors(frame(names, rows)))
     assert text.splitlines()[:3] == [
         "| measured, test error in % | wine |",
         "| --- | --- |",
@@ -31,7 +31,7 @@ def test_the_table_has_its_shape_and_names_what_diverged():
     assert "here it lowers 0 of 3 and raises 3" in text
     assert "here on 0 of 1: none" in text
     everything_diverged = frame(names, [(*row[:6], "diverged", *row[7:]) for row in rows])
-    assert "| relu | 2 diverged |" in pretraining_table.markdown(pretraining_table.errors(everything_diverged))
+    assert "| relu | 2 diverged |" in pretraining_table.markdown(pretraining_table.tuned_errors(everything_diverged))
 
 
 def test_the_reference_follows_from_its_errors():

@@ -95,13 +95,16 @@ def test_an_added_claim_passes_the_projects_own_checks(extended):
     assert done.returncode == 0, done.stderr + done.stdout
 
 
-def test_modules_are_found_by_number_and_two_claims_of_one_number_are_refused(tmp_path):
+def test_modules_are_found_by_number_and_a_bad_name_or_a_number_used_twice_is_refused(tmp_path):
     assert list(MODULES)[:15] == list(range(1, 16))
     (tmp_path / "claim_10_a.py").touch()
     (tmp_path / "claim_02_b.py").touch()
     assert find_modules(tmp_path) == {2: "claim_02_b", 10: "claim_10_a"}
     (tmp_path / "claim_2_c.py").touch()
     with pytest.raises(ValueError, match="claim_02_b and claim_2_c have the same number"):
+        find_modules(tmp_path)
+    (tmp_path / "claim_2_c.py").rename(tmp_path / "claim_eleven.py")
+    with pytest.raises(ValueError, match="claim_eleven: the module of a claim is named claim_NUMBER_TOPIC"):
         find_modules(tmp_path)
 
 
