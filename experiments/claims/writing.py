@@ -1,20 +1,24 @@
-"""Verdicts as text: the table of claims.md, the rows of claims.csv, what the command prints."""
+"""Verdicts as text: the table of claims.md, the rows of claims.csv, and what the command prints."""
 
 import math
 import sys
 from typing import NamedTuple
 
 import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
-from experiments.claims.verdicts import CLAIMS, REPRODUCED, Claim, Verdict
+from experiments.claims.registry import Claim, load_claim
+from experiments.claims.studies import SEEDS
+from experiments.claims.verdicts import REPRODUCED, Verdict
 
-ALL_SEEDS = 10
 NOTES = """\
-Written by `python -m experiments.claims`; each verdict follows from its table in `tables/`.
+Written by `python -m experiments.claims`. Each verdict follows from its table in `tables/`.
 
-Intervals are Student's at 95 %, over seeds, of paired differences or log ratios where two conditions are compared;
-`exact` is what has no spread. All is conditional on the data sets: seeds divide one data set again and again, they are
-no sample of data sets.
+Intervals are Student's at 95 % over seeds. Where two conditions are compared, they are intervals of paired
+differences or log ratios. `exact` marks a value without an interval. All verdicts are conditional on the data sets:
+each seed divides the same data set anew, so seeds are no sample of data sets.
 
 Published, not measured here: CIFAR-100 test error in % (Clevert et al. 2015), ELU 28.75 ± 0.24, shifted ReLU
 29.35 ± 0.29, LReLU 30.59 ± 0.29, ReLU 31.56 ± 0.37.
@@ -22,31 +26,37 @@ Published, not measured here: CIFAR-100 test error in % (Clevert et al. 2015), E
 
 
 class Judged(NamedTuple):
-    """A claim with its verdict and the seeds behind it, in words."""
+    """A claim with its verdict.
 
+    Attributes
+    ----------
+    word : str
+        The verdict's word, marked as preliminary where a table has fewer seeds than a claim needs.
+    seeds : str
+        The seeds behind the table, in words.
+    """
+
+    number: int
     claim: Claim
     verdict: Verdict
-    word: str  # the verdict's, marked where seeds are fewer than the claim's
+    word: str
     seeds: str
 
-
-def judge_all(tables: dict[int, pd.DataFrame]) -> list[Judged]:
-    """Return the verdict of each claim that has a table."""
-    judged = []
-    for number, table in sorted(tables.items()):
-        verdict = CLAIMS[number].judge(table)
-        word, seeds = verdict.word, "none"
-        if "networks" in table:
-            seeds = f"100 to {99 + table['networks'].max()}"
-        elif "seed" in table:
-            seeds = f"{table['seed'].min()} to {table['seed'].max()}"
-            word += " (preliminary)" if table["seed"].nunique() < ALL_SEEDS else ""
-        judged.append(Judged(CLAIMS[number], verdict, word, seeds))
-    return judged
+    @property
+    def measured(self) -> str:
+        """The measures and the remark in one line."""
+        return "; ".join([*map(str, self.verdict.measures), *filter(None, [self.verdict.remark])])
 
 
-def _measured(verdict):
-    return "; ".join([*map(str, verdict.measures), *filter(None, [verdict.remark])])
+def judge(number: int, table: pd.DataFrame) -> Judged:
+    """Return the verdict on a claim that follows from its table."""
+    claim = load_claim(number)
+    verdict = claim.judge(table)
+    if "seed" not in table:
+        return Judged(number, claim, verdict, verdict.word, verdict.seeds or "none")
+    preliminary = " (preliminary)" if table["seed"].nunique() < len(SEEDS) else ""
+    seeds = f"{table['seed'].min()} to {table['seed'].max()}"
+    return Judged(number, claim, verdict, verdict.word + preliminary, seeds)
 
 
 def claims_md(judged: list[Judged]) -> str:
@@ -55,65 +65,55 @@ def claims_md(judged: list[Judged]) -> str:
         "| # | claim | verdict | measured (95 % interval) | reproduced if | seeds |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    for claim, verdict, word, seeds in judged:
-        cells = (f"{claim.text} ({claim.source})", f"**{word}**", _measured(verdict), claim.threshold, seeds)
-        escaped = (cell.replace("|", "\\|") for cell in cells)
-        lines.append(f"| {claim.number} | {' | '.join(escaped)} |")
-    reasons = [(claim, word) for claim, verdict, word, _ in judged if verdict.word != REPRODUCED and claim.otherwise]
-    for claim, word in reasons:
-        lines += ["", f"Claim {claim.number}, {word}; our best explanation: {claim.otherwise}"]
+    for row in judged:
+        about = f"{row.claim.text} ({row.claim.source})"
+        cells = (str(row.number), about, f"**{row.word}**", row.measured, row.claim.threshold, row.seeds)
+        escaped = [cell.replace("|", "\\|") for cell in cells]
+        lines.append(f"| {' | '.join(escaped)} |")
+    for row in judged:
+        if row.verdict.word != REPRODUCED and row.claim.otherwise:
+            lines += ["", f"Claim {row.number}, {row.word}; our best explanation: {row.claim.otherwise}"]
     lines += ["", NOTES.rstrip()]
     return "\n".join(lines) + "\n"
 
 
-def summary(judged: list[Judged]) -> str:
-    """Return the verdicts with the first of their figures, the README's table."""
-    lines = ["| # | claim | verdict | measured (95 % interval) |", "| --- | --- | --- | --- |"]
-    for claim, verdict, word, _ in judged:
-        first = str(verdict.measures[0]).replace("|", "\\|")
-        lines.append(f"| {claim.number} | {claim.text} ({claim.source}) | {word} | {first} |")
-    return "\n".join(lines) + "\n"
-
-
 def claims_csv(judged: list[Judged]) -> str:
-    """Return a row for each measured figure, with its interval (or `exact`) and what its claim says.
+    """Return a row for each measure, with its interval (or `exact`) and its claim.
 
-    Ten digits are the same on every processor.
+    Values have ten digits, which are the same on every processor.
     """
-    rows = []
-    for claim, verdict, word, seeds in judged:
-        for measure in verdict.measures:
-            numbers = ["exact" if math.isnan(number) else f"{number:.10g}" for number in measure[1:]]
-            what = measure.what.rstrip(":")
-            about = (claim.text, claim.source, claim.threshold, verdict.remark)
-            rows.append((claim.number, word, what, *numbers, seeds, *about))
-    columns = [
-        "number",
-        "verdict",
-        "measure",
-        "value",
-        "low",
-        "high",
-        "seeds",
-        "claim",
-        "source",
-        "threshold",
-        "remark",
+    rows = [
+        {
+            "number": row.number,
+            "verdict": row.word,
+            "measure": measure.name.rstrip(":"),
+            "value": _ten_digits(measure.value),
+            "low": _ten_digits(measure.low),
+            "high": _ten_digits(measure.high),
+            "seeds": row.seeds,
+            "claim": row.claim.text,
+            "source": row.claim.source,
+            "threshold": row.claim.threshold,
+            "remark": row.verdict.remark,
+        }
+        for row in judged
+        for measure in row.verdict.measures
     ]
-    return pd.DataFrame(rows, columns=columns).to_csv(index=False, lineterminator="\n")
+    csv: str = pd.DataFrame(rows).to_csv(index=False, lineterminator="\n")
+    return csv
 
 
-def printed(judged: list[Judged], numbers: list[int]) -> None:
-    """Print the verdicts on these claims."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def _ten_digits(value: float) -> str:
+    """Return a number as text; NaN stands for an interval that an exact value does not have."""
+    return "exact" if math.isnan(value) else f"{value:.10g}"
 
+
+def print_verdicts(judged: list[Judged]) -> None:
+    """Print the verdicts as a table."""
     table = Table(title="claims of the literature", title_justify="left", show_lines=True)
     for name in ("#", "claim", "verdict", "measured (95 % interval)", "reproduced if", "seeds"):
         table.add_column(name, overflow="fold")
-    for claim, verdict, word, seeds in judged:
-        if claim.number in numbers:
-            cells = (str(claim.number), claim.text, word, _measured(verdict), claim.threshold, seeds)
-            table.add_row(*map(Text, cells))
+    for row in judged:
+        cells = (str(row.number), row.claim.text, row.word, row.measured, row.claim.threshold, row.seeds)
+        table.add_row(*map(Text, cells))
     Console(width=None if sys.stdout.isatty() else 160).print(table)

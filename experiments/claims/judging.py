@@ -1,0 +1,74 @@
+"""From seeds to files: trains what claims need, stores and draws their tables, and writes the verdicts."""
+
+import gzip
+import sys
+from io import BytesIO
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+
+from experiments.claims.registry import MODULES, load_claim
+from experiments.claims.studies import QUICK_SEEDS, SEEDS
+from experiments.claims.writing import claims_csv, claims_md, judge, print_verdicts
+from experiments.config.errors import ConfigError
+from experiments.figures.style import RC, render
+from experiments.store.files import RESULTS, write_bytes
+
+
+def judge_claims(numbers: list[int], quick: bool) -> int:
+    """Measure these claims and write the verdicts on all claims that have a table; return the exit code.
+
+    A claim that cannot be measured is reported, and the others go on.
+    """
+    seeds, folder = (QUICK_SEEDS, RESULTS / "claims-quick") if quick else (SEEDS, RESULTS / "claims")
+    code = 0
+    for number in numbers:
+        try:
+            table = store_table(folder, number, load_claim(number).measure(seeds))
+            store_figures(folder, number, table)
+        except (RuntimeError, ConfigError) as error:
+            code = 1
+            print(f"claims: claim {number} could not be judged: {error}", file=sys.stderr)
+        except OSError as error:
+            print(f"claims: {error.strerror}: {error.filename}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print("claims: interrupted; finished runs are kept and not trained again", file=sys.stderr)
+            return 130
+    write_verdicts(folder, numbers)
+    return code
+
+
+def read_tables(folder: Path) -> dict[int, pd.DataFrame]:
+    """Return the tables of claims that are stored in a folder, by number."""
+    paths = {number: folder / "tables" / f"{number:02}.csv.gz" for number in MODULES}
+    return {number: pd.read_csv(path) for number, path in paths.items() if path.exists()}
+
+
+def store_table(folder: Path, number: int, table: pd.DataFrame) -> pd.DataFrame:
+    """Write the table of a claim and return it as it will be read."""
+    content = gzip.compress(table.to_csv(index=False, lineterminator="\n").encode(), mtime=0)
+    write_bytes(folder / "tables" / f"{number:02}.csv.gz", content)
+    return pd.read_csv(BytesIO(content), compression="gzip")
+
+
+def store_figures(folder: Path, number: int, table: pd.DataFrame) -> None:
+    """Draw a claim's figures in the style of all figures and write them as SVG and PNG."""
+    claim = load_claim(number)
+    for suffix, draw in claim.drawings.items():
+        with matplotlib.rc_context(RC):
+            figure = draw(table)
+        for kind in ("svg", "png"):
+            write_bytes(folder / "figures" / f"{number:02}{suffix}.{kind}", render(figure, kind, claim.text))
+
+
+def write_verdicts(folder: Path, numbers: list[int]) -> None:
+    """Write the verdicts on all claims that have a table in a folder; print those on the claims of these numbers."""
+    judged = [judge(number, table) for number, table in read_tables(folder).items()]
+    if not judged:
+        return
+    write_bytes(folder / "claims.csv", claims_csv(judged).encode())
+    write_bytes(folder / "claims.md", claims_md(judged).encode())
+    print_verdicts([row for row in judged if row.number in numbers])
+    print(f"verdicts in {folder}/claims.md and claims.csv, figures in {folder}/figures/")

@@ -1,0 +1,138 @@
+"""Tables as claims are judged by, constructed so that their verdicts are known."""
+
+import math
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+SEEDS = range(100, 110)
+SPREAD = np.linspace(-1, 1, 10)
+"""One draw per seed, with mean 0."""
+
+
+def frame(columns, rows):
+    return pd.DataFrame(list(rows), columns=columns.split())
+
+
+def errors(column, **means):
+    """Return test errors in points around these means, each seed's spread the same for all: differences are exact."""
+    rows = [
+        (name, seed, (mean + 0.1 * extra) / 100)
+        for name, mean in means.items()
+        for seed, extra in zip(SEEDS, SPREAD, strict=True)
+    ]
+    return frame(f"{column} seed test_error", rows).assign(lr=0.1)
+
+
+def noisy(table, first, size):
+    """Spread the test errors of one condition, in points, so that its differences have an interval."""
+    chosen = table.iloc[:, 0] == first
+    return table.assign(
+        test_error=table["test_error"].where(~chosen, table["test_error"] + size * np.tile(SPREAD, 2) / 100)
+    )
+
+
+def saturated(quadratic=(0.9331, 0.2034), entropy=0.0985, ratio=56.6):
+    rows = []
+    for step in range(301):
+        at = {150: quadratic[0], 300: quadratic[1]}.get(step, 0.5)
+        rows.append(("quadratic", step, at, 1.0))
+        rows.append(("cross-entropy", step, entropy if step == 50 else 0.5, ratio))
+    return frame("cost step a gradient", rows)
+
+
+def steps(ratios):
+    rows = [("sigmoid_ce", 0.3, seed, 40) for seed in SEEDS]
+    rows += [("sigmoid_mse", 1.0, seed, 40 * ratio) for seed, ratio in zip(SEEDS, ratios, strict=True)]
+    return frame("output lr seed steps", rows)
+
+
+def decay(factor, bend=0.0):
+    rows = [
+        (seed, layer, math.exp(-math.log(factor) * (layer + bend * layer**2) + 0.01 * extra))
+        for seed, extra in zip(SEEDS, SPREAD, strict=True)
+        for layer in range(1, 11)
+    ]
+    return frame("seed layer delta_norm", rows)
+
+
+def variance(standard=0.32, gradients=2.0, glorot=0.8):
+    rows = []
+    for init, ratio in (("standard", standard), ("glorot_uniform", glorot)):
+        for seed, layer in product(SEEDS, range(1, 6)):
+            gradient = math.nan if layer == 1 else gradients if layer == 3 else 1.0
+            rows.append((init, seed, layer, ratio ** (5 - layer), gradient))
+    return frame("init seed layer delta_variance gradient_variance", rows)
+
+
+def medians(**by_seed):
+    """Return medians of each activation: a number for all seeds, or one for each."""
+    rows = []
+    for activation, value in by_seed.items():
+        for seed, median in zip(SEEDS, np.broadcast_to(value, 10), strict=True):
+            rows += [(activation, seed, epoch, median) for epoch in range(1, 101)]
+    return frame("activation seed epoch median", rows)
+
+
+def courses(rate=None, **reaching):
+    """Return losses that fall from 1 to 0.1 in so many epochs, log-linearly, with 2 % between seeds."""
+    rows = []
+    for activation, epochs in reaching.items():
+        for seed, extra in zip(SEEDS, SPREAD, strict=True):
+            needed = epochs * (1 + 0.02 * extra * (-1) ** len(activation))
+            rows += [(activation, 0.03, seed, epoch, 10 ** (-epoch / needed)) for epoch in range(101)]
+    table = frame("activation lr seed epoch train_loss", rows).assign(test_error=0.1)
+    return table if rate is None else table.assign(rate=rate)
+
+
+def elu_courses(common, tuned):
+    return pd.concat(
+        [courses(rate, relu=30, leaky_relu=30, elu=elu) for rate, elu in (("0.01", common), ("tuned", tuned))]
+    )
+
+
+def reconstructions(best):
+    """Return losses at four rates, ELU's the lowest at the first `best` of them."""
+    rows = []
+    for index, rate in enumerate((0.01, 0.00333, 0.001, 0.000333)):
+        for name, loss in {"elu": 10 if index < best else 30, "relu": 20, "leaky_relu": 21, "shifted_relu": 22}.items():
+            rows += [(name, rate, seed, loss + extra) for seed, extra in zip(SEEDS, SPREAD, strict=True)]
+    return frame("activation lr seed test_loss", rows)
+
+
+def zeros(before=0.5, trained=0.6, penalised=0.8, softplus=0.0):
+    rows = []
+    shares = {
+        ("before", 0.0): before,
+        ("trained", 0.0): trained,
+        ("before", 0.001): before,
+        ("trained", 0.001): penalised,
+    }
+    for (moment, l1), share in shares.items():
+        for seed, extra in zip(SEEDS, SPREAD, strict=True):
+            rows.append(("relu", l1, 0.1, seed, moment, share + 0.01 * extra * (1 + l1)))
+            rows.append(("softplus", l1, 0.1, seed, moment, softplus))
+    return frame("activation l1 lr seed moment zeros", rows)
+
+
+def dead(off=0.0):
+    """Return counts that are so many standard errors off in one cell."""
+    rows = []
+    for width, depth in product((2, 3, 4, 5), (2, 5, 10, 20)):
+        p = 1 - (1 - 2.0**-width) ** depth
+        error = math.sqrt(p * (1 - p) / 2000)
+        rows.append((width, depth, 2000, 2000 * (p - off * error * (width == depth - 3 == 2))))
+    return frame("width depth networks dead", rows)
+
+
+def moments(selu=(0.0, 1.0), tanh=0.01):
+    rows = []
+    for pixels, seed, layer in product((False, True), SEEDS, range(1, 33)):
+        rows.append((pixels, "selu", seed, layer, selu[0], 0.3 if pixels else selu[1]))
+        rows += [(pixels, name, seed, layer, 0.0, tanh) for name in ("tanh", "elu")]
+    return frame("pixels activation seed layer mean variance", rows)
+
+
+def leaks(difference):
+    return errors("activation", relu=3, leaky_relu=3 + difference).assign(dead=0.01)

@@ -1,0 +1,153 @@
+"""The claims: verdicts on constructed tables, figures of them, and what the claims train."""
+
+import json
+import math
+from itertools import product
+
+import matplotlib
+import numpy as np
+import pytest
+
+from experiments.claims.literature import claim_09_elu_reconstructs_best as autoencoders
+from experiments.claims.literature.claim_12_relu_born_dead import born_dead
+from experiments.claims.registry import MODULES, load_claim
+from experiments.claims.verdicts import FAILED, PARTIAL, REPRODUCED
+from experiments.figures.style import RC
+from experiments.store.reading import StudyTables
+from tests.experiments.claims.constructed import (
+    courses,
+    dead,
+    decay,
+    elu_courses,
+    errors,
+    frame,
+    leaks,
+    medians,
+    moments,
+    noisy,
+    reconstructions,
+    saturated,
+    steps,
+    variance,
+    zeros,
+)
+from tests.programs import ROOT
+
+CASES = [
+    (1, saturated(), REPRODUCED),
+    (1, saturated(quadratic=(0.89, 0.2034)), FAILED),
+    (1, saturated(quadratic=(0.9331, 0.26)), FAILED),
+    (1, saturated(ratio=56.8), FAILED),
+    (2, saturated(), REPRODUCED),
+    (2, saturated(entropy=0.16), FAILED),
+    (3, steps([3] * 9 + [1]), REPRODUCED),
+    (3, steps([3] * 8 + [1.9] * 2), FAILED),
+    (4, errors("output", softmax_ce=3, linear_mse=3.9), REPRODUCED),
+    (4, errors("output", softmax_ce=3, linear_mse=4.1), FAILED),
+    (4, noisy(errors("output", softmax_ce=3, linear_mse=3.9), "linear_mse", 1), FAILED),
+    (5, decay(0.2), REPRODUCED),
+    (5, decay(0.35), FAILED),
+    (5, decay(0.14), FAILED),
+    (5, decay(0.6, bend=-0.075), FAILED),
+    (6, variance(), REPRODUCED),
+    (6, variance(standard=0.42), FAILED),
+    (6, variance(gradients=3.1), FAILED),
+    (6, variance(glorot=0.59), FAILED),
+    (7, medians(relu=0.4, leaky_relu=0.3, elu=-0.2), REPRODUCED),
+    (7, medians(relu=0.4, leaky_relu=[0.3] * 9 + [0.5], elu=-0.2), REPRODUCED),
+    (7, medians(relu=0.4, leaky_relu=[0.3] * 8 + [0.5] * 2, elu=-0.2), PARTIAL),
+    (7, medians(relu=0.4, leaky_relu=0.3, elu=-0.35), FAILED),
+    (8, elu_courses(20, 20), REPRODUCED),
+    (8, elu_courses(20, 30), PARTIAL),
+    (8, elu_courses(30, 20), FAILED),
+    (9, reconstructions(4), REPRODUCED),
+    (9, reconstructions(3), PARTIAL),
+    (9, reconstructions(2), FAILED),
+    (10, errors("activation", relu=3, softplus=2.8), REPRODUCED),
+    (10, errors("activation", relu=3, softplus=2.6), FAILED),
+    (10, noisy(errors("activation", relu=3, softplus=2.8), "softplus", 1), FAILED),
+    (11, zeros(), REPRODUCED),
+    (11, zeros(before=0.56), FAILED),
+    (11, zeros(penalised=0.6), FAILED),
+    (11, zeros(softplus=0.001), FAILED),
+    (12, dead(3.4), REPRODUCED),
+    (12, dead(3.6), FAILED),
+    (13, moments(), REPRODUCED),
+    (13, moments(selu=(0.11, 1.0)), FAILED),
+    (13, moments(selu=(0.0, 1.31)), FAILED),
+    (13, moments(tanh=1.0), FAILED),
+    (14, leaks(0.4), REPRODUCED),
+    (14, leaks(-0.6), FAILED),
+    (15, courses(relu=10, sigmoid=20, tanh=15), REPRODUCED),
+    (15, courses(relu=10, sigmoid=20, tanh=9), PARTIAL),
+    (15, courses(relu=30, sigmoid=20, tanh=9), FAILED),
+]
+
+
+@pytest.mark.parametrize(
+    ("number", "table", "word"), CASES, ids=lambda case: case if isinstance(case, int | str) else ""
+)
+def test_a_verdict_turns_at_the_threshold_of_the_claim(number, table, word):
+    verdict = load_claim(number).judge(table)
+    assert verdict.word == word, verdict
+    assert all(math.isfinite(measure.value) for measure in verdict.measures)
+
+
+def test_every_claim_with_a_reference_has_a_table_that_it_fails_on_and_one_that_reproduces_it():
+    references = {int(path.name[:2]) for path in (ROOT / "results/reference/claims/tables").iterdir()}
+    assert set(range(1, 16)) <= references <= set(MODULES)
+    assert {number for number, _, word in CASES if word == FAILED} == references
+    assert {number for number, _, word in CASES if word == REPRODUCED} == references
+
+
+@pytest.mark.parametrize("number", MODULES)
+def test_every_claim_is_complete(number):
+    claim = load_claim(number)
+    assert all([claim.text, claim.source, claim.threshold, claim.drawings])
+
+
+@pytest.mark.parametrize(
+    ("number", "table"), {number: table for number, table, word in CASES if word == REPRODUCED}.items()
+)
+def test_every_figure_of_a_claim_names_what_it_shows(number, table):
+    for draw in load_claim(number).drawings.values():
+        with matplotlib.rc_context(RC):
+            figure = draw(table)
+            figure.canvas.draw()
+        assert all(ax.get_xlabel() or ax.get_ylabel() or ax.get_title("left") for ax in figure.axes)
+
+
+def test_the_top_rate_of_the_autoencoders_is_the_largest_at_which_none_diverges(monkeypatch):
+    tried = []
+
+    def train(preset, seeds, activation, rates):
+        name, rates = activation.partition("=")[2], json.loads(rates.partition("=")[2])
+        tried.append((name, rates))
+        rows = []
+        for rate, seed in product(rates, seeds):
+            diverged = rate > 0.05 or (name, rate, seed) == ("relu", 0.0333, 101)
+            rows.append((name, rate, seed, "diverged" if diverged else "done", 1.0))
+        replicas = frame("activation lr seed status final_test_loss", rows)
+        return StudyTables(replicas, replicas, replicas)
+
+    monkeypatch.setattr(autoencoders, "train", train)
+    table = autoencoders.measure((100, 101))
+    assert sorted(table["lr"].unique()) == sorted(autoencoders.fractions(0.01)) == [0.000333, 0.001, 0.00333, 0.01]
+    assert len(table) == 4 * 4 * 2
+    assert tried[:3] == [("shifted_relu", [1.0]), ("shifted_relu", [0.333]), ("shifted_relu", [0.1])]
+    assert ("leaky_relu", [0.0333]) not in tried
+
+
+def test_autoencoders_that_diverge_at_every_rate_are_an_error(monkeypatch):
+    replicas = frame("activation lr seed status final_test_loss", [("elu", 0.1, 100, "diverged", math.nan)])
+    monkeypatch.setattr(autoencoders, "train", lambda *arguments: StudyTables(replicas, replicas, replicas))
+    with pytest.raises(RuntimeError, match=r"some autoencoder diverges even at the rate 0\.0001"):
+        autoencoders.measure((100,))
+
+
+def test_networks_are_born_dead_as_often_as_their_probability():
+    table = born_dead(networks=300)
+    assert len(table) == 16
+    p = 1 - (1 - 2.0 ** -table["width"]) ** table["depth"]
+    assert (np.abs(table["dead"] / 300 - p) <= 3.5 * np.sqrt(p * (1 - p) / 300)).all()
+    assert (table.groupby("width")["dead"].diff().dropna() >= 0).all()
