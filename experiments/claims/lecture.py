@@ -1,6 +1,6 @@
 """Trains activations with and without unsupervised pre-training; writes their errors beside the published ones.
 
-    python -m experiments.claims.pretraining_table [DATASET …]      by default digits wine breast_cancer mnist5k
+    python -m experiments.claims.lecture [DATASET …]      by default digits wine breast_cancer mnist5k
 
 The study is the preset glorot_2011_pretraining with ten seeds. Each cell of the table has the learning rate that
 validation data selected. The command writes results/claims/lecture.md and lecture.csv. Finished runs are kept.
@@ -145,12 +145,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     unknown = [argument for argument in arguments if argument not in DATASETS]
     if unknown:
-        print(f"pretraining_table: unknown data set {unknown[0]!r}: {nearest(unknown[0], DATASETS)}", file=sys.stderr)
+        print(f"lecture: unknown data set {unknown[0]!r}: {nearest(unknown[0], DATASETS)}", file=sys.stderr)
         return 2
     try:
         parts = [train(STUDY, SEEDS, f"dataset={dataset}") for dataset in arguments or DATASETS]
     except (RuntimeError, ConfigError) as error:
-        print(f"pretraining_table: {error}", file=sys.stderr)
+        print(f"lecture: {error}", file=sys.stderr)
         return 1
     table = tuned_errors(concatenate(parts).replicas)
     folder = RESULTS / "claims"
