@@ -62,7 +62,7 @@ def references(replicas: pd.DataFrame, baseline: str = BASELINE) -> dict[str, st
     If there is none, it is the data set's main condition, which is also the reference of the other conditions with the
     baseline activation. The main condition has the baseline activation and the settings of most conditions. Ties
     are decided by the default initializer, then by the output of a likelihood, then by the smaller network. If the
-    data set lacks the baseline activation, the activation that is registered first takes its part.
+    data set lacks the baseline activation, its first activation in the registry is the baseline.
     """
     conditions = _preferences(replicas)
     result = {}
@@ -142,8 +142,8 @@ def rankings(replicas: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `ranked` in each way, after the columns `rate` ("tuned" or the number) and `initializer` ("default", "mixed" if
-        no set of conditions has all activations, or its name).
+        `ranked` in each way, after the columns `rate` ("tuned" or the number) and `initializer` ("default" or a name;
+        "mixed" if no initializer is common and not all activations have their default).
     """
     tables = []
     for _, part in replicas.groupby("dataset"):
