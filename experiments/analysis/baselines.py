@@ -1,27 +1,30 @@
-"""What scikit-learn's models without hidden layers reach on the splits of a study: lines to read its errors by."""
+"""Baselines of a study: the test errors of scikit-learn's models without hidden layers on the same splits."""
 
 import hashlib
 import json
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from experiments.data.sets import load
-from experiments.data.split import alike, prepare
+from experiments.data.split import Prepared, alike, prepare
 from experiments.data.table import Data
 from experiments.store.files import RESULTS, write_bytes
 
 COLUMNS = ["dataset", "baseline", "seed", "test_error", "key"]
-"""Of results/<study>/baselines.csv; `key` is a digest of the data, its division and scikit-learn's version."""
+"""Of results/<study>/baselines.csv; `key` is a digest of the data, their split and scikit-learn's version."""
 
 
-def models(task: str) -> dict[str, Callable]:
-    """Return by name what makes each model of a task, with scikit-learn's own settings but for their patience."""
+def models(task: str) -> dict[str, Callable[[], Any]]:
+    """Return a factory for each model of a task, by name; only limits on iterations differ from scikit-learn's."""
     from sklearn.linear_model import LinearRegression, LogisticRegression
     from sklearn.multioutput import MultiOutputRegressor
     from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
@@ -41,77 +44,108 @@ def models(task: str) -> dict[str, Callable]:
 
 
 def errors(data: Data, seeds: list[int], entropy: int, split: dict[str, float]) -> pd.DataFrame:
-    """Return the test error of each model on each seed's split, as `final_test_error` has it: share or RMSE."""
+    """Return the test error of each model on each seed's split, in the unit of `final_test_error`: share or RMSE."""
     from sklearn.exceptions import ConvergenceWarning
-    from threadpoolctl import threadpool_limits
 
-    def test_error(prepared, place, model):
-        inputs = prepared.inputs[place if len(prepared.inputs) > 1 else 0]
-        targets = prepared.targets if data.task == "classification" else prepared.targets[place]
-        train, test = prepared.split.train[place], prepared.split.test[place]
-        predicted = model().fit(inputs[train], targets[train]).predict(inputs[test])
-        if data.task == "classification":
-            return float(np.mean(predicted != targets[test]))
-        error = np.sqrt(np.mean((predicted.reshape(len(test), -1) - targets[test]) ** 2))
-        return float(error * (prepared.target_scale[place, 0] if targets.shape[1] == 1 else 1))
-
-    jobs = []
+    factories = models(data.task)
+    keys, arguments = [], []
     for members in alike(data, seeds, entropy=entropy, **split).values():
         prepared = prepare(data, members, entropy=entropy, dtype="float64", **split)
-        jobs += [
-            (seed, name, (prepared, place, model))
-            for place, seed in enumerate(members)
-            for name, model in models(data.task).items()
-        ]
+        for index, seed in enumerate(members):
+            for name, factory in factories.items():
+                keys.append((data.name, name, seed))
+                arguments.append((data, prepared, index, factory))
     with threadpool_limits(1, "blas"), warnings.catch_warnings(), ThreadPoolExecutor(joblib.cpu_count()) as pool:
-        # A model that is cut short is as good a line; what it reached is what is drawn.
+        # The error of a model that has not converged is a baseline too.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        found = list(pool.map(lambda job: test_error(*job[2]), jobs))
-    rows = [(data.name, name, seed, error) for (seed, name, _), error in zip(jobs, found, strict=True)]
+        values = list(pool.map(lambda job: _test_error(*job), arguments))
+    rows = [(*key, value) for key, value in zip(keys, values, strict=True)]
     return pd.DataFrame(rows, columns=COLUMNS[:-1])
 
 
+def _test_error(data: Data, prepared: Prepared, index: int, factory: Callable[[], Any]) -> float:
+    """Return the test error of a new model, trained on the split of the seed with this index."""
+    classes = data.task == "classification"
+    inputs = prepared.inputs[index if len(prepared.inputs) > 1 else 0]
+    targets = prepared.targets if classes else prepared.targets[index]
+    train, test = prepared.split.train[index], prepared.split.test[index]
+    predicted = factory().fit(inputs[train], targets[train]).predict(inputs[test])
+    if classes:
+        return float(np.mean(predicted != targets[test]))
+    rmse = np.sqrt(np.mean((predicted.reshape(len(test), -1) - targets[test]) ** 2))
+    if targets.shape[1] > 1 or prepared.target_scale is None:
+        return float(rmse)
+    return float(rmse * prepared.target_scale[index, 0])
+
+
+@dataclass
+class _Splits:
+    """The splits of one data set in a study: the name of the data set, the settings of both, the seeds."""
+
+    dataset: str
+    settings: dict[str, Any]
+    seeds: set[int] = field(default_factory=set)
+
+
 def of_study(
-    study: str, records: dict[str, dict], replicas: pd.DataFrame, results: Path = RESULTS
+    study: str, records: dict[str, dict[str, Any]], replicas: pd.DataFrame, results: Path = RESULTS
 ) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Return the baselines on all splits of a study; what is in its baselines.csv is not computed again.
+    """Return the baselines on all splits of a study; the models of its baselines.csv are not trained again.
+
+    Parameters
+    ----------
+    study
+        Its name.
+    records
+        The facts of each run: its `config` and its `environment`.
+    replicas
+        The study's table of that name.
+    results
+        The folder of all studies.
 
     Returns
     -------
     table : DataFrame
         `COLUMNS`, one row for each model and seed.
     missing : dict of str to str
-        By data set, why there is none.
+        By data set, the reason why its baselines are missing.
     """
-    import sklearn
-
     path = Path(results) / study / "baselines.csv"
     stored = pd.DataFrame(columns=COLUMNS)
     if path.exists():  # a data set may be called "null", and a key be all digits
-        kinds = {"dataset": str, "key": str}
-        stored = pd.read_csv(path, dtype=kinds, keep_default_na=False)
-    wanted: dict[str, tuple[str, dict, set[int]]] = {}
-    for run, part in replicas.groupby("run"):
-        config = records.get(run, {}).get("config")
-        if config is None or config.get("task") == "autoencode":
+        stored = pd.read_csv(path, dtype={"dataset": str, "key": str}, keep_default_na=False)
+    splits_by_key = _splits_by_key(records, replicas)
+    tables, missing = [stored[stored["key"].isin(splits_by_key)]], {}
+    for key, splits in splits_by_key.items():
+        seeds = sorted(int(seed) for seed in splits.seeds - set(stored.loc[stored["key"] == key, "seed"]))
+        if not seeds:
             continue
-        digest = records[run].get("environment", {}).get("dataset_sha256")
-        what = {name: config[name] for name in ("dataset", "split", "entropy")}
-        text = json.dumps([what, digest, sklearn.__version__], sort_keys=True)
-        key = hashlib.sha256(text.encode()).hexdigest()[:16]
-        wanted.setdefault(key, (part["dataset"].iloc[0], what, set()))[2].update(part["seed"])
-    tables, missing = [stored[stored["key"].isin(wanted)]], {}
-    for key, (name, what, seeds) in wanted.items():
-        new = sorted(int(seed) for seed in seeds - set(stored.loc[stored["key"] == key, "seed"]))
         try:
-            data = load(**what["dataset"]) if new else None
+            data = load(**splits.settings["dataset"])
         except (ValueError, TypeError, KeyError, OSError) as error:
-            missing[name] = f"the data cannot be loaded any more: {error}"
+            missing[splits.dataset] = f"the data cannot be loaded any more: {error}"
             continue
-        if new:
-            tables.append(errors(data, new, what["entropy"], what["split"]).assign(key=key))
+        new = errors(data, seeds, splits.settings["entropy"], splits.settings["split"])
+        tables.append(new.assign(key=key))
     table = pd.concat([table for table in tables if len(table)] or tables, ignore_index=True)
     table = table.sort_values(["dataset", "key", "baseline", "seed"], ignore_index=True)
     if len(table) > len(stored):
         write_bytes(path, table.to_csv(index=False, lineterminator="\n").encode())
     return table, missing
+
+
+def _splits_by_key(records: dict[str, dict[str, Any]], replicas: pd.DataFrame) -> dict[str, _Splits]:
+    """Return the splits of a study by `key`; autoencoders have no baseline."""
+    import sklearn
+
+    result: dict[str, _Splits] = {}
+    for run, part in replicas.groupby("run"):
+        config = records.get(run, {}).get("config")
+        if config is None or config.get("task") == "autoencode":
+            continue
+        digest = records[run].get("environment", {}).get("dataset_sha256")
+        settings = {name: config[name] for name in ("dataset", "split", "entropy")}
+        text = json.dumps([settings, digest, sklearn.__version__], sort_keys=True)
+        key = hashlib.sha256(text.encode()).hexdigest()[:16]
+        result.setdefault(key, _Splits(part["dataset"].iloc[0], settings)).seeds.update(part["seed"])
+    return result

@@ -1,4 +1,4 @@
-"""What a study's conditions say about each other: which are compared, in which family, and the answer in words."""
+"""Comparison of a study's conditions: scores, ranks, references, families of pairs, the leaderboard."""
 
 from itertools import combinations
 
@@ -6,35 +6,36 @@ import numpy as np
 import pandas as pd
 
 from experiments.analysis.labels import labels, setting_columns
-from experiments.analysis.statistics import OverDatasets, compare, over_datasets, summarise
+from experiments.analysis.statistics import OverDatasets, compare, holm, over_datasets, summarise
 from nets.activations import ACTIVATIONS
 
 BASELINE = "relu"
-
+"""The activation with which others are compared."""
 
 ALPHA = 0.05
+"""A difference is significant if its p, adjusted by Holm, is lower."""
 
 
 def scored(replicas: pd.DataFrame) -> pd.DataFrame:
-    """Return replicas with their `score`, the final test error, or inf where they diverged."""
+    """Return replicas with their `score`: the final test error, or inf if they diverged."""
     return replicas.assign(score=replicas["final_test_error"].astype(float).where(replicas["status"] == "done", np.inf))
 
 
-def by_seed(replicas: pd.DataFrame) -> pd.DataFrame:
-    """Return the scores as `compare` wants them, seed × run; the replicas have one learning rate per run."""
+def scores_by_seed(replicas: pd.DataFrame) -> pd.DataFrame:
+    """Return the scores as `compare` needs them, seed × run; each run has one learning rate."""
     return scored(replicas).pivot(index="seed", columns="run", values="score")
 
 
 def part_ratio(replicas: pd.DataFrame) -> float:
-    """Return test rows over training rows, as the first replica's shares have it."""
+    """Return test rows over training rows, by the shares of the first replica; NaN if they are unknown."""
     if "split.test" not in replicas:
         return np.nan
     test, validation = replicas[["split.test", "split.validation"]].iloc[0].astype(float)
-    return test / ((1 - test) * (1 - validation))
+    return float(test / ((1 - test) * (1 - validation)))
 
 
-def own_initialiser(conditions: pd.DataFrame) -> pd.Series:
-    """Return whether each condition's initialiser is the one that its activation brings along."""
+def has_default_initializer(conditions: pd.DataFrame) -> pd.Series:
+    """Return whether each condition has the default initializer of its activation."""
     if "init.name" not in conditions:
         return pd.Series(True, conditions.index)
     defaults = conditions["activation"].map(lambda name: getattr(ACTIVATIONS.get(name), "initializer", None))
@@ -42,64 +43,79 @@ def own_initialiser(conditions: pd.DataFrame) -> pd.Series:
 
 
 def ranked(replicas: pd.DataFrame) -> pd.DataFrame:
-    """Return `summarise` of the scores by run with the rank within its dataset, 1 the best.
+    """Return `summarise` of the scores by run, with each run's `rank` within its data set, 1 the best.
 
-    A condition with diverged replicas ranks after all without, by their share; otherwise the mean decides.
+    The share of diverged replicas decides first, then the mean. Equal ones share the mean of their ranks.
     """
     table = summarise(scored(replicas), ["dataset", "run"], "score")
-    order = table.assign(tied=table["mean"].round(12)).sort_values(["diverged_share", "tied"])
-    keys = order[["dataset", "diverged_share", "tied"]].fillna(np.inf)
-    place = order.groupby("dataset").cumcount() + 1.0
-    order["rank"] = place.groupby([keys[name] for name in keys]).transform("mean")
-    return order.drop(columns="tied").sort_values(["dataset", "rank", "run"], ignore_index=True)
+    table = table.assign(rounded=table["mean"].round(12)).sort_values(["diverged_share", "rounded"])
+    keys = table[["dataset", "diverged_share", "rounded"]].fillna(np.inf)
+    position = table.groupby("dataset").cumcount() + 1.0
+    table["rank"] = position.groupby([keys[name] for name in keys]).transform("mean")
+    return table.drop(columns="rounded").sort_values(["dataset", "rank", "run"], ignore_index=True)
 
 
 def references(replicas: pd.DataFrame, baseline: str = BASELINE) -> dict[str, str]:
-    """Return with which condition each is compared: run to run; one condition of each dataset has none.
+    """Return the reference of each run; one run of each data set has none.
 
-    That is the baseline activation under the same settings; the baseline under other settings is compared with
-    the baseline under the dataset's main ones: those with most activations, of these a likelihood's pairing and the
-    smallest network. Where the study has no baseline activation, its first one, as registered, takes that part.
+    The reference of a run is the baseline activation with the same settings, if possible with the same initializer.
+    If there is none, it is the data set's main condition, which is also the reference of the other conditions with the
+    baseline activation. The main condition has the baseline activation and the settings of most conditions. Ties
+    are decided by the default initializer, then by the output of a likelihood, then by the smaller network. If the
+    data set lacks the baseline activation, its first activation in the registry is the baseline.
     """
-    conditions = replicas.drop_duplicates("run").reset_index(drop=True)
-    own = own_initialiser(conditions)
-    free = [name for name in setting_columns(replicas) if not name.startswith(("activation.", "init.", "formula."))]
-    frame = conditions[["dataset", "output", *free]].astype(str).fillna("").agg("|".join, axis=1)
-    initialiser = conditions.get("init.name", own)
-    registered = {name: place for place, name in enumerate(ACTIVATIONS)}
+    conditions = _preferences(replicas)
     result = {}
     for _, part in conditions.groupby("dataset"):
-        present = sorted(part["activation"].unique(), key=lambda name: registered.get(name, len(registered)))
-        name = baseline if baseline in present else present[0]
-        size = frame[part.index].map(frame[part.index].value_counts())
-        heads = part[part["activation"] == name].index
-        preference = {
-            "size": -size[heads],
-            "init": ~own[heads],
-            "output": ~part.loc[heads, "output"].str.endswith("_ce"),
-            "parameters": part.loc[heads, "parameters"] if "parameters" in part else 0,
-            "run": part.loc[heads, "run"],
-        }
-        heads = pd.DataFrame(preference).sort_values(list(preference)).index
-        for index, run in part["run"].items():
-            family = [head for head in heads if frame[head] == frame[index]]
-            alike = [head for head in family if initialiser[head] == initialiser[index]]
-            reference = next(iter([*alike, *family, heads[0]]))
-            if part.loc[index, "activation"] == name:
-                reference = heads[0]
-            if reference != index:
-                result[run] = part.loc[reference, "run"]
+        first = _baseline_of(part, baseline)
+        candidates = part[part["activation"] == first].sort_values(["others", "init", "output", "parameters", "run"])
+        main = candidates["run"].iloc[0]
+        for condition in part.itertuples():
+            same = candidates[candidates["settings"] == condition.settings]
+            closest = same[same["initializer"] == condition.initializer]
+            preferred = [] if condition.activation == first else [*closest["run"], *same["run"]]
+            reference = next(iter([*preferred, main]))
+            if reference != condition.run:
+                result[condition.run] = reference
     return result
 
 
-def groups(replicas: pd.DataFrame) -> list[tuple[str, list[str]]]:
-    """Return the families in which all pairs are compared: name and runs, in order of rank.
+def _preferences(replicas: pd.DataFrame) -> pd.DataFrame:
+    """Return a row per condition: its settings as text, and columns by which main conditions come first if sorted."""
+    conditions = replicas.drop_duplicates("run").reset_index(drop=True)
+    default = has_default_initializer(conditions)
+    follow = ("activation.", "init.", "formula.")  # from the activation, by default
+    columns = [column for column in setting_columns(replicas) if not column.startswith(follow)]
+    settings = conditions[["dataset", "output", *columns]].astype(str).fillna("").agg("|".join, axis=1)
+    return conditions[["run", "dataset", "activation"]].assign(
+        settings=settings,
+        initializer=conditions.get("init.name", default),
+        others=-settings.map(settings.value_counts()),
+        init=~default,
+        output=~conditions["output"].str.endswith("_ce"),
+        parameters=conditions.get("parameters", 0),
+    )
 
-    A dataset's conditions under one pairing; where every pairing has a single condition, all of the dataset.
+
+def _baseline_of(conditions: pd.DataFrame, baseline: str) -> str:
+    """Return the baseline activation of conditions: the given one, or the first as registered."""
+    activations: list[str] = list(conditions["activation"].unique())
+    if baseline in activations:
+        return baseline
+    order = {name: index for index, name in enumerate(ACTIVATIONS)}
+    return min(activations, key=lambda name: order.get(name, len(order)))
+
+
+def families(replicas: pd.DataFrame) -> list[tuple[str, list[str]]]:
+    """Return the families in which all pairs are compared: name, and runs in order of rank.
+
+    A family is the conditions of a data set with one output. If every output has a single condition, it is all
+    conditions of the data set.
     """
+    outputs = replicas.drop_duplicates("run").set_index("run")["output"]
     result = []
     for dataset, part in ranked(replicas).groupby("dataset", sort=False):
-        output = part["run"].map(replicas.drop_duplicates("run").set_index("run")["output"])
+        output = part["run"].map(outputs)
         sizes = output.value_counts()
         for name in sorted(sizes[sizes > 1].index):
             result.append((f"{dataset}, {name}", part.loc[output == name, "run"].tolist()))
@@ -109,96 +125,160 @@ def groups(replicas: pd.DataFrame) -> list[tuple[str, list[str]]]:
 
 
 def all_pairs(replicas: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return `compare` of all pairs of each of the `groups`, each group Holm's family."""
-    return {
-        name: compare(
-            by_seed(replicas[replicas["run"].isin(runs)]),
-            combinations(runs, 2),
-            part_ratio(replicas[replicas["run"].isin(runs)]),
-        )
-        for name, runs in groups(replicas)
-    }
+    """Return `compare` of all pairs of each of the `families`."""
+    result = {}
+    for name, runs in families(replicas):
+        members = replicas[replicas["run"].isin(runs)]
+        result[name] = compare(scores_by_seed(members), combinations(runs, 2), part_ratio(members))
+    return result
 
 
 def rankings(replicas: pd.DataFrame) -> pd.DataFrame:
-    """Rank the conditions in every way that the study allows: at tuned or common rates, own or common initialisers.
+    """Rank the conditions in every way that the study allows: at tuned or common rates and initializers.
 
-    The rate that validation chose and the initialiser that an activation brings along are part of what is compared;
-    at a common one they are not. A common rate was trained by all conditions of a dataset, a common initialiser by all
-    of its activations.
+    The selected rate and the default initializer of an activation are part of the comparison; a common one is not. All
+    conditions of a data set were trained at a common rate, and all of its activations with a common initializer.
 
     Returns
     -------
     DataFrame
-        `ranked` of each, after the columns `rate` ("tuned" or the number) and `initialiser` ("own" or its name).
+        `ranked` in each way, after the columns `rate` ("tuned" or the number) and `initializer` ("default" or a name;
+        "mixed" if no initializer is common and not all activations have their default).
     """
     tables = []
     for _, part in replicas.groupby("dataset"):
-        initialisers = part.get("init.name", pd.Series("own", part.index))
-        views = {"own": part[own_initialiser(part)]} | dict(list(part.groupby(initialisers)))
-        complete = {name: rows for name, rows in views.items() if set(rows["activation"]) == set(part["activation"])}
-        views = {}
-        for name, rows in complete.items():  # if all have one initialiser for their own, it is called by its name
-            views = {key: view for key, view in views.items() if set(view["run"]) != set(rows["run"])} | {name: rows}
-        views = views or {"mixed": part}
-        for initialiser, view in views.items():
-            rates = [set(rows["lr"]) for _, rows in view.groupby("run")]
-            common = sorted(set.intersection(*rates))
-            chosen = {"tuned": view[view["selected"]]} if max(map(len, rates)) > 1 or not common else {}
-            chosen |= {f"{rate:g}": view[view["lr"] == rate] for rate in common}
-            for rate, rows in chosen.items():
-                tables.append(ranked(rows).assign(rate=rate, initialiser=initialiser))
+        for initializer, rows in _by_initializer(part).items():
+            for rate, ranking in _by_rate(rows).items():
+                tables.append(ranked(ranking).assign(rate=rate, initializer=initializer))
     table = pd.concat(tables, ignore_index=True)
-    first = ["dataset", "rate", "initialiser", "rank", "run"]
+    first = ["dataset", "rate", "initializer", "rank", "run"]
     return table[[*first, *(column for column in table if column not in first)]]
 
 
+def _by_initializer(replicas: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return a data set's replicas by initializer: "default" or a name, if all activations have it, else "mixed"."""
+    names = replicas.get("init.name", pd.Series("default", replicas.index))
+    candidates = {"default": replicas[has_default_initializer(replicas)]} | dict(list(replicas.groupby(names)))
+    result: dict[str, pd.DataFrame] = {}
+    for name, rows in candidates.items():
+        if set(rows["activation"]) == set(replicas["activation"]):
+            # A name replaces "default" if both are the same conditions.
+            result = {key: other for key, other in result.items() if set(other["run"]) != set(rows["run"])}
+            result[name] = rows
+    return result or {"mixed": replicas}
+
+
+def _by_rate(replicas: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return replicas by learning rate: "tuned" if a run has several or none is common, and each common rate."""
+    rates = [set(rows["lr"]) for _, rows in replicas.groupby("run")]
+    common = sorted(set.intersection(*rates))
+    result = {f"{rate:g}": replicas[replicas["lr"] == rate] for rate in common}
+    if max(map(len, rates)) > 1 or not common:
+        return {"tuned": replicas[replicas["selected"]]} | result
+    return result
+
+
 def treatments(replicas: pd.DataFrame) -> pd.Series:
-    """Return what is compared over datasets: run to a name without the dataset, and without its only pairing."""
+    """Return the treatment of each run: its label without the data set, and without the output if there is only one."""
     conditions = replicas.drop_duplicates("run")
-    one = (conditions.groupby("dataset")["output"].nunique() == 1).all()
-    return labels(replicas, apart=("dataset", "output") if one else ("dataset",))
+    single = (conditions.groupby("dataset")["output"].nunique() == 1).all()
+    return labels(replicas, omit=("dataset", "output") if single else ("dataset",))
 
 
-def across(replicas: pd.DataFrame) -> OverDatasets:
-    """Return `over_datasets` of the treatments that every dataset of the study has."""
-    table = ranked(replicas).assign(treatment=lambda table: table["run"].map(treatments(replicas)))
+def treatments_over_datasets(replicas: pd.DataFrame) -> OverDatasets:
+    """Return `over_datasets` of the treatments that every data set of the study has."""
+    table = ranked(replicas)
+    table["treatment"] = table["run"].map(treatments(replicas))
     ranks = table.pivot_table(index="dataset", columns="treatment", values="rank")
     return over_datasets(ranks.dropna(axis=1))
 
 
-def leaderboard(chosen: pd.DataFrame, baseline: str = BASELINE) -> pd.DataFrame:
+def leaderboard(selected: pd.DataFrame, baseline: str = BASELINE) -> pd.DataFrame:
     """Return `Findings.board` from the replicas at the selected rates."""
-    board = ranked(chosen)
+    board = ranked(selected)
     board["low"] = board["low"].clip(lower=0)  # no error is negative
-    conditions = chosen.drop_duplicates("run").set_index("run")
-    names = labels(chosen, apart=("dataset", "output"))
+    conditions = selected.drop_duplicates("run").set_index("run")
+    names = labels(selected, omit=("dataset", "output"))
     board["label"] = board["run"].map(names)
     for column in ("activation", "output", "task", "lr"):
         board[column] = board["run"].map(conditions[column])
-    board["initialiser"] = board["run"].map(conditions["init.name"]) if "init.name" in conditions else ""
-    reference = references(chosen, baseline)
-    compared = []
-    for _, part in chosen.groupby("dataset"):
-        pairs = [(run, reference[run]) for run in part["run"].unique() if run in reference]
-        compared.append(compare(by_seed(part), pairs, part_ratio(part)))
-    names_of = {"low": "difference_low", "high": "difference_high", "n": "n_pairs", "std": "spread"}
-    compared = pd.concat(compared).rename(columns=names_of)
-    board = board.merge(compared, on="run", how="left")
-    full = labels(chosen, apart=("dataset",))
-    same = board["reference"].map(conditions["output"]) == board["output"]
-    board["reference_label"] = board["reference"].map(names).where(same, board["reference"].map(full))
-    board["verdict"] = [verdict(row) for row in board.itertuples()]
+    board["initializer"] = board["run"].map(conditions["init.name"]) if "init.name" in conditions else ""
+    board = board.merge(_compared_with_references(selected, baseline), on="run", how="left")
+    same_output = board["reference"].map(conditions["output"]) == board["output"]
+    names_with_output = labels(selected, omit=("dataset",))
+    board["reference_label"] = (
+        board["reference"].map(names).where(same_output, board["reference"].map(names_with_output))
+    )
+    board["verdict"] = _verdicts(board)
     return board
 
 
-def verdict(row) -> str:
-    """Return one row of the board in words: reference, better, worse, not told apart, or why nothing is said."""
-    if pd.isna(row.reference):
-        return "reference"
-    if pd.isna(row.difference):
-        return "diverged" if row.diverged_share > 0.5 else "too few pairs"
-    word = "not told apart"
-    if row.p_holm < ALPHA:
-        word = "better" if row.difference < 0 else "worse"
-    return f"{word}, where both finished" if row.lost else word
+def _compared_with_references(selected: pd.DataFrame, baseline: str) -> pd.DataFrame:
+    """Return `compare` of each run with its reference, a family per data set, under the column names of the board."""
+    reference = references(selected, baseline)
+    tables = []
+    for _, part in selected.groupby("dataset"):
+        pairs = [(run, reference[run]) for run in part["run"].unique() if run in reference]
+        tables.append(compare(scores_by_seed(part), pairs, part_ratio(part)))
+    names = {"low": "difference_low", "high": "difference_high", "n": "n_pairs", "std": "spread"}
+    return pd.concat(tables).rename(columns=names)
+
+
+def _verdicts(board: pd.DataFrame) -> pd.Series:
+    """Return each row of the board in words: reference, better, worse, not told apart, or why there is no test."""
+    significant = board["p_holm"] < ALPHA
+    better = significant & (board["difference"] < 0)
+    words = pd.Series(np.select([better, significant], ["better", "worse"], "not told apart"), board.index)
+    words = words.mask(board["lost"] > 0, words + ", where both finished")
+    untested = board["difference"].isna()
+    words = words.mask(untested, "too few pairs").mask(untested & (board["diverged_share"] > 0.5), "diverged")
+    return words.mask(board["reference"].isna(), "reference")
+
+
+def compare_studies(replicas: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    """Compare the conditions that two studies share, at their selected rates.
+
+    Conditions are the same if data set, output, and activation with its hyperparameters are equal. If the other
+    study has several of them, the one with most equal settings is taken.
+
+    Returns
+    -------
+    DataFrame
+        `label`, dataset, output, and `changed`, the settings that differ; then `compare` of this study's run with the
+        other's, one family.
+    """
+    here, there = (frame[frame["selected"]] for frame in (replicas, other))
+    names = labels(here, omit=("dataset", "output"))
+    columns = ["lr", *dict.fromkeys([*setting_columns(here), *setting_columns(there)])]
+    identity = ["dataset", "activation", "output", *(name for name in columns if name.startswith("activation."))]
+    settings = [name for name in columns if name not in identity]
+    conditions, candidates = (
+        frame.drop_duplicates("run").reindex(columns=["run", *identity, *settings]).astype(str).fillna("")
+        for frame in (here, there)
+    )
+    rows, tables = [], []
+    for _, condition in conditions.iterrows():
+        same = candidates[(candidates[identity] == condition[identity]).all(axis=1)]
+        if same.empty:
+            continue
+        match = same.loc[(same[settings] == condition[settings]).sum(axis=1).idxmax()]
+        changed = [f"{name}: {match[name]} → {condition[name]}" for name in settings if match[name] != condition[name]]
+        run = condition["run"]
+        rows.append(
+            {
+                "label": names[run],
+                "dataset": condition["dataset"],
+                "output": condition["output"],
+                "changed": "; ".join(changed),
+            }
+        )
+        pair = pd.concat(
+            [here[here["run"] == run].assign(run="here"), there[there["run"] == match["run"]].assign(run="there")]
+        )
+        table = compare(scores_by_seed(pair), [("here", "there")], part_ratio(pair))
+        tables.append(table.assign(run=run, reference=match["run"]))
+    if not rows:
+        return pd.DataFrame()
+    result = pd.concat([pd.DataFrame(rows), pd.concat(tables, ignore_index=True)], axis=1)
+    result["p_holm"] = holm(result["p"])
+    return result

@@ -1,8 +1,7 @@
-"""What a study's tables say in numbers: intervals, paired tests, ranks; and the names that tell conditions apart.
+"""Pure statistics: intervals, paired tests of two conditions, tests over data sets.
 
-A replica that diverged is worse than any that did not. Where only order counts (median, interquartile mean, ranks,
-wins, Wilcoxon's test) it enters as that, an error of inf; a mean or a t interval cannot hold it, so these are over
-what finished, and the number that is missing stands beside them.
+A diverged replica is worse than any that finished. Where only order counts (median, interquartile mean, ranks,
+Wilcoxon's test), its error is inf. Means and t intervals cover the finished replicas. The others are counted.
 """
 
 import math
@@ -11,14 +10,37 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtr, stdtrit
 
 POWER = 0.8
+"""Probability with which `seeds_needed` seeds show a difference."""
+
+COMPARISON = (
+    "run",
+    "reference",
+    "n",
+    "lost",
+    "difference",
+    "low",
+    "high",
+    "std",
+    "p",
+    "p_holm",
+    "effect",
+    "improvement",
+    "wilcoxon",
+    "wilcoxon_least",
+    "corrected_low",
+    "corrected_high",
+    "seeds",
+)
+"""The columns of `compare`."""
 
 
 def summarise(frame: pd.DataFrame, by: str | Sequence[str], column: str, level: float = 0.95) -> pd.DataFrame:
-    """Centre, spread and Student's interval, mean ± t(n−1)·s/√n, of a column over each group's replicas.
+    """Return centre, spread and Student's interval, mean ± t(n−1)·s/√n, of a column over each group's replicas.
 
-    Mean, interval and std are over the finite values; the others are counted, never dropped silently.
+    Mean, interval and std are over the finite values. The other values are counted.
 
     Parameters
     ----------
@@ -34,27 +56,28 @@ def summarise(frame: pd.DataFrame, by: str | Sequence[str], column: str, level: 
     Returns
     -------
     DataFrame
-        One row per group, sorted: the columns of `by`; `n` finite values; their `mean`; `low` and `high` (NaN
-        for n < 2); `std` (with n − 1); `diverged` values that are not finite; `diverged_share` of all values;
-        `median` and `iqm`, the mean without the ⌊count/4⌋ lowest and highest, of all values, those that
-        diverged being inf.
+        One row per group, sorted. It has the columns of `by`, then:
+
+        - `n`: number of finite values;
+        - `mean`, and the interval's ends `low` and `high` (NaN for n < 2);
+        - `std`, with n − 1;
+        - `diverged`: number of values that are not finite; `diverged_share`: their share of all values;
+        - `median` of all values, a diverged one being inf;
+        - `iqm`, the interquartile mean: the same without the ⌊count/4⌋ lowest and highest values.
 
     References
     ----------
     Student (1908), "The probable error of a mean", Biometrika 6. Agarwal et al. (2021), "Deep reinforcement learning
     at the edge of the statistical precipice" (the interquartile mean).
     """
-    from scipy.special import stdtrit
-
     if not 0 < level < 1:
         raise ValueError(f"level={level}: a confidence level lies between 0 and 1")
     by = [by] if isinstance(by, str) else list(by)
     values = frame[column].astype(float)
     finite = np.isfinite(values)
-    keys = [frame[name] for name in by]
-    groups = values.where(finite).groupby(keys, dropna=False)
+    groups = values.where(finite).groupby([frame[name] for name in by], dropna=False)
     table = groups.agg(n="count", mean="mean", std="std", size="size")
-    table["median"], table["iqm"] = _middle(values.where(finite, np.inf).to_numpy(), groups.ngroup().to_numpy())
+    table["median"], table["iqm"] = _medians(values.where(finite, np.inf).to_numpy(), groups.ngroup().to_numpy())
     table = table.reset_index()
     n = table["n"].where(table["n"] > 1)
     half = stdtrit(n - 1, (1 + level) / 2) * table["std"] / np.sqrt(n)
@@ -64,110 +87,132 @@ def summarise(frame: pd.DataFrame, by: str | Sequence[str], column: str, level: 
     return table[[*by, "n", "mean", "low", "high", "std", "diverged", "diverged_share", "median", "iqm"]]
 
 
-def _middle(values, group):
-    """Return the median and the interquartile mean of each group, which are numbered from 0."""
-    order = np.lexsort((values, group))
-    values, group = values[order], group[order]
-    size = np.bincount(group)
-    start, cut = np.cumsum(size) - size, size // 4
-    place = np.arange(len(values)) - start[group]
-    middle = (place >= cut[group]) & (place < (size - cut)[group])
+def _medians(values: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return each group's median and interquartile mean; `groups` has the number of each value's group, from 0."""
+    order = np.lexsort((values, groups))
+    values, groups = values[order], groups[order]
+    size = np.bincount(groups)
+    start, trimmed = np.cumsum(size) - size, size // 4
+    rank = np.arange(len(values)) - start[groups]
+    middle = (rank >= trimmed[groups]) & (rank < (size - trimmed)[groups])
     median = (values[start + (size - 1) // 2] + values[start + size // 2]) / 2
-    return median, np.bincount(group[middle], values[middle]) / (size - 2 * cut)
+    return median, np.bincount(groups[middle], values[middle]) / (size - 2 * trimmed)
 
 
 def compare(
     scores: pd.DataFrame, pairs: Iterable[tuple[str, str]], test_to_train: float = math.nan, level: float = 0.95
 ) -> pd.DataFrame:
-    """Compare conditions two by two over the seeds that both have; the pairs given are Holm's family.
+    """Compare pairs of conditions over the seeds that both have; Holm's family is all the pairs.
 
-    A seed is the same split, batch order and base draws for both, so differences are taken within it. The primary test
-    is the paired t test; Wilcoxon's signed-rank test, exact also with ties, stands beside it.
+    A seed fixes split, batch order and base draws for both conditions, so their difference is taken within a seed.
+    The primary test is the paired t test. Wilcoxon's signed-rank test, which is exact with ties too, stands beside it.
 
     Parameters
     ----------
     scores
-        Errors, smaller is better: a row for each seed, a column for each condition; inf is a replica that diverged, NaN
-        one that was not trained.
+        Errors, smaller is better: a row per seed, a column per condition. A diverged replica is inf, an untrained one
+        NaN.
     pairs
         (condition, reference), columns of `scores`.
     test_to_train
         Test rows over training rows, for the interval of Nadeau and Bengio.
     level
-        Of the intervals.
+        Confidence level of the intervals.
 
     Returns
     -------
     DataFrame
-        One row per pair: `run`, `reference`;
-        `n` seeds on which both finished, `lost` on which one diverged or both;
-        `difference` of the means, run − reference, negative if the run is better, with its paired t interval `low` to
-        `high` and its standard deviation `std`;
-        `p` of the t test and `p_holm`, adjusted;
-        `effect`, difference / std (Cohen's d_z);
-        `improvement`, the share of seeds on which the run is better, ties half: P(run < reference);
-        `wilcoxon`, its p, and `wilcoxon_least`, the smallest p that this number of seeds allows, 2^(1−n);
-        `corrected_low`, `corrected_high`: the interval whose variance is s²(1/n + test/training), since training
-        parts overlap;
-        `seeds` that would show this difference with a probability of 80 %.
-        What is not defined is NaN: everything but `improvement` and `wilcoxon` where n < 2, and the tests where all
-        differences are one number other than 0.
+        One row per pair, with the columns `COMPARISON`:
+
+        - `run`, `reference`: the pair;
+        - `n`: seeds on which both finished; `lost`: seeds on which one or both diverged;
+        - `difference` of the means, run − reference: negative if the run is better;
+        - `low`, `high`: its paired t interval; `std`: standard deviation of the differences;
+        - `p` of the t test; `p_holm`: the same, adjusted;
+        - `effect`: difference / std (Cohen's d_z);
+        - `improvement`: P(run < reference), the share of seeds on which the run is better, ties counting half;
+        - `wilcoxon`: p of the signed-rank test; `wilcoxon_least`: its smallest possible value, 2^(1−seeds);
+        - `corrected_low`, `corrected_high`: the interval with variance s²(1/n + test/training), because training parts
+          overlap;
+        - `seeds` that would show this difference with a probability of 80 %.
+
+        An undefined number is NaN. For n < 2 only `improvement` and the two of Wilcoxon are defined. If all differences
+        are the same number and not 0, the t test is undefined.
 
     References
     ----------
     Holm (1979), Scandinavian Journal of Statistics 6. Nadeau and Bengio (2003), "Inference for the generalization
     error", Machine Learning 52. Wilcoxon (1945), Biometrics Bulletin 1.
     """
-    from scipy.special import stdtr, stdtrit
-
     columns = {run: values.to_numpy(float) for run, values in scores.items()}
     rows = []
     for run, reference in pairs:
         both = np.stack([columns[run], columns[reference]], axis=1)
         both = both[~np.isnan(both).any(axis=1)]
-        difference = np.subtract(*both[np.isfinite(both).all(axis=1)].T)
-        n = len(difference)
-        # Errors are counts over a number of rows: those that ought to be equal differ by rounding.
+        finished = both[np.isfinite(both).all(axis=1)]
+        counts = {"n": len(finished), "lost": len(both) - len(finished)}
+        # Errors that are equal in exact arithmetic may differ by rounding: they are counts divided by a number of rows.
         rounding = 1e-12 * np.abs(both[np.isfinite(both)]).max(initial=0)
-        difference[np.abs(difference) <= rounding] = 0
-        mean, std = (difference.mean(), difference.std(ddof=1)) if n > 1 else (math.nan, math.nan)
-        mean = 0.0 if abs(mean) <= rounding else mean
-        spread = std > rounding
-        t = mean / (std / math.sqrt(n)) if spread else 0.0 if mean == 0 else math.nan
-        half = stdtrit(n - 1, (1 + level) / 2) * std if n > 1 else math.nan
-        corrected = half * math.sqrt(1 / n + test_to_train) if n > 1 else math.nan
-        half = half / math.sqrt(n) if n > 1 else math.nan
-        rows.append(
-            {
-                "run": run,
-                "reference": reference,
-                "n": n,
-                "lost": len(both) - n,
-                "difference": mean,
-                "low": mean - half,
-                "high": mean + half,
-                "std": std,
-                "p": 2 * stdtr(n - 1, -abs(t)) if n > 1 else math.nan,
-                "effect": mean / std if spread else math.nan if t else 0.0,
-                "improvement": np.mean((both[:, 0] < both[:, 1]) + (both[:, 0] == both[:, 1]) / 2)
-                if len(both)
-                else math.nan,
-                "wilcoxon": signed_rank_p(both[:, 0], both[:, 1]),
-                "wilcoxon_least": 2.0 ** (1 - len(both)) if len(both) else math.nan,
-                "corrected_low": mean - corrected,
-                "corrected_high": mean + corrected,
-            }
-        )
-    names = ["run", "reference", "n", "lost", "difference", "low", "high", "std", "p", "p_holm", "effect"]
-    names += ["improvement", "wilcoxon", "wilcoxon_least", "corrected_low", "corrected_high", "seeds"]
-    table = pd.DataFrame(rows, columns=[name for name in names if name not in ("p_holm", "seeds")])
+        tests = _t_test(finished, rounding, test_to_train, level)._asdict() | _order_test(both)._asdict()
+        rows.append({"run": run, "reference": reference} | counts | tests)
+    table = pd.DataFrame(rows, columns=list(COMPARISON))
     table["p_holm"] = holm(table["p"])
     table["seeds"] = seeds_needed(table["difference"], table["std"].where(table["p"].notna()), 1 - level)
-    return table[names]
+    return table
+
+
+class _TTest(NamedTuple):
+    """The columns of `compare` that need finite errors."""
+
+    difference: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    std: float = math.nan
+    p: float = math.nan
+    effect: float = math.nan
+    corrected_low: float = math.nan
+    corrected_high: float = math.nan
+
+
+def _t_test(errors: np.ndarray, rounding: float, test_to_train: float, level: float) -> _TTest:
+    """Return the paired t test of finite errors (n, 2); a difference up to `rounding` counts as 0."""
+    n = len(errors)
+    if n < 2:
+        return _TTest()
+    differences = np.subtract(*errors.T)
+    differences[np.abs(differences) <= rounding] = 0
+    mean, std = differences.mean(), differences.std(ddof=1)
+    if abs(mean) <= rounding:
+        mean = 0.0
+    if std > rounding:
+        t, effect = mean / (std / math.sqrt(n)), mean / std
+    else:
+        t = effect = 0.0 if mean == 0 else math.nan
+    margin = stdtrit(n - 1, (1 + level) / 2) * std
+    half, corrected = margin / math.sqrt(n), margin * math.sqrt(1 / n + test_to_train)
+    p = 2 * stdtr(n - 1, -abs(t))
+    return _TTest(mean, mean - half, mean + half, std, p, effect, mean - corrected, mean + corrected)
+
+
+class _OrderTest(NamedTuple):
+    """The columns of `compare` for which only order counts."""
+
+    improvement: float
+    wilcoxon: float
+    wilcoxon_least: float
+
+
+def _order_test(errors: np.ndarray) -> _OrderTest:
+    """Return the comparison of paired errors (seeds, 2), of which any may be inf."""
+    if not len(errors):
+        return _OrderTest(math.nan, 1.0, math.nan)
+    run, reference = errors.T
+    improvement = np.mean((run < reference) + (run == reference) / 2)
+    return _OrderTest(improvement, signed_rank_p(run, reference), 2.0 ** (1 - len(errors)))
 
 
 def holm(p: pd.Series) -> pd.Series:
-    """Return p values adjusted by Holm for being one family; an undefined one counts in it and stays NaN."""
+    """Return p values adjusted by Holm as one family; an undefined value counts in the family and stays NaN."""
     # The same as statsmodels' multipletests, which collects garbage at every call: a tenth of a second and more.
     family = p.fillna(1).to_numpy(float)
     order = family.argsort()
@@ -179,89 +224,103 @@ def holm(p: pd.Series) -> pd.Series:
 def signed_rank_p(x: np.ndarray, y: np.ndarray) -> float:
     """Return the exact two-sided p of Wilcoxon's signed-rank test of paired values; inf is larger than any other.
 
-    Pairs that are equal are left out. Test errors are multiples of one over the number of test rows, so ties are the
-    rule; SciPy's exact distribution has none. Here the signs of the mid-ranks are what is random.
+    Equal pairs are left out. Test errors are multiples of 1 / test rows, so other ties are common, and SciPy's exact
+    distribution allows none. This one draws the sign of each mid-rank with probability ½.
     """
-    from scipy.stats import rankdata
+    from scipy.stats import rankdata  # a second of imports that the table after a sweep does not need
 
     with np.errstate(invalid="ignore"):  # inf − inf
-        difference = np.where(x == y, 0, np.subtract(x, y))
-    difference = difference[difference != 0]
-    if not len(difference):
+        differences = np.where(x == y, 0, np.subtract(x, y))
+    differences = differences[differences != 0]
+    if not len(differences):
         return 1.0
     # Equal differences of errors differ by rounding.
-    size = np.abs(difference)
-    finite = size[np.isfinite(size)]
-    size = np.where(np.isfinite(size), np.round(size, 12 - _magnitude(finite)), np.inf)
+    size = np.abs(differences)
+    size = np.where(np.isfinite(size), np.round(size, 12 - _magnitude(size[np.isfinite(size)])), np.inf)
     doubled = np.rint(2 * rankdata(size)).astype(int)
-    chance = np.zeros(doubled.sum() + 1)
-    chance[0] = 1
+    probability = np.zeros(doubled.sum() + 1)  # of each sum of doubled positive ranks
+    probability[0] = 1
     for rank in doubled:
-        chance = (chance + np.concatenate([np.zeros(rank), chance[:-rank]])) / 2
-    positive = doubled[difference > 0].sum()
-    tail = min(chance[: positive + 1].sum(), chance[positive:].sum())
+        probability = (probability + np.concatenate([np.zeros(rank), probability[:-rank]])) / 2
+    positive = doubled[differences > 0].sum()
+    tail = min(probability[: positive + 1].sum(), probability[positive:].sum())
     return float(min(1.0, 2 * tail))
 
 
-def _magnitude(values):
-    """Return the power of ten of the largest value."""
+def _magnitude(values: np.ndarray) -> int:
+    """Return the power of ten of the largest value, or 0 if there are no values."""
     return math.floor(math.log10(values.max())) if len(values) else 0
 
 
 def seeds_needed(difference: np.ndarray, std: np.ndarray, alpha: float = 0.05) -> np.ndarray:
-    """Return how many paired seeds show a difference with a probability of 80 %, by the two-sided t test.
+    """Return how many paired seeds show a difference with a probability of 80 % in the two-sided t test.
 
     Parameters
     ----------
     difference
-        Between the means.
+        Difference of the means, a number or an array.
     std
-        Standard deviation of the differences between pairs; a number or an array as `difference`.
+        Standard deviation of the differences between pairs, in the same shape.
     alpha
         Level of the test.
 
     Returns
     -------
     ndarray
-        Of one dimension: whole numbers from 2 up, to one digit beyond a million; inf for no difference; NaN where the
-        spread is not known.
+        One dimension, whole numbers from 2 up. Numbers over a million are rounded to one digit. No difference gives
+        inf, and an unknown difference or std NaN.
     """
     from statsmodels.stats.power import TTestPower
 
     difference, std = np.abs(np.atleast_1d(difference)).astype(float), np.atleast_1d(std).astype(float)
     # Beyond an effect of 1000 the noncentral t has no digits left, and two seeds are enough anyway.
     effect = np.divide(difference, std, out=np.full(std.shape, 1e3), where=std > 0).clip(max=1e3)
-    known, some = ~np.isnan(difference + std), difference > 0
-    # The normal approximation falls a few seeds short.
-    n = np.maximum(2, np.floor(7.8 / np.where(known & some, effect, 1) ** 2))
-    open_ = np.flatnonzero(known & some & (n <= 1e6))
-    while open_.size:
-        short = TTestPower().power(effect[open_], n[open_], alpha) < POWER
-        open_ = open_[short]
-        n[open_] += 1
+    known, positive = ~np.isnan(difference + std), difference > 0
+    # The normal approximation is a few seeds too low, so the search begins there.
+    n = np.maximum(2, np.floor(7.8 / np.where(known & positive, effect, 1) ** 2))
+    searched = np.flatnonzero(known & positive & (n <= 1e6))
+    while searched.size:
+        searched = searched[TTestPower().power(effect[searched], n[searched], alpha) < POWER]
+        n[searched] += 1
     large = n > 1e6
     n[large] = [float(f"{value:.1g}") for value in n[large]]
-    return np.where(known, np.where(some, n, np.inf), np.nan)
+    return np.where(known, np.where(positive, n, np.inf), np.nan)
 
 
 class OverDatasets(NamedTuple):
-    """Treatments compared over datasets: Friedman's test of their ranks and Nemenyi's of each pair."""
+    """Treatments compared over data sets: Friedman's test of their ranks and Nemenyi's test of each pair.
+
+    Attributes
+    ----------
+    datasets
+        How many there are.
+    ranks
+        Mean rank of each treatment; 1 is the best.
+    p
+        Of Friedman's test; NaN if there is none.
+    critical_difference
+        Mean ranks that differ by at least this differ at 5 % (Nemenyi); NaN if it is not defined.
+    pairs
+        Nemenyi's p, treatment × treatment.
+    sentence
+        The result in words.
+    """
 
     datasets: int
-    ranks: pd.Series  # mean rank of each treatment, 1 the best
-    p: float  # Friedman's
-    critical_difference: float  # between mean ranks, Nemenyi's at 5 %
-    pairs: pd.DataFrame  # Nemenyi's p, treatment × treatment
-    sentence: str  # what may be said
+    ranks: pd.Series
+    p: float
+    critical_difference: float
+    pairs: pd.DataFrame
+    sentence: str
 
 
 def over_datasets(scores: pd.DataFrame) -> OverDatasets:
-    """Rank treatments within each dataset and test whether they differ; seeds are not datasets and do not count here.
+    """Rank treatments within each data set and test whether they differ; the unit is the data set, not the seed.
 
     Parameters
     ----------
     scores
-        Smaller is better, only the order within a row counts: a row for each dataset, a column for each treatment.
+        A row per data set, a column per treatment. Smaller is better, and only the order within a row counts.
 
     References
     ----------
@@ -269,32 +328,47 @@ def over_datasets(scores: pd.DataFrame) -> OverDatasets:
     """
     n, k = scores.shape
     ranks = scores.rank(axis=1)
-    mean = ranks.mean().sort_values(kind="stable")
-    nothing = pd.DataFrame(np.nan, scores.columns, scores.columns)
+    critical = _critical_difference(n, k) if n > 1 and k > 2 else math.nan
+    untested = OverDatasets(
+        n,
+        ranks.mean().sort_values(kind="stable"),
+        math.nan,
+        critical,
+        pd.DataFrame(np.nan, scores.columns, scores.columns),
+        "",
+    )
     if n < 2:
-        return OverDatasets(n, mean, math.nan, math.nan, nothing, "One dataset: nothing is said about any other.")
+        return untested._replace(sentence="One data set says nothing about any other.")
     if k < 3:
-        have = f"{k} {'is' if k == 1 else 'are'} on all {n} datasets"
-        sentence = f"Friedman's test ranks three treatments at least, and {have}."
-        return OverDatasets(n, mean, math.nan, math.nan, nothing, sentence)
-    from scipy.stats import friedmanchisquare, studentized_range
-
-    critical = float(studentized_range.ppf(0.95, k, np.inf) / math.sqrt(2) * math.sqrt(k * (k + 1) / (6 * n)))
+        there = "there is 1" if k == 1 else f"there are {k or 'none'}"
+        few = f"Friedman's test needs at least three treatments on all {n} data sets; {there}."
+        return untested._replace(sentence=few)
     if critical >= k - 1:
-        sentence = (
-            f"{n} datasets are too few to compare {k} treatments over datasets: mean ranks would have to be "
-            f"{critical:.1f} apart, and cannot be more than {k - 1}."
+        few = (
+            f"{n} data sets are too few to compare {k} treatments over data sets: mean ranks would have to differ by "
+            f"{critical:.1f}, but they cannot differ by more than {k - 1}."
         )
-        return OverDatasets(n, mean, math.nan, critical, nothing, sentence)
-    alike = (ranks.nunique(axis=1) == 1).all()
-    p = 1.0 if alike else float(friedmanchisquare(*ranks.to_numpy().T).pvalue)
+        return untested._replace(sentence=few)
     from scikit_posthocs import posthoc_nemenyi_friedman
+    from scipy.stats import friedmanchisquare
 
+    all_tied = (ranks.nunique(axis=1) == 1).all()
+    p = 1.0 if all_tied else float(friedmanchisquare(*ranks.to_numpy().T).pvalue)
     pairs = posthoc_nemenyi_friedman(ranks.to_numpy())
     pairs = pd.DataFrame(pairs.to_numpy(), scores.columns, scores.columns)
-    found, which = "cannot be told apart", ""
+    result, pairwise = "cannot be told apart", ""
     if p < 0.05:
-        found, which = "differ", f"; mean ranks {critical:.1f} apart do (Nemenyi, 5 %)"
-    rough = "; with so few datasets this p is rough" if n < 10 else ""
-    sentence = f"Over {n} datasets the {k} treatments {found} (Friedman, p = {p:.2g}{rough}){which}."
-    return OverDatasets(n, mean, p, critical, pairs, sentence)
+        result, pairwise = (
+            "differ",
+            f"; a pair differs if its mean ranks are at least {critical:.1f} apart (Nemenyi, 5 %)",
+        )
+    rough = "; with so few data sets this p is rough" if n < 10 else ""
+    sentence = f"Over {n} data sets the {k} treatments {result} (Friedman, p = {p:.2g}{rough}){pairwise}."
+    return untested._replace(p=p, pairs=pairs, sentence=sentence)
+
+
+def _critical_difference(n: int, k: int) -> float:
+    """Return Nemenyi's critical difference at 5 % for k treatments on n data sets: q/√2 · √(k(k + 1)/(6n))."""
+    from scipy.stats import studentized_range
+
+    return float(studentized_range.ppf(0.95, k, np.inf) / math.sqrt(2) * math.sqrt(k * (k + 1) / (6 * n)))

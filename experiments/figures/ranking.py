@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from experiments.analysis.comparison import across, leaderboard, scored, treatments
+from experiments.analysis.comparison import leaderboard, scored, treatments, treatments_over_datasets
 from experiments.analysis.statistics import summarise
 from experiments.figures.curves import CROSS, band, cross, seeds_note, unit
 from experiments.figures.outputs import pairings
@@ -126,7 +126,7 @@ def learning_rate_sensitivity(tables: StudyTables) -> Figure:
 @figure("critical_difference", title="Mean ranks over datasets and Nemenyi's critical difference")
 def critical_difference(tables: StudyTables) -> Figure:
     """Draw each treatment's mean rank over the datasets; bars join those that Nemenyi's test does not tell apart."""
-    over = across(tables.replicas)
+    over = treatments_over_datasets(tables.replicas)
     if np.isnan(over.p):
         raise Missing(over.sentence.removesuffix("."), "activation=relu,elu,tanh 'dataset=glob(*)'")
     ranks, n = over.ranks, len(over.ranks)

@@ -131,7 +131,7 @@ def looks(replicas: pd.DataFrame) -> dict[str, Look]:
     Colour and dash are the activation's. Conditions that differ otherwise keep the colour; each combination of
     settings has a marker, the same for every activation, and shifts the dash.
     """
-    table = labels.settings(replicas)
+    table = labels.differing_settings(replicas)
     names = labels.labels(replicas)
     ranks = {name: rank for rank, name in enumerate(ACTIVATIONS)}
     activation = table.pop("activation")

@@ -7,10 +7,11 @@ import shlex
 import numpy as np
 import pandas as pd
 
-from experiments.analysis.answer import CONDITIONAL, Findings, amount, at_the_edge, between, findings
-from experiments.analysis.comparison import treatments
+from experiments.analysis.answer import CONDITIONAL, Findings, edge_sentence, findings
+from experiments.analysis.comparison import compare_studies, treatments
 from experiments.analysis.labels import labels
 from experiments.analysis.statistics import seeds_needed
+from experiments.analysis.units import UNITS
 from experiments.figures.curves import means
 from experiments.figures.style import DASHES, looks
 from experiments.report.page import caption_id
@@ -62,7 +63,7 @@ def gather(
         "datasets": sorted(found.board["dataset"].unique()),
         "outputs": sorted(found.board["output"].unique()),
         "board": board(found.board),
-        "edge": at_the_edge(found.board, tables.replicas),
+        "edge": edge_sentence(found.board, tables.replicas),
         "comparisons": comparisons(found.board),
         "power": power(found.board),
         "baselines": baselines(tables),
@@ -148,7 +149,7 @@ def board(table: pd.DataFrame) -> dict:
             cell("diverged" if math.isinf(row.median) else error(row.median, row.task), row.median),
             cell("diverged" if math.isinf(row.iqm) else error(row.iqm, row.task), row.iqm),
             cell(error(row.std, row.task), row.std),
-            cell(row.initialiser),
+            cell(row.initializer),
         ]
         rows.append({"dataset": row.dataset, "output": row.output, "run": row.run, "cells": cells})
     return {"columns": columns, "rows": rows}
@@ -213,8 +214,8 @@ def baselines(tables: StudyTables) -> list[dict]:
         {
             "dataset": row.dataset,
             "name": row.baseline,
-            "error": ("" if task[row.dataset] == "classification" else "RMSE ") + amount(row.mean, task[row.dataset]),
-            "std": amount(row.std, task[row.dataset]),
+            "error": UNITS[task[row.dataset]].full_text(row.mean),
+            "std": UNITS[task[row.dataset]].text(row.std),
             "seeds": row.count,
         }
         for row in groups.itertuples(index=False)
@@ -227,9 +228,9 @@ def rankings(found: Findings, replicas: pd.DataFrame) -> list[dict]:
     result = []
     for dataset, part in found.rankings.groupby("dataset"):
         part = part.assign(name=part["run"].map(names))
-        views = list(dict.fromkeys(zip(part["rate"], part["initialiser"], strict=True)))
+        views = list(dict.fromkeys(zip(part["rate"], part["initializer"], strict=True)))
         rows = {}
-        for (rate, initialiser), view in part.groupby(["rate", "initialiser"]):
+        for (rate, initialiser), view in part.groupby(["rate", "initializer"]):
             for row in view.itertuples():
                 # One initialiser is one condition to a treatment, whatever the condition is called.
                 rows.setdefault(row.name, {})[rate, initialiser] = number(row.rank)
@@ -240,13 +241,13 @@ def rankings(found: Findings, replicas: pd.DataFrame) -> list[dict]:
 
 
 def _whose(initialiser):
-    words = {"own": "own initialisers", "mixed": "initialisers as configured"}
+    words = {"default": "own initialisers", "mixed": "initialisers as configured"}
     return words.get(initialiser, f"all {initialiser}")
 
 
 def across(found: Findings) -> dict:
     """Return the mean ranks over datasets and what may be said of them."""
-    over = found.across
+    over = found.over_datasets
     ranks = [(name, number(rank)) for name, rank in over.ranks.items()] if over.datasets > 1 else []
     return {"sentence": over.sentence, "ranks": ranks}
 
@@ -255,7 +256,7 @@ def matrices(found: Findings, chosen: pd.DataFrame) -> list[dict]:
     """Return the significance matrices: of each group its names, and cells of row − column with p and a class."""
     result = []
     task = chosen.drop_duplicates("run").set_index("run")["task"]
-    names = labels(chosen, apart=("dataset",))
+    names = labels(chosen, omit=("dataset",))
     for group, pairs in found.pairs.items():
         runs = list(dict.fromkeys([*pairs["run"], *pairs["reference"]]))
         cells = {}
@@ -289,7 +290,7 @@ def curves(tables: StudyTables) -> list[dict]:
             scale = 100 if column.endswith("_error") and classes else 1
             half = (rows["high"] - rows["mean"]) * scale
             found.setdefault(run, {})[column] = [_short(rows["mean"] * scale), _short(half)]
-    names = labels(replicas, apart=("dataset",))
+    names = labels(replicas, omit=("dataset",))
     result = []
     for dataset, part in conditions.groupby("dataset", sort=True):
         appearance = looks(replicas[replicas["dataset"] == dataset])  # as in the dataset's figures
@@ -318,7 +319,7 @@ def _short(values):
 def diverged(replicas: pd.DataFrame) -> list[dict]:
     """Return which replicas diverged, by condition and rate."""
     lost = replicas[replicas["status"] == "diverged"]
-    names, total = labels(replicas, apart=("dataset",)), replicas.groupby(["run", "lr"]).size()
+    names, total = labels(replicas, omit=("dataset",)), replicas.groupby(["run", "lr"]).size()
     result = []
     for (run, rate), part in lost.groupby(["run", "lr"]):
         seeds = ", ".join(
@@ -446,7 +447,7 @@ def compared(tables: StudyTables, other: tuple[str, StudyTables] | None) -> dict
     if other is None:
         return None
     name, theirs = other
-    table = between(tables.replicas, theirs.replicas)
+    table = compare_studies(tables.replicas, theirs.replicas)
     task = tables.replicas.drop_duplicates("run").set_index("run")["task"]
     columns = [
         "condition",

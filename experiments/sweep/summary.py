@@ -11,7 +11,7 @@ def _summary(store, runs):
 
     replicas = tables.read(store.folder / "replicas.csv")
     replicas = replicas[replicas["run"].isin(runs)]
-    label = labels(replicas, apart=("dataset", "output"))
+    label = labels(replicas, omit=("dataset", "output"))
     replicas = replicas[replicas["selected"]]
     # What is left of a diverged replica may be a number.
     replicas["final_test_error"] = replicas["final_test_error"].where(replicas["status"] == "done")

@@ -1,4 +1,4 @@
-"""Tests of experiments.statistics: intervals and tests against hand and SciPy, the names of conditions."""
+"""Intervals and tests, against calculations by hand, SciPy and published examples."""
 
 from itertools import combinations, product
 
@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from experiments.analysis.labels import describe, labels, settings
 from experiments.analysis.statistics import compare, holm, over_datasets, seeds_needed, signed_rank_p, summarise
 
 
@@ -123,7 +122,7 @@ def test_diverged_replicas_lose_their_pairs_and_leave_the_t_test():
     assert row.wilcoxon == 1
 
 
-def test_what_nothing_can_be_said_of_is_nan():
+def test_what_is_not_defined_is_nan():
     scores = seeds(a=[1.0, 2.0], b=[2.0, 3.0], c=[np.inf, np.inf], d=[1.0, 2.0])
     constant, lost, same = compare(scores, [("a", "b"), ("a", "c"), ("a", "d")]).itertuples()
     assert constant.difference == constant.low == constant.high == -1
@@ -217,25 +216,26 @@ def test_over_datasets_is_demsars_example():
     q = gap / (4 * 5 / (6 * 14)) ** 0.5 * 2**0.5
     np.testing.assert_allclose(result.pairs.loc["C4.5", "both"], stats.studentized_range.sf(q, 4, np.inf), rtol=1e-3)
     assert "differ (Friedman" in result.sentence
-    assert result.sentence.endswith("mean ranks 1.3 apart do (Nemenyi, 5 %).")
+    assert result.sentence.endswith("a pair differs if its mean ranks are at least 1.3 apart (Nemenyi, 5 %).")
 
 
 @pytest.mark.parametrize(
     ("shape", "words"),
     [
-        ((1, 5), "One dataset: nothing is said about any other."),
-        ((4, 2), "ranks three treatments at least, and 2 are on all 4 datasets"),
-        ((2, 3), "2 datasets are too few to compare 3 treatments"),
-        ((3, 3), "cannot be told apart (Friedman, p = 0.37; with so few datasets this p is rough)."),
+        ((1, 5), "One data set says nothing about any other."),
+        ((4, 2), "needs at least three treatments on all 4 data sets; there are 2."),
+        ((4, 1), "needs at least three treatments on all 4 data sets; there is 1."),
+        ((2, 3), "2 data sets are too few to compare 3 treatments"),
+        ((3, 3), "cannot be told apart (Friedman, p = 0.37; with so few data sets this p is rough)."),
     ],
 )
-def test_too_few_datasets_is_a_plain_sentence(shape, words):
+def test_too_few_data_sets_give_a_plain_sentence(shape, words):
     result = over_datasets(pd.DataFrame(np.random.default_rng(0).normal(size=shape)))
     assert words in result.sentence
     assert len(result.ranks) == shape[1]
 
 
-def test_treatments_that_tie_everywhere_are_alike():
+def test_treatments_that_tie_everywhere_have_p_1():
     assert over_datasets(pd.DataFrame(np.ones((5, 3)))).p == 1
 
 
@@ -243,118 +243,3 @@ def test_treatments_that_tie_everywhere_are_alike():
 def test_a_level_is_a_probability(level):
     with pytest.raises(ValueError, match=f"level={level}"):
         summarise(pd.DataFrame({"group": ["a"], "value": [2.0]}), "group", "value", level=level)
-
-
-def replicas(*conditions):
-    """Return a table of replicas, two seeds for each condition; what is not given has a default."""
-    default = {"dataset": "digits", "activation": "relu", "output": "softmax_ce"}
-    rows = []
-    for number, condition in enumerate(conditions):
-        for seed in (0, 1):
-            names = {name: condition.get(name, value) for name, value in default.items()}
-            others = {name: value for name, value in condition.items() if name not in default}
-            rows.append({"run": f"run-{number}"} | names | {"lr": 0.1, "seed": seed} | others)
-    return pd.DataFrame(rows).assign(task="classification", status="done")
-
-
-def named(*conditions):
-    return labels(replicas(*conditions)).tolist()
-
-
-def test_the_activation_is_enough_where_it_tells_conditions_apart():
-    table = labels(replicas({"activation": "relu"}, {"activation": "elu", "activation.alpha": 1.0}))
-    assert table.to_dict() == {"run-0": "relu", "run-1": "elu"}
-
-
-def test_hyperparameters_are_named_only_for_an_activation_that_has_several():
-    assert named(
-        {"activation": "elu", "activation.alpha": 0.2},
-        {"activation": "elu", "activation.alpha": 1.0},
-        {"activation": "celu", "activation.alpha": 2.0},
-        {"activation": "relu"},
-    ) == ["elu, alpha=0.2", "elu, alpha=1", "celu", "relu"]
-
-
-def test_a_setting_that_differs_is_named_on_every_condition_that_has_it():
-    hidden = ["[32, 32]", "[32, 32, 32, 32]", "[64, 32, 32, 32]"]
-    assert named(*({"net.hidden": widths} for widths in hidden)) == [
-        "relu, net.hidden=[32, 32]",
-        "relu, net.hidden=[32]×4",
-        "relu, net.hidden=[64, 32, 32, 32]",
-    ]
-
-
-def test_confounded_settings_are_both_named():
-    assert named(
-        {"activation": "relu", "optimizer.name": "adam", "epochs": 50},
-        {"activation": "tanh", "optimizer.name": "sgd", "epochs": 20},
-    ) == ["relu, adam, epochs=50", "tanh, sgd, epochs=20"]
-
-
-def test_what_a_choice_brings_along_is_not_named():
-    assert named(
-        {"dataset": "digits", "batch_size": 32, "output": "softmax_ce"},
-        {"dataset": "diabetes", "batch_size": 16, "output": "linear_mse"},
-    ) == ["relu, digits", "relu, diabetes"]
-    assert named(
-        {"optimizer.name": "sgd", "optimizer.momentum": np.nan},
-        {"optimizer.name": "momentum", "optimizer.momentum": 0.9},
-    ) == ["relu, sgd", "relu, momentum"]
-    assert named(
-        {"activation": "relu", "init.name": "he_normal"}, {"activation": "tanh", "init.name": "glorot_uniform"}
-    ) == ["relu", "tanh"]
-
-
-def test_pairings_and_initialisers_are_named_where_one_activation_has_several():
-    assert named({"output": "softmax_ce"}, {"output": "softmax_mse"}) == ["relu, softmax_ce", "relu, softmax_mse"]
-    assert named(
-        {"init.name": "he_normal"}, {"init.name": "orthogonal"}, {"activation": "tanh", "init.name": "he_normal"}
-    ) == ["relu, he_normal", "relu, orthogonal", "tanh"]
-
-
-def test_labels_are_unique_even_where_no_column_tells_conditions_apart():
-    assert named({}, {}) == ["relu, 0", "relu, 1"]
-
-
-def test_labels_leave_out_the_columns_beside_them():
-    conditions = replicas({"output": "softmax_ce"}, {"output": "softmax_mse"}, {"output": "softmax_mse"})
-    assert labels(conditions, apart=["output"]).tolist() == ["relu", "relu, 1", "relu, 2"]
-
-
-def test_labels_of_a_full_sweep_are_unique():
-    sweep = [
-        {
-            "activation": activation,
-            "output": output,
-            "dataset": dataset,
-            "net.hidden": hidden,
-            "activation.alpha": alpha,
-        }
-        for activation, alpha in [("relu", np.nan), ("elu", 0.5), ("elu", 1.0)]
-        for output in ("softmax_ce", "sigmoid_mse")
-        for dataset in ("digits", "wine")
-        for hidden in ("[]", "[32]")
-    ]
-    names = labels(replicas(*sweep))
-    assert names.is_unique
-    assert names["run-0"] == "relu, softmax_ce, digits, net.hidden=[]"
-
-
-def test_settings_hold_the_values_behind_the_labels():
-    table = settings(replicas({"epochs": 5}, {"epochs": 50}))
-    assert table.to_dict("list") == {"activation": ["relu", "relu"], "epochs": [5, 50]}
-
-
-@pytest.mark.parametrize(
-    ("column", "value", "text"),
-    [
-        ("activation.pieces", 3.0, "pieces=3"),
-        ("dataset.noise", 0.1, "noise=0.1"),
-        ("optimizer.weight_decay", 1e-05, "optimizer.weight_decay=1e-05"),
-        ("schedule.name", "cosine", "cosine"),
-        ("dtype", "float64", "dtype=float64"),
-        ("diagnostics.layers", True, "diagnostics.layers=True"),
-    ],
-)
-def test_describe(column, value, text):
-    assert describe(column, value) == text

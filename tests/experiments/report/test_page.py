@@ -280,7 +280,7 @@ def test_all_is_printed(plain_page):
 def test_the_page_needs_no_script_to_be_read(pages):
     text = (pages / "plain.html").read_text(encoding="utf-8")
     assert "Lowest mean test error" in text
-    assert "conditional on this dataset" in text
+    assert "conditional on this data set" in text
     assert "http://" not in re.sub(
         r'xmlns[:\w]*="[^"]*"', "", re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
     )

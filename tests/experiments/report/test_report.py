@@ -104,7 +104,7 @@ def test_the_page_holds_every_figure_and_what_failed(folder):
     assert page.count("<figure>") == len(drawn)
     assert all(f"<strong>{stem}.</strong>" in page for stem in drawn)
     assert "MemoryError: &lt;none left&gt;" in page
-    assert "conditional on this dataset" in page
+    assert "conditional on this data set" in page
     assert "linear SVM" in page
     edge = "For 2 of 2 conditions validation chose the lowest or highest rate"
     assert edge in page

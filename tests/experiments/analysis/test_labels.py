@@ -1,0 +1,122 @@
+"""Labels of conditions: only the settings that differ, and always unique."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from experiments.analysis.labels import describe, differing_settings, labels
+
+
+def replicas(*conditions):
+    """Return a table of replicas, two seeds for each condition; what is not given has a default."""
+    default = {"dataset": "digits", "activation": "relu", "output": "softmax_ce"}
+    rows = []
+    for number, condition in enumerate(conditions):
+        for seed in (0, 1):
+            names = {name: condition.get(name, value) for name, value in default.items()}
+            others = {name: value for name, value in condition.items() if name not in default}
+            rows.append({"run": f"run-{number}"} | names | {"lr": 0.1, "seed": seed} | others)
+    return pd.DataFrame(rows).assign(task="classification", status="done")
+
+
+def label_list(*conditions):
+    return labels(replicas(*conditions)).tolist()
+
+
+def test_the_activation_is_enough_where_it_tells_conditions_apart():
+    table = labels(replicas({"activation": "relu"}, {"activation": "elu", "activation.alpha": 1.0}))
+    assert table.to_dict() == {"run-0": "relu", "run-1": "elu"}
+
+
+def test_hyperparameters_are_named_only_for_an_activation_that_has_several():
+    assert label_list(
+        {"activation": "elu", "activation.alpha": 0.2},
+        {"activation": "elu", "activation.alpha": 1.0},
+        {"activation": "celu", "activation.alpha": 2.0},
+        {"activation": "relu"},
+    ) == ["elu, alpha=0.2", "elu, alpha=1", "celu", "relu"]
+
+
+def test_a_setting_that_differs_is_named_on_every_condition_that_has_it():
+    hidden = ["[32, 32]", "[32, 32, 32, 32]", "[64, 32, 32, 32]"]
+    assert label_list(*({"net.hidden": widths} for widths in hidden)) == [
+        "relu, net.hidden=[32, 32]",
+        "relu, net.hidden=[32]×4",
+        "relu, net.hidden=[64, 32, 32, 32]",
+    ]
+
+
+def test_confounded_settings_are_both_named():
+    assert label_list(
+        {"activation": "relu", "optimizer.name": "adam", "epochs": 50},
+        {"activation": "tanh", "optimizer.name": "sgd", "epochs": 20},
+    ) == ["relu, adam, epochs=50", "tanh, sgd, epochs=20"]
+
+
+def test_what_a_choice_brings_along_is_not_named():
+    assert label_list(
+        {"dataset": "digits", "batch_size": 32, "output": "softmax_ce"},
+        {"dataset": "diabetes", "batch_size": 16, "output": "linear_mse"},
+    ) == ["relu, digits", "relu, diabetes"]
+    assert label_list(
+        {"optimizer.name": "sgd", "optimizer.momentum": np.nan},
+        {"optimizer.name": "momentum", "optimizer.momentum": 0.9},
+    ) == ["relu, sgd", "relu, momentum"]
+    assert label_list(
+        {"activation": "relu", "init.name": "he_normal"}, {"activation": "tanh", "init.name": "glorot_uniform"}
+    ) == ["relu", "tanh"]
+
+
+def test_outputs_and_initializers_are_named_where_one_activation_has_several():
+    assert label_list({"output": "softmax_ce"}, {"output": "softmax_mse"}) == ["relu, softmax_ce", "relu, softmax_mse"]
+    assert label_list(
+        {"init.name": "he_normal"}, {"init.name": "orthogonal"}, {"activation": "tanh", "init.name": "he_normal"}
+    ) == ["relu, he_normal", "relu, orthogonal", "tanh"]
+
+
+def test_labels_are_unique_even_where_no_column_tells_conditions_apart():
+    assert label_list({}, {}) == ["relu, 0", "relu, 1"]
+
+
+def test_labels_leave_out_the_columns_beside_them():
+    conditions = replicas({"output": "softmax_ce"}, {"output": "softmax_mse"}, {"output": "softmax_mse"})
+    assert labels(conditions, omit=["output"]).tolist() == ["relu", "relu, 1", "relu, 2"]
+
+
+def test_labels_of_a_full_sweep_are_unique():
+    sweep = [
+        {
+            "activation": activation,
+            "output": output,
+            "dataset": dataset,
+            "net.hidden": hidden,
+            "activation.alpha": alpha,
+        }
+        for activation, alpha in [("relu", np.nan), ("elu", 0.5), ("elu", 1.0)]
+        for output in ("softmax_ce", "sigmoid_mse")
+        for dataset in ("digits", "wine")
+        for hidden in ("[]", "[32]")
+    ]
+    names = labels(replicas(*sweep))
+    assert names.is_unique
+    assert names["run-0"] == "relu, softmax_ce, digits, net.hidden=[]"
+
+
+def test_settings_hold_the_values_behind_the_labels():
+    table = differing_settings(replicas({"epochs": 5}, {"epochs": 50}))
+    assert table.to_dict("list") == {"activation": ["relu", "relu"], "epochs": [5, 50]}
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "text"),
+    [
+        ("activation.pieces", 3.0, "pieces=3"),
+        ("dataset.noise", 0.1, "noise=0.1"),
+        ("optimizer.weight_decay", 1e-05, "optimizer.weight_decay=1e-05"),
+        ("schedule.name", "cosine", "cosine"),
+        ("dtype", "float64", "dtype=float64"),
+        ("diagnostics.layers", True, "diagnostics.layers=True"),
+    ],
+)
+def test_describe(column, value, text):
+    assert describe(column, value) == text
