@@ -8,6 +8,7 @@ import pandas as pd
 
 from experiments import run_study
 from experiments.claims import neurons
+from experiments.claims.steps import steps_to_error
 from experiments.claims.tables import KEY, TABLES, fractions, tuned
 from experiments.config.compose import sweep
 from experiments.store.reading import StudyTables
@@ -68,8 +69,6 @@ def together(parts: Iterable[StudyTables]) -> StudyTables:
 
 def first_steps(seeds: tuple[int, ...]) -> pd.DataFrame:
     """Return output, lr, seed and the steps to 50 % training accuracy, each pairing at its tuned rate."""
-    from experiments.training.stack import steps_to_error
-
     (preset,) = PRESETS[3]
     chosen = tuned(train(preset, seeds).replicas)
     rows = []

@@ -25,7 +25,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from experiments.data.split import prepare
 from experiments.streams import stream
-from experiments.training.stack import train
+from experiments.training.run import train
 from nets import estimators
 from nets.activations import ACTIVATIONS, ELU
 from nets.estimators import MLPClassifier, MLPRegressor
