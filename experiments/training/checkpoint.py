@@ -58,7 +58,10 @@ class Checkpoint:
         return cls(
             list(zip(arrays["lr"].tolist(), arrays["seed"].tolist(), strict=True)),
             int(arrays["epoch"]),
-            *(arrays[name] for name in ("history", "layers", "diverged", "parameters")),
+            arrays["history"],
+            arrays["layers"],
+            arrays["diverged"],
+            arrays["parameters"],
             {name.removeprefix(STATE): values for name, values in arrays.items() if name.startswith(STATE)},
         )
 

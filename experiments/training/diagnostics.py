@@ -62,7 +62,8 @@ def sharpness(network: Network, output: Output, work: Work) -> np.ndarray:
         double.parameters[:] = parameters
         output.gradient(double.forward(buffers), buffers.targets, buffers.delta)
         double.backward(buffers)
-        return double.gradient / rows
+        gradient: np.ndarray = double.gradient / rows
+        return gradient
 
     return top_eigenvalue(gradient_at, network.parameters)
 

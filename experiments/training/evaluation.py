@@ -26,7 +26,9 @@ class Evaluation(NamedTuple):
     @property
     def finite(self) -> np.ndarray:
         """Whether the losses of all parts are finite (R,): a replica for which they are not has diverged."""
-        return np.isfinite([self.losses[f"{part}_loss"] for part in PARTS]).all(axis=0)
+        losses = np.stack([self.losses[f"{part}_loss"] for part in PARTS])
+        finite: np.ndarray = np.isfinite(losses).all(axis=0)
+        return finite
 
 
 def evaluate(stack: Stack) -> Evaluation:

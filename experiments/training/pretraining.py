@@ -24,7 +24,7 @@ def pretrain(stack: Stack) -> None:
     epochs = int(pretraining["epochs"])
     if not epochs:
         return
-    rate = stack.network.dtype.type(pretraining["lr"] / settings.batch_size)
+    rate = np.array(pretraining["lr"] / settings.batch_size, stack.network.dtype)
     for index in range(len(settings.hidden)):
         positive = nonnegative(settings.activation) if index else settings.data.image
         denoiser = Denoiser(stack.network, index, settings.batch_size, positive)
@@ -66,7 +66,7 @@ class Denoiser:
         self.buffers = self.output.buffers(self.work.scores.shape, network.dtype)
         self.reconstruction = np.empty_like(self.work.scores)
 
-    def step(self, signal: np.ndarray, kept: np.ndarray, rate: np.floating) -> None:
+    def step(self, signal: np.ndarray, kept: np.ndarray, rate: np.ndarray) -> None:
         """Take one step of gradient descent on a batch.
 
         Parameters
@@ -76,7 +76,7 @@ class Denoiser:
         kept
             Whether an input is not masked, shaped like the signal.
         rate
-            The learning rate divided by the number of rows.
+            The learning rate divided by the number of rows, an array without axes.
         """
         work = self.work
         np.multiply(signal, kept, out=work.inputs)

@@ -147,7 +147,7 @@ class Chunk:
     @property
     def parameters(self) -> int:
         """The number of parameters of one network."""
-        return self.stack.network.parameters.shape[1]
+        return int(self.stack.network.parameters.shape[1])
 
     def run(
         self,

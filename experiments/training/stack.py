@@ -41,14 +41,10 @@ class Stack:
         The networks, the optimizer's state, and the number of steps.
     """
 
-    def __init__(
-        self, settings: Settings, replicas: Sequence[tuple[float, int]], seeds: tuple[int, ...] | None = None
-    ):
+    def __init__(self, settings: Settings, replicas: Sequence[tuple[float, int]], seeds: tuple[int, ...] | None = None):
         seeds = seeds or tuple(sorted({seed for _, seed in replicas}))
         self.settings, self.replicas = settings, replicas
-        self.prepared = _prepare(
-            settings.data, seeds, entropy=settings.entropy, dtype=settings.dtype, **settings.split
-        )
+        self.prepared = _prepare(settings.data, seeds, entropy=settings.entropy, dtype=settings.dtype, **settings.split)
         self.active = np.arange(len(replicas))
         self.row = np.array([seeds.index(seed) for _, seed in replicas])
         self.seed = np.array([seed for _, seed in replicas])

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import expit, log_softmax, softmax
+from scipy.special import log_softmax, softmax
 from sklearn.metrics import root_mean_squared_error
 from sklearn.neural_network import MLPClassifier
 
@@ -14,8 +14,9 @@ from experiments import tables
 from experiments.data.split import prepare
 from experiments.data.table import Data
 from experiments.streams import stream
-from experiments.training import stack as training
-from experiments.training.stack import grid, train
+from experiments.training import run as training
+from experiments.training.evaluation import grid
+from experiments.training.run import train
 
 LOSSES = ["train_loss", "train_error", "validation_loss", "validation_error", "test_loss", "test_error"]
 IDENTITY = ["run", "dataset", "activation", "output", "lr", "seed"]
@@ -398,7 +399,7 @@ def test_a_diverged_replica_has_no_map(settings):
     assert (boundary["lr"].tolist(), boundary["decision"].shape) == ([0.01], (1, 100, 100))
 
 
-# --- starts and single steps
+# --- starts
 
 
 def test_without_an_epoch_the_networks_start_is_looked_at(settings):
@@ -419,81 +420,7 @@ def test_the_output_bias_is_where_the_scores_start(settings):
     assert loss == pytest.approx(np.log1p(np.exp(-4)) + 9 * np.log1p(np.exp(4)), rel=1e-6)
 
 
-def test_steps_to_an_error_are_those_of_the_training(settings):
-    """With one step to an epoch, the history says after which of them the training error was first so low."""
-    condition = settings("epochs=20", "batch_size=1222", "seeds=3", "net.hidden=[16]", "optimizer.lr=[0.3,0.01]")
-    history = frames(condition)["history"].query("epoch > 0")
-    low = history[history["train_error"] <= 0.5].groupby(["lr", "seed"])["epoch"].min()
-    steps = training.steps_to_error(condition, condition.replicas, 0.5)
-    assert steps == {replica: low.get(replica, 20) for replica in condition.replicas}
-    assert len(set(steps.values())) > 1
-
-
-def denoised(settings, seed):
-    """Return the hidden layers' weights after pre-training, by a loop over plain arrays."""
-    prepared = prepare(settings.data, [seed], entropy=0, dtype="float64", **settings.split)
-    x, train, batch = prepared.inputs[0], prepared.split.train[0], settings.batch_size
-    epochs, noise, rate = (settings.pretrain[key] for key in ("epochs", "noise", "lr"))
-    weights = []
-    for layer, units in enumerate(settings.hidden):
-        w = settings.init(stream(0, "init", seed, layer), x.shape[1], units)
-        b, v, c = np.zeros(units), w.T.copy(), np.zeros(x.shape[1])
-        for epoch in range(1, epochs + 1):
-            rows = train[stream(0, "order", seed, epoch).permutation(len(train))]
-            draws = stream(0, "noise", seed, layer * epochs + epoch)
-            for start in range(0, len(train) - batch + 1, batch):
-                signal = x[rows[start : start + batch]]
-                masked = signal * (draws.random(signal.shape) >= noise)
-                h = np.maximum(masked @ w + b, 0)
-                z = h @ v + c
-                # What a rectifier gives is reconstructed by softplus, standardised features as they are.
-                g, slope = (np.logaddexp(0, z), expit(z)) if layer else (z, 1)
-                delta = (g - signal) * slope / batch
-                back = (delta @ v.T) * (h > 0)
-                w, b = w - rate * masked.T @ back, b - rate * back.sum(axis=0)
-                v, c = v - rate * h.T @ delta, c - rate * delta.sum(axis=0)
-        weights.append(w)
-        x = np.maximum(x @ w + b, 0)
-    return weights
-
-
-def test_hidden_layers_are_denoising_autoencoders_before_the_labels_are_seen(settings):
-    condition = settings(
-        "dataset=wine",
-        "net.hidden=[6,4]",
-        "epochs=0",
-        "seeds=2",
-        "dtype=float64",
-        "pretrain.epochs=3",
-        "pretrain.lr=0.05",
-    )
-    layers = frames(condition)["layers"]
-    for seed in condition.seeds:
-        own = layers[(layers["seed"] == seed) & (layers["layer"] <= 2)]["weight_norm"].astype(float)
-        expected = [np.linalg.norm(weight) for weight in denoised(condition, seed)]
-        np.testing.assert_allclose(own, expected, rtol=1e-10)
-    before = frames(replace(condition, pretrain=condition.pretrain | {"epochs": 0}))["layers"]
-    assert (before["weight_norm"] != layers["weight_norm"]).groupby(layers["layer"]).all().tolist() == [
-        True,
-        True,
-        False,
-    ]
-
-
-def test_what_is_not_pretrained_is_known_by_the_same_name(settings):
-    assert settings("pretrain.lr=0.5").run == settings().run != settings("pretrain.epochs=1").run
-
-
 # --- class weights
-
-
-@pytest.mark.parametrize("counts", [[60, 30, 10], [[5, 5], [1, 9]]])
-def test_balanced_weights_give_all_classes_the_same_share_and_a_row_1_on_average(counts):
-    counts = np.array(counts)
-    weights = training.balanced(counts)
-    np.testing.assert_allclose((weights * counts).sum(axis=-1), counts.sum(axis=-1), rtol=1e-15)
-    np.testing.assert_allclose(np.ptp(weights * counts, axis=-1), 0, atol=1e-12)
-    assert (training.balanced(np.array([7, 7, 7])) == 1).all()
 
 
 def test_weights_of_classes_that_are_balanced_already_change_no_bit(settings):
