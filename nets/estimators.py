@@ -387,9 +387,9 @@ class MLPClassifier(ClassifierMixin, _MLP):  # type: ignore[misc]  # scikit-lear
     )
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return probabilities (n, classes), or those of each label (n, labels), if the output has probabilities."""
-        output: Output = self.output_
-        predict = output.predict if self._target_shape else output.class_probabilities
-        probabilities: np.ndarray = predict(self._scores(X))[0]
+        scores = self._scores(X)
+        predict = self.output_.predict if self._target_shape else self.output_.class_probabilities
+        probabilities: np.ndarray = predict(scores)[0]
         return probabilities
 
     def __sklearn_tags__(self) -> Any:
@@ -451,7 +451,8 @@ class MLPRegressor(RegressorMixin, _MLP):  # type: ignore[misc]  # scikit-learn 
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return predictions (n,), or (n, targets) of several targets."""
-        values: np.ndarray = self.output_.predict(self._scores(X))[0]
+        scores = self._scores(X)
+        values: np.ndarray = self.output_.predict(scores)[0]
         return values[:, 0] if values.shape[1] == 1 else values
 
     def __sklearn_tags__(self) -> Any:
