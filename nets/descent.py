@@ -1,4 +1,4 @@
-"""One step of minibatch gradient descent on a stack of networks: all training of this program takes it."""
+"""The step of minibatch gradient descent that the runner and the estimators share."""
 
 from dataclasses import dataclass
 
@@ -11,16 +11,16 @@ from nets.outputs import Output
 
 @dataclass
 class Descent:
-    """Networks in training.
+    """A stack of networks in training.
 
     Attributes
     ----------
     network, output, optimizer
-        The networks (R replicas), the cost that falls, and the rule by which it falls.
+        The networks (R replicas), their output units with the cost, and the update rule.
     state
         The optimizer's arrays (R, P), by name.
     steps
-        The number of steps that were taken.
+        The number of steps so far.
     """
 
     network: Network
@@ -37,7 +37,7 @@ class Descent:
         row_weights: np.ndarray | None = None,
         activation_l1: np.ndarray | None = None,
     ) -> None:
-        """Take one step down the cost of the batch that `work` holds.
+        """Take one step on the batch that `work` holds.
 
         Parameters
         ----------
@@ -46,11 +46,11 @@ class Descent:
         rate
             Learning rates (R, 1).
         scale
-            A factor on ∂cost/∂scores (R, batch, outputs): `Optimizer.gradient_factor` over the number of rows.
+            A factor on ∂cost/∂scores (R, batch, outputs): `Optimizer.gradient_factor` divided by the number of rows.
         row_weights
-            A further factor, the weights of the rows, if they are weighted.
+            The weights of the rows, if they are weighted: a second such factor.
         activation_l1
-            The L1 penalty on the hidden activations, scaled likewise, as in `Network.backward`.
+            The L1 penalty on the hidden activations times `scale`, as in `Network.backward`.
         """
         network = self.network
         scores = network.forward(work)

@@ -71,23 +71,23 @@ def train(
     threads = max(count for *_, count in groups)
     stop = threading.Event()
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
-        stacks = [
+        queue = [
             Chunk(settings, chunk, seeds, [starts[replica] for replica in chunk if replica in starts])
             for seeds, members, _ in groups
             for chunk in members
         ]
-        waiting = len(stacks) > threads
-        futures = [pool.submit(chunk.run, on_epoch, keep, stop, waiting) for chunk in stacks]
+        waiting = len(queue) > threads
+        futures = [pool.submit(chunk.run, on_epoch, keep, stop, waiting) for chunk in queue]
         try:
             for future in futures:
                 future.result()
         except BaseException:
             stop.set()
             raise
-    clock = {stage: sum(chunk.clock[stage] for chunk in stacks) for stage in STAGES}
+    clock = {stage: sum(chunk.clock[stage] for chunk in queue) for stage in STAGES}
     clock["total"] = time.perf_counter() - begin
-    records = [record for chunk in stacks for record in chunk.records()]
-    return assemble(settings, records, stacks[0].parameters, threads, clock)
+    records = [record for chunk in queue for record in chunk.records()]
+    return assemble(settings, records, queue[0].parameters, threads, clock)
 
 
 def _groups(
@@ -216,7 +216,7 @@ class Chunk:
             recorder.record_epoch(stack.active, epoch, {SHARPNESS: sharpness(stack.network, output, work)})
 
     def _drop_diverged(self, epoch: int, evaluation: Evaluation) -> None:
-        """Declare the replicas diverged that have a loss that is not finite, and drop them."""
+        """Drop the replicas whose losses are not all finite: they have diverged after this epoch."""
         finite = evaluation.finite
         if epoch == self.settings.epochs:
             self.decided = evaluation.decided[finite]
