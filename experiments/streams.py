@@ -1,9 +1,9 @@
 """The random streams of a replica: which generator draws what.
 
-A stream is named by what it draws and keyed by (entropy, name, seed, index), never by the activation or
-by what was drawn before. So the same seed means the same split, batch order and base draws for every
-activation, which makes comparisons *paired*; a replica does not notice which others are in its stack; and
-a run resumes at any epoch without a generator's state having been saved.
+A stream is named by what it draws. Its key is (entropy, name, seed, index), never the activation or an earlier draw.
+So the same seed means the same split, batch order and base draws for every activation: comparisons are *paired*.
+The draws of a replica do not depend on the other replicas of its stack. A run is resumed at any epoch without the
+saved state of a generator.
 """
 
 from hashlib import sha256
@@ -19,9 +19,9 @@ def stream(entropy: int, name: str, seed: int, index: int = 0) -> np.random.Gene
     Parameters
     ----------
     entropy : int
-        Root shared by all streams of a study, at least 0.
+        The root of all streams of a study, at least 0.
     name : str
-        What is drawn: "split" (rows of the parts), "init" (weights), "order" (batches) or "noise".
+        What is drawn: "split" (rows of the parts), "init" (weights), "order" (batches) or "noise" (masks).
     seed : int
         The replica's seed, at least 0.
     index : int

@@ -1,23 +1,20 @@
-"""The tables of a run: their columns, their making from what was recorded, their text and back.
+"""The tables of a run: their columns, their text and back, their merging, and the learning rate that they select.
 
-In a frame as in its text, a cell that has no meaning is empty (None), a number that is not finite is `nan`,
-`inf` or `-inf`. Text is exact: the shortest decimal that reads back as the same float64.
+A cell that has no meaning is empty (None in a frame). A number that is not finite is `nan`, `inf` or `-inf`.
+The text of a number is exact: it is the shortest decimal that reads back as the same float64.
 """
 
 from dataclasses import dataclass, field
 from io import BytesIO
-from typing import TYPE_CHECKING
+from os import PathLike
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LAYER_COLUMNS = (
-    "weight_gradient_norm",
-    "delta_norm",
-    "weight_norm",
-    "update_ratio",
+ACTIVATION_COLUMNS = (
     "activation_mean",
     "activation_median",
     "activation_std",
@@ -25,6 +22,15 @@ LAYER_COLUMNS = (
     "saturated_fraction",
     "dead_fraction",
 )
+"""The statistics of a layer's activations. The output layer has no activation, and none of these."""
+
+
+UPDATE_RATIO = "update_ratio"
+"""The relative change of a layer's weights in an epoch. There is none before the first epoch."""
+
+
+LAYER_COLUMNS = ("weight_gradient_norm", "delta_norm", "weight_norm", UPDATE_RATIO, *ACTIVATION_COLUMNS)
+"""The statistics of a layer after an epoch."""
 
 
 PARTS = ("train", "validation", "test")
@@ -33,14 +39,26 @@ PARTS = ("train", "validation", "test")
 LOSS_COLUMNS = tuple(f"{part}_{what}" for part in PARTS for what in ("loss", "error"))
 
 
-IDENTITY = ("run", "dataset", "activation", "output", "lr", "seed")
+CONDITION = ("run", "dataset", "activation", "output")
+"""The names that all replicas of a run share."""
 
 
-HISTORY = (*IDENTITY, "epoch", *LOSS_COLUMNS, "gradient_norm")
+IDENTITY = (*CONDITION, "lr", "seed")
+"""The names of a replica."""
+
+
+GRADIENT_NORM = "gradient_norm"
 
 
 SHARPNESS = "sharpness"
-"""A further column of `history`, where it was asked for."""
+"""A further column of `history`, if the configuration asks for it."""
+
+
+EPOCH_COLUMNS = (*LOSS_COLUMNS, GRADIENT_NORM, SHARPNESS)
+"""The numbers of a replica after an epoch."""
+
+
+HISTORY = (*IDENTITY, "epoch", *LOSS_COLUMNS, GRADIENT_NORM)
 
 
 LAYERS = (*IDENTITY, "epoch", "layer", *LAYER_COLUMNS)
@@ -59,10 +77,14 @@ OUTCOME = (
 CONFUSION = (*IDENTITY, "true", "predicted", "count")
 
 
-TIMING = (*IDENTITY[:4], "replicas", "epochs", "threads", "total", "training", "evaluation", "diagnostics")
+STAGES = ("training", "evaluation", "diagnostics")
+"""What the seconds of a run are spent on."""
 
 
-ORDER = {
+TIMING = (*CONDITION, "replicas", "epochs", "threads", "total", *STAGES)
+
+
+ORDER: dict[str, list[str]] = {
     "history": ["run", "lr", "seed", "epoch"],
     "layers": ["run", "lr", "seed", "epoch", "layer"],
     "replicas": ["run", "lr", "seed"],
@@ -72,7 +94,7 @@ ORDER = {
 """The tables of a run and what their rows are sorted by."""
 
 
-WORDS = {*IDENTITY[:4], "task", "status", "true", "predicted"}
+WORDS = {*CONDITION, "task", "status", "true", "predicted"}
 
 
 NUMBERS = {*HISTORY, SHARPNESS, *LAYERS, *OUTCOME, *CONFUSION, *TIMING} - WORDS
@@ -80,38 +102,52 @@ NUMBERS = {*HISTORY, SHARPNESS, *LAYERS, *OUTCOME, *CONFUSION, *TIMING} - WORDS
 
 @dataclass
 class RunTables:
-    """What a run leaves behind: frames by name, and where there are any, the arrays of its .npz files."""
+    """The results of a run.
 
-    frames: dict = field(default_factory=dict)
+    Attributes
+    ----------
+    frames
+        The tables by name: those of `ORDER`.
+    boundary
+        The arrays of boundary.npz, if the data set has two features and classes.
+    network
+        The arrays of network.npz, if the networks are to be kept.
+    """
+
+    frames: dict[str, "pd.DataFrame"] = field(default_factory=dict)
     boundary: dict[str, np.ndarray] | None = None
     network: dict[str, np.ndarray] | None = None
 
 
-def _cell(value):
+def _cell(value: object) -> str:
     if value is None:
         return ""
     return repr(value) if isinstance(value, float) else str(value)
 
 
-def to_text(frame):
-    """Return the frame with every cell as its text: floats in shortest round-trip form, None as nothing."""
+def to_text(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the frame with each cell as text: a float in its shortest exact form, None as the empty text."""
     return frame.map(_cell)
 
 
-def to_csv(text_frame) -> bytes:
+def to_csv(text_frame: "pd.DataFrame") -> bytes:
     """Return the CSV of a frame whose cells are text."""
-    return text_frame.to_csv(index=False, lineterminator="\n").encode()
+    csv: str = text_frame.to_csv(index=False, lineterminator="\n")
+    return csv.encode()
 
 
-def from_csv(csv: bytes):
+def from_csv(csv: bytes) -> "pd.DataFrame":
     """Return a CSV as a frame of text cells."""
     import pandas as pd
 
     return pd.read_csv(BytesIO(csv), dtype=str, keep_default_na=False)
 
 
-def merge(name: str, old, new):
-    """Return two frames of text cells as one, each replica's rows from the newer, sorted as the table `name` is."""
+def merge(name: str, old: "pd.DataFrame", new: "pd.DataFrame") -> "pd.DataFrame":
+    """Return two frames of text cells as one, sorted as the table `name` is.
+
+    The rows of a replica that is in both frames come from the newer one.
+    """
     import pandas as pd
 
     if "seed" not in new:
@@ -127,20 +163,20 @@ def merge(name: str, old, new):
     )
 
 
-def read(source):
+def read(source: str | PathLike[str] | BinaryIO) -> "pd.DataFrame":
     """Return a stored table as a typed frame: an empty cell is NaN (or <NA> in a column of whole numbers).
 
     Parameters
     ----------
     source
-        Path or open file of the CSV.
+        The path of the CSV, or the open file.
     """
     import pandas as pd
 
     columns = pd.read_csv(source, nrows=0).columns
-    if hasattr(source, "seek"):
+    if not isinstance(source, str | PathLike):
         source.seek(0)
-    # Only empty cells and nan are missing: an activation may be called "null".
+    # Only empty cells and nan are missing: the name of an activation may be "null".
     return pd.read_csv(
         source,
         dtype={column: str for column in columns if column in WORDS} | {"diverged_epoch": "Int64"},
@@ -152,8 +188,8 @@ def read(source):
 def selected(replicas: "pd.DataFrame") -> "pd.Series":
     """Return which rows of the table `replicas` have the learning rate that is selected for their run.
 
-    That is the rate with the lowest mean final validation loss over the rows given; a rate with a diverged replica
-    ranks last, and of equal ones the smaller is selected.
+    It is the rate with the lowest mean final validation loss over these rows. A rate with a diverged replica ranks
+    last. If two rates are equal, the smaller one is selected.
     """
     rate = replicas["lr"].astype(float)
     loss = replicas["final_validation_loss"].astype(float).where(replicas["status"] == "done", np.inf)

@@ -1,14 +1,17 @@
 """The multilayer perceptron as scikit-learn estimators: any activation, output pairing and optimizer, in a pipeline.
 
-Parameters that scikit-learn's own perceptrons have too bear their names. Nothing is standardised: put a scaler in
-front. All is computed in the dtype of X, float32 or float64. The same `random_state` draws the same split, batches and
-base weights whatever the activation, so comparisons are paired.
+Parameters have the names that scikit-learn's own perceptrons use. Nothing is standardised: put a scaler in front.
+Everything is computed in the dtype of X, float32 or float64. The same `random_state` draws the same split, batches and
+base weights for every activation, so comparisons are paired.
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
+from typing import Any, Self, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.model_selection import train_test_split
@@ -19,6 +22,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from threadpoolctl import ThreadpoolController
 
 from nets.activations import ACTIVATIONS, Activation
+from nets.descent import Descent
 from nets.initializers import INITIALIZERS, Initializer
 from nets.names import nearest
 from nets.network import Network, Work
@@ -26,16 +30,35 @@ from nets.optimizers import OPTIMIZERS, SCHEDULES, Optimizer, Schedule
 from nets.outputs import OUTPUTS, Output, auto
 
 ROWS = 256
-"""Rows that are predicted at a time, and the most that `gradient_norms_` looks at."""
+"""Rows of one forward pass, and the largest number of rows that `gradient_norms_` uses."""
 GRADIENT_NORMS = np.dtype([("epoch", int), ("layer", int), ("weight_gradient_norm", float), ("delta_norm", float)])
 INIT, ORDER, PROBE = range(3)  # streams of random numbers
 
-# More threads make such small products slower, by far where the cores have other work too.
-_one_thread = ThreadpoolController().wrap(limits=1, user_api="blas")
+Method = TypeVar("Method", bound=Callable[..., Any])
+Variant = TypeVar("Variant")
+
+
+def _typed(decorator: Any) -> Callable[[Method], Method]:
+    """Return a decorator of a library without types as one that keeps the types of the method."""
+
+    def decorated(method: Method) -> Method:
+        result: Method = decorator(method)
+        return result
+
+    return decorated
+
+
+# More threads make such small products slower, and far slower if the cores have other work.
+_one_thread = _typed(ThreadpoolController().wrap(limits=1, user_api="blas"))
+
+
+def stream(seed: int, name: int, index: int = 0) -> np.random.Generator:
+    """Return a generator at the start of one of an estimator's streams; `index` is the layer or the epoch."""
+    return np.random.default_rng([seed, name, index])
 
 
 @dataclass(eq=False, repr=False)
-class _MLP(BaseEstimator):
+class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     hidden_layer_sizes: tuple[int, ...] = (128, 128)
     _: KW_ONLY
     activation: str | Activation = "relu"
@@ -53,7 +76,7 @@ class _MLP(BaseEstimator):
     random_state: int | np.random.RandomState | None = None
 
     @_one_thread
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train a new network.
 
         Parameters
@@ -63,8 +86,8 @@ class _MLP(BaseEstimator):
         y
             Classes (n,), labels as zeros and ones (n, labels), or targets (n,) or (n, targets).
         sample_weight
-            (n,), relative to each other: a row of weight 2 counts as two rows, exactly so where one batch holds all
-            rows, on average where several do. Rows of weight 0 are left out.
+            (n,), relative to each other: a row of weight 2 counts as two rows. This is exact if one batch holds all
+            rows, and true on average for several batches. Rows of weight 0 are left out.
 
         Raises
         ------
@@ -95,7 +118,9 @@ class _MLP(BaseEstimator):
         return self
 
     @_one_thread
-    def _partial_fit(self, X, y, sample_weight, classes=None):
+    def _partial_fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, classes: ArrayLike | None = None
+    ) -> Self:
         first = not hasattr(self, "network_")
         X, y, weight = self._check(X, y, sample_weight, first)
         if first:
@@ -103,12 +128,14 @@ class _MLP(BaseEstimator):
         elif y.shape[1:] != self._target_shape:
             raise ValueError(f"y has rows of shape {y.shape[1:]}: allowed is {self._target_shape}, as at first")
         elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
-            given, own = np.unique(classes).tolist(), self.classes_.tolist()
-            raise ValueError(f"classes={given}: allowed are those of the first call, {own}")
+            given, allowed = np.unique(classes).tolist(), self.classes_.tolist()
+            raise ValueError(f"classes={given}: allowed are those of the first call, {allowed}")
         self._train_epoch(X, *self._encode(y, weight))
         return self
 
-    def _check(self, X, y, sample_weight, first):
+    def _check(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, first: bool
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the rows of positive weight, and their weights."""
         sizes = self.hidden_layer_sizes
         if np.ndim(sizes) != 1 or not all(isinstance(units, Integral) and units >= 1 for units in sizes):
@@ -124,7 +151,7 @@ class _MLP(BaseEstimator):
                 raise ValueError(f"{name}={getattr(self, name)}: allowed is a finite number")
         if not isinstance(self.early_stopping, bool | np.bool_):
             raise ValueError(f"early_stopping={self.early_stopping!r}: allowed are True and False")
-        X, y = validate_data(
+        inputs, targets = validate_data(
             self,
             X,
             y,
@@ -134,12 +161,12 @@ class _MLP(BaseEstimator):
             multi_output=True,
             y_numeric=isinstance(self, RegressorMixin),
         )
-        y = y.toarray() if issparse(y) else y
-        weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+        targets = targets.toarray() if issparse(targets) else targets
+        weight = _check_sample_weight(sample_weight, inputs, dtype=inputs.dtype, ensure_non_negative=True)
         kept = weight > 0
-        return (X, y, weight) if kept.all() else (X[kept], y[kept], weight[kept])
+        return (inputs, targets, weight) if kept.all() else (inputs[kept], targets[kept], weight[kept])
 
-    def _begin(self, X, y, classes=None):
+    def _begin(self, X: np.ndarray, y: np.ndarray, classes: ArrayLike | None = None) -> None:
         """Make a new network for such rows."""
         task, count = self._learn(y, classes)
         output = _named("output", auto(task, count) if self.output == "auto" else self.output, OUTPUTS, Output)
@@ -148,20 +175,24 @@ class _MLP(BaseEstimator):
         init = _named("init", init, INITIALIZERS, Initializer)
         units = output.units(task, count)
         self._adopt(Network(X.shape[1], self.hidden_layer_sizes, units, activation, 1, X.dtype), output, y.shape[1:])
-        self.network_.initialise(init, lambda replica, layer: self._stream(INIT, layer))
+        self.network_.initialise(init, lambda replica, layer: stream(self._seed, INIT, layer))
 
-    def _adopt(self, network, output, target_shape):
+    def _adopt(self, network: Network, output: Output, target_shape: tuple[int, ...]) -> None:
         """Make this network the fitted one, before its first epoch."""
         self.network_, self.output_, self._target_shape = network, output, target_shape
         self.n_features_in_ = network.inputs
         self._optimizer = _named("optimizer", self.optimizer, OPTIMIZERS, Optimizer)
         self._state, self._steps = self._optimizer.state(network.parameters), 0
         self._seed = check_random_state(self.random_state).randint(2**31 - 1)
-        self.n_iter_, self.loss_curve_, self.validation_loss_curve_ = 0, [], []
+        self.n_iter_ = 0
+        self.loss_curve_: list[float] = []
+        self.validation_loss_curve_: list[float] = []
         self.gradient_norms_ = np.empty(0, GRADIENT_NORMS)
 
     @classmethod
-    def _from_network(cls, network, output, task, count, parameters):
+    def _from_network(
+        cls, network: Network, output: Output, task: str, count: int, parameters: Mapping[str, Any]
+    ) -> Self:
         units = output.units(task, count)
         if (network.replicas, network.outputs) != (1, units):
             raise ValueError(
@@ -172,35 +203,30 @@ class _MLP(BaseEstimator):
         estimator._adopt(network, output, (count,) if task == "regression" else ())
         return estimator
 
-    def _stream(self, name, index=0):
-        return np.random.default_rng([self._seed, name, index])
-
-    @np.errstate(all="ignore")  # what overflows is noticed in the loss
-    def _train_epoch(self, X, targets, weight):
-        """Go through the rows once, but for a last incomplete batch: a step that few rows determine does harm."""
-        network, output, optimizer = self.network_, self.output_, self._optimizer
+    @np.errstate(all="ignore")  # an overflow is noticed in the loss
+    def _train_epoch(self, X: np.ndarray, targets: np.ndarray, weight: np.ndarray) -> None:
+        """Use all rows once, except those of a last incomplete batch: a step by few rows does harm."""
+        network = self.network_
+        descent = Descent(network, self.output_, self._optimizer, self._state, self._steps)
         self.n_iter_ += 1
         batch = min(self.batch_size, len(X))
         schedule = _named("schedule", self.schedule, SCHEDULES, Schedule)
         factor = schedule.factor(min(self.n_iter_, self.max_iter), self.max_iter)
         rate = np.full((1, 1), self.learning_rate_init * factor, network.dtype)
         weight = weight / weight.mean()
-        scale = weight * (rate[0, 0] if optimizer.folds_rate else 1) / batch
-        order = self._stream(ORDER, self.n_iter_).permutation(len(X))
+        scale = weight * self._optimizer.gradient_factor(rate)[0, 0] / batch
+        order = stream(self._seed, ORDER, self.n_iter_).permutation(len(X))
         work = Work(network, batch)
         for start in range(0, len(X) - batch + 1, batch):
             rows = order[start : start + batch]
             # mode="clip" lets take write straight into `out`; no index is out of range.
             np.take(X, rows, axis=0, out=work.inputs[0], mode="clip")
             np.take(targets, rows, axis=0, out=work.targets[0], mode="clip")
-            output.gradient(network.forward(work), work.targets, work.delta)
-            work.delta *= scale[rows, None]
-            network.backward(work)
-            self._steps += 1
-            optimizer.step(network.parameters, network.gradient, self._state, rate, network.decayed, self._steps)
+            descent.step(work, rate, scale[rows, None])
+        self._steps = descent.steps
         loss = self._loss(X, targets, weight)
         if not np.isfinite(loss):
-            del self.network_  # nothing is fitted: its predictions would be no more than NaN
+            del self.network_  # nothing is fitted: all predictions would be NaN
             raise ValueError(
                 f"training diverged in epoch {self.n_iter_}: "
                 f"learning_rate_init={self.learning_rate_init} is too large, or the data need scaling"
@@ -208,9 +234,9 @@ class _MLP(BaseEstimator):
         self.loss_curve_.append(loss)
         self._measure_gradients(X, targets, weight)
 
-    def _measure_gradients(self, X, targets, weight):
+    def _measure_gradients(self, X: np.ndarray, targets: np.ndarray, weight: np.ndarray) -> None:
         network = self.network_
-        rows = self._stream(PROBE).permutation(len(X))[:ROWS]
+        rows = stream(self._seed, PROBE).permutation(len(X))[:ROWS]
         work = Work(network, len(rows))
         work.inputs[0], work.targets[0] = X[rows], targets[rows]
         self.output_.gradient(network.forward(work), work.targets, work.delta)
@@ -224,22 +250,22 @@ class _MLP(BaseEstimator):
         self.gradient_norms_ = np.append(self.gradient_norms_, np.array(norms, GRADIENT_NORMS))
 
     @np.errstate(all="ignore")
-    def _loss(self, X, targets, weight):
+    def _loss(self, X: np.ndarray, targets: np.ndarray, weight: np.ndarray) -> float:
         """Return the weighted mean cost."""
         costs = self.output_.cost(self._forward(X), targets[None])[0]
         return float(np.average(costs, weights=weight))
 
     @_one_thread
-    def _scores(self, X):
+    def _scores(self, X: ArrayLike) -> np.ndarray:
         """Return the scores (1, n, units) of a user's rows."""
         check_is_fitted(self, "network_")
         return self._forward(validate_data(self, X, reset=False, dtype=self.network_.dtype))
 
-    def _forward(self, X):
+    def _forward(self, X: np.ndarray) -> np.ndarray:
         network, rows = self.network_, min(ROWS, len(X))
         scores = np.empty((1, len(X), network.outputs), network.dtype)
         work = Work(network, rows)
-        # The last rows overlap those before them, so that one set of buffers does for all.
+        # The last rows overlap those before them, so one set of buffers is enough.
         for start in (*range(0, len(X) - rows, rows), len(X) - rows):
             work.inputs[0] = X[start : start + rows]
             scores[:, start : start + rows] = network.forward(work)
@@ -247,8 +273,8 @@ class _MLP(BaseEstimator):
 
 
 @dataclass(eq=False, repr=False)
-class MLPClassifier(ClassifierMixin, _MLP):
-    """A multilayer perceptron that chooses one of several classes, or sets any of several labels.
+class MLPClassifier(ClassifierMixin, _MLP):  # type: ignore[misc]  # scikit-learn has no types
+    """A multilayer perceptron that decides on one of several classes, or on any number of several labels.
 
     Parameters
     ----------
@@ -260,20 +286,23 @@ class MLPClassifier(ClassifierMixin, _MLP):
     learning_rate_init
         In each epoch the schedule multiplies it by its factor.
     batch_size
-        Rows of a batch, or all if they are fewer. What is left of an epoch's rows for no whole batch is not used.
+        Rows of a batch. If there are fewer rows, one batch holds all. The last incomplete batch of an epoch is left
+        out.
     max_iter, n_iter_no_change, tol
-        Most epochs; training ends earlier if for `n_iter_no_change` of them the loss has not fallen by more than `tol`.
+        The largest number of epochs. Training ends earlier if the loss has not fallen by more than `tol` for
+        `n_iter_no_change` epochs.
     early_stopping
-        Hold out `validation_fraction` of the rows, let their loss decide, and keep the parameters that had the lowest.
+        Hold out `validation_fraction` of the rows and use their loss to end the training. The parameters with the
+        lowest such loss are kept.
     random_state
-        Of the split, the batches and the weights.
+        The seed of the split, the batches and the weights.
     class_weight
         Factors > 0 on the weights of the rows of each class, by class, or "balanced"; not for several labels.
 
     Attributes
     ----------
     classes_
-        In the order of scores and probabilities; 0, 1, … where there are several labels.
+        In the order of scores and probabilities; 0, 1, … for several labels.
     network_, output_
         The fitted `Network` of one replica, and its output.
     n_iter_
@@ -285,9 +314,15 @@ class MLPClassifier(ClassifierMixin, _MLP):
         `weight_gradient_norm` is ‖∂L/∂W‖, `delta_norm` the root mean square of their weighted ∂cost/∂z.
     """
 
-    class_weight: dict | str | None = None
+    class_weight: dict[Any, Any] | str | None = None
 
-    def partial_fit(self, X, y, sample_weight=None, classes=None):
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        classes: ArrayLike | None = None,
+    ) -> Self:
         """Train for one epoch on these rows, at first a new network.
 
         Parameters
@@ -295,71 +330,91 @@ class MLPClassifier(ClassifierMixin, _MLP):
         X, y, sample_weight
             As for `fit`; weights are relative within a call.
         classes
-            At first, all classes that will ever come, if not those of y.
+            In the first call, all classes of this and later calls. The default is the classes of y.
 
         Raises
         ------
         ValueError
-            As from `fit`, and if y is of another kind or has other classes than at first.
+            As `fit`, and if y has another kind or other classes than in the first call.
         """
         if self.class_weight == "balanced":
             raise ValueError("class_weight='balanced' needs all rows: allowed in partial_fit are weights by class")
         return self._partial_fit(X, y, sample_weight, classes)
 
     @classmethod
-    def from_network(cls, network: Network, output: Output, classes, **parameters) -> "MLPClassifier":
-        """Return a fitted estimator that predicts as a trained network does; `parameters` are the estimator's others.
+    def from_network(cls, network: Network, output: Output, classes: Sequence[Any], **parameters: Any) -> Self:
+        """Return a fitted estimator that predicts as a trained network does.
+
+        `parameters` are the other parameters of the estimator.
 
         Raises
         ------
         ValueError
-            If that is a stack of several, or has not the scores that the output has for these classes.
+            If the network has several replicas, or not the number of scores that the output needs for these classes.
         """
         estimator = cls._from_network(network, output, "classification", len(classes), parameters)
         estimator.classes_ = np.asarray(classes)
         return estimator
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Return classes (n,), or labels (n, labels) of 0 and 1."""
         scores = self._scores(X)
+        decided: np.ndarray
         if self._target_shape:
-            return (scores[0] > self.output_.threshold).astype(int)
-        return self.classes_[self.output_.decide(scores)[0]]
+            decided = (scores[0] > self.output_.threshold).astype(int)
+        else:
+            decided = self.classes_[self.output_.decide(scores)[0]]
+        return decided
 
-    def decision_function(self, X):
-        """Return scores (n, classes), the largest wins; (n,) for two classes and (n, labels): above 0 is a yes."""
-        scores = self._scores(X)[0]
+    def decision_function(self, X: ArrayLike) -> np.ndarray:
+        """Return scores: (n, classes), or (n,) for two classes, or (n, labels).
+
+        The class with the largest score is decided. A single score above 0 means the second class, or the label.
+        """
+        scores: np.ndarray = self._scores(X)[0]
         if self._target_shape:
-            return scores - self.output_.threshold
-        if len(self.classes_) > 2:
-            return scores
-        return scores[:, 0] - self.output_.threshold if scores.shape[1] == 1 else scores[:, 1] - scores[:, 0]
+            scores = scores - self.output_.threshold
+        elif scores.shape[1] == 1:
+            scores = scores[:, 0] - self.output_.threshold
+        elif len(self.classes_) == 2:
+            scores = scores[:, 1] - scores[:, 0]
+        return scores
 
-    @available_if(lambda self: getattr(OUTPUTS.get(self.output, self.output), "probabilities", self.output == "auto"))
-    def predict_proba(self, X):
-        """Return probabilities (n, classes) or, of each label, (n, labels); only with an output that has them."""
+    @_typed(
+        available_if(
+            lambda self: getattr(OUTPUTS.get(self.output, self.output), "probabilities", self.output == "auto")
+        )
+    )
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
+        """Return probabilities (n, classes), or those of each label (n, labels), if the output has probabilities."""
         scores = self._scores(X)
-        return (self.output_.predict if self._target_shape else self.output_.class_probabilities)(scores)[0]
+        predict = self.output_.predict if self._target_shape else self.output_.class_probabilities
+        probabilities: np.ndarray = predict(scores)[0]
+        return probabilities
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
 
-    def _check(self, X, y, sample_weight, first):
-        X, y, weight = super()._check(X, y, sample_weight, first)
-        check_classification_targets(y)
-        return X, y if type_of_target(y) == "multilabel-indicator" else column_or_1d(y, warn=True), weight
+    def _check(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, first: bool
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        inputs, targets, weight = super()._check(X, y, sample_weight, first)
+        check_classification_targets(targets)
+        if type_of_target(targets) != "multilabel-indicator":
+            targets = column_or_1d(targets, warn=True)
+        return inputs, targets, weight
 
-    def _learn(self, y, classes):
+    def _learn(self, y: np.ndarray, classes: ArrayLike | None) -> tuple[str, int]:
         """Store the classes; return the task and their number."""
         self.classes_ = np.arange(y.shape[1]) if y.ndim == 2 else np.unique(y if classes is None else classes)
         if len(self.classes_) < 2:
             raise ValueError(f"y has 1 class, {self.classes_.tolist()[0]!r}: allowed are 2 or more")
         return "multilabel" if y.ndim == 2 else "classification", len(self.classes_)
 
-    def _encode(self, y, weight):
-        """Return target rows, and weights that take those of the classes into account."""
+    def _encode(self, y: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return target rows, and the weights of rows multiplied by those of their classes."""
         allowed = np.arange(2) if y.ndim == 2 else self.classes_
         unknown = np.setdiff1d(y, allowed)
         if unknown.size:
@@ -371,54 +426,58 @@ class MLPClassifier(ClassifierMixin, _MLP):
         labels = (y[:, None] == self.classes_).argmax(axis=1)
         if isinstance(self.class_weight, dict):
             for value in self.class_weight.values():
-                if not isinstance(value, Real) or not 0 < value < np.inf:
+                number = isinstance(value, Real)
+                if not number or not 0 < value < np.inf:
                     raise ValueError(f"class_weight={self.class_weight!r}: allowed are numbers greater than 0")
         factors = compute_class_weight(self.class_weight, classes=self.classes_, y=y, sample_weight=weight)
         weight = weight * factors[labels].astype(weight.dtype)
         return self.output_.encode(labels, len(self.classes_), self.network_.dtype), weight
 
 
-class MLPRegressor(RegressorMixin, _MLP):
-    """A multilayer perceptron of one or several real targets; parameters and attributes as of `MLPClassifier`.
+class MLPRegressor(RegressorMixin, _MLP):  # type: ignore[misc]  # scikit-learn has no types
+    """A multilayer perceptron of one or several real targets. Parameters and attributes are those of `MLPClassifier`.
 
-    Targets are not standardised either: `sklearn.compose.TransformedTargetRegressor` does it.
+    Targets are not standardised: `sklearn.compose.TransformedTargetRegressor` does it.
     """
 
-    def partial_fit(self, X, y, sample_weight=None):
+    def partial_fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train for one epoch on these rows, at first a new network; otherwise as `fit`."""
         return self._partial_fit(X, y, sample_weight)
 
     @classmethod
-    def from_network(cls, network: Network, output: Output, **parameters) -> "MLPRegressor":
+    def from_network(cls, network: Network, output: Output, **parameters: Any) -> Self:
         """Return a fitted estimator that predicts as a trained network does, as `MLPClassifier.from_network`."""
         return cls._from_network(network, output, "regression", network.outputs, parameters)
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Return predictions (n,), or (n, targets) of several targets."""
         scores = self._scores(X)
-        values = self.output_.predict(scores)[0]
+        values: np.ndarray = self.output_.predict(scores)[0]
         return values[:, 0] if values.shape[1] == 1 else values
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
 
-    def _check(self, X, y, sample_weight, first):
-        X, y, weight = super()._check(X, y, sample_weight, first)
-        return X, y.reshape(len(y), -1), weight
+    def _check(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, first: bool
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        inputs, targets, weight = super()._check(X, y, sample_weight, first)
+        return inputs, targets.reshape(len(targets), -1), weight
 
-    def _learn(self, y, classes):
+    def _learn(self, y: np.ndarray, classes: ArrayLike | None) -> tuple[str, int]:
         return "regression", y.shape[1]
 
-    def _encode(self, y, weight):
+    def _encode(self, y: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return y.astype(self.network_.dtype), weight
 
 
-def _named(parameter, value, registry, kind):
+def _named(parameter: str, value: Any, registry: Mapping[str, type[Variant]], kind: Any) -> Variant:
     """Return the object that a parameter names, or is."""
     if isinstance(value, kind):
-        return value
+        variant: Variant = value
+        return variant
     if isinstance(value, str) and value in registry:
         return registry[value]()
     raise ValueError(f"{parameter}={value!r}: {nearest(str(value), registry)}, or an object")

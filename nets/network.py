@@ -5,10 +5,11 @@ z = x W + b, h = f(z). The column convention of most textbooks, z = W x + b with
 transpose. f acts on hidden layers only; the network's result is the raw scores z of its last layer.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from nets.activations import Activation
 from nets.initializers import Initializer
@@ -26,14 +27,14 @@ class Layer(NamedTuple):
 class Work:
     """The buffers of a network's forward and backward pass over `rows` examples, owned by the caller.
 
-    The caller fills `inputs` and `targets` (which the network never looks at). `Network.forward` leaves z and h of
-    hidden layer l in `pre[l]` and `post[l]` and the last z in `scores`. The caller writes dcost/dscores into
-    `delta`; `Network.backward` then replaces each z in `pre` by dcost/dz. They serve this network only, until its
-    arrays are made anew by `Network.keep`.
+    The caller fills `inputs`, and `targets`, which the network does not use. `Network.forward` writes z and h of
+    hidden layer l into `pre[l]` and `post[l]`, and the last z into `scores`. The caller writes dcost/dscores into
+    `delta`. `Network.backward` then replaces each z in `pre` by dcost/dz. Buffers belong to one network, and
+    `Network.keep` makes them invalid.
     """
 
     def __init__(self, network: "Network", rows: int):
-        def empty(columns):
+        def empty(columns: int) -> np.ndarray:
             return np.empty((network.replicas, rows, columns), network.dtype)
 
         activation, hidden = network.activation, network.hidden
@@ -48,7 +49,7 @@ class Work:
         self.upstream = [widest[: post.size].reshape(post.shape) for post in self.post]
         self.ones = np.ones((1, rows), network.dtype)
         self.parameters = network.parameters
-        # Layer by layer, what np.matmul multiplies and where to: z = h W, dcost/dW = hᵀ δ, dcost/dh = δ Wᵀ.
+        # The operands and the result of np.matmul, layer by layer: z = h W, dcost/dW = hᵀ δ, dcost/dh = δ Wᵀ.
         signals, deltas = [self.inputs, *self.post], [*self.pre, self.delta]
         weights = [layer.weight for layer in network.layers]
         gradients = [gradient.weight for gradient in network.gradients]
@@ -79,12 +80,21 @@ class Network:
         The same memory, layer by layer, as views.
     """
 
-    def __init__(self, inputs: int, hidden, outputs: int, activation: Activation, replicas: int, dtype="float32"):
+    def __init__(
+        self,
+        inputs: int,
+        hidden: Sequence[int],
+        outputs: int,
+        activation: Activation,
+        replicas: int,
+        dtype: DTypeLike = "float32",
+    ):
         self.inputs, self.hidden, self.outputs = inputs, tuple(hidden), outputs
         self.activation, self.replicas, self.dtype = activation, replicas, np.dtype(dtype)
         fan_in = (inputs, *self.hidden)
         columns = (*(activation.pieces * units for units in self.hidden), outputs)
-        initial = [activation.init(replicas, units, self.dtype) for units in self.hidden] + [{}]
+        initial: list[dict[str, np.ndarray]] = [activation.init(replicas, units, self.dtype) for units in self.hidden]
+        initial.append({})
         shapes = {("weight", i): shape for i, shape in enumerate(zip(fan_in, columns, strict=True))}
         shapes |= {("bias", i): (1, width) for i, width in enumerate(columns)}
         shapes |= {(name, i): value.shape[1:] for i, learned in enumerate(initial) for name, value in learned.items()}
@@ -95,41 +105,37 @@ class Network:
             for name, value in learned.items():
                 layer.learned[name][:] = value
 
-    def _allocate(self, replicas):
+    def _allocate(self, replicas: int) -> None:
         self.replicas = replicas
         count = sum(rows * columns for rows, columns in self._shapes.values())
         self.parameters = np.zeros((replicas, count), self.dtype)
         self.gradient = np.zeros_like(self.parameters)
         self.layers, self.gradients = self._views(self.parameters), self._views(self.gradient)
 
-    def __getstate__(self):
-        """Leave out what a copy would not share memory with: the gradient and the views."""
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the gradient and the views: those of a copy must share the memory of its own parameters."""
         return {name: value for name, value in vars(self).items() if name not in ("gradient", "gradients", "layers")}
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self.gradient = np.zeros_like(self.parameters)
         self.layers, self.gradients = self._views(self.parameters), self._views(self.gradient)
 
-    def _views(self, flat):
-        """Cut a flat array into one `Layer` of views per layer."""
-        layers = [Layer(None, None, {}) for _ in range(len(self.hidden) + 1)]
+    def _views(self, flat: np.ndarray) -> list[Layer]:
+        """Return each layer's views of a flat array."""
+        views: list[dict[str, np.ndarray]] = [{} for _ in range(len(self.hidden) + 1)]
         start = 0
         for (name, index), (rows, columns) in self._shapes.items():
-            view = flat[:, start : start + rows * columns].reshape(len(flat), rows, columns)
+            views[index][name] = flat[:, start : start + rows * columns].reshape(len(flat), rows, columns)
             start += rows * columns
-            if name in Layer._fields:
-                layers[index] = layers[index]._replace(**{name: view})
-            else:
-                layers[index].learned[name] = view
-        return layers
+        return [Layer(layer.pop("weight"), layer.pop("bias"), layer) for layer in views]
 
     def weights(self, parameters: np.ndarray) -> list[np.ndarray]:
         """Return the weight matrices (R, fan_in, columns) within a flat array shaped like `parameters`."""
         return [layer.weight for layer in self._views(parameters)]
 
     def initialise(self, initializer: Initializer, generator: Callable[[int, int], np.random.Generator]) -> None:
-        """Draw every weight matrix, replica r's layer l (from 0) from `generator(r, l)`; biases stay as they are."""
+        """Draw every weight matrix, replica r's layer l (from 0) from `generator(r, l)`. Biases do not change."""
         for index, layer in enumerate(self.layers):
             hidden = index < len(self.hidden)
             pieces = self.activation.pieces if hidden else 1
@@ -138,7 +144,7 @@ class Network:
                 weight[:] = initializer(generator(replica, index), len(weight), units, pieces)
 
     def keep(self, replicas: np.ndarray) -> None:
-        """Go on with these replicas only (indices); buffers made before no longer fit."""
+        """Continue with these replicas only (indices). Buffers that were made before become invalid."""
         parameters = self.parameters[replicas]
         self._allocate(len(parameters))
         self.parameters[:] = parameters
@@ -149,7 +155,7 @@ class Network:
         Raises
         ------
         ValueError
-            If the buffers are another network's.
+            If the buffers belong to another network.
         """
         if work.parameters is not self.parameters:
             raise ValueError("work holds the buffers of another network, or was made before `keep`: make a new one")
@@ -179,8 +185,8 @@ class Network:
                     upstream += activation_l1 * np.sign(work.post[index - 1])
                 delta = self._through_activation(index - 1, upstream, work)
 
-    def _through_activation(self, index, upstream, work):
-        """Return dcost/dz of a hidden layer from dcost/dh, written over its z."""
+    def _through_activation(self, index: int, upstream: np.ndarray, work: Work) -> np.ndarray:
+        """Return dcost/dz of a hidden layer from dcost/dh. It is written over the layer's z."""
         pre, post, buffers = work.pre[index], work.post[index], work.activation[index]
         learned, gradients = self.layers[index].learned, self.gradients[index].learned
         if learned:
@@ -190,13 +196,14 @@ class Network:
                 gradient[:] = by_unit if gradient.shape == by_unit.shape else by_unit.sum(axis=2, keepdims=True)
         derivative = self.activation.derivative(pre, post, buffers, **learned)
         if self.activation.pieces == 1:
-            return np.multiply(upstream, derivative, out=pre)
-        by_piece = (*upstream.shape[:2], self.activation.pieces, upstream.shape[2])
-        np.multiply(upstream[:, :, None, :], derivative.reshape(by_piece), out=pre.reshape(by_piece))
+            np.multiply(upstream, derivative, out=pre)
+        else:
+            by_piece = (*upstream.shape[:2], self.activation.pieces, upstream.shape[2])
+            np.multiply(upstream[:, :, None, :], derivative.reshape(by_piece), out=pre.reshape(by_piece))
         return pre
 
     def collapse(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the one affine map that a linear network is: W (R, inputs, outputs), b (R, 1, outputs).
+        """Return the affine map that equals a linear network: W (R, inputs, outputs), b (R, 1, outputs).
 
         W = W₁W₂…W_N and b = b_N + b_{N−1}W_N + …, in this module's row convention.
 

@@ -174,7 +174,7 @@ class Ours(Contestant, name="ours"):
     threads = 1
 
     def __init__(self, task):
-        from experiments.training.stack import train
+        from experiments.training.run import train
 
         for module in ("pandas", "sklearn.model_selection"):
             import_module(module)  # here, because what `train` imports when it is first called is not to be timed
@@ -201,14 +201,15 @@ class Floor(Contestant, name="floor"):
     def __init__(self, task):
         import numpy as np
 
-        from experiments.training.stack import EVALUATION_ROWS, cut
+        from experiments.training.evaluation import EVALUATION_ROWS
+        from experiments.training.run import chunks
         from nets.products import product
 
         self.task, arrays = task, task.arrays
         parts = [np.array_split(part[0], ceil(part.shape[1] / EVALUATION_ROWS)) for part in (arrays.train, arrays.test)]
         sizes = [len(rows) for part in parts for rows in part]  # in which training evaluates
         self.chunks = []
-        for replicas in cut(task.settings(1), range(task.seeds))[0]:
+        for replicas in chunks(task.settings(1), range(task.seeds))[0]:
             weights = [weight[replicas.start : replicas.stop] for weight in arrays.weights]
             layers = self._layers(weights, BATCH)
             step = [product(*layer) for layer in layers]

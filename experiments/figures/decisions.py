@@ -10,7 +10,7 @@ from experiments.data.sets import load
 from experiments.figures.registry import Missing, by_dataset, comparable, figure
 from experiments.figures.style import CLASSES, DOUBLE, INK, SINGLE, legend, looks, plain, sheet, subject
 from experiments.store.reading import StudyTables
-from experiments.training.stack import grid
+from experiments.training.evaluation import grid
 
 
 def panels_for(count: int, size: float) -> tuple[Figure, np.ndarray]:

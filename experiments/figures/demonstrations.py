@@ -1,83 +1,89 @@
-"""Figures of small experiments that are run when they are drawn, always the same: lecture rows L2, L13 and L22."""
+"""Figures of small experiments that are run when they are drawn, always the same ones.
+
+They show why deep linear networks are one affine map, why inputs of one sign make descent zigzag, and why a clipped
+output stalls.
+"""
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
 from experiments.analysis.statistics import summarise
-from experiments.data.sets import load
-from experiments.data.split import prepare
+from experiments.config.compose import sweep
+from experiments.config.settings import Settings
 from experiments.figures.registry import figure
 from experiments.figures.style import INK, MUTED, identity, legend, sheet
 from experiments.store.reading import StudyTables
-from experiments.streams import stream
-from nets.activations import ACTIVATIONS
-from nets.initializers import INITIALIZERS
+from experiments.training.stack import Stack
 from nets.network import Network, Work
 from nets.outputs import OUTPUTS
 
 SEEDS = 5
 
 
-BATCH = 32
+Line = dict[str, Any]
+"""How a line is drawn: color, linestyle, marker."""
 
 
 class Trained(NamedTuple):
-    """Networks on digits, one to a seed, and their course."""
+    """Networks on digits, one for each seed, and their errors during training."""
 
     network: Network
-    work: Work  # holds the test part and its scores
-    errors: np.ndarray  # (epochs + 1, 2, seeds): share of training and test rows that are wrong
-    stuck: np.ndarray  # (epochs + 1, seeds): share of training rows that are wrong and whose cost has no gradient
+    work: Work  # the buffers that hold the test part and its scores
+    errors: np.ndarray  # (epochs + 1, 2, seeds): the share of wrong training rows and of wrong test rows
+    stuck: np.ndarray  # (epochs + 1, seeds): the share of training rows that are wrong and whose cost has no gradient
 
 
 @lru_cache
 def train(activation: str, hidden: tuple[int, ...], output: str, rate: float, epochs: int) -> Trained:
-    """Train by plain stochastic gradient descent on digits, with the splits, draws and order of any study."""
-    data = load("digits")
-    prepared = prepare(data, range(SEEDS), entropy=0, test=0.2, validation=0.15, dtype="float32")
-    unit = OUTPUTS[output]()
-    targets = unit.encode(prepared.targets, len(data.classes), "float32")
-    function = ACTIVATIONS[activation]()
-    network = Network(data.inputs.shape[1], hidden, targets.shape[1], function, SEEDS)
-    network.initialise(INITIALIZERS[function.initializer](), lambda replica, layer: stream(0, "init", replica, layer))
-    inputs = prepared.inputs if len(prepared.inputs) == SEEDS else np.repeat(prepared.inputs, SEEDS, axis=0)
-    batch, parts = Work(network, BATCH), [prepared.split.train, prepared.split.test]
-    whole = [Work(network, part.shape[1]) for part in parts]
-    seed = np.arange(SEEDS)[:, None]
+    """Train on digits by plain stochastic gradient descent, with the splits, draws and order of any study."""
+    settings = _settings(activation, hidden, output, rate, epochs)
     errors, stuck = np.empty((epochs + 1, 2, SEEDS)), np.empty((epochs + 1, SEEDS))
     with threadpool_limits(1, "blas"):  # threads would cost more than such small products
+        stack = Stack(settings, settings.replicas)
+        training, test = (part[stack.row] for part in (stack.prepared.split.train, stack.prepared.split.test))
         for epoch in range(epochs + 1):
             if epoch:
-                order = np.stack(
-                    [stream(0, "order", replica, epoch).permutation(parts[0].shape[1]) for replica in range(SEEDS)]
-                )
-                for start in range(0, order.shape[1] - BATCH + 1, BATCH):
-                    rows = np.take_along_axis(parts[0], order[:, start : start + BATCH], axis=1)
-                    batch.inputs[:], batch.targets[:] = inputs[seed, rows], targets[rows]
-                    unit.gradient(network.forward(batch), batch.targets, batch.delta)
-                    batch.delta *= np.float32(rate / BATCH)
-                    network.backward(batch)
-                    network.parameters -= network.gradient
-            for place, (work, rows) in enumerate(zip(whole, parts, strict=True)):
-                work.inputs[:], work.targets[:] = inputs[seed, rows], targets[rows]
-                scores = network.forward(work)
-                wrong = unit.decide(scores) != prepared.targets[rows]
-                errors[epoch, place] = wrong.mean(axis=1)
-                if not place:
-                    unit.gradient(scores, work.targets, work.delta)
-                    stuck[epoch] = (wrong & (work.delta == 0).all(axis=2)).mean(axis=1)
-    return Trained(network, whole[1], errors, stuck)
+                stack.train_epoch(epoch)
+            work, wrong = _wrong(stack, training)
+            errors[epoch, 0] = wrong.mean(axis=1)
+            settings.output.gradient(work.scores, work.targets, work.delta)
+            stuck[epoch] = (wrong & (work.delta == 0).all(axis=2)).mean(axis=1)
+            work, wrong = _wrong(stack, test)
+            errors[epoch, 1] = wrong.mean(axis=1)
+    return Trained(stack.network, work, errors, stuck)
 
 
-def _curve(ax, values, **line):
+def _settings(activation: str, hidden: tuple[int, ...], output: str, rate: float, epochs: int) -> Settings:
+    ((settings, _),) = sweep(
+        (
+            "dataset=digits",
+            f"activation={activation}",
+            f"net.hidden={list(hidden)}".replace(" ", ""),
+            f"output={output}",
+            f"optimizer.lr={rate}",
+            f"epochs={epochs}",
+            f"seeds={SEEDS}",
+        )
+    )
+    return settings
+
+
+def _wrong(stack: Stack, rows: np.ndarray) -> tuple[Work, np.ndarray]:
+    """Return the buffers of these rows (R, n) with their scores, and which rows are wrong (R, n)."""
+    work = stack.gather(rows)
+    decided = stack.settings.output.decide(stack.network.forward(work))
+    return work, decided != stack.labels[rows]
+
+
+def _curve(ax: Axes, values: np.ndarray, **line: Any) -> None:
     """Draw the mean over seeds (last axis) by epoch, in per cent, with its interval."""
-    import pandas as pd
-
     epochs, seeds = values.shape
     frame = pd.DataFrame({"epoch": np.repeat(np.arange(epochs), seeds), "value": 100 * values.ravel()})
     table = summarise(frame, "epoch", "value")
@@ -89,40 +95,26 @@ def _curve(ax, values, **line):
 
 @figure("collapse", title="Deep linear networks are one affine map, so they do no better than softmax regression")
 def collapse(tables: StudyTables) -> Figure:
-    """Draw test error on digits without hidden layers, with two linear and two ReLU ones, and the map they are.
+    """Draw the test error on digits of linear and ReLU networks, and the affine map that the linear ones are.
 
     The experiment is fixed and no table is read: 128 units to a layer, softmax cross-entropy, 5 seeds.
     """
-    none = train("linear", (), "softmax_ce", 0.3, 20)
+    softmax = train("linear", (), "softmax_ce", 0.3, 20)
     linear = train("linear", (128, 128), "softmax_ce", 0.1, 20)
     relu = train("relu", (128, 128), "softmax_ce", 0.1, 20)
     result = sheet(2.5)
     course, scores = result.subplots(1, 2, width_ratios=[1.5, 1])
-    styles = {
-        "softmax regression: no hidden layer": (none, {"color": INK, "linestyle": (0, (1, 1.2))}),
+    styles: dict[str, tuple[Trained, Line]] = {
+        "softmax regression: no hidden layer": (softmax, {"color": INK, "linestyle": (0, (1, 1.2))}),
         "two linear layers": (linear, {"color": MUTED}),
         "two ReLU layers": (relu, {"color": identity("relu")[0]}),
     }
     for trained, line in styles.values():
         _curve(course, trained.errors[:, 1], **line)
     course.set(title="(a) digits", xlabel="epoch", ylabel="test error (%)", ylim=(0, 12), xlim=(0, 20))
-    for (trained, line), size in zip(list(styles.values())[1:], (5, 5), strict=True):
-        weight, bias = trained.network.layers[0].weight, trained.network.layers[0].bias
-        for layer in trained.network.layers[1:]:
-            weight, bias = weight @ layer.weight, bias @ layer.weight + layer.bias
-        affine = trained.work.inputs[0, :60] @ weight[0] + bias[0]
-        scores.plot(
-            affine.ravel(),
-            trained.work.scores[0, :60].ravel(),
-            ".",
-            color=line["color"],
-            markersize=size / 2,
-            rasterized=True,
-        )
-    difference = np.abs(
-        linear.work.scores - linear.work.inputs @ linear.network.collapse()[0] - linear.network.collapse()[1]
-    )
-    scores.set(title="(b) test scores, seed 0", xlabel="score of one map, x W₁W₂W₃ + b", ylabel="score of the network")
+    _draw_affine(scores, [(trained, line) for trained, line in styles.values() if trained.network.hidden])
+    weight, bias = linear.network.collapse()
+    difference = np.abs(linear.work.scores - linear.work.inputs @ weight - bias)
     scores.text(
         0.97,
         0.04,
@@ -137,51 +129,46 @@ def collapse(tables: StudyTables) -> Figure:
     return result
 
 
+def _draw_affine(ax: Axes, networks: list[tuple[Trained, Line]]) -> None:
+    """Draw the scores of 60 test rows against those of the affine map that ignores the activations."""
+    for trained, line in networks:
+        weight, bias = trained.network.layers[0].weight, trained.network.layers[0].bias
+        for layer in trained.network.layers[1:]:
+            weight, bias = weight @ layer.weight, bias @ layer.weight + layer.bias
+        affine = trained.work.inputs[0, :60] @ weight[0] + bias[0]
+        ax.plot(
+            affine.ravel(),
+            trained.work.scores[0, :60].ravel(),
+            ".",
+            color=line["color"],
+            markersize=2.5,
+            rasterized=True,
+        )
+    ax.set(title="(b) test scores, seed 0", xlabel="score of one map, x W₁W₂W₃ + b", ylabel="score of the network")
+
+
+GOAL, START = np.array([1.5, -1.5]), np.array([-1.5, 1.5])
+"""The weights that make the targets of `zigzag`, and those at which its descent begins."""
+
+
 @figure("zigzag", title="Inputs of one sign make gradients of one sign, and the descent zigzags")
 def zigzag(tables: StudyTables) -> Figure:
     """Draw the path of two weights trained on one example at a time, with sigmoid and with tanh units below them.
 
-    An example's gradient is (prediction − target) · x. If all x are positive, its components have one sign: a step
-    goes up-right or down-left, and a way down-right is a zigzag. The experiment is fixed and no table is read.
+    An example's gradient is (prediction − target) · x. If all x are positive, its components have one sign. Then a step
+    goes up and right or down and left, and the way to the lower right is a zigzag. The experiment is fixed and no table
+    is read.
     """
-    generator = np.random.default_rng(0)
-    before = generator.normal(0, 1.5, (400, 2))
-    goal, start = np.array([1.5, -1.5]), np.array([-1.5, 1.5])
+    before = np.random.default_rng(0).normal(0, 1.5, (400, 2))
     result = sheet(2.45)
-    panels = result.subplots(1, 3)
-    gap = panels[2]
-    for ax, letter, (name, inputs) in zip(
-        panels, "ab", {"sigmoid": expit(before), "tanh": np.tanh(before)}.items(), strict=False
-    ):
-        targets = inputs @ goal
-        path = [start]
-        same = 0
-        for x, y in zip(inputs, targets, strict=True):
-            gradient = (path[-1] @ x - y) * x
-            same += gradient[0] * gradient[1] > 0
-            path.append(path[-1] - 0.4 * gradient)
-        path = np.array(path)
+    first, second, gap = result.subplots(1, 3)
+    for ax, letter, name, inputs in ((first, "a", "sigmoid", expit(before)), (second, "b", "tanh", np.tanh(before))):
+        path, same = _path(inputs)
         color = identity(name)[0]
-        grid = np.linspace(-2.6, 2.6, 120)
-        weights = np.stack(np.meshgrid(grid, grid), axis=-1)
-        cost = 0.5 * np.mean((weights @ inputs.T - targets) ** 2, axis=-1)
-        ax.contour(grid, grid, cost, levels=np.geomspace(0.01, 6, 9), colors="0.82", linewidths=0.6)
-        shown = 120
-        ax.plot(*path[:shown].T, color=color, linewidth=0.9, marker=".", markersize=2)
-        ax.plot(*goal, "*", color=INK, markersize=7)
-        ax.plot(*start, "o", color=INK, markersize=3.5)
-        ax.set(
-            xlim=(-2.6, 2.6),
-            ylim=(-2.6, 2.6),
-            xlabel="w₁",
-            ylabel="w₂",
-            aspect="equal",
-            xticks=(-2, 0, 2),
-            yticks=(-2, 0, 2),
-        )
+        _draw_path(ax, path, inputs, color)
         ax.set_title(f"({letter}) {name} inputs")
-        ax.text(-2.5, -2.5, f"both signs equal:\n{100 * same / len(inputs):.0f} % of steps", va="bottom")
-        gap.plot(np.linalg.norm(path - goal, axis=1), color=color, label=name)
+        ax.text(-2.5, -2.5, f"both signs equal:\n{100 * same:.0f} % of steps", va="bottom")
+        gap.plot(np.linalg.norm(path - GOAL, axis=1), color=color, label=name)
     gap.set(
         title="(c) distance to the goal",
         xlabel="step",
@@ -202,14 +189,44 @@ def zigzag(tables: StudyTables) -> Figure:
     return result
 
 
+def _path(inputs: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the weights before and after each step (steps + 1, 2), and the share of gradients of one sign."""
+    path, same = [START], 0
+    for x, y in zip(inputs, inputs @ GOAL, strict=True):
+        gradient = (path[-1] @ x - y) * x
+        same += int(gradient[0] * gradient[1] > 0)
+        path.append(path[-1] - 0.4 * gradient)
+    return np.array(path), same / len(inputs)
+
+
+def _draw_path(ax: Axes, path: np.ndarray, inputs: np.ndarray, color: str) -> None:
+    """Draw the first 120 weights of a path over the contours of the mean cost."""
+    axis = np.linspace(-2.6, 2.6, 120)
+    weights = np.stack(np.meshgrid(axis, axis), axis=-1)
+    cost = 0.5 * np.mean((weights @ inputs.T - inputs @ GOAL) ** 2, axis=-1)
+    ax.contour(axis, axis, cost, levels=np.geomspace(0.01, 6, 9), colors="0.82", linewidths=0.6)
+    ax.plot(*path[:120].T, color=color, linewidth=0.9, marker=".", markersize=2)
+    ax.plot(*GOAL, "*", color=INK, markersize=7)
+    ax.plot(*START, "o", color=INK, markersize=3.5)
+    ax.set(
+        xlim=(-2.6, 2.6),
+        ylim=(-2.6, 2.6),
+        xlabel="w₁",
+        ylabel="w₂",
+        aspect="equal",
+        xticks=(-2, 0, 2),
+        yticks=(-2, 0, 2),
+    )
+
+
 @figure("clipped_output", title="Why not clip a linear output to [0, 1]? It stalls")
 def clipped_output(tables: StudyTables) -> Figure:
     """Draw the gradient of clipped, sigmoid and linear outputs, one output that starts wrong, and training on digits.
 
-    Outside [0, 1] a clipped output has no gradient, so what is wrong there stays. The experiment is fixed and no table
-    is read: 64 ReLU units, learning rate 0.1, 5 seeds.
+    Outside [0, 1] a clipped output has no gradient, so a wrong output stays wrong there. The experiment is fixed and no
+    table is read: 64 ReLU units, learning rate 0.1, 5 seeds.
     """
-    styles = {
+    styles: dict[str, tuple[str, Line]] = {
         "clipped_mse": ("clipped linear, squared error", {"color": INK}),
         "sigmoid_ce": ("sigmoid, cross-entropy", {"color": INK, "linestyle": (0, (4, 1.5))}),
         "linear_mse": ("linear, squared error", {"color": MUTED, "linestyle": (0, (1, 1.2))}),

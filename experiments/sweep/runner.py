@@ -144,7 +144,7 @@ def _train_missing(settings, store, environment):
 
 
 def _train(settings, replicas, **options):
-    from experiments.training.stack import train
+    from experiments.training.run import train
 
     return train(settings, replicas, **options)
 

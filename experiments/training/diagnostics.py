@@ -1,49 +1,49 @@
 """What happens inside the layers: statistics from one forward and backward pass on the probe.
 
-All are float64 and per replica; a replica's numbers do not depend on its stack.
+All statistics are float64, one number for each replica. A replica's numbers do not depend on its stack.
 """
 
 import numpy as np
 
-from experiments.tables import LAYER_COLUMNS
+from experiments.tables import LAYER_COLUMNS, UPDATE_RATIO
 from nets.derivatives import top_eigenvalue
 from nets.network import Network, Work
 from nets.outputs import Output
 
 FLAT = 0.005
-"""A slope below this counts as saturated: below the commonest leak, 0.01."""
+"""A slope below this counts as saturated. It is smaller than the most common slope of a leaky unit, 0.01."""
 
 
 def layer_statistics(
     network: Network, output: Output, work: Work, before: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the columns of `layers` (R, N, 10) and the norm of the whole gradient (R,).
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Return the columns of `layers` by name, (R, N) each, and the norm (R,) of the whole gradient.
 
     Parameters
     ----------
     network, output
-        Their mean cost on the probe is what is differentiated.
+        The gradients are those of their mean cost on the probe.
     work
-        Buffers that hold the probe's inputs and targets; the rest is overwritten.
+        Buffers with the probe's inputs and targets. All other buffers are overwritten.
     before
-        The parameters (R, P) one epoch ago, or None: then `update_ratio` is NaN.
+        The parameters (R, P) one epoch ago. If it is None, `update_ratio` is NaN.
     """
     rows = work.inputs.shape[1]
     scores = network.forward(work)
-    statistics = np.full((network.replicas, len(network.layers), len(LAYER_COLUMNS)), np.nan)
+    statistics = {name: np.full((network.replicas, len(network.layers)), np.nan) for name in LAYER_COLUMNS}
     for index in range(len(network.hidden)):
-        statistics[:, index, 4:] = _activation_statistics(network, index, work)
+        for name, values in _activation_statistics(network, index, work).items():
+            statistics[name][:, index] = values
     output.gradient(scores, work.targets, work.delta)
     network.backward(work)
-    weights_before = [None] * len(network.layers) if before is None else network.weights(before)
     for index, (layer, gradient) in enumerate(zip(network.layers, network.gradients, strict=True)):
         delta = work.delta if index == len(network.hidden) else work.pre[index]
-        statistics[:, index, 0] = norm(gradient.weight) / rows
-        statistics[:, index, 1] = norm(delta) / np.sqrt(delta[0].size)
-        statistics[:, index, 2] = norm(layer.weight)
-        if before is not None:
-            change = layer.weight.astype(np.float64) - weights_before[index]
-            statistics[:, index, 3] = norm(change) / norm(weights_before[index])
+        statistics["weight_gradient_norm"][:, index] = norm(gradient.weight) / rows
+        statistics["delta_norm"][:, index] = norm(delta) / np.sqrt(delta[0].size)
+        statistics["weight_norm"][:, index] = norm(layer.weight)
+    if before is not None:
+        for index, (layer, weight) in enumerate(zip(network.layers, network.weights(before), strict=True)):
+            statistics[UPDATE_RATIO][:, index] = norm(layer.weight.astype(np.float64) - weight) / norm(weight)
     return statistics, norm(network.gradient) / rows
 
 
@@ -51,18 +51,19 @@ def sharpness(network: Network, output: Output, work: Work) -> np.ndarray:
     """Return the largest eigenvalue (R,) of the Hessian of the probe's mean cost by all parameters, in float64.
 
     `work` holds the probe's inputs and targets. Power iteration takes up to 100 Hessian-vector products, each from two
-    gradients, so this costs far more than an epoch of training.
+    gradients. So this costs far more than an epoch of training.
     """
     rows = work.inputs.shape[1]
     double = Network(network.inputs, network.hidden, network.outputs, network.activation, network.replicas, "float64")
     buffers = Work(double, rows)
     buffers.inputs[:], buffers.targets[:] = work.inputs, work.targets
 
-    def gradient_at(parameters):
+    def gradient_at(parameters: np.ndarray) -> np.ndarray:
         double.parameters[:] = parameters
         output.gradient(double.forward(buffers), buffers.targets, buffers.delta)
         double.backward(buffers)
-        return double.gradient / rows
+        gradient: np.ndarray = double.gradient / rows
+        return gradient
 
     return top_eigenvalue(gradient_at, network.parameters)
 
@@ -70,10 +71,12 @@ def sharpness(network: Network, output: Output, work: Work) -> np.ndarray:
 def norm(stack: np.ndarray) -> np.ndarray:
     """Return the Euclidean norm (R,) of each replica's entries."""
     flat = stack.reshape(len(stack), 1, -1).astype(np.float64, copy=False)
-    return np.sqrt(np.matmul(flat, flat.swapaxes(1, 2)))[:, 0, 0]
+    norms: np.ndarray = np.sqrt(np.matmul(flat, flat.swapaxes(1, 2)))
+    return norms[:, 0, 0]
 
 
-def _activation_statistics(network, index, work):
+def _activation_statistics(network: Network, index: int, work: Work) -> dict[str, np.ndarray]:
+    """Return the statistics (R,) of a hidden layer's activations, by the names of `ACTIVATION_COLUMNS`."""
     pre, post, buffers = work.pre[index], work.post[index], work.activation[index]
     replicas, rows, units = post.shape
     activation = post.astype(np.float64)
@@ -84,19 +87,16 @@ def _activation_statistics(network, index, work):
     derivative = network.activation.derivative(pre, post, buffers, **learned)
     by_piece = derivative.reshape(replicas, rows, -1, units)
     flat = (np.abs(by_piece) < FLAT).all(axis=2)
-    return np.stack(
-        [
-            mean,
-            np.median(unit_mean, axis=1),
-            norm(activation) / np.sqrt(rows * units),
-            _share(post == 0),
-            _share(flat),
-            _share(flat.all(axis=1)),
-        ],
-        axis=1,
-    )
+    return {
+        "activation_mean": mean,
+        "activation_median": np.median(unit_mean, axis=1),
+        "activation_std": norm(activation) / np.sqrt(rows * units),
+        "zero_fraction": _share(post == 0),
+        "saturated_fraction": _share(flat),
+        "dead_fraction": _share(flat.all(axis=1)),
+    }
 
 
-def _share(holds):
-    """Return in each replica the share of entries that are true; without an axis, counting is far faster."""
-    return np.array([np.count_nonzero(one) / one.size for one in holds])
+def _share(holds: np.ndarray) -> np.ndarray:
+    """Return the share of true entries in each replica. To count without an axis is far faster."""
+    return np.array([np.count_nonzero(entries) / entries.size for entries in holds])

@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from experiments import tables
-from experiments.training.stack import train
+from experiments.training.run import train
 
 IDENTITY = ["run", "dataset", "activation", "output", "lr", "seed"]
 LOSSES = ["train_loss", "train_error", "validation_loss", "validation_error", "test_loss", "test_error"]

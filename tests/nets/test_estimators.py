@@ -25,7 +25,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from experiments.data.split import prepare
 from experiments.streams import stream
-from experiments.training.stack import train
+from experiments.training.run import train
 from nets import estimators
 from nets.activations import ACTIVATIONS, ELU
 from nets.estimators import MLPClassifier, MLPRegressor
@@ -156,10 +156,10 @@ def test_with_the_runners_random_streams_a_fit_is_the_runners_training(settings,
     tables = train(run, run.replicas).frames
     streams = {estimators.INIT: "init", estimators.ORDER: "order"}
 
-    def draws(self, name, index=0):
+    def draws(seed, name, index=0):
         return stream(run.entropy, streams[name], 3, index) if name in streams else np.random.default_rng(0)
 
-    monkeypatch.setattr(estimators._MLP, "_stream", draws)
+    monkeypatch.setattr(estimators, "stream", draws)
     monkeypatch.setattr(estimators, "ROWS", 1000)
     prepared = prepare(run.data, (3,), entropy=run.entropy, dtype="float64", **run.split)
     rows = prepared.split.train[0]

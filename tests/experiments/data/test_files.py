@@ -19,7 +19,7 @@ from experiments.data.files import encode, from_frame
 from experiments.data.sets import load
 from experiments.data.split import alike, prepare, split
 from experiments.sweep.runner import Job
-from experiments.training.stack import train
+from experiments.training.run import train
 from tests.programs import ROOT, python
 
 SHARES = {"entropy": 0, "test": 0.2, "validation": 0.15}

@@ -21,7 +21,7 @@ from experiments.store.reading import STUDY_TABLES, load_all_tables, load_record
 from experiments.store.runs import Store
 from experiments.sweep import runner
 from experiments.sweep.runner import Job, run_job, run_sweep
-from experiments.training.stack import _Stack
+from experiments.training.stack import Stack
 
 SMALL = ("dataset=moons", "dataset.samples=60", "net.hidden=[4]", "epochs=2", "seeds=2")
 
@@ -389,8 +389,8 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(done, sweep, stud
     assert study.state(run)[0] == "half-made"
     monkeypatch.setattr(Store, "keep_checkpoint", keep)
     epochs = []
-    train_epoch = _Stack._train_epoch
-    monkeypatch.setattr(_Stack, "_train_epoch", lambda self, epoch: epochs.append(epoch) or train_epoch(self, epoch))
+    train_epoch = Stack.train_epoch
+    monkeypatch.setattr(Stack, "train_epoch", lambda self, epoch: epochs.append(epoch) or train_epoch(self, epoch))
     done(*overrides, "checkpoint.every=2", f"threads={then}")
     assert min(epochs) > 1
     assert study_tables(study) == undisturbed

@@ -6,13 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
-from experiments.tables import LAYER_COLUMNS
+from experiments.tables import ACTIVATION_COLUMNS, LAYER_COLUMNS
 from experiments.training.diagnostics import layer_statistics, sharpness
 from nets.activations import ACTIVATIONS, GLU, LeakyReLU, Linear, Maxout, PReLU, ReLU, Sigmoid, Tanh
 from nets.network import Network, Work
 from nets.outputs import LinearHinge, LinearMSE, SigmoidCE, SoftmaxCE
 
-COLUMN = {name: index for index, name in enumerate(LAYER_COLUMNS)}
 ALL = [*(activation() for activation in ACTIVATIONS.values()), PReLU(per="layer"), Maxout(pieces=3)]
 OUTPUTS = [SoftmaxCE(), SigmoidCE(), LinearHinge(), LinearMSE()]
 
@@ -41,10 +40,12 @@ def probe(activation, output=None, hidden=(6, 4), dtype="float64", rows=9, seeds
 
 def statistics(network, work, output=None, before=None):
     """Return the columns by name, each (R, N), and the gradient's norm."""
-    values, gradient_norm = layer_statistics(network, output or SoftmaxCE(), work, before)
-    assert values.dtype == gradient_norm.dtype == np.float64
-    assert values.shape == (network.replicas, len(network.layers), len(LAYER_COLUMNS))
-    return {name: values[:, :, index] for name, index in COLUMN.items()}, gradient_norm
+    columns, gradient_norm = layer_statistics(network, output or SoftmaxCE(), work, before)
+    assert tuple(columns) == LAYER_COLUMNS
+    for values in columns.values():
+        assert values.dtype == gradient_norm.dtype == np.float64
+        assert values.shape == (network.replicas, len(network.layers))
+    return columns, gradient_norm
 
 
 def plain(network, output, work, replica):
@@ -110,9 +111,9 @@ def test_every_column_equals_its_textbook_formula(activation, output):
 @pytest.mark.parametrize("hidden", [(), (5,), (3, 2, 4)], ids=str)
 def test_the_output_layer_has_no_activation(hidden):
     columns, _ = statistics(*probe(Tanh(), hidden=hidden))
-    for name in LAYER_COLUMNS[:3]:
+    for name in ("weight_gradient_norm", "delta_norm", "weight_norm"):
         assert np.isfinite(columns[name]).all()
-    for name in LAYER_COLUMNS[4:]:
+    for name in ACTIVATION_COLUMNS:
         assert np.isfinite(columns[name][:, :-1]).all()
         assert np.isnan(columns[name][:, -1]).all()
 
@@ -239,8 +240,8 @@ def test_statistics_do_not_depend_on_the_stack(seeds, position, **condition):
 
     def bits(seeds, replica):
         network, work = probe(**condition, seeds=seeds)
-        values, gradient_norm = layer_statistics(network, SoftmaxCE(), work, network.parameters / 2)
-        return values[replica].tobytes() + gradient_norm[replica].tobytes()
+        columns, gradient_norm = layer_statistics(network, SoftmaxCE(), work, network.parameters / 2)
+        return b"".join(values[replica].tobytes() for values in (*columns.values(), gradient_norm))
 
     with np.errstate(all="ignore"):
         assert bits(seeds, position) == bits([seeds[position]], 0)
