@@ -185,7 +185,7 @@ class _MLP(BaseEstimator):
         factor = schedule.factor(min(self.n_iter_, self.max_iter), self.max_iter)
         rate = np.full((1, 1), self.learning_rate_init * factor, network.dtype)
         weight = weight / weight.mean()
-        scale = weight * (rate[0, 0] if optimizer.folds_rate else 1) / batch
+        scale = weight * optimizer.gradient_factor(rate)[0, 0] / batch
         order = self._stream(ORDER, self.n_iter_).permutation(len(X))
         work = Work(network, batch)
         for start in range(0, len(X) - batch + 1, batch):

@@ -300,7 +300,7 @@ class _Stack:
         batch = settings.batch_size
         rate = self.rate * settings.schedule.factor(epoch, settings.epochs)
         rate = rate.astype(network.dtype, copy=False)
-        scale = rate if settings.optimizer.folds_rate else np.ones_like(rate)
+        scale = settings.optimizer.gradient_factor(rate)
         scale = (scale / batch)[:, :, None]
         penalty = scale * settings.activation_l1 if settings.activation_l1 else None
         for rows in self._batches(epoch):
