@@ -240,8 +240,9 @@ class _Program:
         """Return the value of a gate, simplified if that costs no accuracy; an int is a value, a float a number."""
         operands = [item if isinstance(item, int) else self._constant(item) for item in arguments]
         numbers = [self._number(operand) for operand in operands]
-        if name in GATES and None not in numbers:
-            return self._constant(float(GATES[name](*numbers).value))
+        known = [number for number in numbers if number is not None]
+        if name in GATES and len(known) == len(numbers):
+            return self._constant(float(GATES[name](*known).value))
         rule: Callable[..., int | None] | None = getattr(self, f"_of_{name}", None)
         simple = rule(*zip(operands, numbers, strict=True)) if rule else None
         if simple is not None:
@@ -408,9 +409,8 @@ def _sign_changes(tree: ast.expr, initial: Mapping[str, float]) -> np.ndarray:
     def arguments(x: np.ndarray) -> list[np.ndarray]:
         y, _ = _values(tree, initial, x)
         routing = [node for node in graph.history(y) if node.gate and node.gate.does == "routes"]
-        pairs = [
-            [*(source.value for source in node.inputs), 0.0][:2] for node in routing
-        ]  # relu and abs compare with 0
+        zero = np.zeros(())  # relu and abs compare with 0
+        pairs = [[*(source.value for source in node.inputs), zero][:2] for node in routing]
         with np.errstate(all="ignore"):
             return [np.broadcast_to(a - b, x.shape) for a, b in pairs]
 
