@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nets import products
@@ -30,6 +30,7 @@ sizes = st.sampled_from([0, 1, 2, 10, 31, 32, 37, 64, 100, 128, 225, 300])
 
 
 @given(st.integers(1, 3), sizes, sizes, sizes, st.sampled_from([(), ("left",), ("right",), ("left", "right")]))
+@settings(deadline=None)
 def test_a_cut_product_is_the_product(replicas, rows, terms, columns, transposed):
     left, right, out = operands(replicas, rows, terms, columns, transposed)
     np.matmul(*product(left, right, out))
