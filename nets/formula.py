@@ -432,7 +432,7 @@ def _check_finite(formula: Formula) -> None:
     """Refuse a formula that is NaN or infinite where a network may take it; the same for each of its derivatives."""
     x = np.unique(np.concatenate([np.linspace(-_FAR, _FAR, 20_001), np.linspace(-1, 1, 2001)]))
     near = np.abs(x) <= _NEAR
-    y, pieces = _values(parse(formula.expression, ["x", *formula._initial]), formula._initial, x)
+    y, pieces = _values(formula._tree(), formula._initial, x)
     for node in graph.history(y):
         values = np.broadcast_to(node.value, x.shape)
         bad = np.isnan(values) if node is not y else np.isnan(values) | (np.isinf(values) & near)

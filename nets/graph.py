@@ -103,7 +103,7 @@ class Node:
 
 
 Operand = Node | ArrayLike
-"""What a gate is called on."""
+"""The operand of a gate: a node, an array or a number."""
 
 
 @dataclass(frozen=True)

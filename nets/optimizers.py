@@ -35,7 +35,7 @@ class Optimizer(ABC):
 
     name: ClassVar[str]
     slots: ClassVar[tuple[str, ...]] = ()
-    _folds_rate: ClassVar[bool] = True  # whether `step` takes ε·g instead of g, which a rule linear in ε·g can
+    _folds_rate: ClassVar[bool] = True  # whether the rule is linear in ε·g, so that `step` takes this product
 
     def __init_subclass__(cls, *, name: str) -> None:
         cls.name = name
