@@ -26,7 +26,6 @@ ACTIVATIONS: dict[str, type["Activation"]] = {}
 _LOW = -750.0  # exp(_LOW) = 0, in float64 too
 _HIGH = 40.0  # exp(-_HIGH) · _HIGH < eps
 
-
 Buffers = tuple[np.ndarray, ...]
 """The work arrays that `Activation.buffers` makes."""
 

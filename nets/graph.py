@@ -19,8 +19,8 @@ from numpy.typing import ArrayLike
 
 GATES: dict[str, "Gate"] = {}
 
-Rule = Callable[..., Any]
-"""A function that returns a local gradient; see `Gate`."""
+LocalGradient = Callable[..., Any]
+"""A function that returns the local gradient of one input; see `Gate`."""
 
 
 class Node:
@@ -125,7 +125,7 @@ class Gate:
 
     name: str
     forward: Callable[..., Any]
-    local: tuple[Rule | None, ...]
+    local: tuple[LocalGradient | None, ...]
     does: str
     elementwise: bool = True
 
@@ -155,11 +155,11 @@ class Gate:
         return unbroadcast(upstream, node.inputs[index].shape)
 
 
-def _gate(name: str, forward: Callable[..., Any], *local: Rule | None, does: str = "scales") -> Gate:
+def _gate(name: str, forward: Callable[..., Any], *local: LocalGradient | None, does: str = "scales") -> Gate:
     return Gate(name, forward, local, does)
 
 
-def _linear(name: str, forward: Callable[..., Any], *local: Rule | None, does: str) -> Gate:
+def _linear(name: str, forward: Callable[..., Any], *local: LocalGradient | None, does: str) -> Gate:
     return Gate(name, forward, local, does, elementwise=False)
 
 
@@ -229,7 +229,7 @@ is_zero: Gate = _gate("is_zero", lambda a: a == 0, None, does="stops")
 sign: Gate = _gate("sign", np.sign, None, does="stops")
 
 
-def _matmul_back(index: int) -> Rule:
+def _matmul_back(index: int) -> LocalGradient:
     """Return the rule for one operand: upstream bᵀ for a, aᵀ upstream for b; a vector is a row or a column."""
 
     def rule(upstream: Node, y: Node, a: Node, b: Node) -> Node:

@@ -16,7 +16,6 @@ from nets.hyperparameters import Number, check
 OPTIMIZERS: dict[str, type["Optimizer"]] = {}
 SCHEDULES: dict[str, type["Schedule"]] = {}
 
-
 State = dict[str, np.ndarray]
 """The arrays that an optimizer carries from step to step, by slot."""
 
