@@ -1,30 +1,41 @@
-"""Hidden-layer activations: their values, their derivatives, and what a network has to provide for each.
+"""Activations of hidden layers: their values, their derivatives, and the work arrays that these need.
 
-In the formulas z is a pre-activation, h the activation and h' = dh/dz; sigma(z) = 1 / (1 + exp(-z)); [c] is
-1 where c holds and 0 elsewhere. For every float32 or float64 z, infinite ones included, h and h' are within
-8 eps max(|exact|, largest term of the formula) + 2 tiny, or ±inf where that is out of range, without a
-warning. A NaN in z is a NaN in h, and in h' unless that is piecewise constant.
+In the formulas z is a pre-activation, h is the activation and h' = dh/dz. sigma(z) = 1 / (1 + exp(-z)), and [c] is 1
+where c is true and 0 elsewhere.
+
+The error of h and h' is at most 8 eps max(|exact|, largest term of the formula) + 2 tiny, for every float32 or float64
+z, infinite or not. A result that is out of range is ±inf, without a warning. A NaN in z gives a NaN in h, and in h'
+unless h' is piecewise constant.
 """
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import reduce
 from math import pi, prod, sqrt
-from numbers import Real
-from typing import ClassVar
+from typing import Annotated, Any
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from nets.hyperparameters import Number, OneOf, Whole, ZeroOr, check, rules
 
 ACTIVATIONS: dict[str, type["Activation"]] = {}
 
-# Clamps for the argument of exp: it cannot overflow, no infinite z meets a 0, and no result changes.
+# Bounds for the argument of exp. With them exp cannot overflow, an infinite z is never multiplied by 0, and no result
+# changes.
 _LOW = -750.0  # exp(_LOW) = 0, in float64 too
-_HIGH = 40.0  # exp(-_HIGH) · _HIGH is below eps
+_HIGH = 40.0  # exp(-_HIGH) · _HIGH < eps
+
+Buffers = tuple[np.ndarray, ...]
+"""The work arrays that `Activation.buffers` makes."""
 
 
 @dataclass(frozen=True)
 class Activation(ABC):
     """An activation; its fields are hyperparameters. A subclass enters `ACTIVATIONS` under the name it gives.
+
+    A subclass sets `saturates`, `kinks` and `expression` as plain attributes, or as properties where they depend on a
+    hyperparameter.
 
     Attributes
     ----------
@@ -32,13 +43,6 @@ class Activation(ABC):
         Pre-activations per unit: piece j of all units is columns [j · units, (j + 1) · units) of z.
     initializer
         Name of the weight initializer that `init=auto` stands for.
-    saturates
-        Where h' tends to 0: "both" sides, "left", "right" or "neither".
-    kinks
-        Where h' jumps (ties between pieces are not listed).
-    expression
-        h as `nets.expressions` writes it, in x (of several pieces x0, x1, …), attributes and learned parameters:
-        what is exported. Without one, nothing but the export is missing.
 
     Raises
     ------
@@ -46,15 +50,30 @@ class Activation(ABC):
         If a hyperparameter is out of its range, or the name of a subclass is taken.
     """
 
-    name: ClassVar[str]
-    pieces: ClassVar[int] = 1
-    initializer: ClassVar[str] = "he_normal"
-    saturates: ClassVar[str] = "neither"
-    kinks: ClassVar[tuple[float, ...]] = ()
-    expression: ClassVar[str] = ""
-    _work: ClassVar[str] = "f"  # what `buffers` makes: per array "f" (z's dtype) or "b" (bool)
+    name = ""
+    pieces = 1
+    initializer = "he_normal"
+    _work = "f"  # what `buffers` makes: "f" is an array of z's dtype, "b" one of bool
 
-    def __init_subclass__(cls, *, name: str, **kwargs):
+    @property
+    def saturates(self) -> str:
+        """The sides on which h' tends to 0: "both", "left", "right" or "neither"."""
+        return "neither"
+
+    @property
+    def kinks(self) -> tuple[float, ...]:
+        """The points where h' jumps; ties between pieces are not listed."""
+        return ()
+
+    @property
+    def expression(self) -> str:
+        """The formula of h for the export, in the notation of `nets.expressions`; "" if there is none.
+
+        Its names are x (with several pieces x0, x1, …), attributes and learned parameters.
+        """
+        return ""
+
+    def __init_subclass__(cls, *, name: str, **kwargs: Any) -> None:
         """Register the subclass."""
         super().__init_subclass__(**kwargs)
         if name in ACTIVATIONS:
@@ -62,38 +81,49 @@ class Activation(ABC):
         cls.name = name
         ACTIVATIONS[name] = cls
 
-    def init(self, replicas: int, units: int, dtype) -> dict[str, np.ndarray]:
-        """Return the learned parameters before training, (replicas, 1, units) or (replicas, 1, 1) each."""
+    def __post_init__(self) -> None:
+        check(self, "activation")
+        for field, rule in rules(type(self)).items():
+            if isinstance(rule, Number):
+                object.__setattr__(self, field, float(getattr(self, field)) + 0.0)  # 1 is 1.0, and -0.0 is 0.0
+
+    def init(self, replicas: int, units: int, dtype: DTypeLike) -> dict[str, np.ndarray]:
+        """Return the learned parameters before training, each (replicas, 1, units) or (replicas, 1, 1)."""
         return {}
 
-    def buffers(self, shape: tuple[int, ...], dtype) -> tuple[np.ndarray, ...]:
+    def buffers(self, shape: tuple[int, ...], dtype: DTypeLike) -> Buffers:
         """Return the work arrays for a z of this shape and dtype."""
         return tuple(np.empty(shape, bool if kind == "b" else dtype) for kind in self._work)
 
+    # With `*_: Any, **learned: Any` an override may name the parameters that it learns, or none.
+
     @abstractmethod
-    def forward(self, z: np.ndarray, h: np.ndarray, work: tuple[np.ndarray, ...], **parameters) -> None:
+    def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers, /, *_: Any, **learned: Any) -> None:
         """Write to h (replicas, batch, units) the activation of z (replicas, batch, pieces · units)."""
 
     @abstractmethod
-    def derivative(self, z, h, work, **parameters) -> np.ndarray:
-        """Return dh/dz shaped like z, a work array: bool where it is 0 or 1 only.
+    def derivative(self, z: np.ndarray, h: np.ndarray, work: Buffers, /, *_: Any, **learned: Any) -> np.ndarray:
+        """Return dh/dz shaped like z, in a work array, which is bool if every value is 0 or 1.
 
-        To be called after `forward`, once or more, with the same arrays: it may use what `forward` left there.
+        The caller has called `forward` with the same arrays: this method may use what `forward` left there. It
+        may be called several times.
         """
 
-    def parameter_derivatives(self, z, h, work, **parameters) -> dict[str, np.ndarray]:
-        """Return dh/dθ of each learned parameter θ, elementwise, shaped like h; else as `derivative`."""
+    def parameter_derivatives(
+        self, z: np.ndarray, h: np.ndarray, work: Buffers, /, *_: Any, **learned: Any
+    ) -> dict[str, np.ndarray]:
+        """Return dh/dθ of each learned parameter θ, elementwise, shaped like h; otherwise as `derivative`."""
         return {}
 
-    def __call__(self, z) -> np.ndarray:
+    def __call__(self, z: ArrayLike) -> np.ndarray:
         """Return h for a number or an array (…, pieces · units); learned parameters are as in `init`."""
         return self._evaluate(z)[0]
 
-    def prime(self, z) -> np.ndarray:
+    def prime(self, z: ArrayLike) -> np.ndarray:
         """Return h' shaped like z; otherwise as `__call__`."""
         return self._evaluate(z)[1]
 
-    def _evaluate(self, z):
+    def _evaluate(self, z: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         z = np.asarray(z)
         if z.dtype not in (np.float32, np.float64):
             z = z.astype(np.float64)
@@ -110,41 +140,26 @@ class Activation(ABC):
         return h.reshape((*rows, units) if z.ndim else ()), derivative.reshape(z.shape)
 
 
-def _check(activation, field, interval):
-    """Store a field as a float, if it is a number in the interval, such as "[0, 1)"."""
-    value = getattr(activation, field)
-    low, high = map(float, interval[1:-1].split(","))
-    valid = isinstance(value, Real) and not isinstance(value, bool) and low <= value <= high
-    if not valid or (interval[0] == "(" and value == low) or (interval[-1] == ")" and value == high):
-        raise _refusal(activation, field, f"a number in {interval}")
-    object.__setattr__(activation, field, float(value) + 0.0)  # -0.0 is 0.0
-
-
-def _refusal(activation, field, allowed):
-    value = getattr(activation, field)
-    return ValueError(f"activation.{field}={value!r} of {activation.name}: allowed is {allowed}")
-
-
-def _by_piece(z, pieces):
+def _by_piece(z: np.ndarray, pieces: int) -> list[np.ndarray]:
     """Return the views of z that hold piece 0, 1, … of all units."""
     units = z.shape[-1] // pieces
     return [z[..., piece * units : (piece + 1) * units] for piece in range(pieces)]
 
 
-def _positive(z, out):
-    """Write max(z, 0): where one operand is a number, NumPy's clip is three times faster than its maximum."""
+def _positive(z: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """Write max(z, 0); if one operand is a number, NumPy's clip is three times faster than its maximum."""
     return z.clip(0, np.inf, out=out)
 
 
-def _negative(z, out):
+def _negative(z: np.ndarray, out: np.ndarray) -> np.ndarray:
     """Write min(z, 0)."""
     return z.clip(-np.inf, 0, out=out)
 
 
-def _expm1(x, out, work):
+def _expm1(x: np.ndarray, out: np.ndarray, work: np.ndarray) -> None:
     """Write exp(x) - 1 for x ≤ 0 as 2t / (1 - t), t = tanh(x/2), which cancels nowhere.
 
-    Without AVX-512, NumPy's expm1 goes number by number and takes five times as long as its tanh.
+    Without AVX-512, NumPy's expm1 computes one number at a time and takes five times as long as its tanh.
     """
     t = np.multiply(x, 0.5, out=out)
     np.tanh(t, out=t)
@@ -153,8 +168,8 @@ def _expm1(x, out, work):
     t /= work
 
 
-def _sigmoids(x, s, r):
-    """Write s = sigma(x) and r = sigma(-x) for x ≤ 50; neither is 1 - …, so both keep their tails."""
+def _sigmoids(x: np.ndarray, s: np.ndarray, r: np.ndarray) -> None:
+    """Write s = sigma(x) and r = sigma(-x) for x ≤ 50; neither is computed as 1 - …, so both keep their tails."""
     np.exp(x, out=s)
     np.add(s, 1, out=r)
     np.reciprocal(r, out=r)
@@ -169,12 +184,13 @@ class Linear(Activation, name="linear"):
     expression = "x"
     _work = "b"
 
-    def forward(self, z, h, work):
+    def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
         np.copyto(h, z)
 
-    def derivative(self, z, h, work):
-        work[0].fill(True)
-        return work[0]
+    def derivative(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> np.ndarray:
+        d = work[0]
+        d.fill(True)
+        return d
 
 
 @dataclass(frozen=True)
@@ -185,13 +201,14 @@ class Sigmoid(Activation, name="sigmoid"):
     saturates = "both"
     expression = "sigmoid(x)"
 
-    def forward(self, z, h, work):
+    def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
         np.minimum(z, _HIGH, out=h)
         np.exp(h, out=h)
         h /= np.add(h, 1, out=work[0])
 
-    def derivative(self, z, h, work):
-        d = np.subtract(1, h, out=work[0])
+    def derivative(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> np.ndarray:
+        d = work[0]
+        np.subtract(1, h, out=d)
         d *= h
         return d
 
@@ -200,19 +217,21 @@ class Sigmoid(Activation, name="sigmoid"):
 class Tanh(Activation, name="tanh"):
     """Hyperbolic tangent: h = tanh(z), h' = 1 - h².
 
-    tanh(z) = 2 sigma(2z) - 1; the 2 sigma(z) - 1 on a lecture's slide is a slip.
+    tanh(z) = 2 sigma(2z) - 1. The form 2 sigma(z) - 1, which is sometimes quoted, is tanh(z/2).
     """
 
     initializer = "glorot_uniform"
     saturates = "both"
     expression = "tanh(x)"
 
-    def forward(self, z, h, work):
+    def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
         np.tanh(z, out=h)
 
-    def derivative(self, z, h, work):
-        d = np.square(h, out=work[0])
-        return np.subtract(1, d, out=d)
+    def derivative(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> np.ndarray:
+        d = work[0]
+        np.square(h, out=d)
+        np.subtract(1, d, out=d)
+        return d
 
 
 @dataclass(frozen=True)
@@ -222,20 +241,17 @@ class ReLU(Activation, name="relu"):
     Any `at_zero` in [0, 1] is a subgradient.
     """
 
-    at_zero: float = 0.0
+    at_zero: Annotated[float, Number("[0, 1]")] = 0.0
 
     saturates = "left"
     kinks = (0.0,)
     expression = "max(x, 0)"
     _work = "bf"
 
-    def __post_init__(self):
-        _check(self, "at_zero", "[0, 1]")
-
-    def forward(self, z, h, work):
+    def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
         _positive(z, h)
 
-    def derivative(self, z, h, work):
+    def derivative(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> np.ndarray:
         positive, d = work
         np.greater(z, 0, out=positive)
         if self.at_zero == 0:
@@ -254,12 +270,12 @@ class Softplus(Activation, name="softplus"):
     expression = "softplus(x)"
     _work = "fff"
 
-    def forward(self, z, h, work):
+    def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
         e, u, rest = work
         np.minimum(z, _HIGH, out=e)
         np.exp(e, out=e)
         np.add(e, 1, out=u)
-        # log1p(e) = log u + (what the rounding of u lost) / u: without AVX-512, NumPy's log1p goes number by number.
+        # log1p(e) = log u + (rounding error of u) / u: without AVX-512, NumPy's log1p computes one number at a time.
         np.subtract(u, 1, out=rest)
         np.subtract(e, rest, out=rest)
         rest /= u
@@ -267,7 +283,7 @@ class Softplus(Activation, name="softplus"):
         h += rest
         np.maximum(h, z, out=h)
 
-    def derivative(self, z, h, work):
+    def derivative(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> np.ndarray:
         e, u, d = work
         return np.divide(e, u, out=d)
 
@@ -276,68 +292,63 @@ class Softplus(Activation, name="softplus"):
 class LeakyReLU(Activation, name="leaky_relu"):
     """Rectifier with a leak (Maas et al. 2013): h = max(z, slope z), h' = 1 for z > 0, slope for z ≤ 0."""
 
-    slope: float = 0.01
+    slope: Annotated[float, ZeroOr("[1e-30, 1)")] = 0.01  # below 1e-30, float32 would round it to 0
 
     kinks = (0.0,)
     expression = "max(x, slope*x)"
 
-    def __post_init__(self):
-        _check(self, "slope", "[0, 1)")
-        if 0 < self.slope < 1e-30:  # in float32 it would be 0, which is treated apart
-            raise _refusal(self, "slope", "0 or a number in [1e-30, 1)")
-
     @property
-    def saturates(self):
+    def saturates(self) -> str:
         """Left, without a leak."""
         return "neither" if self.slope else "left"
 
-    def forward(self, z, h, work):
+    def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
         if self.slope == 0:
             h.fill(0)  # 0 · z is NaN where z is infinite
         else:
             np.multiply(z, self.slope, out=h)
         np.maximum(h, z, out=h)
 
-    def derivative(self, z, h, work):
-        d = np.greater(z, 0, out=work[0])
-        return np.maximum(d, self.slope, out=d)
+    def derivative(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> np.ndarray:
+        d = work[0]
+        np.greater(z, 0, out=d)
+        np.maximum(d, self.slope, out=d)
+        return d
 
 
 @dataclass(frozen=True)
 class PReLU(Activation, name="prelu"):
     """Rectifier with a learned leak (He et al. 2015): h = max(z, 0) + slope min(z, 0).
 
-    h' = 1 for z > 0, slope for z ≤ 0; dh/dslope = min(z, 0). There is one slope `per` "unit" or "layer",
+    h' = 1 for z > 0, slope for z ≤ 0; dh/dslope = min(z, 0). There is one slope `per` "unit" or "layer"; it is
     0.25 before training.
     """
 
-    per: str = "unit"
+    per: Annotated[str, OneOf("unit", "layer")] = "unit"
 
     kinks = (0.0,)
     expression = "max(x, 0) + slope*min(x, 0)"
     _work = "ffb"
 
-    def __post_init__(self):
-        if self.per not in ("unit", "layer"):
-            raise _refusal(self, "per", "unit or layer")
-
-    def init(self, replicas, units, dtype):
+    def init(self, replicas: int, units: int, dtype: DTypeLike) -> dict[str, np.ndarray]:
         return {"slope": np.full((replicas, 1, units if self.per == "unit" else 1), 0.25, dtype)}
 
     @np.errstate(over="ignore", invalid="ignore")  # slopes beyond ±1 may overflow; 0 · inf is NaN
-    def forward(self, z, h, work, slope):
+    def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers, slope: np.ndarray) -> None:
         negative_part, d, _ = work
         _negative(z, negative_part)
         np.multiply(negative_part, slope, out=h)
         h += _positive(z, d)
 
-    def derivative(self, z, h, work, slope):
+    def derivative(self, z: np.ndarray, h: np.ndarray, work: Buffers, slope: np.ndarray) -> np.ndarray:
         _, d, mask = work
         np.multiply(np.less_equal(z, 0, out=mask), slope, out=d)
         d += np.logical_not(mask, out=mask)
         return d
 
-    def parameter_derivatives(self, z, h, work, slope):
+    def parameter_derivatives(
+        self, z: np.ndarray, h: np.ndarray, work: Buffers, slope: np.ndarray
+    ) -> dict[str, np.ndarray]:
         return {"slope": work[0]}
 
 
@@ -346,31 +357,28 @@ class ELU(Activation, name="elu"):
     """Exponential linear unit (Clevert et al. 2016): h = z for z > 0, alpha (exp(z) - 1) for z ≤ 0.
 
     h' = 1 for z > 0, h + alpha for z ≤ 0. The short form max(alpha (exp(z) - 1), z) is another function:
-    for every alpha its exponential wins at large z.
+    for every alpha the exponential is the larger one at large z.
     """
 
-    alpha: float = 1.0
+    alpha: Annotated[float, Number("(0, 1e6]")] = 1.0
 
     saturates = "left"
     expression = "max(x, 0) + alpha*expm1(min(x, 0))"
     _work = "fb"
 
-    def __post_init__(self):
-        _check(self, "alpha", "(0, 1e6]")
-
     @property
-    def kinks(self):
+    def kinks(self) -> tuple[float, ...]:
         """Zero, unless alpha is 1."""
         return () if self.alpha == 1 else (0.0,)
 
-    def forward(self, z, h, work):
+    def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
         d = work[0]
         _expm1(_negative(z, h), h, d)
         if self.alpha != 1:
             h *= self.alpha
         h += _positive(z, d)
 
-    def derivative(self, z, h, work):
+    def derivative(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> np.ndarray:
         d, mask = work
         _negative(h, d)
         d += self.alpha
@@ -384,7 +392,7 @@ class ELU(Activation, name="elu"):
 class ShiftedReLU(Activation, name="shifted_relu"):
     """Rectifier with its corner at (-1, -1) (Clevert et al. 2016): h = max(z, -1), h' = [z > -1].
 
-    The paper's short name, SReLU, elsewhere means the S-shaped rectifier of Jin et al. (2016).
+    The paper calls it SReLU. Elsewhere, SReLU means the S-shaped rectifier of Jin et al. (2016).
     """
 
     saturates = "left"
@@ -392,45 +400,43 @@ class ShiftedReLU(Activation, name="shifted_relu"):
     expression = "max(x, -1)"
     _work = "b"
 
-    def forward(self, z, h, work):
+    def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
         z.clip(-1, np.inf, out=h)  # as in `_positive`
 
-    def derivative(self, z, h, work):
-        return np.greater(z, -1, out=work[0])
+    def derivative(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> np.ndarray:
+        d = work[0]
+        np.greater(z, -1, out=d)
+        return d
 
 
 @dataclass(frozen=True)
 class Maxout(Activation, name="maxout"):
     """Largest of several affine pieces (Goodfellow et al. 2013): h = max z_j.
 
-    dh/dz_j = [z_j is the largest, and the first of equals]. Two standard normal pieces give E[h²] = 1: hence
-    the initializer (Tseran & Montúfar 2023).
+    dh/dz_j = [z_j is the first of the largest]. Two standard normal pieces give E[h²] = 1, which explains the
+    initializer (Tseran & Montúfar 2023).
     """
 
-    pieces: int = 2
+    pieces: Annotated[int, Whole(2, 100)] = 2
 
     initializer = "lecun_normal"
 
-    def __post_init__(self):
-        if type(self.pieces) is not int or not 2 <= self.pieces <= 100:
-            raise _refusal(self, "pieces", "a whole number from 2 to 100")
-
     @property
-    def expression(self):
-        """Nested maxima."""
+    def expression(self) -> str:
+        """Nested maxima, such as max(max(x0, x1), x2)."""
         return reduce("max({}, {})".format, [f"x{piece}" for piece in range(self.pieces)])
 
-    def buffers(self, shape, dtype):
+    def buffers(self, shape: tuple[int, ...], dtype: DTypeLike) -> Buffers:
         unit_shape = (*shape[:-1], shape[-1] // self.pieces)
         return np.empty(shape, bool), np.empty(unit_shape, bool), np.empty(unit_shape, bool)
 
-    def forward(self, z, h, work):
+    def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
         first, *others = _by_piece(z, self.pieces)
         np.copyto(h, first)
         for piece in others:
             np.maximum(h, piece, out=h)
 
-    def derivative(self, z, h, work):
+    def derivative(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> np.ndarray:
         d, wins, untaken = work
         untaken.fill(True)
         *earlier, last = _by_piece(d, self.pieces)
@@ -459,7 +465,7 @@ class SELU(Activation, name="selu"):
     _work = "ff"
 
     @np.errstate(over="ignore")
-    def forward(self, z, h, work):
+    def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
         d, _ = work
         _expm1(_negative(z, h), h, d)
         h *= self.scale * self.alpha
@@ -467,7 +473,7 @@ class SELU(Activation, name="selu"):
         d *= self.scale
         h += d
 
-    def derivative(self, z, h, work):
+    def derivative(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> np.ndarray:
         d, step = work
         _negative(h, d)
         d += self.scale * self.alpha
@@ -484,15 +490,12 @@ class CELU(Activation, name="celu"):
     h' = 1 for z > 0, h / alpha + 1 for z ≤ 0.
     """
 
-    alpha: float = 1.0
+    alpha: Annotated[float, Number("[1e-6, 1e6]")] = 1.0
 
     saturates = "left"
     expression = "max(x, 0) + alpha*expm1(min(x, 0)/alpha)"
 
-    def __post_init__(self):
-        _check(self, "alpha", "[1e-6, 1e6]")
-
-    def forward(self, z, h, work):
+    def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
         np.clip(z, -_HIGH * self.alpha, 0, out=h)
         h *= 1 / self.alpha
         d = work[0]
@@ -500,7 +503,7 @@ class CELU(Activation, name="celu"):
         h *= self.alpha
         h += _positive(z, d)
 
-    def derivative(self, z, h, work):
+    def derivative(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> np.ndarray:
         d = _negative(h, work[0])
         d *= 1 / self.alpha
         d += 1
@@ -515,7 +518,7 @@ _NORMAL_TAIL = (
 )  # fmt: skip
 
 
-def _normal(x, phi, bell, work):
+def _normal(x: np.ndarray, phi: np.ndarray, bell: np.ndarray, work: np.ndarray) -> None:
     """Write phi = Phi(x), the standard normal distribution, and bell = exp(-x²/2)."""
     np.square(x, out=bell)
     bell *= -0.5
@@ -550,23 +553,19 @@ class GELU(Activation, name="gelu"):
     erf(z/√2) by tanh(u), u = √(2/π) (z + 0.044715 z³): h' = 1/2 + 1/2 tanh(u) + z/2 (1 - tanh²(u)) u'.
     """
 
-    approximate: str = "none"
+    approximate: Annotated[str, OneOf("none", "tanh")] = "none"
 
     saturates = "left"
     _work = "ffff"
 
-    def __post_init__(self):
-        if self.approximate not in ("none", "tanh"):
-            raise _refusal(self, "approximate", "none or tanh")
-
     @property
-    def expression(self):
-        """One for each `approximate`."""
+    def expression(self) -> str:
+        """One formula for each value of `approximate`."""
         if self.approximate == "none":
             return "x/2*(1 + erf(x/sqrt(2)))"
         return "x/2*(1 + tanh(sqrt(0.6366197723675814)*(x + 0.044715*x*x*x)))"  # sqrt(2/pi)
 
-    def forward(self, z, h, work):
+    def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
         x, gate, closed, _ = work
         if self.approximate == "none":
             np.clip(z, -40, 40, out=x)
@@ -581,7 +580,7 @@ class GELU(Activation, name="gelu"):
         np.maximum(z, x, out=h)
         h *= gate
 
-    def derivative(self, z, h, work):
+    def derivative(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> np.ndarray:
         x, gate, closed, d = work
         if self.approximate == "none":
             np.multiply(x, closed, out=d)
@@ -609,14 +608,14 @@ class SiLU(Activation, name="silu"):
     expression = "x*sigmoid(x)"
     _work = "ffff"
 
-    def forward(self, z, h, work):
+    def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
         x, gate, closed, _ = work
         np.clip(z, _LOW, _HIGH, out=x)
         _sigmoids(x, gate, closed)
         np.maximum(z, x, out=h)
         h *= gate
 
-    def derivative(self, z, h, work):
+    def derivative(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> np.ndarray:
         x, gate, closed, d = work
         np.multiply(x, closed, out=d)
         d += 1
@@ -635,7 +634,7 @@ class Mish(Activation, name="mish"):
     expression = "x*tanh(softplus(x))"
     _work = "fffff"
 
-    def forward(self, z, h, work):
+    def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
         x, w, m, t, _ = work
         np.clip(z, _LOW, _HIGH / 2, out=x)
         np.exp(x, out=w)
@@ -646,7 +645,7 @@ class Mish(Activation, name="mish"):
         np.maximum(z, x, out=h)
         h *= t
 
-    def derivative(self, z, h, work):
+    def derivative(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> np.ndarray:
         x, w, m, t, d = work
         np.add(w, 1, out=d)
         d *= w
@@ -667,7 +666,7 @@ class Softsign(Activation, name="softsign"):
     expression = "x/(1 + abs(x))"
     _work = "ff"
 
-    def forward(self, z, h, work):
+    def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
         m, _ = work
         largest = np.finfo(z.dtype).max
         np.clip(z, -largest, largest, out=h)
@@ -675,7 +674,7 @@ class Softsign(Activation, name="softsign"):
         m += 1
         h /= m
 
-    def derivative(self, z, h, work):
+    def derivative(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> np.ndarray:
         m, d = work
         np.reciprocal(m, out=d)
         return np.square(d, out=d)
@@ -691,12 +690,13 @@ class HardTanh(Activation, name="hard_tanh"):
     expression = "min(max(x, -1), 1)"
     _work = "fb"
 
-    def forward(self, z, h, work):
+    def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
         np.clip(z, -1, 1, out=h)
 
-    def derivative(self, z, h, work):
+    def derivative(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> np.ndarray:
         size, inside = work
-        return np.less(np.abs(z, out=size), 1, out=inside)
+        np.less(np.abs(z, out=size), 1, out=inside)
+        return inside
 
 
 @dataclass(frozen=True)
@@ -706,32 +706,28 @@ class HardSigmoid(Activation, name="hard_sigmoid"):
     h' = slope [0 < h < 1]. ONNX calls the hyperparameters alpha and beta.
     """
 
-    slope: float = 1 / 6
-    offset: float = 0.5
+    slope: Annotated[float, Number("[1e-6, 1]")] = 1 / 6
+    offset: Annotated[float, Number("[0, 1]")] = 0.5
 
     initializer = "glorot_uniform"
     saturates = "both"
     expression = "min(max(slope*x + offset, 0), 1)"
     _work = "fbb"
 
-    def __post_init__(self):
-        _check(self, "slope", "[1e-6, 1]")
-        _check(self, "offset", "[0, 1]")
-
     @property
-    def kinks(self):
+    def kinks(self) -> tuple[float, ...]:
         """Where slope z + offset is 0 and where it is 1."""
         return -self.offset / self.slope, (1 - self.offset) / self.slope
 
-    def forward(self, z, h, work):
+    def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
         np.multiply(z, self.slope, out=h)
         h += self.offset
         np.clip(h, 0, 1, out=h)
 
-    def derivative(self, z, h, work):
+    def derivative(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> np.ndarray:
         d, inside, below = work
         low, high = self.kinks
-        # As float64: rounded to float32, a kink would move across numbers beside it.
+        # The comparison is in float64: rounded to float32, a kink would move past its neighbours.
         np.greater(z, np.float64(low), out=inside)
         inside &= np.less(z, np.float64(high), out=below)
         return np.multiply(inside, self.slope, out=d, dtype=d.dtype)
@@ -749,7 +745,7 @@ class HardSwish(Activation, name="hard_swish"):
     expression = "x*min(max(x/6 + 0.5, 0), 1)"
     _work = "ffb"
 
-    def forward(self, z, h, work):
+    def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
         c, _, _ = work
         np.maximum(z, -3, out=h)
         np.multiply(h, 1 / 6, out=c)
@@ -757,7 +753,7 @@ class HardSwish(Activation, name="hard_swish"):
         np.minimum(c, 1, out=c)
         h *= c
 
-    def derivative(self, z, h, work):
+    def derivative(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> np.ndarray:
         c, d, inside = work
         np.less(np.abs(z, out=d), 3, out=inside)
         np.subtract(c, 0.5, out=d)  # z/6 within ±3, and finite
@@ -770,8 +766,8 @@ class HardSwish(Activation, name="hard_swish"):
 class ReLUSquared(Activation, name="relu_squared"):
     """Squared rectifier (So et al. 2021): h = max(z, 0)², h' = 2 max(z, 0).
 
-    For a normal z, E[h²] = 3/2 E[z²]²: every layer squares the scale, so no weights keep it. Starting below
-    the scale that would explode is what the initializer is for.
+    For a normal z, E[h²] = 3/2 E[z²]²: every layer squares the scale, so no weights keep it. The initializer
+    therefore starts below the scale at which it would grow.
     """
 
     initializer = "glorot_uniform"
@@ -779,13 +775,14 @@ class ReLUSquared(Activation, name="relu_squared"):
     expression = "max(x, 0)**2"
 
     @np.errstate(over="ignore")
-    def forward(self, z, h, work):
+    def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
         np.maximum(z, 0, out=h)
         np.square(h, out=h)
 
     @np.errstate(over="ignore")
-    def derivative(self, z, h, work):
-        d = np.maximum(z, 0, out=work[0])
+    def derivative(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> np.ndarray:
+        d = work[0]
+        np.maximum(z, 0, out=d)
         d *= 2
         return d
 
@@ -794,20 +791,20 @@ class ReLUSquared(Activation, name="relu_squared"):
 class GLU(Activation, name="glu"):
     """Gated linear unit (Dauphin et al. 2017): h = a sigma(b), dh/da = sigma(b), dh/db = h - h sigma(b).
 
-    a is piece 0 of z, b is piece 1.
+    a is piece 0 of z, and b is piece 1.
     """
 
     pieces = 2
     expression = "x0*sigmoid(x1)"
 
-    def buffers(self, shape, dtype):
+    def buffers(self, shape: tuple[int, ...], dtype: DTypeLike) -> Buffers:
         half = (*shape[:-1], shape[-1] // 2)
         return *(np.empty(half, dtype) for _ in range(3)), np.empty(shape, dtype)
 
-    def forward(self, z, h, work):
+    def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
         a, b = _by_piece(z, 2)
         e, closed, part, _ = work
-        # sigma(b) = e · part with e = exp(min(b, 0)/2): a large a lifts h into range where sigma(b) underflows.
+        # sigma(b) = e · part with e = exp(min(b, 0)/2): with a large a, h is in range where sigma(b) underflows.
         np.clip(b, 2.05 * np.log(np.finfo(z.dtype).tiny), _HIGH, out=e)
         e *= 0.5
         np.exp(e, out=e)
@@ -820,7 +817,7 @@ class GLU(Activation, name="glu"):
         np.multiply(a, part, out=h)
         h *= e
 
-    def derivative(self, z, h, work):
+    def derivative(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> np.ndarray:
         e, closed, part, d = work
         by_a, by_b = _by_piece(d, 2)
         np.multiply(e, part, out=by_a)

@@ -1,21 +1,21 @@
 """A user's expression: text that is checked against a whitelist, then built into a computational graph.
 
-Allowed are numbers, the names that the caller knows, + - * / **, a unary minus and calls of `FUNCTIONS`; for
-matrices also @ and `MATRIX_FUNCTIONS`. Python's parser reads the text, and nothing of it is ever run.
+Allowed are numbers, the caller's names, + - * / **, a unary minus and calls of `FUNCTIONS`; for matrices also @ and
+`MATRIX_FUNCTIONS`. Python's parser reads the text, and no part of it is ever run.
 """
 
 import ast
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from nets import graph
 from nets.graph import Gate, Node
 from nets.names import nearest
 
 LONGEST, LARGEST = 200, 60
-"""Characters of an expression, and its numbers, names, operations and calls together."""
+"""The most characters of an expression, and the most numbers, names, operations and calls in it."""
 HUGE = 1e6
-"""Largest number that may be written."""
+"""The largest number that an expression may contain."""
 
 FUNCTIONS: dict[str, Gate] = {
     gate.name: gate
@@ -35,7 +35,7 @@ _OPERATORS: dict[type[ast.operator], Gate] = {
     ast.MatMult: graph.matmul,
 }
 
-_REFUSED = {
+_REFUSED: dict[type[ast.AST], str] = {
     ast.Attribute: "an attribute",
     ast.Subscript: "a subscript",
     ast.Lambda: "a lambda",
@@ -52,7 +52,7 @@ _REFUSED = {
 
 
 class ExpressionError(ValueError):
-    """An expression that is refused: one line that quotes the offending piece."""
+    """The refusal of an expression, in one line that quotes the piece at fault."""
 
 
 def parse(text: str, names: Iterable[str], matrices: bool = False) -> ast.expr:
@@ -61,7 +61,7 @@ def parse(text: str, names: Iterable[str], matrices: bool = False) -> ast.expr:
     Raises
     ------
     ExpressionError
-        For whatever is not on the whitelist, and for a name that does not occur.
+        For anything that is not on the whitelist, and for a name that does not occur.
     """
     if not isinstance(text, str):
         raise ExpressionError(f"{_short(repr(text))} is no text")
@@ -76,7 +76,7 @@ def parse(text: str, names: Iterable[str], matrices: bool = False) -> ast.expr:
         raise ExpressionError(f"{_short(text[text.index('#') :])!r} is a comment")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what Python would advise on what is refused below
+            warnings.simplefilter("ignore")  # Python warns about text that is refused below anyway
             tree = ast.parse(text.strip(), mode="eval").body
     except SyntaxError as error:
         start = max((error.offset or 1) - 1, 0)
@@ -106,44 +106,50 @@ def parse(text: str, names: Iterable[str], matrices: bool = False) -> ast.expr:
 
 
 def build(tree: ast.expr, values: Mapping[str, Node]) -> tuple[Node, dict[Node, str]]:
-    """Return the node of a tree from `parse`, and the piece of the expression that each new node stands for."""
-    pieces = {}
+    """Return the node of a tree from `parse`, and for each new node the piece of the expression that it stands for."""
+    pieces: dict[Node, str] = {}
 
-    def made(tree):
+    def node_of(tree: ast.expr) -> Node:
         if isinstance(tree, ast.Name):
             return values[tree.id]
         try:
-            node = applied(tree)
+            node = computed(tree)
         except ExpressionError:
             raise
         except ValueError:
-            inputs = tree.args if isinstance(tree, ast.Call) else ast.iter_child_nodes(tree)
-            parts = [each for each in inputs if isinstance(each, ast.expr)][-2:]
-            shapes = " and ".join(f"{ast.unparse(each)} {made(each).shape}" for each in parts)
+            operands = tree.args if isinstance(tree, ast.Call) else ast.iter_child_nodes(tree)
+            parts = [operand for operand in operands if isinstance(operand, ast.expr)][-2:]
+            shapes = " and ".join(f"{ast.unparse(part)} {node_of(part).shape}" for part in parts)
             raise ExpressionError(f"{_short(ast.unparse(tree))!r} does not fit the shapes of {shapes}") from None
         pieces[node] = ast.unparse(tree)
         return node
 
-    def applied(tree):
-        if isinstance(tree, ast.Constant):
-            return Node(float(tree.value))
-        if isinstance(tree, ast.UnaryOp):
-            inner = made(tree.operand)
-            return Node(-inner.value) if isinstance(tree.operand, ast.Constant) else graph.negate(inner)
-        if isinstance(tree, ast.BinOp):
-            return _OPERATORS[type(tree.op)](made(tree.left), made(tree.right))
-        return (FUNCTIONS | MATRIX_FUNCTIONS)[tree.func.id](*map(made, tree.args))
+    def computed(tree: ast.expr) -> Node:
+        match tree:
+            case ast.Constant(value=int() | float() as number):
+                return Node(float(number))
+            case ast.UnaryOp(operand=ast.Constant() as operand):
+                return Node(-node_of(operand).value)
+            case ast.UnaryOp(operand=operand):
+                return graph.negate(node_of(operand))
+            case ast.BinOp(left=left, op=operator, right=right):
+                return _OPERATORS[type(operator)](node_of(left), node_of(right))
+            case ast.Call(func=ast.Name(id=name), args=arguments):
+                return (FUNCTIONS | MATRIX_FUNCTIONS)[name](*map(node_of, arguments))
+        raise TypeError(f"{ast.unparse(tree)!r} does not come from `parse`")
 
-    return made(tree), pieces
+    return node_of(tree), pieces
 
 
-def _problem(node, names, functions, matrices, is_called):
-    """Return what is wrong with a syntax node itself, or nothing."""
+def _problem(
+    node: ast.expr, names: Collection[str], functions: Mapping[str, Gate], matrices: bool, is_called: bool
+) -> str | None:
+    """Return what is wrong with a syntax node itself, or None."""
     if isinstance(node, ast.Constant):
         return _problem_of_number(node.value)
     if isinstance(node, ast.Name):
         if is_called:
-            return None  # judged with its call
+            return None  # checked with its call
         if node.id in functions:
             return f"is a function: write {node.id}(…)"
         return None if node.id in names else f"is unknown: {nearest(node.id, names)}"
@@ -156,40 +162,42 @@ def _problem(node, names, functions, matrices, is_called):
     return f"is {_REFUSED.get(type(node), 'no arithmetic')}: allowed are numbers, names, + - * / ** and functions"
 
 
-def _problem_of_number(value):
+def _problem_of_number(value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         kinds = {str: "a string", bytes: "a string", complex: "an imaginary number"}
         return f"is {kinds.get(type(value), 'no number')}: allowed are numbers, names, + - * / ** and functions"
     return None if abs(value) <= HUGE else f"is too large: allowed are numbers up to {HUGE:g}"
 
 
-def _problem_of_call(node, functions):
+def _problem_of_call(node: ast.Call, functions: Mapping[str, Gate]) -> str | None:
     if not isinstance(node.func, ast.Name):
-        return "is a call of what has no name"
+        return "calls something other than a named function"
     name = node.func.id
     if name not in functions:
         if name in MATRIX_FUNCTIONS:
-            return "has not the shape of its argument: an activation is elementwise"
+            return "does not have the shape of its argument: an activation is elementwise"
         return f"is unknown: {nearest(name, functions)}"
     count = len(functions[name].local)
-    if node.keywords or len(node.args) != count or any(isinstance(each, ast.Starred) for each in node.args):
+    if node.keywords or len(node.args) != count or any(isinstance(argument, ast.Starred) for argument in node.args):
         return f"is wrong: {name} takes {count} argument{'s' if count > 1 else ''}"
     return None
 
 
-def _problem_of_operation(node, matrices):
+def _problem_of_operation(node: ast.BinOp, matrices: bool) -> str | None:
     if isinstance(node.op, ast.BitXor):
         return "is no operation: a power is written **"
     if isinstance(node.op, ast.MatMult) and not matrices:
-        return "has not the shape of x: an activation is elementwise"
+        return "does not have the shape of x: an activation is elementwise"
     if type(node.op) not in _OPERATORS:
         return "is no operation: allowed are + - * / **"
-    if isinstance(node.op, ast.Pow):
-        inner = [each for each in ast.walk(node.right) if isinstance(each, ast.BinOp) and isinstance(each.op, ast.Pow)]
-        if inner or (isinstance(node.left, ast.BinOp) and isinstance(node.left.op, ast.Pow)):
-            return "is a tower of powers"
+    if _is_power(node) and (_is_power(node.left) or any(map(_is_power, ast.walk(node.right)))):
+        return "is a tower of powers"
     return None
 
 
-def _short(text):
+def _is_power(node: ast.AST) -> bool:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow)
+
+
+def _short(text: str) -> str:
     return text if len(text) <= 40 else f"{text[:39]}…"

@@ -1,10 +1,11 @@
-"""The computational graph: values that know by which gates they came about, and backpropagation through them.
+"""The computational graph: values that store the gates that computed them, and backpropagation through them.
 
-Calling a gate on nodes, arrays or numbers computes its value at once and keeps it, with the inputs: that is the
-forward pass. `backpropagate` walks back from a node: what arrives at a gate, the upstream gradient, times its local
-gradient goes on to each input, and where paths converge the gradients add. Local gradients are nodes themselves,
-so a gradient can be differentiated again. Values are float64, or complex128 for a complex step; what is out of
-range is ±inf or NaN without a warning. Nothing is stored but in the nodes, and nothing recurses.
+The call of a gate on nodes, arrays or numbers computes its value at once and stores it with the inputs: that is the
+forward pass. `backpropagate` walks back from a node. At each gate it multiplies the upstream gradient by the local
+gradient of each input and sends the product to that input. Where paths converge, the gradients add.
+
+Local gradients are nodes themselves, so a gradient can be differentiated again. Values are float64, or complex128 for a
+complex step. A value out of range is ±inf or NaN, without a warning. All state is in the nodes, and nothing recurses.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,27 +15,38 @@ from math import sqrt as root
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 GATES: dict[str, "Gate"] = {}
 
+LocalGradient = Callable[..., Any]
+"""A function that returns the local gradient of one input; see `Gate`."""
+
 
 class Node:
-    """A value in the graph, with the gate and the inputs that it comes from; a leaf has neither.
+    """A value in the graph, with the gate and the inputs that computed it; a leaf has neither.
 
     Attributes
     ----------
     value
-        A float64 or complex128 array; of a number, shape ().
+        A float64 or complex128 array; a number has shape ().
     name
-        Of a leaf that is to be called something.
+        The name of a leaf, or "".
     """
 
     __slots__ = ("gate", "inputs", "name", "options", "value")
-    __array_ufunc__ = None  # array + node is the node's business
+    __array_ufunc__ = None  # so that array + node calls the node's __radd__
 
-    def __init__(self, value, name: str = "", gate: "Gate | None" = None, inputs=(), options=None):
-        value = np.asarray(value)
-        self.value = value if value.dtype == np.complex128 else value.astype(np.float64, copy=False)
+    def __init__(
+        self,
+        value: ArrayLike,
+        name: str = "",
+        gate: "Gate | None" = None,
+        inputs: tuple["Node", ...] = (),
+        options: dict[str, Any] | None = None,
+    ) -> None:
+        array = np.asarray(value)
+        self.value: np.ndarray = array if array.dtype == np.complex128 else array.astype(np.float64, copy=False)
         self.name, self.gate, self.inputs, self.options = name, gate, inputs, options or {}
 
     @property
@@ -44,50 +56,54 @@ class Node:
 
     @property
     def T(self) -> "Node":
-        """The transpose; see `transpose`."""
+        """The transpose."""
         return transpose(self)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<{self.name or (self.gate.name if self.gate else 'constant')} {self.value.tolist()}>"
 
-    def __add__(self, other):
+    def __add__(self, other: "Operand") -> "Node":
         return add(self, other)
 
-    def __radd__(self, other):
+    def __radd__(self, other: "Operand") -> "Node":
         return add(other, self)
 
-    def __sub__(self, other):
+    def __sub__(self, other: "Operand") -> "Node":
         return subtract(self, other)
 
-    def __rsub__(self, other):
+    def __rsub__(self, other: "Operand") -> "Node":
         return subtract(other, self)
 
-    def __mul__(self, other):
+    def __mul__(self, other: "Operand") -> "Node":
         return multiply(self, other)
 
-    def __rmul__(self, other):
+    def __rmul__(self, other: "Operand") -> "Node":
         return multiply(other, self)
 
-    def __truediv__(self, other):
+    def __truediv__(self, other: "Operand") -> "Node":
         return divide(self, other)
 
-    def __rtruediv__(self, other):
+    def __rtruediv__(self, other: "Operand") -> "Node":
         return divide(other, self)
 
-    def __pow__(self, other):
+    def __pow__(self, other: "Operand") -> "Node":
         return power(self, other)
 
-    def __rpow__(self, other):
+    def __rpow__(self, other: "Operand") -> "Node":
         return power(other, self)
 
-    def __matmul__(self, other):
+    def __matmul__(self, other: "Operand") -> "Node":
         return matmul(self, other)
 
-    def __rmatmul__(self, other):
+    def __rmatmul__(self, other: "Operand") -> "Node":
         return matmul(other, self)
 
-    def __neg__(self):
+    def __neg__(self) -> "Node":
         return negate(self)
+
+
+Operand = Node | ArrayLike
+"""The operand of a gate: a node, an array or a number."""
 
 
 @dataclass(frozen=True)
@@ -97,39 +113,41 @@ class Gate:
     Attributes
     ----------
     forward
-        From the inputs' arrays, and the gate's options by keyword, to the value.
+        The function from the inputs' arrays, and the gate's options by keyword, to the value.
     local
-        For each input, from the gate's own node and its inputs' to the local gradient; None where that is zero.
-        Of an elementwise gate it is a factor, a node or 1 or -1; else `elementwise` is false and it is a linear
-        map: it takes the upstream gradient first and returns what goes on.
+        For each input the function from the gate's node and its inputs' nodes to the local gradient; None if that is
+        zero. For an elementwise gate the local gradient is a factor: a node, 1 or -1.
     does
         What the gate does to the upstream gradient, in a word.
+    elementwise
+        If false, each function in `local` takes the upstream gradient first and returns the gradient of the input.
     """
 
     name: str
     forward: Callable[..., Any]
-    local: tuple[Callable[..., Any] | None, ...]
+    local: tuple[LocalGradient | None, ...]
     does: str
     elementwise: bool = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         GATES[self.name] = self
 
-    def __call__(self, *inputs, **options) -> Node:
+    def __call__(self, *operands: Operand, **options: Any) -> Node:
         """Return the node of this gate on nodes, arrays or numbers."""
-        inputs = tuple(each if isinstance(each, Node) else Node(each) for each in inputs)
+        inputs = tuple(operand if isinstance(operand, Node) else Node(operand) for operand in operands)
         with np.errstate(all="ignore"):
-            value = self.forward(*(each.value for each in inputs), **options)
+            value = self.forward(*(source.value for source in inputs), **options)
         return Node(value, gate=self, inputs=inputs, options=options)
 
     def back(self, index: int, upstream: Node, node: Node) -> Node | None:
-        """Return what goes from this gate's node on to its input `index`: None if nothing ever does."""
+        """Return the gradient that this gate's node sends to its input `index`; None if it is always zero."""
         rule = self.local[index]
         if rule is None:
             return None
         if not self.elementwise:
-            return rule(upstream, node, *node.inputs)
-        factor = rule(node, *node.inputs)
+            gradient: Node = rule(upstream, node, *node.inputs)
+            return gradient
+        factor: Node | int = rule(node, *node.inputs)
         if isinstance(factor, Node):
             upstream = upstream * factor
         elif factor == -1:
@@ -137,79 +155,84 @@ class Gate:
         return unbroadcast(upstream, node.inputs[index].shape)
 
 
-def _gate(name, forward, *local, does="scales"):
+def _gate(name: str, forward: Callable[..., Any], *local: LocalGradient | None, does: str = "scales") -> Gate:
     return Gate(name, forward, local, does)
 
 
-def _linear(name, forward, *local, does):
+def _linear(name: str, forward: Callable[..., Any], *local: LocalGradient | None, does: str) -> Gate:
     return Gate(name, forward, local, does, elementwise=False)
 
 
-def _erf(a, out=None):
-    from scipy.special import erf  # a fifth of a second, which is spent only where erf is used
+def _erf(a: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    from scipy.special import erf  # the import takes a fifth of a second, so it waits until erf is used
 
-    return erf(a, out=out)
-
-
-# --- gates: on one line or two, the value and the local gradient for each input; y is the gate's own node ---------
-
-add = _gate("add", np.add, lambda y, a, b: 1, lambda y, a, b: 1, does="distributes")
-subtract = _gate("subtract", np.subtract, lambda y, a, b: 1, lambda y, a, b: -1, does="distributes")
-multiply = _gate("multiply", np.multiply, lambda y, a, b: b, lambda y, a, b: a, does="switches")
-divide = _gate("divide", np.divide, lambda y, a, b: 1 / b, lambda y, a, b: -y / b)
-negate = _gate("negate", np.negative, lambda y, a: -1)
-# What `is_zero` adds matters only where a power of zero would be 0 · inf: there the gradient is 0.
-power = _gate("power", np.power, lambda y, a, b: b * a ** (b - 1 + is_zero(b)), lambda y, a, b: y * log(a + is_zero(a)))
-
-exp = _gate("exp", np.exp, lambda y, a: y)
-expm1 = _gate("expm1", np.expm1, lambda y, a: exp(a))
-log = _gate("log", np.log, lambda y, a: 1 / a)
-log1p = _gate("log1p", np.log1p, lambda y, a: 1 / (1 + a))
-sqrt = _gate("sqrt", np.sqrt, lambda y, a: 0.5 / y)
-sin = _gate("sin", np.sin, lambda y, a: cos(a))
-cos = _gate("cos", np.cos, lambda y, a: -sin(a))
-erf = _gate("erf", _erf, lambda y, a: 2 / root(pi) * exp(-(a * a)))
+    result: np.ndarray = erf(a, out=out)
+    return result
 
 
-def _sigmoid(a):
+# --- gates: their values and, for each input, the local gradient; y is the gate's own node -----------------------
+
+add: Gate = _gate("add", np.add, lambda y, a, b: 1, lambda y, a, b: 1, does="distributes")
+subtract: Gate = _gate("subtract", np.subtract, lambda y, a, b: 1, lambda y, a, b: -1, does="distributes")
+multiply: Gate = _gate("multiply", np.multiply, lambda y, a, b: b, lambda y, a, b: a, does="switches")
+divide: Gate = _gate("divide", np.divide, lambda y, a, b: 1 / b, lambda y, a, b: -y / b)
+negate: Gate = _gate("negate", np.negative, lambda y, a: -1)
+# `is_zero` matters only where the gradient would be 0 · inf: with it the gradient is 0.
+power: Gate = _gate(
+    "power", np.power, lambda y, a, b: b * a ** (b - 1 + is_zero(b)), lambda y, a, b: y * log(a + is_zero(a))
+)
+
+exp: Gate = _gate("exp", np.exp, lambda y, a: y)
+expm1: Gate = _gate("expm1", np.expm1, lambda y, a: exp(a))
+log: Gate = _gate("log", np.log, lambda y, a: 1 / a)
+log1p: Gate = _gate("log1p", np.log1p, lambda y, a: 1 / (1 + a))
+sqrt: Gate = _gate("sqrt", np.sqrt, lambda y, a: 0.5 / y)
+sin: Gate = _gate("sin", np.sin, lambda y, a: cos(a))
+cos: Gate = _gate("cos", np.cos, lambda y, a: -sin(a))
+erf: Gate = _gate("erf", _erf, lambda y, a: 2 / root(pi) * exp(-(a * a)))
+
+
+def _sigmoid(a: np.ndarray) -> np.ndarray:
     e = np.exp(-_size(a))
-    return np.where(a.real < 0, e, 1) / (1 + e)
+    result: np.ndarray = np.where(a.real < 0, e, 1) / (1 + e)
+    return result
 
 
-def _softplus(a):
-    return np.where(a.real < 0, 0, a) + np.log1p(np.exp(-_size(a)))
+def _softplus(a: np.ndarray) -> np.ndarray:
+    result: np.ndarray = np.where(a.real < 0, 0, a) + np.log1p(np.exp(-_size(a)))
+    return result
 
 
-def _size(a):
-    """Return |a|, which stays analytic off the real axis."""
+def _size(a: np.ndarray) -> np.ndarray:
+    """Return |a|, in a form that is analytic off the real axis."""
     return np.where(a.real < 0, -a, a)
 
 
-# σ(-a) is 1 - σ(a) with all its digits, however large a is; so is 4 σ(2a) σ(-2a) = 1 - tanh²(a).
-sigmoid = _gate("sigmoid", _sigmoid, lambda y, a: y * sigmoid(-a))
-softplus = _gate("softplus", _softplus, lambda y, a: sigmoid(a))
-tanh = _gate("tanh", np.tanh, lambda y, a: 4 * sigmoid(2 * a) * sigmoid(-2 * a))
+# σ(-a) is 1 - σ(a), and 4 σ(2a) σ(-2a) is 1 - tanh²(a); these forms keep all digits, however large a is.
+sigmoid: Gate = _gate("sigmoid", _sigmoid, lambda y, a: y * sigmoid(-a))
+softplus: Gate = _gate("softplus", _softplus, lambda y, a: sigmoid(a))
+tanh: Gate = _gate("tanh", np.tanh, lambda y, a: 4 * sigmoid(2 * a) * sigmoid(-2 * a))
 
 # A tie goes to the first argument: maximum(x, 0) has slope 1 at x = 0, maximum(0, x) and relu(x) have slope 0.
-maximum = _gate(
+maximum: Gate = _gate(
     "maximum", np.maximum, lambda y, a, b: at_least(a, b), lambda y, a, b: 1 - at_least(a, b), does="routes"
 )
-minimum = _gate(
+minimum: Gate = _gate(
     "minimum", np.minimum, lambda y, a, b: at_least(b, a), lambda y, a, b: 1 - at_least(b, a), does="routes"
 )
-relu = _gate("relu", lambda a: np.maximum(a, 0), lambda y, a: 1 - at_least(0, a), does="routes")
-absolute = _gate("abs", np.abs, lambda y, a: sign(a), does="routes")
+relu: Gate = _gate("relu", lambda a: np.maximum(a, 0), lambda y, a: 1 - at_least(0, a), does="routes")
+absolute: Gate = _gate("abs", np.abs, lambda y, a: sign(a), does="routes")
 
-# Steps: flat wherever they have a slope at all.
-at_least = _gate("at_least", np.greater_equal, None, None, does="stops")
-is_zero = _gate("is_zero", lambda a: a == 0, None, does="stops")
-sign = _gate("sign", np.sign, None, does="stops")
+# Steps: their slope is 0 wherever it exists.
+at_least: Gate = _gate("at_least", np.greater_equal, None, None, does="stops")
+is_zero: Gate = _gate("is_zero", lambda a: a == 0, None, does="stops")
+sign: Gate = _gate("sign", np.sign, None, does="stops")
 
 
-def _matmul_back(index):
+def _matmul_back(index: int) -> LocalGradient:
     """Return the rule for one operand: upstream bᵀ for a, aᵀ upstream for b; a vector is a row or a column."""
 
-    def rule(upstream, y, a, b):
+    def rule(upstream: Node, y: Node, a: Node, b: Node) -> Node:
         row = reshape(a, shape=(1, *a.shape)) if len(a.shape) == 1 else a
         column = reshape(b, shape=(*b.shape, 1)) if len(b.shape) == 1 else b
         stack = np.broadcast_shapes(row.shape[:-2], column.shape[:-2])
@@ -220,26 +243,28 @@ def _matmul_back(index):
     return rule
 
 
-def _spread(upstream, y, a):
-    """Return the gradient of a sum at each entry that was summed."""
+def _spread(upstream: Node, y: Node, a: Node) -> Node:
+    """Return the gradient of a sum by the array that was summed."""
     axis = y.options.get("axis")
     axes = range(a.value.ndim) if axis is None else np.atleast_1d(axis)
     kept = [1 if i in {axis % a.value.ndim for axis in axes} else size for i, size in enumerate(a.shape)]
     return broadcast(reshape(upstream, shape=tuple(kept)), shape=a.shape)
 
 
-matmul = _linear("matmul", np.matmul, _matmul_back(0), _matmul_back(1), does="switches")
-sum = _linear("sum", np.sum, _spread, does="distributes")
-mean = _linear(
+matmul: Gate = _linear("matmul", np.matmul, _matmul_back(0), _matmul_back(1), does="switches")
+sum: Gate = _linear("sum", np.sum, _spread, does="distributes")
+mean: Gate = _linear(
     "mean", np.mean, lambda g, y, a: _spread(g * (max(y.value.size, 1) / a.value.size), y, a), does="distributes"
 )
-transpose = _linear("transpose", lambda a: a if a.ndim < 2 else a.mT, lambda g, y, a: transpose(g), does="rearranges")
-reshape = _linear("reshape", np.reshape, lambda g, y, a: reshape(g, shape=a.shape), does="rearranges")
-broadcast = _linear("broadcast", np.broadcast_to, lambda g, y, a: unbroadcast(g, a.shape), does="sums")
+transpose: Gate = _linear(
+    "transpose", lambda a: a if a.ndim < 2 else a.mT, lambda g, y, a: transpose(g), does="rearranges"
+)
+reshape: Gate = _linear("reshape", np.reshape, lambda g, y, a: reshape(g, shape=a.shape), does="rearranges")
+broadcast: Gate = _linear("broadcast", np.broadcast_to, lambda g, y, a: unbroadcast(g, a.shape), does="sums")
 
 
 def unbroadcast(gradient: Node, shape: tuple[int, ...]) -> Node:
-    """Return a gradient summed over all that was repeated when an array of `shape` was broadcast to it."""
+    """Return a gradient summed over the axes that were repeated when an array of `shape` was broadcast to it."""
     extra = len(gradient.shape) - len(shape)
     if extra:
         gradient = sum(gradient, axis=tuple(range(extra)))
@@ -256,9 +281,9 @@ class Backward(NamedTuple):
     Attributes
     ----------
     total
-        The gradient of each node passed, shaped like it: the sum of what all its consumers sent.
+        The gradient of each node, shaped like the node: the sum of what all gates that use it sent to it.
     sent
-        What a node sent to its input i, by (node, i).
+        The gradient that a node sent to its input i, by (node, i).
     """
 
     total: dict[Node, Node]
@@ -266,8 +291,10 @@ class Backward(NamedTuple):
 
 
 def history(y: Node) -> list[Node]:
-    """Return y and all it was computed from, each once, inputs before what uses them."""
-    order, seen, stack = [], set(), [(y, False)]
+    """Return y and all nodes that it was computed from, each once and after its inputs."""
+    order: list[Node] = []
+    seen: set[Node] = set()
+    stack = [(y, False)]
     while stack:
         node, ready = stack.pop()
         if ready:
@@ -275,20 +302,20 @@ def history(y: Node) -> list[Node]:
         elif node not in seen:
             seen.add(node)
             stack.append((node, True))
-            stack.extend((each, False) for each in reversed(node.inputs))
+            stack.extend((source, False) for source in reversed(node.inputs))
     return order
 
 
-def backpropagate(y: Node, leaves: Iterable[Node], upstream=1.0) -> Backward:
+def backpropagate(y: Node, leaves: Iterable[Node], upstream: Operand = 1.0) -> Backward:
     """Return the gradients of Σ upstream · y at the leaves and at every node between them and y.
 
     Parameters
     ----------
     y
-        Of any shape; `upstream` is broadcast to it.
+        A node of any shape; `upstream` is broadcast to this shape.
     leaves
-        Nodes to differentiate by; the pass goes through nothing that does not depend on them. One that y does
-        not depend on gets zeros.
+        The nodes to differentiate by. The pass visits only nodes that depend on them. A leaf that y does not depend
+        on has a gradient of zeros.
     """
     leaves = list(leaves)
     order = history(y)
@@ -298,9 +325,9 @@ def backpropagate(y: Node, leaves: Iterable[Node], upstream=1.0) -> Backward:
             alive.add(node)
     upstream = upstream if isinstance(upstream, Node) else Node(upstream)
     total = {y: upstream if upstream.shape == y.shape else broadcast(upstream, shape=y.shape)}
-    sent = {}
+    sent: dict[tuple[Node, int], Node] = {}
     for node in reversed(order):
-        if node not in alive or node not in total:
+        if node.gate is None or node not in alive or node not in total:
             continue
         for index, source in enumerate(node.inputs):
             part = node.gate.back(index, total[node], node) if source in alive else None

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import fields
-from functools import cache
 from numbers import Real
 from typing import Any, Protocol, get_type_hints, runtime_checkable
 
 
 @runtime_checkable
 class Rule(Protocol):
-    """What a field's values have to be.
+    """The allowed values of a field.
 
     Attributes
     ----------
@@ -27,25 +26,40 @@ class Rule(Protocol):
 class Number:
     """The real numbers of an interval such as "[0, 1)"; `inf` as an end means no limit."""
 
-    def __init__(self, interval: str):
-        self.low, self.high = map(float, interval[1:-1].split(","))
+    def __init__(self, interval: str) -> None:
+        low, high = interval[1:-1].split(",")
+        self.low, self.high = float(low), float(high)
         self.open_low, self.open_high = interval[0] == "(", interval[-1] == ")"
         self.words = f"a number in {interval}"
         if self.high == float("inf"):
-            low = interval[1:-1].split(",")[0]
             self.words = f"a number above {low}" if self.open_low else f"a number from {low} up"
 
     def accepts(self, value: Any) -> bool:
-        """Return whether the value is a number of the interval; true and false are none."""
-        if isinstance(value, bool) or not isinstance(value, Real) or not self.low <= value <= self.high:
+        """Return whether the value is a number of the interval; true and false are not numbers."""
+        is_number = isinstance(value, Real) and not isinstance(value, bool)
+        if not is_number:
             return False
-        return not (self.open_low and value == self.low) and not (self.open_high and value == self.high)
+        above = self.low < value if self.open_low else self.low <= value
+        below = value < self.high if self.open_high else value <= self.high
+        return bool(above and below)
+
+
+class ZeroOr(Number):
+    """0 and the real numbers of an interval."""
+
+    def __init__(self, interval: str) -> None:
+        super().__init__(interval)
+        self.words = f"0 or {self.words}"
+
+    def accepts(self, value: Any) -> bool:
+        """Return whether the value is 0 or a number of the interval."""
+        return super().accepts(value) or Number("[0, 0]").accepts(value)
 
 
 class Whole:
-    """The whole numbers from `low` to `high`, or up."""
+    """The whole numbers from `low` to `high`; without `high` there is no limit."""
 
-    def __init__(self, low: int, high: int | None = None):
+    def __init__(self, low: int, high: int | None = None) -> None:
         self.low, self.high = low, high
         self.words = f"a whole number from {low} " + ("up" if high is None else f"to {high}")
 
@@ -57,25 +71,25 @@ class Whole:
 class OneOf:
     """One of several texts."""
 
-    def __init__(self, *texts: str):
+    def __init__(self, *texts: str) -> None:
         self.texts = texts
-        self.words = " or ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else texts[0]
+        *others, last = texts
+        self.words = f"{', '.join(others)} or {last}" if others else last
 
     def accepts(self, value: Any) -> bool:
         """Return whether the value is one of the texts."""
         return isinstance(value, str) and value in self.texts
 
 
-@cache
 def rules(variant: type) -> dict[str, Rule]:
     """Return the rule of each field of a dataclass that declares one."""
     hints = get_type_hints(variant, include_extras=True)
-    found = {}
-    for item in fields(variant):
-        for extra in getattr(hints[item.name], "__metadata__", ()):
-            if isinstance(extra, Rule):
-                found[item.name] = extra
-    return found
+    return {
+        field.name: rule
+        for field in fields(variant)
+        for rule in getattr(hints[field.name], "__metadata__", ())
+        if isinstance(rule, Rule)
+    }
 
 
 def violations(instance: Any) -> Iterator[tuple[str, Any, Rule]]:
@@ -84,3 +98,23 @@ def violations(instance: Any) -> Iterator[tuple[str, Any, Rule]]:
         value = getattr(instance, name)
         if not rule.accepts(value):
             yield name, value, rule
+
+
+def check(instance: Any, choice: str) -> None:
+    """Refuse hyperparameters that their rules do not accept.
+
+    Parameters
+    ----------
+    instance
+        A dataclass with a `name`.
+    choice
+        The configuration's word for it, such as "optimizer".
+
+    Raises
+    ------
+    ValueError
+        Such as "optimizer.momentum=1.0 of momentum: allowed is a number in [0, 1)".
+    """
+    for name, value, rule in violations(instance):
+        written = list(value) if isinstance(value, tuple) else value  # as in a configuration
+        raise ValueError(f"{choice}.{name}={written!r} of {instance.name}: allowed is {rule.words}")

@@ -1,37 +1,28 @@
-"""In-place updates of a flat parameter array (R, P), and the schedules that scale the learning rate by epoch.
+"""Optimizers update a flat parameter array (R, P) in place. Schedules scale the learning rate by epoch.
 
-`rate` is (R, 1): replicas of one stack may differ in it. The first `decayed` columns are weights; weight decay
-touches only those, never a bias or a learned slope.
+`rate` is (R, 1): the replicas of one stack may have different learning rates. The first `decayed` columns are weights.
+Weight decay changes only these, never a bias or a learned slope.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
-from math import cos, inf, pi, sqrt
-from typing import ClassVar
+from dataclasses import dataclass
+from math import cos, pi, sqrt
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
+
+from nets.hyperparameters import Number, check
 
 OPTIMIZERS: dict[str, type["Optimizer"]] = {}
 SCHEDULES: dict[str, type["Schedule"]] = {}
 
-
-def _check(variant, choice, field, allowed, holds):
-    value = getattr(variant, field)
-    try:
-        valid = not isinstance(value, bool) and holds(value)
-    except TypeError:
-        valid = False
-    if not valid:
-        value = list(value) if isinstance(value, tuple) else value
-        raise ValueError(f"{choice}.{field}={value!r} of {variant.name}: allowed is {allowed}")
+State = dict[str, np.ndarray]
+"""The arrays that an optimizer carries from step to step, by slot."""
 
 
 @dataclass(frozen=True)
 class Optimizer(ABC):
-    """An update rule; g below is the gradient of the mean cost, ε the learning rate.
-
-    A rule that is linear in ε·g is handed that product (`folds_rate`): the caller scales the few output
-    gradients once instead of every parameter's.
+    """An update rule; g below is the gradient of the mean cost, ε the learning rate, λ the weight decay.
 
     Raises
     ------
@@ -39,47 +30,47 @@ class Optimizer(ABC):
         If a hyperparameter is out of its range.
     """
 
-    weight_decay: float = 0.0
+    weight_decay: Annotated[float, Number("[0, inf)")] = 0.0
 
     name: ClassVar[str]
-    folds_rate: ClassVar[bool] = True
     slots: ClassVar[tuple[str, ...]] = ()
+    _folds_rate: ClassVar[bool] = True  # whether the rule is linear in ε·g, so that `step` takes this product
 
-    def __init_subclass__(cls, *, name):
+    def __init_subclass__(cls, *, name: str) -> None:
         cls.name = name
         OPTIMIZERS[name] = cls
 
-    def __post_init__(self):
-        _check(self, "optimizer", "weight_decay", "a number from 0 up", lambda value: 0 <= value < inf)
-        for field in fields(self):
-            if field.name in ("momentum", "decay", "beta1", "beta2"):
-                _check(self, "optimizer", field.name, "0 ≤ value < 1", lambda value: 0 <= value < 1)
-            elif field.name == "epsilon":
-                _check(self, "optimizer", field.name, "a number above 0", lambda value: 0 < value < inf)
+    def __post_init__(self) -> None:
+        check(self, "optimizer")
 
-    def state(self, parameters: np.ndarray) -> dict[str, np.ndarray]:
-        """Make the arrays that the rule carries from step to step, all zero, shaped like the parameters."""
+    def state(self, parameters: np.ndarray) -> State:
+        """Return the arrays that the rule carries from step to step, all zero, shaped like the parameters."""
         return {slot: np.zeros_like(parameters) for slot in self.slots}
 
     def gradient_factor(self, rate: np.ndarray) -> np.ndarray:
-        """Return the factor (R, 1) on the output gradients that `step` expects: ε where the rule is linear in ε·g.
+        """Return the factor (R, 1) on the output gradients that `step` expects: ε for a rule linear in ε·g, else 1.
 
-        To scale the few output gradients costs less than to scale every parameter's.
+        It costs less to scale the few output gradients than the gradient of every parameter.
         """
-        return rate if self.folds_rate else np.ones_like(rate)
+        return rate if self._folds_rate else np.ones_like(rate)
 
     @abstractmethod
-    def step(self, parameters, gradient, state, rate, decayed, count):
-        """Update the parameters in place; `count` is 1 at the first step; the gradient is overwritten."""
+    def step(
+        self, parameters: np.ndarray, gradient: np.ndarray, state: State, rate: np.ndarray, decayed: int, count: int
+    ) -> None:
+        """Update the parameters in place and overwrite the gradient; `count` is 1 at the first step.
 
-    def _add_decay(self, parameters, gradient, rate, decayed):
+        `gradient` is that of the parameters, times `gradient_factor(rate)`.
+        """
+
+    def _add_decay(self, parameters: np.ndarray, gradient: np.ndarray, rate: np.ndarray, decayed: int) -> None:
         """Add λW to the weights' gradient: the L2 penalty ½λ‖W‖² as part of the cost."""
         if self.weight_decay:
-            factor = rate * self.weight_decay if self.folds_rate else self.weight_decay
+            factor = rate * self.weight_decay if self._folds_rate else self.weight_decay
             gradient[:, :decayed] += factor * parameters[:, :decayed]
 
-    def _shrink(self, parameters, rate, decayed):
-        """Set W to (1 − ελ)W: decay apart from the gradient."""
+    def _shrink(self, parameters: np.ndarray, rate: np.ndarray, decayed: int) -> None:
+        """Set W to (1 − ελ)W: weight decay that is not part of the gradient."""
         if self.weight_decay:
             parameters[:, :decayed] *= 1 - rate * self.weight_decay
 
@@ -88,7 +79,9 @@ class Optimizer(ABC):
 class SGD(Optimizer, name="sgd"):
     """θ ← θ − ε(g + λθ)."""
 
-    def step(self, parameters, gradient, state, rate, decayed, count):
+    def step(
+        self, parameters: np.ndarray, gradient: np.ndarray, state: State, rate: np.ndarray, decayed: int, count: int
+    ) -> None:
         self._shrink(parameters, rate, decayed)
         parameters -= gradient
 
@@ -97,11 +90,13 @@ class SGD(Optimizer, name="sgd"):
 class Momentum(Optimizer, name="momentum"):
     """v ← μv − ε(g + λθ), θ ← θ + v (Polyak 1964)."""
 
-    momentum: float = 0.9
+    momentum: Annotated[float, Number("[0, 1)")] = 0.9
 
     slots = ("velocity",)
 
-    def step(self, parameters, gradient, state, rate, decayed, count):
+    def step(
+        self, parameters: np.ndarray, gradient: np.ndarray, state: State, rate: np.ndarray, decayed: int, count: int
+    ) -> None:
         self._add_decay(parameters, gradient, rate, decayed)
         velocity = state["velocity"]
         velocity *= self.momentum
@@ -113,7 +108,9 @@ class Momentum(Optimizer, name="momentum"):
 class Nesterov(Momentum, name="nesterov"):
     """v ← μv − ε(g + λθ), θ ← θ + μv − ε(g + λθ) (Nesterov 1983, as written by Sutskever et al. 2013)."""
 
-    def step(self, parameters, gradient, state, rate, decayed, count):
+    def step(
+        self, parameters: np.ndarray, gradient: np.ndarray, state: State, rate: np.ndarray, decayed: int, count: int
+    ) -> None:
         self._add_decay(parameters, gradient, rate, decayed)
         velocity = state["velocity"]
         velocity *= self.momentum
@@ -127,16 +124,18 @@ class Nesterov(Momentum, name="nesterov"):
 class RMSProp(Optimizer, name="rmsprop"):
     """s ← ρs + (1 − ρ)g², θ ← θ − εg/(√s + ϵ), g including λθ (Tieleman & Hinton 2012)."""
 
-    decay: float = 0.9
-    epsilon: float = 1e-8
+    decay: Annotated[float, Number("[0, 1)")] = 0.9
+    epsilon: Annotated[float, Number("(0, inf)")] = 1e-8
 
-    folds_rate = False
+    _folds_rate = False
     slots = ("square", "root")
 
-    def step(self, parameters, gradient, state, rate, decayed, count):
+    def step(
+        self, parameters: np.ndarray, gradient: np.ndarray, state: State, rate: np.ndarray, decayed: int, count: int
+    ) -> None:
         self._add_decay(parameters, gradient, rate, decayed)
         square, root = state["square"], state["root"]
-        # The average is kept without its factor 1 − ρ, which moves into the rate and ϵ: one pass fewer.
+        # The stored average lacks its factor 1 − ρ, which is moved into ε and ϵ. This saves a pass over the arrays.
         scale = sqrt(1 - self.decay)
         square *= self.decay
         np.multiply(gradient, gradient, out=root)
@@ -152,21 +151,23 @@ class RMSProp(Optimizer, name="rmsprop"):
 class Adam(Optimizer, name="adam"):
     """m ← β₁m + (1 − β₁)g, s ← β₂s + (1 − β₂)g², θ ← θ − ε·m̂/(√ŝ + ϵ), g including λθ (Kingma & Ba 2015)."""
 
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
+    beta1: Annotated[float, Number("[0, 1)")] = 0.9
+    beta2: Annotated[float, Number("[0, 1)")] = 0.999
+    epsilon: Annotated[float, Number("(0, inf)")] = 1e-8
 
-    folds_rate = False
+    _folds_rate = False
     slots = ("mean", "square")
 
-    def step(self, parameters, gradient, state, rate, decayed, count):
+    def step(
+        self, parameters: np.ndarray, gradient: np.ndarray, state: State, rate: np.ndarray, decayed: int, count: int
+    ) -> None:
         self._add_decay(parameters, gradient, rate, decayed)
         self._adapt(parameters, gradient, state, rate, count)
 
-    def _adapt(self, parameters, gradient, state, rate, count):
+    def _adapt(self, parameters: np.ndarray, gradient: np.ndarray, state: State, rate: np.ndarray, count: int) -> None:
         mean, square = state["mean"], state["square"]
-        # Both averages are kept without their factors 1 − β, which with the bias corrections move into the rate
-        # and ϵ: fewer passes over the arrays.
+        # The stored averages lack their factors 1 − β. These and the bias corrections are moved into ε and ϵ, which
+        # saves passes over the arrays.
         mean_scale = (1 - self.beta1) / (1 - self.beta1**count)
         root_scale = sqrt((1 - self.beta2) / (1 - self.beta2**count))
         mean *= self.beta1
@@ -183,72 +184,80 @@ class Adam(Optimizer, name="adam"):
 
 @dataclass(frozen=True)
 class AdamW(Adam, name="adamw"):
-    """Adam on the bare gradient, then W shrunk by 1 − ελ (Loshchilov & Hutter 2019)."""
+    """W ← (1 − ελ)W, then Adam's step with g without λθ (Loshchilov & Hutter 2019)."""
 
-    weight_decay: float = 0.01
+    weight_decay: Annotated[float, Number("[0, inf)")] = 0.01
 
-    def step(self, parameters, gradient, state, rate, decayed, count):
+    def step(
+        self, parameters: np.ndarray, gradient: np.ndarray, state: State, rate: np.ndarray, decayed: int, count: int
+    ) -> None:
         self._shrink(parameters, rate, decayed)
         self._adapt(parameters, gradient, state, rate, count)
 
 
 @dataclass(frozen=True)
 class Schedule(ABC):
-    """The factor on the learning rate in each epoch.
+    """A factor on the learning rate for each epoch.
 
     Raises
     ------
     ValueError
-        If a setting is out of its range.
+        If a hyperparameter is out of its range.
     """
 
     name: ClassVar[str]
 
-    def __init_subclass__(cls, *, name):
+    def __init_subclass__(cls, *, name: str) -> None:
         cls.name = name
         SCHEDULES[name] = cls
 
+    def __post_init__(self) -> None:
+        check(self, "schedule")
+
     @abstractmethod
     def factor(self, epoch: int, epochs: int) -> float:
-        """Return the factor for epoch 1 … epochs."""
+        """Return the factor of an epoch, from 1 to `epochs`."""
 
 
 @dataclass(frozen=True)
 class Constant(Schedule, name="constant"):
-    """1 throughout."""
+    """The factor is always 1."""
 
-    def factor(self, epoch, epochs):
+    def factor(self, epoch: int, epochs: int) -> float:
         return 1.0
+
+
+class _Increasing:
+    """Lists of increasing epochs."""
+
+    words = "a list of increasing epochs from 1 up, such as [25, 40]"
+
+    def accepts(self, value: Any) -> bool:
+        if not isinstance(value, list | tuple) or not all(type(epoch) is int and epoch >= 1 for epoch in value):
+            return False
+        return list(value) == sorted(set(value))
 
 
 @dataclass(frozen=True)
 class Multistep(Schedule, name="multistep"):
-    """Multiplied by `drop` after each of the milestones (epochs)."""
+    """The factor is multiplied by `drop` after each of the milestones (epochs)."""
 
-    milestones: tuple[int, ...] = (25, 40)
-    drop: float = 0.1
+    milestones: Annotated[tuple[int, ...], _Increasing()] = (25, 40)
+    drop: Annotated[float, Number("(0, 1]")] = 0.1
 
-    def __post_init__(self):
-        def increasing(value):
-            return all(type(epoch) is int and epoch >= 1 for epoch in value) and list(value) == sorted(set(value))
-
-        allowed = "a list of increasing epochs from 1 up, such as [25, 40]"
-        _check(self, "schedule", "milestones", allowed, increasing)
+    def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "milestones", tuple(self.milestones))
-        _check(self, "schedule", "drop", "0 < value ≤ 1", lambda value: 0 < value <= 1)
 
-    def factor(self, epoch, epochs):
+    def factor(self, epoch: int, epochs: int) -> float:
         return self.drop ** sum(epoch > milestone for milestone in self.milestones)
 
 
 @dataclass(frozen=True)
 class Cosine(Schedule, name="cosine"):
-    """From 1 down to almost `floor` along half a cosine (Loshchilov & Hutter 2017, without restarts)."""
+    """The factor falls from 1 to almost `floor` along half a cosine (Loshchilov & Hutter 2017, without restarts)."""
 
-    floor: float = 0.0
+    floor: Annotated[float, Number("[0, 1)")] = 0.0
 
-    def __post_init__(self):
-        _check(self, "schedule", "floor", "0 ≤ value < 1", lambda value: 0 <= value < 1)
-
-    def factor(self, epoch, epochs):
+    def factor(self, epoch: int, epochs: int) -> float:
         return self.floor + (1 - self.floor) * (1 + cos(pi * (epoch - 1) / epochs)) / 2

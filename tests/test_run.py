@@ -55,7 +55,7 @@ BAD = [
     ("seeds=1000000000000", "seeds=1000000000000: allowed is a number from 1 to 1000000"),
     ("seeds=[4294967296]", "each from 0 to 4294967295"),
     ("optimizer.lr=1e40", "optimizer.lr=1e+40: allowed is a number from 1e-30 to 1e30"),
-    ("init=normal init.std=1e200", "init.std=1e+200 of normal: allowed is a number above 0, up to 1e30"),
+    ("init=normal init.std=1e200", "init.std=1e+200 of normal: allowed is a number in (0, 1e30]"),
     ("checkpoint.every=-1", "checkpoint.every=-1: allowed is"),
     ("dataset.name=wine", "dataset.name=wine: the option itself is chosen with dataset=wine"),
     ("hydra.mode=RUN", "of Hydra's own settings only the launcher's may be set"),

@@ -66,7 +66,7 @@ def ours(network, task, optimizer, rates):
     """Train the network and return the mean cost of each epoch's batches before their steps, (EPOCHS, R)."""
     work = Work(network, task.batch)
     rate = np.array(rates)[:, None]
-    factor = (rate[:, :, None] if optimizer.folds_rate else 1) / task.batch
+    factor = optimizer.gradient_factor(rate)[:, :, None] / task.batch
     state = optimizer.state(network.parameters)
     batches = [slice(start, start + task.batch) for start in range(0, len(task.inputs), task.batch)] * EPOCHS
     costs = []

@@ -411,6 +411,7 @@ def test_prelu_has_a_slope_per_unit_or_layer(per, shape):
         (ReLU, {"at_zero": 1.1}),
         (LeakyReLU, {"slope": 1}),
         (LeakyReLU, {"slope": -0.1}),
+        (LeakyReLU, {"slope": 1e-31}),
         (LeakyReLU, {"slope": math.nan}),
         (PReLU, {"per": "weight"}),
         (ELU, {"alpha": 0}),
@@ -421,6 +422,7 @@ def test_prelu_has_a_slope_per_unit_or_layer(per, shape):
         (CELU, {"alpha": 0}),
         (Maxout, {"pieces": 1}),
         (Maxout, {"pieces": 2.0}),
+        (Maxout, {"pieces": 101}),
         (GELU, {"approximate": "erf"}),
         (HardSigmoid, {"slope": 0}),
         (HardSigmoid, {"offset": 1.5}),
@@ -441,6 +443,13 @@ def test_an_activation_is_a_frozen_value(activation):
     for field in fields(activation):
         with pytest.raises(FrozenInstanceError):
             setattr(activation, field.name, 0)
+
+
+def test_equal_hyperparameters_are_one_value():
+    """Whole numbers and -0.0 would otherwise make other conditions, which are trained again."""
+    assert repr(ELU(alpha=2)) == repr(ELU(alpha=np.float32(2))) == "ELU(alpha=2.0)"
+    assert repr(LeakyReLU(slope=-0.0)) == repr(LeakyReLU(slope=0)) == "LeakyReLU(slope=0.0)"
+    assert repr(Maxout(pieces=3)) == "Maxout(pieces=3)"
 
 
 def test_numbers_lists_and_integers_are_inputs_too():

@@ -1,4 +1,4 @@
-"""Derivatives: the lecture's identities, three ways that agree, and a checker that catches what is wrong."""
+"""Derivatives: identities of matrix calculus, three ways that agree, and a checker that catches what is wrong."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def kinked(x):
     return g.sum(g.relu(W @ x)) + g.sum(g.absolute(x))
 
 
-# --- the lecture's identities
+# --- identities of matrix calculus, in the denominator layout
 
 
 @pytest.mark.parametrize("by", WAYS)

@@ -107,11 +107,11 @@ def test_orthogonal_prefers_no_direction():
 @each_initializer
 @pytest.mark.parametrize("gain", [0, -1, math.inf, math.nan, True, "2", None])
 def test_a_gain_that_is_no_number_above_0_is_refused(initializer, gain):
-    message = f"init.gain={gain!r} of {initializer.name}: allowed is a number above 0, up to 1e30"
+    message = f"init.gain={gain!r} of {initializer.name}: allowed is a number in (0, 1e30]"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         type(initializer)(gain=gain)
 
 
 def test_a_std_of_0_is_refused():
-    with pytest.raises(ValueError, match=r"^init\.std=0 of normal: allowed is a number above 0, up to 1e30$"):
+    with pytest.raises(ValueError, match=r"^init\.std=0 of normal: allowed is a number in \(0, 1e30\]$"):
         Normal(std=0)

@@ -95,9 +95,7 @@ def run(optimizer, dtype=np.float64):
     state = optimizer.state(parameters)
     for t in range(STEPS):
         rate = (RATES * 0.95**t).astype(dtype)
-        handed_over = gradient(parameters, t).astype(dtype)
-        if optimizer.folds_rate:
-            handed_over *= rate
+        handed_over = gradient(parameters, t).astype(dtype) * optimizer.gradient_factor(rate)
         optimizer.step(parameters, handed_over, state, rate, DECAYED, t + 1)
     return parameters
 
@@ -147,6 +145,16 @@ def test_float32_stays_float32_and_close(name):
     np.testing.assert_allclose(single, run(optimizer), rtol=1e-4, atol=1e-5)
 
 
+@each_optimizer
+def test_the_gradient_factor_is_the_rate_or_1(name):
+    """A rule that is linear in ε·g takes that product; another takes the bare gradient."""
+    rate = np.array([[0.5], [0.25]], np.float32)
+    expected_factor = {"rmsprop": 1, "adam": 1, "adamw": 1}.get(name, rate)
+    factor = OPTIMIZERS[name]().gradient_factor(rate)
+    assert (factor.shape, factor.dtype) == (rate.shape, rate.dtype)
+    assert (factor == expected_factor).all()
+
+
 def test_adams_first_step_is_the_rate_itself():
     """Both bias corrections cancel: θ moves by ε in every coordinate, however large its gradient."""
     parameters = np.zeros((2, 3))
@@ -193,7 +201,7 @@ def test_only_adamw_decays_by_default():
 def test_an_average_that_never_forgets_is_refused(field, value):
     for optimizer in OPTIMIZERS.values():
         if field in optimizer.__dataclass_fields__:
-            message = f"optimizer.{field}={value!r} of {optimizer.name}: allowed is 0 ≤ value < 1"
+            message = f"optimizer.{field}={value!r} of {optimizer.name}: allowed is a number in [0, 1)"
             with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
                 optimizer(**{field: value})
 
@@ -244,7 +252,7 @@ def test_a_schedule_starts_at_1_and_never_rises(name):
     assert values[-1] > 0
 
 
-@pytest.mark.parametrize("value", [5, None, "ab", [0], [3, 2], [2, 2], [2.0], [True], ["a"]])
+@pytest.mark.parametrize("value", [5, None, "ab", [0], [3, 2], [2, 2], [2.0], [True], ["a"], [[1]]])
 def test_milestones_that_are_no_increasing_epochs_are_refused(value):
     allowed = "allowed is a list of increasing epochs from 1 up, such as [25, 40]"
     with pytest.raises(ValueError, match=f"^{re.escape(f'schedule.milestones={value!r} of multistep: {allowed}')}$"):
@@ -254,10 +262,10 @@ def test_milestones_that_are_no_increasing_epochs_are_refused(value):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Multistep(drop=0), "schedule.drop=0 of multistep: allowed is 0 < value ≤ 1"),
-        (lambda: Multistep(drop=1.5), "schedule.drop=1.5 of multistep: allowed is 0 < value ≤ 1"),
-        (lambda: Cosine(floor=1), "schedule.floor=1 of cosine: allowed is 0 ≤ value < 1"),
-        (lambda: Cosine(floor=-0.1), "schedule.floor=-0.1 of cosine: allowed is 0 ≤ value < 1"),
+        (lambda: Multistep(drop=0), "schedule.drop=0 of multistep: allowed is a number in (0, 1]"),
+        (lambda: Multistep(drop=1.5), "schedule.drop=1.5 of multistep: allowed is a number in (0, 1]"),
+        (lambda: Cosine(floor=1), "schedule.floor=1 of cosine: allowed is a number in [0, 1)"),
+        (lambda: Cosine(floor=-0.1), "schedule.floor=-0.1 of cosine: allowed is a number in [0, 1)"),
     ],
 )
 def test_a_factor_out_of_range_is_refused(make, message):

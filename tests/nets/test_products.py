@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nets import products
@@ -10,8 +10,8 @@ from nets.products import product
 
 
 @pytest.fixture(autouse=True)
-def _kernels_that_spare_small_products(monkeypatch):
-    monkeypatch.setattr(products, "_spares_small_products", lambda: True)
+def _kernels_that_do_not_pack_small_products(monkeypatch):
+    monkeypatch.setattr(products, "multiplies_without_packing", lambda: True)
 
 
 def operands(replicas, rows, terms, columns, transposed=(), dtype="float64"):
@@ -30,6 +30,7 @@ sizes = st.sampled_from([0, 1, 2, 10, 31, 32, 37, 64, 100, 128, 225, 300])
 
 
 @given(st.integers(1, 3), sizes, sizes, sizes, st.sampled_from([(), ("left",), ("right",), ("left", "right")]))
+@settings(deadline=None)
 def test_a_cut_product_is_the_product(replicas, rows, terms, columns, transposed):
     left, right, out = operands(replicas, rows, terms, columns, transposed)
     np.matmul(*product(left, right, out))
@@ -46,7 +47,7 @@ def test_a_product_is_cut_where_that_makes_it_small():
     assert blocks(32, 128, 128) is None
     assert blocks(32, 512, 512) == (16, 32, 32)
     assert blocks(225, 128, 128) == (4, 225, 32)
-    # A Bᵀ is spared only if its result is small, and its sums are not too short.
+    # A Bᵀ goes without packing only if its result is small and its sums are not too short.
     assert blocks(32, 128, 128, transposed=("right",)) == (4, 32, 32)
     assert blocks(32, 10, 128, transposed=("right",)) is None
     assert blocks(8, 128, 128, transposed=("right",)) is None
@@ -65,7 +66,7 @@ def test_the_views_follow_what_the_arrays_hold():
 
 
 def test_nothing_is_cut_for_other_kernels(monkeypatch):
-    monkeypatch.setattr(products, "_spares_small_products", lambda: False)
+    monkeypatch.setattr(products, "multiplies_without_packing", lambda: False)
     assert blocks(32, 512, 512) is None
 
 
@@ -75,10 +76,10 @@ def test_scores_and_gradients_are_those_of_uncut_products(monkeypatch):
     network.parameters[:] = generator.normal(size=network.parameters.shape) / 10
     inputs, delta = generator.normal(size=(2, 32, 64)), generator.normal(size=(2, 32, 10))
     results = []
-    for spares in (True, False):
-        monkeypatch.setattr(products, "_spares_small_products", lambda spares=spares: spares)
+    for unpacked in (True, False):
+        monkeypatch.setattr(products, "multiplies_without_packing", lambda unpacked=unpacked: unpacked)
         work = Work(network, 32)
-        assert {views[2].ndim for views in work.outer} == ({3, 4} if spares else {3})
+        assert {views[2].ndim for views in work.outer} == ({3, 4} if unpacked else {3})
         work.inputs[:], work.delta[:] = inputs, delta
         scores = network.forward(work).copy()
         network.backward(work)

@@ -204,7 +204,7 @@ BAD = [
     ),
     (("formula", "log(x)"), 2, "'log(x)' is nan at x = -50"),
     (("formula", "b*x", "b=[1,2]"), 2, "a parameter of a formula is one number"),
-    (("formula", "x@x"), 2, "has not the shape of x"),
+    (("formula", "x@x"), 2, "does not have the shape of x"),
 ]
 
 

@@ -442,7 +442,7 @@ def test_a_weighted_step_is_the_gradient_of_the_weighted_mean(settings):
     weighted = replace(weighted, data=Data("uneven", "classification", inputs, labels))
     network = trained(weighted).network
     lr, seeds = weighted.rates[0], weighted.seeds
-    prepared = prepare(weighted.data, seeds, entropy=0, dtype="float64", **weighted.split)
+    prepared = prepare(weighted.data, seeds, dtype="float64", **weighted.division)
     for place, seed in enumerate(seeds):
         rows = prepared.split.train[place]
         x, y = prepared.inputs[place, rows], labels[rows]
