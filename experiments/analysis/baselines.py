@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.data.sets import load
-from experiments.data.split import alike, prepare
+from experiments.data.split import prepare, seeds_by_part_sizes
 from experiments.data.table import Data
 from experiments.store.files import RESULTS, write_bytes
 
@@ -56,7 +56,7 @@ def errors(data: Data, seeds: list[int], entropy: int, split: dict[str, float]) 
         return float(error * (prepared.target_scale[place, 0] if targets.shape[1] == 1 else 1))
 
     jobs = []
-    for members in alike(data, seeds, entropy=entropy, **split).values():
+    for members in seeds_by_part_sizes(data, seeds, entropy=entropy, **split).values():
         prepared = prepare(data, members, entropy=entropy, dtype="float64", **split)
         jobs += [
             (seed, name, (prepared, place, model))

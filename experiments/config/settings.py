@@ -28,7 +28,7 @@ from experiments.config.schema import (
     required,
 )
 from experiments.data.sets import load
-from experiments.data.split import alike
+from experiments.data.split import seeds_by_part_sizes
 from experiments.data.table import Data, autoencoding
 from nets.activations import Activation
 from nets.formula import Formula
@@ -229,7 +229,7 @@ def _resolve(config):
         data = autoencoding(data)
     split = {key: float(value) for key, value in config["split"].items()}
     seeds = _seeds(config["seeds"])
-    n_train = min(alike(data, seeds, entropy=config["entropy"], **split))[0]
+    n_train = min(seeds_by_part_sizes(data, seeds, entropy=config["entropy"], **split))[0]
     if config["batch_size"] > n_train:
         raise ConfigError(
             f"batch_size={config['batch_size']} is more than the {n_train} training rows of {data.name}: "

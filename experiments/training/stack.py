@@ -17,7 +17,7 @@ import joblib
 import numpy as np
 
 from experiments.config.settings import Settings
-from experiments.data.split import alike, prepare
+from experiments.data.split import prepare, seeds_by_part_sizes
 from experiments.streams import stream
 from experiments.tables import LAYER_COLUMNS, LOSS_COLUMNS, PARTS, RunTables
 from experiments.training.diagnostics import layer_statistics, sharpness
@@ -71,7 +71,7 @@ def train(
     starts = _latest(resume)
     # Side by side are those that make the same steps: as many in an epoch, from the same epoch on.
     cuts = []
-    for members in alike(settings.data, seeds, **division).values():
+    for members in seeds_by_part_sizes(settings.data, seeds, **division).values():
         prepared = _prepare(settings.data, members, dtype=settings.dtype, **division)
         groups = {}
         for replica in replicas:
