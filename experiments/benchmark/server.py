@@ -13,6 +13,8 @@ import time
 from importlib import import_module
 from typing import TYPE_CHECKING, TextIO
 
+from threadpoolctl import threadpool_info
+
 if TYPE_CHECKING:
     from experiments.benchmark.task import Contestant
 
@@ -48,8 +50,6 @@ def _serve(name: str, answers: TextIO) -> None:
 
 def _version(contestant: "Contestant") -> str:
     """Return the library that a contestant runs on, such as `numpy 2.4.6, openblas 0.3.31 (Haswell)`."""
-    from threadpoolctl import threadpool_info
-
     module = import_module(contestant.needs)
     text = f"{module.__name__} {module.__version__}"
     if module.__name__ not in ("numpy", "sklearn"):

@@ -64,15 +64,11 @@ def from_frame(
     ValueError
         If an argument or a column is not allowed; the message is one line.
     """
-    if isinstance(drop, str):
-        raise ValueError(f"dataset.drop={drop!r}: allowed is a list such as [{drop}]")
-    for key, value, allowed in (("task", task, ("auto", *TASKS)), ("missing", missing, MISSING)):
-        if value not in allowed:
-            raise ValueError(f"dataset.{key}={value!r}: {nearest(str(value), allowed)}")
+    _check_choices(task, missing, drop)
     frame = frame.set_axis([str(column) for column in frame], axis=1)
     drop = [str(column) for column in drop]
     check_names(frame.columns)
-    _check_choices(frame, target, groups, drop)
+    _check_columns(frame, target, groups, drop)
     frame = frame.drop(columns=drop)
     _check_types(frame)
     complete = _without_missing(frame, missing)
@@ -112,7 +108,16 @@ def check_names(names: Iterable[str]) -> None:
         )
 
 
-def _check_choices(frame: pd.DataFrame, target: str, groups: str, drop: Sequence[str]) -> None:
+def _check_choices(task: str, missing: str, drop: Sequence[str]) -> None:
+    """Refuse values that are not allowed for any table."""
+    if isinstance(drop, str):
+        raise ValueError(f"dataset.drop={drop!r}: allowed is a list such as [{drop}]")
+    for key, value, allowed in (("task", task, ("auto", *TASKS)), ("missing", missing, MISSING)):
+        if value not in allowed:
+            raise ValueError(f"dataset.{key}={value!r}: {nearest(str(value), allowed)}")
+
+
+def _check_columns(frame: pd.DataFrame, target: str, groups: str, drop: Sequence[str]) -> None:
     """Refuse columns that are not there, and a column that is chosen twice."""
     for key, names in (("target", [target]), ("groups", [groups] if groups else []), ("drop", drop)):
         for column in names:
@@ -208,15 +213,15 @@ def _targets(column: pd.Series, task: str) -> tuple[np.ndarray, tuple[str, ...],
     if types.is_numeric_dtype(column) and not types.is_bool_dtype(column):
         values = column.to_numpy(np.float64)
         distinct = np.unique(values)
-        whole = bool((distinct == np.round(distinct)).all())
+        is_whole = bool((distinct == np.round(distinct)).all())
         if task == "auto":
-            task = "classification" if whole and len(distinct) <= MOST_CLASSES else "regression"
+            task = "classification" if is_whole and len(distinct) <= MOST_CLASSES else "regression"
         if len(distinct) == 1:
             raise ValueError(f"the target {name!r} is the same in every row: {distinct[0]:g}")
         if task == "regression":
             _check_exact(column)
             return values, (), task
-        classes = tuple(str(int(value)) if whole else repr(float(value)) for value in distinct)
+        classes = tuple(str(int(value)) if is_whole else repr(float(value)) for value in distinct)
         return np.searchsorted(distinct, values), classes, task
     if task == "regression":
         raise ValueError(f"dataset.task=regression: the target {name!r} has no numbers: Allowed: classification")

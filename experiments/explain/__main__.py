@@ -50,19 +50,19 @@ def _run(arguments: list[str]) -> None:
     explain(subject, values, file)
 
 
-def _explain_graph(expression: str, given: Sequence[str], file: Path | None) -> None:
-    steps = _traced(expression, parse_values(given))
+def _explain_graph(expression: str, arguments: Sequence[str], file: Path | None) -> None:
+    steps = _traced(expression, parse_values(arguments))
     print(f"f = {expression}")
     print_steps(steps)
     if file:
         _save(file, steps, expression)
 
 
-def _explain_example(name: str, given: Sequence[str], file: Path | None) -> None:
+def _explain_example(name: str, arguments: Sequence[str], file: Path | None) -> None:
     if name not in EXAMPLES:
         raise Refused(f"unknown example {name!r}: allowed are {', '.join(EXAMPLES)}")
     example = EXAMPLES[name]
-    values = parse_values([*example.values, *given])
+    values = parse_values([*example.values, *arguments])
     if name == "tensor_derivative":
         _check_product(values)
     steps = _traced(example.expression, values)
@@ -74,8 +74,8 @@ def _explain_example(name: str, given: Sequence[str], file: Path | None) -> None
         _save(file, steps, example.expression)
 
 
-def _explain_formula(expression: str, given: Sequence[str], file: Path | None) -> None:
-    values = parse_values(given)
+def _explain_formula(expression: str, arguments: Sequence[str], file: Path | None) -> None:
+    values = parse_values(arguments)
     for name, value in values.items():
         if value.ndim:
             raise Refused(f"{name}={show(value)}: a parameter of a formula is one number")
