@@ -219,7 +219,7 @@ class Benchmark:
         commands = {"Hydra alone": ("-c", BARE_HYDRA, *overrides), "ours": (str(ROOT / "run.py"), *overrides)}
         rows = self._in_turns(commands)
         more = rows["ours"].median - rows["Hydra alone"].median
-        notes = [f"ours beyond Hydra's own: {more:.1f} s, {1e3 * more / count:.0f} ms a run"]
+        notes = [f"ours minus Hydra alone: {more:.1f} s, {1e3 * more / count:.0f} ms per run"]
         return Result(f"sweep of {count} trivial runs", "s", rows, "Hydra alone", notes)
 
     def memory(self) -> Result:
