@@ -1,34 +1,45 @@
-"""The best network of a run, by its last validation loss, in a form that other programs read.
+"""Writes the best network of a run, the one with the lowest last validation loss, for other programs.
 
     python -m experiments.export run=results/STUDY/runs/RUN [format=onnx|sklearn]
 
-`onnx` writes network.onnx into the run's folder: from raw inputs (n, d) to the class and its probabilities or scores,
-or to the values of a regression in their unit; a column of text is its one-hot inputs, as the file's `features` say.
-`sklearn` writes network.joblib: a fitted pipeline of a scaler and an estimator, which takes a table's own columns too,
-for joblib.load where this package is installed. The run must have been trained with save=true.
+The run must have been trained with save=true.
+
+`onnx` writes network.onnx into the run's folder. Its inputs (n, d) are not scaled; a text column is one-hot, as the
+file's `features` name it. Its outputs are the class with probabilities or scores, or the values of a regression.
+
+`sklearn` writes network.joblib, a fitted pipeline of a scaler and an estimator. It predicts from a table's columns
+too. joblib.load reads it if this package is installed.
 """
 
 import ast
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from experiments.config.arguments import key_values
 from experiments.config.errors import ConfigError
 from experiments.networks import TrainedNetwork, as_inputs, load
 from experiments.store.files import write_bytes
 from nets import graph
+from nets.activations import Activation
 from nets.expressions import build
 from nets.graph import Node
 from nets.names import nearest
+from nets.network import Layer
 
 OPSET, IR = 17, 8
-"""Of ONNX 1.12, 2022: what any runtime since then reads."""
+"""Versions of ONNX 1.12 (2022), which every later runtime reads."""
+
+Outputs = dict[str, tuple[int, ...]]
+"""The outputs of an ONNX model by name: element type, then the sizes of the axes after the first."""
 
 OPERATORS = {
     "add": "Add",
@@ -51,148 +62,179 @@ OPERATORS = {
     "relu": "Relu",
     "abs": "Abs",
 }
-"""ONNX's name of each gate that an expression may have; the two that ONNX lacks are made of others."""
+"""ONNX's name of each gate that an expression may have; ONNX lacks expm1 and log1p, which `gate` composes."""
 
 
 class _Model:
-    """An ONNX graph while it is made; a value is its name."""
+    """An ONNX graph under construction; a value in it is known by its name."""
 
-    def __init__(self):
-        self.nodes, self.constants = [], []
+    def __init__(self) -> None:
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
 
-    def constant(self, value, dtype=np.float32) -> str:
-        """Return a constant."""
+    def constant(self, value: ArrayLike, dtype: DTypeLike = np.float32) -> str:
+        """Add a constant and return its name."""
         from onnx import numpy_helper
 
         name = f"constant_{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(np.asarray(value, dtype), name))
         return name
 
-    def __call__(self, operator: str, *inputs: str, name: str = "", **attributes) -> str:
-        """Return the result of an operator."""
+    def __call__(self, operator: str, *inputs: str, name: str = "", **attributes: Any) -> str:
+        """Add an operator and return the name of its result."""
         from onnx import helper
 
         name = name or f"{operator.lower()}_{len(self.nodes)}"
         self.nodes.append(helper.make_node(operator, inputs, [name], **attributes))
         return name
 
+    def affine(self, signal: str, layer: Layer, columns: slice = slice(None)) -> str:
+        """Add the product with a layer's weights and the sum with its biases, for some of its columns."""
+        product = self("MatMul", signal, self.constant(layer.weight[0][:, columns]))
+        return self("Add", product, self.constant(layer.bias[0][:, columns]))
+
     def gate(self, name: str, *inputs: str) -> str:
-        """Return the result of a gate of `nets.graph`."""
+        """Add a gate of `nets.graph`."""
         if name == "expm1":
             return self("Sub", self("Exp", *inputs), self.constant(1))
         if name == "log1p":
             return self("Log", self("Add", *inputs, self.constant(1)))
         return self(OPERATORS[name], *inputs)
 
-    def activation(self, activation, learned, pieces: list[str]) -> str:
-        """Return the activation of a layer's pre-activations, by its expression."""
-        values = {name: self.constant(values[0, 0]) for name, values in learned.items()}
-        names = ["x"] if len(pieces) == 1 else [f"x{place}" for place in range(len(pieces))]
+    def activation(self, activation: Activation, learned: Mapping[str, np.ndarray], pieces: Sequence[str]) -> str:
+        """Add the expression of an activation on a layer's pre-activations, which a piecewise one has several of."""
+        values = {name: self.constant(parameters[0, 0]) for name, parameters in learned.items()}
+        names = ["x"] if len(pieces) == 1 else [f"x{number}" for number in range(len(pieces))]
         values |= dict(zip(names, pieces, strict=True))
-        # Not parsed by the rules for what a user types: a formula passed them when it was made.
+        # The rules for a user's text need no second check: a formula was parsed by them when it was made.
         tree = ast.parse(activation.expression, mode="eval").body
-        leaves, made = {}, {}
-        for name in {each.id for each in ast.walk(tree) if isinstance(each, ast.Name)}:
-            if name in values or hasattr(activation, name):
-                leaves[name] = Node(0.5 if name in values else getattr(activation, name))
-                made[leaves[name]] = values.get(name)
-        result, _ = build(tree, leaves)
-        for node in graph.history(result):
-            if made.get(node) is None:
-                inputs = [made[each] for each in node.inputs]
-                made[node] = self.gate(node.gate.name, *inputs) if node.gate else self.constant(node.value)
-        return made[result]
+        leaves: dict[str, Node] = {}
+        results: dict[Node, str] = {}
+        for name in {part.id for part in ast.walk(tree) if isinstance(part, ast.Name)}:
+            if name in values:
+                leaves[name] = Node(0.5)
+                results[leaves[name]] = values[name]
+            elif hasattr(activation, name):
+                leaves[name] = Node(getattr(activation, name))
+        y, _ = build(tree, leaves)
+        for node in graph.history(y):
+            if node not in results:
+                inputs = [results[source] for source in node.inputs]
+                results[node] = self.gate(node.gate.name, *inputs) if node.gate else self.constant(node.value)
+        return results[y]
+
+    def content(self, name: str, inputs: int, outputs: Outputs, properties: Mapping[str, Any]) -> bytes:
+        """Return the checked file of this graph, with its properties as JSON."""
+        from onnx import TensorProto, checker, helper
+
+        body = helper.make_graph(
+            self.nodes,
+            name,
+            [helper.make_tensor_value_info("inputs", TensorProto.DOUBLE, ["n", inputs])],
+            [helper.make_tensor_value_info(output, kind, ["n", *width]) for output, (kind, *width) in outputs.items()],
+            self.constants,
+        )
+        model = helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
+        helper.set_model_props(model, {key: json.dumps(value) for key, value in properties.items()})
+        checker.check_model(model)
+        content: bytes = model.SerializeToString(deterministic=True)
+        return content
 
 
 def to_onnx(trained: TrainedNetwork) -> bytes:
-    """Return the ONNX file of a network: float64 inputs, float32 inside.
+    """Return the ONNX file of a network; its inputs are float64, its parameters float32.
 
-    Its outputs are `label` (n,) and `probabilities` (n, K), or `scores` (n, units) where the output unit gives no
-    probabilities; of a regression `values` (n, t).
+    A classification has the outputs `label` (n,) and `probabilities` (n, K), or `scores` (n, units) if the output unit
+    gives no probabilities. A regression has the output `values` (n, t).
 
     Raises
     ------
     ConfigError
         If the package onnx is missing, or the activation has no expression.
     """
-    try:
-        from onnx import TensorProto, checker, helper
-    except ImportError:
-        raise ConfigError("ONNX files need onnx: pip install '.[export]'") from None
-
-    activation, network, output = trained.activation, trained.network, trained.output
-    if network.hidden and not activation.expression:
-        raise ConfigError(f"activation={activation.name} cannot be exported: it has no `expression`")
+    if find_spec("onnx") is None:
+        raise ConfigError("ONNX files need onnx: pip install '.[export]'")
+    if trained.network.hidden and not trained.activation.expression:
+        raise ConfigError(f"activation={trained.activation.name} cannot be exported: it has no `expression`")
     model = _Model()
-
-    def affine(signal, layer, columns=slice(None)):
-        product = model("MatMul", signal, model.constant(layer.weight[0][:, columns]))
-        return model("Add", product, model.constant(layer.bias[0][:, columns]))
-
     scales = {name: model.constant(values, np.float64) for name, values in trained.scales.items()}
-    signal = model("Div", model("Sub", "inputs", scales["input_mean"]), scales["input_scale"])
-    signal = model("Cast", signal, to=TensorProto.FLOAT)
-    for layer, units in zip(network.layers, network.hidden, strict=False):
-        pieces = [affine(signal, layer, slice(p * units, (p + 1) * units)) for p in range(activation.pieces)]
-        signal = model.activation(activation, layer.learned, pieces)
-    z = affine(signal, network.layers[-1])
+    z = _scores(model, trained, scales)
     if trained.task == "regression":
-        values = model("Mul", model("Cast", z, to=TensorProto.DOUBLE), scales["target_scale"])
-        outputs = {model("Add", values, scales["target_mean"], name="values"): (TensorProto.DOUBLE, network.outputs)}
+        outputs = _values(model, trained, z, scales)
     else:
-        decided = _decision(model, output, z, network.outputs)
-        kinds = {str: (object, TensorProto.STRING), int: (np.int64, TensorProto.INT64), bool: (bool, TensorProto.BOOL)}
-        dtype, element = kinds[type(trained.classes[0])]
-        outputs = {model("Gather", model.constant(trained.classes, dtype), decided, name="label"): (element,)}
-        kind, classes = output.probabilities, len(trained.classes)
-        if kind == "softmax":
-            outputs[model("Softmax", z, axis=1, name="probabilities")] = TensorProto.FLOAT, classes
-        elif kind == "sigmoid" and network.outputs == 1:
-            parts = model("Sigmoid", model("Neg", z)), model("Sigmoid", z)
-            outputs[model("Concat", *parts, axis=1, name="probabilities")] = TensorProto.FLOAT, classes
-        elif kind:
-            one = model.constant(1.0)
-            p = model("Sigmoid", z) if kind == "sigmoid" else model("Clip", z, model.constant(0.0), one)
-            if network.outputs == 1:
-                shares = model("Concat", model("Sub", one, p), p, axis=1, name="probabilities")
-            else:
-                total = model("ReduceSum", p, model.constant([1], np.int64))
-                some = model("Greater", total, model.constant(0.0))
-                alike = model.constant(1 / classes)
-                shares = model("Where", some, model("Div", p, total), alike, name="probabilities")
-            outputs[shares] = TensorProto.FLOAT, classes
-        else:
-            outputs[model("Identity", z, name="scores")] = TensorProto.FLOAT, network.outputs
-    body = helper.make_graph(
-        model.nodes,
-        trained.run,
-        [helper.make_tensor_value_info("inputs", TensorProto.DOUBLE, ["n", network.inputs])],
-        [helper.make_tensor_value_info(name, kind, ["n", *width]) for name, (kind, *width) in outputs.items()],
-        model.constants,
-    )
-    whole = helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
-    about = {"run": trained.run, "lr": trained.lr, "seed": trained.seed}
-    about |= {"features": trained.features, "classes": trained.classes}
-    helper.set_model_props(whole, {name: json.dumps(value) for name, value in about.items()})
-    checker.check_model(whole)
-    return whole.SerializeToString(deterministic=True)
+        outputs = _label(model, trained, z) | _probabilities(model, trained, z)
+    properties = {name: getattr(trained, name) for name in ("run", "lr", "seed", "features", "classes")}
+    return model.content(trained.run, trained.network.inputs, outputs, properties)
 
 
-def _decision(model, output, z, units):
-    """Return the label (n,), as `Output.decide`."""
+def _scores(model: _Model, trained: TrainedNetwork, scales: Mapping[str, str]) -> str:
+    """Add the network from its raw inputs to its scores."""
     from onnx import TensorProto
 
-    if units > 1:
-        return model("ArgMax", z, axis=1, keepdims=0)
-    positive = model("Greater", z, model.constant(output.threshold))
-    return model("Squeeze", model("Cast", positive, to=TensorProto.INT64), model.constant([1], np.int64))
+    activation, network = trained.activation, trained.network
+    signal = model("Div", model("Sub", "inputs", scales["input_mean"]), scales["input_scale"])
+    signal = model("Cast", signal, to=TensorProto.FLOAT)
+    for layer, units in zip(network.layers, network.hidden, strict=False):  # the last layer has no activation
+        pieces = [model.affine(signal, layer, slice(p * units, (p + 1) * units)) for p in range(activation.pieces)]
+        signal = model.activation(activation, layer.learned, pieces)
+    return model.affine(signal, network.layers[-1])
+
+
+def _values(model: _Model, trained: TrainedNetwork, z: str, scales: Mapping[str, str]) -> Outputs:
+    """Add the values of a regression in their own unit."""
+    from onnx import TensorProto
+
+    values = model("Mul", model("Cast", z, to=TensorProto.DOUBLE), scales["target_scale"])
+    model("Add", values, scales["target_mean"], name="values")
+    return {"values": (TensorProto.DOUBLE, trained.network.outputs)}
+
+
+def _label(model: _Model, trained: TrainedNetwork, z: str) -> Outputs:
+    """Add the class, decided as by `Output.decide`."""
+    from onnx import TensorProto
+
+    if trained.network.outputs > 1:
+        index = model("ArgMax", z, axis=1, keepdims=0)
+    else:
+        is_positive = model("Greater", z, model.constant(trained.output.threshold))
+        index = model("Squeeze", model("Cast", is_positive, to=TensorProto.INT64), model.constant([1], np.int64))
+    kinds = {str: (object, TensorProto.STRING), int: (np.int64, TensorProto.INT64), bool: (bool, TensorProto.BOOL)}
+    dtype, element = kinds[type(trained.classes[0])]
+    model("Gather", model.constant(trained.classes, dtype), index, name="label")
+    return {"label": (element,)}
+
+
+def _probabilities(model: _Model, trained: TrainedNetwork, z: str) -> Outputs:
+    """Add the probabilities of the classes as `Output.class_probabilities`, or else the scores."""
+    from onnx import TensorProto
+
+    units, classes, kind = trained.network.outputs, len(trained.classes), trained.output.probabilities
+    if not kind:
+        model("Identity", z, name="scores")
+        return {"scores": (TensorProto.FLOAT, units)}
+    name = "probabilities"
+    if kind == "softmax":
+        model("Softmax", z, axis=1, name=name)
+    elif kind == "sigmoid" and units == 1:
+        model("Concat", model("Sigmoid", model("Neg", z)), model("Sigmoid", z), axis=1, name=name)
+    else:
+        one = model.constant(1.0)
+        p = model("Sigmoid", z) if kind == "sigmoid" else model("Clip", z, model.constant(0.0), one)
+        if units == 1:
+            model("Concat", model("Sub", one, p), p, axis=1, name=name)
+        else:
+            total = model("ReduceSum", p, model.constant([1], np.int64))
+            is_positive = model("Greater", total, model.constant(0.0))
+            uniform = model.constant(1 / classes)
+            model("Where", is_positive, model("Div", p, total), uniform, name=name)
+    return {name: (TensorProto.FLOAT, classes)}
 
 
 def to_sklearn(trained: TrainedNetwork) -> bytes:
-    """Return the file, as joblib writes it, of a fitted pipeline: `StandardScaler`, then an estimator.
+    """Return the joblib file of a fitted pipeline: `StandardScaler`, then an estimator.
 
-    Before them, what takes a table's columns for the inputs, where some are one-hot. The target's scale of a regression
-    is within the last layer.
+    If some columns are one-hot, a first step encodes a table's columns as inputs. The last layer of a regression
+    contains the scale of the targets.
     """
     import joblib
     from sklearn.pipeline import make_pipeline
@@ -227,7 +269,7 @@ FORMATS: dict[str, tuple[str, Callable[[TrainedNetwork], bytes]]] = {
     "onnx": ("network.onnx", to_onnx),
     "sklearn": ("network.joblib", to_sklearn),
 }
-"""By name, the file and what makes its content."""
+"""By name of the format: the file's name, and the function that returns its content."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

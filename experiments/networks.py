@@ -1,15 +1,18 @@
-"""Trained networks as a run keeps them with `save=true`, asked for predictions on raw inputs."""
+"""Trained networks that a run keeps with `save=true`; they predict from raw inputs."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
+from typing import Any, overload
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from experiments.config.choices import build
 from experiments.config.errors import ConfigError
+from experiments.data.table import Column, encode
 from experiments.store.files import arrays
 from experiments.store.runs import Store
 from nets.activations import Activation
@@ -17,31 +20,31 @@ from nets.network import Network, Work
 from nets.outputs import Output
 
 ROWS = 256
-"""Rows that are run through a network at once."""
+"""Number of rows that pass through a network at once."""
 
 
 @dataclass(frozen=True, eq=False)
 class TrainedNetwork:
-    """One replica as it was after its last epoch.
+    """One replica of a run after its last epoch.
 
     Attributes
     ----------
     run, lr, seed
-        Which one it is.
+        Name of the run, and learning rate and seed of the replica.
     validation_loss
-        Its last.
+        Validation loss after the last epoch.
     task : str
         "classification" or "regression".
     features : list of str
         Names of the inputs in their order.
     classes : list
-        Of text, or of whole numbers or true and false where all are such; none in a regression.
+        The classes as text, or as whole numbers or truth values if all of them are; empty for a regression.
     columns
-        Of a table, how its columns become the inputs.
+        The columns of the table that the inputs were encoded from; empty if there was no table.
     network : Network
-        A stack of one, on scaled inputs.
+        A stack of one replica, for scaled inputs.
     scales : dict
-        `input_mean` and `input_scale` (d,), of a regression `target_mean` and `target_scale` (t,).
+        `input_mean` and `input_scale` (d,); for a regression also `target_mean` and `target_scale` (t,).
     """
 
     run: str
@@ -50,20 +53,20 @@ class TrainedNetwork:
     validation_loss: float
     task: str
     features: list[str] = field(repr=False)
-    classes: list = field(repr=False)
-    columns: list = field(repr=False)
+    classes: list[Any] = field(repr=False)
+    columns: list[Column] = field(repr=False)
     activation: Activation
     output: Output
     network: Network = field(repr=False)
     scales: dict[str, np.ndarray] = field(repr=False)
 
-    def scores(self, inputs) -> np.ndarray:
-        """Return the raw scores z (n, units) of inputs (n, d) in their own units, or of a table with their columns.
+    def scores(self, inputs: ArrayLike) -> np.ndarray:
+        """Return the raw scores z (n, units) of unscaled inputs (n, d), or of a table that has their columns.
 
         Raises
         ------
         ValueError
-            If the inputs do not fit, or one is not finite.
+            If the inputs do not fit the network, or one is not finite.
         """
         x = as_inputs(inputs, self.features, self.columns)
         scaled = ((x - self.scales["input_mean"]) / self.scales["input_scale"]).astype(self.network.dtype)
@@ -75,113 +78,122 @@ class TrainedNetwork:
                 result[rows] = self.network.forward(work)[0]
         return result
 
-    def predict(self, inputs) -> np.ndarray:
-        """Return the class (n,), or of a regression the values (n, t), (n,) of a single one, in their unit.
+    def predict(self, inputs: ArrayLike) -> np.ndarray:
+        """Return the classes (n,). A regression returns values in their own unit, (n, t), or (n,) for a single target.
 
         Raises
         ------
         ValueError
-            As `scores`.
+            As in `scores`.
         """
         z = self.scores(inputs)[None]
         if self.task == "classification":
-            return np.array(self.classes)[self.output.decide(z)[0]]
-        values = self.output.predict(z)[0] * self.scales["target_scale"] + self.scales["target_mean"]
+            classes: np.ndarray = np.array(self.classes)[self.output.decide(z)[0]]
+            return classes
+        values: np.ndarray = self.output.predict(z)[0] * self.scales["target_scale"] + self.scales["target_mean"]
         return values[:, 0] if values.shape[1] == 1 else values
 
-    def predict_proba(self, inputs) -> np.ndarray:
+    def predict_proba(self, inputs: ArrayLike) -> np.ndarray:
         """Return the probabilities (n, K) of the classes.
 
         Raises
         ------
         ValueError
-            If the output unit gives no probabilities, and as `scores`.
+            If the output unit gives no probabilities, and as in `scores`.
         """
         if not self.output.probabilities:
             raise ValueError(f"output={self.output.name} gives no probabilities: use scores or predict")
-        return self.output.class_probabilities(self.scores(inputs)[None])[0]
+        probabilities: np.ndarray = self.output.class_probabilities(self.scores(inputs)[None])[0]
+        return probabilities
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class TrainedNetworks(Sequence):
-    """All kept replicas of a run, sorted by learning rate and seed; each method stacks theirs along a first axis."""
+class TrainedNetworks(Sequence[TrainedNetwork]):
+    """All kept replicas of a run, sorted by learning rate and seed; methods stack their results along a first axis."""
 
     members: tuple[TrainedNetwork, ...]
 
     def __len__(self) -> int:
         return len(self.members)
 
-    def __getitem__(self, place):
-        return self.members[place]
+    @overload
+    def __getitem__(self, index: int) -> TrainedNetwork: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[TrainedNetwork, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> TrainedNetwork | tuple[TrainedNetwork, ...]:
+        return self.members[index]
 
     def __iter__(self) -> Iterator[TrainedNetwork]:
         return iter(self.members)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<{len(self)} networks of {self.best.run}>"
 
     @property
     def best(self) -> TrainedNetwork:
-        """The one with the lowest last validation loss."""
+        """The network with the lowest validation loss after the last epoch."""
         return min(self.members, key=lambda member: member.validation_loss)
 
-    def scores(self, inputs) -> np.ndarray:
-        """Return the scores (R, n, units) as `TrainedNetwork.scores`."""
+    def scores(self, inputs: ArrayLike) -> np.ndarray:
+        """Return the scores (R, n, units) as in `TrainedNetwork.scores`."""
         return np.stack([member.scores(inputs) for member in self])
 
-    def predict(self, inputs) -> np.ndarray:
-        """Return the predictions (R, n) or (R, n, t) as `TrainedNetwork.predict`."""
+    def predict(self, inputs: ArrayLike) -> np.ndarray:
+        """Return the predictions (R, n) or (R, n, t) as in `TrainedNetwork.predict`."""
         return np.stack([member.predict(inputs) for member in self])
 
-    def predict_proba(self, inputs) -> np.ndarray:
-        """Return the probabilities (R, n, K) as `TrainedNetwork.predict_proba`."""
+    def predict_proba(self, inputs: ArrayLike) -> np.ndarray:
+        """Return the probabilities (R, n, K) as in `TrainedNetwork.predict_proba`."""
         return np.stack([member.predict_proba(inputs) for member in self])
 
 
-def as_inputs(inputs, features: Sequence[str], columns: Sequence) -> np.ndarray:
-    """Return the inputs (n, d) float64 of such rows, of a frame of them, or of a table that has these columns.
+def as_inputs(inputs: ArrayLike, features: Sequence[str], columns: Sequence[Column]) -> np.ndarray:
+    """Return inputs (n, d) float64.
+
+    Parameters
+    ----------
+    inputs
+        Rows of numbers, a table of `features`, or a table of `columns`.
+    features
+        Names of the inputs.
+    columns
+        Columns from which the inputs are encoded; may be empty.
 
     Raises
     ------
     ValueError
-        If they do not fit, or one is not finite.
+        If the inputs do not fit, or one is not finite.
     """
     if hasattr(inputs, "columns"):
-        from experiments.data.files import encode
-
-        whole = all(name in inputs for name in features)
-        inputs = encode(inputs, columns if columns and not whole else [(name, None) for name in features])
+        is_encoded = all(name in inputs.columns for name in features)
+        inputs = encode(inputs, columns if columns and not is_encoded else [(name, None) for name in features])
     try:
         x = np.asarray(inputs, np.float64)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"inputs have to be rows of numbers, or a table: {error}") from None
+        raise ValueError(f"inputs must be rows of numbers, or a table: {error}") from None
     if x.ndim != 2 or x.shape[1] != len(features):
         raise ValueError(f"inputs of shape {x.shape}: allowed is (rows, {len(features)})")
     if not np.isfinite(x).all():
-        named = [features[place] for place in np.flatnonzero(~np.isfinite(x).all(axis=0))]
-        raise ValueError(f"inputs are NaN or infinite: {', '.join(named)}")
+        faulty = [features[j] for j in np.flatnonzero(~np.isfinite(x).all(axis=0)).tolist()]
+        raise ValueError(f"inputs are NaN or infinite: {', '.join(faulty)}")
     return x
 
 
 def load(path: str | Path) -> TrainedNetworks:
-    """Return the networks of a run's folder, whose status has to vouch for them, or of a network.npz by itself.
+    """Return the networks of a run's folder, or of a file network.npz alone.
 
     Raises
     ------
     ConfigError
-        If there are none.
+        If there are none, or a file of the run is not as its status records.
     """
     path = Path(path).resolve()
-    if path.is_file():
-        content = path.read_bytes()
-    else:
-        files = Store(path.parents[1].name, path.parents[2]).files(path.name) if len(path.parts) > 3 else None
-        if files is None:
-            raise ConfigError(f"{path} holds no run whose files are as they were written")
-        content = files.get("network.npz")
+    content = path.read_bytes() if path.is_file() else _kept(path)
     try:
-        found = {"parameters": []} if content is None else arrays(content)
-        members = tuple(_members(found, json.loads(str(found["about"])))) if len(found["parameters"]) else ()
+        stored = {"parameters": np.empty(0)} if content is None else arrays(content)
+        members = tuple(_members(stored, json.loads(str(stored["about"])))) if len(stored["parameters"]) else ()
     except (ValueError, KeyError) as error:
         raise ConfigError(f"{path} is no network.npz of this version: {error}") from error
     if not members:
@@ -189,8 +201,43 @@ def load(path: str | Path) -> TrainedNetworks:
     return TrainedNetworks(members)
 
 
-def _values(names):
-    """Return classes as a column of them is read, whole numbers or true and false, so that they can be compared."""
+def _kept(path: Path) -> bytes | None:
+    """Return the content of network.npz in a run's folder, None if the run keeps no networks."""
+    files = Store(path.parents[1].name, path.parents[2]).files(path.name) if len(path.parts) > 3 else None
+    if files is None:
+        raise ConfigError(f"{path} holds no run whose files are as they were written")
+    return files.get("network.npz")
+
+
+def _members(stored: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> Iterator[TrainedNetwork]:
+    """Return the networks of a file's arrays and of its description."""
+    activation, output = build("activation", about["activation"]), build("output", about["output"])
+    scales = [name for name in ("input_mean", "input_scale", "target_mean", "target_scale") if name in stored]
+    count = len(about["classes"])
+    outputs = output.units("classification", count) if count else stored["target_mean"].shape[1]
+    for index, parameters in enumerate(stored["parameters"]):
+        network = Network(
+            len(about["features"]), about["net"]["hidden"], outputs, activation, 1, np.dtype(about["dtype"])
+        )
+        network.parameters[0] = parameters
+        yield TrainedNetwork(
+            about["run"],
+            float(stored["lr"][index]),
+            int(stored["seed"][index]),
+            float(stored["validation_loss"][index]),
+            about["task"],
+            about["features"],
+            _typed_classes(about["classes"]),
+            about["columns"],
+            activation,
+            output,
+            network,
+            {name: stored[name][index] for name in scales},
+        )
+
+
+def _typed_classes(names: list[str]) -> list[Any]:
+    """Return the classes with the type that a reader of the table gives its column, so that they can be compared."""
     if names == ["False", "True"]:
         return [False, True]
     try:
@@ -198,29 +245,3 @@ def _values(names):
     except ValueError:
         return names
     return numbers if list(map(str, numbers)) == names else names
-
-
-def _members(found, about):
-    activation, output = build("activation", about["activation"]), build("output", about["output"])
-    scales = [name for name in ("input_mean", "input_scale", "target_mean", "target_scale") if name in found]
-    classes = len(about["classes"])
-    outputs = output.units("classification", classes) if classes else found["target_mean"].shape[1]
-    for place, parameters in enumerate(found["parameters"]):
-        network = Network(
-            len(about["features"]), about["net"]["hidden"], outputs, activation, 1, np.dtype(about["dtype"])
-        )
-        network.parameters[0] = parameters
-        yield TrainedNetwork(
-            about["run"],
-            float(found["lr"][place]),
-            int(found["seed"][place]),
-            float(found["validation_loss"][place]),
-            about["task"],
-            about["features"],
-            _values(about["classes"]),
-            about["columns"],
-            activation,
-            output,
-            network,
-            {name: found[name][place] for name in scales},
-        )

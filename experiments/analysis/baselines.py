@@ -15,7 +15,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from experiments.data.sets import load
-from experiments.data.split import Prepared, alike, prepare
+from experiments.data.split import Prepared, prepare, seeds_by_part_sizes
 from experiments.data.table import Data
 from experiments.store.files import RESULTS, write_bytes
 
@@ -49,7 +49,7 @@ def errors(data: Data, seeds: list[int], entropy: int, split: dict[str, float]) 
 
     factories = models(data.task)
     keys, arguments = [], []
-    for members in alike(data, seeds, entropy=entropy, **split).values():
+    for members in seeds_by_part_sizes(data, seeds, entropy=entropy, **split).values():
         prepared = prepare(data, members, entropy=entropy, dtype="float64", **split)
         for index, seed in enumerate(members):
             for name, factory in factories.items():

@@ -1,34 +1,38 @@
-"""Times this program beside its peers: the same networks, data, batches and steps, one command, one run.
+"""Times this program and its peers on the same networks, data, batches and steps, in one run.
 
     python -m experiments.benchmark [NAME ...] [--repeats N] [--epochs N] [--json FILE] [--save FILE.png|.svg]
 
 NAME is a workload (small default wide deep adam tanh elu gelu maxout) or another comparison (sweep diagnostics
-startup runs memory); by default all of them. `scaling` shows how the cost grows, and runs only if it is named.
-Every contestant is a process of its own, pinned to one core; only one works at a time, and they take turns.
-Peers: pip install '.[bench]' (without a GPU, first: pip install torch==2.13.0 from PyTorch's CPU builds).
+startup runs memory); by default, all of them are measured. `scaling` shows how the cost grows; it runs only if it is
+named. Every contestant is a process of its own, pinned to one core. They take turns, and only one works at a time.
+The peers need pip install '.[bench]' (without a GPU, first: pip install torch==2.13.0 from PyTorch's CPU builds).
 """
 
 import argparse
 import json
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any, NoReturn
+
+from rich.console import Console
+from rich.table import Table
 
 from experiments.benchmark.contestants import CONTESTANTS
-from experiments.benchmark.measuring import OTHERS, WORKLOADS, Benchmark, BenchmarkError, Result, all_cores
+from experiments.benchmark.measuring import OTHERS, Benchmark, BenchmarkError, Result, all_cores
+from experiments.benchmark.scaling import scaling
+from experiments.benchmark.task import WORKLOADS
+from experiments.sweep.environment import processor
 from nets.names import nearest
 
 
 def show(name: str, result: Result) -> None:
     """Print one comparison as a table."""
-    from rich.console import Console
-    from rich.table import Table
-
     cold = any(row.cold is not None for row in result.rows.values())
     errors = any(row.test_error is not None for row in result.rows.values())
-    reference = result.rows.get(result.reference)
+    reference = result.rows[result.reference] if result.reference else None
     table = Table()
     table.add_column(result.unit)
     headers = ["median", "min – max", *(["cold"] if cold else []), *([f"× {result.reference}"] if reference else [])]
@@ -36,7 +40,7 @@ def show(name: str, result: Result) -> None:
         table.add_column(header, justify="right")
     for label, row in result.rows.items():
         cells = [_number(row.median), f"{_number(min(row.values))} – {_number(max(row.values))}"]
-        cells += [_number(row.cold)] if cold else []
+        cells += ["–" if row.cold is None else _number(row.cold)] if cold else []
         cells += [f"{row.median / reference.median:.2f}"] if reference else []
         cells += ["–" if row.test_error is None else f"{100 * row.test_error:.2f} %"] if errors else []
         table.add_row(label, *cells, style="bold" if label == result.reference else "")
@@ -47,23 +51,23 @@ def show(name: str, result: Result) -> None:
         console.print(note, highlight=False)
 
 
-def _number(value):
+def _number(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 class _Parser(argparse.ArgumentParser):
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         print(f"benchmark: {message}", file=sys.stderr)
         sys.exit(2)
 
 
-def _positive(text):
+def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
     return int(text)
 
 
-def _arguments(argv):
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = _Parser(
         prog="python -m experiments.benchmark",
         description=__doc__,
@@ -75,9 +79,10 @@ def _arguments(argv):
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
     parser.add_argument("--save", type=Path, metavar="FILE", help="draw the workloads: a .png or .svg file")
     options = parser.parse_args(argv)
+    allowed = [*WORKLOADS, *OTHERS, "scaling"]
     for name in options.names:
-        if name not in (*WORKLOADS, *OTHERS, "scaling"):
-            parser.error(f"unknown name {name!r}: {nearest(name, [*WORKLOADS, *OTHERS, 'scaling'])}")
+        if name not in allowed:
+            parser.error(f"unknown name {name!r}: {nearest(name, allowed)}")
     options.names = list(dict.fromkeys(options.names)) or [*WORKLOADS, *OTHERS]
     if options.save and options.save.suffix not in (".png", ".svg"):
         parser.error(f"--save {options.save}: allowed is a file name that ends in .png or .svg")
@@ -110,31 +115,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.json:
         options.json.write_text(json.dumps(_record(benchmark, results), indent=1) + "\n")
     if options.save:
-        from experiments.benchmark.drawings import draw
-        from experiments.figures.style import render
-
-        medians = {
-            name: {label: row.median for label, row in results[name].rows.items()}
-            for name in options.names
-            if name in WORKLOADS
-        }
-        figure = draw(medians, CONTESTANTS["ours"].label)
-        options.save.write_bytes(render(figure, options.save.suffix[1:], "Training time beside the peers'"))
+        _save(options.save, {name: result for name, result in results.items() if name in WORKLOADS})
     return 0
 
 
-def _measure(benchmark, name):
+def _save(file: Path, workloads: Mapping[str, Result]) -> None:
+    """Draw the workloads into a file."""
+    from experiments.benchmark.drawings import draw  # Matplotlib delays a command that draws nothing
+    from experiments.figures.style import render
+
+    medians = {name: {label: row.median for label, row in result.rows.items()} for name, result in workloads.items()}
+    figure = draw(medians, CONTESTANTS["ours"].label)
+    file.write_bytes(render(figure, file.suffix[1:], "Training time of ours and of the peers"))
+
+
+def _measure(benchmark: Benchmark, name: str) -> dict[str, Result]:
     """Return the named results of one argument."""
     if name in WORKLOADS:
         return {name: benchmark.workload(WORKLOADS[name])}
     if name in OTHERS:
-        return {name: getattr(benchmark, name)()}
-    return {f"{name} {index}": result for index, result in enumerate(benchmark.scaling(), 1)}
+        return {name: OTHERS[name](benchmark)}
+    return {f"{name} {index}": result for index, result in enumerate(scaling(benchmark), 1)}
 
 
-def _record(benchmark, results):
-    from experiments.sweep.environment import processor
-
+def _record(benchmark: Benchmark, results: Mapping[str, Result]) -> dict[str, Any]:
+    """Return all figures and the machine's description for --json."""
     return {
         "processor": processor(),
         "cores": len(all_cores()),

@@ -1,4 +1,4 @@
-"""The picture of a benchmark: how long each contestant takes, one panel per workload. No figure of a study."""
+"""Draws a benchmark: the time of each contestant, one panel per workload."""
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -6,20 +6,21 @@ from matplotlib.figure import Figure
 from experiments.figures import style
 
 OURS, OTHERS = style.COLORS["relu"], "0.78"
-
+"""Colours of the bars."""
 
 BAR, INCHES = 0.72, 0.165
+"""Height of a bar as a share of its row, and height of a row in inches."""
 
 
 def draw(medians: dict[str, dict[str, float]], ours: str) -> Figure:
-    """Return horizontal bars from zero, the shortest first, each panel on its own scale.
+    """Return horizontal bars from zero, the shortest first; each panel has its own scale.
 
     Parameters
     ----------
     medians : dict
-        By workload and contestant, µs per step and replica.
+        µs per step and replica, by workload and contestant.
     ours : str
-        The contestant whose bars stand out.
+        The contestant whose bars are highlighted.
     """
     with matplotlib.rc_context(style.RC):
         rows = [len(panel) for panel in medians.values()]
@@ -28,7 +29,7 @@ def draw(medians: dict[str, dict[str, float]], ours: str) -> Figure:
         for ax, (workload, panel) in zip(axes, medians.items(), strict=True):
             ax.set(xlim=(0, 1.1 * max(panel.values())), title=workload)
             ax.invert_yaxis()
-            names = sorted(panel, key=panel.get)
+            names = sorted(panel, key=lambda name: panel[name])
             colors = [OURS if name == ours else OTHERS for name in names]
             bars = ax.barh(names, [panel[name] for name in names], height=BAR, color=colors)
             numbers = ax.bar_label(bars, fmt=lambda value: f"{value:.0f}" if value >= 10 else f"{value:.1f}", padding=3)

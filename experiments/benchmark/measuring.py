@@ -1,4 +1,4 @@
-"""Contestants as processes, and the comparisons that are made of their times."""
+"""Runs contestants as processes, and compares their times."""
 
 import json
 import os
@@ -6,39 +6,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
+from typing import Any, NamedTuple, Self
 
-from experiments.benchmark.contestants import CONTESTANTS, Task
+from experiments.benchmark.contestants import CONTESTANTS
+from experiments.benchmark.task import WORKLOADS, Task
 
 ROOT = Path(__file__).parents[2]
 
-
-WORKLOADS = {
-    "small": Task((32, 32)),
-    "default": Task((128, 128)),
-    "wide": Task((512, 512)),
-    "deep": Task((128,) * 8),
-    "adam": Task((128, 128), optimizer="adam"),
-    "tanh": Task((128, 128), "tanh"),
-    "elu": Task((128, 128), "elu"),
-    "gelu": Task((128, 128), "gelu"),
-    "maxout": Task((128, 128), "maxout"),
-}
-
-
-OTHERS = ("sweep", "diagnostics", "startup", "runs", "memory")
-"""Further comparisons: methods of `Benchmark`."""
-
-
 TRIVIAL = ("dataset=iris", "net.hidden=[4]", "epochs=1", "seeds=1", "study=trivial")
+"""Overrides of a run whose training takes almost no time."""
 
-
-# The same configuration composed as often, and nothing done with it.
+# A program that lets Hydra compose the same configurations and does nothing with them.
 BARE_HYDRA = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
@@ -53,12 +37,12 @@ job()
 
 
 class BenchmarkError(Exception):
-    """A contestant or a program under test failed; its own message is on stderr."""
+    """A contestant or a measured program failed; its own message is on stderr."""
 
 
 @dataclass
 class Row:
-    """One contestant's figures: a value per repetition, the first call's, and what it learnt."""
+    """The figures of one contestant: a value per repetition, the value of the first call, and the test error."""
 
     values: list[float]
     cold: float | None = None
@@ -72,7 +56,7 @@ class Row:
 
 @dataclass
 class Result:
-    """A comparison: rows by label, one of them (`reference`) the measure of the others."""
+    """A comparison: rows by label; the other rows are divided by the row `reference`."""
 
     title: str
     unit: str
@@ -82,65 +66,91 @@ class Result:
 
 
 def environment(cores: int) -> dict[str, str]:
-    """Return this process's environment with so many threads allowed and the native BLAS kernels."""
-    kept = {key: value for key, value in os.environ.items() if key not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
-    return kept | {f"{library}_NUM_THREADS": str(cores) for library in ("OPENBLAS", "OMP", "MKL")}
+    """Return this process's environment, but with this number of threads and the native BLAS kernels."""
+    native = {key: value for key, value in os.environ.items() if key not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
+    return native | {f"{library}_NUM_THREADS": str(cores) for library in ("OPENBLAS", "OMP", "MKL")}
 
 
 def all_cores() -> list[int]:
     """Return the cores that this process may use."""
-    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count()))
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+
+
+class Preparation(NamedTuple):
+    """What a contestant reports about a task: its steps, and the library that it runs on."""
+
+    steps: int
+    version: str
+
+
+class Training(NamedTuple):
+    """What a contestant reports about a training."""
+
+    seconds: float
+    test_error: float | None
+
+    def microseconds(self, steps: int, replicas: int) -> float:
+        """Return the time per step and replica in µs."""
+        return 1e6 * self.seconds / (steps * replicas)
 
 
 class Server:
-    """A contestant in a process of its own, pinned to its cores, that works only when asked."""
+    """A contestant in a process of its own, pinned to its cores; it works only when it is asked."""
 
-    def __init__(self, name: str):
+    def __init__(self, name: str) -> None:
         cores = all_cores()
         if not CONTESTANTS[name].all_cores:
             cores = cores[-1:]
         self.label = CONTESTANTS[name].label
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "experiments.benchmark.contestants", name, *map(str, cores)],
+            [sys.executable, "-m", "experiments.benchmark.server", name, *map(str, cores)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
             env=environment(len(cores)),
         )
+        assert self.process.stdin, "a pipe"
+        assert self.process.stdout, "a pipe"
+        self.requests, self.answers = self.process.stdin, self.process.stdout
 
-    def prepare(self, task: Task) -> dict:
-        """Have the contestant construct itself for a task; return its `steps` and its `version`."""
-        return self._ask(task=asdict(task))
+    def prepare(self, task: Task) -> Preparation:
+        """Let the contestant construct itself for a task."""
+        return Preparation(**self._ask(task=asdict(task)))
 
-    def train(self) -> dict:
-        """Have it train once; return its `seconds` and its `test_error`."""
-        return self._ask(train=True)
+    def train(self) -> Training:
+        """Let the contestant train once."""
+        return Training(**self._ask(train=True))
 
-    def _ask(self, **request):
+    def _ask(self, **request: Any) -> dict[str, Any]:
         try:
-            print(json.dumps(request), file=self.process.stdin, flush=True)
-            return json.loads(self.process.stdout.readline())
+            print(json.dumps(request), file=self.requests, flush=True)
+            answer: dict[str, Any] = json.loads(self.answers.readline())
         except (BrokenPipeError, json.JSONDecodeError):
             raise BenchmarkError(f"{self.label} failed") from None
+        return answer
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception):
-        self.process.stdin.close()
-        self.process.stdout.close()
+    def __exit__(self, *exception: object) -> None:
+        self.requests.close()
+        self.answers.close()
         self.process.wait()
 
 
 @dataclass
 class Benchmark:
-    """How to measure, and what was found out about the contestants on the way.
+    """Measures comparisons, and records the contestants' versions meanwhile.
 
     Attributes
     ----------
-    versions, missing
-        By label: what it ran on; for a peer that is not installed, the module.
+    repeats, epochs
+        Timed repetitions, and epochs of each training.
+    versions
+        By label, the library that a contestant ran on.
+    missing
+        By label of a peer that is not installed, the module that it needs.
     """
 
     repeats: int
@@ -149,7 +159,7 @@ class Benchmark:
     missing: dict[str, str] = field(init=False, default_factory=dict)
 
     def contestants(self, *tasks: Task) -> list[str]:
-        """Return who can do all these tasks, and note who is not installed."""
+        """Return the contestants that can do all these tasks, and record those that are not installed."""
         names = []
         for name, contestant in CONTESTANTS.items():
             if find_spec(contestant.needs) is None:
@@ -159,20 +169,18 @@ class Benchmark:
         return names
 
     def workload(self, task: Task) -> Result:
-        """Time one task for all contestants, in turns."""
+        """Time one task for all contestants, which take turns."""
         task = replace(task, epochs=self.epochs)
         rows = {}
         with ExitStack() as stack:
             servers = [stack.enter_context(Server(name)) for name in self.contestants(task)]
             for server in servers:
-                answer = server.prepare(task)
-                steps = answer["steps"]
-                self.versions[server.label] = answer["version"]
+                steps, self.versions[server.label] = server.prepare(task)
                 cold = server.train()
-                rows[server.label] = Row([], _micro(cold, steps, task), cold["test_error"])
+                rows[server.label] = Row([], cold.microseconds(steps, task.seeds), cold.test_error)
             for _ in range(self.repeats):
                 for server in servers:
-                    rows[server.label].values.append(_micro(server.train(), steps, task))
+                    rows[server.label].values.append(server.train().microseconds(steps, task.seeds))
         shape = "×".join(map(str, (len(task.hidden), task.hidden[0])))
         title = f"{shape}, {task.activation}, {task.optimizer}: {task.seeds} seeds × {steps} steps"
         return Result(title, "µs per step and replica, evaluation included", rows, CONTESTANTS["ours"].label)
@@ -188,98 +196,65 @@ class Benchmark:
                     seconds = 0.0
                     for task in tasks:
                         server.prepare(task)
-                        seconds += server.train()["seconds"]
+                        seconds += server.train().seconds
                 rows[server.label].values.append(seconds)
         title = f"sweep of relu, tanh, elu: 10 seeds × {self.epochs} epochs each, compilation included"
         return Result(title, "s", rows, CONTESTANTS["ours"].label)
 
     def diagnostics(self) -> Result:
-        """Time the default workload with and without a look at every layer after every epoch."""
+        """Time the default workload with and without the diagnostics of every layer after every epoch."""
         default = WORKLOADS["default"]
-        rows = self._ours({"diagnostics off": default, "diagnostics on": replace(default, diagnostics=True)})
+        rows = self.ours({"diagnostics off": default, "diagnostics on": replace(default, diagnostics=True)})
         return Result("diagnostics of every layer, every epoch; default workload", "s", rows, "diagnostics off")
 
     def startup(self) -> Result:
-        """Time `python run.py --help` beside the import of Hydra alone."""
+        """Time `python run.py --help`, compared with the import of Hydra alone."""
         commands = {"import hydra": ("-c", "import hydra"), "run.py --help": (str(ROOT / "run.py"), "--help")}
         return Result("start-up", "s", self._in_turns(commands), "import hydra")
 
     def runs(self, count: int = 100) -> Result:
-        """Time a sweep of trivial runs beside Hydra's own cost of composing as many."""
+        """Time a sweep of trivial runs, compared with the time in which Hydra composes as many."""
         overrides = ("-m", *TRIVIAL, f"entropy=range({count})")
         commands = {"Hydra alone": ("-c", BARE_HYDRA, *overrides), "ours": (str(ROOT / "run.py"), *overrides)}
         rows = self._in_turns(commands)
         more = rows["ours"].median - rows["Hydra alone"].median
-        notes = [f"ours beyond Hydra's own: {more:.1f} s, {1e3 * more / count:.0f} ms a run"]
+        notes = [f"ours minus Hydra alone: {more:.1f} s, {1e3 * more / count:.0f} ms per run"]
         return Result(f"sweep of {count} trivial runs", "s", rows, "Hydra alone", notes)
 
     def memory(self) -> Result:
-        """Take the peak memory of the default job."""
+        """Measure the peak memory of the default job."""
         peaks = [run(str(ROOT / "run.py"), f"epochs={self.epochs}")[1] for _ in range(self.repeats)]
         return Result("peak memory of the default job", "MB", {"run.py": Row(peaks)})
 
-    def _ours(self, tasks: Mapping[str, Task]) -> dict[str, Row]:
-        """Time tasks in turns, in one process that has done each once before."""
+    def ours(self, tasks: Mapping[str, Task]) -> dict[str, Row]:
+        """Time tasks in turns, in one process of ours that has done each of them once before."""
         rows = {label: Row([]) for label in tasks}
         with Server("ours") as server:
             for repetition in range(self.repeats + 1):
                 for label, task in tasks.items():
                     server.prepare(replace(task, epochs=self.epochs))
-                    seconds = server.train()["seconds"]
+                    seconds = server.train().seconds
                     if repetition:
                         rows[label].values.append(seconds)
         return rows
 
-    def _in_turns(self, commands):
-        rows = {label: Row([]) for label in commands}
+    def _in_turns(self, commands: Mapping[str, Sequence[str]]) -> dict[str, Row]:
+        """Time Python commands in turns."""
+        rows: dict[str, Row] = {label: Row([]) for label in commands}
         for _ in range(self.repeats):
             for label, command in commands.items():
                 rows[label].values.append(run(*command)[0])
         return rows
 
-    # --- scaling
 
-    def scaling(self) -> list[Result]:
-        """Time ours against each size that matters, with a straight line through the times."""
-
-        def rows_of(samples):
-            features = {"samples": samples, "features": 64, "classes": 10}
-            return Task((128, 128), dataset={"name": "gaussian_quantiles", **features})
-
-        series = {
-            "replicas": {n: Task((128, 128), seeds=n) for n in (1, 3, 10, 30, 100)},
-            "rows": {n: rows_of(n) for n in (1000, 2000, 4000, 8000)},
-            "weights": {
-                sum(a * b for a, b in ((64, width), (width, width), (width, 10))): Task((width, width))
-                for width in (64, 128, 256, 512)
-            },
-            "hidden layers": {n: Task((128,) * n) for n in (1, 2, 4, 8, 16)},
-        }
-        results = []
-        for name, tasks in series.items():
-            rows = self._ours({str(size): task for size, task in tasks.items()})
-            title = f"scaling with {name}, {self.epochs} epochs"
-            results.append(Result(title, "s", rows, notes=[_line(name.rstrip("s"), rows)]))
-        runs = {n: self.runs(n) for n in (1, 10, 100)}
-        for label in ("ours", "Hydra alone"):
-            rows = {str(n): result.rows[label] for n, result in runs.items()}
-            title = f"trivial runs in a sweep: {label}"
-            results.append(Result(title, "s", rows, notes=[_line("run", rows)]))
-        return results
-
-
-def _micro(answer, steps, task):
-    return 1e6 * answer["seconds"] / (steps * task.seeds)
-
-
-def _line(what, rows):
-    """Return the straight line, best in relative terms, through the medians of rows that are named by their size."""
-    import numpy as np
-
-    sizes, seconds = np.array([(float(size), row.median) for size, row in rows.items()]).T
-    slope, start = np.polyfit(sizes, seconds, 1, w=1 / seconds)
-    off = np.abs((start + slope * sizes) / seconds - 1).max()
-    return f"{start:.3g} s + {slope:.3g} s per {what}; no point is further than {off:.0%} from this line"
+OTHERS: dict[str, Callable[[Benchmark], Result]] = {
+    "sweep": Benchmark.sweep,
+    "diagnostics": Benchmark.diagnostics,
+    "startup": Benchmark.startup,
+    "runs": Benchmark.runs,
+    "memory": Benchmark.memory,
+}
+"""The comparisons that are no workloads."""
 
 
 def run(*arguments: str) -> tuple[float, float]:

@@ -17,7 +17,7 @@ from experiments.config.errors import ConfigError
 from experiments.config.rules import Rates
 from experiments.config.schema import Configuration, Off, Unhashed, declared, groups, nearest_key
 from experiments.data.sets import load
-from experiments.data.split import alike
+from experiments.data.split import seeds_by_part_sizes
 from experiments.data.table import Data, autoencoding
 from nets.formula import Formula
 from nets.hyperparameters import OneOf, Rule, rules
@@ -282,7 +282,7 @@ def _unless_auto(node: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _check_together(settings: Settings) -> None:
     """Refuse settings that do not fit each other."""
     data, activation, output = settings.data, settings.activation, settings.output
-    rows = min(alike(data, settings.seeds, **settings.division))[0]
+    rows = min(seeds_by_part_sizes(data, settings.seeds, **settings.division))[0]
     if settings.batch_size > rows:
         raise ConfigError(
             f"batch_size={settings.batch_size} is more than the {rows} training rows of {data.name}: "

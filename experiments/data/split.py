@@ -1,4 +1,4 @@
-"""How a data set is divided into parts for each seed, and scaled for a stack of replicas."""
+"""Divides a data set into training, validation and test part for each seed, and scales it for a stack of replicas."""
 
 import math
 from collections.abc import Sequence
@@ -8,20 +8,25 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import DTypeLike
 
-from experiments.data.table import Data, _read_only
+from experiments.data.table import Data, read_only
 from experiments.streams import stream
 
 PROBE_ROWS = 256
+"""Number of training rows on which layers are examined."""
+
+
+Parts = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""The training, validation and test rows of one seed."""
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Rows of each part for S seeds, in a random order that is each seed's own.
+    """Rows of each part for S seeds; each seed has a random order of its own.
 
     Attributes
     ----------
     train, validation, test : ndarray
-        (S, rows of the part) int64, disjoint within a seed and together all rows.
+        (S, rows of the part) int64. A seed's parts are disjoint, and together they are all rows.
     """
 
     train: np.ndarray
@@ -30,21 +35,22 @@ class Split:
 
     @property
     def probe(self) -> np.ndarray:
-        """The first 256 training rows of each seed, or all if there are fewer: where layers are looked at."""
+        """The first 256 training rows of each seed, or all if there are fewer; layers are examined on them."""
         return self.train[:, :PROBE_ROWS]
 
 
 def split(data: Data, seeds: Sequence[int], *, entropy: int, test: float, validation: float) -> Split:
-    """Divide the rows for each seed, stratified by class in a classification.
+    """Divide the rows for each seed; a classification is stratified by class.
 
-    For every seed the test part has ⌈test · n⌉ rows and the validation part ⌊validation · rest⌋ of the rest. Data
-    with groups are divided by whole groups, n being their number, without stratifying: see `alike`.
+    The test part of a seed has ⌈test · n⌉ of n rows. The validation part has ⌊validation · rest⌋ of the rest. Data with
+    groups are divided by whole groups and are not stratified; n is then the number of groups. The parts of two seeds
+    may then have different numbers of rows: `seeds_by_part_sizes` gives the seeds that fit into one call.
 
     Parameters
     ----------
     data : Data
     seeds : sequence of int
-        A seed's rows come from its stream "split" alone, whichever other seeds there are.
+        A seed's rows come from its own stream "split". They do not depend on the other seeds.
     entropy : int
         Root of the streams.
     test : float
@@ -55,14 +61,14 @@ def split(data: Data, seeds: Sequence[int], *, entropy: int, test: float, valida
     Raises
     ------
     ValueError
-        If a share is not between 0 and 1, a part would be empty or have fewer rows than there are classes,
-        or a class has too few rows; with groups, if a class has no training rows or the seeds are not alike.
+        If a share is not between 0 and 1, a part would have fewer rows than there are classes, or none, or a class has
+        too few rows. With groups: if a class has no training rows, or the seeds' parts differ in size.
     """
     from sklearn.model_selection import train_test_split
 
     if data.groups is not None:
-        parts = [_divide_groups(data, seed, entropy, test, validation) for seed in seeds]
-        return Split(*(_read_only(np.stack(rows)) for rows in zip(*parts, strict=True)))
+        parts = [_divide_groups(data, data.groups, seed, entropy, test, validation) for seed in seeds]
+        return _stacked(parts)
     n = len(data.inputs)
     _, n_validation, n_test = part_sizes(data, test, validation)
     labels = data.targets if data.task == "classification" else None
@@ -81,13 +87,18 @@ def split(data: Data, seeds: Sequence[int], *, entropy: int, test: float, valida
             stratify=None if labels is None else labels[rest],
         )
         parts.append((train_rows, validation_rows, test_rows))
-    return Split(*(_read_only(np.stack(rows)) for rows in zip(*parts, strict=True)))
+    return _stacked(parts)
 
 
-def alike(
+def _stacked(parts: Sequence[Parts]) -> Split:
+    train, validation, test = (read_only(np.stack(rows)) for rows in zip(*parts, strict=True))
+    return Split(train, validation, test)
+
+
+def seeds_by_part_sizes(
     data: Data, seeds: Sequence[int], *, entropy: int, test: float, validation: float
 ) -> dict[tuple[int, int, int], tuple[int, ...]]:
-    """Return the seeds by the numbers of their training, validation and test rows; only groups make these differ.
+    """Return the seeds by the numbers of their training, validation and test rows; these differ only with groups.
 
     Raises
     ------
@@ -96,17 +107,17 @@ def alike(
     """
     if data.groups is None:
         return {part_sizes(data, test, validation): tuple(seeds)}
-    found = {}
+    seeds_of: dict[tuple[int, int, int], list[int]] = {}
     for seed in seeds:
-        parts = _divide_groups(data, seed, entropy, test, validation)
-        found.setdefault(tuple(map(len, parts)), []).append(seed)
-    return {sizes: tuple(members) for sizes, members in found.items()}
+        train_rows, validation_rows, test_rows = _divide_groups(data, data.groups, seed, entropy, test, validation)
+        seeds_of.setdefault((len(train_rows), len(validation_rows), len(test_rows)), []).append(seed)
+    return {sizes: tuple(members) for sizes, members in seeds_of.items()}
 
 
-def _divide_groups(data, seed, entropy, test, validation):
-    """Return the training, validation and test rows of a seed, each group's in one of them, in random order."""
-    names, group = np.unique(data.groups, return_inverse=True)
-    n_train, n_validation, n_test = sizes = _shares(len(names), test, validation)
+def _divide_groups(data: Data, groups: np.ndarray, seed: int, entropy: int, test: float, validation: float) -> Parts:
+    """Return the training, validation and test rows of a seed in random order; no group is in two of them."""
+    names, group = np.unique(groups, return_inverse=True)
+    n_train, n_validation, n_test = sizes = _counts(len(names), test, validation)
     if not all(sizes):
         raise ValueError(
             f"{data.name}: split.test={test} and split.validation={validation} of {len(names)} groups leave "
@@ -114,32 +125,32 @@ def _divide_groups(data, seed, entropy, test, validation):
         )
     generator = stream(entropy, "split", seed)
     order, rows = generator.permutation(len(names)), generator.permutation(len(group))
-    place = np.empty(len(names), np.intp)
-    place[order] = np.repeat(np.arange(3), sizes)
-    parts = tuple(rows[place[group[rows]] == part] for part in range(3))
+    part_of_group = np.empty(len(names), np.intp)
+    part_of_group[order] = np.repeat(np.arange(3), sizes)
+    train_rows, validation_rows, test_rows = (rows[part_of_group[group[rows]] == part] for part in range(3))
     if data.task == "classification":
-        lacking = set(range(len(data.classes))) - set(data.targets[parts[0]].tolist())
-        if lacking:
+        absent = set(range(len(data.classes))) - set(data.targets[train_rows].tolist())
+        if absent:
             raise ValueError(
-                f"{data.name}: with seed {seed}, class {data.classes[min(lacking)]!r} is in no group of the training "
+                f"{data.name}: with seed {seed}, class {data.classes[min(absent)]!r} is in no group of the training "
                 f"part: its groups are too few"
             )
-    return parts
+    return train_rows, validation_rows, test_rows
 
 
-def _shares(n: int, test: float, validation: float) -> tuple[int, int, int]:
-    """Return how many of n are for training, validation and test."""
+def _counts(n: int, test: float, validation: float) -> tuple[int, int, int]:
+    """Return how many of n rows or groups are for training, validation and test."""
     for name, share in (("test", test), ("validation", validation)):
         if not 0 < share < 1:
             raise ValueError(f"split.{name}={share} must be greater than 0 and less than 1")
-    # Shares are taken as the decimals that were written: the float 0.07 · 100 is above 7, and its ceiling 8.
+    # A share is the decimal that the user wrote: in floats, 0.07 · 100 is above 7 and its ceiling is 8.
     n_test = math.ceil(Fraction(str(test)) * n)
     n_validation = math.floor(Fraction(str(validation)) * (n - n_test))
     return n - n_test - n_validation, n_validation, n_test
 
 
 def part_sizes(data: Data, test: float, validation: float) -> tuple[int, int, int]:
-    """Return the numbers of training, validation and test rows of every seed, where no groups make them differ.
+    """Return the numbers of training, validation and test rows, which are the same for every seed without groups.
 
     Raises
     ------
@@ -147,7 +158,7 @@ def part_sizes(data: Data, test: float, validation: float) -> tuple[int, int, in
         As in `split`.
     """
     n = len(data.inputs)
-    n_train, n_validation, n_test = _shares(n, test, validation)
+    n_train, n_validation, n_test = _counts(n, test, validation)
     n_rest = n - n_test
     shares = f"split.test={test} and split.validation={validation}"
     for part, rows in (("training", n_train), ("validation", n_validation), ("test", n_test)):
@@ -155,8 +166,8 @@ def part_sizes(data: Data, test: float, validation: float) -> tuple[int, int, in
             few = f"{rows} rows for {len(data.classes)} classes" if data.classes else f"{rows} rows"
             raise ValueError(f"{data.name}: {shares} of {n} rows leave the {part} part {few}")
     if data.task == "classification":
-        # A class's share of a part is rounded up or down, by the seed: even if the test part and then the
-        # validation part round up, a row must be left to train on.
+        # The seed decides whether a class's share of a part is rounded up or down. If the shares of test and
+        # validation part are both rounded up, a training row must still be left.
         counts = np.bincount(data.targets)
         fewest = counts * n_rest // n * n_train // n_rest
         if not fewest.all():
@@ -175,14 +186,14 @@ class Prepared:
     Attributes
     ----------
     inputs : ndarray
-        (S, n, d), each seed with its own scaling, or (1, n, d) for images, which share one.
+        (S, n, d), or (1, n, d) for images, whose scale is the same for every seed.
     targets : ndarray
-        Labels (n,) int64, standardised regression targets (S, n, t), or `inputs` itself.
+        Labels (n,) int64, standardised regression targets (S, n, t), or `inputs` itself for an autoencoder.
     split : Split
     input_mean, input_scale : ndarray
         (S, d) or (1, d) float64, as `inputs`: raw inputs are inputs · input_scale + input_mean.
     target_mean, target_scale : ndarray or None
-        (S, t) float64: in its units, a regression target is targets · target_scale + target_mean.
+        (S, t) float64: regression targets in their own unit are targets · target_scale + target_mean.
     """
 
     inputs: np.ndarray
@@ -197,11 +208,11 @@ class Prepared:
 def prepare(
     data: Data, seeds: Sequence[int], *, entropy: int, test: float, validation: float, dtype: DTypeLike
 ) -> Prepared:
-    """Divide a data set for each seed and scale it by what is known from that seed's training part.
+    """Divide a data set for each seed and scale it by the statistics of that seed's training part.
 
-    Pixels are divided by the data set's maximum. Other inputs, and regression targets, are standardised with
-    the training part's mean and standard deviation, in float64 and one seed at a time, so that a seed's
-    numbers do not depend on its stack; then they are rounded to `dtype`. Other parameters as in `split`.
+    Pixels are divided by the data set's maximum. Other inputs and regression targets are standardised with the mean
+    and standard deviation of the training part. This is computed in float64 for one seed at a time, so that a seed's
+    numbers do not depend on its stack. The result is rounded to `dtype`. The other parameters are those of `split`.
 
     Raises
     ------
@@ -212,7 +223,7 @@ def prepare(
     if data.image:
         columns = (1, data.inputs.shape[1])
         mean, scale = np.zeros(columns), np.full(columns, data.inputs.max())
-        inputs = _read_only((data.inputs / scale).astype(dtype)[np.newaxis])
+        inputs = read_only((data.inputs / scale).astype(dtype)[np.newaxis])
     else:
         inputs, mean, scale = _standardize(data.inputs, parts.train, dtype)
     if data.task == "classification":
@@ -223,12 +234,12 @@ def prepare(
     return Prepared(inputs, targets, parts, mean, scale, target_mean, target_scale)
 
 
-def _standardize(values: np.ndarray, train: np.ndarray, dtype: DTypeLike) -> tuple[np.ndarray, ...]:
-    """Return the columns (S, n, d) standardised by training rows, and the means and scales (S, d) used.
+def _standardize(values: np.ndarray, train: np.ndarray, dtype: DTypeLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the columns (S, n, d) standardised by their training rows, and the means and scales (S, d).
 
-    Copies of 0.1 have a computed deviation of 1e-17, not 0. So a column counts as constant, its scale 1, if
-    its variance v over m rows may be all rounding: v ≤ m ε v + (m ε mean)², the bound for the two-pass
-    algorithm (Chan, Golub and LeVeque 1983), as in scikit-learn's StandardScaler.
+    The computed deviation of a constant column may be 1e-17 instead of 0. So a column counts as constant, with scale 1,
+    if its variance v over m rows can be rounding error: v ≤ m ε v + (m ε mean)². This is the bound of the two-pass
+    algorithm (Chan, Golub and LeVeque 1983); scikit-learn's StandardScaler uses it too.
     """
     shape = (len(train), values.shape[1])
     scaled = np.empty((len(train), *values.shape), dtype)
@@ -240,4 +251,4 @@ def _standardize(values: np.ndarray, train: np.ndarray, dtype: DTypeLike) -> tup
         constant = variance <= rounding * variance + (rounding * mean) ** 2
         means[s], scales[s] = mean, np.where(constant, 1, np.sqrt(variance))
         scaled[s] = (values - means[s]) / scales[s]
-    return _read_only(scaled), _read_only(means), _read_only(scales)
+    return read_only(scaled), read_only(means), read_only(scales)

@@ -5,19 +5,24 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nets.names import nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
 TASKS = ("classification", "regression")
 
-
 Column = tuple[str, tuple[str, ...] | None]
-"""A column of a table: its name and, of one that is one-hot, its categories."""
+"""The name of a table's column, and the categories of a one-hot column."""
 
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """A data set as it was loaded: unscaled, not divided, its arrays copied and made read-only.
+    """A data set before it is divided and scaled; its arrays are copies, and read-only.
 
     Attributes
     ----------
@@ -27,22 +32,23 @@ class Data:
     inputs : ndarray
         (n, d) float64.
     targets : ndarray
-        Labels (n,) int64 in 0..K-1, each of them present, or regression targets (n, t) float64, for which
-        one column may be given as (n,). The inputs themselves, the same array, make an autoencoder's task.
+        A classification has labels (n,) int64 in 0..K-1, each of them present. A regression has values (n, t)
+        float64; a single column may be given as (n,). If the same array is also the inputs, the task is that of an
+        autoencoder.
     classes : tuple of str
-        Name of each label, by default the label itself; empty for regression.
+        Name of each label, by default the label itself; empty for a regression.
     features : tuple of str
         Name of each input column, by default x1, x2, ….
     image : bool
-        Whether the inputs are pixels, to be divided by their maximum instead of standardised.
+        Whether the inputs are pixels, which are divided by their maximum instead of standardised.
     columns : tuple of Column
-        Of a table, how its columns become the inputs.
+        The columns of the table that the inputs were encoded from; empty if there was no table.
     groups : ndarray or None
-        (n,) int64: rows of one group always belong to one part.
+        (n,) int64: all rows of a group belong to the same part.
     left_out : int
-        Of a table, how many more rows it has, with missing values.
+        Number of the table's rows that were dropped because a value was missing.
     sha256 : str
-        Digest of the task and the arrays' shapes and bytes (little-endian), and of a table's names.
+        Digest of the task, the arrays' shapes and their bytes (little-endian), and of a table's names.
 
     Raises
     ------
@@ -62,11 +68,11 @@ class Data:
     left_out: int = field(default=0, repr=False)
     sha256: str = field(init=False)
 
-    def __post_init__(self):
-        """Check the fields and settle their types and defaults."""
+    def __post_init__(self) -> None:
+        """Check the fields, convert their types and fill in their defaults."""
         if self.task not in TASKS:
             raise ValueError(f"{self.name}: task {self.task!r} must be one of {', '.join(TASKS)}")
-        itself = self.targets is self.inputs
+        is_autoencoder = self.targets is self.inputs
         inputs, targets = np.array(self.inputs, np.float64, order="C"), np.asarray(self.targets)
         if inputs.ndim != 2 or not inputs.size:
             raise ValueError(f"{self.name}: inputs must be rows of numbers, their shape is {inputs.shape}")
@@ -79,7 +85,7 @@ class Data:
         _refuse_non_finite(self.name, "inputs", inputs, features)
         if self.task == "classification":
             targets, classes = _labels(self.name, targets, tuple(map(str, self.classes)))
-        elif itself:
+        elif is_autoencoder:
             targets, classes = inputs, ()
         else:
             targets, classes = np.array(targets, np.float64, order="C").reshape(n, -1), ()
@@ -91,47 +97,76 @@ class Data:
         digest = hashlib.sha256(json.dumps([self.task, inputs.shape, targets.shape, *names]).encode())
         for array in (inputs, targets) if groups is None else (inputs, targets, groups):
             digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
-        settled = {
-            "inputs": _read_only(inputs),
-            "targets": _read_only(targets),
+        values: dict[str, Any] = {
+            "inputs": read_only(inputs),
+            "targets": read_only(targets),
             "classes": classes,
             "features": features,
-            "groups": groups if groups is None else _read_only(groups),
+            "groups": groups if groups is None else read_only(groups),
             "sha256": digest.hexdigest(),
         }
-        for name, value in settled.items():
+        for name, value in values.items():
             object.__setattr__(self, name, value)
 
 
 def _labels(name: str, targets: np.ndarray, classes: tuple[str, ...]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return the labels as int64 and the name of each, having checked that they are 0..K-1 without a gap."""
+    """Return the labels as int64 and the name of each; refuse labels that are not 0..K-1 without a gap."""
     if targets.ndim != 1 or targets.dtype.kind not in "biu":
         raise ValueError(f"{name}: labels must be integers of shape (n,), not {targets.dtype} {targets.shape}")
     present = np.unique(targets)
     if len(present) < 2 or not np.array_equal(present, np.arange(len(classes) or len(present))):
-        found = ", ".join(map(str, present[:10])) + (", …" if len(present) > 10 else "")
+        labels = ", ".join(map(str, present[:10])) + (", …" if len(present) > 10 else "")
         count = f"K = {len(classes)}" if classes else "K at least 2"
-        raise ValueError(f"{name}: labels must be all of 0..K-1 with {count}, found {found}")
+        raise ValueError(f"{name}: labels must be all of 0..K-1 with {count}, found {labels}")
     return targets.astype(np.int64), classes or tuple(map(str, present.astype(np.int64)))
 
 
 def _refuse_non_finite(name: str, what: str, values: np.ndarray, columns: Sequence[str]) -> None:
     bad = ~np.isfinite(values)
     if bad.any():
-        named = [columns[j] for j in np.flatnonzero(bad.any(axis=0))]
-        more = f" and {len(named) - 5} more" if len(named) > 5 else ""
+        names = [columns[j] for j in np.flatnonzero(bad.any(axis=0)).tolist()]
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
         raise ValueError(
             f"{name}: {bad.sum()} of {bad.size} values of the {what} are NaN or infinite, in the columns "
-            f"{', '.join(named[:5])}{more}"
+            f"{', '.join(names[:5])}{more}"
         )
 
 
-def _read_only(array: np.ndarray) -> np.ndarray:
+def read_only(array: np.ndarray) -> np.ndarray:
+    """Return the same array, which can no longer be written to."""
     array.setflags(write=False)
     return array
 
 
+def encode(frame: "pd.DataFrame", columns: Sequence[Column]) -> np.ndarray:
+    """Return the inputs (n, d) float64 of a table that has these columns; the table may have further columns.
+
+    Raises
+    ------
+    ValueError
+        If a column is absent, a category is unknown, or a column of numbers has a value that is not a number.
+    """
+    parts = []
+    for column, categories in columns:
+        if column not in frame:
+            raise ValueError(f"there is no column {column!r}: {nearest(column, map(str, frame))}")
+        if categories is None:
+            try:
+                parts.append(frame[column].to_numpy(np.float64)[:, None])
+            except (ValueError, TypeError) as error:
+                raise ValueError(f"column {column!r} must hold numbers: {error}") from None
+            continue
+        text = frame[column].astype(str).to_numpy(object)
+        one_hot = text[:, None] == np.array(categories, object)
+        unknown = text[~one_hot.any(axis=1)]
+        if len(unknown):
+            raise ValueError(f"column {column!r} has the unknown category {unknown[0]!r}: {nearest('', categories)}")
+        parts.append(one_hot.astype(np.float64))
+    inputs: np.ndarray = np.concatenate(parts, axis=1)
+    return inputs
+
+
 @lru_cache(maxsize=32)
 def autoencoding(data: Data) -> Data:
-    """Return the regression whose targets are the inputs, scaled as they are."""
+    """Return the regression that reconstructs a data set's inputs; targets and inputs share one scale."""
     return replace(data, task="regression", targets=data.inputs, classes=())

@@ -1,14 +1,15 @@
-"""A computational graph traced forward and back, in words."""
+"""Traces a computational graph forward and back: the value, the gradients and the operation of each node."""
 
 import string
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from nets.expressions import build, parse
-from nets.graph import Node, backpropagate, history
+from nets.graph import Gate, Node, backpropagate, history
 
 SYMBOLS = {
     "add": "+",
@@ -25,94 +26,122 @@ SYMBOLS = {
     "maximum": "max",
     "minimum": "min",
 }
-"""What stands in a gate; its name where there is nothing else."""
+"""The symbol of a gate; a gate without one shows its name."""
+
+
+class Sent(NamedTuple):
+    """The gradient that a gate sends back to one of its inputs.
+
+    Attributes
+    ----------
+    position
+        Position of the input.
+    local
+        The local gradient, as text.
+    gradient
+        The upstream gradient times the local one.
+    """
+
+    position: int
+    local: str
+    gradient: np.ndarray
 
 
 class Step(NamedTuple):
-    """A node of a traced graph and what goes back from it.
+    """A node of a traced graph.
 
     Attributes
     ----------
     label
-        What the trace calls it: its name, a letter, or of a constant its value.
+        The node's name, a letter, or the value of a constant.
     operation
-        How it is computed from its inputs' labels.
+        How the node is computed from its inputs' labels.
     upstream
-        Gradient of the result with respect to it; None for what depends on no variable.
-    back
-        For each of its inputs that has a gradient: its index, the local gradient in words and what is sent.
+        Gradient of the result with respect to the node; None for a node that depends on no variable.
+    sent
+        The gradients that the node sends back to its inputs.
     does
-        What its gate does to the gradient, and how many paths converge.
+        What its gate does to the gradient, and how many paths converge at the node.
     """
 
     node: Node
     label: str
     operation: str
     upstream: np.ndarray | None
-    back: list[tuple[int, str, np.ndarray]]
+    sent: list[Sent]
     does: str
 
 
-def trace(expression: str, values: dict[str, np.ndarray]) -> list[Step]:
-    """Evaluate an expression, go back through its graph and return every node, the result last.
+def trace(expression: str, values: Mapping[str, np.ndarray]) -> list[Step]:
+    """Evaluate an expression, pass back through its graph, and return every node; the result is the last one.
 
     Raises
     ------
     ExpressionError
-        For an expression that is refused.
+        If the expression is not allowed.
     """
     leaves = {name: Node(value, name) for name, value in values.items()}
     y, _ = build(parse(expression, leaves, matrices=True), leaves)
     backward = backpropagate(y, leaves.values())
     order = history(y)
+    labels = _labels(y, order, leaves)
+    uses = Counter(source for node in order for source in node.inputs if source in backward.total)
+    steps = []
+    for node in order:
+        inputs = [labels[source] for source in node.inputs]
+        operation = "variable" if node.name else "constant"
+        sent, does = [], []
+        if node.gate:
+            operation = written(node.gate, inputs)
+            for i in range(len(node.inputs)):
+                if (node, i) in backward.sent:
+                    sent.append(Sent(i, local_gradient(node, node.gate, i, inputs), backward.sent[node, i].value))
+            does += [node.gate.does] if sent else []
+        does += [f"sums {uses[node]} paths"] if uses[node] > 1 else []
+        upstream = backward.total[node].value if node in backward.total else None
+        steps.append(Step(node, labels[node], operation, upstream, sent, ", ".join(does)))
+    return steps
+
+
+def _labels(y: Node, order: Sequence[Node], names: Collection[str]) -> dict[Node, str]:
+    """Return a label for each node: f for the result, letters for other gates; none of them is a variable's name."""
     letters = iter(
-        [*(each for each in string.ascii_lowercase if each not in (*leaves, "f")), *map("t{}".format, range(99))]
+        [letter for letter in string.ascii_lowercase if letter not in (*names, "f")] + [f"t{i}" for i in range(99)]
     )
     labels = {}
     for node in order:
         if node is y and node.gate:
-            labels[node] = next(each for each in ("f", "result", *letters) if each not in leaves)
+            labels[node] = next(label for label in ("f", "result", *letters) if label not in names)
         else:
             labels[node] = node.name or (next(letters) if node.gate else show(node.value))
-    uses = Counter(each for node in order for each in node.inputs if each in backward.total)
-    steps = []
-    for node in order:
-        total = backward.total.get(node)
-        sent = [(i, backward.sent[node, i]) for i in range(len(node.inputs)) if (node, i) in backward.sent]
-        does = [node.gate.does] if sent else []
-        does += [f"sums {uses[node]} paths"] if uses[node] > 1 else []
-        inputs = [labels[each] for each in node.inputs]
-        back = [(i, local_gradient(node, i, inputs), part.value) for i, part in sent]
-        operation = written(node, inputs) if node.gate else ("variable" if node.name else "constant")
-        steps.append(Step(node, labels[node], operation, total and total.value, back, ", ".join(does)))
-    return steps
+    return labels
 
 
-def local_gradient(node: Node, index: int, inputs: Sequence[str]) -> str:
-    """Return the local gradient at one input of a gate, as text: numbers if it is a factor, else what is done."""
-    rule = node.gate.local[index]
-    if node.gate.elementwise:
+def local_gradient(node: Node, gate: Gate, index: int, inputs: Sequence[str]) -> str:
+    """Return the local gradient of a gate at one input, as text: numbers for a factor, words for another linear map."""
+    rule = gate.local[index]
+    if gate.elementwise and rule:
         factor = rule(node, *node.inputs)
         return show(factor.value if isinstance(factor, Node) else factor)
-    if node.gate.name == "matmul":
+    if gate.name == "matmul":
         return f"· {inputs[1]}ᵀ" if index == 0 else f"{inputs[0]}ᵀ ·"
-    if node.gate.name == "mean":
+    if gate.name == "mean":
         return f"1/{node.inputs[0].value.size} to each"
-    return {"sum": "1 to each", "transpose": "transposed"}[node.gate.name]
+    return {"sum": "1 to each", "transpose": "transposed"}[gate.name]
 
 
-def written(node: Node, inputs: Sequence[str]) -> str:
+def written(gate: Gate, inputs: Sequence[str]) -> str:
     """Return a gate's operation on its inputs' labels."""
-    symbol = SYMBOLS.get(node.gate.name, node.gate.name)
-    inputs = [f"({each})" if each.startswith("-") else each for each in inputs]
-    if node.gate.name in ("add", "subtract", "multiply", "divide", "power", "matmul"):
+    symbol = SYMBOLS.get(gate.name, gate.name)
+    inputs = [f"({label})" if label.startswith("-") else label for label in inputs]
+    if gate.name in ("add", "subtract", "multiply", "divide", "power", "matmul"):
         return f" {symbol} ".join(inputs)
-    if node.gate.name == "negate":
+    if gate.name == "negate":
         return f"−{inputs[0]}"
-    return f"{node.gate.name}({', '.join(inputs)})"
+    return f"{gate.name}({', '.join(inputs)})"
 
 
-def show(value) -> str:
+def show(value: ArrayLike) -> str:
     """Return a number, vector or matrix as text of four digits; a matrix has a line for each row."""
     value = np.asarray(value)
     if value.size > 36:

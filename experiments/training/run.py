@@ -18,7 +18,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from experiments.config.settings import Settings
-from experiments.data.split import alike
+from experiments.data.split import seeds_by_part_sizes
 from experiments.tables import GRADIENT_NORM, SHARPNESS, STAGES, RunTables
 from experiments.training.checkpoint import Checkpoint, Start, joined, latest
 from experiments.training.diagnostics import layer_statistics, sharpness
@@ -98,7 +98,7 @@ def _groups(
     Such replicas take the same steps: equally many in an epoch, and from the same epoch on.
     """
     seeds = tuple(sorted({seed for _, seed in replicas}))
-    for members in alike(settings.data, seeds, **settings.division).values():
+    for members in seeds_by_part_sizes(settings.data, seeds, **settings.division).values():
         groups: dict[int, list[tuple[float, int]]] = {}
         for replica in replicas:
             if replica[1] in members:

@@ -161,13 +161,13 @@ def test_with_the_runners_random_streams_a_fit_is_the_runners_training(settings,
 
     monkeypatch.setattr(estimators, "stream", draws)
     monkeypatch.setattr(estimators, "ROWS", 1000)
-    prepared = prepare(run.data, (3,), entropy=run.entropy, dtype="float64", **run.split)
+    prepared = prepare(run.data, (3,), dtype="float64", **run.division)
     rows = prepared.split.train[0]
     kind, y = MLPClassifier, prepared.targets
     if run.data.task == "regression":
         kind, y = MLPRegressor, prepared.targets[0]
     model = kind(
-        run.hidden,
+        run.net.hidden,
         activation=run.activation,
         output=run.output,
         init=run.init,

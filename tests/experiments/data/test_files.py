@@ -1,4 +1,4 @@
-"""Own data: the numbers of a built-in data set, types and task by stated rules, faults in one line, groups whole."""
+"""A user's file gives the numbers of a built-in data set, or one line that names its fault."""
 
 import gzip
 import hashlib
@@ -15,15 +15,12 @@ from sklearn.datasets import load_breast_cancer
 from experiments.config.compose import sweep
 from experiments.config.errors import ConfigError
 from experiments.config.settings import from_record
-from experiments.data.files import encode, from_frame
+from experiments.data.frames import from_frame
 from experiments.data.sets import load
-from experiments.data.split import alike, prepare, split
 from experiments.sweep.runner import Job
 from experiments.training.run import train
+from tests.experiments.data.examples import OWN, table
 from tests.programs import ROOT, python
-
-SHARES = {"entropy": 0, "test": 0.2, "validation": 0.15}
-OWN = ("dataset=csv", "dataset.target=y", "net.hidden=[4]", "epochs=2", "seeds=2", "batch_size=8")
 
 
 @pytest.fixture(autouse=True)
@@ -31,21 +28,6 @@ def folder(tmp_path, monkeypatch):
     """Paths are relative to the working directory."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def table(rows=60, seed=0):
-    """Return a table with a column of each kind; the class y is all but decided by a."""
-    generator = np.random.default_rng(seed)
-    a = generator.normal(size=rows)
-    return pd.DataFrame(
-        {
-            "a": a,
-            "n": generator.integers(0, 50, rows),
-            "flag": generator.random(rows) < 0.5,
-            "colour": generator.choice(["red", "blue", "green"], rows),
-            "y": np.where(a > 0, "yes", "no"),
-        }
-    )
 
 
 # --- the same as what is built in
@@ -118,44 +100,6 @@ def test_a_record_is_loaded_again_or_refused_where_the_data_changed(settings):
         from_record(record)
 
 
-# --- types, tasks, missing values
-
-
-def test_columns_that_are_no_numbers_are_one_hot_in_sorted_order():
-    data = from_frame("mine", table(), target="y")
-    assert data.features == ("a", "n", "flag=False", "flag=True", "colour=blue", "colour=green", "colour=red")
-    assert data.classes == ("no", "yes")
-    frame = table()
-    assert (data.inputs[:, 6] == (frame["colour"] == "red")).all()
-    assert (data.inputs[:, 3] == frame["flag"]).all()
-    assert (data.inputs[:, 1] == frame["n"]).all()
-    shuffled = from_frame("mine", frame[::-1], target="y")
-    assert (shuffled.inputs[::-1] == data.inputs).all()
-    categories = frame.astype({"colour": pd.CategoricalDtype(["red", "green", "blue"])})
-    assert from_frame("mine", categories, target="y").sha256 == data.sha256
-
-
-TASKS = [
-    ([0, 1] * 15, "classification", ("0", "1")),
-    ([1.0, 2.0, 10.0] * 10, "classification", ("1", "2", "10")),
-    ([True, False] * 15, "classification", ("False", "True")),
-    (["b", "a"] * 15, "classification", ("a", "b")),
-    (list(range(20)) * 2, "classification", tuple(map(str, range(20)))),
-    (list(range(21)) * 2, "regression", ()),
-    ([0.5, 1.5] * 15, "regression", ()),
-]
-
-
-@pytest.mark.parametrize(("target", "task", "classes"), TASKS, ids=[str(target[:3]) for target, *_ in TASKS])
-def test_the_task_follows_from_the_target_and_can_be_overridden(target, task, classes):
-    frame = pd.DataFrame({"a": np.arange(len(target)), "y": target})
-    data = from_frame("mine", frame, target="y")
-    assert (data.task, data.classes) == (task, classes)
-    if task == "classification" and np.ndim(target) and not isinstance(target[0], str | bool):
-        assert from_frame("mine", frame, target="y", task="regression").targets[:, 0].tolist() == target
-    assert from_frame("mine", frame, target="y", task="classification").classes
-
-
 def test_an_inferred_task_is_the_same_run_as_a_stated_one_and_is_printed(settings):
     table().to_csv("mine.csv", index=False)
     inferred = settings(*OWN, "dataset.path=mine.csv")
@@ -171,25 +115,8 @@ def test_an_inferred_task_is_the_same_run_as_a_stated_one_and_is_printed(setting
     assert "; 59 rows (1 more have missing values), 7 inputs (" in printed
 
 
-def test_rows_with_missing_values_are_dropped_on_request_only():
-    frame = table().astype({"n": float})
-    frame.loc[3, "n"], frame.loc[5, "colour"], frame.loc[7, "y"] = None, None, None
-    with pytest.raises(ValueError, match=r"values are missing, by column: n 1, colour 1, y 1: .*dataset.missing=drop"):
-        from_frame("mine", frame, target="y")
-    data = from_frame("mine", frame, target="y", missing="drop")
-    assert data.sha256 == from_frame("mine", frame.drop(index=[3, 5, 7]).astype({"n": int}), target="y").sha256
-    assert from_frame("mine", frame, target="a", drop=["n", "colour", "y"]).inputs.shape == (60, 2)
-
-
-def test_a_category_that_was_not_there_is_refused():
-    columns = from_frame("mine", table(), target="y").columns
-    with pytest.raises(ValueError, match="column 'colour' has the unknown category 'pink': Allowed: blue, green, red"):
-        encode(table().assign(colour="pink"), columns)
-    with pytest.raises(ValueError, match="there is no column 'flag'"):
-        encode(table().drop(columns="flag"), columns)
-
-
 # --- what is wrong with a file
+
 
 GOOD = "a,b,y\n" + "".join(f"{i},{i * i},{'uv'[i % 2]}\n" for i in range(40))
 
@@ -216,7 +143,9 @@ def parquet(**columns):
 
 
 NUMBERS = np.arange(40.0)
+
 LABELS = np.arange(40) % 2
+
 FAULTS = {
     "a short row": (lines("1,2"), "line 42 has 2 cells, the header has 3"),
     "a long row": (lines("1,2,u,4"), "line 42 has 4 cells, the header has 3"),
@@ -343,69 +272,6 @@ def test_a_glob_means_the_data_sets_that_need_nothing_said():
     assert [settings.data.name for settings, _ in jobs] == ["circles"]
     with pytest.raises(ConfigError, match="matches nothing"):
         sweep(["dataset=glob(csv)"])
-
-
-# --- groups
-
-
-def grouped(rows=200, groups=23, seed=0):
-    generator = np.random.default_rng(seed)
-    return table(rows, seed).assign(patient=generator.integers(0, groups, rows))
-
-
-def test_no_group_is_in_two_parts():
-    data = from_frame("mine", grouped(), target="y", groups="patient")
-    assert "patient" not in data.features
-    sizes = alike(data, range(30), **SHARES)
-    assert len(sizes) > 3
-    assert sorted(seed for members in sizes.values() for seed in members) == list(range(30))
-    for members in sizes.values():
-        parts = split(data, members, **SHARES)
-        for train_rows, validation, test in zip(parts.train, parts.validation, parts.test, strict=True):
-            groups = [set(data.groups[rows]) for rows in (train_rows, validation, test)]
-            assert [len(each) for each in groups] == [16, 2, 5]  # ⌈0.2 · 23⌉, ⌊0.15 · 18⌋
-            assert len(set.union(*groups)) == 23
-            assert sorted([*train_rows, *validation, *test]) == list(range(200))
-            assert (np.diff(train_rows) < 0).any()
-
-
-def test_replicas_whose_parts_differ_in_size_do_not_know_their_neighbours(settings):
-    grouped().to_csv("mine.csv", index=False)
-    own = settings(*OWN, "dataset.path=mine.csv", "dataset.groups=patient", "seeds=6")
-    assert len(alike(own.data, range(6), **SHARES)) > 2
-    whole = train(own, own.replicas).frames["history"]
-    for replica in own.replicas:
-        alone = train(own, [replica]).frames["history"]
-        assert alone.equals(whole[whole["seed"] == replica[1]].reset_index(drop=True))
-
-
-@pytest.mark.parametrize(
-    ("groups", "message"),
-    [
-        (
-            lambda frame: np.zeros(len(frame), int),
-            "of 1 groups leave 0 for training, 0 for validation",
-        ),
-        (lambda frame: frame["y"] == "yes", "of 2 groups leave"),
-        (
-            lambda frame: np.where(frame["y"] == "yes", 0, frame.index),
-            "class 'yes' is in no group of the training part",
-        ),
-    ],
-    ids=["one group", "two groups", "a class in one group"],
-)
-def test_groups_that_cannot_be_divided_are_refused(settings, groups, message):
-    table().assign(g=groups).to_csv("mine.csv", index=False)
-    with pytest.raises(ConfigError, match=message):
-        settings(*OWN, "dataset.path=mine.csv", "dataset.groups=g", "seeds=30")
-
-
-def test_the_scale_of_grouped_data_is_that_of_the_training_rows():
-    data = from_frame("mine", grouped(), target="y", groups="patient")
-    (members,) = [each for each in alike(data, range(4), **SHARES).values() if 0 in each]
-    prepared = prepare(data, members, dtype="float64", **SHARES)
-    rows = prepared.split.train[members.index(0)]
-    np.testing.assert_allclose(prepared.input_mean[members.index(0)], data.inputs[rows].mean(axis=0), rtol=1e-12)
 
 
 # --- OpenML

@@ -1,0 +1,53 @@
+"""Types and task of a table are inferred by stated rules."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from experiments.data.frames import from_frame
+from tests.experiments.data.examples import table
+
+
+def test_columns_that_are_no_numbers_are_one_hot_in_sorted_order():
+    data = from_frame("mine", table(), target="y")
+    assert data.features == ("a", "n", "flag=False", "flag=True", "colour=blue", "colour=green", "colour=red")
+    assert data.classes == ("no", "yes")
+    frame = table()
+    assert (data.inputs[:, 6] == (frame["colour"] == "red")).all()
+    assert (data.inputs[:, 3] == frame["flag"]).all()
+    assert (data.inputs[:, 1] == frame["n"]).all()
+    shuffled = from_frame("mine", frame[::-1], target="y")
+    assert (shuffled.inputs[::-1] == data.inputs).all()
+    categories = frame.astype({"colour": pd.CategoricalDtype(["red", "green", "blue"])})
+    assert from_frame("mine", categories, target="y").sha256 == data.sha256
+
+
+TASKS = [
+    ([0, 1] * 15, "classification", ("0", "1")),
+    ([1.0, 2.0, 10.0] * 10, "classification", ("1", "2", "10")),
+    ([True, False] * 15, "classification", ("False", "True")),
+    (["b", "a"] * 15, "classification", ("a", "b")),
+    (list(range(20)) * 2, "classification", tuple(map(str, range(20)))),
+    (list(range(21)) * 2, "regression", ()),
+    ([0.5, 1.5] * 15, "regression", ()),
+]
+
+
+@pytest.mark.parametrize(("target", "task", "classes"), TASKS, ids=[str(target[:3]) for target, *_ in TASKS])
+def test_the_task_follows_from_the_target_and_can_be_overridden(target, task, classes):
+    frame = pd.DataFrame({"a": np.arange(len(target)), "y": target})
+    data = from_frame("mine", frame, target="y")
+    assert (data.task, data.classes) == (task, classes)
+    if task == "classification" and np.ndim(target) and not isinstance(target[0], str | bool):
+        assert from_frame("mine", frame, target="y", task="regression").targets[:, 0].tolist() == target
+    assert from_frame("mine", frame, target="y", task="classification").classes
+
+
+def test_rows_with_missing_values_are_dropped_on_request_only():
+    frame = table().astype({"n": float})
+    frame.loc[3, "n"], frame.loc[5, "colour"], frame.loc[7, "y"] = None, None, None
+    with pytest.raises(ValueError, match=r"values are missing, by column: n 1, colour 1, y 1: .*dataset.missing=drop"):
+        from_frame("mine", frame, target="y")
+    data = from_frame("mine", frame, target="y", missing="drop")
+    assert data.sha256 == from_frame("mine", frame.drop(index=[3, 5, 7]).astype({"n": int}), target="y").sha256
+    assert from_frame("mine", frame, target="a", drop=["n", "colour", "y"]).inputs.shape == (60, 2)
