@@ -11,7 +11,7 @@ import numpy as np
 from experiments.config.errors import ConfigError
 from experiments.config.settings import build
 from experiments.store.files import arrays
-from experiments.store.runs import Store
+from experiments.store.runs import RunFolder
 from nets.activations import Activation
 from nets.network import Network, Work
 from nets.outputs import Output
@@ -175,8 +175,8 @@ def load(path: str | Path) -> TrainedNetworks:
     if path.is_file():
         content = path.read_bytes()
     else:
-        files = Store(path.parents[1].name, path.parents[2]).files(path.name) if len(path.parts) > 3 else None
-        if files is None:
+        files = RunFolder(path).read().files
+        if not files:
             raise ConfigError(f"{path} holds no run whose files are as they were written")
         content = files.get("network.npz")
     try:

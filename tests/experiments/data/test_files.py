@@ -18,7 +18,7 @@ from experiments.config.settings import from_record
 from experiments.data.files import encode, from_frame
 from experiments.data.sets import load
 from experiments.data.split import alike, prepare, split
-from experiments.sweep.runner import Job
+from experiments.sweep.jobs import Job
 from experiments.training.stack import train
 from tests.programs import ROOT, python
 

@@ -1,4 +1,4 @@
-"""The store: atomic files, what counts as finished, merging and collecting; and a job that fails."""
+"""The store: files, runs, collecting, reading and the command; and jobs that fail."""
 
 import json
 import math
@@ -14,14 +14,17 @@ import pytest
 from experiments import tables
 from experiments.config.errors import ConfigError
 from experiments.store import files as store_files
-from experiments.store import runs as store
 from experiments.store.__main__ import main
-from experiments.store.files import write_bytes
+from experiments.store.collecting import collect, collect_parquet, joined_replicas
+from experiments.store.files import fingerprint, write_bytes
 from experiments.store.reading import STUDY_TABLES, load_all_tables, load_records, load_tables
-from experiments.store.runs import Store
-from experiments.sweep import runner
-from experiments.sweep.runner import Job, run_job, run_sweep
-from experiments.training.stack import _Stack
+from experiments.store.runs import RunFolder
+from experiments.store.study import Study
+from experiments.sweep.jobs import Job, run_job, train_remotely
+from experiments.sweep.runner import run_here, run_sweep
+from experiments.training import stack as training
+
+STACK, TRAIN_EPOCH = training._Stack, "_train_epoch"  # the class that trains replicas, and its method for one epoch
 
 SMALL = ("dataset=moons", "dataset.samples=60", "net.hidden=[4]", "epochs=2", "seeds=2")
 
@@ -29,7 +32,7 @@ SMALL = ("dataset=moons", "dataset.samples=60", "net.hidden=[4]", "epochs=2", "s
 @pytest.fixture
 def study(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    return Store("default")
+    return Study("default")
 
 
 @pytest.fixture
@@ -38,11 +41,7 @@ def sweep(settings, study):
 
     def run(*lines, launch=None):
         jobs = [Job.of(settings(*SMALL, *line), line) for line in lines]
-
-        def one_by_one(pending):
-            return [run_job(job.settings, study, job.overrides) for job in pending]
-
-        return run_sweep(jobs, launch or one_by_one), [job.run for job in jobs], [len(job.missing) for job in jobs]
+        return run_sweep(jobs, launch or run_here), [job.run for job in jobs], [len(job.missing) for job in jobs]
 
     return run
 
@@ -77,23 +76,23 @@ def test_a_job_trains_only_what_is_missing(done, study):
     run, trained = done()
     assert trained == 2
     assert done("seeds=[3,1]") == (run, 1)
-    assert study.finished(run) == {(0.05, 0), (0.05, 1), (0.05, 3)}
-    assert np.load(study.run_folder(run) / "boundary.npz")["seed"].tolist() == [0, 1, 3]
+    assert study.run(run).read().outcomes == {(0.05, 0): "done", (0.05, 1): "done", (0.05, 3): "done"}
+    assert np.load(study.run(run).path / "boundary.npz")["seed"].tolist() == [0, 1, 3]
 
 
 def test_decisions_are_added_to_a_run_of_which_nothing_had_finished(done, study):
     run, _ = done("optimizer.lr=[1e20]", "output=linear_mse")
     assert done("optimizer.lr=[0.05]", "output=linear_mse") == (run, 2)
-    assert study.failure(run) is None
-    assert np.load(study.run_folder(run) / "boundary.npz")["decision"].shape == (2, 100, 100)
+    assert study.run(run).failure() is None
+    assert np.load(study.run(run).path / "boundary.npz")["decision"].shape == (2, 100, 100)
 
 
 def test_forcing_trains_again_and_doubles_nothing(done, study):
     run, _ = done()
-    table = (study.run_folder(run) / "history.csv").read_bytes()
+    table = (study.run(run).path / "history.csv").read_bytes()
     assert done("force=true") == (run, 2)
-    assert (study.run_folder(run) / "history.csv").read_bytes() == table
-    assert np.load(study.run_folder(run) / "boundary.npz")["seed"].tolist() == [0, 1]
+    assert (study.run(run).path / "history.csv").read_bytes() == table
+    assert np.load(study.run(run).path / "boundary.npz")["seed"].tolist() == [0, 1]
 
 
 def halve(content):
@@ -114,22 +113,22 @@ DAMAGES = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_what_a_status_does_not_vouch_for_is_not_finished(done, study, name, damage):
     run, _ = done()
-    path = study.run_folder(run) / name
+    path = study.run(run).path / name
     before = path.read_bytes()
     path.write_bytes(DAMAGES[damage](before))
-    assert study.state(run)[0] == "corrupt"
-    assert study.finished(run) == set()
+    assert study.run(run).state()[0] == "damaged"
+    assert not study.run(run).read().outcomes
     assert done() == (run, 2)
-    assert len(study.finished(run)) == 2
+    assert len(study.run(run).read().outcomes) == 2
     assert path.read_bytes() == before or name == "status.json"
 
 
 def test_a_status_of_another_schema_does_not_count(done, study):
     run, _ = done()
-    path = study.run_folder(run) / "status.json"
+    path = study.run(run).path / "status.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": -1}))
-    assert study.finished(run) == set()
-    assert study.state(run)[0] == "outdated"
+    assert not study.run(run).read().outcomes
+    assert study.run(run).state()[0] == "outdated"
 
 
 # --- the study's tables
@@ -157,7 +156,7 @@ def test_tables_are_the_same_in_whatever_order_runs_come_and_go(sweep, study):
     sweep(*LINES)
     at_once = study_tables(study)
     (study.folder / ".index.json").unlink()
-    study.collect()
+    collect(study)
     assert study_tables(study) == at_once
     shutil.rmtree(study.folder)
     for line in reversed(LINES):
@@ -165,17 +164,17 @@ def test_tables_are_the_same_in_whatever_order_runs_come_and_go(sweep, study):
     assert study_tables(study) == at_once
     _, (run,), _ = sweep(["activation=mish", "activation_l1=0.1", "schedule=cosine"])
     assert study_tables(study) != at_once
-    shutil.rmtree(study.run_folder(run))
-    study.collect()
+    shutil.rmtree(study.run(run).path)
+    collect(study)
     assert study_tables(study) == at_once
 
 
 def test_only_new_runs_are_read(sweep, study, monkeypatch):
     sweep(*LINES[:3])
     read = []
-    files = Store.files
-    monkeypatch.setattr(Store, "files", lambda self, run: read.append(run) or files(self, run))
-    study.collect()
+    read_run = RunFolder.read
+    monkeypatch.setattr(RunFolder, "read", lambda self: read.append(self.name) or read_run(self))
+    collect(study)
     assert not read
     _, (run,), _ = sweep(LINES[3])
     assert set(read) == {run}
@@ -187,21 +186,21 @@ def test_a_damaged_table_of_the_study_is_written_anew(sweep, study, name, damage
     sweep(*LINES[:2])
     before = study_tables(study)
     (study.folder / f"{name}.csv").write_bytes(DAMAGES[damage](before[name]))
-    study.collect()
+    collect(study)
     assert study_tables(study) == before
 
 
 def test_a_column_that_only_some_runs_have_is_empty_in_the_others(sweep, study):
     _, runs, _ = sweep(*LINES[:2])
     before = study_tables(study)["history"]
-    wide = study.run_folder(runs[0]) / "history.csv"
+    wide = study.run(runs[0]).path / "history.csv"
     header, *rows = wide.read_bytes().splitlines()
     wide.write_bytes(b"\n".join([header + b",sharpness", *(row + b",2.5" for row in rows), b""]))
-    path = study.run_folder(runs[0]) / "status.json"
+    path = study.run(runs[0]).path / "status.json"
     status = json.loads(path.read_text())
-    status["files"]["history.csv"] = store_files._fingerprint("history.csv", wide.read_bytes())
+    status["files"]["history.csv"] = fingerprint("history.csv", wide.read_bytes())
     path.write_text(json.dumps(status))
-    study.collect()
+    collect(study)
     history = load_tables("default").history
     assert history.groupby("run")["sharpness"].apply(lambda column: column.tolist()).to_dict() == {
         runs[0]: [2.5] * 6,
@@ -221,9 +220,9 @@ def test_of_two_rates_the_one_with_the_lower_validation_loss_is_selected_and_a_d
     frame = replicas(
         row(0.1, 0, 1.0), row(0.1, 1, 3.0), row(0.01, 0, 1.5), row(0.01, 1, 1.6), row(1.0, 0, 0.1, "diverged")
     )
-    chosen = store._with_selected([frame])
+    chosen = joined_replicas([frame])
     assert chosen[chosen["selected"] == "True"]["lr"].unique().tolist() == ["0.01"]
-    only = store._with_selected([replicas(row(1.0, 0, 0.1, "diverged"))])
+    only = joined_replicas([replicas(row(1.0, 0, 0.1, "diverged"))])
     assert only["selected"].tolist() == ["True"]
 
 
@@ -239,7 +238,7 @@ def test_an_unknown_study_is_refused_with_the_nearest(done):
 
 
 def hold(results, held, release):
-    with Store("study", results).lock("run"):
+    with Study("study", results).run("run").lock():
         held.set()
         release.wait(30)
 
@@ -263,40 +262,40 @@ def test_a_run_is_trained_by_one_process_at_a_time(tmp_path):
 
 @pytest.mark.parametrize("error", [RuntimeError("out of luck"), SystemExit(0), MemoryError()], ids=repr)
 def test_a_failed_job_is_recorded_and_the_others_go_on(sweep, done, study, monkeypatch, capsys, error):
-    train = runner._train
+    train = training.train
 
     def fail(settings, *arguments, **options):
         if settings.activation.name == "relu":
             raise error
         return train(settings, *arguments, **options)
 
-    monkeypatch.setattr(runner, "_train", fail)
+    monkeypatch.setattr(training, "train", fail)
     code, runs, _ = sweep(["activation=relu"], ["activation=tanh"])
     assert code == 1
     printed = capsys.readouterr()
     assert "tanh" in printed.out
     assert f"failed: {runs[0]}: {type(error).__name__}" in printed.err
-    folder = study.run_folder(runs[0])
+    folder = study.run(runs[0]).path
     assert type(error).__name__ in (folder / "failure.txt").read_text()
     record = json.loads((folder / "failure.json").read_text())
     assert record["status"].startswith(type(error).__name__)
     assert record["command"] == "python run.py activation=relu"
-    assert study.state(runs[0])[0] == "failed"
-    monkeypatch.setattr(runner, "_train", train)
+    assert study.run(runs[0]).state()[0] == "failed"
+    monkeypatch.setattr(training, "train", train)
     assert done("activation=relu") == (runs[0], 2)
     assert not (folder / "failure.txt").exists()
-    assert study.state(runs[0])[0] == "done"
+    assert study.run(runs[0]).state()[0] == "done"
 
 
 def test_an_interrupt_collects_what_is_done_and_goes_on_up(sweep, study, monkeypatch):
-    train = runner._train
+    train = training.train
 
     def interrupt(settings, *arguments, **options):
         if settings.activation.name == "tanh":
             raise KeyboardInterrupt
         return train(settings, *arguments, **options)
 
-    monkeypatch.setattr(runner, "_train", interrupt)
+    monkeypatch.setattr(training, "train", interrupt)
     with pytest.raises(KeyboardInterrupt):
         sweep(["activation=relu"], ["activation=tanh"])
     assert set(load_tables("default").replicas["activation"]) == {"relu"}
@@ -312,9 +311,9 @@ class Pool:
         self.launched.append(len(jobs))
         for job in jobs:
             if self.deadly(job.settings.activation.name, len(self.launched)):
-                job.store.mark(job.run, "running 0")
+                job.study.marks.write(job.run, "running")
                 raise BrokenProcessPool
-            run_job(job.settings, job.store, job.overrides)
+            run_job(job.settings, job.study, job.overrides)
         return [None] * len(jobs)
 
 
@@ -323,19 +322,19 @@ def test_jobs_of_a_broken_pool_are_launched_again(sweep, study):
     code, runs, _ = sweep(["activation=relu"], ["activation=tanh"], ["activation=elu"], launch=pool)
     assert code == 0
     assert pool.launched == [3, 2]
-    assert all(study.state(run)[0] == "done" for run in runs)
+    assert all(study.run(run).state()[0] == "done" for run in runs)
 
 
 def test_a_failure_of_an_earlier_sweep_does_not_keep_a_job_from_being_launched_again(sweep, study):
     _, (tanh, elu), _ = sweep(["activation=tanh"], ["activation=elu"])
     for run in (tanh, elu):
-        shutil.rmtree(study.run_folder(run))
-        study.record_failure(run, "ValueError: of yesterday", {})
+        shutil.rmtree(study.run(run).path)
+        study.run(run).record_failure("ValueError: of yesterday", {})
     pool = Pool(lambda name, launch: name == "tanh" and launch == 1)
     code, _, _ = sweep(["activation=tanh"], ["activation=elu"], launch=pool)
     assert code == 0
     assert pool.launched == [2, 2]
-    assert study.state(tanh)[0] == study.state(elu)[0] == "done"
+    assert study.run(tanh).state()[0] == study.run(elu).state()[0] == "done"
 
 
 def test_a_job_that_kills_its_worker_twice_is_given_up_and_named(sweep, capsys):
@@ -355,11 +354,11 @@ def test_results_that_come_back_as_data_land_in_the_same_tables(sweep, settings,
 
     def far_away(jobs):
         lines = [line for job in jobs for line in job.lines()]
-        return [run_job(settings(*SMALL, *line), Store("elsewhere"), line, remote=True) for line in lines]
+        return [train_remotely(settings(*SMALL, *line), line) for line in lines]
 
     assert sweep(*lines, launch=far_away)[2] == [3, 4, 4, 4]
     assert study_tables(study) == here
-    assert not (study.folder.parent / "elsewhere").exists()
+    assert [path.name for path in study.folder.parent.iterdir()] == ["default"]
 
 
 # --- checkpoints
@@ -373,42 +372,42 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(done, sweep, stud
     undisturbed = study_tables(study)
     shutil.rmtree(study.folder)
     kept = []
-    keep = Store.keep_checkpoint
+    keep = RunFolder.keep_checkpoint
 
-    def interrupted(self, run, arrays):
-        keep(self, run, arrays)
+    def interrupted(self, arrays):
+        keep(self, arrays)
         kept.append(int(arrays["epoch"]))
         if len(kept) == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(Store, "keep_checkpoint", interrupted)
+    monkeypatch.setattr(RunFolder, "keep_checkpoint", interrupted)
     first, then = threads
     with pytest.raises(KeyboardInterrupt):
         sweep([*overrides, "checkpoint.every=2", f"threads={first}"])
     (run,) = study.runs()
-    assert study.state(run)[0] == "half-made"
-    monkeypatch.setattr(Store, "keep_checkpoint", keep)
+    assert run.state()[0] == "incomplete"
+    monkeypatch.setattr(RunFolder, "keep_checkpoint", keep)
     epochs = []
-    train_epoch = _Stack._train_epoch
-    monkeypatch.setattr(_Stack, "_train_epoch", lambda self, epoch: epochs.append(epoch) or train_epoch(self, epoch))
+    train_epoch = getattr(STACK, TRAIN_EPOCH)
+    monkeypatch.setattr(STACK, TRAIN_EPOCH, lambda self, epoch: epochs.append(epoch) or train_epoch(self, epoch))
     done(*overrides, "checkpoint.every=2", f"threads={then}")
     assert min(epochs) > 1
     assert study_tables(study) == undisturbed
-    assert not (study.run_folder(run) / ".checkpoints").exists()
+    assert not (run.path / ".checkpoints").exists()
 
 
 @pytest.mark.parametrize("damage", ["halved", "emptied", "nul", "bit flipped"])
-def test_a_damaged_checkpoint_is_as_good_as_none(done, study, damage):
+def test_a_damaged_checkpoint_is_not_used(done, study, damage):
     done("epochs=6", "checkpoint.every=0")
     undisturbed = study_tables(study)
     shutil.rmtree(study.folder)
     run, _ = done("epochs=6", "checkpoint.every=0")
-    shutil.rmtree(study.run_folder(run))
+    shutil.rmtree(study.run(run).path)
     arrays = {"lr": np.array([0.05, 0.05]), "seed": np.array([0, 1]), "epoch": np.array(3)}
-    study.keep_checkpoint(run, arrays)
-    (path,) = (study.run_folder(run) / ".checkpoints").iterdir()
+    study.run(run).keep_checkpoint(arrays)
+    (path,) = (study.run(run).path / ".checkpoints").iterdir()
     path.write_bytes(DAMAGES[damage](path.read_bytes()))
-    assert not study.checkpoints(run)
+    assert not study.run(run).checkpoints()
     done("epochs=6")
     assert study_tables(study) == undisturbed
 
@@ -424,38 +423,38 @@ def command(capsys, *arguments):
 
 def test_status_says_what_each_run_is_worth(sweep, study, capsys):
     _, runs, _ = sweep(*LINES)
-    (study.run_folder(runs[0]) / "history.csv").write_bytes(b"")
-    (study.run_folder(runs[1]) / "status.json").unlink()
-    study.record_failure(runs[2], "Traceback\nValueError: no", {})
+    (study.run(runs[0]).path / "history.csv").write_bytes(b"")
+    (study.run(runs[1]).path / "status.json").unlink()
+    study.run(runs[2]).record_failure("Traceback\nValueError: no", {})
     capsys.readouterr()
     code, out, _ = command(capsys, "status", "study=default")
     assert code == 0
     states = {line.split()[1]: line.split()[0] for line in out.splitlines()[:-1]}
-    assert states == dict(zip(runs, ["corrupt", "half-made", "failed", "done"], strict=True))
+    assert states == dict(zip(runs, ["damaged", "incomplete", "failed", "done"], strict=True))
     assert "ValueError: no" in out
-    assert out.splitlines()[-1] == "1 corrupt, 1 done, 1 failed, 1 half-made"
+    assert out.splitlines()[-1] == "1 damaged, 1 done, 1 failed, 1 incomplete"
 
 
 def test_verify_finds_what_is_wrong(sweep, study, capsys):
     _, runs, _ = sweep(*LINES)
     capsys.readouterr()
     assert command(capsys, "verify", "study=default")[:2] == (0, "4 runs, 0 problems\n")
-    path = study.run_folder(runs[0]) / "layers.csv"
+    path = study.run(runs[0]).path / "layers.csv"
     path.write_bytes(path.read_bytes()[:-1])
     (study.folder / "history.csv").write_bytes(b"")
     code, out, _ = command(capsys, "verify", "study=default")
     assert code == 1
-    assert f"{runs[0]}: corrupt: layers.csv" in out
+    assert f"{runs[0]}: damaged: layers.csv" in out
     assert "store collect study=default" in out
 
 
 def test_verify_reads_the_cells_too(done, study, capsys):
     run, _ = done()
-    path = study.run_folder(run) / "history.csv"
+    path = study.run(run).path / "history.csv"
     path.write_bytes(path.read_bytes().replace(b"0.05,0,0,", b"0.05,0,zero,"))
-    status = study.run_folder(run) / "status.json"
+    status = study.run(run).path / "status.json"
     record = json.loads(status.read_text())
-    record["files"]["history.csv"] = store_files._fingerprint("history.csv", path.read_bytes())
+    record["files"]["history.csv"] = fingerprint("history.csv", path.read_bytes())
     status.write_text(json.dumps(record))
     capsys.readouterr()
     code, out, _ = command(capsys, "verify", "study=default")
@@ -467,14 +466,14 @@ def test_prune_removes_what_nothing_uses_again(sweep, study, capsys):
     _, runs, _ = sweep(*LINES)
     kept = study_tables(study)
     _, (broken,), _ = sweep(["activation=mish"])
-    (study.run_folder(broken) / "history.csv").write_bytes(b"")
-    left = study.run_folder(runs[0]) / ".history.csv.abc_123"
+    (study.run(broken).path / "history.csv").write_bytes(b"")
+    left = study.run(runs[0]).path / ".history.csv.abc_123"
     left.write_bytes(b"half")
     capsys.readouterr()
     code, out, _ = command(capsys, "prune", "study=default")
     assert code == 0
-    assert sorted(out.splitlines()) == sorted([f"removed {study.run_folder(broken)}", f"removed {left}"])
-    assert study.runs() == sorted(runs)
+    assert sorted(out.splitlines()) == sorted([f"removed {study.run(broken).path}", f"removed {left}"])
+    assert [run.name for run in study.runs()] == sorted(runs)
     assert study_tables(study) == kept
 
 
@@ -491,7 +490,7 @@ def test_parquet_files_answer_a_query(sweep, study, capsys):
     assert duckdb.sql(query).fetchall() == [("elu", 6, 2), ("relu", 12, 2), ("tanh", 6, 2)]
     written = {path: path.stat().st_mtime_ns for path in study.folder.glob("parquet/history/**/*.parquet")}
     sweep(["activation=mish"])
-    study.collect_parquet()
+    collect_parquet(study)
     after = {path: path.stat().st_mtime_ns for path in study.folder.glob("parquet/history/**/*.parquet")}
     assert after.items() > written.items()
     assert len(after) == len(written) + 1
@@ -520,7 +519,7 @@ def test_a_bad_argument_is_one_line(done, capsys, arguments, message):
 
 def test_what_only_runs_hold_is_read_for_all_of_them(sweep, study):
     _, runs, _ = sweep(["activation=relu"], ["activation=elu"])
-    study.record_failure("moons-tanh-lost", "no", {})
+    study.run("moons-tanh-lost").record_failure("no", {})
     found = load_all_tables("default")
     assert found.confusion.groupby("run")["count"].sum().to_dict() == dict.fromkeys(runs, 2 * 12)
     assert set(found.timing["run"]) == set(runs)

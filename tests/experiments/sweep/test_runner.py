@@ -5,11 +5,13 @@ import json
 import pytest
 
 from experiments.config.errors import ConfigError
-from experiments.store import files as store
-from experiments.store.runs import Store
-from experiments.sweep import progress
-from experiments.sweep.progress import plan, tally
-from experiments.sweep.runner import Job, reproduce, run_job
+from experiments.store.files import fingerprint
+from experiments.store.study import Study
+from experiments.sweep import planning
+from experiments.sweep.jobs import Job, run_job
+from experiments.sweep.planning import epoch_cost, plan, recorded_runs, table_rows
+from experiments.sweep.progress import tally
+from experiments.sweep.reproduce import reproduce
 
 SMALL = ("dataset=iris", "net.hidden=[4]", "epochs=3", "seeds=2")
 
@@ -23,7 +25,7 @@ def jobs(settings, tmp_path, monkeypatch):
 
 def train(jobs):
     for job in jobs:
-        run_job(job.settings, job.store, job.overrides)
+        run_job(job.settings, job.study, job.overrides)
 
 
 def test_a_plan_counts_and_writes_nothing(jobs, tmp_path):
@@ -36,23 +38,22 @@ def test_a_plan_counts_and_writes_nothing(jobs, tmp_path):
 def test_a_plan_is_judged_by_the_most_similar_recorded_run(jobs, monkeypatch):
     train(jobs(["activation=relu"], ["activation=tanh"]))
     (job,) = jobs(["activation=tanh", "seeds=5", "epochs=30"])
-    hour = 3600 / (progress._load(job.settings) * 5 * 30)
+    hour = 3600 / (epoch_cost(job.settings) * 5 * 30)
     speed = {"relu": 9 * hour, "tanh": 3 * hour}
-    records = [
-        record | {"seconds": speed[record["settings"].activation.name]} for record in progress._records([job.store])
-    ]
-    monkeypatch.setattr(progress, "_records", lambda stores: records)
+    runs = [run._replace(seconds=speed[run.settings.activation.name]) for run in recorded_runs([job.study])]
+    monkeypatch.setattr(planning, "recorded_runs", lambda studies: runs)
     assert "time: about 3.0 hours in one process, judged by 2 recorded runs" in plan([job])
 
 
 def test_a_recorded_run_gives_its_time_and_size_in_proportion(jobs):
     (job,) = jobs(["activation=relu"])
     train([job])
-    (record,) = progress._records([job.store])
-    files = job.store.files(job.run)
-    assert record["bytes"] * 2 * 4 * 3 == pytest.approx(sum(len(files[name]) for name in files if name.endswith("csv")))
+    (run,) = recorded_runs([job.study])
+    files = job.folder.read().files
+    assert table_rows(job.settings) == 4 * 3
+    assert run.bytes * 2 * 4 * 3 == pytest.approx(sum(len(files[name]) for name in files if name.endswith("csv")))
     total = float(files["timing.csv"].decode().splitlines()[1].split(",")[7])
-    assert record["seconds"] * progress._load(job.settings) * 2 * 3 == pytest.approx(total)
+    assert run.seconds * epoch_cost(job.settings) * 2 * 3 == pytest.approx(total)
 
 
 def test_nothing_to_train_needs_no_time(jobs):
@@ -62,10 +63,10 @@ def test_nothing_to_train_needs_no_time(jobs):
 
 def test_the_live_view_counts_what_jobs_note(jobs):
     waiting, running, done, failed = each = jobs(*([f"activation={name}"] for name in ("relu", "tanh", "elu", "selu")))
-    running.store.mark(running.run, "running 4")
-    done.store.mark(done.run, "ended")
-    failed.store.mark(failed.run, "ended")
-    failed.store.record_failure(failed.run, "ValueError: no", {})
+    running.study.marks.write(running.run, "running", 4)
+    done.study.marks.write(done.run, "ended")
+    failed.study.marks.write(failed.run, "ended")
+    failed.folder.record_failure("ValueError: no", {})
     counts, epochs = tally(each)
     assert counts == {"waiting": 1, "running": 1, "done": 1, "failed": 1}
     assert epochs == 4 + 6 + 6
@@ -76,7 +77,7 @@ def test_the_live_view_counts_what_jobs_note(jobs):
 def test_a_recorded_run_is_reproduced_bit_for_bit(jobs, capsys, line):
     (job,) = jobs([*line, "optimizer.lr=[0.01,0.02]"])
     train([job])
-    assert reproduce(job.store.run_folder(job.run)) == 0
+    assert reproduce(job.folder.path) == 0
     printed = capsys.readouterr().out.splitlines()
     tables = [printed_line.split(".csv")[0] for printed_line in printed]
     assert tables == [f"identical  {name}" for name in ("history", "layers", "replicas", "confusion")]
@@ -85,13 +86,13 @@ def test_a_recorded_run_is_reproduced_bit_for_bit(jobs, capsys, line):
 def test_a_run_that_cannot_be_reproduced_says_where_it_differs(jobs, capsys):
     (job,) = jobs(["activation=relu"])
     train([job])
-    folder = job.store.run_folder(job.run)
+    folder = job.folder.path
     path = folder / "history.csv"
     rows = path.read_bytes().splitlines()
     rows[3] = rows[3][:-3] + b"999"
     path.write_bytes(b"\n".join([*rows, b""]))
     status = json.loads((folder / "status.json").read_text())
-    status["files"]["history.csv"] = store._fingerprint("history.csv", path.read_bytes())
+    status["files"]["history.csv"] = fingerprint("history.csv", path.read_bytes())
     (folder / "status.json").write_text(json.dumps(status))
     assert reproduce(folder) == 1
     printed = capsys.readouterr().out
@@ -102,7 +103,7 @@ def test_a_run_that_cannot_be_reproduced_says_where_it_differs(jobs, capsys):
 @pytest.mark.parametrize("damage", ["missing", "renamed", "damaged"])
 def test_only_an_intact_run_is_reproduced(jobs, damage):
     (job,) = jobs(["activation=relu"])
-    folder = job.store.run_folder(job.run)
+    folder = job.folder.path
     if damage != "missing":
         train([job])
     if damage == "renamed":
@@ -116,5 +117,5 @@ def test_only_an_intact_run_is_reproduced(jobs, damage):
 def test_a_study_counts_as_the_name_of_its_folder(jobs):
     (job,) = jobs(["activation=relu"])
     train([job])
-    assert Store("default").missing(job.settings) == ()
-    assert Store("other").missing(job.settings) == ((0.05, 0), (0.05, 1))
+    assert Study("default").run(job.run).read().missing(job.settings) == ()
+    assert Study("other").run(job.run).read().missing(job.settings) == ((0.05, 0), (0.05, 1))
