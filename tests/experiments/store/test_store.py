@@ -180,6 +180,16 @@ def test_only_new_runs_are_read(sweep, study, monkeypatch):
     assert set(read) == {run}
 
 
+def test_a_sweep_of_finished_runs_reads_each_of_them_once(sweep, monkeypatch):
+    sweep(*LINES)
+    read = []
+    read_run = RunFolder.read
+    monkeypatch.setattr(RunFolder, "read", lambda self: read.append(self.name) or read_run(self))
+    _, runs, missing = sweep(*LINES)
+    assert missing == [0, 0, 0, 0]
+    assert sorted(read) == sorted(runs)
+
+
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", STUDY_TABLES)
 def test_a_damaged_table_of_the_study_is_written_anew(sweep, study, name, damage):
@@ -359,6 +369,12 @@ def test_results_that_come_back_as_data_land_in_the_same_tables(sweep, settings,
     assert sweep(*lines, launch=far_away)[2] == [3, 4, 4, 4]
     assert study_tables(study) == here
     assert [path.name for path in study.folder.parent.iterdir()] == ["default"]
+
+
+def test_results_that_come_back_as_data_belong_to_the_study_of_their_job(settings, study):
+    jobs = [Job.of(settings(*SMALL, f"study={name}")) for name in ("default", "other")]
+    assert run_sweep(jobs, lambda pending: [train_remotely(job.settings) for job in pending]) == 0
+    assert [job.folder.read().state for job in jobs] == ["done", "done"]
 
 
 # --- checkpoints

@@ -1,10 +1,13 @@
-"""What surrounds a sweep: its plan, the live view's numbers, and a recorded run made again."""
+"""What surrounds a sweep: its plan, the live view's numbers, its closing table, and a recorded run made again."""
 
 import json
 
 import pytest
 
+from experiments import tables
+from experiments.analysis.statistics import summarise
 from experiments.config.errors import ConfigError
+from experiments.store.collecting import collect
 from experiments.store.files import fingerprint
 from experiments.store.study import Study
 from experiments.sweep import planning
@@ -12,6 +15,7 @@ from experiments.sweep.jobs import Job, run_job
 from experiments.sweep.planning import epoch_cost, plan, recorded_runs, table_rows
 from experiments.sweep.progress import tally
 from experiments.sweep.reproduce import reproduce
+from experiments.sweep.summary import summary
 
 SMALL = ("dataset=iris", "net.hidden=[4]", "epochs=3", "seeds=2")
 
@@ -71,6 +75,42 @@ def test_the_live_view_counts_what_jobs_note(jobs):
     assert counts == {"waiting": 1, "running": 1, "done": 1, "failed": 1}
     assert epochs == 4 + 6 + 6
     assert waiting.work == 6
+
+
+def test_finished_replicas_without_networks_are_counted_where_they_are_trained_again(jobs):
+    train(jobs(["activation=relu", "save=false"]))
+    (job,) = jobs(["activation=relu", "save=true", "seeds=[1,2]"])
+    assert job.missing == ((0.05, 1), (0.05, 2))
+    assert job.repeated == 1
+
+
+def cells(table):
+    """Return the rows of a closing table as text, without the seconds."""
+    return [list(row)[:-1] for row in zip(*(column.cells for column in table.columns), strict=True)]
+
+
+def test_the_closing_table_shows_each_condition_at_its_selected_rate(jobs):
+    sweep = jobs(
+        ["activation=tanh", "optimizer.lr=[1e-9,0.05]", "seeds=3"],
+        ["dataset=diabetes", "optimizer.lr=0.01"],
+        ["output=linear_mse", "optimizer.lr=1e20"],
+    )
+    train(sweep)
+    study = sweep[0].study
+    collect(study)
+    history, replicas = (tables.read(study.folder / f"{name}.csv") for name in ("history", "replicas"))
+    gradient = history[history["epoch"] == 3].groupby(["run", "lr"])["gradient_norm"].mean()
+    error = summarise(replicas, ["run", "lr"], "final_test_error").set_index(["run", "lr"])
+    (study.folder / "history.csv").unlink()  # the table needs only the histories of its own runs
+
+    tanh, rmse, diverged = (job.run for job in sweep)
+    mean, low, high = error.loc[(tanh, 0.05), ["mean", "low", "high"]]
+    percent = f"{100 * mean:.2f} ± {100 * (high - low) / 2:.2f} %"
+    rows = cells(summary(study, [tanh, rmse, diverged]))
+    assert rows[0] == ["tanh", "iris", "softmax_ce", "0.05", "3", percent, f"{gradient[tanh, 0.05]:.3g}"]
+    assert rows[1][1:4] == ["diabetes", "linear_mse", "0.01"]
+    assert rows[1][4:] == ["2", f"{error.loc[(rmse, 0.01), 'mean']:.2f} RMSE", f"{gradient[rmse, 0.01]:.3g}"]
+    assert rows[2][1:6] == ["iris", "linear_mse", "1e+20", "2", "2 diverged"]
 
 
 @pytest.mark.parametrize("line", [["activation=maxout"], ["activation=formula"], ["dataset=moons", "optimizer=adam"]])
