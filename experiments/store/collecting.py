@@ -69,7 +69,7 @@ class Index:
                     entry.spans[name] = Span(start, stored["runs"][run][name])
                     start += stored["runs"][run][name]
             return cls(stored["header"], entries)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return cls()
 
     def write(self, folder: Path) -> None:
