@@ -34,8 +34,9 @@ class StudySweeper(BasicSweeper):
 
     def sweep(self, arguments: list[str]) -> NoReturn:
         """Run what the study lacks; exit with 1 if a job failed."""
-        from experiments.sweep.progress import plan
-        from experiments.sweep.runner import Job, run_sweep
+        from experiments.sweep.jobs import Job
+        from experiments.sweep.planning import plan
+        from experiments.sweep.runner import run_sweep
 
         assert self.hydra_context is not None  # Hydra has called `setup`
         assert self.config is not None
@@ -65,15 +66,18 @@ class StudySweeper(BasicSweeper):
 @hydra.main(config_path="conf", config_name="config", version_base="1.3")
 def job(config: DictConfig) -> object:
     """Train one condition, in a worker."""
-    from experiments.store.runs import Store
-    from experiments.sweep.runner import run_job
+    from experiments.store.study import Study
+    from experiments.sweep.jobs import run_job, train_remotely
 
     settings = resolve(plain(config))
     launcher = _launcher(HydraConfig.get())
     if settings.threads == "auto":
         settings = replace(settings, threads=1)  # the other cores have workers of their own
     overrides = HydraConfig.get().overrides.task
-    return run_job(settings, Store(settings.study), overrides, remote=launcher == "RayLauncher")
+    if launcher == "RayLauncher":
+        return train_remotely(settings, overrides)
+    run_job(settings, Study(settings.study), overrides)
+    return None
 
 
 def _launcher(hydra_node: Any) -> str:
@@ -106,7 +110,7 @@ def main() -> None:
     try:
         check_overrides(sys.argv[1:])
         if len(sys.argv) == 2 and sys.argv[1].startswith("reproduce="):
-            from experiments.sweep.runner import reproduce
+            from experiments.sweep.reproduce import reproduce
 
             sys.exit(reproduce(Path(sys.argv[1].partition("=")[2])))
         job()

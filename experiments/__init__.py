@@ -24,7 +24,8 @@ def run_study(*overrides: str) -> "StudyTables":
     from experiments.config.compose import sweep
     from experiments.config.errors import ConfigError
     from experiments.store.reading import load_all_tables
-    from experiments.sweep.runner import Job, run_sweep
+    from experiments.sweep.jobs import Job
+    from experiments.sweep.runner import run_sweep
 
     for each in overrides:
         if not isinstance(each, str) or each.startswith("-"):
@@ -37,7 +38,7 @@ def run_study(*overrides: str) -> "StudyTables":
     if len(studies) > 1 or any(job.settings.plan for job in jobs):
         raise ConfigError("one study at a time, and no plan: those are the command line's")
     if run_sweep(jobs):
-        raise RuntimeError(f"a run of study {studies[0]!r} failed: its traceback is in {jobs[0].store.folder}/runs/")
+        raise RuntimeError(f"a run of study {studies[0]!r} failed: its traceback is in {jobs[0].study.folder}/runs/")
     return load_all_tables(studies[0])
 
 

@@ -14,7 +14,7 @@ from experiments.config.choices import build
 from experiments.config.errors import ConfigError
 from experiments.data.table import Column, encode
 from experiments.store.files import arrays
-from experiments.store.runs import Store
+from experiments.store.runs import RunFolder
 from nets.activations import Activation
 from nets.network import Network, Work
 from nets.outputs import Output
@@ -203,8 +203,8 @@ def load(path: str | Path) -> TrainedNetworks:
 
 def _kept(path: Path) -> bytes | None:
     """Return the content of network.npz in a run's folder, None if the run keeps no networks."""
-    files = Store(path.parents[1].name, path.parents[2]).files(path.name) if len(path.parts) > 3 else None
-    if files is None:
+    files = RunFolder(path).read().files
+    if not files:
         raise ConfigError(f"{path} holds no run whose files are as they were written")
     return files.get("network.npz")
 

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.store.runs import Store
+from experiments.store.__main__ import verify
+from experiments.store.study import Study
 
 pytestmark = pytest.mark.faults
 
@@ -266,4 +267,4 @@ def test_a_left_lock_or_temporary_file_is_in_nobodys_way(study, undisturbed):
     (folder / ".history.csv.abcd1234").write_bytes(b"half")
     (folder / "status.json").unlink()
     recovers(study, undisturbed)
-    assert Store("default", study / "results").verify() == []
+    assert verify(Study("default", study / "results")) == []

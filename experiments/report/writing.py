@@ -14,9 +14,10 @@ from experiments.figures.style import render
 from experiments.report import content
 from experiments.report.page import html
 from experiments.report.text import latex, markdown
+from experiments.store.collecting import collect
 from experiments.store.files import RESULTS, write_bytes
 from experiments.store.reading import StudyTables, load_all_tables, load_records, studies
-from experiments.store.runs import Store
+from experiments.store.study import Study
 
 FIGURES = all_figures()
 KINDS = ("svg", "png", "pdf")
@@ -61,7 +62,7 @@ def write(study: str, results: Path = RESULTS, compare: str | None = None) -> tu
         If there is no such study.
     """
     for name in {study, compare or study} & set(studies(results)):
-        Store(name, results).collect()  # mends tables that were damaged
+        collect(Study(name, results))  # mends tables that were damaged
     tables = load_all_tables(study, results)
     other = (compare, load_all_tables(compare, results)) if compare else None
     records = load_records(study, results)

@@ -1,67 +1,35 @@
-"""The only writer of studies: atomic files, locks, what is finished, collecting.
+"""A study's store: what its runs are worth, whether its files are intact, what can go, and its tables.
 
-    python -m experiments.store status|verify|prune|collect study=NAME [format=parquet]
+python -m experiments.store status|verify|prune|collect study=NAME [format=parquet]
 
-    results/<study>/runs/<run>/    one condition: its tables, configuration and environment, `status.json` last
-    results/<study>/*.csv          the study's tables: all finished replicas of all runs
-
-A run counts as finished, replica by replica, only as far as `status.json` vouches for it: its checksums match
-the files. Anything else is trained again.
+status     the state of each run: done, incomplete, damaged, outdated or failed
+verify     check the checksums, row counts and cells of every table; exit code 1 if there is a problem
+prune      remove incomplete, damaged and outdated runs, and files that a crash left
+collect    bring the study's tables up to date with its runs; format=parquet writes Parquet files too
 """
 
+import csv
+import shutil
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from experiments import tables
 from experiments.config.arguments import key_values
 from experiments.config.errors import ConfigError
-from experiments.store.files import RESULTS
+from experiments.store.collecting import Index, collect, collect_parquet
+from experiments.store.files import LEFTOVERS, RESULTS
 from experiments.store.reading import STUDY_TABLES
-from experiments.store.runs import Store
+from experiments.store.study import Study
 from nets.names import nearest
 
-
-def _status(store):
-    from collections import Counter
-
-    states = {run: store.state(run) for run in store.runs()}
-    for run, (state, why) in states.items():
-        print(f"{state:<10}{run}  {why}")
-    counts = Counter(state for state, _ in states.values())
-    print(", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "no runs")
-    return 0
-
-
-def _verify(store):
-    problems = store.verify()
-    for problem in problems:
-        print(problem)
-    print(f"{len(store.runs())} runs, {len(problems)} problems")
-    return int(bool(problems))
-
-
-def _prune(store):
-    for path in store.prune():
-        print(f"removed {path}")
-    return 0
-
-
-def _collect(store, format="csv"):
-    if format not in ("csv", "parquet"):
-        raise ConfigError(f"format={format}: {nearest(format, ['csv', 'parquet'])}")
-    if format == "parquet":
-        print(f"wrote {store.collect_parquet()}")
-    else:
-        store.collect()
-        print(f"wrote {', '.join(str(store.folder / f'{name}.csv') for name in STUDY_TABLES)}")
-    return 0
-
-
-COMMANDS = {"status": _status, "verify": _verify, "prune": _prune, "collect": _collect}
+COMMANDS = ("status", "verify", "prune", "collect")
+FORMATS = ("csv", "parquet")
 
 
 def main(argv: Sequence[str] | None = None, results: Path = RESULTS) -> int:
-    """Run the command and return its exit code: 0, 1 for a study with faults, 2 for a bad argument."""
+    """Run the command and return its exit code: 0, 1 for a study with problems, 2 for a bad argument."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or {"-h", "--help"} & set(arguments):
         print(__doc__)
@@ -71,18 +39,109 @@ def main(argv: Sequence[str] | None = None, results: Path = RESULTS) -> int:
         if name not in COMMANDS:
             raise ConfigError(f"unknown command {name!r}: {nearest(name, COMMANDS)}")
         values = key_values(options, ["study", "format"] if name == "collect" else ["study"])
-        known = sorted(path.parent.name for path in Path(results).glob("*/runs"))
-        study = values.pop("study", None)
-        if study not in known:
-            missing = "which study? " if study is None else f"no study {study!r} in {results}/: "
-            raise ConfigError(missing + (nearest(study or "", known) if known else "there is none"))
-        return COMMANDS[name](Store(study, results), **values)
+        study = _study(values.get("study"), results)
+        if name == "status":
+            print_states(study)
+        elif name == "verify":
+            problems = verify(study)
+            print(*problems, f"{len(study.runs())} runs, {len(problems)} problems", sep="\n")
+            return int(bool(problems))
+        elif name == "prune":
+            for path in prune(study):
+                print(f"removed {path}")
+        else:
+            print(f"wrote {write_tables(study, values.get('format', 'csv'))}")
+        return 0
     except ConfigError as error:
         print(f"store: {error}", file=sys.stderr)
         return 2
     except OSError as error:
         print(f"store: {error.strerror}: {error.filename}", file=sys.stderr)
         return 1
+
+
+def _study(name: str | None, results: Path) -> Study:
+    known = sorted(path.parent.name for path in Path(results).glob("*/runs"))
+    if name is None or name not in known:
+        missing = "which study? " if name is None else f"no study {name!r} in {results}/: "
+        raise ConfigError(missing + (nearest(name or "", known) if known else "there is none"))
+    return Study(name, results)
+
+
+def print_states(study: Study) -> None:
+    """Print the state of each run, and the number of runs in each state."""
+    states = {run.name: run.state() for run in study.runs()}
+    for run, (state, words) in states.items():
+        print(f"{state:<12}{run}  {words}")
+    counts = Counter(state for state, _ in states.values())
+    print(", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "no runs")
+
+
+def verify(study: Study) -> list[str]:
+    """Return the problems of a study, one line each: checksums, row counts and cells of every table."""
+    problems = []
+    replicas = 0
+    for run in study.runs():
+        stored = run.read()
+        state, words = run.state(stored)
+        if state != "done":
+            problems.append(f"{run.name}: {state}: {words}")
+            continue
+        for name, content in stored.files.items():
+            if name.endswith(".csv"):
+                problems += [f"{run.name}: {name}: {problem}" for problem in _cell_problems(content)]
+        replicas += len(stored.outcomes)
+    remedy = f"run: python -m experiments.store collect study={study.name}"
+    if replicas and not Index.read(study.folder).entries:
+        problems.append(f"the study's tables are not as they were written; {remedy}")
+    elif replicas:
+        rows = len(tables.read(study.folder / "replicas.csv"))
+        if rows != replicas:
+            problems.append(f"replicas.csv has {rows} rows, the runs have {replicas}; {remedy}")
+    return problems
+
+
+def _cell_problems(content: bytes) -> list[str]:
+    """Return the problems of a CSV: a row of another length, words in a column of numbers."""
+    rows = csv.reader(content.decode().splitlines())
+    header = next(rows)
+    for number, row in enumerate(rows, 2):
+        if len(row) != len(header):
+            return [f"line {number} has {len(row)} cells, the header {len(header)}"]
+    frame = tables.from_csv(content)
+    problems = []
+    for column in frame.columns.intersection(sorted(tables.NUMBERS), sort=False):
+        try:
+            frame.loc[frame[column] != "", column].astype(float)
+        except ValueError as error:
+            problems.append(f"column {column}: {error}")
+    return problems
+
+
+def prune(study: Study) -> list[Path]:
+    """Remove what nothing uses any more, and return it: damaged and outdated runs, and files that a crash left."""
+    removed = []
+    for run in study.runs():
+        with run.lock():
+            if run.state()[0] in ("damaged", "outdated", "incomplete") and not run.checkpoints():
+                shutil.rmtree(run.path)
+                removed.append(run.path)
+    for folder in (".", "runs/*", "runs/*/.checkpoints"):
+        for path in list(study.folder.glob(f"{folder}/{LEFTOVERS}")):
+            path.unlink(missing_ok=True)
+            removed.append(path)
+    collect(study)
+    return removed
+
+
+def write_tables(study: Study, format: str) -> str:
+    """Bring the study's tables up to date in this format; return what was written."""
+    if format not in FORMATS:
+        raise ConfigError(f"format={format}: {nearest(format, FORMATS)}")
+    if format == "parquet":
+        return str(collect_parquet(study))
+    collect(study)
+    return ", ".join(str(study.folder / f"{name}.csv") for name in STUDY_TABLES)
 
 
 if __name__ == "__main__":

@@ -1,24 +1,28 @@
-"""Files that are replaced in one step, their checksums, and archives of arrays."""
+"""Files that are replaced in one step, their checksums, locks, and archives of arrays."""
 
 import hashlib
 import json
 import os
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO
 
-if TYPE_CHECKING:
-    import numpy as np
-
+import numpy as np
+from filelock import FileLock
 
 RESULTS = Path("results")
 
+LEFTOVERS = ".*.*.*"
+"""Pattern of the temporary files that a crash leaves in a folder."""
+
 
 @contextmanager
-def replacing(path: Path) -> Iterator["tempfile._TemporaryFileWrapper"]:
+def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Open a file to be written that takes the place of `path` in one step, at the end, or not at all.
 
     A reader, or a crash at any moment, sees the old content or the new, never a part.
@@ -43,13 +47,16 @@ def write_bytes(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def arrays(content: bytes) -> "dict[str, np.ndarray]":
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of this file; other processes that want it wait."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path):
+        yield
+
+
+def arrays(content: bytes) -> dict[str, np.ndarray]:
     """Return the arrays of an .npz file by name; ValueError if it is none."""
-    import zipfile
-    import zlib
-
-    import numpy as np
-
     try:
         with np.load(BytesIO(content), allow_pickle=False) as file:
             return dict(file)
@@ -57,12 +64,20 @@ def arrays(content: bytes) -> "dict[str, np.ndarray]":
         raise ValueError(f"no .npz archive of arrays: {error}") from error
 
 
-def _digest(path):
+def checksum(path: Path) -> str:
+    """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _copy(source, target, length, block=1 << 20):
+def fingerprint(name: str, content: bytes) -> dict[str, str | int]:
+    """Return what status.json states of a file: its SHA-256, and the number of rows of a table."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    return {"rows": content.count(b"\n") - 1, "sha256": sha256} if name.endswith(".csv") else {"sha256": sha256}
+
+
+def copy(source: IO[bytes], target: IO[bytes], length: int, block: int = 1 << 20) -> None:
+    """Copy this number of bytes; EOFError if the source has fewer."""
     while length:
         content = source.read(min(length, block))
         if not content:
@@ -71,10 +86,6 @@ def _copy(source, target, length, block=1 << 20):
         length -= len(content)
 
 
-def _fingerprint(name, content):
-    fingerprint = {"sha256": hashlib.sha256(content).hexdigest()}
-    return {"rows": content.count(b"\n") - 1, **fingerprint} if name.endswith(".csv") else fingerprint
-
-
-def _json(value):
+def to_json(value: object) -> bytes:
+    """Return a plain value as indented JSON."""
     return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()

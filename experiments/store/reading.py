@@ -1,9 +1,13 @@
 """The tables of a study, read as pandas frames."""
 
 import json
+from collections.abc import Callable, Iterable
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import yaml
 
 from experiments import tables
 from experiments.config.errors import ConfigError
@@ -11,9 +15,7 @@ from experiments.store.files import RESULTS, arrays
 from nets.names import nearest
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-
 
 STUDY_TABLES = ("history", "layers", "replicas")
 
@@ -26,15 +28,15 @@ class StudyTables(NamedTuple):
     replicas: "pd.DataFrame"
     confusion: "pd.DataFrame | None" = None
     timing: "pd.DataFrame | None" = None
-    boundary: "dict[str, dict[str, np.ndarray]] | None" = None  # by run, the arrays of boundary.npz
+    boundary: dict[str, dict[str, np.ndarray]] | None = None  # by run, the arrays of boundary.npz
     baselines: "pd.DataFrame | None" = None
-    sources: "dict[str, dict] | None" = None  # by run, what loads its data set
+    sources: dict[str, dict[str, Any]] | None = None  # by run, the arguments that load its data set
 
 
 def studies(results: Path = RESULTS) -> list[str]:
     """Return the names of the studies that have tables, the one written last at the end."""
-    found = Path(results).glob("*/replicas.csv")
-    return [path.parent.name for path in sorted(found, key=lambda path: (path.stat().st_mtime, path.parent.name))]
+    paths = Path(results).glob("*/replicas.csv")
+    return [path.parent.name for path in sorted(paths, key=lambda path: (path.stat().st_mtime, path.parent.name))]
 
 
 def load_tables(study: str, results: Path = RESULTS) -> StudyTables:
@@ -59,43 +61,56 @@ def load_tables(study: str, results: Path = RESULTS) -> StudyTables:
 
 
 def load_all_tables(study: str, results: Path = RESULTS) -> StudyTables:
-    """Return the tables of a study with what only its runs hold: confusion, timing, boundary and sources.
+    """Return the tables of a study, with those that only its runs have: confusion, timing, boundary and sources.
 
     Raises
     ------
     ConfigError
         If there is no such study.
     """
-    import yaml
-
-    found = load_tables(study, results)
-    folders = {run: Path(results) / study / "runs" / run for run in found.replicas["run"].unique()}
-    joined = {}
-    for name in ("confusion", "timing"):
-        texts = [path.read_bytes() for folder in folders.values() if (path := folder / f"{name}.csv").exists()]
-        bodies = (text.partition(b"\n")[2] for text in texts)
-        joined[name] = tables.read(BytesIO(texts[0].partition(b"\n")[0] + b"\n" + b"".join(bodies))) if texts else None
-    boundary, sources = {}, {}
-    for run, folder in folders.items():
-        if (folder / "config.yaml").exists():
-            sources[run] = yaml.safe_load((folder / "config.yaml").read_text())["dataset"]
-        if (folder / "boundary.npz").exists():
-            boundary[run] = arrays((folder / "boundary.npz").read_bytes())
-    return found._replace(**joined, boundary=boundary, sources=sources)
+    loaded = load_tables(study, results)
+    folders = [Path(results) / study / "runs" / run for run in loaded.replicas["run"].unique()]
+    sources = {}
+    for folder in _with_file(folders, "config.yaml"):
+        sources[folder.name] = yaml.safe_load((folder / "config.yaml").read_text())["dataset"]
+    return loaded._replace(
+        confusion=_joined(folders, "confusion.csv"),
+        timing=_joined(folders, "timing.csv"),
+        boundary={
+            folder.name: arrays((folder / "boundary.npz").read_bytes())
+            for folder in _with_file(folders, "boundary.npz")
+        },
+        sources=sources,
+    )
 
 
-def load_records(study: str, results: Path = RESULTS) -> dict[str, dict]:
-    """Return what each run's folder says of it: its `config`, its `environment`, and `failure` where it failed."""
-    import yaml
+def _with_file(folders: Iterable[Path], name: str) -> list[Path]:
+    return [folder for folder in folders if (folder / name).exists()]
 
-    records = {}
+
+def _joined(folders: Iterable[Path], name: str) -> "pd.DataFrame | None":
+    """Return a table of all runs that have it, whose columns are the same, or None."""
+    contents = [(folder / name).read_bytes().partition(b"\n") for folder in _with_file(folders, name)]
+    if not contents:
+        return None
+    header = contents[0][0]
+    return tables.read(BytesIO(header + b"\n" + b"".join(rows for _, _, rows in contents)))
+
+
+RECORDS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "config": ("config.yaml", yaml.safe_load),
+    "environment": ("environment.json", json.loads),
+    "failure": ("failure.txt", str),
+}
+"""By key of a run's record, its file and what parses it."""
+
+
+def load_records(study: str, results: Path = RESULTS) -> dict[str, dict[str, Any]]:
+    """Return the record of each run: its `config`, its `environment`, and `failure` if it failed."""
+    records: dict[str, dict[str, Any]] = {}
     for folder in sorted((Path(results) / study / "runs").glob("*")):
         record = records[folder.name] = {}
-        for key, name, parse in (
-            ("config", "config.yaml", yaml.safe_load),
-            ("environment", "environment.json", json.loads),
-            ("failure", "failure.txt", str),
-        ):
+        for key, (name, parse) in RECORDS.items():
             if (folder / name).exists():
                 record[key] = parse((folder / name).read_text(encoding="utf-8", errors="replace"))
     return records

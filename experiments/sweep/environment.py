@@ -16,7 +16,7 @@ from experiments.config.settings import Settings
 PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "hydra-core", "mlxtend")
 
 
-def describe(settings: Settings, overrides: Sequence[str], seconds: float, status: str) -> dict:
+def describe(settings: Settings, overrides: Sequence[str], begin: float, status: str) -> dict[str, object]:
     """Return command, configuration, commit, versions, processor, BLAS, data and root entropy as plain values.
 
     Parameters
@@ -24,44 +24,44 @@ def describe(settings: Settings, overrides: Sequence[str], seconds: float, statu
     settings
         What was run.
     overrides
-        The command line's, of this one job.
-    seconds
-        How long it took, by the clock.
+        The words of the command line that compose this one job.
+    begin
+        `time.perf_counter()` when the job began.
     status
-        How it ended: "done", or the error.
+        How the job ended: "done", or the error.
     """
-    from threadpoolctl import threadpool_info
-
     overrides = [item for item in overrides if not item.startswith("hydra")]  # a launcher changes no number
     return {
         "status": status,
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "seconds": round(seconds, 3),
+        "seconds": round(time.perf_counter() - begin, 3),
         "command": shlex.join(["python", "run.py", *overrides]),
         "overrides": overrides,
         "configuration": {**settings.record, "seeds": list(settings.seeds), "lr": list(settings.rates)},
-        "git": _git(),
+        "git": _checkout(),
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
         "system": platform.platform(),
         "processor": processor(),
         "cores": joblib.cpu_count(),
-        "blas": sorted(  # libraries are listed as they were loaded, which must not look like a difference
-            (
-                {key: library.get(key) for key in ("internal_api", "version", "architecture", "num_threads")}
-                for library in threadpool_info()
-                if library["user_api"] == "blas"
-            ),
-            key=str,
-        ),
+        "blas": _blas(),
         "openblas_coretype": os.environ.get("OPENBLAS_CORETYPE"),
         "dataset_sha256": settings.data.sha256,
         "entropy": settings.entropy,
     }
 
 
+def _blas() -> list[dict[str, object]]:
+    """Return the loaded BLAS libraries, sorted: the order in which they were loaded must not look like a difference."""
+    from threadpoolctl import threadpool_info
+
+    facts = ("internal_api", "version", "architecture", "num_threads")
+    libraries = [library for library in threadpool_info() if library["user_api"] == "blas"]
+    return sorted(({fact: library.get(fact) for fact in facts} for library in libraries), key=str)
+
+
 @cache
-def _version(package):
+def _version(package: str) -> str | None:
     try:
         return version(package)
     except PackageNotFoundError:
@@ -69,15 +69,17 @@ def _version(package):
 
 
 @cache
-def _git():
-    def git(*arguments):
-        try:
-            return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout.strip()
-        except (OSError, subprocess.CalledProcessError):
-            return None
+def _checkout() -> dict[str, object] | None:
+    """Return the commit of the working directory, and whether files differ from it; None outside a checkout."""
+    commit = _git("rev-parse", "HEAD")
+    return None if commit is None else {"commit": commit, "dirty": bool(_git("status", "--porcelain"))}
 
-    commit = git("rev-parse", "HEAD")
-    return None if commit is None else {"commit": commit, "dirty": bool(git("status", "--porcelain"))}
+
+def _git(*arguments: str) -> str | None:
+    try:
+        return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 
 @cache

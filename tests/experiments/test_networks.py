@@ -18,8 +18,10 @@ from experiments.data.sets import load as load_data
 from experiments.data.split import prepare
 from experiments.export import main, to_onnx, to_sklearn
 from experiments.networks import load
-from experiments.store.runs import Store
-from experiments.sweep.runner import Job, run_job, run_sweep
+from experiments.store.collecting import collect
+from experiments.store.study import Study
+from experiments.sweep.jobs import Job, run_job
+from experiments.sweep.runner import run_sweep
 from nets.activations import ACTIVATIONS
 from nets.network import Network
 from nets.outputs import OUTPUTS
@@ -56,11 +58,11 @@ def trained(settings):
 
     def run(*overrides):
         one = settings(*SMALL, *overrides)
-        store = Store(one.study)
-        run_job(one, store)
-        assert store.failure(one.run) is None
-        store.collect()
-        return one, store.run_folder(one.run)
+        study = Study(one.study)
+        run_job(one, study)
+        assert study.run(one.run).failure() is None
+        collect(study)
+        return one, study.run(one.run).path
 
     return run
 
@@ -205,7 +207,7 @@ def sweep(settings, *overrides):
     """Run a sweep of one job; return what `capsys` can read, and how many replicas were trained."""
     job = Job.of(settings(*SMALL, "dataset=iris", *overrides))
     run_sweep([job])
-    return job.store.run_folder(job.run), len(job.missing)
+    return job.folder.path, len(job.missing)
 
 
 def test_a_run_that_is_finished_without_networks_is_trained_for_them_and_says_so(settings, capsys):
@@ -285,7 +287,7 @@ def test_export_writes_a_file_that_names_its_inputs_and_classes(settings, capsys
     about = session.get_modelmeta().custom_metadata_map
     assert json.loads(about["classes"]) == ["setosa", "versicolor", "virginica"]
     assert json.loads(about["features"])[0] == "sepal length (cm)"
-    assert Store("default").state(run.name)[0] == "done"
+    assert Study("default").run(run.name).state()[0] == "done"
 
 
 @pytest.mark.parametrize(

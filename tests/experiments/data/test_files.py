@@ -17,7 +17,7 @@ from experiments.config.errors import ConfigError
 from experiments.config.settings import from_record
 from experiments.data.frames import from_frame
 from experiments.data.sets import load
-from experiments.sweep.runner import Job
+from experiments.sweep.jobs import Job
 from experiments.training.run import train
 from tests.experiments.data.examples import OWN, table
 from tests.programs import ROOT, python

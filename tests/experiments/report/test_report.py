@@ -11,8 +11,9 @@ from experiments.data.sets import load
 from experiments.figures.registry import all_figures
 from experiments.report import writing as report
 from experiments.report.__main__ import main
-from experiments.store.runs import Store
-from experiments.sweep.runner import run_job
+from experiments.store.collecting import collect
+from experiments.store.study import Study
+from experiments.sweep.jobs import run_job
 
 FIGURES = all_figures()
 SMALL = ("dataset=iris", "net.hidden=[4]", "epochs=2", "seeds=2")
@@ -27,8 +28,8 @@ def trained(settings, tmp_path_factory):
         "pairings": ["output=softmax_ce", "output=softmax_mse"],
     }.items():
         for override in sweep:
-            run_job(settings(*SMALL, "optimizer.lr=[0.05,0.1]", override), Store(study, results))
-        Store(study, results).collect()
+            run_job(settings(*SMALL, "optimizer.lr=[0.05,0.1]", override), Study(study, results))
+        collect(Study(study, results))
     os.utime(results / "activations/replicas.csv", (0, 0))
     return results
 
@@ -97,7 +98,7 @@ def test_figures_are_the_same_bytes_drawn_by_further_processes(folder, monkeypat
 
 
 def test_the_page_holds_every_figure_and_what_failed(folder):
-    Store("activations").record_failure("iris-relu-lost", "Traceback\nMemoryError: <none left>", {})
+    Study("activations").run("iris-relu-lost").record_failure("Traceback\nMemoryError: <none left>", {})
     main(["study=activations"])
     page = (folder / "results/activations/report/index.html").read_text()
     drawn = {name.removesuffix(".svg") for name in figures(folder, "activations") if name.endswith(".svg")}
@@ -131,8 +132,8 @@ def test_baselines_are_kept_and_only_new_seeds_computed(folder, settings, monkey
     main(["study=activations"])
     assert path.read_bytes() == stored
     monkeypatch.setattr(baselines, "load", load)
-    run_job(settings(*SMALL, "activation=relu", "seeds=3"), Store("activations"))
-    Store("activations").collect()
+    run_job(settings(*SMALL, "activation=relu", "seeds=3"), Study("activations"))
+    collect(Study("activations"))
     main(["study=activations"])
     again = pd.read_csv(path)
     assert again.groupby("baseline")["seed"].apply(list).tolist() == [[0, 1, 2]] * 3

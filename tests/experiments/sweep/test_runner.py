@@ -1,120 +1,86 @@
-"""What surrounds a sweep: its plan, the live view's numbers, and a recorded run made again."""
+"""Sweeps: what they read, workers that are killed, and results that come back as data."""
 
-import json
+import shutil
+from concurrent.futures.process import BrokenProcessPool
 
-import pytest
-
-from experiments.config.errors import ConfigError
-from experiments.store import files as store
-from experiments.store.runs import Store
-from experiments.sweep import progress
-from experiments.sweep.progress import plan, tally
-from experiments.sweep.runner import Job, reproduce, run_job
-
-SMALL = ("dataset=iris", "net.hidden=[4]", "epochs=3", "seeds=2")
+from experiments.store.reading import load_tables
+from experiments.store.runs import RunFolder
+from experiments.sweep.jobs import Job, run_job, train_remotely
+from experiments.sweep.runner import run_sweep
+from tests.experiments.studies import LINES, SMALL, study_tables
 
 
-@pytest.fixture
-def jobs(settings, tmp_path, monkeypatch):
-    """Return a function from command lines to their jobs, in an empty working directory."""
-    monkeypatch.chdir(tmp_path)
-    return lambda *lines: [Job.of(settings(*SMALL, *line), line) for line in lines]
+def test_a_sweep_of_finished_runs_reads_each_of_them_once(sweep, monkeypatch):
+    sweep(*LINES)
+    read = []
+    read_run = RunFolder.read
+    monkeypatch.setattr(RunFolder, "read", lambda self: read.append(self.name) or read_run(self))
+    _, runs, missing = sweep(*LINES)
+    assert missing == [0, 0, 0, 0]
+    assert sorted(read) == sorted(runs)
 
 
-def train(jobs):
-    for job in jobs:
-        run_job(job.settings, job.store, job.overrides)
+class Pool:
+    """Launches jobs like a pool of two processes that breaks when a job kills its worker."""
+
+    def __init__(self, deadly):
+        self.deadly, self.launched = deadly, []
+
+    def __call__(self, jobs):
+        self.launched.append(len(jobs))
+        for job in jobs:
+            if self.deadly(job.settings.activation.name, len(self.launched)):
+                job.study.marks.write(job.run, "running")
+                raise BrokenProcessPool
+            run_job(job.settings, job.study, job.overrides)
+        return [None] * len(jobs)
 
 
-def test_a_plan_counts_and_writes_nothing(jobs, tmp_path):
-    lines = plan(jobs(["activation=relu"], ["activation=tanh", "optimizer.lr=[0.1,0.2]"])).splitlines()
-    assert lines[0] == "2 conditions, 6 replicas: 0 are there already, 6 to train"
-    assert "no run is recorded yet" in lines[1]
-    assert not list(tmp_path.iterdir())
+def test_jobs_of_a_broken_pool_are_launched_again(sweep, study):
+    pool = Pool(lambda name, launch: name == "tanh" and launch == 1)
+    code, runs, _ = sweep(["activation=relu"], ["activation=tanh"], ["activation=elu"], launch=pool)
+    assert code == 0
+    assert pool.launched == [3, 2]
+    assert all(study.run(run).state()[0] == "done" for run in runs)
 
 
-def test_a_plan_is_judged_by_the_most_similar_recorded_run(jobs, monkeypatch):
-    train(jobs(["activation=relu"], ["activation=tanh"]))
-    (job,) = jobs(["activation=tanh", "seeds=5", "epochs=30"])
-    hour = 3600 / (progress._load(job.settings) * 5 * 30)
-    speed = {"relu": 9 * hour, "tanh": 3 * hour}
-    records = [
-        record | {"seconds": speed[record["settings"].activation.name]} for record in progress._records([job.store])
-    ]
-    monkeypatch.setattr(progress, "_records", lambda stores: records)
-    assert "time: about 3.0 hours in one process, judged by 2 recorded runs" in plan([job])
+def test_a_failure_of_an_earlier_sweep_does_not_keep_a_job_from_being_launched_again(sweep, study):
+    _, (tanh, elu), _ = sweep(["activation=tanh"], ["activation=elu"])
+    for run in (tanh, elu):
+        shutil.rmtree(study.run(run).path)
+        study.run(run).record_failure("ValueError: of yesterday", {})
+    pool = Pool(lambda name, launch: name == "tanh" and launch == 1)
+    code, _, _ = sweep(["activation=tanh"], ["activation=elu"], launch=pool)
+    assert code == 0
+    assert pool.launched == [2, 2]
+    assert study.run(tanh).state()[0] == study.run(elu).state()[0] == "done"
 
 
-def test_a_recorded_run_gives_its_time_and_size_in_proportion(jobs):
-    (job,) = jobs(["activation=relu"])
-    train([job])
-    (record,) = progress._records([job.store])
-    files = job.store.files(job.run)
-    assert record["bytes"] * 2 * 4 * 3 == pytest.approx(sum(len(files[name]) for name in files if name.endswith("csv")))
-    total = float(files["timing.csv"].decode().splitlines()[1].split(",")[7])
-    assert record["seconds"] * progress._load(job.settings) * 2 * 3 == pytest.approx(total)
+def test_a_job_that_kills_its_worker_twice_is_given_up_and_named(sweep, capsys):
+    pool = Pool(lambda name, launch: name == "tanh")
+    code, runs, _ = sweep(["activation=relu"], ["activation=tanh"], ["activation=elu"], launch=pool)
+    assert code == 1
+    assert f"failed: {runs[1]}: its worker process was killed 2 times" in capsys.readouterr().err
+    assert set(load_tables("default").replicas["activation"]) == {"relu", "elu"}
 
 
-def test_nothing_to_train_needs_no_time(jobs):
-    train(jobs(["activation=relu"]))
-    assert plan(jobs(["activation=relu"])) == "1 conditions, 2 replicas: 2 are there already, 0 to train"
+def test_results_that_come_back_as_data_land_in_the_same_tables(sweep, settings, study):
+    lines = [[*line, "optimizer.lr=[0.05,0.1]"] for line in LINES]
+    sweep(*lines)
+    here = study_tables(study)
+    shutil.rmtree(study.folder)
+    sweep([*LINES[0], "optimizer.lr=0.1", "seeds=[1]"])
+
+    def far_away(jobs):
+        lines = [line for job in jobs for line in job.lines()]
+        return [train_remotely(settings(*SMALL, *line), line) for line in lines]
+
+    assert sweep(*lines, launch=far_away)[2] == [3, 4, 4, 4]
+    assert study_tables(study) == here
+    assert [path.name for path in study.folder.parent.iterdir()] == ["default"]
 
 
-def test_the_live_view_counts_what_jobs_note(jobs):
-    waiting, running, done, failed = each = jobs(*([f"activation={name}"] for name in ("relu", "tanh", "elu", "selu")))
-    running.store.mark(running.run, "running 4")
-    done.store.mark(done.run, "ended")
-    failed.store.mark(failed.run, "ended")
-    failed.store.record_failure(failed.run, "ValueError: no", {})
-    counts, epochs = tally(each)
-    assert counts == {"waiting": 1, "running": 1, "done": 1, "failed": 1}
-    assert epochs == 4 + 6 + 6
-    assert waiting.work == 6
-
-
-@pytest.mark.parametrize("line", [["activation=maxout"], ["activation=formula"], ["dataset=moons", "optimizer=adam"]])
-def test_a_recorded_run_is_reproduced_bit_for_bit(jobs, capsys, line):
-    (job,) = jobs([*line, "optimizer.lr=[0.01,0.02]"])
-    train([job])
-    assert reproduce(job.store.run_folder(job.run)) == 0
-    printed = capsys.readouterr().out.splitlines()
-    tables = [printed_line.split(".csv")[0] for printed_line in printed]
-    assert tables == [f"identical  {name}" for name in ("history", "layers", "replicas", "confusion")]
-
-
-def test_a_run_that_cannot_be_reproduced_says_where_it_differs(jobs, capsys):
-    (job,) = jobs(["activation=relu"])
-    train([job])
-    folder = job.store.run_folder(job.run)
-    path = folder / "history.csv"
-    rows = path.read_bytes().splitlines()
-    rows[3] = rows[3][:-3] + b"999"
-    path.write_bytes(b"\n".join([*rows, b""]))
-    status = json.loads((folder / "status.json").read_text())
-    status["files"]["history.csv"] = store._fingerprint("history.csv", path.read_bytes())
-    (folder / "status.json").write_text(json.dumps(status))
-    assert reproduce(folder) == 1
-    printed = capsys.readouterr().out
-    assert "differs    history.csv, first in line 4:" in printed
-    assert printed.count("identical") == 3
-
-
-@pytest.mark.parametrize("damage", ["missing", "renamed", "damaged"])
-def test_only_an_intact_run_is_reproduced(jobs, damage):
-    (job,) = jobs(["activation=relu"])
-    folder = job.store.run_folder(job.run)
-    if damage != "missing":
-        train([job])
-    if damage == "renamed":
-        folder = folder.rename(folder.with_name("iris-relu-softmax_ce-0000000000"))
-    if damage == "damaged":
-        (folder / "history.csv").write_bytes(b"")
-    with pytest.raises(ConfigError, match=folder.name):
-        reproduce(folder)
-
-
-def test_a_study_counts_as_the_name_of_its_folder(jobs):
-    (job,) = jobs(["activation=relu"])
-    train([job])
-    assert Store("default").missing(job.settings) == ()
-    assert Store("other").missing(job.settings) == ((0.05, 0), (0.05, 1))
+def test_results_that_come_back_as_data_belong_to_the_study_of_their_job(settings, study):
+    jobs = [Job.of(settings(*SMALL, f"study={name}")) for name in ("default", "other")]
+    assert run_sweep(jobs, lambda pending: [train_remotely(job.settings) for job in pending]) == 0
+    assert [job.folder.read().state for job in jobs] == ["done", "done"]

@@ -1,0 +1,250 @@
+"""The tables of a study, brought up to date from its runs, as CSV and as Parquet.
+
+The rows of a run that has not changed are copied from the old tables, if these are still as they were written. Only new
+runs are read. So the time is that of the new runs and of copying one file, and the memory is that of one run.
+"""
+
+import hashlib
+import json
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from io import BytesIO
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+from experiments import tables
+from experiments.config.errors import ConfigError
+from experiments.store.files import checksum, copy, replacing, to_json, write_bytes
+from experiments.store.reading import STUDY_TABLES
+from experiments.store.study import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LONG_TABLES = {"history": tables.HISTORY, "layers": tables.LAYERS}
+"""The tables of a study that are copied in pieces, with the columns that they always have."""
+
+
+class Span(NamedTuple):
+    """Where a table holds the rows of a run, in bytes."""
+
+    start: int
+    length: int
+
+
+class Entry(NamedTuple):
+    """A run in the tables of its study."""
+
+    status: str  # checksum of its status.json
+    spans: dict[str, Span]  # by long table
+
+
+@dataclass(frozen=True)
+class Index:
+    """What the tables of a study hold, stored beside them in `.index.json`.
+
+    Attributes
+    ----------
+    headers
+        First line of each long table.
+    entries
+        The runs by name, sorted as in the tables.
+    """
+
+    headers: dict[str, str] = field(default_factory=dict)
+    entries: dict[str, Entry] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, folder: Path) -> "Index":
+        """Return the index of a study's folder; it is empty if a table is not as it was written."""
+        try:
+            stored = json.loads((folder / ".index.json").read_bytes())
+            if any(checksum(folder / f"{name}.csv") != stored["sha256"][name] for name in STUDY_TABLES):
+                return cls()
+            entries = {run: Entry(entry["status"], {}) for run, entry in sorted(stored["runs"].items())}
+            for name in LONG_TABLES:
+                start = len(stored["header"][name]) + 1
+                for run, entry in entries.items():
+                    entry.spans[name] = Span(start, stored["runs"][run][name])
+                    start += stored["runs"][run][name]
+            return cls(stored["header"], entries)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return cls()
+
+    def write(self, folder: Path) -> None:
+        """Store the index beside the tables that it describes."""
+        runs = {
+            run: {"status": entry.status, **{name: span.length for name, span in entry.spans.items()}}
+            for run, entry in self.entries.items()
+        }
+        sums = {name: checksum(folder / f"{name}.csv") for name in STUDY_TABLES}
+        write_bytes(folder / ".index.json", to_json({"sha256": sums, "header": self.headers, "runs": runs}))
+
+
+def collect(study: Study) -> None:
+    """Bring the study's tables up to date with its intact runs."""
+    with study.lock():
+        index = Index.read(study.folder)
+        statuses = {}
+        for run in study.runs():
+            with suppress(OSError):
+                statuses[run.name] = checksum(run.path / "status.json")
+        current = {run: entry for run, entry in index.entries.items() if statuses.get(run) == entry.status}
+        if current.keys() != statuses.keys() or current.keys() != index.entries.keys():
+            _rewrite(study, Index(index.headers, current), statuses)
+
+
+def _rewrite(study: Study, index: Index, statuses: dict[str, str]) -> None:
+    """Write the study's tables.
+
+    Parameters
+    ----------
+    study
+        The study, whose lock is held.
+    index
+        The runs whose rows are copied from the old tables.
+    statuses
+        Checksum of each run's status.json; a run that is not in the index is read.
+    """
+    fresh = _read_fresh(study, [run for run in statuses if run not in index.entries])
+    headers = {name: _header(name, index, fresh.columns[name]) for name in LONG_TABLES}
+    if index.entries and headers != index.headers:
+        # A column is new, so the old rows are written anew as well.
+        return _rewrite(study, Index(), statuses)
+    runs = sorted([*index.entries, *fresh.runs])
+    if not runs:
+        for name in (".index.json", *(f"{name}.csv" for name in STUDY_TABLES)):
+            (study.folder / name).unlink(missing_ok=True)
+        return None
+    frames = []
+    if index.entries:
+        old = tables.from_csv((study.folder / "replicas.csv").read_bytes())
+        frames = [old[old["run"].isin(index.entries)].drop(columns="selected")]
+    # Rows with the same columns are parsed together: a frame for each of thousands of runs takes far longer.
+    frames += [tables.from_csv(header + b"\n" + b"".join(rows)) for header, rows in fresh.replicas.items()]
+    entries = {run: Entry(statuses[run], {}) for run in runs}
+    for name in LONG_TABLES:
+        for run, span in _write_long(study, name, headers[name], runs, index).items():
+            entries[run].spans[name] = span
+    write_bytes(study.folder / "replicas.csv", tables.to_csv(joined_replicas(frames)))
+    Index(headers, entries).write(study.folder)
+    return None
+
+
+class _Fresh(NamedTuple):
+    """What is kept in memory of the runs that are read."""
+
+    runs: list[str]  # the intact ones
+    replicas: dict[bytes, list[bytes]]  # rows of replicas.csv by header
+    columns: dict[str, set[str]]  # of all runs, by long table
+
+
+def _read_fresh(study: Study, runs: list[str]) -> _Fresh:
+    fresh = _Fresh([], {}, {name: set() for name in LONG_TABLES})
+    for run in runs:
+        files = study.run(run).read().files
+        if not files:
+            continue
+        fresh.runs.append(run)
+        header, _, rows = files["replicas.csv"].partition(b"\n")
+        fresh.replicas.setdefault(header, []).append(rows)
+        for name, columns in fresh.columns.items():
+            columns.update(files[f"{name}.csv"].partition(b"\n")[0].decode().split(","))
+    return fresh
+
+
+def _header(name: str, index: Index, columns: set[str]) -> str:
+    """Return the first line of a long table: its usual columns, then the others, sorted by name."""
+    if index.entries:
+        columns = columns | set(index.headers[name].split(","))
+    return ",".join([*LONG_TABLES[name], *sorted(columns - set(LONG_TABLES[name]))])
+
+
+def _write_long(study: Study, name: str, header: str, runs: list[str], index: Index) -> dict[str, Span]:
+    """Write a long table, copying the runs that are in the index; return where it holds each run."""
+    path = study.folder / f"{name}.csv"
+    spans = {}
+    with ExitStack() as stack:
+        source: IO[bytes] = stack.enter_context(path.open("rb")) if index.entries else BytesIO()
+        file = stack.enter_context(replacing(path))
+        file.write(header.encode() + b"\n")
+        for run in runs:
+            start = file.tell()
+            if run in index.entries:
+                span = index.entries[run].spans[name]
+                source.seek(span.start)
+                copy(source, file, span.length)
+            else:
+                # The file is read again instead of kept, so that the memory is that of one run.
+                file.write(_rows((study.run(run).path / path.name).read_bytes(), header))
+            spans[run] = Span(start, file.tell() - start)
+    return spans
+
+
+def _rows(csv: bytes, header: str) -> bytes:
+    """Return the rows of a CSV with the columns of `header`; columns that it lacks are empty."""
+    first, _, rows = csv.partition(b"\n")
+    if first.decode() == header:
+        return rows
+    frame = tables.from_csv(csv).reindex(columns=header.split(","), fill_value="")
+    return tables.to_csv(frame).partition(b"\n")[2]
+
+
+def joined_replicas(frames: "list[pd.DataFrame]") -> "pd.DataFrame":
+    """Join the replicas of all runs, settings that only some have included, and mark each run's selected rate.
+
+    The cells are text, in the frames and in the result.
+    """
+    import pandas as pd
+
+    columns = list(dict.fromkeys(column for frame in frames for column in frame))
+    outcome = [column for column in columns if column in tables.OUTCOME]
+    settings = [column for column in columns if column not in (*tables.IDENTITY, *outcome)]
+    joined = pd.concat(frames, ignore_index=True)[[*tables.IDENTITY, *sorted(settings), *outcome]].fillna("")
+    # A setting without a value in any run comes from a run that was removed.
+    joined = joined.drop(columns=[column for column in settings if (joined[column] == "").all()])
+    keys = {"lr": joined["lr"].astype(float), "seed": joined["seed"].astype(int)}
+    order = joined[["run"]].assign(**keys).sort_values(["run", "lr", "seed"]).index
+    joined = joined.loc[order].reset_index(drop=True)
+    joined["selected"] = tables.selected(joined).map(str)
+    return joined
+
+
+def collect_parquet(study: Study) -> Path:
+    """Write the study's tables as Parquet files, partitioned by data set and activation; return their folder.
+
+    The files are `parquet/<table>/dataset=…/activation=…/<run>-<checksum>.parquet`. A file that exists already is kept.
+    """
+    if find_spec("pyarrow") is None:
+        raise ConfigError("Parquet files need pyarrow: pip install '.[parquet]'")
+    collect(study)
+    folder = study.folder / "parquet"
+    current = set()
+    for run in study.runs():
+        files = run.read().files
+        for name in LONG_TABLES if files else ():
+            content = files[f"{name}.csv"]
+            frame = tables.read(BytesIO(content))
+            if frame.empty:
+                continue
+            dataset, activation = frame[["dataset", "activation"]].iloc[0]
+            digest = hashlib.sha256(content).hexdigest()[:16]
+            path = folder / name / f"dataset={dataset}" / f"activation={activation}" / f"{run.name}-{digest}.parquet"
+            current.add(path)
+            if not path.exists():
+                write_bytes(path, _parquet(frame.drop(columns=["dataset", "activation"])))
+    replicas = study.folder / "replicas.csv"
+    if replicas.exists():
+        current.add(folder / "replicas.parquet")
+        write_bytes(folder / "replicas.parquet", _parquet(tables.read(replicas)))
+    for path in folder.rglob("*.parquet"):
+        if path not in current:
+            path.unlink()
+    return folder
+
+
+def _parquet(frame: "pd.DataFrame") -> bytes:
+    buffer = BytesIO()
+    frame.to_parquet(buffer, index=False)
+    return buffer.getvalue()

@@ -1,0 +1,46 @@
+"""Progress marks: small files in which the jobs of a sweep note how far they are."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Mark(NamedTuple):
+    """What a job noted last."""
+
+    state: str  # "running" or "ended"
+    epochs: int  # that are trained, summed over the job's replicas
+
+
+class ProgressMarks:
+    """The folder of a study's progress marks, a file for each run.
+
+    Marks only inform: an error of the disk is ignored.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def write(self, run: str, state: str, epochs: int = 0) -> None:
+        """Note the state of a job and the epochs of replicas that it has trained."""
+        with suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / run).write_text(f"{state} {epochs}")
+
+    def read(self) -> dict[str, Mark]:
+        """Return the marks by run; one that is just being written is left out."""
+        marks = {}
+        for path in self.folder.glob("*"):
+            with suppress(OSError, ValueError):
+                state, epochs = path.read_text().split()
+                marks[path.name] = Mark(state, int(epochs))
+        return marks
+
+    def clear(self, runs: Iterable[str]) -> None:
+        """Remove the marks of these runs."""
+        for run in runs:
+            with suppress(OSError):
+                (self.folder / run).unlink(missing_ok=True)
+        with suppress(OSError):
+            self.folder.rmdir()

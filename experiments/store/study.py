@@ -1,0 +1,55 @@
+"""A study's folder: its runs, its locks and its progress marks.
+
+results/<study>/runs/<run>/    one condition
+results/<study>/*.csv          the study's tables: all finished replicas of all runs
+"""
+
+import tempfile
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from experiments.config.errors import ConfigError
+from experiments.store.files import RESULTS, locked
+from experiments.store.marks import ProgressMarks
+from experiments.store.runs import RunFolder
+
+
+class Study:
+    """One study's folder.
+
+    Parameters
+    ----------
+    name
+        Name of the study.
+    results
+        The folder of all studies.
+    """
+
+    def __init__(self, name: str, results: Path = RESULTS):
+        self.name = name
+        self.folder = Path(results) / name
+        self.marks = ProgressMarks(self.folder / ".progress")
+
+    def run(self, name: str) -> RunFolder:
+        """Return the folder of a run, which may not exist yet."""
+        return RunFolder(self.folder / "runs" / name)
+
+    def runs(self) -> list[RunFolder]:
+        """Return the folders of all runs, sorted by name."""
+        return [RunFolder(path) for path in sorted((self.folder / "runs").glob("*")) if path.is_dir()]
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Hold the lock of the study's tables."""
+        return locked(self.folder / ".locks" / "study.lock")
+
+    def check_writable(self, run: str) -> None:
+        """Raise a ConfigError if a run cannot be written here. Nothing is left behind."""
+        for folder in (self.folder, self.folder / ".locks", self.run(run).path):
+            existing = folder
+            while not (existing.exists() or existing.is_symlink()):
+                existing = existing.parent
+            try:
+                with tempfile.TemporaryFile(dir=existing):
+                    pass
+            except OSError as error:
+                raise ConfigError(f"results cannot be written to {folder}: {error.strerror}: {existing}") from error

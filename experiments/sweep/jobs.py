@@ -1,0 +1,181 @@
+"""Jobs: one condition with what its study lacks of it, trained and stored.
+
+A job never raises for an error of its own. The error is recorded in the run's folder, and the sweep continues.
+"""
+
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from experiments.config.settings import Settings
+from experiments.store.runs import Replica, RunFolder
+from experiments.store.study import Study
+from experiments.tables import RunTables
+
+# What trains and describes a run is imported when there is something to train: a repeated sweep stays fast.
+
+
+@dataclass(frozen=True)
+class Job:
+    """A condition with what its study lacks of it.
+
+    Attributes
+    ----------
+    settings, study
+        What to train, and where it belongs.
+    overrides
+        The words of the command line that compose the settings.
+    missing
+        (learning rate, seed) of the replicas to train.
+    repeated
+        How many of them are finished, but without the network that is to be kept now.
+    """
+
+    settings: Settings
+    study: Study
+    overrides: tuple[str, ...]
+    missing: tuple[Replica, ...]
+    repeated: int
+
+    @classmethod
+    def of(cls, settings: Settings, overrides: Sequence[str] = ()) -> "Job":
+        """Return the job of these settings, after a look at what their study has."""
+        study = Study(settings.study)
+        stored = study.run(settings.run).read()
+        missing = stored.missing(settings)
+        repeated = stored.without_network & set(missing) if settings.save and not settings.force else ()
+        return cls(settings, study, tuple(overrides), missing, len(repeated))
+
+    @property
+    def run(self) -> str:
+        """Name of the run."""
+        return self.settings.run
+
+    @property
+    def folder(self) -> RunFolder:
+        """Folder of the run."""
+        return self.study.run(self.run)
+
+    @property
+    def work(self) -> int:
+        """Epochs of all replicas to train."""
+        return len(self.missing) * self.settings.epochs
+
+    def lines(self) -> list[tuple[str, ...]]:
+        """Return command lines that together train what is missing, one for the rates that lack the same seeds."""
+        seeds_by_rate: dict[float, list[int]] = {}
+        for rate, seed in self.missing:
+            seeds_by_rate.setdefault(rate, []).append(seed)
+        rates_by_seeds: dict[tuple[int, ...], list[float]] = {}
+        for rate, seeds in seeds_by_rate.items():
+            rates_by_seeds.setdefault(tuple(seeds), []).append(rate)
+        return [
+            (*self.overrides, f"optimizer.lr={rates}".replace(" ", ""), f"seeds={list(seeds)}".replace(" ", ""))
+            for seeds, rates in rates_by_seeds.items()
+        ]
+
+    def unfinished(self) -> int:
+        """Return, after the job ran, how many of the missing replicas are still not stored."""
+        if not self.missing:
+            return 0
+        missing = self.folder.read().missing(replace(self.settings, force=False))
+        return len(set(self.missing) & set(missing))
+
+    def save(self, trained: "Trained") -> None:
+        """Store what a worker returned: the tables of its replicas, or its error."""
+        with self.folder.lock():
+            if trained.tables is not None:
+                self.folder.save(self.settings, trained.tables, trained.environment)
+            else:
+                self.folder.record_failure(trained.failure, trained.environment)
+
+
+class Trained(NamedTuple):
+    """What a worker that does not share the disk returns: it is stored where the sweep was started."""
+
+    study: str
+    run: str
+    tables: RunTables | None
+    environment: dict[str, object]
+    failure: str = ""  # the traceback
+
+
+def run_job(settings: Settings, study: Study, overrides: Sequence[str] = ()) -> None:
+    """Train the missing replicas of a condition and store them, or the error.
+
+    Parameters
+    ----------
+    settings, study, overrides
+        As in `Job`.
+    """
+    begin = time.perf_counter()
+    folder = study.run(settings.run)
+    try:
+        with folder.lock():
+            _train_missing(settings, study, overrides, begin)
+    except (Exception, SystemExit) as error:
+        from experiments.sweep.environment import describe
+
+        status = f"{type(error).__name__}: {error}"
+        try:
+            folder.record_failure(traceback.format_exc(), describe(settings, overrides, begin, status))
+        except OSError as unwritten:  # on a full disk, say, the message is all there is
+            print(f"failed: {settings.run}: {status} (not recorded: {unwritten.strerror})", file=sys.stderr)
+
+
+def _train_missing(settings: Settings, study: Study, overrides: Sequence[str], begin: float) -> None:
+    """Train and store what is missing; the caller holds the run's lock."""
+    folder = study.run(settings.run)
+    # Another sweep may have trained some since this one was planned.
+    missing = folder.read().missing(settings)
+    if not missing:
+        return
+    from experiments.sweep.environment import describe
+    from experiments.training.run import train
+
+    resume = [] if settings.force else folder.checkpoints()
+    folder.clear_failure()
+    try:
+        tables = train(
+            settings, missing, _Progress(study, settings.run).add, resume=resume, keep=folder.keep_checkpoint
+        )
+        folder.save(settings, tables, describe(settings, overrides, begin, "done"))
+    finally:
+        study.marks.write(settings.run, "ended")
+
+
+class _Progress:
+    """Counts the epochs of a job's replicas and marks their number, twice a second at most."""
+
+    def __init__(self, study: Study, run: str):
+        self.study, self.run = study, run
+        self.epochs, self.marked = 0, 0.0
+        self.lock = threading.Lock()
+        self.add(0)
+
+    def add(self, epochs: int) -> None:
+        """Add trained epochs; called from any thread."""
+        with self.lock:
+            self.epochs += epochs
+            now = time.monotonic()
+            if now - self.marked > 0.5:
+                self.marked = now
+                self.study.marks.write(self.run, "running", self.epochs)
+
+
+def train_remotely(settings: Settings, overrides: Sequence[str] = ()) -> Trained:
+    """Train all replicas of a condition on a machine without the study's disk: nothing is read or written."""
+    from experiments.sweep.environment import describe
+    from experiments.training.run import train
+
+    begin = time.perf_counter()
+    try:
+        tables = train(settings, settings.replicas)
+        return Trained(settings.study, settings.run, tables, describe(settings, overrides, begin, "done"))
+    except (Exception, SystemExit) as error:
+        environment = describe(settings, overrides, begin, f"{type(error).__name__}: {error}")
+        return Trained(settings.study, settings.run, None, environment, traceback.format_exc())

@@ -1,0 +1,103 @@
+"""What a sweep would train, and how much time and disk it would take."""
+
+from collections.abc import Iterable, Sequence
+from io import BytesIO
+from typing import NamedTuple
+
+import yaml
+
+from experiments import tables
+from experiments.config.errors import ConfigError
+from experiments.config.settings import Settings, from_record
+from experiments.store.study import Study
+from experiments.sweep.jobs import Job
+
+
+class RecordedRun(NamedTuple):
+    """What a stored run cost."""
+
+    settings: Settings
+    seconds: float  # by unit of `epoch_cost`
+    bytes: float  # of its tables, by unit of `table_rows`
+
+
+def plan(jobs: Sequence[Job]) -> str:
+    """Return what a sweep would train, how long that takes in one process and how much it writes.
+
+    Time and bytes are those of the most similar recorded run, in proportion to what differs.
+    """
+    replicas = sum(len(job.settings.replicas) for job in jobs)
+    missing = sum(len(job.missing) for job in jobs)
+    present = f"{replicas - missing} are there already"
+    lines = [f"{len(jobs)} conditions, {replicas} replicas: {present}, {missing} to train"]
+    runs = recorded_runs({job.study.folder: job.study for job in jobs}.values()) if missing else []
+    if missing and not runs:
+        lines.append("time and disk: unknown, no run is recorded yet in this study")
+    elif missing:
+        seconds = size = 0.0
+        for job in jobs:
+            run = _most_similar(runs, job.settings)
+            seconds += run.seconds * epoch_cost(job.settings) * job.work
+            size += run.bytes * table_rows(job.settings) * len(job.missing)
+        lines.append(f"time: about {_duration(seconds)} in one process, judged by {len(runs)} recorded runs")
+        lines.append(f"disk: about {2 * size / 1e6:,.1f} MB, of which half is the study's own copy of the tables")
+    return "\n".join(lines)
+
+
+def epoch_cost(settings: Settings) -> int:
+    """Return the multiplications of an epoch of one replica, a row's fixed cost counted as 2000 more."""
+    return len(settings.data.inputs) * (settings.weights + 2000)
+
+
+def table_rows(settings: Settings) -> int:
+    """Return the rows of `history` and `layers` of one replica."""
+    return (settings.epochs + 1) * (len(settings.net.hidden) + 2)
+
+
+def recorded_runs(studies: Iterable[Study]) -> list[RecordedRun]:
+    """Return the intact runs of these studies with what they cost."""
+    runs = []
+    for study in studies:
+        for folder in study.runs():
+            files = folder.read().files
+            try:
+                settings = from_record(yaml.safe_load(files["config.yaml"])) if files else None
+            except ConfigError:
+                continue
+            if settings is not None:
+                runs.append(_recorded_run(settings, files))
+    return runs
+
+
+def _recorded_run(settings: Settings, files: dict[str, bytes]) -> RecordedRun:
+    timing = tables.read(BytesIO(files["timing.csv"]))
+    epochs = (timing["replicas"] * timing["epochs"]).sum()
+    size = sum(len(content) for name, content in files.items() if name.endswith(".csv"))
+    return RecordedRun(
+        settings,
+        timing["total"].sum() / epochs / epoch_cost(settings),
+        size / len(settings.replicas) / table_rows(settings),
+    )
+
+
+def _most_similar(runs: Iterable[RecordedRun], settings: Settings) -> RecordedRun:
+    """Return the recorded run that differs least; the setting that costs most counts first."""
+
+    def differences(run: RecordedRun) -> list[bool]:
+        return [
+            run.settings.data.name != settings.data.name,
+            run.settings.net.hidden != settings.net.hidden,
+            run.settings.activation != settings.activation,
+            run.settings.optimizer != settings.optimizer,
+            run.settings.batch_size != settings.batch_size,
+            run.settings.output != settings.output,
+        ]
+
+    return min(runs, key=differences)
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.0f} seconds"

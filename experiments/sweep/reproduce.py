@@ -1,0 +1,70 @@
+"""A recorded run, trained again in memory and compared with its tables."""
+
+import json
+import time
+from itertools import zip_longest
+from pathlib import Path
+
+import yaml
+
+from experiments import tables
+from experiments.config.errors import ConfigError
+from experiments.config.settings import Settings, from_record
+from experiments.store.runs import RunFolder
+from experiments.sweep.environment import describe
+from experiments.training.run import train
+
+ENVIRONMENT = ("git", "python", "packages", "processor", "blas", "dataset_sha256")
+"""The facts of the environment that may change a number."""
+
+COMPARED = ("history", "layers", "replicas", "confusion")
+
+
+def reproduce(path: Path) -> int:
+    """Train the run in this folder again, in memory, and say whether its tables are bit-identical.
+
+    Returns
+    -------
+    int
+        0 if all are, 1 if one differs.
+
+    Raises
+    ------
+    ConfigError
+        If the folder has no intact run of this version.
+    """
+    path = path.resolve()
+    files = RunFolder(path).read().files
+    settings = _recorded_settings(path, files)
+    begin = time.perf_counter()
+    fresh = train(settings, settings.replicas).frames
+    then, now = json.loads(files["environment.json"]), describe(settings, [], begin, "done")
+    for fact in ENVIRONMENT:
+        if then.get(fact) != now[fact]:
+            print(f"then {fact}: {then.get(fact)}\nnow  {fact}: {now[fact]}")
+    identical = True
+    for name in COMPARED:
+        old, new = files[f"{name}.csv"], tables.to_csv(tables.to_text(fresh[name]))
+        if new == old:
+            print(f"identical  {name}.csv, {len(fresh[name])} rows")
+        else:
+            identical = False
+            print(f"differs    {name}.csv, {_first_difference(old, new)}")
+    return int(not identical)
+
+
+def _recorded_settings(path: Path, files: dict[str, bytes]) -> Settings:
+    if not files:
+        raise ConfigError(f"{path} holds no run whose files are as they were written")
+    settings = from_record(yaml.safe_load(files["config.yaml"]))
+    if settings.run != path.name:
+        raise ConfigError(
+            f"{path}: its config.yaml belongs to {settings.run}: another version wrote it, or it was renamed"
+        )
+    return settings
+
+
+def _first_difference(old: bytes, new: bytes) -> str:
+    pairs = enumerate(zip_longest(old.splitlines(), new.splitlines(), fillvalue=b"nothing"), 1)
+    line, before, after = next((line, *pair) for line, pair in pairs if pair[0] != pair[1])
+    return f"first in line {line}:\n  then {before.decode()}\n  now  {after.decode()}"

@@ -1,0 +1,90 @@
+"""The command: status, verify, prune, collect."""
+
+import json
+
+import pytest
+
+from experiments.store.__main__ import main
+from experiments.store.files import fingerprint
+from tests.experiments.studies import LINES, study_tables
+
+
+def command(capsys, *arguments):
+    code = main(list(arguments))
+    printed = capsys.readouterr()
+    return code, printed.out, printed.err
+
+
+def test_status_says_what_each_run_is_worth(sweep, study, capsys):
+    _, runs, _ = sweep(*LINES)
+    (study.run(runs[0]).path / "history.csv").write_bytes(b"")
+    (study.run(runs[1]).path / "status.json").unlink()
+    study.run(runs[2]).record_failure("Traceback\nValueError: no", {})
+    capsys.readouterr()
+    code, out, _ = command(capsys, "status", "study=default")
+    assert code == 0
+    states = {line.split()[1]: line.split()[0] for line in out.splitlines()[:-1]}
+    assert states == dict(zip(runs, ["damaged", "incomplete", "failed", "done"], strict=True))
+    assert "ValueError: no" in out
+    assert out.splitlines()[-1] == "1 damaged, 1 done, 1 failed, 1 incomplete"
+
+
+def test_verify_finds_what_is_wrong(sweep, study, capsys):
+    _, runs, _ = sweep(*LINES)
+    capsys.readouterr()
+    assert command(capsys, "verify", "study=default")[:2] == (0, "4 runs, 0 problems\n")
+    path = study.run(runs[0]).path / "layers.csv"
+    path.write_bytes(path.read_bytes()[:-1])
+    (study.folder / "history.csv").write_bytes(b"")
+    code, out, _ = command(capsys, "verify", "study=default")
+    assert code == 1
+    assert f"{runs[0]}: damaged: layers.csv" in out
+    assert "store collect study=default" in out
+
+
+def test_verify_reads_the_cells_too(done, study, capsys):
+    run, _ = done()
+    path = study.run(run).path / "history.csv"
+    path.write_bytes(path.read_bytes().replace(b"0.05,0,0,", b"0.05,0,zero,"))
+    status = study.run(run).path / "status.json"
+    record = json.loads(status.read_text())
+    record["files"]["history.csv"] = fingerprint("history.csv", path.read_bytes())
+    status.write_text(json.dumps(record))
+    capsys.readouterr()
+    code, out, _ = command(capsys, "verify", "study=default")
+    assert code == 1
+    assert "history.csv: column epoch" in out
+
+
+def test_prune_removes_what_nothing_uses_again(sweep, study, capsys):
+    _, runs, _ = sweep(*LINES)
+    kept = study_tables(study)
+    _, (broken,), _ = sweep(["activation=mish"])
+    (study.run(broken).path / "history.csv").write_bytes(b"")
+    left = study.run(runs[0]).path / ".history.csv.abc_123"
+    left.write_bytes(b"half")
+    capsys.readouterr()
+    code, out, _ = command(capsys, "prune", "study=default")
+    assert code == 0
+    assert sorted(out.splitlines()) == sorted([f"removed {study.run(broken).path}", f"removed {left}"])
+    assert [run.name for run in study.runs()] == sorted(runs)
+    assert study_tables(study) == kept
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["stats", "study=default"], "unknown command 'stats': did you mean 'status'?"),
+        (["status", "study=defautl"], "no study 'defautl' in results/: did you mean 'default'?"),
+        (["status"], "which study? Allowed: default"),
+        (["status", "stduy=default"], "unknown argument 'stduy=default': did you mean 'study'?"),
+        (["collect", "study=default", "format=xlsx"], "format=xlsx: Allowed: csv, parquet"),
+    ],
+)
+def test_a_bad_argument_is_one_line(done, capsys, arguments, message):
+    done()
+    capsys.readouterr()
+    code, out, err = command(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"store: {message}")
+    assert err.count("\n") == 1

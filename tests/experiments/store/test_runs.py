@@ -1,0 +1,95 @@
+"""A run's folder: which replicas are finished, what is added, its lock and its checkpoints."""
+
+import json
+import multiprocessing
+import shutil
+
+import numpy as np
+import pytest
+
+from experiments.store.study import Study
+from tests.experiments.studies import DAMAGES, study_tables
+
+
+def test_a_job_trains_only_what_is_missing(done, study):
+    run, trained = done()
+    assert trained == 2
+    assert done("seeds=[3,1]") == (run, 1)
+    assert study.run(run).read().outcomes == {(0.05, 0): "done", (0.05, 1): "done", (0.05, 3): "done"}
+    assert np.load(study.run(run).path / "boundary.npz")["seed"].tolist() == [0, 1, 3]
+
+
+def test_decisions_are_added_to_a_run_of_which_nothing_had_finished(done, study):
+    run, _ = done("optimizer.lr=[1e20]", "output=linear_mse")
+    assert done("optimizer.lr=[0.05]", "output=linear_mse") == (run, 2)
+    assert study.run(run).failure() is None
+    assert np.load(study.run(run).path / "boundary.npz")["decision"].shape == (2, 100, 100)
+
+
+def test_forcing_trains_again_and_doubles_nothing(done, study):
+    run, _ = done()
+    table = (study.run(run).path / "history.csv").read_bytes()
+    assert done("force=true") == (run, 2)
+    assert (study.run(run).path / "history.csv").read_bytes() == table
+    assert np.load(study.run(run).path / "boundary.npz")["seed"].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("name", ["history.csv", "layers.csv", "replicas.csv", "boundary.npz", "status.json"])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_a_status_does_not_vouch_for_is_not_finished(done, study, name, damage):
+    run, _ = done()
+    path = study.run(run).path / name
+    before = path.read_bytes()
+    path.write_bytes(DAMAGES[damage](before))
+    assert study.run(run).state()[0] == "damaged"
+    assert not study.run(run).read().outcomes
+    assert done() == (run, 2)
+    assert len(study.run(run).read().outcomes) == 2
+    assert path.read_bytes() == before or name == "status.json"
+
+
+def test_a_status_of_another_schema_does_not_count(done, study):
+    run, _ = done()
+    path = study.run(run).path / "status.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": -1}))
+    assert not study.run(run).read().outcomes
+    assert study.run(run).state()[0] == "outdated"
+
+
+def hold(results, held, release):
+    with Study("study", results).run("run").lock():
+        held.set()
+        release.wait(30)
+
+
+def test_a_run_is_trained_by_one_process_at_a_time(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    held, release = context.Event(), context.Event()
+    other = context.Process(target=hold, args=(tmp_path, held, release))
+    other.start()
+    assert held.wait(30)
+    from filelock import FileLock
+
+    lock = FileLock(tmp_path / "study/.locks/run.lock")
+    with pytest.raises(TimeoutError):
+        lock.acquire(timeout=0.2)
+    release.set()
+    other.join(30)
+    with lock.acquire(timeout=5):
+        pass
+
+
+@pytest.mark.parametrize("damage", ["halved", "emptied", "nul", "bit flipped"])
+def test_a_damaged_checkpoint_is_not_used(done, study, damage):
+    done("epochs=6", "checkpoint.every=0")
+    undisturbed = study_tables(study)
+    shutil.rmtree(study.folder)
+    run, _ = done("epochs=6", "checkpoint.every=0")
+    shutil.rmtree(study.run(run).path)
+    arrays = {"lr": np.array([0.05, 0.05]), "seed": np.array([0, 1]), "epoch": np.array(3)}
+    study.run(run).keep_checkpoint(arrays)
+    (path,) = (study.run(run).path / ".checkpoints").iterdir()
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    assert not study.run(run).checkpoints()
+    done("epochs=6")
+    assert study_tables(study) == undisturbed

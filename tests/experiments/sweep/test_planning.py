@@ -1,0 +1,40 @@
+"""What a sweep would take."""
+
+import pytest
+
+from experiments.sweep import planning
+from experiments.sweep.planning import epoch_cost, plan, recorded_runs, table_rows
+from experiments.sweep.runner import run_here
+
+
+def test_a_plan_counts_and_writes_nothing(jobs, tmp_path):
+    lines = plan(jobs(["activation=relu"], ["activation=tanh", "optimizer.lr=[0.1,0.2]"])).splitlines()
+    assert lines[0] == "2 conditions, 6 replicas: 0 are there already, 6 to train"
+    assert "no run is recorded yet" in lines[1]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_plan_is_judged_by_the_most_similar_recorded_run(jobs, monkeypatch):
+    run_here(jobs(["activation=relu"], ["activation=tanh"]))
+    (job,) = jobs(["activation=tanh", "seeds=5", "epochs=30"])
+    hour = 3600 / (epoch_cost(job.settings) * 5 * 30)
+    speed = {"relu": 9 * hour, "tanh": 3 * hour}
+    runs = [run._replace(seconds=speed[run.settings.activation.name]) for run in recorded_runs([job.study])]
+    monkeypatch.setattr(planning, "recorded_runs", lambda studies: runs)
+    assert "time: about 3.0 hours in one process, judged by 2 recorded runs" in plan([job])
+
+
+def test_a_recorded_run_gives_its_time_and_size_in_proportion(jobs):
+    (job,) = jobs(["activation=relu"])
+    run_here([job])
+    (run,) = recorded_runs([job.study])
+    files = job.folder.read().files
+    assert table_rows(job.settings) == 4 * 3
+    assert run.bytes * 2 * 4 * 3 == pytest.approx(sum(len(files[name]) for name in files if name.endswith("csv")))
+    total = float(files["timing.csv"].decode().splitlines()[1].split(",")[7])
+    assert run.seconds * epoch_cost(job.settings) * 2 * 3 == pytest.approx(total)
+
+
+def test_nothing_to_train_needs_no_time(jobs):
+    run_here(jobs(["activation=relu"]))
+    assert plan(jobs(["activation=relu"])) == "1 conditions, 2 replicas: 2 are there already, 0 to train"

@@ -1,0 +1,51 @@
+"""A recorded run, trained again."""
+
+import json
+
+import pytest
+
+from experiments.config.errors import ConfigError
+from experiments.store.files import fingerprint
+from experiments.sweep.reproduce import reproduce
+from experiments.sweep.runner import run_here
+
+
+@pytest.mark.parametrize("line", [["activation=maxout"], ["activation=formula"], ["dataset=moons", "optimizer=adam"]])
+def test_a_recorded_run_is_reproduced_bit_for_bit(jobs, capsys, line):
+    (job,) = jobs([*line, "optimizer.lr=[0.01,0.02]"])
+    run_here([job])
+    assert reproduce(job.folder.path) == 0
+    printed = capsys.readouterr().out.splitlines()
+    tables = [printed_line.split(".csv")[0] for printed_line in printed]
+    assert tables == [f"identical  {name}" for name in ("history", "layers", "replicas", "confusion")]
+
+
+def test_a_run_that_cannot_be_reproduced_says_where_it_differs(jobs, capsys):
+    (job,) = jobs(["activation=relu"])
+    run_here([job])
+    folder = job.folder.path
+    path = folder / "history.csv"
+    rows = path.read_bytes().splitlines()
+    rows[3] = rows[3][:-3] + b"999"
+    path.write_bytes(b"\n".join([*rows, b""]))
+    status = json.loads((folder / "status.json").read_text())
+    status["files"]["history.csv"] = fingerprint("history.csv", path.read_bytes())
+    (folder / "status.json").write_text(json.dumps(status))
+    assert reproduce(folder) == 1
+    printed = capsys.readouterr().out
+    assert "differs    history.csv, first in line 4:" in printed
+    assert printed.count("identical") == 3
+
+
+@pytest.mark.parametrize("damage", ["missing", "renamed", "damaged"])
+def test_only_an_intact_run_is_reproduced(jobs, damage):
+    (job,) = jobs(["activation=relu"])
+    folder = job.folder.path
+    if damage != "missing":
+        run_here([job])
+    if damage == "renamed":
+        folder = folder.rename(folder.with_name("iris-relu-softmax_ce-0000000000"))
+    if damage == "damaged":
+        (folder / "history.csv").write_bytes(b"")
+    with pytest.raises(ConfigError, match=folder.name):
+        reproduce(folder)
