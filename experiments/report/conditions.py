@@ -11,13 +11,13 @@ from experiments.report.formatting import error, interval, measure, number, p_va
 from experiments.report.table import Cell, Columns, Table, quantity, table, words
 
 
-def _signed_error(value: float, row: Any) -> Cell:
-    """Return the cell of a difference."""
-    return quantity(error(value, row.task, sign=True), value)
+def _difference(row: Any) -> Cell:
+    """Return the cell of a mean difference."""
+    return quantity(error(row.difference, row.task, sign=True), row.difference)
 
 
 def _signed_interval(low: float, high: float, row: Any) -> Cell:
-    """Return the cell of a difference's confidence interval, sorted by its low end."""
+    """Return the cell of a confidence interval of a difference, sorted by its low end."""
     return quantity(interval(low, high, row.task, sign=True), low)
 
 
@@ -46,7 +46,7 @@ LEADERBOARD: Columns = {
     "seeds": lambda row: quantity(str(row.n + row.diverged), row.n + row.diverged),
     "test error": lambda row: quantity(error(row.mean, row.task), row.mean),
     "95 % interval": lambda row: quantity(interval(row.low, row.high, row.task), row.low),
-    "difference": lambda row: _signed_error(row.difference, row),
+    "difference": _difference,
     "verdict": lambda row: words(row.verdict),
     "diverged": _diverged,
     "median": lambda row: _worst_if_diverged(row.median, row),
@@ -61,7 +61,7 @@ COMPARISONS: Columns = {
     "output": lambda row: words(row.output),
     "reference": lambda row: words(row.reference_label),
     "pairs": _pairs,
-    "difference": lambda row: _signed_error(row.difference, row),
+    "difference": _difference,
     "paired 95 % interval": lambda row: _signed_interval(row.difference_low, row.difference_high, row),
     "p (Holm)": lambda row: quantity(p_value(row.p_holm), row.p_holm),
     "verdict": lambda row: words(row.verdict),
@@ -79,7 +79,7 @@ AGAINST: Columns = {
     "data set": lambda row: words(row.dataset),
     "output": lambda row: words(row.output),
     "pairs": lambda row: quantity(str(row.n), row.n),
-    "difference": lambda row: _signed_error(row.difference, row),
+    "difference": _difference,
     "paired 95 % interval": lambda row: _signed_interval(row.low, row.high, row),
     "p (Holm)": lambda row: quantity(p_value(row.p_holm), row.p_holm),
     "what differs": lambda row: words(row.changed or "nothing but the study"),

@@ -47,7 +47,7 @@ def rankings(findings: Findings, replicas: pd.DataFrame) -> list[Ranking]:
         ranks: dict[str, dict[tuple[str, str], str]] = {}
         for view, rows in part.groupby(["rate", "initialiser"]):
             for row in rows.itertuples():
-                # With one initializer for all, conditions that differ in nothing else are one treatment.
+                # In one way of ranking a treatment has one condition.
                 ranks.setdefault(names[row.run], {})[view] = number(row.rank)
         columns = [f"{_rate(rate)}, {INITIALIZERS.get(name, f'all {name}')}" for rate, name in views]
         table = [RankingRow(name, [by_view.get(view, NOTHING) for view in views]) for name, by_view in ranks.items()]

@@ -21,13 +21,13 @@ def report():
 def trained(settings, tmp_path_factory):
     """A folder of results with two studies: `pairings`, written last, and `activations`."""
     results = tmp_path_factory.mktemp("trained")
-    for study, sweep in {
+    for name, sweep in {
         "activations": ["activation=relu", "activation=tanh"],
         "pairings": ["output=softmax_ce", "output=softmax_mse"],
     }.items():
         for override in sweep:
-            run_job(settings(*SMALL, "optimizer.lr=[0.05,0.1]", override), Store(study, results))
-        Store(study, results).collect()
+            run_job(settings(*SMALL, "optimizer.lr=[0.05,0.1]", override), Store(name, results))
+        Store(name, results).collect()
     os.utime(results / "activations/replicas.csv", (0, 0))
     return results
 

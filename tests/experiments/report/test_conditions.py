@@ -21,9 +21,8 @@ def test_the_heading_of_an_error_names_its_unit():
 
 
 def test_diverged_replicas_are_counted_and_worse_than_any_other():
-    (row,) = [
-        row for row in content(study(datasets=("digits",), seeds=1)).leaderboard.rows if row.cells["diverged"].sort
-    ]
+    board = findings(study(datasets=("digits",), seeds=1).replicas).board
+    (row,) = [row for row in leaderboard(board).rows if row.cells["diverged"].sort]
     assert row.cells["condition"].text == "tanh"
     assert row.cells["diverged"].text == "1 of 1"
     assert row.cells["median"].text == "diverged"
