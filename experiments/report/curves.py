@@ -22,7 +22,7 @@ QUANTITIES = {"train_loss": "training loss", "gradient_norm": "gradient norm ‖
 
 
 class Curve(TypedDict):
-    """By epoch, the mean over seeds and half the width of its 95 % interval; None is not finite."""
+    """By epoch, the mean over seeds and half the width of its 95 % interval; what is not finite is None."""
 
     mean: list[float | None]
     half: list[float | None]
@@ -67,7 +67,7 @@ def charts(tables: StudyTables) -> list[Chart]:
 
 
 def _curves(history: pd.DataFrame, replicas: pd.DataFrame, tasks: pd.Series) -> dict[str, dict[str, Curve]]:
-    """Return the curves of each run by column; a column without any finite value has none."""
+    """Return the curves of each run by column. A column without any finite value has no curve."""
     result: dict[str, dict[str, Curve]] = {}
     for column in (*ERRORS, *QUANTITIES):
         if not np.isfinite(history[column].astype(float)).any():
