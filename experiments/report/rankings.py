@@ -9,7 +9,7 @@ from experiments.analysis.comparison import treatments
 from experiments.analysis.statistics import OverDatasets
 from experiments.report.formatting import NOTHING, number
 
-INITIALIZERS = {"own": "own initializers", "mixed": "initializers as configured"}
+INITIALIZERS = {"own": "default initializers", "mixed": "initializers as configured"}
 """What a way of ranking says of its initializers; any other is one initializer for all."""
 
 
