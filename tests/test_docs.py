@@ -42,8 +42,8 @@ def train(arguments, cwd, root=ROOT):
 
 def report(figures, *arguments, cwd, root=ROOT):
     """Run the command that writes a report, of these figures alone: one core draws few of them faster than two."""
-    code = "from experiments.report import __main__, writing; "
-    code += f"writing.FIGURES = {{name: writing.FIGURES[name] for name in {figures}}}; "
+    code = "from experiments.report import __main__, drawing; "
+    code += f"drawing.FIGURES = {{name: drawing.FIGURES[name] for name in {figures}}}; "
     code += f"raise SystemExit(__main__.main({arguments}))"
     return python("-c", code, cwd=cwd, root=root, LOKY_MAX_CPU_COUNT="1").stdout
 

@@ -1,9 +1,10 @@
-"""Writes a study's report from its stored tables; nothing is trained again.
+"""Writes a study's report from its stored tables. Nothing is trained again.
 
-    python -m experiments.report [study=NAME] [compare=OTHER]        by default the study last written
+    python -m experiments.report [study=NAME] [compare=OTHER]        without study=NAME: the study written last
 
-In results/<study>/report/: index.html, one page that needs nothing beside it; report.md; tables/*.tex (booktabs);
-figures/ as PNG, SVG and PDF. With compare=OTHER the page compares the conditions that both studies have.
+The folder results/<study>/report/ then contains index.html, a page that needs no other file and no network;
+report.md; tables/*.tex for LaTeX's package booktabs; and figures/ as PNG, SVG and PDF. With compare=OTHER the
+report also compares the conditions that both studies have.
 """
 
 import sys

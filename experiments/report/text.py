@@ -2,6 +2,11 @@
 
 import html
 import re
+from collections.abc import Iterable, Sequence
+
+from experiments.analysis.answer import CONDITIONAL
+from experiments.report.content import Content
+from experiments.report.table import Table
 
 LATEX = {
     "\\": r"\textbackslash{}",
@@ -22,84 +27,84 @@ LATEX = {
 }
 
 
-def markdown(content: dict) -> str:
-    """Return what `experiments.report.content.gather` returned as Markdown: answer, tables, figures, failures."""
-    parts = [f"# {_plain(content['study'])}", *map(_plain, content["sentences"]), "## Leaderboard"]
-    parts.append(_table(content["board"]))
-    if content["edge"]:
-        parts.append(_plain(content["edge"]))
-    if content["comparisons"]["rows"]:
-        note = f"Paired over seeds, condition − reference, Holm within a data set; {content['conditional']}."
-        parts += ["## Comparisons", note, _table(content["comparisons"])]
-    if content["compared"]:
-        parts.append(f"## Against the study {_plain(content['compared']['name'])}")
-        parts.append(_against(content["compared"]))
-    parts += ["## Rankings over data sets", _plain(content["across"]["sentence"])]
-    if content["baselines"]:
-        lines = [
-            f"- {row['dataset']}, {row['name']}: {row['error']} (std {row['std']})" for row in content["baselines"]
-        ]
-        parts += ["## Baselines on the same splits", "\n".join(map(_plain, lines))]
+def markdown(content: Content) -> str:
+    """Return the report as Markdown: answer, tables, figures, failures and commands."""
+    parts = [f"# {_plain(content.study)}", *map(_plain, content.sentences), *_conditions(content)]
+    parts += ["## Rankings over data sets", _plain(content.mean_ranks.sentence)]
+    if content.baselines:
+        lines = [f"{row.dataset}, {row.name}: {row.error} (std {row.std})" for row in content.baselines]
+        parts += ["## Baselines on the same splits", _list(lines)]
     parts.append("## Figures")
-    for figure in content["figures"]:
-        parts.append(f"![{_plain(figure['text'])}](figures/{figure['stem']}.png)")
-    if content["missing"]:
-        parts.append("\n".join(_plain(f"- {item['name']}: {item['reason']}") for item in content["missing"]))
-    parts.append("## Failed and diverged")
-    lines = [
-        f"- {row['name']}, {row['dataset']}, rate {row['rate']}: {row['share']} diverged, seeds {row['seeds']}"
-        for row in content["diverged"]
-    ]
-    lines += [f"- {row['run']} failed: {row['error']}" for row in content["failed"]]
-    parts.append("\n".join(map(_plain, lines)) or "None.")
-    parts.append("## To train a row again")
-    parts.append("\n".join(f"    {row['command']}" for row in content["commands"]))
+    parts += [f"![{_plain(picture.caption)}](figures/{picture.stem}.png)" for picture in content.pictures]
+    if content.missing:
+        parts.append(_list(f"{name}: {reason}" for name, reason in content.missing.items()))
+    parts += ["## Failed and diverged", _list(_failures(content)) or "None."]
+    parts += ["## Commands that train a condition again", "\n".join(f"    {row.command}" for row in content.commands)]
     return "\n\n".join(parts) + "\n"
 
 
-def _plain(text):
+def _conditions(content: Content) -> list[str]:
+    """Return the parts with the tables of conditions."""
+    parts = ["## Leaderboard", _table(content.leaderboard)]
+    if content.edge:
+        parts.append(_plain(content.edge))
+    if content.comparisons.rows:
+        note = f"Differences are condition − reference, paired over seeds; they are {CONDITIONAL}."
+        note += " Holm’s family is all comparisons on one data set."
+        parts += ["## Comparisons", note, _table(content.comparisons)]
+    if content.against:
+        parts.append(f"## Against the study {_plain(content.against.name)}")
+        nothing = "The studies have no data set, output and activation in common."
+        parts.append(_table(content.against.table) if content.against.table.rows else nothing)
+    return parts
+
+
+def _failures(content: Content) -> list[str]:
+    """Return a line for each condition with diverged replicas and for each failed run."""
+    lines = [
+        f"{row.name}, {row.dataset}, learning rate {row.rate}: {row.share} diverged, seeds {row.seeds}"
+        for row in content.diverged
+    ]
+    return [*lines, *(f"{row.run} failed: {row.error}" for row in content.failed)]
+
+
+def _plain(text: str) -> str:
     """Return text that Markdown shows as it is, on one line."""
-    text = html.escape(" ".join(str(text).split()), quote=False)
-    text = re.sub(r"([\\`*_\[\]|$])", r"\\\1", text)
-    return text
+    return re.sub(r"([\\`*_\[\]|$])", r"\\\1", html.escape(" ".join(text.split()), quote=False))
 
 
-def _table(data):
-    lines = [data["columns"], ["---"] * len(data["columns"])]
-    lines += [[_plain(cell["text"]) for cell in row["cells"]] for row in data["rows"]]
+def _list(items: Iterable[str]) -> str:
+    return "\n".join(_plain(f"- {item}") for item in items)
+
+
+def _table(table: Table) -> str:
+    lines = [map(_plain, table.headings.values()), ["---"] * len(table.headings)]
+    lines += [[_plain(cell.text) for cell in row.cells.values()] for row in table.rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def _against(compared):
-    """Return the table of the comparison with another study; its last column says what differs."""
-    if not compared["rows"]:
-        return "The studies have no data set, output and activation in common."
-    rows = [{"cells": [*row["cells"], {"text": row["changed"]}]} for row in compared["rows"]]
-    return _table({"columns": [*map(_plain, compared["columns"]), "what differs"], "rows": rows})
+def latex(table: Table, columns: Sequence[str]) -> str:
+    """Return some columns of a table as LaTeX for the package booktabs; columns of numbers are right-aligned."""
 
+    def line(texts: Iterable[str]) -> str:
+        return " & ".join(map(_escaped, texts)) + r" \\"
 
-def latex(data: dict, columns: tuple[str, ...]) -> str:
-    """Return some columns of a table of the report, by how their names begin, as LaTeX for the package booktabs."""
-    places = [next(place for place, own in enumerate(data["columns"]) if own.startswith(name)) for name in columns]
-    numeric = [
-        all(
-            not isinstance(row["cells"][place]["sort"], str) or row["cells"][place]["sort"] == ""
-            for row in data["rows"]
-        )
-        for place in places
-    ]
+    def numeric(column: str) -> bool:
+        values = [row.cells[column].sort for row in table.rows]
+        return all(value == "" or not isinstance(value, str) for value in values)
+
     lines = [
         "% \\usepackage{booktabs}",
-        f"\\begin{{tabular}}{{{''.join('r' if right else 'l' for right in numeric)}}}",
+        f"\\begin{{tabular}}{{{''.join('r' if numeric(column) else 'l' for column in columns)}}}",
         "\\toprule",
-        " & ".join(_escaped(data["columns"][place]) for place in places) + r" \\",
+        line(table.headings[column] for column in columns),
         "\\midrule",
-        *(" & ".join(_escaped(row["cells"][place]["text"]) for place in places) + r" \\" for row in data["rows"]),
+        *(line(row.cells[column].text for column in columns) for row in table.rows),
         "\\bottomrule",
         "\\end{tabular}",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _escaped(text):
+def _escaped(text: str) -> str:
     return "".join(LATEX.get(character, character) for character in " ".join(text.split()))

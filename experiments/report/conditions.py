@@ -1,0 +1,113 @@
+"""The tables of a report with one condition per row: leaderboard, comparisons, comparison with another study."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from experiments.analysis.comparison import compare_studies
+from experiments.report.formatting import error, interval, measure, number, p_value
+from experiments.report.table import Cell, Columns, Table, quantity, table, words
+
+
+def _difference(row: Any) -> Cell:
+    """Return the cell of a mean difference."""
+    return quantity(error(row.difference, row.task, sign=True), row.difference)
+
+
+def _signed_interval(low: float, high: float, row: Any) -> Cell:
+    """Return the cell of a confidence interval of a difference, sorted by its low end."""
+    return quantity(interval(low, high, row.task, sign=True), low)
+
+
+def _worst_if_diverged(value: float, row: Any) -> Cell:
+    """Return the cell of a statistic in which a diverged replica is worse than any other."""
+    return quantity("diverged" if math.isinf(value) else error(value, row.task), value)
+
+
+def _diverged(row: Any) -> Cell:
+    """Return the cell that counts diverged replicas, sorted by their share."""
+    return quantity(f"{row.diverged} of {row.n + row.diverged}" if row.diverged else "0", row.diverged_share)
+
+
+def _pairs(row: Any) -> Cell:
+    """Return the cell that counts the seeds that both conditions have."""
+    pairs = row.n_pairs + row.lost
+    return quantity(f"{row.n_pairs:.0f} of {pairs:.0f}" if row.lost else f"{pairs:.0f}", pairs)
+
+
+LEADERBOARD: Columns = {
+    "rank": lambda row: quantity(number(row.rank), row.rank),
+    "condition": lambda row: words(row.label),
+    "data set": lambda row: words(row.dataset),
+    "output": lambda row: words(row.output),
+    "learning rate": lambda row: quantity(number(row.lr), row.lr),
+    "seeds": lambda row: quantity(str(row.n + row.diverged), row.n + row.diverged),
+    "test error": lambda row: quantity(error(row.mean, row.task), row.mean),
+    "95 % interval": lambda row: quantity(interval(row.low, row.high, row.task), row.low),
+    "difference": _difference,
+    "verdict": lambda row: words(row.verdict),
+    "diverged": _diverged,
+    "median": lambda row: _worst_if_diverged(row.median, row),
+    "interquartile mean": lambda row: _worst_if_diverged(row.iqm, row),
+    "std": lambda row: quantity(error(row.std, row.task), row.std),
+    "initializer": lambda row: words(row.initializer),
+}
+
+COMPARISONS: Columns = {
+    "condition": lambda row: words(row.label),
+    "data set": lambda row: words(row.dataset),
+    "output": lambda row: words(row.output),
+    "reference": lambda row: words(row.reference_label),
+    "pairs": _pairs,
+    "difference": _difference,
+    "paired 95 % interval": lambda row: _signed_interval(row.difference_low, row.difference_high, row),
+    "p (Holm)": lambda row: quantity(p_value(row.p_holm), row.p_holm),
+    "verdict": lambda row: words(row.verdict),
+    "effect size": lambda row: quantity(number(row.effect, 2, sign=True), row.effect),
+    "P(better)": lambda row: quantity(number(row.improvement, 2), row.improvement),
+    "corrected interval": lambda row: _signed_interval(row.corrected_low, row.corrected_high, row),
+    "p (paired t)": lambda row: quantity(p_value(row.p), row.p),
+    "p (Wilcoxon)": lambda row: quantity(p_value(row.wilcoxon), row.wilcoxon),
+    "least possible": lambda row: quantity(p_value(row.wilcoxon_least), row.wilcoxon_least),
+    "seeds needed": lambda row: quantity(number(row.seeds), row.seeds),
+}
+
+AGAINST: Columns = {
+    "condition": lambda row: words(row.label),
+    "data set": lambda row: words(row.dataset),
+    "output": lambda row: words(row.output),
+    "pairs": lambda row: quantity(str(row.n), row.n),
+    "difference": _difference,
+    "paired 95 % interval": lambda row: _signed_interval(row.low, row.high, row),
+    "p (Holm)": lambda row: quantity(p_value(row.p_holm), row.p_holm),
+    "what differs": lambda row: words(row.changed or "nothing but the study"),
+}
+
+
+def leaderboard(board: pd.DataFrame) -> Table:
+    """Return the leaderboard from `Findings.board`."""
+    return table(board, LEADERBOARD, {"test error": f"test {measure(board['task'])}"})
+
+
+def comparisons(board: pd.DataFrame) -> Table:
+    """Return the comparison of each condition with its reference."""
+    return table(board[board["reference"].notna()], COMPARISONS)
+
+
+@dataclass(frozen=True)
+class Against:
+    """The comparison with another study, which is called `name`."""
+
+    name: str
+    table: Table
+
+
+def against(study: str, replicas: pd.DataFrame, name: str, others: pd.DataFrame) -> Against:
+    """Return the comparison of a study's replicas with those of the study `name`."""
+    frame = compare_studies(replicas, others)
+    if len(frame):
+        frame["task"] = frame["run"].map(replicas.drop_duplicates("run").set_index("run")["task"])
+    headings = {"difference": f"difference, this − {name}", "what differs": f"what differs, {name} → {study}"}
+    return Against(name, table(frame, AGAINST, headings))

@@ -1,0 +1,61 @@
+"""Significance matrices: each condition of a family compared with each other one."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from experiments.analysis.answer import Findings
+from experiments.analysis.comparison import ALPHA
+from experiments.analysis.labels import labels
+from experiments.report.formatting import error, p_value
+
+MARKS = {"better": "▼ ", "worse": "▲ ", "": ""}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Row − column: its text, its adjusted p, and its `kind`: "better", "worse", or "" where p is not below 5 %."""
+
+    text: str
+    p: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class MatrixRow:
+    """A condition and its differences from those of the columns, None on the diagonal."""
+
+    name: str
+    cells: list[Difference | None]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A family: its name, the names of its conditions, a row for each, and the number of pairs."""
+
+    name: str
+    names: list[str]
+    rows: list[MatrixRow]
+    pairs: int
+
+
+def matrices(findings: Findings, chosen: pd.DataFrame) -> list[Matrix]:
+    """Return the matrix of each family in `Findings.pairs`; `chosen` are the replicas at the selected rates."""
+    tasks = chosen.drop_duplicates("run").set_index("run")["task"]
+    names = labels(chosen, omit=("dataset",))
+    result = []
+    for family, pairs in findings.pairs.items():
+        runs = list(dict.fromkeys([*pairs["run"], *pairs["reference"]]))
+        cells: dict[tuple[str, str], Difference] = {}
+        for pair in pairs.itertuples():
+            task = tasks[pair.run]
+            cells[pair.run, pair.reference] = _difference(pair.difference, pair.p_holm, task)
+            cells[pair.reference, pair.run] = _difference(-pair.difference, pair.p_holm, task)
+        rows = [MatrixRow(names[run], [cells.get((run, column)) for column in runs]) for run in runs]
+        result.append(Matrix(family, [names[run] for run in runs], rows, len(pairs)))
+    return result
+
+
+def _difference(value: float, p: float, task: str) -> Difference:
+    kind = ("better" if value < 0 else "worse") if p < ALPHA else ""
+    return Difference(MARKS[kind] + error(value, task, sign=True), p_value(p), kind)

@@ -1,0 +1,127 @@
+"""How a study was made: its configuration, its environments, and the commands that train it again."""
+
+import json
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+Records = dict[str, dict[str, Any]]
+"""By run, its record, as `experiments.store.reading.load_records` returns it."""
+
+OF_ONE_RUN = ("finished", "command", "dataset_sha256", "entropy")
+"""Keys of an environment that may differ between runs of one environment."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Settings: the value of each that all runs share, and the values of each that differs."""
+
+    common: dict[str, str]
+    differing: dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Environment:
+    """An environment: the number of its runs, when the first and the last finished, and its facts."""
+
+    runs: int
+    span: str
+    facts: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Command:
+    """A condition of the leaderboard and the command that trains it again."""
+
+    name: str
+    dataset: str
+    output: str
+    command: str
+
+
+def configuration(records: Records) -> Configuration:
+    """Return the settings of a study's runs."""
+    configs = [_flat(record["config"]) for record in records.values() if "config" in record]
+    keys = dict.fromkeys(key for config in configs for key in config)
+    values = {key: list(dict.fromkeys(config.get(key) for config in configs)) for key in keys}
+    common, differing = {}, {}
+    for key, distinct in values.items():
+        texts = [text for text in distinct if text is not None]
+        if len(distinct) == 1:
+            common[key] = texts[0]
+        else:
+            differing[key] = texts
+    return Configuration(common, differing)
+
+
+def _flat(config: dict[str, Any]) -> dict[str, str]:
+    """Return a nested configuration as texts by dotted keys."""
+    result = {}
+    for group, value in config.items():
+        for name, setting in value.items() if isinstance(value, dict) else [("", value)]:
+            result[group if name in ("", "name") else f"{group}.{name}"] = _text(setting)
+    return result
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def environments(records: Records) -> list[Environment]:
+    """Return the distinct environments of a study's runs."""
+    facts: dict[str, dict[str, Any]] = {}
+    times: dict[str, list[str]] = {}
+    for record in records.values():
+        if "environment" in record:
+            shared = {key: value for key, value in record["environment"].items() if key not in OF_ONE_RUN}
+            identity = json.dumps(shared, sort_keys=True)
+            facts.setdefault(identity, shared)
+            times.setdefault(identity, []).append(str(record["environment"].get("finished", "")))
+    return [
+        Environment(
+            runs=len(times[identity]),
+            span=f"{min(times[identity])} to {max(times[identity])}",
+            facts={key: _text(value) for key, value in shared.items()},
+        )
+        for identity, shared in facts.items()
+    ]
+
+
+def commands(board: pd.DataFrame, records: Records) -> list[Command]:
+    """Return the command of each row of the leaderboard whose configuration is stored."""
+    return [
+        Command(row.label, row.dataset, row.output, command(records[row.run]["config"], row.lr))
+        for row in board.itertuples()
+        if "config" in records.get(row.run, {})
+    ]
+
+
+def command(config: dict[str, Any], rate: float) -> str:
+    """Return the command line that trains a stored configuration at a learning rate, with every setting."""
+    arguments = ["study=again"]
+    for group, value in config.items():
+        if group in ("seeds", "lr"):
+            continue
+        if not isinstance(value, dict):
+            arguments.append(f"{group}={_override(value)}")
+            continue
+        if "name" in value:
+            arguments.append(f"{group}={value['name']}")
+        settings = {name: setting for name, setting in value.items() if name not in ("name", "sha256")}
+        arguments += [f"{group}.{name}={_override(setting)}" for name, setting in settings.items()]
+    arguments += [f"optimizer.lr={float(rate)!r}", f"seeds={_override(config['seeds'])}"]
+    return "python run.py " + " ".join(map(shlex.quote, arguments))
+
+
+def _override(value: Any) -> str:
+    """Return a value as Hydra's command line reads it."""
+    if isinstance(value, str):
+        plain = value.replace("_", "").replace("-", "").replace(".", "").isalnum()
+        return value if plain else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{key}:{_override(setting)}" for key, setting in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_override, value)) + "]"
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)

@@ -1,0 +1,98 @@
+"""A Matplotlib SVG, made fit to stand in a page with others."""
+
+import hashlib
+import re
+
+STRAIGHT = re.compile(r"z|([ML]) (\S+) (\S+)")
+"""A step of a path of straight lines: back to the start, or a move or a line to a point."""
+
+
+def caption_id(stem: str) -> str:
+    """Return the identifier of the caption that names a picture."""
+    return f"caption-{_prefix(stem)}"
+
+
+def _prefix(stem: str) -> str:
+    return "f" + hashlib.sha256(stem.encode()).hexdigest()[:6]
+
+
+def inline(stem: str, svg: str, styles: dict[str, int]) -> str:
+    """Return an SVG without a prolog, shorter, with identifiers that no other picture of the page has.
+
+    Coordinates are rounded to a tenth of a point (1/720 inch), which no screen shows. Styles become classes, which the
+    page defines once.
+
+    Parameters
+    ----------
+    stem
+        The picture's name.
+    svg
+        The content of its file.
+    styles
+        By style, the number of its class; the picture's styles are added.
+    """
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>|<style type=.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)
+    prefix = _prefix(stem)
+    used = set(re.findall(r'(?:href="|url\()#([^")]*)', svg))
+
+    def attribute(match: re.Match[str]) -> str:
+        return _attribute(match[1], match[2], prefix, used, styles)
+
+    def tag(match: re.Match[str]) -> str:
+        return re.sub(r'\s([\w:-]+)="([^"]*)"', attribute, match.group())
+
+    svg = re.sub(r">\s+<", "><", re.sub(r"<[^>]*>", tag, svg))
+    head, rest = svg.split(">", 1)
+    # The caption names the picture, and the page sets its width.
+    head = re.sub(r' (width|height|version|xmlns:\w+)="[^"]*"', "", head)
+    return f'{head} xmlns:xlink="http://www.w3.org/1999/xlink" role="img" aria-labelledby="{caption_id(stem)}">{rest}'
+
+
+def _attribute(key: str, value: str, prefix: str, used: set[str], styles: dict[str, int]) -> str:
+    """Return an attribute of a tag, with a leading space; empty for an identifier that is not `used`."""
+    if key == "id":
+        return f' id="{prefix}-{value}"' if value in used else ""
+    if key == "style":
+        value = value.replace("; font-family: 'DejaVu Sans'", "")  # the page's style sheet sets the font
+        return f' class="s{styles.setdefault(value, len(styles))}"'
+    if key == "d":
+        value = _path(value)
+    elif key in ("x", "y", "width", "height", "transform"):
+        value = _rounded(value)
+    else:
+        value = re.sub(r"(^#|url\(#)", rf"\1{prefix}-", value)
+    return f' {key}="{value}"'
+
+
+def _rounded(text: str) -> str:
+    """Return a text with its decimals rounded to a tenth."""
+    return re.sub(r"-?\d+\.\d{2,}(?:e-?\d+)?", lambda match: f"{float(match.group()):.1f}".removesuffix(".0"), text)
+
+
+def _path(path: str) -> str:
+    """Return a path rounded to tenths; in one of straight lines, points become steps from the point before."""
+    path = " ".join(path.split())
+    if not set(re.findall("[A-Za-z]", path)) <= {"M", "L", "z"}:
+        return _rounded(path)
+    result, start = "", (0, 0)
+    for step in STRAIGHT.finditer(path):
+        if step[1] is None:
+            result += "z"
+            continue
+        point = round(10 * float(step[2])), round(10 * float(step[3]))
+        if step[1] == "M":
+            result += f"M{_tenths(point[0])} {_tenths(point[1])}l"
+        elif point != start:
+            x, y = point[0] - start[0], point[1] - start[1]
+            result += " " * (result[-1].isdigit() and x >= 0) + _tenths(x) + " " * (y >= 0) + _tenths(y)
+        start = point
+    # An "l" without a step is no path.
+    return re.sub(r"l(?=[Mz]|$)", "", result)
+
+
+def _tenths(number: int) -> str:
+    """Return a number of tenths as a short decimal: −5 is "-.5"."""
+    sign, number = ("-", -number) if number < 0 else ("", number)
+    whole, tenth = divmod(number, 10)
+    return f"{sign}{whole or ''}.{tenth}" if tenth else f"{sign}{whole}"

@@ -1,0 +1,75 @@
+"""Tables of conditions, which the page sorts and filters."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a table.
+
+    Attributes
+    ----------
+    text
+        What a reader sees.
+    sort
+        What the page sorts by: a number, a text, or "" for a value that comes last in either direction.
+    """
+
+    text: str
+    sort: float | str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A condition: the data set and the output by which the page filters, and its cells by the names of the columns."""
+
+    dataset: str
+    output: str
+    cells: dict[str, Cell]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under headings; both are in the order of the columns, and `headings` is by the names of the columns."""
+
+    headings: dict[str, str]
+    rows: list[Row]
+
+
+Columns = dict[str, Callable[[Any], Cell]]
+"""By the name of a column, the function that makes its cell from a row of a frame."""
+
+
+def words(text: str) -> Cell:
+    """Return a cell that is sorted by its text."""
+    return Cell(text, text)
+
+
+def quantity(text: str, value: float) -> Cell:
+    """Return a cell that is sorted by a number; infinity comes after all numbers."""
+    if pd.isna(value):
+        return Cell(text, "")
+    return Cell(text, value if math.isfinite(value) else 1e300)
+
+
+def table(frame: pd.DataFrame, columns: Columns, headings: dict[str, str] | None = None) -> Table:
+    """Return a frame of conditions as a table.
+
+    Parameters
+    ----------
+    frame
+        One condition per row; its columns include `dataset` and `output`.
+    columns
+        The columns of the table.
+    headings
+        The headings that differ from the names of their columns.
+    """
+    rows = [
+        Row(row.dataset, row.output, {name: cell(row) for name, cell in columns.items()}) for row in frame.itertuples()
+    ]
+    return Table({name: name for name in columns} | (headings or {}), rows)

@@ -1,0 +1,42 @@
+"""The report command: which study, and its messages."""
+
+import pytest
+
+from experiments.report.__main__ import main
+from tests.experiments.report.examples import figure_files
+
+
+def test_the_study_written_last_is_the_default(folder, capsys):
+    assert main([]) == 0
+    assert "mse_vs_ce.png" in figure_files(folder, "pairings")
+    assert not (folder / "results/activations/report").exists()
+    printed = capsys.readouterr().out.splitlines()
+    assert {line.split()[0] for line in printed} == {"wrote", "missing"}
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("study=activation", "no study 'activation' in results/: did you mean 'activations'?"),
+        ("studdy=pairings", "unknown argument 'studdy=pairings': did you mean 'study'?"),
+        ("pairings", "unknown argument 'pairings'"),
+        ("study=../pairings", "no study '../pairings'"),
+    ],
+)
+def test_a_bad_argument_is_one_line(folder, capsys, argument, message):
+    assert main([argument]) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith(f"report: {message}")
+    assert printed.count("\n") == 1
+
+
+def test_without_any_study_it_says_what_to_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main([]) == 2
+    assert "run: python run.py" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_help(capsys):
+    assert main(["--help"]) == 0
+    assert "study=NAME" in capsys.readouterr().out
