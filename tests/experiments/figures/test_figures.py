@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from experiments.figures.curves import draw, means
-from experiments.figures.registry import Missing, all_figures, at_selected_rate, figure
+from experiments.figures.registry import Missing, all_figures, figure
+from experiments.figures.selection import at_selected_rate
 from experiments.figures.style import COLORS, DASHES, SINGLE, identity, looks, render
 from experiments.store.reading import StudyTables
 from nets.activations import ACTIVATIONS
@@ -249,6 +250,18 @@ def test_curves_are_the_tables_means():
     np.testing.assert_allclose(line, [[0, 1, 2], [1.4, 0.6, 0.55]])
     (line,) = curves(end).values()
     np.testing.assert_allclose(line, [[1, 2], [30, 27.5]])
+
+
+@pytest.mark.parametrize(("study", "label"), [("three", "test error (%)"), ("regression", "test RMSE (target units)")])
+def test_errors_are_shown_in_the_unit_of_their_task(study, label):
+    scale = 100 if study == "three" else 1
+    tables = STUDIES[study]
+    (board,), (course,) = (of(name, study).values() for name in ("leaderboard", "lu_comparison"))
+    assert board.axes[0].get_xlabel() == course.axes[3].get_ylabel() == label
+    errors = tables.replicas[tables.replicas["status"] == "done"].groupby("run")["final_test_error"].mean()
+    for run, (x, _) in dots(board.axes[0]).items():
+        assert x == pytest.approx(scale * errors[run])
+        assert curves(course.axes[3])[run][1][-1] == pytest.approx(scale * errors[run])
 
 
 def band(values):
