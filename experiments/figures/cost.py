@@ -6,11 +6,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.figures.curves import Quantity, condition_legend, errors
+from experiments.figures.curves import condition_legend
 from experiments.figures.parts import comparable
 from experiments.figures.registry import Missing, figure
 from experiments.figures.selection import at_selected_rate
 from experiments.figures.style import Look, log_axis, looks, plain, sheet, subject
+from experiments.figures.training import Quantity, errors
 from experiments.store.reading import StudyTables
 
 

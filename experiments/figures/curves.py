@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,6 @@ from matplotlib.transforms import ScaledTranslation
 from experiments.analysis.statistics import summarise
 from experiments.analysis.units import UNITS, Unit
 from experiments.figures.style import INK, Look, Style, legend, log_axis
-from experiments.store.reading import StudyTables
 
 REPLICA = ["run", "lr", "seed"]
 """The columns that identify a replica."""
@@ -59,32 +57,6 @@ def means(
     """
     rows = averaged_rows(frame, replicas)
     return summarise(rows.assign(**{column: rows[column] * scale}), ["run", x], column)
-
-
-class Quantity(NamedTuple):
-    """A quantity that is drawn by epoch.
-
-    Attributes
-    ----------
-    label : str
-        Its name with the unit.
-    table : DataFrame
-        Its `means`.
-    ceiling : float
-        The largest possible value.
-    """
-
-    label: str
-    table: pd.DataFrame
-    ceiling: float
-
-
-def errors(tables: StudyTables, part: str) -> Quantity:
-    """Return the errors of the "training" or the "test" part of one data set."""
-    column = {"training": "train_error", "test": "test_error"}[part]
-    unit = unit_of_errors(tables.replicas)
-    table = means(tables.history, tables.replicas, column, scale=unit.scale)
-    return Quantity(error_label(unit, part), table, unit.ceiling)
 
 
 def draw(

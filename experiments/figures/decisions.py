@@ -94,7 +94,7 @@ def _class_legend(figure: Figure, data: Data, replicas: pd.DataFrame) -> None:
     entries = [(f"class {name}", {"color": color, **point}) for name, color in zip(data.classes, colors, strict=True)]
     seeds = replicas.groupby("run")["seed"].nunique().max()
     name = replicas["dataset"].iloc[0]
-    legend(figure, entries, plain(f"{name}, decision of most of {seeds} seeds: the paler, the fewer agree"))
+    legend(figure, entries, plain(f"{name}: decision of most of {seeds} seeds, paler where fewer agree"))
 
 
 @figure("confusion", title="Which classes are mistaken for which", parts=comparable)
@@ -116,7 +116,7 @@ def confusion(tables: StudyTables) -> Figure:
     result.colorbar(
         image, ax=panels.tolist(), label="mistaken (% of the true class)", fraction=0.04, pad=0.02, aspect=15
     )
-    result.suptitle(subject(tables.replicas) + "; on the diagonal: right (%)")
+    result.suptitle(subject(tables.replicas) + "; on the diagonal: correct (%)")
     return result
 
 

@@ -27,7 +27,10 @@ def hidden(layers: pd.DataFrame) -> pd.DataFrame:
 
 
 @figure(
-    "saturation", title="Units that are flat, dead or silent", needs=("layers.saturated_fraction",), parts=comparable
+    "saturation",
+    title="Saturated units, dead units and zero activations",
+    needs=("layers.saturated_fraction",),
+    parts=comparable,
 )
 def saturation(tables: StudyTables) -> Figure:
     """Draw the shares of saturated pre-activations, dead units and exact zeros, by epoch and by hidden layer."""

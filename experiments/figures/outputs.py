@@ -7,10 +7,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.figures.curves import Quantity, condition_legend, draw, errors, means
+from experiments.figures.curves import condition_legend, draw, means
 from experiments.figures.parts import several_pairings
 from experiments.figures.registry import figure
 from experiments.figures.style import INK, SINGLE, Look, Style, identity, looks, sheet, subject
+from experiments.figures.training import Quantity, errors
 from experiments.store.reading import StudyTables
 
 

@@ -1,14 +1,42 @@
 """Figures of the course of training: which activation learns faster, and which error it reaches."""
 
 import math
+from typing import NamedTuple
 
+import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.figures.curves import Quantity, condition_legend, draw, errors, means
+from experiments.figures.curves import condition_legend, draw, error_label, means, unit_of_errors
 from experiments.figures.parts import comparable
 from experiments.figures.registry import Missing, figure
 from experiments.figures.style import looks, sheet, subject
 from experiments.store.reading import StudyTables
+
+
+class Quantity(NamedTuple):
+    """A quantity that is drawn by epoch.
+
+    Attributes
+    ----------
+    label : str
+        Its name with the unit.
+    table : DataFrame
+        Its `means`.
+    ceiling : float
+        The largest possible value.
+    """
+
+    label: str
+    table: pd.DataFrame
+    ceiling: float
+
+
+def errors(tables: StudyTables, part: str) -> Quantity:
+    """Return the errors of the "training" or the "test" part of one data set."""
+    column = {"training": "train_error", "test": "test_error"}[part]
+    unit = unit_of_errors(tables.replicas)
+    table = means(tables.history, tables.replicas, column, scale=unit.scale)
+    return Quantity(error_label(unit, part), table, unit.ceiling)
 
 
 def training_loss(tables: StudyTables) -> Quantity:
