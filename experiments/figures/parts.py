@@ -1,6 +1,6 @@
 """Parts of a study that get a figure each, because their losses or their pairings can be compared."""
 
-from experiments.figures.registry import Missing, on
+from experiments.figures.registry import Missing, dataset_overrides
 from experiments.figures.selection import split
 from experiments.store.reading import StudyTables
 
@@ -36,5 +36,6 @@ def several_pairings(tables: StudyTables) -> dict[str, StudyTables]:
         classes = tables.replicas.loc[tables.replicas["task"] == "classification", "dataset"]
         if classes.empty:
             raise Missing("a regression has only one pairing, linear_mse")
-        raise Missing("each data set has only one pairing", f"output=softmax_ce,softmax_mse {on(classes)}")
+        overrides = f"output=softmax_ce,softmax_mse {dataset_overrides(classes)}"
+        raise Missing("each data set has only one pairing", overrides)
     return split(tables, several[several].index.to_frame(index=False))

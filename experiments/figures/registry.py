@@ -40,11 +40,11 @@ class Missing(Exception):
         """Return the reason, with the command that adds to a study on its data sets unless `add` names others."""
         if not self.add:
             return str(self)
-        choice = "" if "dataset=" in self.add else f" {on(datasets)}"
+        choice = "" if "dataset=" in self.add else f" {dataset_overrides(datasets)}"
         return f"{self}; run: python run.py -m {self.add}{choice} study={study}"
 
 
-def on(datasets: Iterable[str]) -> str:
+def dataset_overrides(datasets: Iterable[str]) -> str:
     """Return the overrides that choose these data sets. Only the user knows the path of an unregistered one."""
     known = ",".join(sorted(set(datasets) & DATASETS.keys()))
     return f"dataset={known}" if known else "dataset=csv dataset.path=… dataset.target=…"
@@ -98,7 +98,7 @@ FIGURES: dict[str, Drawable] = {}
 
 
 def whole(tables: StudyTables) -> dict[str, StudyTables]:
-    """Return the study as its own only part."""
+    """Return the study as a single part without a name."""
     return {"": tables}
 
 
