@@ -6,36 +6,51 @@ from dataclasses import fields
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.figures.registry import Missing, figure
-from experiments.figures.style import DOUBLE, INK, MUTED, legend, looks, plain, sheet
+from experiments.figures.style import DOUBLE, INK, MUTED, Look, Style, legend, looks, plain, sheet
 from experiments.store.reading import StudyTables
 from nets.activations import ACTIVATIONS, Activation
 from nets.formula import Formula
+
+SLOPE: Style = {"color": MUTED, "linewidth": 0.9}
 
 
 def rebuild(row: pd.Series) -> Activation:
     """Return the activation that a row of `replicas` names, with its hyperparameters."""
     variant = ACTIVATIONS.get(row["activation"], Formula)  # a formula's name is the user's
-    stored = {item.name: (type(item.default), row.get(f"activation.{item.name}")) for item in fields(variant)}
-    return variant(**{name: kind(value) for name, (kind, value) in stored.items() if not pd.isna(value)})
+    kinds: dict[str, type] = {item.name: type(item.default) for item in fields(variant)}
+    values = {name: row.get(f"activation.{name}") for name in kinds}
+    return variant(**{name: kinds[name](value) for name, value in values.items() if not pd.isna(value)})
+
+
+def variants(replicas: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each activation that can be drawn, with its hyperparameters.
+
+    Raises
+    ------
+    Missing
+        If there is none.
+    """
+    hyperparameters = [column for column in replicas if column.startswith("activation.")]
+    rows = replicas[["run", "dataset", "activation", "output", "seed", *hyperparameters, "task"]]
+    rows = rows.drop_duplicates(["activation", *hyperparameters]).assign(dataset="", output="")
+    formula = rows["activation.expression"].notna() if "activation.expression" in rows else False
+    rows = rows[rows["activation"].isin(ACTIVATIONS) | formula]
+    if rows.empty:
+        raise Missing("none of the study's activations is built in", "activation=relu,tanh")
+    return rows
 
 
 @figure("activation_curves", title="The activation functions and their derivatives")
 def activation_curves(tables: StudyTables) -> Figure:
-    """Draw f and f′ of the study's activations, a panel each; learned parameters have their initial value.
+    """Draw each activation f of the study and its derivative f′; learned parameters have their initial values.
 
-    A function of several pre-activations is drawn along the first, z, with the others at −2, 0 and 2 (f′: at 0).
+    A function of several inputs is drawn along the first one, z, with the others at −2, 0 and 2 (f′: at 0).
     """
-    replicas = tables.replicas
-    hyperparameters = [column for column in replicas if column.startswith("activation.")]
-    rows = replicas[["run", "dataset", "activation", "output", "seed", *hyperparameters, "task"]]
-    rows = rows.drop_duplicates(["activation", *hyperparameters]).assign(dataset="", output="")
-    named = rows["activation.expression"].notna() if "activation.expression" in rows else False
-    rows = rows[rows["activation"].isin(ACTIVATIONS) | named]
-    if rows.empty:
-        raise Missing("none of the study's activations is built in", "activation=relu,tanh")
+    rows = variants(tables.replicas)
     appearance = looks(rows)
     rows = rows.set_index("run")
     height = math.ceil(len(rows) / 6)
@@ -43,28 +58,34 @@ def activation_curves(tables: StudyTables) -> Figure:
     size = (DOUBLE - 0.4) / max(width, 3)
     result = sheet(0.3 + height * (0.8 * size + 0.3), width=size * width + 0.4)
     panels = result.subplots(height, width, sharex=True, sharey=True, squeeze=False).ravel()
-    z = np.linspace(-4, 4, 1601)
-    elsewhere = ""
+    several_inputs = False
     for ax, (run, look) in zip(panels, appearance.items(), strict=False):
         activation = rebuild(rows.loc[run])
-        scores = np.zeros((z.size, activation.pieces))
-        scores[:, 0] = z
-        for others in (-2, 0, 2) if activation.pieces > 1 else (0,):
-            scores[:, 1:] = others
-            ax.plot(z, activation(scores)[:, 0], gid=run, **look.line(marker=""))
-        scores[:, 1:] = 0
-        slope = activation.prime(scores)[:, 0].astype(float)
-        # A line across a jump would be a slope that the function does not have.
-        slope[1:][np.abs(np.diff(slope)) > 0.05] = np.nan
-        ax.plot(z, slope, color=MUTED, linewidth=0.9)
-        if activation.pieces > 1:
-            elsewhere = ", other inputs at 0"
-            ax.text(3.9, -2.1, "other inputs\n−2, 0, 2", color=MUTED, ha="right", va="bottom", fontsize=6)
+        several_inputs |= activation.pieces > 1
+        _draw_activation(ax, activation, run, look)
         title = plain(textwrap.fill(look.label, round(size / 0.065)))
         ax.set(title=title, xlim=(-4, 4), ylim=(-2.2, 4.2), xticks=(-4, 0, 4), yticks=(-2, 0, 2, 4))
     for ax in panels[len(rows) :]:
         ax.remove()
     for ax in panels[width * (height - 1) : len(rows)]:
         ax.set_xlabel("z")
-    legend(result, [("f(z)", {"color": INK}), (f"f′(z){elsewhere}", {"color": MUTED, "linewidth": 0.9})])
+    slope = "f′(z), other inputs at 0" if several_inputs else "f′(z)"
+    legend(result, [("f(z)", {"color": INK}), (slope, SLOPE)])
     return result
+
+
+def _draw_activation(ax: Axes, activation: Activation, run: str, look: Look) -> None:
+    """Draw one activation and its derivative along the first input."""
+    z = np.linspace(-4, 4, 1601)
+    scores = np.zeros((z.size, activation.pieces))
+    scores[:, 0] = z
+    for others in (-2, 0, 2) if activation.pieces > 1 else (0,):
+        scores[:, 1:] = others
+        ax.plot(z, activation(scores)[:, 0], gid=run, **look.line(marker=""))
+    scores[:, 1:] = 0
+    slope = activation.prime(scores)[:, 0].astype(float)
+    # A line across a jump would be a slope that the function does not have.
+    slope[1:][np.abs(np.diff(slope)) > 0.05] = np.nan
+    ax.plot(z, slope, **SLOPE)
+    if activation.pieces > 1:
+        ax.text(3.9, -2.1, "other inputs\n−2, 0, 2", color=MUTED, ha="right", va="bottom", fontsize=6)

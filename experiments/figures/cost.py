@@ -1,14 +1,31 @@
-"""Figures of what an activation costs in time (lecture row L16)."""
+"""Figures of the time that training takes with each activation."""
 
 import math
 
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.figures.curves import key
-from experiments.figures.registry import Missing, at_selected_rate, comparable, figure
-from experiments.figures.style import log_axis, looks, plain, sheet, subject
-from experiments.figures.training import errors
+from experiments.figures.curves import condition_legend
+from experiments.figures.parts import comparable
+from experiments.figures.registry import Missing, figure
+from experiments.figures.selection import at_selected_rate
+from experiments.figures.style import Look, log_axis, looks, plain, sheet, subject
+from experiments.figures.training import Quantity, errors
 from experiments.store.reading import StudyTables
+
+
+def seconds_per_epoch(replicas: pd.DataFrame, timing: pd.DataFrame) -> pd.Series:
+    """Return by run the seconds that an epoch of one network takes: a stack's time divided by its networks.
+
+    The times are those of all learning rates of a run. A replica that diverged was trained until then.
+    """
+    trained = replicas.set_index("run")["diverged_epoch"].astype(float)
+    planned = timing.groupby("run")["epochs"].max()
+    share = (trained / planned.reindex(trained.index)).fillna(1).groupby("run").mean()
+    timing = timing.assign(work=timing["replicas"] * timing["epochs"])
+    sums = timing.groupby("run")[["training", "work"]].sum()
+    return sums["training"] / (sums["work"] * share)
 
 
 @figure(
@@ -19,52 +36,61 @@ from experiments.store.reading import StudyTables
     every_rate=True,
 )
 def cost_of_activation(tables: StudyTables) -> Figure:
-    """Draw mean test error against seconds of training, an epoch to a point, beside the seconds that an epoch takes.
+    """Draw mean test error against the seconds of training, one point per epoch, and the time that an epoch takes.
 
-    Seconds are a thread's, without evaluation and diagnostics, and of one network: a stack's time divided by its size.
+    Seconds are those of one thread and one network, without evaluation and diagnostics.
     """
-    # Seconds are of all of a run's rates; what diverged was trained until then.
-    trained = tables.replicas.set_index("run")["diverged_epoch"].astype(float)
-    planned = tables.timing.groupby("run")["epochs"].max()
-    share = (trained / planned.reindex(trained.index)).fillna(1).groupby("run").mean()
+    seconds = seconds_per_epoch(tables.replicas, tables.timing)
     tables = at_selected_rate(tables)
     replicas = tables.replicas
-    timing = tables.timing.assign(work=tables.timing["replicas"] * tables.timing["epochs"])
-    sums = timing.groupby("run")[["training", "work"]].sum()
-    seconds = sums["training"] / (sums["work"] * share)
-    label, table, _ = errors(tables, "test")
     appearance = {run: look for run, look in looks(replicas).items() if 0 < seconds.get(run, 0) < math.inf}
     if not appearance:
         raise Missing("no seconds in the study's timing", "force=true")
     result = sheet(max(2.6, 0.5 + 0.16 * len(appearance)))
     course, epoch = result.subplots(1, 2, width_ratios=[1.6, 1])
     result.suptitle(subject(replicas))
+    _draw_course(course, errors(tables, "test"), replicas, seconds, appearance)
+    _draw_epoch_times(epoch, seconds, appearance)
+    condition_legend(result, replicas, appearance, crosses=False, bands=False)
+    return result
+
+
+def _draw_course(
+    ax: Axes, quantity: Quantity, replicas: pd.DataFrame, seconds: pd.Series, appearance: dict[str, Look]
+) -> None:
+    """Draw the mean error of each condition against the seconds of training."""
+    table = quantity.table[quantity.table["epoch"] > 0]
     for run, look in appearance.items():
-        rows = table[(table["run"] == run) & (table["epoch"] > 0)]
+        rows = table[table["run"] == run]
         step = max(1, len(rows) // 6)
-        course.plot(
-            rows["epoch"] * seconds[run], rows["mean"], **look.line(gid=run, marker=look.marker or ".", markevery=step)
-        )
-    course.set(
-        title="(a) error by training time", xlabel="seconds of training, one network", ylabel=label, xscale="log"
+        line = look.line(gid=run, marker=look.marker or ".", markevery=step)
+        ax.plot(rows["epoch"] * seconds[run], rows["mean"], **line)
+    ax.set(
+        title="(a) error by training time",
+        xlabel="seconds of training, one network",
+        ylabel=quantity.label,
+        xscale="log",
     )
-    log_axis(course, *course.get_xlim(), axis="x")
+    low, high = ax.get_xlim()
+    log_axis(ax, low, high, axis="x")
     done = replicas.loc[replicas["status"] == "done", "run"]
-    mean = table.loc[(table["epoch"] > 0) & (table["run"].isin(done) | ~done.any()), "mean"]
+    mean = table.loc[table["run"].isin(done) | ~done.any(), "mean"]
     if 0 < 10 * mean.min() < mean.max() < math.inf:
-        log_axis(course, mean.min() / 1.3, mean.max() * 1.1)
+        log_axis(ax, mean.min() / 1.3, mean.max() * 1.1)
+
+
+def _draw_epoch_times(ax: Axes, seconds: pd.Series, appearance: dict[str, Look]) -> None:
+    """Draw the time of an epoch of each condition, the shortest on top."""
     order = sorted(appearance, key=lambda run: seconds[run])
-    for place, run in enumerate(order):
-        epoch.plot([0, 1000 * seconds[run]], [place, place], color="0.85", linewidth=1, zorder=0)
-        epoch.plot(1000 * seconds[run], place, "o", color=appearance[run].color)
-    epoch.set(
+    for index, run in enumerate(order):
+        ax.plot([0, 1000 * seconds[run]], [index, index], color="0.85", linewidth=1, zorder=0)
+        ax.plot(1000 * seconds[run], index, "o", color=appearance[run].color)
+    ax.set(
         title="(b) time of an epoch",
         xlabel="milliseconds, one network",
         yticks=range(len(order)),
         ylim=(len(order) - 0.5, -0.5),
     )
-    epoch.set_yticklabels([plain(appearance[run].label) for run in order], fontsize=7 if len(order) < 16 else 5.5)
-    epoch.set_xlim(left=0)
-    epoch.grid(axis="y", visible=False)
-    key(result, replicas, appearance, crosses=False, bands=False)
-    return result
+    ax.set_yticklabels([plain(appearance[run].label) for run in order], fontsize=7 if len(order) < 16 else 5.5)
+    ax.set_xlim(left=0)
+    ax.grid(axis="y", visible=False)

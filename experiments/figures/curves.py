@@ -1,4 +1,4 @@
-"""Curves over epochs or layers as every figure draws them: mean over seeds, 95 % band, and what diverged."""
+"""Curves over epochs or layers, the same in every figure: mean over seeds, 95 % band, and divergence."""
 
 import math
 from collections.abc import Sequence
@@ -11,31 +11,40 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 
 from experiments.analysis.statistics import summarise
-from experiments.figures.style import INK, Look, legend, log_axis
+from experiments.analysis.units import UNITS, Unit
+from experiments.figures.style import INK, Look, Style, legend, log_axis
 
-KEY = ["run", "lr", "seed"]
-CROSS = {"marker": "x", "linestyle": "none", "markersize": 5, "markeredgewidth": 1.2}
-
-
-def unit(replicas: pd.DataFrame, part: str = "test") -> tuple[str, float, float]:
-    """Return of one dataset's errors the label with its unit, the factor to that unit, and the largest there can be."""
-    if (replicas["task"] == "classification").all():
-        return f"{part} error (%)", 100, 100
-    return f"{part} RMSE (target units)", 1, math.inf
+REPLICA = ["run", "lr", "seed"]
+"""The columns that identify a replica."""
+CROSS: Style = {"marker": "x", "linestyle": "none", "markersize": 5, "markeredgewidth": 1.2}
+INTERVAL = "mean and its 95 % interval"
 
 
-def counted(frame: pd.DataFrame, replicas: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of replicas that did not diverge; where all of a condition did, theirs before the first did."""
-    rows = frame.merge(replicas[[*KEY, "status", "diverged_epoch"]], on=KEY)
+def unit_of_errors(replicas: pd.DataFrame) -> Unit:
+    """Return the unit of the errors on one data set."""
+    return UNITS["classification" if (replicas["task"] == "classification").all() else "regression"]
+
+
+def error_label(unit: Unit, part: str = "test") -> str:
+    """Return the label of an axis of errors, such as "test error (%)"."""
+    return f"{part} {unit.name} ({unit.label})"
+
+
+def averaged_rows(frame: pd.DataFrame, replicas: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a table over which means are taken: those of replicas that did not diverge.
+
+    Where all replicas of a condition diverged, these are their rows before the first divergence.
+    """
+    rows = frame.merge(replicas[[*REPLICA, "status", "diverged_epoch"]], on=REPLICA)
     done = rows["status"] == "done"
     finished = done.groupby(rows["run"]).transform("any")
     first = rows.groupby("run")["diverged_epoch"].transform("min").astype(float)
     return rows[done | (~finished & (rows["epoch"] < first))]
 
 
-def at_end(layers: pd.DataFrame) -> pd.DataFrame:
+def last_epoch(layers: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of each replica's last epoch."""
-    return layers[layers["epoch"] == layers.groupby(KEY)["epoch"].transform("max")]
+    return layers[layers["epoch"] == layers.groupby(REPLICA)["epoch"].transform("max")]
 
 
 def means(
@@ -43,10 +52,10 @@ def means(
 ) -> pd.DataFrame:
     """Return `summarise` of a column, times `scale`, over the seeds of each condition at each `x`.
 
-    The mean is over the replicas that are `counted`, the same at every `x`: a curve that lost one half-way would
-    show a step where nothing was learned. `draw` shows the others as crosses, `key` in numbers.
+    The means are over `averaged_rows`, the same replicas at every `x`: otherwise a curve would show a step where a
+    replica diverges. `draw` shows the diverged replicas as crosses, `condition_legend` counts them.
     """
-    rows = counted(frame, replicas)
+    rows = averaged_rows(frame, replicas)
     return summarise(rows.assign(**{column: rows[column] * scale}), ["run", x], column)
 
 
@@ -61,34 +70,32 @@ def draw(
     floor: float = 0,
     ceiling: float = math.inf,
 ) -> None:
-    """Draw `means` into a panel: a line per condition over the band of its interval, and set the panel's limits.
+    """Draw `means` into a panel: a line and the band of its interval for each condition. Set the panel's limits.
 
-    The limits hold what was finished: the curve of a condition that only diverged leaves at the top. A cross on the
-    upper edge marks each epoch at which replicas diverged.
+    The limits fit the conditions that finished. The curve of a condition that only diverged may leave at the top.
+    A cross on the upper edge marks each epoch at which replicas diverged.
 
     Parameters
     ----------
     ax : Axes
         The panel.
     table : DataFrame
-        What `means` returned; all of it counts for the limits.
+        The result of `means`. All of its rows count for the limits.
     replicas : DataFrame
-        The replicas behind it.
+        The replicas of these means.
     looks : dict of str to Look
         The conditions to draw, in order.
     x : str
         The column on the x axis, "epoch" or "layer".
     span : pair of float, optional
-        Part of the x axis to show; by default all of it.
+        The shown part of the x axis. The default is all of it.
     log : bool, optional
-        Whether the y axis is logarithmic, over a decade at least. By default it is where all means are positive and
-        span more than a decade.
+        Whether the y axis is logarithmic and spans at least a decade. By default it is logarithmic where all means
+        are positive and span more than a decade.
     floor, ceiling : float
-        The smallest and the largest value there can be; bands end there.
+        The smallest and the largest possible value. Bands end there.
     """
-    low, high = span or (table[x].min(), table[x].max())
-    if x == "epoch" and span is None and replicas["diverged_epoch"].notna().any():
-        high = max(high, replicas["diverged_epoch"].max())
+    low, high = span or _whole_span(table, replicas, x)
     table = table[table[x].between(low, high)]
     if table.empty:
         ax.text(0.5, 0.5, "every replica diverged", transform=ax.transAxes, ha="center", va="center")
@@ -97,16 +104,9 @@ def draw(
     finished = table["run"].isin(replicas.loc[replicas["status"] == "done", "run"])
     relevant = finished if finished.any() else ~finished
     mean = table.loc[relevant, "mean"]
-    log = 0 < 10 * mean.min() < mean.max() if log is None else log and mean.max() > 0
+    log = bool(0 < 10 * mean.min() < mean.max() if log is None else log and mean.max() > 0)
     table = band(table, log, floor, ceiling)
-    opacity = 0.16 / max(1, len(looks) / 6)
-    for place, (run, look) in enumerate(looks.items()):
-        rows = table[table["run"] == run]
-        step = max(1, len(rows) // 6) if x == "epoch" else 1
-        marker = look.marker or ("." if x == "layer" or len(rows) == 1 else "")
-        ax.plot(rows[x], rows["mean"], **look.line(gid=run, marker=marker, markevery=(place % step, step)))
-        rows = rows[finished[rows.index] & (rows["n"] > 1)]
-        ax.fill_between(rows[x], rows["low"], rows["high"], color=look.color, alpha=opacity, linewidth=0)
+    _draw_lines(ax, table, finished, looks, x)
     _set_limits(ax, table[relevant], log, floor)
     if x == "epoch":
         _mark_diverged(ax, replicas, looks, low, high)
@@ -115,11 +115,36 @@ def draw(
     ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
 
 
-def band(table, log, floor, ceiling):
-    """Return the table with `low` and `high` as they are drawn: within what is possible.
+def _whole_span(table: pd.DataFrame, replicas: pd.DataFrame, x: str) -> tuple[float, float]:
+    """Return the ends of the x axis; epochs reach to the last divergence."""
+    low, high = table[x].min(), table[x].max()
+    if x == "epoch" and replicas["diverged_epoch"].notna().any():
+        high = max(high, replicas["diverged_epoch"].max())
+    return low, high
 
-    On a log axis the interval is that of the mean's logarithm by the delta method, mean · exp(±half/mean): to first
-    order the same, symmetric there, and without a lower end that the axis cannot show.
+
+def _draw_lines(ax: Axes, table: pd.DataFrame, finished: pd.Series, looks: dict[str, Look], x: str) -> None:
+    """Draw the line of each condition, and its band where it finished with several seeds."""
+    opacity = band_opacity(len(looks))
+    for index, (run, look) in enumerate(looks.items()):
+        rows = table[table["run"] == run]
+        step = max(1, len(rows) // 6) if x == "epoch" else 1
+        marker = look.marker or ("." if x == "layer" or len(rows) == 1 else "")
+        ax.plot(rows[x], rows["mean"], **look.line(gid=run, marker=marker, markevery=(index % step, step)))
+        rows = rows[finished[rows.index] & (rows["n"] > 1)]
+        ax.fill_between(rows[x], rows["low"], rows["high"], color=look.color, alpha=opacity, linewidth=0)
+
+
+def band_opacity(conditions: int) -> float:
+    """Return the opacity of bands. It falls with the number of conditions in a panel."""
+    return 0.16 / max(1, conditions / 6)
+
+
+def band(table: pd.DataFrame, log: bool, floor: float, ceiling: float) -> pd.DataFrame:
+    """Return the table with `low` and `high` as they are drawn, between `floor` and `ceiling`.
+
+    On a log axis the interval is that of the mean's logarithm by the delta method, mean · exp(±half/mean). To first
+    order both are equal. This one is symmetric on the axis and its lower end is positive.
     """
     mean, half = table["mean"], table["mean"] - table["low"]
     if log:
@@ -130,8 +155,8 @@ def band(table, log, floor, ceiling):
     return table.assign(low=low.clip(lower=floor), high=high.clip(upper=ceiling))
 
 
-def _set_limits(ax, table, log, floor):
-    """Fit the y axis to means and bands; on a log axis a band may leave beyond thrice the means."""
+def _set_limits(ax: Axes, table: pd.DataFrame, log: bool, floor: float) -> None:
+    """Fit the y axis to means and bands. On a log axis it ends at three times the largest mean and at a third."""
     mean = table["mean"]
     low, high = table["low"].fillna(mean).min(), table["high"].fillna(mean).max()
     if log:
@@ -143,48 +168,55 @@ def _set_limits(ax, table, log, floor):
         ax.set_ylim(max(floor, low - pad), high + pad)
 
 
-def _mark_diverged(ax, replicas, looks, low, high):
-    """Put crosses at each epoch in which replicas diverged."""
+def _mark_diverged(ax: Axes, replicas: pd.DataFrame, looks: dict[str, Look], low: float, high: float) -> None:
+    """Put crosses at each epoch at which replicas diverged."""
     diverged = replicas.loc[replicas["diverged_epoch"].between(low, high), ["run", "diverged_epoch"]].drop_duplicates()
     for epoch, rows in diverged.groupby("diverged_epoch"):
         cross(ax, epoch, [run for run in looks if run in set(rows["run"])], looks)
 
 
 def cross(ax: Axes, x: float, runs: Sequence[str], looks: dict[str, Look]) -> None:
-    """Put a cross for each of these runs on the upper edge at `x`, slightly side by side."""
-    for place, run in enumerate(runs):
-        aside = ScaledTranslation(min(3, 8 / len(runs)) / 72 * place, 0, ax.figure.dpi_scale_trans)
-        edge = ax.get_xaxis_transform() + aside
-        ax.plot([x], [1], color=looks[run].color, transform=edge, clip_on=False, **CROSS)
+    """Put a cross for each of these runs on the upper edge at `x`, side by side."""
+    for index, run in enumerate(runs):
+        shift = ScaledTranslation(min(3, 8 / len(runs)) / 72 * index, 0, ax.figure.dpi_scale_trans)
+        edge = ax.get_xaxis_transform() + shift
+        ax.plot([x], [1], **CROSS, color=looks[run].color, transform=edge, clip_on=False)
 
 
-def key(
+def condition_legend(
     figure: Figure,
     replicas: pd.DataFrame,
     looks: dict[str, Look],
-    more: Sequence[tuple[str, dict]] = (),
+    more: Sequence[tuple[str, Style]] = (),
     crosses: bool = True,
     bands: bool = True,
 ) -> None:
-    """Put the legend of `draw` below a figure: each look once, how many of its replicas diverged, and the seeds.
+    """Put the legend of `draw` below a figure: each look once with its diverged replicas, and the number of seeds.
 
-    `crosses` and `bands` say whether the figure has them.
+    Parameters
+    ----------
+    figure, replicas, looks
+        As in `draw`.
+    more : sequence of (str, dict)
+        Further entries, as in `legend`.
+    crosses, bands : bool
+        Whether the figure shows crosses and bands.
     """
-    runs: dict[Look, list[str]] = {}
+    runs_by_look: dict[Look, list[str]] = {}
     for run, look in looks.items():
-        runs.setdefault(look, []).append(run)
+        runs_by_look.setdefault(look, []).append(run)
     entries = []
-    for look, own in runs.items():
-        status = replicas.loc[replicas["run"].isin(own), "status"]
+    for look, runs in runs_by_look.items():
+        status = replicas.loc[replicas["run"].isin(runs), "status"]
         lost = (status == "diverged").sum()
         entries.append((look.label + (f" ({lost} of {len(status)} diverged)" if lost else ""), look.line()))
     if crosses and replicas["diverged_epoch"].notna().any():
         entries.append(("diverged here, left out of the mean", {"color": INK, **CROSS}))
-    legend(figure, [*entries, *more], seeds_note(replicas, "mean and its 95 % interval" if bands else "mean"))
+    legend(figure, [*entries, *more], seeds_note(replicas, INTERVAL if bands else "mean"))
 
 
-def seeds_note(replicas: pd.DataFrame, drawn: str = "mean and its 95 % interval") -> str:
-    """Return over how many seeds is what is drawn, for a legend's first line."""
+def seeds_note(replicas: pd.DataFrame, statistic: str = INTERVAL) -> str:
+    """Return the first line of a legend: the statistic that is drawn, and over how many seeds."""
     seeds = replicas.groupby(["run", "lr"]).size()
     few, many = seeds.min(), seeds.max()
-    return f"{drawn} over {many if few == many else f'{few} to {many}'} seeds" if many > 1 else "1 seed"
+    return f"{statistic} over {many if few == many else f'{few} to {many}'} seeds" if many > 1 else "1 seed"

@@ -1,12 +1,21 @@
-"""Figures of how gradients fare on their way back through a network (lecture row L32)."""
+"""Figures of the gradients that backpropagation sends through the layers, where they may vanish or explode."""
 
+import math
+import textwrap
 from itertools import product
 
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from experiments.figures.curves import at_end, draw, key, means
-from experiments.figures.registry import comparable, figure
-from experiments.figures.style import looks, sheet, subject
+from experiments.figures.curves import averaged_rows, condition_legend, draw, last_epoch, means
+from experiments.figures.parts import comparable
+from experiments.figures.registry import figure
+from experiments.figures.style import looks, plain, sheet, subject
 from experiments.store.reading import StudyTables
 
 
@@ -17,15 +26,15 @@ from experiments.store.reading import StudyTables
     parts=comparable,
 )
 def gradient_norms(tables: StudyTables) -> Figure:
-    """Draw the gradient's norm by epoch beside, by layer, those of δ and of ∂L/∂W before training and at its end."""
-    history, layers, replicas = tables[:3]
+    """Draw the gradient's norm by epoch, and by layer δ and the norm of ∂L/∂W, before training and at its end."""
+    replicas, layers = tables.replicas, tables.layers
     appearance = looks(replicas)
     result = sheet(3.7)
     result.suptitle(subject(replicas))
     panels = result.subplot_mosaic([["a", "b", "c"], ["a", "d", "e"]], width_ratios=[1.3, 1, 1])
-    draw(panels["a"], means(history, replicas, "gradient_norm"), replicas, appearance, log=True)
+    draw(panels["a"], means(tables.history, replicas, "gradient_norm"), replicas, appearance, log=True)
     panels["a"].set(title="(a) all parameters, by epoch", ylabel="gradient norm ‖∂L/∂θ‖₂", xlabel="epoch")
-    moments = {"before training": layers[layers["epoch"] == 0], "at the end": at_end(layers)}
+    moments = {"before training": layers[layers["epoch"] == 0], "at the end": last_epoch(layers)}
     quantities = {"delta_norm": "δ = rms ∂ℓ/∂z", "weight_gradient_norm": "‖∂L/∂W‖₂"}
     for letter, (column, moment) in zip("bcde", product(quantities, moments), strict=True):
         table = means(moments[moment], replicas, column, x="layer")
@@ -33,5 +42,94 @@ def gradient_norms(tables: StudyTables) -> Figure:
         panels[letter].set(title=f"({letter}) by layer, {moment}", ylabel=quantities[column])
     for letter in "de":
         panels[letter].set_xlabel("layer (last: output)")
-    key(result, replicas, appearance)
+    condition_legend(result, replicas, appearance)
     return result
+
+
+@figure(
+    "gradient_flow",
+    title="Gradients by layer and epoch",
+    needs=("layers.delta_norm", "layers.weight_gradient_norm"),
+    parts=comparable,
+)
+def gradient_flow(tables: StudyTables) -> Figure:
+    """Draw ‖∂L/∂W‖ and δ = rms ∂ℓ/∂z over layer and epoch: a column for each condition, the mean over seeds."""
+    replicas = tables.replicas
+    appearance = looks(replicas)
+    blocks = math.ceil(len(appearance) / 7)
+    across = math.ceil(len(appearance) / blocks)
+    titles = [_fill(look.label, max(12, 72 // across)) for look in appearance.values()]
+    longest = max(len(line) for title in titles for line in title.split("\n"))
+    size = min(7, 620 / across / longest)  # 90 characters of 7 points fit across a page
+    result = sheet(0.6 + blocks * (1.75 + 0.12 * max(title.count("\n") for title in titles)))
+    panels = result.subplots(2 * blocks, across, squeeze=False, sharex=True)
+    for ax, title in zip(panels[::2].ravel(), titles, strict=False):
+        ax.set_title(title, fontsize=size)
+    rows = averaged_rows(tables.layers, replicas).groupby(["run", "layer", "epoch"])
+    for row, (column, label) in enumerate({"weight_gradient_norm": "‖∂L/∂W‖₂", "delta_norm": "δ = rms ∂ℓ/∂z"}.items()):
+        maps = _maps(rows[column].mean(), list(appearance))
+        norm = _color_scale(maps)
+        name = f"layer: {label.removeprefix('δ = rms ')}" if blocks > 1 else "layer"
+        _draw_maps(panels[row::2], maps, list(appearance), norm, name)
+        neighbours = panels[row::2] if blocks == 1 else panels
+        pad, aspect = (0.02, 12) if blocks == 1 else (0.01, 40)
+        scale = ScalarMappable(norm, "viridis")
+        result.colorbar(scale, ax=neighbours.ravel().tolist(), label=label, fraction=0.03, pad=pad, aspect=aspect)
+    _set_epochs(panels, maps, len(appearance))
+    result.suptitle(subject(replicas) + " (last layer: output)")
+    return result
+
+
+def _fill(label: str, width: int) -> str:
+    """Return a label in lines of this width."""
+    return plain(textwrap.fill(label, width, break_long_words=False))
+
+
+def _maps(means: pd.Series, runs: list[str]) -> dict[str, pd.DataFrame]:
+    """Return by run the means, layer × epoch."""
+    return {run: means[run].unstack("epoch") for run in runs if run in means.index}
+
+
+def _color_scale(maps: dict[str, pd.DataFrame]) -> LogNorm:
+    """Return the logarithmic scale of colours of these maps. It spans six decades at most."""
+    values = np.concatenate([table.to_numpy().ravel() for table in maps.values()])
+    values = values[np.isfinite(values) & (values > 0)]
+    high = values.max(initial=1e-300)
+    low = values.min(initial=high)
+    return LogNorm(max(low, high * 1e-6), high if high > low else 2 * high)
+
+
+def _draw_maps(panels: np.ndarray, maps: dict[str, pd.DataFrame], runs: list[str], norm: LogNorm, name: str) -> None:
+    """Draw the map of each run into its panel; the first panel of each row names the layers."""
+    same_depth = len({len(table) for table in maps.values()}) == 1
+    for index, (run, ax) in enumerate(zip(runs, panels.ravel(), strict=False)):
+        if run in maps:
+            _draw_map(ax, maps[run], norm)
+        if index % panels.shape[1] == 0:
+            ax.set_ylabel(name)
+        elif same_depth:
+            ax.set_yticklabels([])
+
+
+def _draw_map(ax: Axes, table: pd.DataFrame, norm: LogNorm) -> None:
+    """Draw layer × epoch, a pixel for each. Zero has the darkest colour."""
+    extent = (table.columns[0] - 0.5, table.columns[-1] + 0.5, table.index[0] - 0.5, table.index[-1] + 0.5)
+    values = table.where(table > 0, norm.vmin)
+    ax.imshow(values, norm=norm, cmap="viridis", aspect="auto", origin="lower", extent=extent, interpolation="nearest")
+    ax.grid(visible=False)
+    ax.yaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
+    ax.xaxis.set_major_locator(MaxNLocator(3, integer=True, min_n_ticks=1))
+
+
+def _set_epochs(panels: np.ndarray, maps: dict[str, pd.DataFrame], count: int) -> None:
+    """Show the epochs of all maps below the lowest of `count` panels; hide the panels without a condition."""
+    across = panels.shape[1]
+    # The panels share their epochs, but the last image set the limits: it has few epochs if the condition diverged.
+    epochs = [epoch for table in maps.values() for epoch in table.columns]
+    panels[0, 0].set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)
+    for index, ax in enumerate(panels[1::2].ravel()):
+        if index + across >= count:
+            ax.tick_params(labelbottom=True)
+            ax.set_xlabel("epoch")
+    for ax in panels[-2:, (count - 1) % across + 1 :].ravel():
+        ax.set_visible(False)

@@ -1,26 +1,31 @@
-"""Figures of output units and their costs: the gradient that dies, and what it costs (lecture rows L18, L19)."""
+"""Figures of output units and their costs: which pairing loses its gradient, and how that slows training."""
 
 import math
 
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.figures.curves import draw, key, means
-from experiments.figures.registry import Missing, figure, on, split
-from experiments.figures.style import INK, SINGLE, identity, looks, sheet, subject
-from experiments.figures.training import errors
+from experiments.figures.curves import condition_legend, draw, means
+from experiments.figures.parts import several_pairings
+from experiments.figures.registry import figure
+from experiments.figures.style import INK, SINGLE, Look, Style, identity, looks, sheet, subject
+from experiments.figures.training import Quantity, errors
 from experiments.store.reading import StudyTables
 
 
 @figure("output_cost_gradients", title="Squared error and cross-entropy of a sigmoid output, and their gradients")
 def output_cost_gradients(tables: StudyTables) -> Figure:
-    """Draw cost and gradient against the score z for the target y = 1, in the lecture's form (no ½).
+    """Draw cost and gradient of a sigmoid output against its score z for the target y = 1, without the factor ½.
 
-    Squared error (y − σ)² has the gradient −2(y − σ)σ(1 − σ), cross-entropy −log σ has σ − 1. No table is read.
+    The squared error (y − σ)² has the gradient −2(y − σ)σ(1 − σ). The cross-entropy −log σ has the gradient σ − 1.
+    No table is read.
     """
     z = np.linspace(-8, 6, 561)
     sigma = 1 / (1 + np.exp(-z))
-    squared, entropy = {"color": INK, "linestyle": (0, (4, 1.5))}, {"color": INK}
+    squared: Style = {"color": INK, "linestyle": (0, (4, 1.5))}
+    entropy: Style = {"color": INK}
     result = sheet(4.2, SINGLE)
     cost, gradient = result.subplots(2, sharex=True)
     cost.plot(z, (1 - sigma) ** 2, **squared)
@@ -40,55 +45,46 @@ def output_cost_gradients(tables: StudyTables) -> Figure:
     return result
 
 
-def pairings(tables: StudyTables) -> dict[str, StudyTables]:
-    """Return the part of a study on each dataset that has several pairings.
-
-    Raises
-    ------
-    Missing
-        If there is none.
-    """
-    several = tables.replicas.groupby("dataset")["output"].nunique() > 1
-    if not several.any():
-        classes = tables.replicas.loc[tables.replicas["task"] == "classification", "dataset"]
-        if classes.empty:
-            raise Missing("a regression has one output, linear_mse")
-        raise Missing("one output to each dataset", f"output=softmax_ce,softmax_mse {on(classes)}")
-    return split(tables, several[several].index.to_frame(index=False))
+FAINT: Style = {"linewidth": 0.7, "alpha": 0.5}
 
 
 @figure(
     "mse_vs_ce",
     title="Training under different pairings of output unit and cost",
     needs=("history.gradient_norm",),
-    parts=pairings,
+    parts=several_pairings,
 )
 def mse_vs_ce(tables: StudyTables) -> Figure:
-    """Draw training error, test error and gradient norm by epoch, a column for each pairing before the others, faint.
+    """Draw training error, test error and gradient norm by epoch: a column for each pairing, with the others faint.
 
-    Errors can be compared between pairings, losses cannot.
+    Errors of different pairings can be compared, losses cannot.
     """
     replicas = tables.replicas
-    gradient = ("gradient norm\n‖∂L/∂θ‖₂", means(tables.history, replicas, "gradient_norm"), math.inf)
-    quantities = [errors(tables, "training"), errors(tables, "test"), gradient]
+    norms = Quantity("gradient norm\n‖∂L/∂θ‖₂", means(tables.history, replicas, "gradient_norm"), math.inf)
+    quantities = [errors(tables, "training"), errors(tables, "test"), norms]
     outputs = sorted(replicas["output"].unique())
-    others = {"linewidth": 0.7, "alpha": 0.5}
-    activations = replicas.drop_duplicates("run").set_index("run")["activation"]
-    appearance = {}
+    appearance: dict[str, Look] = {}
     result = sheet(4.2)
     result.suptitle(subject(replicas))
     panels = result.subplots(len(quantities), len(outputs), sharex=True, sharey="row")
     for column, output in zip(panels.T, outputs, strict=True):
-        own = looks(replicas[replicas["output"] == output])
-        appearance |= own
+        conditions = looks(replicas[replicas["output"] == output])
+        appearance |= conditions
         column[0].set_title(output)
         column[-1].set_xlabel("epoch")
         for ax, quantity in zip(column, quantities, strict=True):
-            _, table, most = quantity
-            for run, rows in table[~table["run"].isin(own)].groupby("run"):
-                ax.plot(rows["epoch"], rows["mean"], color=identity(activations[run])[0], zorder=1, **others)
-            draw(ax, table, replicas, own, log=quantity is gradient or None, ceiling=most)
-    for ax, (label, *_) in zip(panels[:, 0], quantities, strict=True):
-        ax.set_ylabel(label)
-    key(result, replicas, appearance, [("the same under the other pairings", {"color": INK, **others})])
+            _draw_faint(ax, quantity.table[~quantity.table["run"].isin(conditions)], replicas)
+            log = True if quantity is norms else None
+            draw(ax, quantity.table, replicas, conditions, log=log, ceiling=quantity.ceiling)
+    for ax, quantity in zip(panels[:, 0], quantities, strict=True):
+        ax.set_ylabel(quantity.label)
+    others = ("the same under the other pairings", {"color": INK, **FAINT})
+    condition_legend(result, replicas, appearance, [others])
     return result
+
+
+def _draw_faint(ax: Axes, table: pd.DataFrame, replicas: pd.DataFrame) -> None:
+    """Draw the means of conditions in the background."""
+    activations = replicas.drop_duplicates("run").set_index("run")["activation"]
+    for run, rows in table.groupby("run"):
+        ax.plot(rows["epoch"], rows["mean"], color=identity(activations[run])[0], zorder=1, **FAINT)

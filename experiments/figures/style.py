@@ -1,14 +1,16 @@
-"""How every figure looks: sizes, type, and the one colour, dash and marker by which a condition is known."""
+"""The style of all figures: sizes, fonts, and the colour, dash and marker of each condition."""
 
 import io
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -21,10 +23,16 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from experiments.analysis import labels
 from nets.activations import ACTIVATIONS
 
-SINGLE, DOUBLE = 3.35, 6.9
-"""Widths in inches of a figure in one column and across both columns of a paper."""
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
 
-RC = {
+Style = dict[str, Any]
+"""Keyword arguments of `Axes.plot`."""
+
+SINGLE, DOUBLE = 3.35, 6.9
+"""Widths in inches of figures that fill one column and two columns of a paper."""
+
+RC: "dict[RcKeyType, Any]" = {
     "font.family": "DejaVu Sans",
     "font.size": 7.5,
     "axes.titlesize": 7.5,
@@ -66,14 +74,17 @@ COLORS = {
     "maxout": "#881d35",
     "shifted_relu": "#42629d",
 }
-"""Eight colours at least 0.12 apart (Oklab) in normal vision and under full protanopia, deuteranopia and
-tritanopia (matrices of Machado et al. 2009; Okabe and Ito's reach 0.08), each at least 2:1 against white."""
+"""The colours are at least 0.12 apart (Oklab), in normal vision and under protanopia, deuteranopia and tritanopia.
+
+Colour blindness is simulated by the matrices of Machado et al. (2009). The colours of Okabe and Ito reach 0.08.
+Each colour has a contrast of at least 2:1 against white.
+"""
 
 CLASSES = ("#3b6fb6", "#d98324", "#4b8f4b", "#8a5aa8", "#a8574b", "#707070", "#c2679a", "#a0a030", "#3aa6a6", "#5a4a3a")
-"""Colours of classes, which are no activation's."""
+"""Colours of classes. No activation has one of them."""
 
 INK, MUTED = "0.15", "0.5"
-"""Greys for what is no activation: no activation is grey."""
+"""Greys for everything else. No activation is grey."""
 
 DASHES = (
     (),
@@ -89,11 +100,11 @@ MARKERS = ("", "o", "s", "^", "D", "v", "P", "X", "<", ">", "h", "p")
 
 
 def identity(activation: str) -> tuple[str, int]:
-    """Return an activation's colour and the index of its dash, the same in every figure of every study.
+    """Return an activation's colour and the index of its dash. They are the same in every figure of every study.
 
-    The eight of `COLORS` are told apart by colour alone; leaky ReLU is dashed too, since its curves often lie on
-    ReLU's, which show through. The others reuse the colours with a dash of their own, in registry order; a name
-    that is not registered here gets a place by its checksum, with dashes no other has.
+    The activations of `COLORS` differ by colour alone. Leaky ReLU is dashed too: ReLU's curve shows through where
+    both are equal. The other activations reuse the colours with other dashes, in the order of the registry. A name
+    outside the registry gets colour and dash from its checksum; no registered activation has these dashes.
     """
     colors = list(COLORS.values())
     if activation in COLORS:
@@ -102,41 +113,41 @@ def identity(activation: str) -> tuple[str, int]:
     if activation in others:
         dash, color = divmod(others.index(activation), len(colors))
         return colors[color], 1 + dash
-    place = crc32(activation.encode())
-    return colors[place % 8], len(DASHES) - 1 - place // 8 % 2
+    checksum = crc32(activation.encode())
+    return colors[checksum % 8], len(DASHES) - 1 - checksum // 8 % 2
 
 
 @dataclass(frozen=True)
 class Look:
-    """How one condition appears in every panel of a figure."""
+    """The look of one condition in every panel of a figure."""
 
     label: str
     color: str
     dash: int
     marker: str
 
-    def line(self, **more) -> dict:
+    def line(self, **changes: Any) -> Style:
         """Return the keyword arguments with which `Axes.plot` draws this condition."""
         pattern = DASHES[self.dash % len(DASHES)]
         return {
             "color": self.color,
             "linestyle": (0, pattern) if pattern else "-",
             "marker": self.marker,
-        } | more
+        } | changes
 
 
 def looks(replicas: pd.DataFrame) -> dict[str, Look]:
-    """Return the look of each condition, in the order of a legend: activations as registered, then settings.
+    """Return the look of each run, in the order of a legend: activations as registered, then settings.
 
-    Colour and dash are the activation's. Conditions that differ otherwise keep the colour; each combination of
-    settings has a marker, the same for every activation, and shifts the dash.
+    Colour and dash belong to the activation. Each combination of other settings has a marker, the same for every
+    activation, and shifts the dash. The colour stays.
     """
     table = labels.differing_settings(replicas)
     names = labels.labels(replicas)
-    ranks = {name: rank for rank, name in enumerate(ACTIVATIONS)}
     activation = table.pop("activation")
-    keys = {run: tuple(_sortable(value) for value in row) for run, *row in table.itertuples(name=None)}
+    keys = {run: tuple(map(_sort_key, settings.values())) for run, settings in table.to_dict("index").items()}
     variants = {key: index for index, key in enumerate(sorted(set(keys.values())))}
+    ranks = {name: rank for rank, name in enumerate(ACTIVATIONS)}
     result = {}
     for run in sorted(keys, key=lambda run: (ranks.get(activation[run], len(ranks)), activation[run], keys[run])):
         color, dash = identity(activation[run])
@@ -146,29 +157,29 @@ def looks(replicas: pd.DataFrame) -> dict[str, Look]:
     return result
 
 
-def _sortable(value: object) -> tuple:
-    """Return a key that sorts settings as a reader would: absent, numbers by size, lists by length, words."""
-    if pd.isna(value):
+def _sort_key(setting: Any) -> tuple[Any, ...]:
+    """Return a key that sorts the values of a setting: missing, numbers by size, lists by length, words."""
+    if pd.isna(setting):
         return (0,)
-    if isinstance(value, str):
-        return (2, value.count(","), len(value), value) if value.startswith("[") else (3, value)
-    return (1, float(value))
+    if isinstance(setting, str):
+        return (2, setting.count(","), len(setting), setting) if setting.startswith("[") else (3, setting)
+    return (1, float(setting))
 
 
 def sheet(height: float, width: float = DOUBLE) -> Figure:
-    """Return an empty figure of the given size in inches, laid out so that nothing overlaps."""
+    """Return an empty figure of the given size in inches. Its layout lets nothing overlap."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
-def legend(figure: Figure, entries: list[tuple[str, dict]], title: str | None = None) -> None:
-    """Put a legend below all panels and lengthen the figure by its height.
+def legend(figure: Figure, entries: list[tuple[str, Style]], title: str | None = None) -> None:
+    """Put a legend below all panels of a figure and lengthen the figure by the legend's height.
 
     Parameters
     ----------
     figure : Figure
-        The figure, its panels already in place.
+        A figure that has all its panels.
     entries : list of (str, dict)
         Label and line style of each entry.
     title : str, optional
@@ -180,9 +191,9 @@ def legend(figure: Figure, entries: list[tuple[str, dict]], title: str | None = 
     width, height = figure.get_size_inches()
 
     def fits(columns: int) -> bool:
-        return sum(max(part) + 5.5 * size for part in np.array_split(lengths, columns)) < 72 * width
+        return bool(sum(max(part) + 5.5 * size for part in np.array_split(lengths, columns)) < 72 * width)
 
-    columns = max((n for n in range(1, len(texts) + 1) if fits(n)), default=1)
+    columns = max((count for count in range(1, len(texts) + 1) if fits(count)), default=1)
     rows = math.ceil(len(texts) / columns)
     figure.set_size_inches(width, height + (1.5 * (rows + (title is not None)) + 0.8) * size / 72)
     figure.legend(
@@ -197,18 +208,18 @@ def legend(figure: Figure, entries: list[tuple[str, dict]], title: str | None = 
 
 
 def plain(text: str) -> str:
-    """Return text from a study so that Matplotlib writes it as it is: a `$` begins no formula."""
+    """Return text from a study in the form that Matplotlib writes unchanged: `$` starts no formula."""
     return text.replace("$", r"\$")
 
 
 def subject(replicas: pd.DataFrame) -> str:
-    """Return what a figure of one dataset is about, to stand above it: the dataset, and the output if there is one."""
+    """Return the heading of a figure: its data set, and its output if there is only one."""
     outputs = replicas["output"].unique()
     return plain(", ".join([replicas["dataset"].iloc[0], *(outputs if len(outputs) == 1 else [])]))
 
 
 def log_axis(ax: Axes, low: float, high: float, axis: str = "y") -> None:
-    """Make an axis logarithmic between two positive limits, with plain numbers where it spans few decades."""
+    """Make an axis logarithmic between two positive limits. Its labels are plain numbers if it spans few decades."""
     ax.set(**{f"{axis}scale": "log", f"{axis}lim": (low, high)})
     ticks = ax.yaxis if axis == "y" else ax.xaxis
     ticks.set_minor_formatter(NullFormatter())
@@ -217,36 +228,47 @@ def log_axis(ax: Axes, low: float, high: float, axis: str = "y") -> None:
         ticks.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
+CANVASES: dict[str, tuple[type[FigureCanvasBase], Style]] = {
+    "png": (FigureCanvasAgg, {}),
+    "svg": (FigureCanvasSVG, {"Date": None}),
+    "pdf": (FigureCanvasPdf, {"CreationDate": None}),
+}
+"""By kind of file: the canvas that writes it, and the metadata that leave the date out."""
+
+
 def render(figure: Figure, kind: str, title: str) -> bytes:
-    """Return a figure as the bytes of a PNG (200 dpi), SVG or PDF file, the same bytes each time.
+    """Return a figure as the bytes of a PNG (200 dpi), SVG or PDF file. The bytes are the same each time.
 
     Parameters
     ----------
     figure : Figure
-        What to write.
+        The figure to write.
     kind : str
         "png", "svg" or "pdf".
     title : str
-        Written into the file's metadata, for those who cannot see it.
+        The title in the file's metadata, for readers who cannot see the figure.
     """
     target = io.BytesIO()
     dpi = figure.dpi
+    canvas, undated = CANVASES[kind]
     with matplotlib.rc_context(RC):
-        if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):  # once, whatever number of files
-            figure.get_layout_engine().execute(figure)
-            figure.set_layout_engine("none")
-            for ax in figure.axes:  # the layout's last digits vary, and an SVG's identifiers are made from all of them
-                ax.set_position(np.round(ax.get_position().bounds, 9))
-        # Not by savefig, which would lay everything out once more for each file.
+        _lay_out(figure)
         figure.dpi = 200 if kind == "png" else 72
         try:
-            if kind == "png":
-                FigureCanvasAgg(figure).print_png(target, metadata={"Title": title})
-            elif kind == "svg":
-                FigureCanvasSVG(figure).print_svg(target, metadata={"Title": title, "Date": None})
-            else:
-                FigureCanvasPdf(figure).print_pdf(target, metadata={"Title": title, "CreationDate": None})
+            # `savefig` would lay everything out once more for each file.
+            getattr(canvas(figure), f"print_{kind}")(target, metadata={"Title": title, **undated})
         finally:
             figure.dpi = dpi
             FigureCanvasAgg(figure)
     return target.getvalue()
+
+
+def _lay_out(figure: Figure) -> None:
+    """Lay a figure out, once for all files that are written of it."""
+    engine = figure.get_layout_engine()
+    if not isinstance(engine, ConstrainedLayoutEngine):
+        return
+    engine.execute(figure)
+    figure.set_layout_engine("none")
+    for ax in figure.axes:  # the layout's last digits vary, and an SVG's identifiers are made from all of them
+        ax.set_position(np.round(ax.get_position().bounds, 9))

@@ -1,50 +1,71 @@
-"""Figures of the course of training: which activation learns faster, and where it ends (lecture row L14)."""
+"""Figures of the course of training: which activation learns faster, and which error it reaches."""
 
 import math
+from typing import NamedTuple
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.figures.curves import draw, key, means, unit
-from experiments.figures.registry import Missing, comparable, figure
+from experiments.figures.curves import condition_legend, draw, error_label, means, unit_of_errors
+from experiments.figures.parts import comparable
+from experiments.figures.registry import Missing, figure
 from experiments.figures.style import looks, sheet, subject
 from experiments.store.reading import StudyTables
 
 
-def errors(tables: StudyTables, part: str) -> tuple[str, pd.DataFrame, float]:
-    """Return the errors of one dataset's "training" or "test" part: label with unit, `means`, largest possible."""
+class Quantity(NamedTuple):
+    """A quantity that is drawn by epoch.
+
+    Attributes
+    ----------
+    label : str
+        Its name with the unit.
+    table : DataFrame
+        Its `means`.
+    ceiling : float
+        The largest possible value.
+    """
+
+    label: str
+    table: pd.DataFrame
+    ceiling: float
+
+
+def errors(tables: StudyTables, part: str) -> Quantity:
+    """Return the errors of the "training" or the "test" part of one data set."""
     column = {"training": "train_error", "test": "test_error"}[part]
-    label, scale, most = unit(tables.replicas, part)
-    return label, means(tables.history, tables.replicas, column, scale=scale), most
+    unit = unit_of_errors(tables.replicas)
+    table = means(tables.history, tables.replicas, column, scale=unit.scale)
+    return Quantity(error_label(unit, part), table, unit.ceiling)
 
 
-@figure(
-    "lu_comparison",
-    title="Training loss and test error by epoch",
-    parts=comparable,
-)
+def training_loss(tables: StudyTables) -> Quantity:
+    """Return the training losses under one pairing."""
+    output = tables.replicas["output"].iloc[0]
+    unit = "nats" if output.endswith("_ce") else output
+    return Quantity(f"training loss ({unit})", means(tables.history, tables.replicas, "train_loss"), math.inf)
+
+
+@figure("lu_comparison", title="Training loss and test error by epoch", parts=comparable)
 def lu_comparison(tables: StudyTables) -> Figure:
-    """Draw training loss, its start and its end above test error, its start and its end (after Clevert et al. 2015)."""
-    history, replicas = tables.history, tables.replicas
-    last = history["epoch"].max()
+    """Draw training loss and test error by epoch: all epochs, the first and the last (after Clevert et al. 2015)."""
+    replicas = tables.replicas
+    last = tables.history["epoch"].max()
     if last < 1:
         raise Missing("no replica finished an epoch", "optimizer.lr=0.001")
-    output = replicas["output"].iloc[0]
     start, end = max(1, round(last / 8)), min(last - 1, round(0.75 * last))
     spans = {"": (0, last), ", its start": (0, start), ", its end": (end, last)}
-    nats = "nats" if output.endswith("_ce") else output
-    loss = (f"training loss ({nats})", means(history, replicas, "train_loss"), math.inf)
     appearance = looks(replicas)
     result = sheet(3.7)
     result.suptitle(subject(replicas))
     panels = result.subplots(2, 3)
     letters = iter("abcdef")
-    for row, (label, table, most) in zip(panels, (loss, errors(tables, "test")), strict=True):
-        row[0].set_ylabel(label)
+    for row, quantity in zip(panels, (training_loss(tables), errors(tables, "test")), strict=True):
+        row[0].set_ylabel(quantity.label)
         for ax, (part, span) in zip(row, spans.items(), strict=True):
-            ax.set_title(f"({next(letters)}) {label.partition(' (')[0]}{part}")
-            draw(ax, table, replicas, appearance, span=span, ceiling=most)
+            ax.set_title(f"({next(letters)}) {quantity.label.partition(' (')[0]}{part}")
+            draw(ax, quantity.table, replicas, appearance, span=span, ceiling=quantity.ceiling)
     for ax in panels[-1]:
         ax.set_xlabel("epoch")
-    key(result, replicas, appearance)
+    condition_legend(result, replicas, appearance)
     return result

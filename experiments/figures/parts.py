@@ -1,0 +1,41 @@
+"""Parts of a study that get a figure each, because their losses or their pairings can be compared."""
+
+from experiments.figures.registry import Missing, dataset_overrides
+from experiments.figures.selection import split
+from experiments.store.reading import StudyTables
+
+
+def comparable(tables: StudyTables) -> dict[str, StudyTables]:
+    """Return the parts of a study whose losses can be compared: one data set and one pairing each.
+
+    A pairing with a single condition is left to `mse_vs_ce`, unless the data set has no other pairing.
+
+    Raises
+    ------
+    Missing
+        If that leaves nothing.
+    """
+    conditions = tables.replicas.drop_duplicates("run").groupby(["dataset", "output"]).size()
+    only = conditions.groupby("dataset").transform("size") == 1
+    keys = conditions[(conditions > 1) | only].index.to_frame(index=False)
+    if keys.empty:
+        raise Missing("each pairing has only one condition", "activation=relu,tanh")
+    return split(tables, keys)
+
+
+def several_pairings(tables: StudyTables) -> dict[str, StudyTables]:
+    """Return the part of a study on each data set that has several pairings.
+
+    Raises
+    ------
+    Missing
+        If no data set has several pairings.
+    """
+    several = tables.replicas.groupby("dataset")["output"].nunique() > 1
+    if not several.any():
+        classes = tables.replicas.loc[tables.replicas["task"] == "classification", "dataset"]
+        if classes.empty:
+            raise Missing("a regression has only one pairing, linear_mse")
+        overrides = f"output=softmax_ce,softmax_mse {dataset_overrides(classes)}"
+        raise Missing("each data set has only one pairing", overrides)
+    return split(tables, several[several].index.to_frame(index=False))

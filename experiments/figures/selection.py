@@ -1,0 +1,50 @@
+"""Selection of rows in all tables of a study at once: by replica, by learning rate, by data set or other columns."""
+
+from typing import Any
+
+import pandas as pd
+
+from experiments.store.reading import StudyTables
+
+
+def select(tables: StudyTables, replicas: pd.DataFrame) -> StudyTables:
+    """Return the part of a study that belongs to these replicas: their conditions at their learning rates."""
+    return tables._replace(**{name: _select_rows(table, replicas) for name, table in tables._asdict().items()})
+
+
+def _select_rows(table: Any, replicas: pd.DataFrame) -> Any:
+    """Return the rows of one table, or the runs of a dictionary, that belong to these replicas."""
+    runs = replicas["run"].unique()
+    if isinstance(table, dict):
+        return {run: facts for run, facts in table.items() if run in runs}
+    if table is None or table.empty:
+        return table
+    if "lr" in table:
+        rates = pd.MultiIndex.from_frame(replicas[["run", "lr"]].drop_duplicates())
+        return table[pd.MultiIndex.from_frame(table[["run", "lr"]]).isin(rates)]
+    if "run" in table:
+        return table[table["run"].isin(runs)]
+    return table[table["dataset"].isin(replicas["dataset"].unique())]
+
+
+def at_selected_rate(tables: StudyTables) -> StudyTables:
+    """Return the tables of each condition at its selected learning rate."""
+    return select(tables, tables.replicas[tables.replicas["selected"]])
+
+
+def split(tables: StudyTables, keys: pd.DataFrame) -> dict[str, StudyTables]:
+    """Return one part of a study for each row of `keys`: the replicas with the row's values.
+
+    The name of a part joins the row's values in those columns that differ between the rows.
+    """
+    differing = [column for column in keys if keys[column].nunique() > 1]
+    parts = {}
+    for _, key in keys.iterrows():
+        matches = (tables.replicas[list(keys)] == key).all(axis=1)
+        parts["-".join(key[differing])] = select(tables, tables.replicas[matches])
+    return parts
+
+
+def by_dataset(tables: StudyTables) -> dict[str, StudyTables]:
+    """Return the part of a study on each data set, by name; the name is empty if there is only one."""
+    return split(tables, tables.replicas[["dataset"]].drop_duplicates())

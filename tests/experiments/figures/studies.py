@@ -1,0 +1,152 @@
+"""Tables of studies that no network trained, and what tests read from the figures drawn of them."""
+
+import json
+from functools import cache
+from itertools import combinations, product
+
+import numpy as np
+import pandas as pd
+
+from experiments.figures.registry import all_figures
+from experiments.store.reading import StudyTables
+from nets.activations import ACTIVATIONS
+
+FIGURES = all_figures()
+
+
+def fake_study(
+    activations=("relu", "elu", "tanh"),
+    outputs=("softmax_ce",),
+    datasets=("digits",),
+    hidden=((8, 8),),
+    hyperparameters=(),
+    rates=(0.1,),
+    seeds=3,
+    epochs=8,
+    diverged=1,
+    task="classification",
+):
+    """Return plausible tables of a study in which the last `diverged` seeds of the last activation diverge.
+
+    `hyperparameters` holds (activation, name, values): the conditions of an activation that has several.
+    """
+    generator = np.random.default_rng(0)
+    several = {
+        activation: [{f"activation.{name}": value} for value in values] for activation, name, values in hyperparameters
+    }
+    history, layers, replicas, confusion, timing = [], [], [], [], []
+    variants = [(activation, own) for activation in activations for own in several.get(activation, [{}])]
+    columns = sorted({column for _, own in variants for column in own})
+    for number, condition in enumerate(product(datasets, variants, outputs, hidden)):
+        dataset, (activation, own), output, widths = condition
+        names = {"run": f"{dataset}-{activation}-{output}-{number:010x}", "dataset": dataset, "activation": activation}
+        speed, floor = generator.uniform([0.2, 0.015], [0.8, 0.04])
+        for rate, seed in product(rates, range(seeds)):
+            replica = names | {"output": output, "lr": rate, "seed": seed}
+            fails = activation == activations[-1] and seed >= seeds - diverged
+            last = 1 + seed if fails else epochs
+            decay = np.exp(-speed * np.arange(last + 1)) * generator.lognormal(0, 0.1, last + 1)
+            loss, error, norm = 2.3 * decay + 0.003, 0.9 * decay**1.2 + floor, 1.5 * decay + 0.02
+            if fails:
+                loss[-2:], error[-1], norm[-2:] = (1e30, np.inf), np.nan, (1e20, np.inf)
+            for epoch in range(last + 1):
+                parts = {f"{part}_loss": loss[epoch] for part in ("train", "validation", "test")}
+                parts |= {
+                    "train_error": 0.7 * error[epoch],
+                    "validation_error": error[epoch],
+                    "test_error": error[epoch],
+                }
+                history.append(replica | {"epoch": epoch} | parts | {"gradient_norm": norm[epoch]})
+                for layer in range(1, len(widths) + 2):
+                    delta = norm[epoch] * 0.5 ** (len(widths) + 1 - layer)
+                    statistics = {"weight_gradient_norm": delta, "delta_norm": 0.3 * delta}
+                    shares = {"zero_fraction": 0.5, "saturated_fraction": 0.1 * layer, "dead_fraction": 0.01 * epoch}
+                    shares |= {"activation_mean": speed - 0.5, "activation_std": 0.3 * layer}
+                    statistics |= dict.fromkeys(shares) if layer > len(widths) else shares
+                    layers.append(replica | {"epoch": epoch, "layer": layer} | statistics)
+            settings = dict.fromkeys(columns) | own | {"net.hidden": json.dumps(widths)}
+            if not fails and task == "classification":
+                counts = generator.integers(0, 4, (2, 2)) + 40 * np.eye(2, dtype=int)
+                for true, predicted in np.ndindex(2, 2):
+                    pair = {"true": "abc"[true], "predicted": "abc"[predicted], "count": counts[true, predicted]}
+                    confusion.append(replica | pair)
+            outcome = {"status": "diverged" if fails else "done", "diverged_epoch": last if fails else None}
+            outcome["final_test_error"] = error[last]
+            replicas.append(replica | settings | {"task": task} | outcome | {"selected": rate == rates[0]})
+        size = {"replicas": seeds * len(rates), "epochs": epochs}
+        timing.append(names | size | {"training": size["replicas"] * epochs * generator.uniform(0.01, 0.05)})
+    replicas = pd.DataFrame(replicas).astype({"diverged_epoch": "Int64"})
+    confusion = pd.DataFrame(confusion) if confusion else None
+    history, layers = pd.DataFrame(history), pd.DataFrame(layers)
+    return StudyTables(history, layers, replicas, confusion, pd.DataFrame(timing), {})
+
+
+STUDIES = {
+    "three": fake_study(),
+    "all": fake_study(activations=tuple(ACTIVATIONS)),
+    "datasets": fake_study(datasets=("digits", "wine")),
+    "pairings": fake_study(activations=("relu",), outputs=("sigmoid_ce", "sigmoid_mse", "linear_hinge")),
+    "crossed": fake_study(outputs=("softmax_ce", "softmax_mse")),
+    "depths": fake_study(activations=("relu", "sigmoid"), hidden=((), (8,), (8,) * 6)),
+    "hyper": fake_study(
+        activations=("relu", "elu", "maxout"),
+        hyperparameters=[("elu", "alpha", [0.2, 1.0]), ("maxout", "pieces", [2, 3])],
+    ),
+    "regression": fake_study(datasets=("diabetes",), outputs=("linear_mse",), task="regression", diverged=0),
+    "lost": fake_study(activations=("relu",), diverged=3),
+    "short": fake_study(activations=("relu",), hidden=((),), seeds=1, epochs=1, diverged=0),
+    "rates": fake_study(rates=(0.1, 0.3)),
+    "tuned outputs": fake_study(
+        activations=("relu",), outputs=("softmax_ce", "softmax_mse"), rates=(0.1, 0.3), diverged=0
+    ),
+    "many": fake_study(datasets=("digits", "wine", "iris", "moons"), seeds=2, epochs=3, diverged=0),
+}
+
+
+@cache
+def of(name, study):
+    """Return what a figure draws of one of `STUDIES`, once for all tests, which only look at it."""
+    return FIGURES[name].draw(STUDIES[study])
+
+
+def assert_nothing_overlaps(drawn):
+    """Lay a figure out and check that panels, with their labels, and legends are apart and not cut off."""
+    drawn.draw_without_rendering()
+    boxes = [ax.get_tightbbox() for ax in drawn.axes] + [legend.get_window_extent() for legend in drawn.legends]
+    for one, other in combinations(boxes, 2):
+        across = min(one.x1, other.x1) - max(one.x0, other.x0)
+        down = min(one.y1, other.y1) - max(one.y0, other.y0)
+        assert min(across, down) <= 1
+    for box in boxes:
+        assert box.x0 >= 0
+        assert box.y0 >= 0
+        assert box.x1 <= drawn.bbox.x1
+        assert box.y1 <= drawn.bbox.y1
+
+
+def tiny(errors, statuses=None):
+    """Return the tables of one run from its seeds' test errors by epoch; a diverged one ends at its last epoch."""
+    names = {"run": "digits-relu-softmax_ce-0", "dataset": "digits", "activation": "relu", "output": "softmax_ce"}
+    statuses = statuses or ["done"] * len(errors)
+    history = [
+        names | {"lr": 0.1, "seed": seed, "epoch": epoch, "test_error": error, "train_loss": 2 * error}
+        for seed, values in enumerate(errors)
+        for epoch, error in enumerate(values)
+    ]
+    replicas = pd.DataFrame(
+        names
+        | {"lr": 0.1, "seed": seed, "task": "classification", "status": status, "selected": True}
+        | {"final_test_error": errors[seed][-1]}
+        | {"diverged_epoch": len(errors[seed]) - 1 if status == "diverged" else None}
+        for seed, status in enumerate(statuses)
+    ).astype({"diverged_epoch": "Int64"})
+    return StudyTables(pd.DataFrame(history), pd.DataFrame({"run": [], "lr": []}), replicas)
+
+
+def curves(ax):
+    """Return the data of a panel's curves by run."""
+    return {line.get_gid(): np.array(line.get_data()) for line in ax.lines if line.get_gid()}
+
+
+def crosses(ax):
+    return [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "x"]

@@ -1,0 +1,74 @@
+"""Tests of experiments.figures.curves: means, bands, limits and what diverged, as the figures show them."""
+
+import numpy as np
+from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
+from scipy import stats
+
+from experiments.figures.curves import draw, means
+from experiments.figures.style import looks
+from tests.experiments.figures.studies import FIGURES, crosses, curves, fake_study, of, tiny
+
+
+def band(values):
+    """Return the scale of the panel of test errors, and the lowest and the highest point of its only band."""
+    (drawn,) = FIGURES["lu_comparison"].draw(tiny(values)).values()
+    panel = drawn.axes[3]
+    (found,) = (item for item in panel.collections if isinstance(item, PolyCollection))
+    heights = found.get_paths()[0].vertices[:, 1]
+    return panel.get_yscale(), [heights.min(), heights.max()]
+
+
+def test_bands_are_student_intervals():
+    values = np.array([[0.7, 0.4], [0.6, 0.3], [0.8, 0.5]])
+    low, high = stats.t.interval(0.95, 2, values.mean(axis=0), stats.sem(values))
+    scale, ends = band(values)
+    assert scale == "linear"
+    np.testing.assert_allclose(ends, 100 * np.array([low.min(), high.max()]))
+
+
+def test_bands_on_a_log_axis_are_those_of_the_logarithm_and_end_at_the_ceiling():
+    values = np.array([[0.95, 0.02], [0.9, 0.01], [0.8, 0.03]])
+    half = stats.t.ppf(0.975, 2) * stats.sem(values)[1]
+    scale, ends = band(values)
+    assert scale == "log"
+    np.testing.assert_allclose(ends, [2 * np.exp(-half / 0.02), 100])
+
+
+def test_a_diverged_replica_is_shown_and_not_averaged():
+    tables = tiny([[0.8, 0.4, 0.3], [0.6, 0.2, 0.25], [0.7, np.nan]], ["done", "done", "diverged"])
+    (drawn,) = FIGURES["lu_comparison"].draw(tables).values()
+    panel = drawn.axes[3]
+    (line,) = curves(panel).values()
+    np.testing.assert_allclose(line[1], [70, 30, 27.5])
+    assert crosses(panel) == [1]
+    labels = [text.get_text() for text in drawn.legends[0].get_texts()]
+    assert labels == ["relu (1 of 3 diverged)", "diverged here, left out of the mean"]
+
+
+def test_where_all_diverged_the_curve_goes_as_far_as_the_first():
+    tables = tiny([[0.8, 0.7, 0.9, np.nan], [0.6, 0.5, np.nan]], ["diverged", "diverged"])
+    (drawn,) = FIGURES["lu_comparison"].draw(tables).values()
+    panel = drawn.axes[3]
+    (line,) = curves(panel).values()
+    np.testing.assert_allclose(line, [[0, 1], [70, 60]])
+    assert sorted(crosses(panel)) == [2, 3]
+
+
+def test_a_condition_that_diverged_does_not_stretch_the_axis():
+    (drawn,) = FIGURES["lu_comparison"].draw(fake_study(diverged=3)).values()
+    assert drawn.axes[0].get_ylim()[1] < 100
+
+
+def test_a_panel_that_would_show_zero_on_a_log_axis_stays_linear():
+    tables = tiny([[0.8, 0.1, 0.0], [0.6, 0.1, 0.0]])
+    ax = Figure().subplots()
+    draw(ax, means(tables.history, tables.replicas, "test_error"), tables.replicas, looks(tables.replicas))
+    assert ax.get_yscale() == "linear"
+    assert ax.get_ylim()[0] == 0
+
+
+def test_layers_of_an_all_lost_study_say_so():
+    (drawn,) = of("gradient_norms", "lost").values()
+    texts = [text.get_text() for ax in drawn.axes for text in ax.texts]
+    assert texts == ["every replica diverged"] * 2

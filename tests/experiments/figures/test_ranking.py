@@ -1,0 +1,101 @@
+"""Tests of experiments.figures.ranking: errors in order, by rate and by pairing, as in the tables."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.experiments.figures.studies import FIGURES, STUDIES, crosses, curves, fake_study, of
+
+
+def dots(ax):
+    """Return the x of a leaderboard's dots by run, and whether they are full."""
+    lines = [line for line in ax.lines if line.get_gid() and line.get_marker() == "o"]
+    return {line.get_gid(): (line.get_xdata()[0], line.get_markerfacecolor() != "white") for line in lines}
+
+
+@pytest.mark.parametrize(("study", "label"), [("three", "test error (%)"), ("regression", "test RMSE (target units)")])
+def test_errors_are_shown_in_the_unit_of_their_task(study, label):
+    scale = 100 if study == "three" else 1
+    tables = STUDIES[study]
+    (board,), (course,) = (of(name, study).values() for name in ("leaderboard", "lu_comparison"))
+    assert board.axes[0].get_xlabel() == course.axes[3].get_ylabel() == label
+    errors = tables.replicas[tables.replicas["status"] == "done"].groupby("run")["final_test_error"].mean()
+    for run, (x, _) in dots(board.axes[0]).items():
+        assert x == pytest.approx(scale * errors[run])
+        assert curves(course.axes[3])[run][1][-1] == pytest.approx(scale * errors[run])
+
+
+def test_a_leaderboard_shows_means_in_order_and_what_is_told_apart():
+    tables = fake_study(seeds=6, diverged=0)
+    replicas = tables.replicas.copy()
+    worse = (replicas["activation"] == "tanh") * 0.2
+    replicas["final_test_error"] = 0.1 + worse + 0.001 * (replicas["seed"] % 3) * (1 + worse)
+    (drawn,) = FIGURES["leaderboard"].draw(tables._replace(replicas=replicas)).values()
+    ax = drawn.axes[0]
+    found = dots(ax)
+    for run, (x, full) in found.items():
+        rows = replicas[replicas["run"] == run]
+        assert x == pytest.approx(100 * rows["final_test_error"].mean())
+        assert full == (rows["activation"].iloc[0] == "tanh")
+    assert ax.get_yticklabels()[-1].get_text() == "tanh"
+    assert "reference: relu" in [text.get_text() for text in drawn.legends[0].get_texts()]
+
+
+def test_a_leaderboard_says_what_diverged_and_shows_the_baselines():
+    tables = STUDIES["three"]
+    baselines = pd.DataFrame({"dataset": "digits", "baseline": ["k-nearest", "linear SVM"], "test_error": [0.04, 0.05]})
+    (drawn,) = FIGURES["leaderboard"].draw(tables._replace(baselines=baselines)).values()
+    assert [text.get_text() for text in drawn.axes[0].texts] == [" 1 of 3 diverged"]
+    assert {"k-nearest", "linear SVM"} <= {text.get_text() for text in drawn.legends[0].get_texts()}
+    vertical = [
+        line.get_xdata()[0]
+        for line in drawn.axes[0].lines
+        if len(set(line.get_xdata())) == 1 and line.get_marker() == "None"
+    ]
+    assert {4.0, 5.0} <= {round(x, 9) for x in vertical}
+
+
+def test_a_leaderboard_of_one_condition_has_room_and_compares_nothing():
+    (drawn,) = FIGURES["leaderboard"].draw(fake_study(activations=("leaky_relu",), diverged=0)).values()
+    drawn.canvas.draw()
+    assert drawn.axes[0].get_window_extent().height / drawn.dpi > 0.3
+    assert not any("told apart" in text.get_text() for text in drawn.legends[0].get_texts())
+    assert {line.get_linestyle() for line in drawn.axes[0].lines if len(line.get_xdata()) == 2} == {"-"}
+
+
+def test_rates_are_drawn_with_the_chosen_one_ringed():
+    tables = STUDIES["rates"]
+    (drawn,) = of("learning_rate_sensitivity", "rates").values()
+    ax = drawn.axes[0]
+    for run, data in curves(ax).items():
+        rows = tables.replicas[(tables.replicas["run"] == run) & (tables.replicas["status"] == "done")]
+        expected = 100 * rows.groupby("lr")["final_test_error"].mean()
+        np.testing.assert_allclose(data, [expected.index, expected])
+    rings = [line.get_xdata()[0] for line in ax.lines if line.get_markersize() == 7]
+    assert set(rings) == {0.1}
+    assert crosses(ax)
+
+
+def test_crosses_at_one_rate_stand_side_by_side():
+    lost = fake_study(rates=(0.001, 100.0), diverged=1)
+    replicas = lost.replicas.assign(status=lost.replicas["status"].where(lost.replicas["lr"] < 1, "diverged"))
+    (drawn,) = FIGURES["learning_rate_sensitivity"].draw(lost._replace(replicas=replicas)).values()
+    (ax,) = drawn.axes
+    crosses = [line for line in ax.lines if line.get_marker() == "x" and line.get_xdata()[0] == 100]
+    places = [line.get_transform().transform((100, 1))[0] for line in crosses]
+    assert len(places) > 1
+    assert (np.diff(places) > drawn.dpi * 2 / 72).all()
+
+
+def test_a_pairing_matrix_holds_the_mean_of_each_cell():
+    tables = STUDIES["crossed"]
+    (drawn,) = of("pairing_matrix", "crossed").values()
+    (ax,) = drawn.axes
+    done = tables.replicas[tables.replicas["status"] == "done"]
+    expected = 100 * done.groupby(["activation", "output"])["final_test_error"].mean()
+    rows, columns = ([label.get_text() for label in axis.get_ticklabels()] for axis in (ax.yaxis, ax.xaxis))
+    assert len(ax.texts) == len(expected) == 6
+    for text in ax.texts:
+        x, y = map(int, text.get_position())
+        star = "*" if rows[y] == "tanh" else ""  # of which a replica diverged
+        assert text.get_text() == f"{expected[rows[y], columns[x]]:.3g}{star}"

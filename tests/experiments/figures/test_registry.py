@@ -1,0 +1,100 @@
+"""Tests of experiments.figures.registry: every figure is drawn from what a study has, or says what is missing."""
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from experiments.figures.registry import Missing, figure
+from experiments.store.reading import StudyTables
+from tests.experiments.figures.studies import FIGURES, STUDIES, assert_nothing_overlaps, of
+
+BASIC = [study for study in STUDIES if study not in ("rates", "tuned outputs", "many")]
+DRAWN = {
+    "activation_curves": {study: [""] for study in BASIC},
+    "output_cost_gradients": {study: [""] for study in BASIC},
+    "lu_comparison": {study: [""] for study in BASIC}
+    | {"pairings": [], "datasets": ["-digits", "-wine"], "crossed": ["-softmax_ce", "-softmax_mse"]},
+    "mse_vs_ce": {study: [] for study in BASIC} | {"pairings": [""], "crossed": [""]},
+}
+DRAWN["gradient_norms"] = DRAWN["lu_comparison"]
+# Figures that take what they draw from the same columns in the same way need not be drawn from every study.
+PARTED = {
+    "three": [""],
+    "datasets": ["-digits", "-wine"],
+    "hyper": [""],
+    "lost": [""],
+    "short": [""],
+    "regression": [""],
+}
+DRAWN |= {
+    "leaderboard": PARTED | {"crossed": [""]},
+    "learning_rate_sensitivity": {"three": [], "rates": [""], "tuned outputs": [""]},
+    "critical_difference": {"three": [], "datasets": [], "many": [""]},
+    "pairing_matrix": {"three": [], "pairings": [""], "crossed": [""]},
+    "saturation": {"three": [""], "lost": [""], "depths": [""]},
+    "activation_statistics": {"three": [""], "lost": [""], "depths": [""]},
+    "gradient_flow": {"three": [""], "lost": [""], "depths": [""], "short": [""]},
+    "depth": {"three": [], "depths": [""]},
+    "cost_of_activation": {"three": [""], "lost": [""], "regression": [""]},
+    "confusion": {"three": [""], "hyper": [""], "lost": []},
+    "decision_boundary": {"three": []},
+    "zigzag": {"three": [""]},
+    "collapse": {"three": [""]},
+    "clipped_output": {"three": [""]},
+}
+
+
+def test_every_figure_is_tested():
+    assert set(DRAWN) == set(FIGURES)
+
+
+@pytest.mark.parametrize(("name", "study"), [(name, study) for name, studies in DRAWN.items() for study in studies])
+def test_every_figure_is_drawn_from_what_a_study_has(name, study):
+    result = of(name, study)
+    expected = [f"{name}{part}" for part in DRAWN[name][study]]
+    assert [stem for stem, drawn in result.items() if isinstance(drawn, Figure)] == expected
+    if not expected:
+        assert list(result) == [name]
+        assert isinstance(result[name], Missing)
+    for stem in expected:
+        assert_nothing_overlaps(result[stem])
+
+
+@pytest.mark.parametrize("name", [name for name in DRAWN if [] in DRAWN[name].values()])
+def test_what_is_missing_is_one_line_that_ends_with_a_command(name):
+    study = next(study for study, parts in DRAWN[name].items() if not parts)
+    (reason,) = of(name, study).values()
+    line = reason.line("mine", ["wine", "digits"])
+    assert line.startswith(f"{reason}; run: python run.py -m ")
+    assert line.endswith(" study=mine")
+    assert ("dataset=digits,wine" in line) == ("dataset" not in reason.add)
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize("name", ["mse_vs_ce", "pairing_matrix", "confusion"])
+def test_what_a_regression_cannot_have_is_no_command(name):
+    (reason,) = of(name, "regression").values()
+    assert reason.line("mine", ["diabetes"]).startswith("a regression has ")
+    assert "run.py" not in reason.line("mine", ["diabetes"])
+
+
+def test_norms_that_were_not_recorded_are_named():
+    history, layers, replicas = STUDIES["three"][:3]
+    tables = StudyTables(history.assign(gradient_norm=np.nan), layers.iloc[:0].astype(object), replicas)
+    (reason,) = FIGURES["gradient_norms"].draw(tables).values()
+    assert str(reason) == "no gradient_norm in the study's history"
+    assert reason.add == "diagnostics.layers=true"
+
+
+def test_a_figure_is_one_function():
+    try:
+
+        @figure("temporary", title="A figure of a test")
+        def temporary(tables):
+            return Figure()
+
+        assert isinstance(FIGURES["temporary"].draw(STUDIES["three"])["temporary"], Figure)
+        with pytest.raises(ValueError, match="'temporary' is taken"):
+            figure("temporary", title="Another")
+    finally:
+        del FIGURES["temporary"]

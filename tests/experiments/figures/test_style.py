@@ -1,0 +1,92 @@
+"""Tests of experiments.figures.style: one look for each condition, files that are the same each time."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+
+from experiments.figures.style import COLORS, DASHES, identity, looks, render
+from nets.activations import ACTIVATIONS
+from tests.experiments.figures.studies import FIGURES, STUDIES, fake_study, of
+
+
+def test_an_activation_has_one_colour_in_all_figures():
+    for name in FIGURES:
+        study = "crossed" if name == "mse_vs_ce" else "three"
+        activation = STUDIES[study].replicas.set_index("run")["activation"].to_dict()
+        for drawn in of(name, study).values():
+            for ax in getattr(drawn, "axes", []):  # Missing has none
+                for line in ax.lines:
+                    if line.get_gid():
+                        assert line.get_color() == identity(activation[line.get_gid()])[0]
+
+
+def test_activations_are_told_apart_by_colour_and_dash():
+    assert len({identity(name) for name in ACTIVATIONS}) == len(ACTIVATIONS)
+    assert len({identity(name)[0] for name in COLORS}) == len(COLORS) == 8
+    unknown = identity("new_activation")
+    assert unknown == identity("new_activation")
+    assert unknown not in {identity(name) for name in ACTIVATIONS}
+    assert len(set(DASHES)) == len(DASHES)
+
+
+VISION = {
+    "normal": np.eye(3),
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+
+
+@pytest.mark.parametrize("vision", VISION)
+def test_the_eight_colours_are_told_apart_by_everyone(vision):
+    # Severity 1 of Machado, Oliveira and Fernandes (2009); distances in Oklab (Ottosson 2020)
+    rgb = np.array([to_rgb(color) for color in COLORS.values()])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(linear @ np.transpose(VISION[vision]), 0, 1)
+    cones = [[0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566]]
+    cones += [[0.0883024619, 0.2817188376, 0.6299787005]]
+    lab = [[0.2104542553, 0.7936177850, -0.0040720468], [1.9779984951, -2.4285922050, 0.4505937099]]
+    lab += [[0.0259040371, 0.7827717662, -0.8086757660]]
+    place = np.cbrt(seen @ np.transpose(cones)) @ np.transpose(lab)
+    assert min(np.linalg.norm(one - other) for one, other in combinations(place, 2)) >= 0.12
+    luminance = linear @ [0.2126, 0.7152, 0.0722]
+    assert (1.05 / (luminance + 0.05) >= 2).all()
+
+
+def test_settings_change_dash_and_marker_but_not_the_colour():
+    replicas = STUDIES["depths"].replicas
+    appearance = looks(replicas)
+    assert len(set(appearance.values())) == len(appearance) == 6
+    by_setting = {}
+    for run, look in appearance.items():
+        row = replicas[replicas["run"] == run].iloc[0]
+        assert look.color == COLORS[row["activation"]]
+        by_setting.setdefault(row["net.hidden"], set()).add((look.marker, look.dash))
+    assert all(len(found) == 1 for found in by_setting.values())
+    assert len(set.union(*by_setting.values())) == 3
+
+
+def test_a_legend_lists_activations_as_registered_and_settings_by_size():
+    names = [look.label for look in looks(STUDIES["depths"].replicas).values()]
+    sizes = ["net.hidden=[]", "net.hidden=[8]", "net.hidden=[8]×6"]
+    assert names == [f"{activation}, {size}" for activation in ("sigmoid", "relu") for size in sizes]
+
+
+@pytest.mark.parametrize("name", ["lu_comparison", "gradient_norms", "mse_vs_ce"])
+def test_text_from_a_study_is_not_typeset(name):
+    outputs = ("softmax_ce", "softmax_mse") if name == "mse_vs_ce" else ("softmax_ce",)
+    tables = fake_study(activations=("relu", r"$\frac{$"), datasets=(r"$x_{$",), outputs=outputs)
+    (drawn,) = FIGURES[name].draw(tables).values()
+    render(drawn, "svg", "title")
+
+
+def test_rendering_is_reproducible():
+    first, second = (FIGURES["gradient_norms"].draw(fake_study())["gradient_norms"] for _ in range(2))
+    for kind in ("png", "svg", "pdf"):
+        assert render(first, kind, "title") == render(second, kind, "title")
+    svg = render(first, "svg", "a title").decode()
+    assert "<text" in svg
+    assert "a title" in svg
+    assert "<dc:date>" not in svg
