@@ -24,7 +24,7 @@ SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 if TYPE_CHECKING:
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
-    from experiments.sweep.runner import Job
+    from experiments.sweep.jobs import Job, Trained
 else:
     BasicSweeper = PLUGINS[SWEEPER]
 
@@ -46,17 +46,17 @@ class StudySweeper(BasicSweeper):
             sys.exit(0)
         sys.exit(run_sweep(jobs, self._launch))
 
-    def _launch(self, jobs: list["Job"]) -> Sequence[object]:
+    def _launch(self, jobs: Sequence["Job"]) -> Sequence["Trained | None"]:
         """Run the jobs and return what they returned."""
         from experiments.sweep.runner import run_here
 
         assert self.launcher is not None
         assert self.config is not None
         launcher = _launcher(self.config.hydra)
-        if launcher == "BasicLauncher":  # would only compose each job once more, which takes longer than a small one
+        if launcher == "BasicLauncher":  # it would compose each job again, which takes longer than a small job
             return run_here(jobs)
         if launcher == "RayLauncher":
-            # A worker may not see the study: it is told what is missing, and returns it.
+            # A worker may not see the study: its command line names the missing replicas, and it returns them.
             lines = [line for job in jobs for line in job.lines()]
         else:
             lines = [job.overrides for job in jobs]

@@ -7,7 +7,7 @@ The text of a number is exact: it is the shortest decimal that reads back as the
 from dataclasses import dataclass, field
 from io import BytesIO
 from os import PathLike
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -163,7 +163,7 @@ def merge(name: str, old: "pd.DataFrame", new: "pd.DataFrame") -> "pd.DataFrame"
     )
 
 
-def read(source: str | PathLike[str] | BinaryIO) -> "pd.DataFrame":
+def read(source: str | PathLike[str] | IO[Any]) -> "pd.DataFrame":
     """Return a stored table as a typed frame: an empty cell is NaN (or <NA> in a column of whole numbers).
 
     Parameters
