@@ -1,6 +1,11 @@
-"""Comparisons of activations and of output/cost pairings: configuration, data, training, tables, figures."""
+"""Comparisons of activations and of output/cost pairings: the functions for users.
+
+Importing this package imports no library: each function imports what it needs when it is called.
+"""
 
 from typing import TYPE_CHECKING
+
+from experiments.config.errors import ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -8,35 +13,33 @@ if TYPE_CHECKING:
     from experiments.networks import TrainedNetworks
     from experiments.store.reading import StudyTables
 
-# What they need is imported when they are called: importing the package costs nothing.
+__all__ = ["ConfigError", "load", "run_study"]
 
 
 def run_study(*overrides: str) -> "StudyTables":
-    """Run what `python run.py -m` would with these arguments, in this process, and return the study's tables.
+    """Run what `python run.py -m` would run with these arguments, in this process; return the study's tables.
 
     Raises
     ------
     ConfigError
-        With one line for whatever is wrong with an argument: nothing was trained then.
+        With one line for a wrong argument. Nothing was trained then.
     RuntimeError
-        If a run failed; what was finished is stored.
+        If a run failed. What was finished is stored.
     """
     from experiments.config.compose import sweep
-    from experiments.config.errors import ConfigError
     from experiments.store.reading import load_all_tables
     from experiments.sweep.jobs import Job
     from experiments.sweep.runner import run_sweep
 
-    for each in overrides:
-        if not isinstance(each, str) or each.startswith("-"):
-            raise ConfigError(f"{each}: allowed are words KEY=VALUE such as 'epochs=20'; each may be a sweep")
-    launcher = next((each for each in overrides if each.lstrip("+~").startswith("hydra")), None)
-    if launcher is not None:
-        raise ConfigError(f"{launcher}: only the command line has launchers")
-    jobs = [Job.of(*each) for each in sweep(overrides)]
+    for override in overrides:
+        if not isinstance(override, str) or override.startswith("-"):
+            raise ConfigError(f"{override}: allowed are words KEY=VALUE such as 'epochs=20'; each may be a sweep")
+        if override.lstrip("+~").startswith("hydra"):
+            raise ConfigError(f"{override}: only the command line has launchers")
+    jobs = [Job.of(settings, words) for settings, words in sweep(overrides)]
     studies = sorted({job.settings.study for job in jobs})
     if len(studies) > 1 or any(job.settings.plan for job in jobs):
-        raise ConfigError("one study at a time, and no plan: those are the command line's")
+        raise ConfigError("run_study runs one study and makes no plan; the command line can do both")
     if run_sweep(jobs):
         raise RuntimeError(f"a run of study {studies[0]!r} failed: its traceback is in {jobs[0].study.folder}/runs/")
     return load_all_tables(studies[0])

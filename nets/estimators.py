@@ -175,7 +175,7 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         init = _named("init", init, INITIALIZERS, Initializer)
         units = output.units(task, count)
         self._adopt(Network(X.shape[1], self.hidden_layer_sizes, units, activation, 1, X.dtype), output, y.shape[1:])
-        self.network_.initialise(init, lambda replica, layer: stream(self._seed, INIT, layer))
+        self.network_.initialize(init, lambda replica, layer: stream(self._seed, INIT, layer))
 
     def _adopt(self, network: Network, output: Output, target_shape: tuple[int, ...]) -> None:
         """Make this network the fitted one, before its first epoch."""

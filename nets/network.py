@@ -134,7 +134,7 @@ class Network:
         """Return the weight matrices (R, fan_in, columns) within a flat array shaped like `parameters`."""
         return [layer.weight for layer in self._views(parameters)]
 
-    def initialise(self, initializer: Initializer, generator: Callable[[int, int], np.random.Generator]) -> None:
+    def initialize(self, initializer: Initializer, generator: Callable[[int, int], np.random.Generator]) -> None:
         """Draw every weight matrix, replica r's layer l (from 0) from `generator(r, l)`. Biases do not change."""
         for index, layer in enumerate(self.layers):
             hidden = index < len(self.hidden)

@@ -95,7 +95,7 @@ class Task:
             self.seeds,
             settings.dtype,
         )
-        network.initialise(settings.init, lambda seed, layer: stream(settings.entropy, "init", seed, layer))
+        network.initialize(settings.init, lambda seed, layer: stream(settings.entropy, "init", seed, layer))
         weights = [layer.weight.copy() for layer in network.layers]
         return Arrays(prepared.inputs[0], data.targets, prepared.split.train, prepared.split.test, weights)
 

@@ -79,7 +79,7 @@ class Stack:
             len(self.replicas),
             settings.dtype,
         )
-        network.initialise(
+        network.initialize(
             settings.init, lambda replica, layer: stream(settings.entropy, "init", int(self.seed[replica]), layer)
         )
         network.layers[-1].bias[:] = settings.net.output_bias

@@ -70,7 +70,7 @@ BAD = [
     (["activation=glob(x*)"], "activation=glob(x*) matches nothing. Allowed: celu"),
     (["hydra/launcher=joblib"], "hydra/launcher=joblib: only the command line has launchers"),
     (["+x={_target_:os.system}"], "_target_ in an override"),
-    (["study=one,two"], "one study at a time"),
+    (["study=one,two"], "run_study runs one study"),
     (["plan=true"], "no plan"),
     (["optimizer=[1]"], "TypeError: "),
     (["epochs"], "missing EQUAL at '<EOF>'"),

@@ -194,7 +194,7 @@ def test_a_factor_on_delta_is_a_factor_on_the_gradient(activation):
 def trained(activation, output, size, optimizer, hidden, dtype, rows, seeds, steps=3):
     """Return, replica by replica, every bit after a few steps with gradients, rates and data of its own."""
     network = Network(5, hidden, output.units("classification", size), activation, len(seeds), dtype)
-    network.initialise(
+    network.initialize(
         INITIALIZERS[activation.initializer](), lambda replica, layer: np.random.default_rng([seeds[replica], layer])
     )
     state = optimizer.state(network.parameters)
@@ -285,7 +285,7 @@ def test_initialise_draws_each_matrix_from_its_own_generator(activation):
     initializer, shapes = HeNormal(), [(3, 4, activation.pieces), (4, 5, activation.pieces), (5, 2, 1)]
     network = Network(3, [4, 5], 2, activation, 3)
     before = network.parameters.copy()
-    network.initialise(initializer, lambda replica, layer: np.random.default_rng([replica, layer]))
+    network.initialize(initializer, lambda replica, layer: np.random.default_rng([replica, layer]))
     for index, (layer, shape) in enumerate(zip(network.layers, shapes, strict=True)):
         for replica in range(3):
             expected = initializer(np.random.default_rng([replica, index]), *shape)
@@ -348,7 +348,7 @@ def test_forward_is_the_textbooks_with_columns_for_rows():
 @pytest.mark.parametrize("hidden", [(), (7,), (5, 2, 7), (4,) * 50], ids=len)
 def test_a_linear_network_collapses_to_one_affine_map(hidden):
     network = Network(3, hidden, 4, Linear(), 2, "float64")
-    network.initialise(GlorotUniform(), lambda replica, layer: np.random.default_rng([replica, layer]))
+    network.initialize(GlorotUniform(), lambda replica, layer: np.random.default_rng([replica, layer]))
     for layer in network.layers:
         layer.bias[:] = np.random.default_rng(0).normal(size=layer.bias.shape)
     work = work_for(network, LinearMSE(), "regression", 4)

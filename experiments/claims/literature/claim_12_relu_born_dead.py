@@ -38,7 +38,7 @@ def born_dead(networks: int = NETWORKS) -> pd.DataFrame:
     for width in WIDTHS:
         network = Network(2, (width,) * max(DEPTHS), 1, ACTIVATIONS["relu"](), networks, "float64")
         draws = INITIALIZERS["he_normal"]()
-        network.initialise(draws, lambda replica, layer: stream(0, "init", FIRST_SEED + replica, layer))
+        network.initialize(draws, lambda replica, layer: stream(0, "init", FIRST_SEED + replica, layer))
         work = Work(network, 1)
         work.inputs[:] = 1
         network.forward(work)
