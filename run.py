@@ -57,7 +57,7 @@ class StudySweeper(BasicSweeper):
             return run_here(jobs)
         if launcher == "RayLauncher":
             # A worker may not see the study: its command line names the missing replicas, and it returns them.
-            lines = [line for job in jobs for line in job.lines()]
+            lines = [line for job in jobs for line in job.command_lines()]
         else:
             lines = [job.overrides for job in jobs]
         return [result.return_value for result in self.launcher.launch(lines, initial_job_idx=0)]

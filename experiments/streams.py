@@ -25,7 +25,7 @@ def stream(entropy: int, name: str, seed: int, index: int = 0) -> np.random.Gene
     seed : int
         The replica's seed, at least 0.
     index : int
-        The layer for "init", the epoch for "order" and "noise".
+        The layer for "init", the epoch for "order"; for "noise" the epoch, counted through the layers.
 
     Raises
     ------

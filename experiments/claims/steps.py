@@ -20,7 +20,7 @@ def steps_to_error(
     """
     with threadpool_limits(1, "blas"), np.errstate(all="ignore"):
         stack = Stack(settings, replicas)
-        rows = stack.prepared.split.train[stack.row]
+        rows = stack.prepared.split.train[stack.seed_index]
         labels = stack.labels[rows]
         steps = np.zeros(len(replicas), int)
         pretrain(stack)

@@ -47,7 +47,7 @@ def train(activation: str, hidden: tuple[int, ...], output: str, rate: float, ep
     errors, stuck = np.empty((epochs + 1, 2, SEEDS)), np.empty((epochs + 1, SEEDS))
     with threadpool_limits(1, "blas"):  # threads would cost more than such small products
         stack = Stack(settings, settings.replicas)
-        training, test = (part[stack.row] for part in (stack.prepared.split.train, stack.prepared.split.test))
+        training, test = (part[stack.seed_index] for part in (stack.prepared.split.train, stack.prepared.split.test))
         for epoch in range(epochs + 1):
             if epoch:
                 stack.train_epoch(epoch)

@@ -1,10 +1,10 @@
-"""A study's store: what its runs are worth, whether its files are intact, what can go, and its tables.
+"""The files of a study: lists the state of each run, checks files, removes unusable files, updates the tables.
 
 python -m experiments.store status|verify|prune|collect study=NAME [format=parquet]
 
 status     the state of each run: done, incomplete, damaged, outdated or failed
 verify     check the checksums, row counts and cells of every table; exit code 1 if there is a problem
-prune      remove incomplete, damaged and outdated runs, and files that a crash left
+prune      remove incomplete, damaged and outdated runs without checkpoints, and files that a crash left
 collect    bring the study's tables up to date with its runs; format=parquet writes Parquet files too
 """
 
@@ -119,7 +119,10 @@ def _cell_problems(content: bytes) -> list[str]:
 
 
 def prune(study: Study) -> list[Path]:
-    """Remove what nothing uses any more, and return it: damaged and outdated runs, and files that a crash left."""
+    """Remove runs that are not finished and cannot be resumed, and files that a crash left; return what was removed.
+
+    A failed run stays, because its traceback says why.
+    """
     removed = []
     for run in study.runs():
         with run.lock():

@@ -192,9 +192,9 @@ def _rows(csv: bytes, header: str) -> bytes:
 
 
 def joined_replicas(frames: "list[pd.DataFrame]") -> "pd.DataFrame":
-    """Join the replicas of all runs, settings that only some have included, and mark each run's selected rate.
+    """Join the replicas of all runs into one table and mark each run's selected learning rate.
 
-    The cells are text, in the frames and in the result.
+    A setting that only some runs have is a column that is empty for the others. All cells are text.
     """
     import pandas as pd
 

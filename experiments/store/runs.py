@@ -209,7 +209,7 @@ def _merged_arrays(
 ) -> dict[str, np.ndarray]:
     """Return arrays with a row for each replica: those of `new`, and those of `old` that are not fresh.
 
-    An array without rows is that of `new`.
+    An array that has no axis of replicas, such as `about`, is taken from `new` if that has replicas.
     """
     rows = [row for row, replica in enumerate(_replicas(old)) if replica not in fresh]
     merged = {name: values[rows] if values.ndim else values for name, values in old.items()}

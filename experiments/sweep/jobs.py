@@ -1,4 +1,4 @@
-"""Jobs: one condition with what its study lacks of it, trained and stored.
+"""A job trains the replicas of one condition that its study does not have yet, and stores them.
 
 A job never raises for an error of its own. The error is recorded in the run's folder, and the sweep continues.
 """
@@ -21,7 +21,7 @@ from experiments.tables import RunTables
 
 @dataclass(frozen=True)
 class Job:
-    """A condition with what its study lacks of it.
+    """A condition with the replicas that its study does not have yet.
 
     Attributes
     ----------
@@ -65,8 +65,8 @@ class Job:
         """Epochs of all replicas to train."""
         return len(self.missing) * self.settings.epochs
 
-    def lines(self) -> list[tuple[str, ...]]:
-        """Return command lines that together train what is missing, one for the rates that lack the same seeds."""
+    def command_lines(self) -> list[tuple[str, ...]]:
+        """Return command lines that train the missing replicas; rates that lack the same seeds share one."""
         seeds_by_rate: dict[float, list[int]] = {}
         for rate, seed in self.missing:
             seeds_by_rate.setdefault(rate, []).append(seed)

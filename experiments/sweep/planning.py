@@ -45,7 +45,7 @@ def plan(jobs: Sequence[Job]) -> str:
 
 
 def epoch_cost(settings: Settings) -> int:
-    """Return the multiplications of an epoch of one replica, a row's fixed cost counted as 2000 more."""
+    """Return the cost of an epoch of one replica: for each row, a multiplication for each weight, and 2000 more."""
     return len(settings.data.inputs) * (settings.weights + 2000)
 
 

@@ -17,7 +17,7 @@ from experiments.sweep.progress import live_view
 from experiments.sweep.summary import summary
 
 ATTEMPTS = 2
-"""How often a job is started whose worker process is killed."""
+"""A job is given up when the pool of processes has broken this many times while the job ran."""
 
 Launch = Callable[[Sequence[Job]], Sequence[Trained | None]]
 """Runs jobs and returns the results of those that do not store them themselves."""
@@ -94,7 +94,10 @@ def _clear_marks(jobs: Sequence[Job]) -> None:
 
 
 def _launch_all(pending: Sequence[Job], launch: Launch) -> set[Path]:
-    """Launch the jobs, and those that a broken pool of processes left again; return the folders of runs given up."""
+    """Launch the jobs; if a killed worker breaks the pool of processes, launch the unfinished jobs again.
+
+    Return the folders of the runs that were given up.
+    """
     attempts: Counter[Path] = Counter()
     given_up: set[Path] = set()
     while pending:

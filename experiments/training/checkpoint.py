@@ -1,4 +1,4 @@
-"""What a chunk needs to be resumed, to the plain arrays of a file and back."""
+"""The state from which a chunk is resumed, and its conversion to the arrays of a file and back."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Checkpoint:
     layers
         (R, epoch + 1, layers, columns of `LAYER_COLUMNS`).
     diverged
-        The epoch (R,) in which a replica diverged, or -1.
+        The epoch (R,) after which a replica had diverged, or -1.
     parameters
         (R, P), NaN for a diverged replica.
     state

@@ -20,7 +20,7 @@ GRID = 100
 class Evaluation(NamedTuple):
     """The networks of a stack on all rows of the data."""
 
-    losses: dict[str, np.ndarray]  # by the names of `LOSS_COLUMNS`, (R,) each
+    losses: dict[str, np.ndarray]  # losses and errors by the names of `LOSS_COLUMNS`, (R,) each
     decided: np.ndarray  # the class (R, n) that is decided for each row, in a classification
 
     @property
@@ -39,12 +39,12 @@ def evaluate(stack: Stack) -> Evaluation:
     start = np.arange(len(stack.active))[:, None] * len(data.inputs)
     losses = {}
     for part in PARTS:
-        rows = getattr(prepared.split, part)[stack.row] + start
+        rows = getattr(prepared.split, part)[stack.seed_index] + start
         loss, error = costs.take(rows).mean(axis=1), errors.take(rows).mean(axis=1)
         if data.task == "regression":
             error = np.sqrt(error)
             if prepared.target_scale is not None and prepared.target_scale.shape[1] == 1:
-                error *= prepared.target_scale[stack.row, 0]
+                error *= prepared.target_scale[stack.seed_index, 0]
         error[~np.isfinite(loss)] = np.nan
         losses[f"{part}_loss"], losses[f"{part}_error"] = loss, error
     return Evaluation(losses, decided)
@@ -77,7 +77,7 @@ def confusion(stack: Stack, decided: np.ndarray) -> np.ndarray:
     """Return how many test rows of each class were decided as each class, (R, true, predicted)."""
     classes = len(stack.settings.data.classes)
     counts = np.empty((len(stack.active), classes, classes), np.int64)
-    for count, classes_of_rows, rows in zip(counts, decided, stack.prepared.split.test[stack.row], strict=True):
+    for count, classes_of_rows, rows in zip(counts, decided, stack.prepared.split.test[stack.seed_index], strict=True):
         pairs = stack.labels[rows] * classes + classes_of_rows[rows]
         count[:] = np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
     return counts
@@ -87,7 +87,7 @@ def decisions(stack: Stack) -> np.ndarray:
     """Return the decided class at each point of the grid over two features, (R, y, x)."""
     prepared = stack.prepared
     points = np.stack(np.meshgrid(*grid(stack.settings.data.inputs)), axis=-1)
-    mean, scale = prepared.input_mean[stack.row, None], prepared.input_scale[stack.row, None]
+    mean, scale = prepared.input_mean[stack.seed_index, None], prepared.input_scale[stack.seed_index, None]
     work = Work(stack.network, GRID)
     classes = np.empty((len(stack.active), GRID, GRID), np.uint8)
     for index, line in enumerate(points):

@@ -71,7 +71,7 @@ class Recorder:
         The columns of the tables by name: (R, epochs + 1) and (R, epochs + 1, layers) each. What is not recorded is
         NaN.
     diverged
-        The epoch (R,) in which a replica diverged, or -1.
+        The epoch (R,) after which a replica had diverged, or -1.
     confusion
         (R, classes, classes) counts, true by predicted.
     boundary

@@ -112,7 +112,7 @@ def chunks(settings: Settings, replicas: Sequence[Item]) -> tuple[list[Sequence[
     """Return the chunks in which replicas are trained side by side, and the number of threads."""
     threads = joblib.cpu_count() if settings.threads == "auto" else int(settings.threads)
     if settings.threads == "auto" and settings.weights < 8192:
-        # A step of a narrow network is mostly the interpreter's time, which threads do not share.
+        # In a narrow network, most of a step is Python code, which only one thread at a time can run.
         threads = 1
     threads = min(len(replicas), threads)
     fitting = max(1, CHUNK_BYTES // (settings.weights * np.dtype(settings.dtype).itemsize))
@@ -207,7 +207,7 @@ class Chunk:
     def _diagnose(self, epoch: int, before: np.ndarray | None) -> None:
         """Record the diagnostics on the probe; `before` are the parameters one epoch ago."""
         stack, recorder, output = self.stack, self.recorder, self.settings.output
-        work = stack.gather(stack.prepared.split.probe[stack.row])
+        work = stack.gather(stack.prepared.split.probe[stack.seed_index])
         if self.settings.diagnostics.layers:
             statistics, gradient_norm = layer_statistics(stack.network, output, work, before)
             recorder.record_layers(stack.active, epoch, statistics)

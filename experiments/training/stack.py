@@ -35,7 +35,7 @@ class Stack:
         The class (n,) of each row of the data set, in a classification.
     active
         The indices (R,) of the replicas that were not dropped. All other arrays have a row for each of these only.
-    row
+    seed_index
         The index (R,) of each replica's seed in `prepared`.
     descent
         The networks, the optimizer's state, and the number of steps.
@@ -46,7 +46,7 @@ class Stack:
         self.settings, self.replicas = settings, replicas
         self.prepared = _prepare(settings.data, seeds, dtype=settings.dtype, **settings.division)
         self.active = np.arange(len(replicas))
-        self.row = np.array([seeds.index(seed) for _, seed in replicas])
+        self.seed_index = np.array([seeds.index(seed) for _, seed in replicas])
         self.seed = np.array([seed for _, seed in replicas])
         self.rate = np.array([rate for rate, _ in replicas], settings.dtype)[:, None]
         self._set_data()
@@ -87,7 +87,7 @@ class Stack:
 
     def _set_buffers(self) -> None:
         """Make what belongs to the active replicas: their first rows in the data, and no buffers yet."""
-        start = (self.row * len(self.settings.data.inputs))[:, None]
+        start = (self.seed_index * len(self.settings.data.inputs))[:, None]
         self._input_start = start * (len(self.prepared.inputs) > 1)
         self._target_start = start * (self.prepared.targets.ndim == 3 and len(self.prepared.targets) > 1)
         self._work: dict[int, Work] = {}
@@ -109,7 +109,7 @@ class Stack:
         order = {
             seed: stream(self.settings.entropy, "order", int(seed), epoch).permutation(count) for seed in set(self.seed)
         }
-        rows = np.stack([train[row][order[seed]] for row, seed in zip(self.row, self.seed, strict=True)])
+        rows = np.stack([train[row][order[seed]] for row, seed in zip(self.seed_index, self.seed, strict=True)])
         for start in range(0, count - batch + 1, batch):
             yield rows[:, start : start + batch]
 
@@ -119,7 +119,7 @@ class Stack:
             pass
 
     def train_steps(self, epoch: int) -> Iterator[None]:
-        """Train for one epoch and stop after each step."""
+        """Train for one epoch; yield after each step."""
         settings = self.settings
         rate = self.rate * settings.schedule.factor(epoch, settings.epochs)
         rate = rate.astype(self.network.dtype, copy=False)
@@ -133,13 +133,13 @@ class Stack:
         """Return the weights (R, n, 1) of these rows' classes, if classes are weighted."""
         if self._class_weights is None:
             return None
-        weights: np.ndarray = self._class_weights[self.row[:, None], self.labels[rows]]
+        weights: np.ndarray = self._class_weights[self.seed_index[:, None], self.labels[rows]]
         return weights[:, :, None]
 
     def drop_all_but(self, kept: np.ndarray) -> None:
         """Drop all active replicas except these (indices among the active ones)."""
-        self.active, self.row, self.seed, self.rate = (
-            values[kept] for values in (self.active, self.row, self.seed, self.rate)
+        self.active, self.seed_index, self.seed, self.rate = (
+            values[kept] for values in (self.active, self.seed_index, self.seed, self.rate)
         )
         self.descent.keep(kept)
         self._set_buffers()
@@ -164,7 +164,7 @@ class Stack:
             name: getattr(self.prepared, name) for name in ("input_mean", "input_scale", "target_mean", "target_scale")
         }
         networks = {}
-        for index, row, parameters in zip(self.active.tolist(), self.row, self.network.parameters, strict=True):
+        for index, row, parameters in zip(self.active.tolist(), self.seed_index, self.network.parameters, strict=True):
             arrays = {
                 name: values[row if len(values) > 1 else 0] for name, values in scales.items() if values is not None
             }

@@ -72,7 +72,7 @@ def test_results_that_come_back_as_data_land_in_the_same_tables(sweep, settings,
     sweep([*LINES[0], "optimizer.lr=0.1", "seeds=[1]"])
 
     def far_away(jobs):
-        lines = [line for job in jobs for line in job.lines()]
+        lines = [line for job in jobs for line in job.command_lines()]
         return [train_remotely(settings(*SMALL, *line), line) for line in lines]
 
     assert sweep(*lines, launch=far_away)[2] == [3, 4, 4, 4]
