@@ -89,8 +89,8 @@ def recovers(cwd, undisturbed, arguments=SWEEP):
     return out
 
 
-def wait_for(condition, seconds=240):
-    deadline = time.monotonic() + seconds
+def wait_for(condition):
+    deadline = time.monotonic() + 240
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.01)

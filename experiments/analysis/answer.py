@@ -5,13 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from experiments.analysis.comparison import (
-    BASELINE,
-    all_pairs,
-    leaderboard,
-    rankings,
-    treatments_over_datasets,
-)
+from experiments.analysis.comparison import all_pairs, leaderboard, rankings, treatments_over_datasets
 from experiments.analysis.statistics import OverDatasets
 from experiments.analysis.units import UNITS
 
@@ -46,10 +40,10 @@ class Findings:
     sentences: list[str]
 
 
-def findings(replicas: pd.DataFrame, baseline: str = BASELINE) -> Findings:
+def findings(replicas: pd.DataFrame) -> Findings:
     """Return the result of a study, in which each condition is compared with its reference at its selected rate."""
     selected = replicas[replicas["selected"]]
-    board = leaderboard(selected, baseline)
+    board = leaderboard(selected)
     over = treatments_over_datasets(selected)
     tuned = replicas.groupby("run")["lr"].nunique().max() > 1
     return Findings(board, all_pairs(selected), rankings(replicas), over, answer(board, over, tuned))

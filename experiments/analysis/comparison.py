@@ -6,14 +6,11 @@ import numpy as np
 import pandas as pd
 
 from experiments.analysis.labels import labels, setting_columns
-from experiments.analysis.statistics import OverDatasets, compare, holm, over_datasets, summarise
+from experiments.analysis.statistics import ALPHA, OverDatasets, compare, holm, over_datasets, summarise
 from nets.activations import ACTIVATIONS
 
 BASELINE = "relu"
 """The activation with which others are compared."""
-
-ALPHA = 0.05
-"""A difference is significant if its p, adjusted by Holm, is lower."""
 
 
 def scored(replicas: pd.DataFrame) -> pd.DataFrame:
@@ -55,7 +52,7 @@ def ranked(replicas: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns="rounded").sort_values(["dataset", "rank", "run"], ignore_index=True)
 
 
-def references(replicas: pd.DataFrame, baseline: str = BASELINE) -> dict[str, str]:
+def references(replicas: pd.DataFrame) -> dict[str, str]:
     """Return the reference of each run; one run of each data set has none.
 
     The reference of a run is the baseline activation with the same settings, if possible with the same initializer.
@@ -67,7 +64,7 @@ def references(replicas: pd.DataFrame, baseline: str = BASELINE) -> dict[str, st
     conditions = _preferences(replicas)
     result = {}
     for _, part in conditions.groupby("dataset"):
-        first = _baseline_of(part, baseline)
+        first = _baseline_of(part)
         candidates = part[part["activation"] == first].sort_values(["others", "init", "output", "parameters", "run"])
         main = candidates["run"].iloc[0]
         for condition in part.itertuples():
@@ -97,11 +94,11 @@ def _preferences(replicas: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _baseline_of(conditions: pd.DataFrame, baseline: str) -> str:
-    """Return the baseline activation of conditions: the given one, or the first as registered."""
+def _baseline_of(conditions: pd.DataFrame) -> str:
+    """Return the baseline activation of conditions: `BASELINE`, or their first activation in the registry."""
     activations: list[str] = list(conditions["activation"].unique())
-    if baseline in activations:
-        return baseline
+    if BASELINE in activations:
+        return BASELINE
     order = {name: index for index, name in enumerate(ACTIVATIONS)}
     return min(activations, key=lambda name: order.get(name, len(order)))
 
@@ -193,7 +190,7 @@ def treatments_over_datasets(replicas: pd.DataFrame) -> OverDatasets:
     return over_datasets(ranks.dropna(axis=1))
 
 
-def leaderboard(selected: pd.DataFrame, baseline: str = BASELINE) -> pd.DataFrame:
+def leaderboard(selected: pd.DataFrame) -> pd.DataFrame:
     """Return `Findings.board` from the replicas at the selected rates."""
     board = ranked(selected)
     board["low"] = board["low"].clip(lower=0)  # no error is negative
@@ -203,7 +200,7 @@ def leaderboard(selected: pd.DataFrame, baseline: str = BASELINE) -> pd.DataFram
     for column in ("activation", "output", "task", "lr"):
         board[column] = board["run"].map(conditions[column])
     board["initializer"] = board["run"].map(conditions["init.name"]) if "init.name" in conditions else ""
-    board = board.merge(_compared_with_references(selected, baseline), on="run", how="left")
+    board = board.merge(_compared_with_references(selected), on="run", how="left")
     same_output = board["reference"].map(conditions["output"]) == board["output"]
     names_with_output = labels(selected, omit=("dataset",))
     board["reference_label"] = (
@@ -213,9 +210,9 @@ def leaderboard(selected: pd.DataFrame, baseline: str = BASELINE) -> pd.DataFram
     return board
 
 
-def _compared_with_references(selected: pd.DataFrame, baseline: str) -> pd.DataFrame:
+def _compared_with_references(selected: pd.DataFrame) -> pd.DataFrame:
     """Return `compare` of each run with its reference, a family per data set, under the column names of the board."""
-    reference = references(selected, baseline)
+    reference = references(selected)
     tables = []
     for _, part in selected.groupby("dataset"):
         pairs = [(run, reference[run]) for run in part["run"].unique() if run in reference]

@@ -12,6 +12,12 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtr, stdtrit
 
+LEVEL = 0.95
+"""Confidence level of all intervals."""
+
+ALPHA = 0.05
+"""A difference is significant if its p, adjusted where it is one of several, is lower."""
+
 POWER = 0.8
 """Probability with which `seeds_needed` seeds show a difference."""
 
@@ -37,8 +43,8 @@ COMPARISON = (
 """The columns of `compare`."""
 
 
-def summarise(frame: pd.DataFrame, by: str | Sequence[str], column: str, level: float = 0.95) -> pd.DataFrame:
-    """Return centre, spread and Student's interval, mean ± t(n−1)·s/√n, of a column over each group's replicas.
+def summarise(frame: pd.DataFrame, by: str | Sequence[str], column: str) -> pd.DataFrame:
+    """Return centre, spread and Student's 95 % interval, mean ± t(n−1)·s/√n, of a column over a group's replicas.
 
     Mean, interval and std are over the finite values. The other values are counted.
 
@@ -50,8 +56,6 @@ def summarise(frame: pd.DataFrame, by: str | Sequence[str], column: str, level: 
         The column or columns that define a group.
     column
         The column to summarise, in its own unit.
-    level
-        The interval's confidence level, between 0 and 1.
 
     Returns
     -------
@@ -70,8 +74,6 @@ def summarise(frame: pd.DataFrame, by: str | Sequence[str], column: str, level: 
     Student (1908), "The probable error of a mean", Biometrika 6. Agarwal et al. (2021), "Deep reinforcement learning
     at the edge of the statistical precipice" (the interquartile mean).
     """
-    if not 0 < level < 1:
-        raise ValueError(f"level={level}: a confidence level lies between 0 and 1")
     by = [by] if isinstance(by, str) else list(by)
     values = frame[column].astype(float)
     finite = np.isfinite(values)
@@ -80,7 +82,7 @@ def summarise(frame: pd.DataFrame, by: str | Sequence[str], column: str, level: 
     table["median"], table["iqm"] = _medians(values.where(finite, np.inf).to_numpy(), groups.ngroup().to_numpy())
     table = table.reset_index()
     n = table["n"].where(table["n"] > 1)
-    half = stdtrit(n - 1, (1 + level) / 2) * table["std"] / np.sqrt(n)
+    half = stdtrit(n - 1, (1 + LEVEL) / 2) * table["std"] / np.sqrt(n)
     table["low"], table["high"] = table["mean"] - half, table["mean"] + half
     table["diverged"] = table["size"] - table["n"]
     table["diverged_share"] = table["diverged"] / table["size"]
@@ -99,9 +101,7 @@ def _medians(values: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.nda
     return median, np.bincount(groups[middle], values[middle]) / (size - 2 * trimmed)
 
 
-def compare(
-    scores: pd.DataFrame, pairs: Iterable[tuple[str, str]], test_to_train: float = math.nan, level: float = 0.95
-) -> pd.DataFrame:
+def compare(scores: pd.DataFrame, pairs: Iterable[tuple[str, str]], test_to_train: float = math.nan) -> pd.DataFrame:
     """Compare pairs of conditions over the seeds that both have; Holm's family is all the pairs.
 
     A seed fixes split, batch order and base draws for both conditions, so their difference is taken within a seed.
@@ -116,8 +116,6 @@ def compare(
         (condition, reference), columns of `scores`.
     test_to_train
         Test rows over training rows, for the interval of Nadeau and Bengio.
-    level
-        Confidence level of the intervals.
 
     Returns
     -------
@@ -153,11 +151,11 @@ def compare(
         counts = {"n": len(finished), "lost": len(both) - len(finished)}
         # Errors that are equal in exact arithmetic may differ by rounding: they are counts divided by a number of rows.
         rounding = 1e-12 * np.abs(both[np.isfinite(both)]).max(initial=0)
-        tests = _t_test(finished, rounding, test_to_train, level)._asdict() | _order_test(both)._asdict()
+        tests = _t_test(finished, rounding, test_to_train)._asdict() | _order_test(both)._asdict()
         rows.append({"run": run, "reference": reference} | counts | tests)
     table = pd.DataFrame(rows, columns=list(COMPARISON))
     table["p_holm"] = holm(table["p"])
-    table["seeds"] = seeds_needed(table["difference"], table["std"].where(table["p"].notna()), 1 - level)
+    table["seeds"] = seeds_needed(table["difference"], table["std"].where(table["p"].notna()))
     return table
 
 
@@ -174,7 +172,7 @@ class _TTest(NamedTuple):
     corrected_high: float = math.nan
 
 
-def _t_test(errors: np.ndarray, rounding: float, test_to_train: float, level: float) -> _TTest:
+def _t_test(errors: np.ndarray, rounding: float, test_to_train: float) -> _TTest:
     """Return the paired t test of finite errors (n, 2); a difference up to `rounding` counts as 0."""
     n = len(errors)
     if n < 2:
@@ -188,7 +186,7 @@ def _t_test(errors: np.ndarray, rounding: float, test_to_train: float, level: fl
         t, effect = mean / (std / math.sqrt(n)), mean / std
     else:
         t = effect = 0.0 if mean == 0 else math.nan
-    margin = stdtrit(n - 1, (1 + level) / 2) * std
+    margin = stdtrit(n - 1, (1 + LEVEL) / 2) * std
     half, corrected = margin / math.sqrt(n), margin * math.sqrt(1 / n + test_to_train)
     p = 2 * stdtr(n - 1, -abs(t))
     return _TTest(mean, mean - half, mean + half, std, p, effect, mean - corrected, mean + corrected)
@@ -252,8 +250,8 @@ def _magnitude(values: np.ndarray) -> int:
     return math.floor(math.log10(values.max())) if len(values) else 0
 
 
-def seeds_needed(difference: np.ndarray, std: np.ndarray, alpha: float = 0.05) -> np.ndarray:
-    """Return how many paired seeds show a difference with a probability of 80 % in the two-sided t test.
+def seeds_needed(difference: np.ndarray, std: np.ndarray) -> np.ndarray:
+    """Return how many paired seeds show a difference with a probability of 80 % in the two-sided t test at 5 %.
 
     Parameters
     ----------
@@ -261,8 +259,6 @@ def seeds_needed(difference: np.ndarray, std: np.ndarray, alpha: float = 0.05) -
         Difference of the means, a number or an array.
     std
         Standard deviation of the differences between pairs, in the same shape.
-    alpha
-        Level of the test.
 
     Returns
     -------
@@ -280,7 +276,7 @@ def seeds_needed(difference: np.ndarray, std: np.ndarray, alpha: float = 0.05) -
     n = np.maximum(2, np.floor(7.8 / np.where(known & positive, effect, 1) ** 2))
     searched = np.flatnonzero(known & positive & (n <= 1e6))
     while searched.size:
-        searched = searched[TTestPower().power(effect[searched], n[searched], alpha) < POWER]
+        searched = searched[TTestPower().power(effect[searched], n[searched], ALPHA) < POWER]
         n[searched] += 1
     large = n > 1e6
     n[large] = [float(f"{value:.1g}") for value in n[large]]
@@ -357,7 +353,7 @@ def over_datasets(scores: pd.DataFrame) -> OverDatasets:
     pairs = posthoc_nemenyi_friedman(ranks.to_numpy())
     pairs = pd.DataFrame(pairs.to_numpy(), scores.columns, scores.columns)
     result, pairwise = "cannot be told apart", ""
-    if p < 0.05:
+    if p < ALPHA:
         result, pairwise = (
             "differ",
             f"; a pair differs if its mean ranks are at least {critical:.1f} apart (Nemenyi, 5 %)",

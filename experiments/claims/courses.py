@@ -21,8 +21,8 @@ def course(tables: StudyTables, replicas: pd.DataFrame) -> pd.DataFrame:
     return grid.merge(rows, how="left").sort_values(names, ignore_index=True)
 
 
-def crossing(losses: pd.Series, level: float = LEVEL) -> float:
-    """Return the epoch at which a loss first falls to a level, log-linear between epochs.
+def crossing(losses: pd.Series) -> float:
+    """Return the epoch at which a loss first falls to `LEVEL`, log-linear between epochs.
 
     A loss that does not fall that low is censored: its last epoch is returned.
 
@@ -30,18 +30,16 @@ def crossing(losses: pd.Series, level: float = LEVEL) -> float:
     ----------
     losses
         The index is the epoch. The loss is NaN in epochs that a diverged replica did not reach.
-    level
-        The level.
     """
     losses = losses.sort_index()
-    reached = np.flatnonzero(losses <= level)
+    reached = np.flatnonzero(losses <= LEVEL)
     if not len(reached):
         return float(losses.index[-1])
     first = reached[0]
     if first == 0:
         return float(losses.index[0])
     before, after = losses.iloc[first - 1], losses.iloc[first]
-    share = np.log(before / level) / np.log(before / after)
+    share = np.log(before / LEVEL) / np.log(before / after)
     start, end = losses.index[first - 1], losses.index[first]
     return float(start + share * (end - start))
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from experiments.analysis.statistics import compare, summarise
+from experiments.analysis.statistics import ALPHA, compare, summarise
 from experiments.claims.studies import SEEDS, concatenate, train
 from experiments.claims.tables import tuned
 from experiments.config.errors import ConfigError
@@ -66,7 +66,7 @@ def effects_of_pretraining(errors: pd.DataFrame) -> str:
     lower, higher = (effects["difference"] < 0).sum(), (effects["difference"] > 0).sum()
     clear = [
         f"{row.reference} ({row.difference:+.2f} points, {row.low:.2f} to {row.high:.2f})"
-        for row in effects[effects["p_holm"] < 0.05].itertuples()
+        for row in effects[effects["p_holm"] < ALPHA].itertuples()
     ]
     published = pd.concat([PUBLISHED[name, True] - PUBLISHED[name, False] for name in ACTIVATIONS])
     return (

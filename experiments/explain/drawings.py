@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -261,10 +262,6 @@ def draw_formula(formula: Formula) -> Figure:
         shown = np.concatenate([h[np.abs(h) <= 6], slope[np.abs(slope) <= 6], [0, 1]])
         low, high = shown.min(), shown.max()
         ax.set(xlim=(-5, 5), ylim=(low - 0.08 * (high - low), high + 0.08 * (high - low)), xlabel="x")
-        ax.set_title(plain("f(x) = " + "\n".join(_wrapped(formula.expression))))
+        ax.set_title(plain("f(x) = " + "\n".join(re.findall(".{1,52}", formula.expression))))
         legend(figure, [("f(x)", {"color": COLORS["elu"]}), ("f′(x)", {"color": MUTED, "linewidth": 0.9})])
     return figure
-
-
-def _wrapped(text: str, width: int = 52) -> list[str]:
-    return [text[start : start + width] for start in range(0, len(text), width)]

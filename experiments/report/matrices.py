@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from experiments.analysis.answer import Findings
-from experiments.analysis.comparison import ALPHA
 from experiments.analysis.labels import labels
+from experiments.analysis.statistics import ALPHA
 from experiments.report.formatting import error, p_value
 
 MARKS = {"better": "▼ ", "worse": "▲ ", "": ""}

@@ -28,7 +28,7 @@ COMMANDS = ("status", "verify", "prune", "collect")
 FORMATS = ("csv", "parquet")
 
 
-def main(argv: Sequence[str] | None = None, results: Path = RESULTS) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0, 1 for a study with problems, 2 for a bad argument."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or {"-h", "--help"} & set(arguments):
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None, results: Path = RESULTS) -> int:
         if name not in COMMANDS:
             raise ConfigError(f"unknown command {name!r}: {nearest(name, COMMANDS)}")
         values = key_values(options, ["study", "format"] if name == "collect" else ["study"])
-        study = _study(values.get("study"), results)
+        study = _study(values.get("study"))
         if name == "status":
             print_states(study)
         elif name == "verify":
@@ -60,12 +60,12 @@ def main(argv: Sequence[str] | None = None, results: Path = RESULTS) -> int:
         return 1
 
 
-def _study(name: str | None, results: Path) -> Study:
-    known = sorted(path.parent.name for path in Path(results).glob("*/runs"))
+def _study(name: str | None) -> Study:
+    known = sorted(path.parent.name for path in RESULTS.glob("*/runs"))
     if name is None or name not in known:
-        missing = "which study? " if name is None else f"no study {name!r} in {results}/: "
+        missing = "which study? " if name is None else f"no study {name!r} in {RESULTS}/: "
         raise ConfigError(missing + (nearest(name or "", known) if known else "there is none"))
-    return Study(name, results)
+    return Study(name)
 
 
 def print_states(study: Study) -> None:

@@ -17,6 +17,9 @@ from filelock import FileLock
 
 RESULTS = Path("results")
 
+BLOCK = 1 << 20
+"""Bytes that are copied at once."""
+
 LEFTOVERS = ".*.*.*"
 """Pattern of the temporary files that a crash leaves in a folder."""
 
@@ -76,10 +79,10 @@ def fingerprint(name: str, content: bytes) -> dict[str, str | int]:
     return {"rows": content.count(b"\n") - 1, "sha256": sha256} if name.endswith(".csv") else {"sha256": sha256}
 
 
-def copy(source: IO[bytes], target: IO[bytes], length: int, block: int = 1 << 20) -> None:
+def copy(source: IO[bytes], target: IO[bytes], length: int) -> None:
     """Copy this number of bytes; EOFError if the source has fewer."""
     while length:
-        content = source.read(min(length, block))
+        content = source.read(min(length, BLOCK))
         if not content:
             raise EOFError(f"{source.name} ends early")
         target.write(content)

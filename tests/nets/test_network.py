@@ -56,15 +56,15 @@ def randomised(network, seed=0):
     return network
 
 
-def work_for(network, output, task, size, rows=20, seed=0):
+def work_for(network, output, task, size, seed=0):
     """Return buffers with random inputs and targets for each replica."""
     random = np.random.default_rng(seed)
-    work = Work(network, rows)
+    work = Work(network, 20)
     work.inputs[:] = random.normal(size=work.inputs.shape)
     if task == "regression":
         work.targets[:] = random.normal(size=work.targets.shape)
     else:
-        labels = random.integers(size, size=network.replicas * rows)
+        labels = random.integers(size, size=network.replicas * 20)
         work.targets[:] = output.encode(labels, size, network.dtype).reshape(work.targets.shape)
     return work
 
@@ -81,9 +81,9 @@ def cost(network, work, output, l1):
     return data + l1[:, 0, 0] * sum(np.abs(post).sum(axis=(1, 2)) for post in work.post)
 
 
-def differences(network, work, output, l1, step=1e-5):
+def differences(network, work, output, l1):
     """Return the gradient of the cost by central differences, one parameter of all replicas at a time."""
-    gradient = np.empty_like(network.parameters)
+    gradient, step = np.empty_like(network.parameters), 1e-5
     for column in range(gradient.shape[1]):
         middle = network.parameters[:, column].copy()
         network.parameters[:, column] = middle + step

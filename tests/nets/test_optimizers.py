@@ -79,9 +79,9 @@ RULES = {f.__name__: f for f in (sgd, momentum, nesterov, rmsprop, adam, adamw)}
 # --- a problem: a noisy quadratic for each replica
 
 
-def problem(seed=0):
+def problem():
     """Return parameters (R, P) and a gradient function of parameters (R, P) or (P,), step and replica."""
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     start = random.normal(size=(REPLICAS, PARAMETERS))
     curvature = random.uniform(0.1, 1, (REPLICAS, PARAMETERS))
     noise = random.normal(size=(STEPS, REPLICAS, PARAMETERS))

@@ -253,9 +253,9 @@ def test_values_equal_mpmath(exact, classes, dtype):
 # --- values from SciPy and scikit-learn
 
 
-def scores_and_labels(classes, n=40):
+def scores_and_labels(classes):
     draw = np.random.default_rng(1)
-    return 3 * draw.normal(size=(n, classes)), draw.integers(classes, size=n)
+    return 3 * draw.normal(size=(40, classes)), draw.integers(classes, size=40)
 
 
 @pytest.mark.parametrize("classes", [2, 5])

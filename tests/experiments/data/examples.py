@@ -33,6 +33,5 @@ def table(rows=60, seed=0):
     )
 
 
-def grouped(rows=200, groups=23, seed=0):
-    generator = np.random.default_rng(seed)
-    return table(rows, seed).assign(patient=generator.integers(0, groups, rows))
+def grouped():
+    return table(200, 0).assign(patient=np.random.default_rng(0).integers(0, 23, 200))

@@ -194,5 +194,5 @@ def test_shapes_that_do_not_fit_inside_a_function_are_one_line(expression, capsy
     assert printed.count("\n") == 1
 
 
-def test_the_result_has_a_name_whatever_the_variables_are_called(capsys):
+def test_the_result_has_a_name_whatever_the_variables_are_called():
     assert main(["graph", "a+result*f", "f=1", "a=2", "result=3"]) == 0
