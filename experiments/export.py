@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from experiments.config.arguments import key_values
+from experiments.config.arguments import exit_code, key_values
 from experiments.config.errors import ConfigError
 from experiments.networks import TrainedNetwork, as_inputs, load
 from experiments.store.files import write_bytes
@@ -278,24 +278,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not arguments or {"-h", "--help"} & set(arguments):
         print(__doc__)
         return 0 if arguments else 2
-    try:
-        values = key_values(arguments, ("run", "format"))
-        if "run" not in values:
-            raise ConfigError("which run? run=results/STUDY/runs/RUN")
-        kind = values.get("format", "onnx")
-        if kind not in FORMATS:
-            raise ConfigError(f"format={kind}: {nearest(kind, FORMATS)}")
-        folder, (name, convert) = Path(values["run"]), FORMATS[kind]
-        best = load(folder).best
-        target = folder / name
-        write_bytes(target, convert(best))
-    except ConfigError as error:
-        print(f"export: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"export: {error.strerror}: {error.filename}", file=sys.stderr)
-        return 1
-    print(f"wrote {target}: lr {best.lr:g}, seed {best.seed}")
+    return exit_code("export", lambda: _export(key_values(arguments, ("run", "format"))))
+
+
+def _export(values: Mapping[str, str]) -> int:
+    if "run" not in values:
+        raise ConfigError("which run? run=results/STUDY/runs/RUN")
+    kind = values.get("format", "onnx")
+    if kind not in FORMATS:
+        raise ConfigError(f"format={kind}: {nearest(kind, FORMATS)}")
+    folder, (name, convert) = Path(values["run"]), FORMATS[kind]
+    best = load(folder).best
+    write_bytes(folder / name, convert(best))
+    print(f"wrote {folder / name}: lr {best.lr:g}, seed {best.seed}")
     return 0
 
 

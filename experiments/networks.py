@@ -190,7 +190,7 @@ def load(path: str | Path) -> TrainedNetworks:
         If there are none, or a file of the run is not as its status records.
     """
     path = Path(path).resolve()
-    content = path.read_bytes() if path.is_file() else _kept(path)
+    content = path.read_bytes() if path.is_file() else RunFolder(path).intact_files().get("network.npz")
     try:
         stored = {"parameters": np.empty(0)} if content is None else arrays(content)
         members = tuple(_members(stored, json.loads(str(stored["about"])))) if len(stored["parameters"]) else ()
@@ -199,14 +199,6 @@ def load(path: str | Path) -> TrainedNetworks:
     if not members:
         raise ConfigError(f"{path} keeps no networks: train it with save=true")
     return TrainedNetworks(members)
-
-
-def _kept(path: Path) -> bytes | None:
-    """Return the content of network.npz in a run's folder, None if the run keeps no networks."""
-    files = RunFolder(path).read().files
-    if not files:
-        raise ConfigError(f"{path} holds no run whose files are as they were written")
-    return files.get("network.npz")
 
 
 def _members(stored: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> Iterator[TrainedNetwork]:

@@ -14,6 +14,10 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
+Replica = tuple[float, int]
+"""Learning rate and seed."""
+
+
 ACTIVATION_COLUMNS = (
     "activation_mean",
     "activation_median",
@@ -45,6 +49,10 @@ CONDITION = ("run", "dataset", "activation", "output")
 
 IDENTITY = (*CONDITION, "lr", "seed")
 """The names of a replica."""
+
+
+KEY = ["run", "lr", "seed"]
+"""The columns that identify a replica in a study."""
 
 
 GRADIENT_NORM = "gradient_norm"
@@ -85,10 +93,10 @@ TIMING = (*CONDITION, "replicas", "epochs", "threads", "total", *STAGES)
 
 
 ORDER: dict[str, list[str]] = {
-    "history": ["run", "lr", "seed", "epoch"],
-    "layers": ["run", "lr", "seed", "epoch", "layer"],
-    "replicas": ["run", "lr", "seed"],
-    "confusion": ["run", "lr", "seed"],
+    "history": [*KEY, "epoch"],
+    "layers": [*KEY, "epoch", "layer"],
+    "replicas": KEY,
+    "confusion": KEY,
     "timing": [],
 }
 """The tables of a run and what their rows are sorted by."""

@@ -23,7 +23,7 @@ from nets.expressions import FUNCTIONS, HUGE, ExpressionError, build, parse
 from nets.graph import GATES, Node, backpropagate
 
 FLAT = 0.005
-"""A side saturates if |h'| is below this everywhere from 30 to 50 on it."""
+"""A slope below this counts as saturated. It is smaller than the most common slope of a leaky unit, 0.01."""
 
 _FAR, _NEAR = 50.0, 10.0  # no NaN within ±_FAR, nothing infinite within ±_NEAR
 _TAKEN = {"x", "weight", "bias", "learned", *FUNCTIONS}
@@ -87,7 +87,7 @@ class Formula(Activation, name="formula"):
 
     @cached_property
     def saturates(self) -> str:
-        """The sides on which |h'| stays below `FLAT` from 30 to 50, at the initial parameters."""
+        """The sides on which |h'| is below `FLAT` everywhere from 30 to 50, at the initial parameters."""
         left, right = (np.abs(self.prime(sign * np.linspace(30, _FAR, 41))).max() < FLAT for sign in (-1, 1))
         return "both" if left and right else "left" if left else "right" if right else "neither"
 

@@ -4,17 +4,15 @@ All contestants start from the same weights. They take complete batches of a fre
 end of every epoch they evaluate cost and error of the training and the test part.
 """
 
-import inspect
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
-import yaml
 
-from experiments.config.choices import CONF, REGISTRIES
-from experiments.config.settings import Settings, resolve
+from experiments.config.choices import REGISTRIES, hyperparameters
+from experiments.config.settings import Settings, defaults, resolve
 from experiments.data.split import prepare
 from experiments.streams import stream
 from nets.network import Network
@@ -63,8 +61,7 @@ class Task:
 
     def settings(self, threads: int | str = 1) -> Settings:
         """Return the task as the program's settings; all other values are those of conf/config.yaml."""
-        config = yaml.safe_load((CONF / "config.yaml").read_text())
-        del config["defaults"], config["hydra"]
+        config = defaults()
         config["net"]["hidden"] = list(self.hidden)
         config["diagnostics"]["layers"] = self.diagnostics
         config |= {
@@ -108,8 +105,8 @@ class Task:
 
 def _node(choice: str, name: str, **values: Any) -> dict[str, Any]:
     """Return the configuration of an option with its defaults."""
-    parameters = inspect.signature(REGISTRIES[choice][name]).parameters.values()
-    return {"name": name} | {parameter.name: parameter.default for parameter in parameters} | values
+    options = hyperparameters(REGISTRIES[choice][name])
+    return {"name": name} | {key: default for key, (_, default) in options.items()} | values
 
 
 class Contestant(ABC):

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from experiments.claims.tables import KEY
 from experiments.store.reading import StudyTables
+from experiments.tables import KEY
 
 LEVEL = 0.1
 """Training cross-entropy in nats at which a network counts as having learned."""

@@ -10,10 +10,8 @@ from matplotlib.figure import Figure
 
 from experiments.analysis.statistics import summarise
 from experiments.claims.verdicts import Measure, mean
-from experiments.figures.style import DASHES, INK, MUTED, identity, sheet
-
-Style = dict[str, Any]
-"""Keyword arguments of `Axes.plot`."""
+from experiments.figures.curves import INTERVAL
+from experiments.figures.style import DASHES, INK, MUTED, Style, identity, sheet
 
 LABELS = {"leaky_relu": "leaky ReLU", "relu": "ReLU", "elu": "ELU", "selu": "SELU", "shifted_relu": "shifted ReLU"}
 THRESHOLD: Style = {"color": MUTED, "linestyle": (0, (4, 2)), "linewidth": 0.8}
@@ -37,7 +35,7 @@ def entries(activations: list[str], **more: Any) -> list[tuple[str, Style]]:
 
 def seeds_note(table: pd.DataFrame) -> str:
     """Return the legend's line about means and their intervals."""
-    return f"mean and its 95 % interval over {table['seed'].nunique()} seeds"
+    return f"{INTERVAL} over {table['seed'].nunique()} seeds"
 
 
 def draw_band(ax: Axes, table: pd.DataFrame, x: str, column: str, style: Style, log: bool = False) -> None:

@@ -3,8 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.claims.drawings import Style
-from experiments.figures.style import INK, MUTED, legend, sheet
+from experiments.figures.style import INK, MUTED, Style, legend, sheet
 from nets.activations import ACTIVATIONS
 from nets.network import Network, Work
 from nets.outputs import OUTPUTS

@@ -6,13 +6,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from experiments.config.settings import Settings
+from experiments.tables import Replica
 from experiments.training.pretraining import pretrain
 from experiments.training.stack import Stack
 
 
-def steps_to_error(
-    settings: Settings, replicas: Sequence[tuple[float, int]], error: float
-) -> dict[tuple[float, int], int]:
+def steps_to_error(settings: Settings, replicas: Sequence[Replica], error: float) -> dict[Replica, int]:
     """Return for each (learning rate, seed) after how many minibatch steps its training error was first this low.
 
     The training is that of a run, but the error is computed after each step instead of each epoch. A replica that does

@@ -7,9 +7,9 @@ from functools import cache
 import pandas as pd
 
 from experiments import run_study
-from experiments.claims.tables import KEY
 from experiments.config.compose import sweep
 from experiments.store.reading import StudyTables
+from experiments.tables import KEY
 
 SEEDS = tuple(range(100, 110))
 QUICK_SEEDS = (100, 101, 102)

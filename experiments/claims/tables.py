@@ -7,10 +7,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.store.reading import StudyTables
-from experiments.tables import selected
-
-KEY = ["run", "lr", "seed"]
-"""The columns that identify a replica."""
+from experiments.tables import KEY, selected
 
 
 def tuned(replicas: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,7 @@
-"""The KEY=VALUE arguments of a command."""
+"""The KEY=VALUE arguments of a command, and its exit code."""
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 
 from experiments.config.errors import ConfigError
 from nets.names import nearest
@@ -21,3 +22,15 @@ def key_values(arguments: Iterable[str], allowed: Iterable[str]) -> dict[str, st
             raise ConfigError(f"unknown argument {argument!r}: {nearest(key, allowed)} (as KEY=VALUE)")
         values[key] = value
     return values
+
+
+def exit_code(command: str, run: Callable[[], int]) -> int:
+    """Run a command and return its exit code: 2 for a bad argument, 1 for an error of the disk, both in one line."""
+    try:
+        return run()
+    except ConfigError as error:
+        print(f"{command}: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"{command}: {error.strerror}: {error.filename}", file=sys.stderr)
+        return 1

@@ -19,6 +19,7 @@ from experiments.config.schema import Configuration, Off, Unhashed, declared, gr
 from experiments.data.sets import load
 from experiments.data.split import seeds_by_part_sizes
 from experiments.data.table import Data, autoencoding
+from experiments.tables import Replica
 from nets.formula import Formula
 from nets.hyperparameters import OneOf, Rule, rules
 from nets.names import nearest
@@ -72,7 +73,7 @@ class Settings(Configuration):
         return sum(rows * width for rows, width in zip(fan_in, columns, strict=True))
 
     @property
-    def replicas(self) -> list[tuple[float, int]]:
+    def replicas(self) -> list[Replica]:
         """All (learning rate, seed) of this run, in the order of the tables."""
         return [(rate, seed) for rate in sorted(self.rates) for seed in sorted(self.seeds)]
 
@@ -144,9 +145,9 @@ def from_record(record: Mapping[str, Any]) -> Settings:
     """
     try:
         dataset = {key: value for key, value in record["dataset"].items() if key != "sha256"}
-        config = _defaults() | {key: value for key, value in record.items() if key != "lr"}
+        config = defaults() | {key: value for key, value in record.items() if key != "lr"}
         for group in groups().keys() & record.keys():
-            config[group] = _defaults()[group] | record[group]
+            config[group] = defaults()[group] | record[group]
         config["dataset"] = dataset | {"batch_size": record["batch_size"], "lr": record["lr"][0]}
         config["optimizer"] = record["optimizer"] | {"lr": record["lr"]}
     except (KeyError, TypeError, AttributeError) as error:
@@ -159,8 +160,8 @@ def from_record(record: Mapping[str, Any]) -> Settings:
     return settings
 
 
-def _defaults() -> dict[str, Any]:
-    """Return the defaults of conf/config.yaml; a setting that a condition leaves out is off by default."""
+def defaults() -> dict[str, Any]:
+    """Return the defaults of conf/config.yaml, without its choices; settings that a condition leaves out are off."""
     content = yaml.safe_load((CONF / "config.yaml").read_text())
     return {key: value for key, value in content.items() if key not in ("defaults", "hydra")}
 

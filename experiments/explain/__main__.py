@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.explain.arguments import Refused, parse_values, take_save
+from experiments.config.errors import ConfigError
+from experiments.explain.arguments import parse_values, take_save
 from experiments.explain.examples import EXAMPLES
 from experiments.explain.printing import print_formula, print_steps, print_tensor
 from experiments.explain.trace import Step, show, trace
@@ -42,9 +43,9 @@ def _run(arguments: list[str]) -> None:
     file = take_save(arguments)
     command, *rest = arguments or [""]
     if command not in ("graph", "example", "formula"):
-        raise Refused(f"unknown command {command!r}: allowed are graph, example, formula")
+        raise ConfigError(f"unknown command {command!r}: allowed are graph, example, formula")
     if not rest:
-        raise Refused(f"{command} needs {'a name' if command == 'example' else 'an expression'}")
+        raise ConfigError(f"{command} needs {'a name' if command == 'example' else 'an expression'}")
     subject, *values = rest
     explain = {"graph": _explain_graph, "example": _explain_example, "formula": _explain_formula}[command]
     explain(subject, values, file)
@@ -60,7 +61,7 @@ def _explain_graph(expression: str, arguments: Sequence[str], file: Path | None)
 
 def _explain_example(name: str, arguments: Sequence[str], file: Path | None) -> None:
     if name not in EXAMPLES:
-        raise Refused(f"unknown example {name!r}: allowed are {', '.join(EXAMPLES)}")
+        raise ConfigError(f"unknown example {name!r}: allowed are {', '.join(EXAMPLES)}")
     example = EXAMPLES[name]
     values = parse_values([*example.values, *arguments])
     if name == "tensor_derivative":
@@ -78,7 +79,7 @@ def _explain_formula(expression: str, arguments: Sequence[str], file: Path | Non
     values = parse_values(arguments)
     for name, value in values.items():
         if value.ndim:
-            raise Refused(f"{name}={show(value)}: a parameter of a formula is one number")
+            raise ConfigError(f"{name}={show(value)}: a parameter of a formula is one number")
     parameters = {name: float(value) for name, value in values.items()}
     formula = Formula(expression=expression, parameters=parameters)
     print_formula(formula, parameters)
@@ -90,14 +91,14 @@ def _traced(expression: str, values: Mapping[str, np.ndarray]) -> list[Step]:
     try:
         return trace(expression, values)
     except ExpressionError as error:
-        raise Refused(f"{expression!r}: {error}") from None
+        raise ConfigError(f"{expression!r}: {error}") from None
 
 
 def _check_product(values: Mapping[str, np.ndarray]) -> None:
     """Refuse shapes for which Wx − z is no vector."""
     W, x, z = (values[name].shape for name in "Wxz")
     if not (len(W) == 2 and x == W[1:] and z == W[:1]):
-        raise Refused(f"W {W}, x {x}, z {z}: allowed are a matrix W (h, m) and vectors x (m,) and z (h,)")
+        raise ConfigError(f"W {W}, x {x}, z {z}: allowed are a matrix W (h, m) and vectors x (m,) and z (h,)")
 
 
 def _save(file: Path, subject: Sequence[Step] | Formula, title: str) -> None:

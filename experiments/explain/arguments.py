@@ -7,9 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-
-class Refused(ValueError):
-    """A bad argument; the message is one line."""
+from experiments.config.errors import ConfigError
 
 
 def parse_values(arguments: Iterable[str]) -> dict[str, np.ndarray]:
@@ -17,17 +15,17 @@ def parse_values(arguments: Iterable[str]) -> dict[str, np.ndarray]:
 
     Raises
     ------
-    Refused
+    ConfigError
         If an argument has another form, or a value is not finite or has more than two axes or 1000 numbers.
     """
     values = {}
     for argument in arguments:
         name, equals, text = argument.partition("=")
         if not equals or not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name):
-            raise Refused(f"{argument!r}: allowed is NAME=VALUE, such as w0=2 or W=[[1,2],[3,4]]")
+            raise ConfigError(f"{argument!r}: allowed is NAME=VALUE, such as w0=2 or W=[[1,2],[3,4]]")
         value = _parsed(text)
         if value is None or value.ndim > 2 or not 0 < value.size <= 1000 or not np.isfinite(value).all():
-            raise Refused(f"{argument!r}: allowed is a number, a vector [1,2] or a matrix [[1,2],[3,4]]")
+            raise ConfigError(f"{argument!r}: allowed is a number, a vector [1,2] or a matrix [[1,2],[3,4]]")
         values[name] = value
     return values
 
@@ -48,7 +46,7 @@ def take_save(arguments: list[str]) -> Path | None:
 
     Raises
     ------
-    Refused
+    ConfigError
         If the file has another ending than .svg or .png, or for another option.
     """
     for index, argument in enumerate(arguments):
@@ -57,9 +55,9 @@ def take_save(arguments: list[str]) -> Path | None:
             path = value if equals else "".join(arguments[index + 1 : index + 2])
             del arguments[index : index + (1 if equals else 2)]
             if Path(path).suffix not in (".svg", ".png"):
-                raise Refused(f"--save {path or 'without a file'}: allowed is a file that ends in .svg or .png")
+                raise ConfigError(f"--save {path or 'without a file'}: allowed is a file that ends in .svg or .png")
             return Path(path)
         if argument.startswith("--"):
             allowed = "--save FILE.svg or FILE.png; write an expression that begins with -- in parentheses"
-            raise Refused(f"unknown option {argument}: allowed is {allowed}")
+            raise ConfigError(f"unknown option {argument}: allowed is {allowed}")
     return None

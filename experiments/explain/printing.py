@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -14,7 +14,7 @@ from nets.derivatives import gradient, product_tensor
 from nets.formula import Formula
 from nets.graph import Node
 
-COLUMNS = {
+COLUMNS: dict[str, JustifyMethod] = {
     "node": "left",
     "operation": "left",
     "value": "right",
@@ -31,7 +31,7 @@ def print_steps(steps: Sequence[Step]) -> None:
     """Print a traced graph: a row for each node, and one for each further input to which it sends a gradient."""
     table = Table()
     for column, side in COLUMNS.items():
-        table.add_column(column, justify="right" if side == "right" else "left")
+        table.add_column(column, justify=side)
     labels = {step.node: step.label for step in steps}
     for step in steps:
         if step.operation != "constant":  # the operations show the values of constants

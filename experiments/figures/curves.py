@@ -13,9 +13,8 @@ from matplotlib.transforms import ScaledTranslation
 from experiments.analysis.statistics import summarise
 from experiments.analysis.units import UNITS, Unit
 from experiments.figures.style import INK, Look, Style, legend, log_axis
+from experiments.tables import KEY
 
-REPLICA = ["run", "lr", "seed"]
-"""The columns that identify a replica."""
 CROSS: Style = {"marker": "x", "linestyle": "none", "markersize": 5, "markeredgewidth": 1.2}
 INTERVAL = "mean and its 95 % interval"
 
@@ -35,7 +34,7 @@ def averaged_rows(frame: pd.DataFrame, replicas: pd.DataFrame) -> pd.DataFrame:
 
     Where all replicas of a condition diverged, these are their rows before the first divergence.
     """
-    rows = frame.merge(replicas[[*REPLICA, "status", "diverged_epoch"]], on=REPLICA)
+    rows = frame.merge(replicas[[*KEY, "status", "diverged_epoch"]], on=KEY)
     done = rows["status"] == "done"
     finished = done.groupby(rows["run"]).transform("any")
     first = rows.groupby("run")["diverged_epoch"].transform("min").astype(float)
@@ -44,7 +43,7 @@ def averaged_rows(frame: pd.DataFrame, replicas: pd.DataFrame) -> pd.DataFrame:
 
 def last_epoch(layers: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of each replica's last epoch."""
-    return layers[layers["epoch"] == layers.groupby(REPLICA)["epoch"].transform("max")]
+    return layers[layers["epoch"] == layers.groupby(KEY)["epoch"].transform("max")]
 
 
 def means(

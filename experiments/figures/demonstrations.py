@@ -17,18 +17,15 @@ from threadpoolctl import threadpool_limits
 from experiments.analysis.statistics import summarise
 from experiments.config.compose import sweep
 from experiments.config.settings import Settings
+from experiments.figures.curves import INTERVAL
 from experiments.figures.registry import figure
-from experiments.figures.style import INK, MUTED, identity, legend, sheet
+from experiments.figures.style import INK, MUTED, Style, identity, legend, sheet
 from experiments.store.reading import StudyTables
 from experiments.training.stack import Stack
 from nets.network import Network, Work
 from nets.outputs import OUTPUTS
 
 SEEDS = 5
-
-
-Line = dict[str, Any]
-"""How a line is drawn: color, linestyle, marker."""
 
 
 class Trained(NamedTuple):
@@ -104,7 +101,7 @@ def collapse(tables: StudyTables) -> Figure:
     relu = train("relu", (128, 128), "softmax_ce", 0.1, 20)
     result = sheet(2.5)
     course, scores = result.subplots(1, 2, width_ratios=[1.5, 1])
-    styles: dict[str, tuple[Trained, Line]] = {
+    styles: dict[str, tuple[Trained, Style]] = {
         "softmax regression: no hidden layer": (softmax, {"color": INK, "linestyle": (0, (1, 1.2))}),
         "two linear layers": (linear, {"color": MUTED}),
         "two ReLU layers": (relu, {"color": identity("relu")[0]}),
@@ -123,13 +120,11 @@ def collapse(tables: StudyTables) -> Figure:
         ha="right",
         va="bottom",
     )
-    legend(
-        result, [(name, line) for name, (_, line) in styles.items()], f"mean and its 95 % interval over {SEEDS} seeds"
-    )
+    legend(result, [(name, line) for name, (_, line) in styles.items()], f"{INTERVAL} over {SEEDS} seeds")
     return result
 
 
-def _draw_affine(ax: Axes, networks: list[tuple[Trained, Line]]) -> None:
+def _draw_affine(ax: Axes, networks: list[tuple[Trained, Style]]) -> None:
     """Draw the scores of 60 test rows against those of the affine map that ignores the activations."""
     for trained, line in networks:
         weight, bias = trained.network.layers[0].weight, trained.network.layers[0].bias
@@ -226,7 +221,7 @@ def clipped_output(tables: StudyTables) -> Figure:
     Outside [0, 1] a clipped output has no gradient, so a wrong output stays wrong there. The experiment is fixed and no
     table is read: 64 ReLU units, learning rate 0.1, 5 seeds.
     """
-    styles: dict[str, tuple[str, Line]] = {
+    styles: dict[str, tuple[str, Style]] = {
         "clipped_mse": ("clipped linear, squared error", {"color": INK}),
         "sigmoid_ce": ("sigmoid, cross-entropy", {"color": INK, "linestyle": (0, (4, 1.5))}),
         "linear_mse": ("linear, squared error", {"color": MUTED, "linestyle": (0, (1, 1.2))}),
@@ -253,5 +248,5 @@ def clipped_output(tables: StudyTables) -> Figure:
     single.set(title="(b) from z = −1, y = 1", xlabel="step", ylabel="output", ylim=(-1.1, 1.1), xlim=(0, 60))
     digits.set(title="(c) digits", xlabel="epoch", ylabel="training error (%)", ylim=(0, 100), xlim=(0, 20))
     stuck.set(title="(d) digits", xlabel="epoch", ylabel="wrong without a gradient (%)", ylim=(-2, 100), xlim=(0, 20))
-    legend(result, list(styles.values()), f"(c), (d): mean and its 95 % interval over {SEEDS} seeds")
+    legend(result, list(styles.values()), f"(c), (d): {INTERVAL} over {SEEDS} seeds")
     return result

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from experiments.analysis.comparison import scored
 from experiments.analysis.statistics import summarise
 from experiments.figures.curves import (
-    REPLICA,
     averaged_rows,
     band,
     error_label,
@@ -22,6 +21,7 @@ from experiments.figures.registry import Missing, figure
 from experiments.figures.selection import by_dataset
 from experiments.figures.style import Look, Style, legend, log_axis, looks, sheet, subject
 from experiments.store.reading import StudyTables
+from experiments.tables import KEY
 
 CURVE = ["activation", "output"]
 """The columns that identify a curve."""
@@ -63,13 +63,13 @@ def by_depth(replicas: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
         `weight_gradient_norm` of the first layer at the end, NaN where the replica diverged; `score`.
     """
     before = layers[layers["epoch"] == 0]
-    first = before.loc[before["layer"] == 1, [*REPLICA, "delta_norm"]]
-    last = before.sort_values("layer").groupby(REPLICA).tail(1)[[*REPLICA, "delta_norm"]]
-    ratios = first.merge(last, on=REPLICA, suffixes=("", "_last"))
+    first = before.loc[before["layer"] == 1, [*KEY, "delta_norm"]]
+    last = before.sort_values("layer").groupby(KEY).tail(1)[[*KEY, "delta_norm"]]
+    ratios = first.merge(last, on=KEY, suffixes=("", "_last"))
     ratios["ratio"] = ratios["delta_norm"] / ratios["delta_norm_last"]
     end = averaged_rows(last_epoch(layers), replicas)
-    gradients = end.loc[end["layer"] == 1, [*REPLICA, "weight_gradient_norm"]]
-    frame = replicas.merge(ratios[[*REPLICA, "ratio"]], on=REPLICA).merge(gradients, on=REPLICA, how="left")
+    gradients = end.loc[end["layer"] == 1, [*KEY, "weight_gradient_norm"]]
+    frame = replicas.merge(ratios[[*KEY, "ratio"]], on=KEY).merge(gradients, on=KEY, how="left")
     return scored(frame)
 
 

@@ -5,11 +5,12 @@ import math
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.figures.curves import REPLICA, condition_legend, draw, last_epoch, means
+from experiments.figures.curves import condition_legend, draw, last_epoch, means
 from experiments.figures.parts import comparable
 from experiments.figures.registry import Missing, figure
 from experiments.figures.style import looks, sheet, subject
 from experiments.store.reading import StudyTables
+from experiments.tables import KEY
 
 
 def hidden(layers: pd.DataFrame) -> pd.DataFrame:
@@ -41,7 +42,7 @@ def saturation(tables: StudyTables) -> Figure:
         "dead_fraction": "dead units (%)",
         "zero_fraction": "h = 0 (%)",
     }
-    by_epoch = layers.groupby([*REPLICA, "epoch"])[list(quantities)].mean().reset_index()
+    by_epoch = layers.groupby([*KEY, "epoch"])[list(quantities)].mean().reset_index()
     by_layer = last_epoch(layers)
     appearance = looks(replicas)
     result = sheet(4.6)

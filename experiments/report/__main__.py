@@ -8,9 +8,9 @@ report also compares the conditions that both studies have.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from experiments.config.arguments import key_values
+from experiments.config.arguments import exit_code, key_values
 from experiments.config.errors import ConfigError
 from experiments.report.writing import write
 from experiments.store.files import RESULTS
@@ -23,17 +23,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if {"-h", "--help"} & set(arguments):
         print(__doc__)
         return 0
-    try:
-        values = key_values(arguments, ("study", "compare"))
-        if not values.get("study") and not studies():
-            raise ConfigError(f"no study in {RESULTS}/; run: python run.py -m activation=relu,tanh")
-        written, missing = write(values.get("study") or studies()[-1], compare=values.get("compare"))
-    except ConfigError as error:
-        print(f"report: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"report: {error.strerror}: {error.filename}", file=sys.stderr)
-        return 1
+    return exit_code("report", lambda: _report(key_values(arguments, ("study", "compare"))))
+
+
+def _report(values: Mapping[str, str]) -> int:
+    """Write the report and print the files and what is missing."""
+    if not values.get("study") and not studies():
+        raise ConfigError(f"no study in {RESULTS}/; run: python run.py -m activation=relu,tanh")
+    written, missing = write(values.get("study") or studies()[-1], compare=values.get("compare"))
     for path in written:
         print(f"wrote   {path}")
     for name, reason in missing.items():

@@ -10,6 +10,7 @@ import pandas as pd
 from experiments.analysis.labels import labels
 from experiments.analysis.units import UNITS
 from experiments.figures.curves import means
+from experiments.figures.selection import at_selected_rate
 from experiments.figures.style import DASHES, looks
 from experiments.report.formatting import measure
 from experiments.store.reading import StudyTables
@@ -47,11 +48,10 @@ class Chart(TypedDict):
 
 def charts(tables: StudyTables) -> list[Chart]:
     """Return the chart of each data set, with each condition at its selected learning rate."""
-    replicas = tables.replicas[tables.replicas["selected"]]
-    rates = pd.MultiIndex.from_frame(replicas[["run", "lr"]])
-    history = tables.history[pd.MultiIndex.from_frame(tables.history[["run", "lr"]]).isin(rates)]
+    selected = at_selected_rate(tables)
+    replicas = selected.replicas
     conditions = replicas.drop_duplicates("run").set_index("run")
-    curves = _curves(history, replicas, conditions["task"])
+    curves = _curves(selected.history, replicas, conditions["task"])
     names = labels(replicas, omit=("dataset",))
     result: list[Chart] = []
     for dataset, part in conditions.groupby("dataset", sort=True):

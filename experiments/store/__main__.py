@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments import tables
-from experiments.config.arguments import key_values
+from experiments.config.arguments import exit_code, key_values
 from experiments.config.errors import ConfigError
 from experiments.store.collecting import Index, collect, collect_parquet
 from experiments.store.files import LEFTOVERS, RESULTS
@@ -34,30 +34,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not arguments or {"-h", "--help"} & set(arguments):
         print(__doc__)
         return 0 if arguments else 2
-    name, *options = arguments
-    try:
-        if name not in COMMANDS:
-            raise ConfigError(f"unknown command {name!r}: {nearest(name, COMMANDS)}")
-        values = key_values(options, ["study", "format"] if name == "collect" else ["study"])
-        study = _study(values.get("study"))
-        if name == "status":
-            print_states(study)
-        elif name == "verify":
-            problems = verify(study)
-            print(*problems, f"{len(study.runs())} runs, {len(problems)} problems", sep="\n")
-            return int(bool(problems))
-        elif name == "prune":
-            for path in prune(study):
-                print(f"removed {path}")
-        else:
-            print(f"wrote {write_tables(study, values.get('format', 'csv'))}")
-        return 0
-    except ConfigError as error:
-        print(f"store: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"store: {error.strerror}: {error.filename}", file=sys.stderr)
-        return 1
+    return exit_code("store", lambda: _run(*arguments))
+
+
+def _run(name: str, *options: str) -> int:
+    if name not in COMMANDS:
+        raise ConfigError(f"unknown command {name!r}: {nearest(name, COMMANDS)}")
+    values = key_values(options, ["study", "format"] if name == "collect" else ["study"])
+    study = _study(values.get("study"))
+    if name == "status":
+        print_states(study)
+    elif name == "verify":
+        problems = verify(study)
+        print(*problems, f"{len(study.runs())} runs, {len(problems)} problems", sep="\n")
+        return int(bool(problems))
+    elif name == "prune":
+        for path in prune(study):
+            print(f"removed {path}")
+    else:
+        print(f"wrote {write_tables(study, values.get('format', 'csv'))}")
+    return 0
 
 
 def _study(name: str | None) -> Study:

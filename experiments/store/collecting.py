@@ -205,7 +205,7 @@ def joined_replicas(frames: "list[pd.DataFrame]") -> "pd.DataFrame":
     # A setting without a value in any run comes from a run that was removed.
     joined = joined.drop(columns=[column for column in settings if (joined[column] == "").all()])
     keys = {"lr": joined["lr"].astype(float), "seed": joined["seed"].astype(int)}
-    order = joined[["run"]].assign(**keys).sort_values(["run", "lr", "seed"]).index
+    order = joined[["run"]].assign(**keys).sort_values(tables.KEY).index
     joined = joined.loc[order].reset_index(drop=True)
     joined["selected"] = tables.selected(joined).map(str)
     return joined

@@ -20,11 +20,10 @@ import numpy as np
 import yaml
 
 from experiments import tables
+from experiments.config.errors import ConfigError
 from experiments.config.settings import SCHEMA_VERSION, Settings
 from experiments.store.files import LEFTOVERS, arrays, fingerprint, locked, to_json, write_bytes
-
-Replica = tuple[float, int]
-"""Learning rate and seed."""
+from experiments.tables import Replica
 
 FILES = {f"{name}.csv" for name in tables.ORDER} | {"config.yaml", "environment.json"}
 """The files that each run has, besides status.json."""
@@ -102,6 +101,19 @@ class RunFolder:
             if fingerprint(name, content) != status["files"][name]:
                 return StoredRun("damaged", f"{name} is not the file that status.json describes")
         return StoredRun("done", files=files)
+
+    def intact_files(self) -> dict[str, bytes]:
+        """Return the content of the run's files by name.
+
+        Raises
+        ------
+        ConfigError
+            If a file is missing, or is not the one that status.json describes.
+        """
+        files = self.read().files
+        if not files:
+            raise ConfigError(f"{self.path} holds no run whose files are as they were written")
+        return files
 
     def state(self, stored: StoredRun | None = None) -> tuple[str, str]:
         """Return the state of the run and a few words on it.

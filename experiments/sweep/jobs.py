@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from experiments.config.settings import Settings
-from experiments.store.runs import Replica, RunFolder
+from experiments.store.runs import RunFolder
 from experiments.store.study import Study
-from experiments.tables import RunTables
+from experiments.tables import Replica, RunTables
 
 # What trains and describes a run is imported when there is something to train: a repeated sweep stays fast.
 

@@ -34,7 +34,7 @@ def reproduce(path: Path) -> int:
         If the folder has no intact run of this version.
     """
     path = path.resolve()
-    files = RunFolder(path).read().files
+    files = RunFolder(path).intact_files()
     settings = _recorded_settings(path, files)
     begin = time.perf_counter()
     fresh = train(settings, settings.replicas).frames
@@ -54,8 +54,6 @@ def reproduce(path: Path) -> int:
 
 
 def _recorded_settings(path: Path, files: dict[str, bytes]) -> Settings:
-    if not files:
-        raise ConfigError(f"{path} holds no run whose files are as they were written")
     settings = from_record(yaml.safe_load(files["config.yaml"]))
     if settings.run != path.name:
         raise ConfigError(

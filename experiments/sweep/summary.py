@@ -69,14 +69,13 @@ def _error(interval: "pd.Series", task: str) -> str:
 
 def _gradient_norms(study: Study, replicas: "pd.DataFrame") -> "pd.Series":
     """Return by run the mean gradient norm of these replicas after their last epoch."""
-    key = ["run", "lr", "seed"]
     text = StringIO(newline="")
-    writer = csv.DictWriter(text, [*key, "gradient_norm"], extrasaction="ignore")
+    writer = csv.DictWriter(text, [*tables.KEY, "gradient_norm"], extrasaction="ignore")
     writer.writeheader()
     for run in replicas["run"].unique():
         writer.writerows(_last_epochs(study.run(run)))
     text.seek(0)
-    return replicas[key].merge(tables.read(text), on=key).groupby("run")["gradient_norm"].mean()
+    return replicas[tables.KEY].merge(tables.read(text), on=tables.KEY).groupby("run")["gradient_norm"].mean()
 
 
 def _last_epochs(run: RunFolder) -> Iterable[dict[str, str]]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from experiments.tables import Replica
+
 STATE = "state."
 """The names of the optimizer's arrays begin with this."""
 
@@ -31,7 +33,7 @@ class Checkpoint:
         The optimizer's arrays by name, shaped like the parameters.
     """
 
-    replicas: Sequence[tuple[float, int]]
+    replicas: Sequence[Replica]
     epoch: int
     history: np.ndarray
     layers: np.ndarray
@@ -70,9 +72,9 @@ Start = tuple[Checkpoint, int]
 """Where a replica is resumed: a checkpoint, and the replica's index in it."""
 
 
-def latest(checkpoints: Iterable[Checkpoint]) -> dict[tuple[float, int], Start]:
+def latest(checkpoints: Iterable[Checkpoint]) -> dict[Replica, Start]:
     """Return where each replica is resumed: in its checkpoint of the last epoch."""
-    starts: dict[tuple[float, int], Start] = {}
+    starts: dict[Replica, Start] = {}
     for checkpoint in checkpoints:
         for index, replica in enumerate(checkpoint.replicas):
             if replica not in starts or checkpoint.epoch > starts[replica][0].epoch:

@@ -7,11 +7,9 @@ import numpy as np
 
 from experiments.tables import LAYER_COLUMNS, UPDATE_RATIO
 from nets.derivatives import top_eigenvalue
+from nets.formula import FLAT
 from nets.network import Network, Work
 from nets.outputs import Output
-
-FLAT = 0.005
-"""A slope below this counts as saturated. It is smaller than the most common slope of a leaky unit, 0.01."""
 
 
 def layer_statistics(

@@ -23,6 +23,7 @@ from experiments.tables import (
     STAGES,
     TIMING,
     UPDATE_RATIO,
+    Replica,
     RunTables,
 )
 from experiments.training.checkpoint import Checkpoint
@@ -38,7 +39,7 @@ Row = tuple[object, ...]
 class Record(NamedTuple):
     """What is recorded of one replica, up to its last epoch."""
 
-    replica: tuple[float, int]  # learning rate, seed
+    replica: Replica
     diverged: int | None  # the epoch after which a loss was not finite
     history: dict[str, np.ndarray]  # by the names of `EPOCH_COLUMNS`, (epochs + 1,) each
     layers: dict[str, np.ndarray]  # by the names of `LAYER_COLUMNS`, (epochs + 1, layers) each
@@ -78,7 +79,7 @@ class Recorder:
         (R, y, x) decided class.
     """
 
-    def __init__(self, settings: Settings, replicas: Sequence[tuple[float, int]]):
+    def __init__(self, settings: Settings, replicas: Sequence[Replica]):
         count, epochs, classes = len(replicas), settings.epochs + 1, len(settings.data.classes)
         self.replicas = replicas
         self._history = np.full((count, epochs, len(EPOCH_COLUMNS)), np.nan)

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from experiments.config.settings import Settings
 from experiments.data.split import seeds_by_part_sizes
-from experiments.tables import GRADIENT_NORM, SHARPNESS, STAGES, RunTables
+from experiments.tables import GRADIENT_NORM, SHARPNESS, STAGES, Replica, RunTables
 from experiments.training.checkpoint import Checkpoint, Start, joined, latest
 from experiments.training.diagnostics import layer_statistics, sharpness
 from experiments.training.evaluation import Evaluation, confusion, decisions, evaluate
@@ -34,16 +34,12 @@ Smaller chunks would need more calls, which cost more time than the cache saves.
 """
 
 
-Replicas = Sequence[tuple[float, int]]
-"""The (learning rate, seed) of each replica."""
-
-
 Item = TypeVar("Item")
 
 
 def train(
     settings: Settings,
-    replicas: Replicas,
+    replicas: Sequence[Replica],
     on_epoch: Callable[[int], None] = lambda count: None,
     *,
     resume: Sequence[Mapping[str, np.ndarray]] = (),
@@ -91,15 +87,15 @@ def train(
 
 
 def _groups(
-    settings: Settings, replicas: Replicas, starts: Mapping[tuple[float, int], Start]
-) -> Iterator[tuple[tuple[int, ...], Replicas]]:
+    settings: Settings, replicas: Sequence[Replica], starts: Mapping[Replica, Start]
+) -> Iterator[tuple[tuple[int, ...], Sequence[Replica]]]:
     """Yield replicas that can be trained side by side, with the seeds whose data are prepared together.
 
     Such replicas take the same steps: equally many in an epoch, and from the same epoch on.
     """
     seeds = tuple(sorted({seed for _, seed in replicas}))
     for members in seeds_by_part_sizes(settings.data, seeds, **settings.division).values():
-        groups: dict[int, list[tuple[float, int]]] = {}
+        groups: dict[int, list[Replica]] = {}
         for replica in replicas:
             if replica[1] in members:
                 epoch = starts[replica][0].epoch if replica in starts else -1
@@ -132,7 +128,9 @@ class Chunk:
         Where each replica is resumed, all after the same epoch, or nothing.
     """
 
-    def __init__(self, settings: Settings, replicas: Replicas, seeds: tuple[int, ...], starts: Sequence[Start]):
+    def __init__(
+        self, settings: Settings, replicas: Sequence[Replica], seeds: tuple[int, ...], starts: Sequence[Start]
+    ):
         self.settings, self.count = settings, len(replicas)
         self.stack, self.recorder = Stack(settings, replicas, seeds), Recorder(settings, replicas)
         self.clock = dict.fromkeys(STAGES, 0.0)

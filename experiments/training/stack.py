@@ -8,6 +8,7 @@ import numpy as np
 from experiments.config.settings import Settings
 from experiments.data.split import prepare
 from experiments.streams import stream
+from experiments.tables import Replica
 from experiments.training.checkpoint import Checkpoint
 from nets.descent import Descent
 from nets.network import Network, Work
@@ -41,7 +42,7 @@ class Stack:
         The networks, the optimizer's state, and the number of steps.
     """
 
-    def __init__(self, settings: Settings, replicas: Sequence[tuple[float, int]], seeds: tuple[int, ...] | None = None):
+    def __init__(self, settings: Settings, replicas: Sequence[Replica], seeds: tuple[int, ...] | None = None):
         seeds = seeds or tuple(sorted({seed for _, seed in replicas}))
         self.settings, self.replicas = settings, replicas
         self.prepared = _prepare(settings.data, seeds, dtype=settings.dtype, **settings.division)

@@ -3,14 +3,13 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.claims.drawings import Style
 from experiments.claims.registry import Claim
 from experiments.claims.steps import steps_to_error
 from experiments.claims.studies import command_line, train
 from experiments.claims.tables import tuned
 from experiments.claims.verdicts import Verdict, mean, nearly_all, ratio, tuned_rates, word
 from experiments.config.compose import sweep
-from experiments.figures.style import INK, MUTED, log_axis, sheet
+from experiments.figures.style import INK, MUTED, Style, log_axis, sheet
 
 PRESET = "nielsen_2015"
 

@@ -6,10 +6,11 @@ from matplotlib.figure import Figure
 from experiments.claims.drawings import draw_band, line_style, seeds_note
 from experiments.claims.registry import Claim
 from experiments.claims.studies import train
-from experiments.claims.tables import KEY, layers_before
+from experiments.claims.tables import layers_before
 from experiments.claims.verdicts import Verdict, geometric_mean, word
 from experiments.figures.style import legend, sheet
 from experiments.store.reading import StudyTables
+from experiments.tables import KEY
 
 
 def measure(seeds: tuple[int, ...]) -> pd.DataFrame:

@@ -6,10 +6,11 @@ from matplotlib.figure import Figure
 from experiments.claims.drawings import entries, line_style, seeds_note
 from experiments.claims.registry import Claim
 from experiments.claims.studies import train
-from experiments.claims.tables import KEY, layers_after, layers_before, tuned
+from experiments.claims.tables import layers_after, layers_before, tuned
 from experiments.claims.verdicts import Measure, Verdict, difference, mean, word
 from experiments.figures.style import legend, sheet
 from experiments.store.reading import StudyTables
+from experiments.tables import KEY
 
 ACTIVATIONS = ["relu", "softplus"]
 

@@ -5,10 +5,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from statsmodels.stats.proportion import proportion_confint
 
-from experiments.claims.drawings import Style
 from experiments.claims.registry import Claim
 from experiments.claims.verdicts import Measure, Verdict, word
-from experiments.figures.style import legend, sheet
+from experiments.figures.style import Style, legend, sheet
 from experiments.streams import stream
 from nets.activations import ACTIVATIONS
 from nets.initializers import INITIALIZERS

@@ -6,9 +6,10 @@ from matplotlib.figure import Figure
 from experiments.claims.drawings import draw_differences
 from experiments.claims.registry import Claim
 from experiments.claims.studies import train
-from experiments.claims.tables import KEY, final_errors, layers_after, tuned
+from experiments.claims.tables import final_errors, layers_after, tuned
 from experiments.claims.verdicts import Verdict, difference, errors_in_points, mean, tuned_rates, word
 from experiments.store.reading import StudyTables
+from experiments.tables import KEY
 
 LIMIT = 0.5
 """Points of test accuracy."""
