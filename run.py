@@ -18,7 +18,7 @@ from experiments.config.compose import check_overrides, expand, one_line, plain
 from experiments.config.hydra_schema import register_schema
 from experiments.config.settings import resolve
 
-# Hydra accepts a sweeper only from its own packages, by name. It loads them again, so an import is another class.
+# Hydra finds a sweeper by name and only in its own packages, which it loads itself. An import gives another class.
 PLUGINS = Plugins.instance().class_name_to_class
 SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ else:
 
 
 class StudySweeper(BasicSweeper):
-    """Hydra's basic sweeper, which checks every job before the first one starts and reads what they return."""
+    """Hydra's basic sweeper, but every job is checked before the first one starts."""
 
     def sweep(self, arguments: list[str]) -> NoReturn:
         """Run what the study lacks; exit with 1 if a job failed."""
@@ -95,11 +95,11 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 
 def main() -> None:
     """Run Hydra; answer a bad configuration with one line and exit code 2."""
-    # Set, Hydra lets exceptions through instead of printing them; the user's own wish for tracebacks is kept.
+    # With this variable Hydra raises errors instead of printing them. Whether the user had set it decides below.
     traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"
     if {"-h", "--help"} & set(sys.argv[1:]):
-        # Before Hydra's own help, which takes a second to list the schemas too.
+        # This help replaces Hydra's own, which takes a second and lists the schemas too.
         from experiments.config.help import help_text
 
         print(help_text())
@@ -114,15 +114,15 @@ def main() -> None:
 
             sys.exit(reproduce(Path(sys.argv[1].partition("=")[2])))
         job()
-    except Exception as error:  # jobs keep their errors to themselves: whatever comes here, nothing was trained
+    except Exception as error:  # a job records its own errors, so this one was raised before the training
         if traceback:
             raise
         print(f"run.py: {one_line(error)}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt as interrupt:
         terminated = isinstance(interrupt, Terminated)
-        how = "terminated" if terminated else "interrupted"
-        print(f"run.py: {how}; what was finished is stored, the same command goes on from there", file=sys.stderr)
+        event = "terminated" if terminated else "interrupted"
+        print(f"run.py: {event}; finished runs are stored, and the same command continues", file=sys.stderr)
         sys.exit(143 if terminated else 130)
 
 

@@ -22,9 +22,9 @@ def run_study(*overrides: str) -> "StudyTables":
     Raises
     ------
     ConfigError
-        With one line for a wrong argument. Nothing was trained then.
+        If an argument is wrong. The message is one line, and nothing was trained.
     RuntimeError
-        If a run failed. What was finished is stored.
+        If a run failed. Finished runs are stored.
     """
     from experiments.config.compose import sweep
     from experiments.store.reading import load_all_tables
@@ -51,7 +51,7 @@ def load(path: "str | Path") -> "TrainedNetworks":
     Raises
     ------
     ConfigError
-        If it kept none.
+        If the run kept none.
     """
     from experiments import networks
 

@@ -38,7 +38,7 @@ class TrainedNetwork:
     features : list of str
         Names of the inputs in their order.
     classes : list
-        The classes as text, or as whole numbers or truth values if all of them are; empty for a regression.
+        The classes: whole numbers or truth values if all classes are, otherwise text. Empty for a regression.
     columns
         The columns of the table that the inputs were encoded from; empty if there was no table.
     network : Network
@@ -187,7 +187,7 @@ def load(path: str | Path) -> TrainedNetworks:
     Raises
     ------
     ConfigError
-        If there are none, or a file of the run is not as its status records.
+        If there are no networks, or a file of the run is not the one that status.json describes.
     """
     path = Path(path).resolve()
     content = path.read_bytes() if path.is_file() else RunFolder(path).intact_files().get("network.npz")

@@ -37,7 +37,7 @@ def gradient(function: Function, x: ArrayLike, by: str = "graph") -> np.ndarray:
     if by == "graph":
         leaf = Node(x)
         y: Node = function(leaf)
-        columns = [backpropagate(y, [leaf], one).total[leaf].value for one in _units(y.shape)]
+        columns = [backpropagate(y, [leaf], unit).total[leaf].value for unit in _units(y.shape)]
         return np.stack(columns, axis=-1).reshape(x.shape + y.shape)
     rows = [_slope(function, x, direction, by) for direction in _units(x.shape)]
     return np.stack(rows).reshape(x.shape + rows[0].shape)

@@ -323,7 +323,7 @@ class MLPClassifier(ClassifierMixin, _MLP):  # type: ignore[misc]  # scikit-lear
         sample_weight: ArrayLike | None = None,
         classes: ArrayLike | None = None,
     ) -> Self:
-        """Train for one epoch on these rows, at first a new network.
+        """Train for one epoch on these rows. The first call makes a new network.
 
         Parameters
         ----------
@@ -441,7 +441,7 @@ class MLPRegressor(RegressorMixin, _MLP):  # type: ignore[misc]  # scikit-learn 
     """
 
     def partial_fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Train for one epoch on these rows, at first a new network; otherwise as `fit`."""
+        """Train for one epoch on these rows, in other respects as `fit`. The first call makes a new network."""
         return self._partial_fit(X, y, sample_weight)
 
     @classmethod

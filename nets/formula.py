@@ -408,7 +408,7 @@ def _sign_changes(tree: ast.expr, initial: Mapping[str, float]) -> np.ndarray:
 
     def arguments(x: np.ndarray) -> list[np.ndarray]:
         y, _ = _values(tree, initial, x)
-        routing = [node for node in graph.history(y) if node.gate and node.gate.does == "routes"]
+        routing = [node for node in graph.history(y) if node.gate and node.gate.effect == "routes"]
         zero = np.zeros(())  # relu and abs compare with 0
         pairs = [[*(source.value for source in node.inputs), zero][:2] for node in routing]
         with np.errstate(all="ignore"):

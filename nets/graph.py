@@ -117,7 +117,7 @@ class Gate:
     local
         For each input the function from the gate's node and its inputs' nodes to the local gradient; None if that is
         zero. For an elementwise gate the local gradient is a factor: a node, 1 or -1.
-    does
+    effect
         What the gate does to the upstream gradient, in a word.
     elementwise
         If false, each function in `local` takes the upstream gradient first and returns the gradient of the input.
@@ -126,7 +126,7 @@ class Gate:
     name: str
     forward: Callable[..., Any]
     local: tuple[LocalGradient | None, ...]
-    does: str
+    effect: str
     elementwise: bool = True
 
     def __post_init__(self) -> None:
@@ -155,12 +155,12 @@ class Gate:
         return unbroadcast(upstream, node.inputs[index].shape)
 
 
-def _gate(name: str, forward: Callable[..., Any], *local: LocalGradient | None, does: str = "scales") -> Gate:
-    return Gate(name, forward, local, does)
+def _gate(name: str, forward: Callable[..., Any], *local: LocalGradient | None, effect: str = "scales") -> Gate:
+    return Gate(name, forward, local, effect)
 
 
-def _linear(name: str, forward: Callable[..., Any], *local: LocalGradient | None, does: str) -> Gate:
-    return Gate(name, forward, local, does, elementwise=False)
+def _linear(name: str, forward: Callable[..., Any], *local: LocalGradient | None, effect: str) -> Gate:
+    return Gate(name, forward, local, effect, elementwise=False)
 
 
 def _erf(a: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -172,9 +172,9 @@ def _erf(a: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
 
 # --- gates: their values and, for each input, the local gradient; y is the gate's own node -----------------------
 
-add: Gate = _gate("add", np.add, lambda y, a, b: 1, lambda y, a, b: 1, does="distributes")
-subtract: Gate = _gate("subtract", np.subtract, lambda y, a, b: 1, lambda y, a, b: -1, does="distributes")
-multiply: Gate = _gate("multiply", np.multiply, lambda y, a, b: b, lambda y, a, b: a, does="switches")
+add: Gate = _gate("add", np.add, lambda y, a, b: 1, lambda y, a, b: 1, effect="distributes")
+subtract: Gate = _gate("subtract", np.subtract, lambda y, a, b: 1, lambda y, a, b: -1, effect="distributes")
+multiply: Gate = _gate("multiply", np.multiply, lambda y, a, b: b, lambda y, a, b: a, effect="switches")
 divide: Gate = _gate("divide", np.divide, lambda y, a, b: 1 / b, lambda y, a, b: -y / b)
 negate: Gate = _gate("negate", np.negative, lambda y, a: -1)
 # `is_zero` matters only where the gradient would be 0 · inf: with it the gradient is 0.
@@ -215,18 +215,18 @@ tanh: Gate = _gate("tanh", np.tanh, lambda y, a: 4 * sigmoid(2 * a) * sigmoid(-2
 
 # A tie goes to the first argument: maximum(x, 0) has slope 1 at x = 0, maximum(0, x) and relu(x) have slope 0.
 maximum: Gate = _gate(
-    "maximum", np.maximum, lambda y, a, b: at_least(a, b), lambda y, a, b: 1 - at_least(a, b), does="routes"
+    "maximum", np.maximum, lambda y, a, b: at_least(a, b), lambda y, a, b: 1 - at_least(a, b), effect="routes"
 )
 minimum: Gate = _gate(
-    "minimum", np.minimum, lambda y, a, b: at_least(b, a), lambda y, a, b: 1 - at_least(b, a), does="routes"
+    "minimum", np.minimum, lambda y, a, b: at_least(b, a), lambda y, a, b: 1 - at_least(b, a), effect="routes"
 )
-relu: Gate = _gate("relu", lambda a: np.maximum(a, 0), lambda y, a: 1 - at_least(0, a), does="routes")
-absolute: Gate = _gate("abs", np.abs, lambda y, a: sign(a), does="routes")
+relu: Gate = _gate("relu", lambda a: np.maximum(a, 0), lambda y, a: 1 - at_least(0, a), effect="routes")
+absolute: Gate = _gate("abs", np.abs, lambda y, a: sign(a), effect="routes")
 
 # Steps: their slope is 0 wherever it exists.
-at_least: Gate = _gate("at_least", np.greater_equal, None, None, does="stops")
-is_zero: Gate = _gate("is_zero", lambda a: a == 0, None, does="stops")
-sign: Gate = _gate("sign", np.sign, None, does="stops")
+at_least: Gate = _gate("at_least", np.greater_equal, None, None, effect="stops")
+is_zero: Gate = _gate("is_zero", lambda a: a == 0, None, effect="stops")
+sign: Gate = _gate("sign", np.sign, None, effect="stops")
 
 
 def _matmul_back(index: int) -> LocalGradient:
@@ -251,16 +251,16 @@ def _spread(upstream: Node, y: Node, a: Node) -> Node:
     return broadcast(reshape(upstream, shape=tuple(kept)), shape=a.shape)
 
 
-matmul: Gate = _linear("matmul", np.matmul, _matmul_back(0), _matmul_back(1), does="switches")
-sum: Gate = _linear("sum", np.sum, _spread, does="distributes")
+matmul: Gate = _linear("matmul", np.matmul, _matmul_back(0), _matmul_back(1), effect="switches")
+sum: Gate = _linear("sum", np.sum, _spread, effect="distributes")
 mean: Gate = _linear(
-    "mean", np.mean, lambda g, y, a: _spread(g * (max(y.value.size, 1) / a.value.size), y, a), does="distributes"
+    "mean", np.mean, lambda g, y, a: _spread(g * (max(y.value.size, 1) / a.value.size), y, a), effect="distributes"
 )
 transpose: Gate = _linear(
-    "transpose", lambda a: a if a.ndim < 2 else a.mT, lambda g, y, a: transpose(g), does="rearranges"
+    "transpose", lambda a: a if a.ndim < 2 else a.mT, lambda g, y, a: transpose(g), effect="rearranges"
 )
-reshape: Gate = _linear("reshape", np.reshape, lambda g, y, a: reshape(g, shape=a.shape), does="rearranges")
-broadcast: Gate = _linear("broadcast", np.broadcast_to, lambda g, y, a: unbroadcast(g, a.shape), does="sums")
+reshape: Gate = _linear("reshape", np.reshape, lambda g, y, a: reshape(g, shape=a.shape), effect="rearranges")
+broadcast: Gate = _linear("broadcast", np.broadcast_to, lambda g, y, a: unbroadcast(g, a.shape), effect="sums")
 
 
 def unbroadcast(gradient: Node, shape: tuple[int, ...]) -> Node:

@@ -62,28 +62,28 @@ def room(name):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_file_imports_only_what_its_room_may(path):
-    place = path.relative_to(ROOT).as_posix()
+    file = path.relative_to(ROOT).as_posix()
     packages = {name.partition(".")[0] for name in imported(path)} - set(sys.stdlib_module_names)
-    if place.startswith("nets/"):
-        more = {"nets/estimators.py": {"sklearn", "threadpoolctl"}, "nets/products.py": {"threadpoolctl"}}
-        assert packages <= {"nets", "numpy", "scipy"} | more.get(place, set())
+    if file.startswith("nets/"):
+        further = {"nets/estimators.py": {"sklearn", "threadpoolctl"}, "nets/products.py": {"threadpoolctl"}}
+        assert packages <= {"nets", "numpy", "scipy"} | further.get(file, set())
     assert "run" not in packages
-    if place != "run.py" and not place.startswith("experiments/config/"):
+    if file != "run.py" and not file.startswith("experiments/config/"):
         assert not packages & {"hydra", "omegaconf"}
-    if not place.startswith(DRAWINGS):
+    if not file.startswith(DRAWINGS):
         assert "matplotlib" not in packages
 
 
 @pytest.mark.parametrize("name", sorted(name for name in MODULES if name.startswith("experiments.")))
 def test_imports_run_down_the_rooms(name):
-    own = room(name)
+    home = room(name)
     for other in imported(MODULES[name]):
         if not other.startswith("experiments"):
             continue
         if other == "experiments":
-            assert FLOOR[own] == len(ROOMS) - 1, "the facade is for commands and users"
+            assert FLOOR[home] == len(ROOMS) - 1, "the facade is for commands and users"
         else:
-            assert room(other) == own or FLOOR[room(other)] < FLOOR[own], f"{name} imports {other}"
+            assert room(other) == home or FLOOR[room(other)] < FLOOR[home], f"{name} imports {other}"
 
 
 def test_no_circle_of_files():

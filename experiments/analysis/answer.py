@@ -20,17 +20,17 @@ class Findings:
     Attributes
     ----------
     board : DataFrame
-        A row per condition at its selected rate, by data set and rank. It has the columns of `ranked`, `label`,
-        activation, output, task, lr and `initializer`; `compare` with the reference, a family per data set;
-        `reference_label` and `verdict`.
+        A row per condition at its selected rate, sorted by data set and rank. The columns are those of `ranked`, then
+        label, activation, output, task, lr and initializer. Those of `compare` with the reference follow, one family
+        per data set, then `reference_label` and `verdict`.
     pairs : dict of str to DataFrame
-        `all_pairs`.
+        The result of `all_pairs`.
     rankings : DataFrame
-        Of the function of that name.
+        The result of the function `rankings`.
     over_datasets : OverDatasets
-        `treatments_over_datasets`.
+        The result of `treatments_over_datasets`.
     sentences : list of str
-        `answer`, three sentences.
+        The three sentences of `answer`.
     """
 
     board: pd.DataFrame

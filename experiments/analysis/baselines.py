@@ -90,7 +90,7 @@ class _Splits:
 def of_study(
     study: str, records: dict[str, dict[str, Any]], replicas: pd.DataFrame, results: Path = RESULTS
 ) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Return the baselines on all splits of a study; the models of its baselines.csv are not trained again.
+    """Return the baselines on all splits of a study; the models in its baselines.csv are not retrained.
 
     Parameters
     ----------

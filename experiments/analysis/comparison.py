@@ -42,7 +42,7 @@ def has_default_initializer(conditions: pd.DataFrame) -> pd.Series:
 def ranked(replicas: pd.DataFrame) -> pd.DataFrame:
     """Return `summarise` of the scores by run, with each run's `rank` within its data set, 1 the best.
 
-    The share of diverged replicas decides first, then the mean. Equal ones share the mean of their ranks.
+    The share of diverged replicas decides first, then the mean. Equal conditions share the mean of their ranks.
     """
     table = summarise(scored(replicas), ["dataset", "run"], "score")
     table = table.assign(rounded=table["mean"].round(12)).sort_values(["diverged_share", "rounded"])
@@ -78,10 +78,10 @@ def references(replicas: pd.DataFrame) -> dict[str, str]:
 
 
 def _preferences(replicas: pd.DataFrame) -> pd.DataFrame:
-    """Return a row per condition: its settings as text, and columns by which main conditions come first if sorted."""
+    """Return a row per condition: its settings as text, and the columns whose order puts a main condition first."""
     conditions = replicas.drop_duplicates("run").reset_index(drop=True)
     default = has_default_initializer(conditions)
-    follow = ("activation.", "init.", "formula.")  # from the activation, by default
+    follow = ("activation.", "init.", "formula.")  # settings that follow from the activation by default
     columns = [column for column in setting_columns(replicas) if not column.startswith(follow)]
     settings = conditions[["dataset", "output", *columns]].astype(str).fillna("").agg("|".join, axis=1)
     return conditions[["run", "dataset", "activation"]].assign(

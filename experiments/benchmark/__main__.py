@@ -76,7 +76,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--repeats", type=_positive, default=5, help="timed repetitions (default 5)")
     parser.add_argument("--epochs", type=_positive, default=20, help="epochs of each training (default 20)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers")
     parser.add_argument("--save", type=Path, metavar="FILE", help="draw the workloads: a .png or .svg file")
     options = parser.parse_args(argv)
     allowed = [*WORKLOADS, *OTHERS, "scaling"]
@@ -139,7 +139,7 @@ def _measure(benchmark: Benchmark, name: str) -> dict[str, Result]:
 
 
 def _record(benchmark: Benchmark, results: Mapping[str, Result]) -> dict[str, Any]:
-    """Return all figures and the machine's description for --json."""
+    """Return all numbers and a description of the machine for --json."""
     return {
         "processor": processor(),
         "cores": len(all_cores()),

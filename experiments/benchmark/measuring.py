@@ -37,12 +37,12 @@ job()
 
 
 class BenchmarkError(Exception):
-    """A contestant or a measured program failed; its own message is on stderr."""
+    """The failure of a contestant or a measured program, whose own message is on stderr."""
 
 
 @dataclass
 class Row:
-    """The figures of one contestant: a value per repetition, the value of the first call, and the test error."""
+    """The measurements of one contestant: a value per repetition, the value of the first call, and the test error."""
 
     values: list[float]
     cold: float | None = None

@@ -19,7 +19,7 @@ from experiments.store.files import RESULTS, write_bytes
 def judge_claims(numbers: list[int], quick: bool) -> int:
     """Measure these claims and write the verdicts on all claims that have a table; return the exit code.
 
-    A claim that cannot be measured is reported, and the others go on.
+    A claim that cannot be measured is reported, and the others are still measured.
     """
     seeds, folder = (QUICK_SEEDS, RESULTS / "claims-quick") if quick else (SEEDS, RESULTS / "claims")
     code = 0
@@ -34,7 +34,7 @@ def judge_claims(numbers: list[int], quick: bool) -> int:
             print(f"claims: {error.strerror}: {error.filename}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
-            print("claims: interrupted; finished runs are kept and not trained again", file=sys.stderr)
+            print("claims: interrupted; finished runs are kept and will not be retrained", file=sys.stderr)
             return 130
     write_verdicts(folder, numbers)
     return code

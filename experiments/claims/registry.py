@@ -36,8 +36,8 @@ class Claim:
         Returns the verdict that follows from this table.
     drawings : mapping
         Functions that draw this table. The key follows the claim's number in the name of the figure's file.
-    otherwise : str
-        The likely reason, to be printed with any verdict other than "reproduced".
+    explanation : str
+        The likely reason for any verdict other than "reproduced"; it is printed with such a verdict.
     """
 
     text: str
@@ -46,7 +46,7 @@ class Claim:
     measure: "Callable[[tuple[int, ...]], pd.DataFrame]"
     judge: "Callable[[pd.DataFrame], Verdict]"
     drawings: "Mapping[str, Callable[[pd.DataFrame], Figure]]"
-    otherwise: str = ""
+    explanation: str = ""
 
 
 def find_modules(folder: Path) -> dict[int, str]:

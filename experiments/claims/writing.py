@@ -71,8 +71,8 @@ def claims_md(judged: list[Judged]) -> str:
         escaped = [cell.replace("|", "\\|") for cell in cells]
         lines.append(f"| {' | '.join(escaped)} |")
     for row in judged:
-        if row.verdict.word != REPRODUCED and row.claim.otherwise:
-            lines += ["", f"Claim {row.number}, {row.word}; our best explanation: {row.claim.otherwise}"]
+        if row.verdict.word != REPRODUCED and row.claim.explanation:
+            lines += ["", f"Claim {row.number}, {row.word}; our best explanation: {row.claim.explanation}"]
     lines += ["", NOTES.rstrip()]
     return "\n".join(lines) + "\n"
 

@@ -1,4 +1,4 @@
-"""From a command line's words to settings: Hydra composes, the sweep is taken apart, errors become one line."""
+"""From a command line's words to settings: Hydra composes, a sweep becomes jobs, and an error becomes one line."""
 
 import itertools
 import threading
@@ -32,7 +32,7 @@ def plain(config: DictConfig) -> dict[str, Any]:
 
 
 def check_overrides(overrides: Iterable[str]) -> None:
-    """Refuse overrides that could bring in code, or settings of Hydra's that would lead around the study.
+    """Refuse overrides that could run code, and settings of Hydra that would bypass the study.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def check_overrides(overrides: Iterable[str]) -> None:
 
 
 def expand(loader: "ConfigLoader", master: DictConfig, overrides: Sequence[str]) -> list[tuple[Settings, list[str]]]:
-    """Return the jobs of a sweep, equal jobs once: the settings of each and the overrides that compose them.
+    """Return the distinct jobs of a sweep: the settings of each and the overrides that compose them.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def expand(loader: "ConfigLoader", master: DictConfig, overrides: Sequence[str])
 
 
 def _check_sweep(override: "Override") -> None:
-    """Leave options out of a glob that need a setting of the user's; refuse a sweep that matches nothing."""
+    """Exclude from a glob the options that need a setting from the user; refuse a sweep that matches nothing."""
     from hydra.core.override_parser.types import Glob
 
     choice, value = override.key_or_group, override.value()
@@ -130,7 +130,7 @@ def _sweep(overrides: Sequence[str]) -> list[tuple[Settings, list[str]]]:
 
 
 def one_line(error: Exception) -> str:
-    """Return one line for an error of Hydra's or of ours; one that was not foreseen is named."""
+    """Return one line for an error of Hydra's or of ours; for an unforeseen error it begins with the error's class."""
     from hydra.errors import HydraException, MissingConfigException
 
     if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:

@@ -65,7 +65,7 @@ class Pretrain:
 
     @property
     def on(self) -> bool:
-        """Whether there is any; the condition contains these settings only then."""
+        """Whether there is pre-training. The condition contains these settings only then."""
         return self.epochs > 0
 
 

@@ -48,7 +48,7 @@ class Settings(Configuration):
 
     @cached_property
     def condition(self) -> dict[str, Any]:
-        """Nested plain values of everything that a replica's numbers depend on, but for its seed and learning rate."""
+        """Nested plain values of all that a replica's numbers depend on, except its seed and learning rate."""
         return _condition(self, Configuration)
 
     @cached_property

@@ -101,7 +101,7 @@ def check_names(names: Iterable[str]) -> None:
     names = list(names)
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
-        raise ValueError(f"the column name {repeated[0]!r} is there {names.count(repeated[0])} times")
+        raise ValueError(f"the column name {repeated[0]!r} occurs {names.count(repeated[0])} times")
     if "" in names:
         raise ValueError(
             f"column {names.index('') + 1} has no name: each needs one (an index that pandas wrote? index=False)"
@@ -141,20 +141,20 @@ def _check_types(frame: pd.DataFrame) -> None:
             kind = next((type(value).__name__ for value in strange), None)
         if kind is not None:
             allowed = "allowed are numbers, true and false, text"
-            raise ValueError(f"column {name!r} holds {kind}: {allowed}; {_leave_out([name])}")
+            raise ValueError(f"column {name!r} holds {kind}: {allowed}; {_advice([name])}")
 
 
 def _without_missing(frame: pd.DataFrame, missing: str) -> pd.DataFrame:
     """Return the rows without a missing value; refuse empty columns and infinite values."""
     empty = frame.columns[frame.isna().all()].tolist()
     if empty:
-        raise ValueError(f"{_these(empty)} empty: {_leave_out(empty)}")
+        raise ValueError(f"{_subject(empty)} empty: {_advice(empty)}")
     absent = frame.isna()
     if absent.any(axis=None) and missing == "refuse":
         counts = ", ".join(f"{column} {count}" for column, count in absent.sum().items() if count)
-        rest = f"{(~absent.any(axis=1)).sum()} of {len(frame)} rows then stay"
+        remainder = f"{(~absent.any(axis=1)).sum()} of {len(frame)} rows then remain"
         raise ValueError(
-            f"values are missing, by column: {counts}: leave out their rows by dataset.missing=drop ({rest}), "
+            f"values are missing, by column: {counts}: leave out their rows by dataset.missing=drop ({remainder}), "
             f"or columns by dataset.drop"
         )
     frame = frame[~absent.any(axis=1)]
@@ -163,7 +163,7 @@ def _without_missing(frame: pd.DataFrame, missing: str) -> pd.DataFrame:
     numbers = frame.select_dtypes("number")
     infinite = numbers.columns[np.isinf(numbers.to_numpy(np.float64)).any(axis=0)].tolist()
     if infinite:
-        raise ValueError(f"values are infinite, in the columns {', '.join(infinite)}: {_leave_out(infinite)}")
+        raise ValueError(f"values are infinite, in the columns {', '.join(infinite)}: {_advice(infinite)}")
     return frame
 
 
@@ -174,7 +174,7 @@ def _columns(inputs: pd.DataFrame) -> tuple[Column, ...]:
     columns = tuple((column, _categories(inputs[column])) for column in inputs)
     constant = [column for column in inputs if inputs[column].nunique() == 1]
     if constant:
-        raise ValueError(f"{_these(constant)} the same in every row: {_leave_out(constant)}")
+        raise ValueError(f"{_subject(constant)} the same in every row: {_advice(constant)}")
     return columns
 
 
@@ -188,11 +188,11 @@ def _categories(column: pd.Series) -> tuple[str, ...] | None:
     if all(re.fullmatch(r"\s*[+-]?\d+\s*", text) for text in texts) and max(abs(int(text)) for text in texts) > EXACT:
         raise _too_large(name)
     if len(texts) == len(column):
-        raise ValueError(f"column {name!r} has another text in every row: {_leave_out([name])}")
+        raise ValueError(f"column {name!r} has another text in every row: {_advice([name])}")
     if len(texts) > MOST_CATEGORIES:
         raise ValueError(
-            f"column {name!r} has {len(texts)} different texts, of categories {MOST_CATEGORIES} are allowed: "
-            f"{_leave_out([name])}"
+            f"column {name!r} has {len(texts)} different texts, but at most {MOST_CATEGORIES} categories are allowed: "
+            f"{_advice([name])}"
         )
     return tuple(texts)
 
@@ -204,7 +204,7 @@ def _check_exact(column: pd.Series) -> None:
 
 
 def _too_large(name: str) -> ValueError:
-    return ValueError(f"column {name!r} has whole numbers beyond 2^53, which float64 rounds: {_leave_out([name])}")
+    return ValueError(f"column {name!r} has whole numbers beyond 2^53, which float64 rounds: {_advice([name])}")
 
 
 def _targets(column: pd.Series, task: str) -> tuple[np.ndarray, tuple[str, ...], str]:
@@ -224,18 +224,18 @@ def _targets(column: pd.Series, task: str) -> tuple[np.ndarray, tuple[str, ...],
         classes = tuple(str(int(value)) if is_whole else repr(float(value)) for value in distinct)
         return np.searchsorted(distinct, values), classes, task
     if task == "regression":
-        raise ValueError(f"dataset.task=regression: the target {name!r} has no numbers: Allowed: classification")
+        raise ValueError(f"dataset.task=regression: the target {name!r} has no numbers: allowed is classification")
     texts, labels = np.unique(column.astype(str).to_numpy(object), return_inverse=True)
     if len(texts) == 1:
         raise ValueError(f"the target {name!r} is the same in every row: {texts[0]!r}")
     return labels, tuple(texts), "classification"
 
 
-def _these(columns: Sequence[str]) -> str:
+def _subject(columns: Sequence[str]) -> str:
     return f"the column {columns[0]!r} is" if len(columns) == 1 else f"the columns {', '.join(columns)} are"
 
 
-def _leave_out(columns: Sequence[str]) -> str:
+def _advice(columns: Sequence[str]) -> str:
     """Return the advice to leave out columns, with an override that can be copied into a shell."""
     # Hydra needs quotes around all names that are not plain words, and the shell needs quotes around those.
     plain = all(re.fullmatch(r"[A-Za-z_]\w*", column, re.ASCII) for column in columns)

@@ -32,8 +32,8 @@ def load(name: str, *, sha256: str = "", **parameters: Any) -> Data:
     Raises
     ------
     ValueError
-        If there is no such data set, a parameter is unknown or missing, its value is not allowed, or the data's
-        digest does not begin with `sha256`.
+        If there is no such data set, or if a parameter is unknown, missing or not allowed. If the digest of the data
+        does not begin with `sha256`.
     """
     if name not in DATASETS:
         raise ValueError(f"unknown data set {name!r}: must be one of {', '.join(DATASETS)}")

@@ -61,8 +61,8 @@ def split(data: Data, seeds: Sequence[int], *, entropy: int, test: float, valida
     Raises
     ------
     ValueError
-        If a share is not between 0 and 1, a part would have fewer rows than there are classes, or none, or a class has
-        too few rows. With groups: if a class has no training rows, or the seeds' parts differ in size.
+        If a share is not between 0 and 1, if a part would be empty or have fewer rows than there are classes, or if a
+        class has too few rows. With groups: if a class has no training rows, or if the seeds' parts differ in size.
     """
     from sklearn.model_selection import train_test_split
 

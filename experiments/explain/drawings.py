@@ -111,7 +111,7 @@ def _draw(ax: Axes, slot: _Slot) -> None:
     ax.text(middle, slot.y + 0.03, slot.above, color=VALUE, va="bottom", gid="value", **text)
     ax.text(middle, slot.y - 0.035, slot.below, color=GRADIENT, va="top", gid="gradient", **text)
     if slot.step and slot.gate:
-        _draw_gate(ax, slot.x + RADIUS, slot.y, slot.gate, slot.step.does.split(", ")[0] if slot.step.sent else "")
+        _draw_gate(ax, slot.x + RADIUS, slot.y, slot.gate, slot.step.effect.split(", ")[0] if slot.step.sent else "")
     elif slot.step:
         color, weight = (MUTED, "normal") if slot.step.upstream is None else (INK, "bold")
         ax.text(slot.x, slot.y, slot.step.label, color=color, va="center", fontsize=SIZE, weight=weight)
@@ -127,14 +127,14 @@ def _draw_edge(ax: Axes, slot: _Slot, target: _Slot) -> None:
     ax.annotate("", (end[0], end[1]), (slot.end, slot.y), arrowprops={**style, "mutation_scale": 7}, zorder=1)
 
 
-def _draw_gate(ax: Axes, x: float, y: float, gate: Gate, does: str) -> None:
+def _draw_gate(ax: Axes, x: float, y: float, gate: Gate, effect: str) -> None:
     ax.add_patch(Circle((x, y), RADIUS, facecolor="white", edgecolor=INK, linewidth=0.9, zorder=2))
     symbol = SYMBOLS.get(gate.name, gate.name)
     size = min(SIZE + 1, SIZE * 2 * (RADIUS - 0.02) / max(_width(symbol), 0.01))
     ax.text(x, y, symbol, ha="center", va="center", fontsize=size, color=INK, zorder=3)
     label: dict[str, Any] = {"ha": "center", "va": "top", "fontsize": SIZE - 2, "color": MUTED, "zorder": 3}
     box = {"facecolor": "white", "edgecolor": "none", "pad": 0.4}
-    ax.text(x, y - RADIUS - 0.02, does, bbox=box, gid="gate", **label)
+    ax.text(x, y - RADIUS - 0.02, effect, bbox=box, gid="gate", **label)
 
 
 @functools.lru_cache(maxsize=4096)  # the layout needs the same widths many times

@@ -54,13 +54,13 @@ def _rows(step: Step, labels: Mapping[Node, str]) -> list[list[str]]:
     total = "" if step.upstream is None else show(step.upstream)
     node = [step.label, step.operation, show(step.node.value)]
     if not step.node.gate:
-        return [[*node, "", "", "", total, step.does]]
+        return [[*node, "", "", "", total, step.effect]]
     if not step.sent:
-        return [[*node, total, "", "", "", step.does]]
+        return [[*node, total, "", "", "", step.effect]]
     rows = []
     for number, sent in enumerate(step.sent):
-        head, does = (["", "", "", ""], "") if number else ([*node, total], step.does)
-        rows.append([*head, labels[step.node.inputs[sent.position]], sent.local, show(sent.gradient), does])
+        head, effect = (["", "", "", ""], "") if number else ([*node, total], step.effect)
+        rows.append([*head, labels[step.node.inputs[sent.position]], sent.local, show(sent.gradient), effect])
     return rows
 
 

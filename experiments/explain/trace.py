@@ -60,7 +60,7 @@ class Step(NamedTuple):
         Gradient of the result with respect to the node; None for a node that depends on no variable.
     sent
         The gradients that the node sends back to its inputs.
-    does
+    effect
         What its gate does to the gradient, and how many paths converge at the node.
     """
 
@@ -69,7 +69,7 @@ class Step(NamedTuple):
     operation: str
     upstream: np.ndarray | None
     sent: list[Sent]
-    does: str
+    effect: str
 
 
 def trace(expression: str, values: Mapping[str, np.ndarray]) -> list[Step]:
@@ -90,16 +90,16 @@ def trace(expression: str, values: Mapping[str, np.ndarray]) -> list[Step]:
     for node in order:
         inputs = [labels[source] for source in node.inputs]
         operation = "variable" if node.name else "constant"
-        sent, does = [], []
+        sent, effects = [], []
         if node.gate:
             operation = written(node.gate, inputs)
             for i in range(len(node.inputs)):
                 if (node, i) in backward.sent:
                     sent.append(Sent(i, local_gradient(node, node.gate, i, inputs), backward.sent[node, i].value))
-            does += [node.gate.does] if sent else []
-        does += [f"sums {uses[node]} paths"] if uses[node] > 1 else []
+            effects += [node.gate.effect] if sent else []
+        effects += [f"sums {uses[node]} paths"] if uses[node] > 1 else []
         upstream = backward.total[node].value if node in backward.total else None
-        steps.append(Step(node, labels[node], operation, upstream, sent, ", ".join(does)))
+        steps.append(Step(node, labels[node], operation, upstream, sent, ", ".join(effects)))
     return steps
 
 

@@ -1,4 +1,4 @@
-"""Figures of small experiments that are run when they are drawn, always the same ones.
+"""Figures of small experiments. The experiments are fixed and run when their figures are drawn.
 
 They show why deep linear networks are one affine map, why inputs of one sign make descent zigzag, and why a clipped
 output stalls.

@@ -1,4 +1,4 @@
-"""Writes a study's report from its stored tables. Nothing is trained again.
+"""Writes a study's report from its stored tables. Nothing is retrained.
 
     python -m experiments.report [study=NAME] [compare=OTHER]        without study=NAME: the study written last
 

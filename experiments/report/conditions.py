@@ -74,7 +74,7 @@ COMPARISONS: Columns = {
     "seeds needed": lambda row: quantity(number(row.seeds), row.seeds),
 }
 
-AGAINST: Columns = {
+STUDY_COMPARISON: Columns = {
     "condition": lambda row: words(row.label),
     "data set": lambda row: words(row.dataset),
     "output": lambda row: words(row.output),
@@ -97,17 +97,17 @@ def comparisons(board: pd.DataFrame) -> Table:
 
 
 @dataclass(frozen=True)
-class Against:
+class StudyComparison:
     """The comparison with another study, which is called `name`."""
 
     name: str
     table: Table
 
 
-def against(study: str, replicas: pd.DataFrame, name: str, others: pd.DataFrame) -> Against:
+def compare_study(study: str, replicas: pd.DataFrame, name: str, others: pd.DataFrame) -> StudyComparison:
     """Return the comparison of a study's replicas with those of the study `name`."""
     frame = compare_studies(replicas, others)
     if len(frame):
         frame["task"] = frame["run"].map(replicas.drop_duplicates("run").set_index("run")["task"])
     headings = {"difference": f"difference, this − {name}", "what differs": f"what differs, {name} → {study}"}
-    return Against(name, table(frame, AGAINST, headings))
+    return StudyComparison(name, table(frame, STUDY_COMPARISON, headings))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from experiments.analysis.answer import edge_sentence, findings
-from experiments.report.conditions import Against, against, comparisons, leaderboard
+from experiments.report.conditions import StudyComparison, compare_study, comparisons, leaderboard
 from experiments.report.curves import Chart, charts
 from experiments.report.datasets import Baseline, SeedsNeeded, baselines, needed_seeds
 from experiments.report.drawing import Picture
@@ -51,7 +51,7 @@ class Content:
         Replicas and runs without a full result.
     configuration, environments, commands
         How the study was made.
-    against
+    study_comparison
         The comparison with another study, if there is one.
     """
 
@@ -75,7 +75,7 @@ class Content:
     configuration: Configuration
     environments: list[Environment]
     commands: list[Command]
-    against: Against | None
+    study_comparison: StudyComparison | None
 
 
 def gather(
@@ -127,5 +127,5 @@ def gather(
         configuration=configuration(records),
         environments=environments(records),
         commands=commands(board, records),
-        against=against(study, replicas, other[0], other[1].replicas) if other else None,
+        study_comparison=compare_study(study, replicas, other[0], other[1].replicas) if other else None,
     )

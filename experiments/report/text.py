@@ -52,10 +52,10 @@ def _conditions(content: Content) -> list[str]:
         note = f"Differences are condition − reference, paired over seeds; they are {CONDITIONAL}."
         note += " Holm’s family is all comparisons on one data set."
         parts += ["## Comparisons", note, _table(content.comparisons)]
-    if content.against:
-        parts.append(f"## Against the study {_plain(content.against.name)}")
+    if content.study_comparison:
+        parts.append(f"## Against the study {_plain(content.study_comparison.name)}")
         nothing = "The studies have no data set, output and activation in common."
-        parts.append(_table(content.against.table) if content.against.table.rows else nothing)
+        parts.append(_table(content.study_comparison.table) if content.study_comparison.table.rows else nothing)
     return parts
 
 

@@ -53,9 +53,9 @@ def load_tables(study: str, results: Path = RESULTS) -> StudyTables:
     try:
         return StudyTables(*(tables.read(Path(results) / study / f"{name}.csv") for name in STUDY_TABLES))
     except (OSError, ValueError) as error:
-        why = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0]
         raise ConfigError(
-            f"the tables of study {study!r} cannot be read ({why}); "
+            f"the tables of study {study!r} cannot be read ({reason}); "
             f"run: python -m experiments.store collect study={study}"
         ) from error
 

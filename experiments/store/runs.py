@@ -2,8 +2,8 @@
 
     results/<study>/runs/<run>/    one condition: its tables, configuration and environment, `status.json` last
 
-A replica is finished only if it is in the tables and `status.json` states the checksums of all files. Anything else is
-trained again.
+A replica is finished only if it is in the tables and `status.json` states the checksums of all files. Any other
+replica is retrained.
 """
 
 import csv

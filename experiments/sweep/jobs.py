@@ -123,7 +123,7 @@ def run_job(settings: Settings, study: Study, overrides: Sequence[str] = ()) -> 
         status = f"{type(error).__name__}: {error}"
         try:
             folder.record_failure(traceback.format_exc(), describe(settings, overrides, begin, status))
-        except OSError as unwritten:  # on a full disk, say, the message is all there is
+        except OSError as unwritten:  # for example on a full disk
             print(f"failed: {settings.run}: {status} (not recorded: {unwritten.strerror})", file=sys.stderr)
 
 

@@ -32,14 +32,14 @@ def plan(jobs: Sequence[Job]) -> str:
     lines = [f"{len(jobs)} conditions, {replicas} replicas: {present}, {missing} to train"]
     runs = recorded_runs({job.study.folder: job.study for job in jobs}.values()) if missing else []
     if missing and not runs:
-        lines.append("time and disk: unknown, no run is recorded yet in this study")
+        lines.append("time and disk: unknown, because this study has no recorded run yet")
     elif missing:
         seconds = size = 0.0
         for job in jobs:
             run = _most_similar(runs, job.settings)
             seconds += run.seconds * epoch_cost(job.settings) * job.work
             size += run.bytes * table_rows(job.settings) * len(job.missing)
-        lines.append(f"time: about {_duration(seconds)} in one process, judged by {len(runs)} recorded runs")
+        lines.append(f"time: about {_duration(seconds)} in one process, estimated from {len(runs)} recorded runs")
         lines.append(f"disk: about {2 * size / 1e6:,.1f} MB, of which half is the study's own copy of the tables")
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""A recorded run, trained again in memory and compared with its tables."""
+"""Retrains a recorded run in memory and compares the result with the run's tables."""
 
 import json
 import time
@@ -21,7 +21,7 @@ COMPARED = ("history", "layers", "replicas", "confusion")
 
 
 def reproduce(path: Path) -> int:
-    """Train the run in this folder again, in memory, and say whether its tables are bit-identical.
+    """Retrain the run of a folder in memory, and print whether its tables are bit-identical.
 
     Returns
     -------

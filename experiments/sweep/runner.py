@@ -66,14 +66,14 @@ def run_sweep(jobs: Sequence[Job], launch: Launch = run_here) -> int:
         raise
     except OSError as error:
         path = f": {error.filename}" if error.filename else ""
-        print(f"run.py: {error.strerror}{path}; what was finished is stored", file=sys.stderr)
+        print(f"run.py: {error.strerror}{path}; finished runs are stored", file=sys.stderr)
         return 1
     finally:
         _clear_marks(jobs)
 
 
 def _notes(jobs: Sequence[Job]) -> Iterator[str]:
-    """Return what a user may not expect: how a file was understood, and which replicas are trained again."""
+    """Return what a user may not expect: how a file was understood, and which replicas are retrained."""
     for data in {job.settings.data.sha256: job.settings.data for job in jobs}.values():
         if data.columns:
             left_out = f" ({data.left_out} more have missing values)" if data.left_out else ""
@@ -85,7 +85,7 @@ def _notes(jobs: Sequence[Job]) -> Iterator[str]:
             )
     repeated = sum(job.repeated for job in jobs)
     if repeated:
-        yield f"{repeated} finished replicas are trained again: their networks were not kept"
+        yield f"{repeated} finished replicas are retrained: their networks were not kept"
 
 
 def _clear_marks(jobs: Sequence[Job]) -> None:

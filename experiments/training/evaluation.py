@@ -60,16 +60,16 @@ def _by_row(stack: Stack) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     costs, errors = np.empty((2, len(stack.active), len(rows)))
     decided = np.zeros(costs.shape, np.intp)
     for chunk in np.array_split(rows, ceil(len(rows) / EVALUATION_ROWS)):
-        where = slice(chunk[0], chunk[-1] + 1)
+        span = slice(chunk[0], chunk[-1] + 1)
         work = stack.gather(np.broadcast_to(chunk, (len(stack.active), len(chunk))))
         scores = stack.network.forward(work)
-        costs[:, where] = output.cost(scores, work.targets)
+        costs[:, span] = output.cost(scores, work.targets)
         if task == "classification":
-            decided[:, where] = output.decide(scores)
-            errors[:, where] = decided[:, where] != stack.labels[where]
+            decided[:, span] = output.decide(scores)
+            errors[:, span] = decided[:, span] != stack.labels[span]
         else:
             difference = scores.astype(np.float64) - work.targets
-            errors[:, where] = (difference * difference).mean(axis=2)
+            errors[:, span] = (difference * difference).mean(axis=2)
     return costs, errors, decided
 
 

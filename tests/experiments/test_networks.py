@@ -218,11 +218,11 @@ def test_a_run_that_is_finished_without_networks_is_trained_for_them_and_says_so
         load(run)
     capsys.readouterr()
     assert sweep(settings)[1] == 4
-    assert "4 finished replicas are trained again: their networks were not kept" in capsys.readouterr().out
+    assert "4 finished replicas are retrained: their networks were not kept" in capsys.readouterr().out
     assert {name: (run / name).read_bytes() for name in tables} == tables
     assert len(load(run)) == 4
     assert sweep(settings)[1] == 0
-    assert "trained again" not in capsys.readouterr().out
+    assert "retrained" not in capsys.readouterr().out
 
 
 def test_networks_are_merged_and_never_those_of_other_numbers(settings):

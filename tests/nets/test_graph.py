@@ -104,8 +104,8 @@ def points(name):
 @pytest.mark.parametrize("gate", GATES.values(), ids=lambda gate: gate.name)
 def test_every_gate_has_a_case_and_says_what_it_does(gate):
     assert gate.name in (ELEMENTWISE if gate.elementwise else LINEAR)
-    assert gate.does in ("distributes", "switches", "routes", "scales", "sums", "rearranges", "stops")
-    assert (gate.name in STEPS) == (gate.does == "stops") == all(rule is None for rule in gate.local)
+    assert gate.effect in ("distributes", "switches", "routes", "scales", "sums", "rearranges", "stops")
+    assert (gate.name in STEPS) == (gate.effect == "stops") == all(rule is None for rule in gate.local)
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)

@@ -60,7 +60,7 @@ CLAIM = Claim(
     measure=measure,
     judge=judge,
     drawings={"": draw},
-    otherwise="With a slope of 0.1 leaky ReLU's mean is below ReLU's by less than a tenth. The median over the 128 "
+    explanation="With a slope of 0.1 leaky ReLU's mean is below ReLU's by less than a tenth. The median over the 128 "
     "units of a layer varies by as much from seed to seed. The paper shows one curve for each activation, on 60,000 "
     "digits.",
 )

@@ -50,24 +50,24 @@ def judge(table: pd.DataFrame) -> Verdict:
     table = table[table["activation"].isin(ACTIVATIONS)]
     epochs, losses, faster, remarks = [], [], {}, []
     for rate, rows in table.groupby("rate"):
-        where = f"at lr {rate}" if rate != "tuned" else "tuned"
-        ratios = elu_ratios("epochs", crossings(rows), where)
+        setting = f"at lr {rate}" if rate != "tuned" else "tuned"
+        ratios = elu_ratios("epochs", crossings(rows), setting)
         epochs += ratios
         faster[rate] = all(measured.high < 1 for measured in ratios)
         last = rows[rows["epoch"] == rows["epoch"].max()]
-        losses += elu_ratios("final loss", last.pivot(index="seed", columns="activation", values="train_loss"), where)
+        losses += elu_ratios("final loss", last.pivot(index="seed", columns="activation", values="train_loss"), setting)
         censored = int((rows.groupby(["activation", "seed"])["train_loss"].min() > LEVEL).sum())
         if censored:
-            remarks.append(f"{where}, {censored} networks did not reach it")
+            remarks.append(f"{setting}, {censored} networks did not reach it")
     remarks.append(tuned_rates(table[table["rate"] == "tuned"], "activation"))
     return Verdict(word(all(faster.values()), faster[f"{RATE:g}"]), (*epochs, *losses), "; ".join(remarks))
 
 
-def elu_ratios(quantity: str, wide: pd.DataFrame, where: str) -> list[Measure]:
+def elu_ratios(quantity: str, wide: pd.DataFrame, setting: str) -> list[Measure]:
     """Return the ratios of a quantity, ELU's to ReLU's and to leaky ReLU's."""
     return [
-        ratio(f"{quantity} ELU/ReLU {where}", wide, "elu", "relu"),
-        ratio(f"{quantity} ELU/LReLU {where}", wide, "elu", "leaky_relu"),
+        ratio(f"{quantity} ELU/ReLU {setting}", wide, "elu", "relu"),
+        ratio(f"{quantity} ELU/LReLU {setting}", wide, "elu", "leaky_relu"),
     ]
 
 

@@ -99,7 +99,7 @@ CLAIM = Claim(
     measure=measure,
     judge=judge,
     drawings={"": draw},
-    otherwise="Shifted ReLU has negative values too. Its slope is 1 down to −1, where ELU's slope is smaller. An "
+    explanation="Shifted ReLU has negative values too. Its slope is 1 down to −1, where ELU's slope is smaller. An "
     "autoencoder that is far from converged after 50 epochs learns faster with the larger slope. The paper trains for "
     "500 epochs on 60,000 digits.",
 )

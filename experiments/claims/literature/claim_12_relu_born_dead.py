@@ -56,8 +56,8 @@ def judge(table: pd.DataFrame) -> Verdict:
     worst = off.abs().idxmax()
     row = table.loc[worst]
     low, high = proportion_confint(row["dead"], row["networks"], method="wilson")
-    what = f"furthest of {len(table)} cells, N={row['width']:.0f}, L={row['depth']:.0f}: standard errors off"
-    furthest = Measure(what, off[worst], (low - p[worst]) / error[worst], (high - p[worst]) / error[worst])
+    name = f"furthest of {len(table)} cells, N={row['width']:.0f}, L={row['depth']:.0f}: standard errors off"
+    furthest = Measure(name, off[worst], (low - p[worst]) / error[worst], (high - p[worst]) / error[worst])
     seeds = f"{FIRST_SEED} to {FIRST_SEED + table['networks'].max() - 1}"
     return Verdict(word((off.abs() <= 3.5).all()), (furthest,), seeds=seeds)
 

@@ -47,10 +47,10 @@ def judge(table: pd.DataFrame) -> Verdict:
     return Verdict(word(within[False, "selu"] and others), measures, remark)
 
 
-def furthest(whose: str, rows: pd.DataFrame, moment: str, center: float) -> Measure:
+def furthest(owner: str, rows: pd.DataFrame, moment: str, center: float) -> Measure:
     """Return the moment of the layer at which its mean over seeds is furthest from `center`."""
     layer = (rows.groupby("layer")[moment].mean() - center).abs().idxmax()
-    return mean(f"{whose} furthest {moment}, of layer {layer}:", rows.loc[rows["layer"] == layer, moment])
+    return mean(f"{owner} furthest {moment}, of layer {layer}:", rows.loc[rows["layer"] == layer, moment])
 
 
 def draw(table: pd.DataFrame) -> Figure:

@@ -162,7 +162,7 @@ FAULTS = {
     ),
     "a category like a column": (
         b"a,a=u,y\n" + b"u,1,0\nv,2,1\n" * 20,
-        "the column name 'a=u' is there 2 times",
+        "the column name 'a=u' occurs 2 times",
     ),
     "one class": (GOOD.replace("v", "u").encode(), "the target 'y' is the same in every row: 'u'"),
     "a constant column": (
@@ -171,7 +171,7 @@ FAULTS = {
     ),
     "a missing value": (
         lines("1,,u"),
-        "values are missing, by column: b 1: leave out their rows by dataset.missing=drop (40 of 41 rows then stay)",
+        "values are missing, by column: b 1: leave out their rows by dataset.missing=drop (40 of 41 rows then remain)",
     ),
     "an empty column": (
         b"a,b,y\n" + b"1,,u\n2,,v\n" * 20,
@@ -184,7 +184,7 @@ FAULTS = {
     "whole numbers of 60 bits": (lines(f"{2**60},2,u"), "column 'a' has whole numbers beyond 2^53"),
     "whole numbers of 100 bits": (lines(f"{2**100},2,u"), "column 'a' has whole numbers beyond 2^53"),
     "an infinite value": (lines("1,inf,u"), "values are infinite, in the columns b"),
-    "a name twice": (GOOD.replace("a,b,y", "a,a,y").encode(), "the column name 'a' is there 2 times"),
+    "a name twice": (GOOD.replace("a,b,y", "a,a,y").encode(), "the column name 'a' occurs 2 times"),
     "no target": (
         GOOD.replace("y", "yy", 1).encode(),
         "there is no column 'y': did you mean 'yy'? Allowed: a, b, yy",
@@ -192,7 +192,7 @@ FAULTS = {
     "only a target": (b"y\n" + b"u\nv\n" * 20, "no column is left for the inputs"),
     "an identifier": (
         b"a,y\n" + b"".join(b"name%d,%d\n" % (i // 2, i % 2) for i in range(400)),
-        "column 'a' has 200 different texts, of categories 100 are allowed",
+        "column 'a' has 200 different texts, but at most 100 categories are allowed",
     ),
     "a class with one row": (lines("1,2,w"), "class 'w' has 1 of 41 rows, too few to be stratified"),
     "few rows": (b"a,y\n1,u\n2,v\n3,u\n4,v\n", "of 4 rows leave the"),

@@ -78,7 +78,7 @@ def test_values_stand_above_the_edges_and_gradients_below(name):
         if step.upstream is not None:
             assert show(step.upstream) in gradients
     gates = [text.get_text() for text in figure.findobj(Text) if text.get_gid() == "gate" and text.get_text()]
-    assert sorted(gates) == sorted(step.node.gate.does for step in steps if step.sent)
+    assert sorted(gates) == sorted(step.node.gate.effect for step in steps if step.sent)
 
 
 def test_paths_that_converge_show_their_shares():

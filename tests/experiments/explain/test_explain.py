@@ -45,7 +45,7 @@ def test_examples_print_every_value_and_gradient(name, capsys):
         assert all(line in out for line in show(step.node.value).split("\n"))
         if step.upstream is not None:
             assert all(line in out for line in show(step.upstream).split("\n"))
-        assert all(word in out for word in step.does.split(", "))
+        assert all(word in out for word in step.effect.split(", "))
     values = parse_values(given)
     for name_of_leaf in values:
 
@@ -59,8 +59,8 @@ def test_examples_print_every_value_and_gradient(name, capsys):
 
 def test_gates_say_what_they_do(capsys):
     steps = traced("max(x*y, x+y)", "x=2", "y=3")
-    assert steps["x"].does == "sums 2 paths"
-    assert [steps[name].does for name in ("a", "b", "f")] == ["switches", "distributes", "routes"]
+    assert steps["x"].effect == "sums 2 paths"
+    assert [steps[name].effect for name in ("a", "b", "f")] == ["switches", "distributes", "routes"]
     assert [local for _, local, _ in steps["f"].sent] == ["1", "0"]
     assert "sums 2 paths" in run(capsys, "graph", "max(x*y, x+y)", "x=2", "y=3")
 

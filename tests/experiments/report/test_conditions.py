@@ -9,7 +9,7 @@ from tests.experiments.report.examples import study
 
 
 def test_a_row_has_a_cell_for_every_heading(report):
-    for table in (report.leaderboard, report.comparisons, report.against.table):
+    for table in (report.leaderboard, report.comparisons, report.study_comparison.table):
         assert all(list(row.cells) == list(table.headings) for row in table.rows)
 
 
@@ -35,6 +35,6 @@ def test_infinity_is_sorted_last_among_numbers_and_an_undefined_value_after_it()
 
 
 def test_a_study_compared_with_itself_differs_in_nothing(report):
-    rows = report.against.table.rows
+    rows = report.study_comparison.table.rows
     assert len(rows) == 6
     assert {row.cells["what differs"].text for row in rows} == {"nothing but the study"}

@@ -26,7 +26,7 @@ def test_latex_aligns_numbers_to_the_right(report):
 
 def test_markdown_contains_the_comparison_with_another_study(report):
     part = markdown(report).split("## Against the study other")[1].split("##")[0]
-    assert part.count("| nothing but the study |") == len(report.against.table.rows) == 6
+    assert part.count("| nothing but the study |") == len(report.study_comparison.table.rows) == 6
 
 
 def test_markdown_lists_failures_and_what_is_missing(report):

@@ -10,7 +10,7 @@ from experiments.sweep.runner import run_here
 def test_a_plan_counts_and_writes_nothing(jobs, tmp_path):
     lines = plan(jobs(["activation=relu"], ["activation=tanh", "optimizer.lr=[0.1,0.2]"])).splitlines()
     assert lines[0] == "2 conditions, 6 replicas: 0 are there already, 6 to train"
-    assert "no run is recorded yet" in lines[1]
+    assert "no recorded run yet" in lines[1]
     assert not list(tmp_path.iterdir())
 
 
@@ -21,7 +21,7 @@ def test_a_plan_is_judged_by_the_most_similar_recorded_run(jobs, monkeypatch):
     speed = {"relu": 9 * hour, "tanh": 3 * hour}
     runs = [run._replace(seconds=speed[run.settings.activation.name]) for run in recorded_runs([job.study])]
     monkeypatch.setattr(planning, "recorded_runs", lambda studies: runs)
-    assert "time: about 3.0 hours in one process, judged by 2 recorded runs" in plan([job])
+    assert "time: about 3.0 hours in one process, estimated from 2 recorded runs" in plan([job])
 
 
 def test_a_recorded_run_gives_its_time_and_size_in_proportion(jobs):

@@ -1,4 +1,4 @@
-"""A recorded run, trained again."""
+"""A recorded run is retrained and compared."""
 
 import json
 
