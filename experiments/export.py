@@ -21,8 +21,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from experiments.config.arguments import exit_code, key_values
 from experiments.config.errors import ConfigError
@@ -30,6 +33,7 @@ from experiments.networks import TrainedNetwork, as_inputs, load
 from experiments.store.files import write_bytes
 from nets import graph
 from nets.activations import Activation
+from nets.estimators import MLPClassifier, MLPRegressor
 from nets.expressions import build
 from nets.graph import Node
 from nets.names import nearest
@@ -236,12 +240,6 @@ def to_sklearn(trained: TrainedNetwork) -> bytes:
     If some columns are one-hot, a first step encodes a table's columns as inputs. The last layer of a regression
     contains the scale of the targets.
     """
-    import joblib
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import FunctionTransformer, StandardScaler
-
-    from nets.estimators import MLPClassifier, MLPRegressor
-
     scaler, features = StandardScaler(), len(trained.features)
     scaler.mean_ = np.broadcast_to(trained.scales["input_mean"], features)
     scaler.scale_ = np.broadcast_to(trained.scales["input_scale"], features)

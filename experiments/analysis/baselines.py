@@ -12,6 +12,12 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
+import sklearn
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.multioutput import MultiOutputRegressor
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.svm import LinearSVC, LinearSVR
 from threadpoolctl import threadpool_limits
 
 from experiments.data.sets import load
@@ -25,11 +31,6 @@ COLUMNS = ["dataset", "baseline", "seed", "test_error", "key"]
 
 def models(task: str) -> dict[str, Callable[[], Any]]:
     """Return a factory for each model of a task, by name; only limits on iterations differ from scikit-learn's."""
-    from sklearn.linear_model import LinearRegression, LogisticRegression
-    from sklearn.multioutput import MultiOutputRegressor
-    from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
-    from sklearn.svm import LinearSVC, LinearSVR
-
     if task == "classification":
         return {
             "5 nearest neighbours": KNeighborsClassifier,
@@ -45,8 +46,6 @@ def models(task: str) -> dict[str, Callable[[], Any]]:
 
 def errors(data: Data, seeds: list[int], entropy: int, split: dict[str, float]) -> pd.DataFrame:
     """Return the test error of each model on each seed's split, in the unit of `final_test_error`: share or RMSE."""
-    from sklearn.exceptions import ConvergenceWarning
-
     factories = models(data.task)
     keys, arguments = [], []
     for members in seeds_by_part_sizes(data, seeds, entropy=entropy, **split).values():
@@ -136,8 +135,6 @@ def of_study(
 
 def _splits_by_key(records: dict[str, dict[str, Any]], replicas: pd.DataFrame) -> dict[str, _Splits]:
     """Return the splits of a study by `key`; autoencoders have no baseline."""
-    import sklearn
-
     result: dict[str, _Splits] = {}
     for run, part in replicas.groupby("run"):
         config = records.get(run, {}).get("config")

@@ -4,8 +4,17 @@ import itertools
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from hydra import initialize_config_dir
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, Override
+from hydra.core.singleton import Singleton
+from hydra.errors import HydraException, MissingConfigException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
 
@@ -15,10 +24,6 @@ from experiments.config.hydra_schema import register_schema
 from experiments.config.schema import nearest_key
 from experiments.config.settings import Settings, resolve
 from nets.names import nearest
-
-if TYPE_CHECKING:
-    from hydra.core.config_loader import ConfigLoader
-    from hydra.core.override_parser.types import Override
 
 _HYDRA = threading.Lock()
 """Hydra's state is global: one thread composes at a time."""
@@ -56,7 +61,7 @@ def check_overrides(overrides: Iterable[str]) -> None:
             raise ConfigError(f"{override}: {nearest('', options(key))}")
 
 
-def expand(loader: "ConfigLoader", master: DictConfig, overrides: Sequence[str]) -> list[tuple[Settings, list[str]]]:
+def expand(loader: ConfigLoader, master: DictConfig, overrides: Sequence[str]) -> list[tuple[Settings, list[str]]]:
     """Return the distinct jobs of a sweep: the settings of each and the overrides that compose them.
 
     Parameters
@@ -71,9 +76,6 @@ def expand(loader: "ConfigLoader", master: DictConfig, overrides: Sequence[str])
     ConfigError
         For the first job that is refused, and for an override that matches nothing.
     """
-    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-
     preset = [f"{key}={value}" for key, value in (master.hydra.sweeper.params or {}).items()]
     parsed = OverridesParser.create(config_loader=loader).parse_overrides([*preset, *overrides])
     for override in parsed:
@@ -86,10 +88,8 @@ def expand(loader: "ConfigLoader", master: DictConfig, overrides: Sequence[str])
     return list(jobs.values())
 
 
-def _check_sweep(override: "Override") -> None:
+def _check_sweep(override: Override) -> None:
     """Exclude from a glob the options that need a setting from the user; refuse a sweep that matches nothing."""
-    from hydra.core.override_parser.types import Glob
-
     choice, value = override.key_or_group, override.value()
     if choice in REGISTRIES and isinstance(value, Glob):
         value.exclude += [option for option in options(choice) if required(choice, option)]
@@ -112,11 +112,6 @@ def sweep(overrides: Sequence[str]) -> list[tuple[Settings, list[str]]]:
 
 
 def _sweep(overrides: Sequence[str]) -> list[tuple[Settings, list[str]]]:
-    from hydra import initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
-    from hydra.core.singleton import Singleton
-    from hydra.types import RunMode
-
     state = Singleton.get_state()
     try:
         register_schema()
@@ -131,8 +126,6 @@ def _sweep(overrides: Sequence[str]) -> list[tuple[Settings, list[str]]]:
 
 def one_line(error: Exception) -> str:
     """Return one line for an error of Hydra's or of ours; for an unforeseen error it begins with the error's class."""
-    from hydra.errors import HydraException, MissingConfigException
-
     if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
         return f"unknown {group}={name}: {nearest(name, error.options)}"

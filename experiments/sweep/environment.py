@@ -10,6 +10,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 import joblib
+from threadpoolctl import threadpool_info
 
 from experiments.config.settings import Settings
 
@@ -53,8 +54,6 @@ def describe(settings: Settings, overrides: Sequence[str], begin: float, status:
 
 def _blas() -> list[dict[str, object]]:
     """Return the loaded BLAS libraries, sorted: the order in which they were loaded must not look like a difference."""
-    from threadpoolctl import threadpool_info
-
     facts = ("internal_api", "version", "architecture", "num_threads")
     libraries = [library for library in threadpool_info() if library["user_api"] == "blas"]
     return sorted(({fact: library.get(fact) for fact in facts} for library in libraries), key=str)

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from experiments.config.settings import Settings
 from experiments.tables import (
@@ -28,9 +29,6 @@ from experiments.tables import (
 )
 from experiments.training.checkpoint import Checkpoint
 from experiments.training.evaluation import GRID
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Row = tuple[object, ...]
 """The cells of a table's row."""
@@ -179,7 +177,7 @@ def _condition(settings: Settings) -> Row:
     return settings.run, settings.data.name, settings.activation.name, settings.output.name
 
 
-def _history(settings: Settings, records: Sequence[Record]) -> "pd.DataFrame":
+def _history(settings: Settings, records: Sequence[Record]) -> pd.DataFrame:
     further = [SHARPNESS] if settings.diagnostics.sharpness else []
     rows: list[Row] = []
     for record in records:
@@ -191,7 +189,7 @@ def _history(settings: Settings, records: Sequence[Record]) -> "pd.DataFrame":
     return _frame(rows, (*HISTORY, *further))
 
 
-def _layers(settings: Settings, records: Sequence[Record]) -> "pd.DataFrame":
+def _layers(settings: Settings, records: Sequence[Record]) -> pd.DataFrame:
     rows: list[Row] = []
     for record in records if settings.diagnostics.layers else ():
         identity = (*_condition(settings), *record.replica)
@@ -205,7 +203,7 @@ def _layers(settings: Settings, records: Sequence[Record]) -> "pd.DataFrame":
     return _frame(rows, LAYERS)
 
 
-def _replicas(settings: Settings, records: Sequence[Record], parameters: int) -> "pd.DataFrame":
+def _replicas(settings: Settings, records: Sequence[Record], parameters: int) -> pd.DataFrame:
     condition = settings.columns
     rows: list[Row] = []
     for record in records:
@@ -216,7 +214,7 @@ def _replicas(settings: Settings, records: Sequence[Record], parameters: int) ->
     return _frame(rows, (*IDENTITY, *condition, *OUTCOME))
 
 
-def _confusion(settings: Settings, records: Sequence[Record]) -> "pd.DataFrame":
+def _confusion(settings: Settings, records: Sequence[Record]) -> pd.DataFrame:
     classes = settings.data.classes
     rows: list[Row] = []
     for record in records:
@@ -227,14 +225,12 @@ def _confusion(settings: Settings, records: Sequence[Record]) -> "pd.DataFrame":
     return _frame(rows, CONFUSION)
 
 
-def _timing(settings: Settings, replicas: int, threads: int, clock: Mapping[str, float]) -> "pd.DataFrame":
+def _timing(settings: Settings, replicas: int, threads: int, clock: Mapping[str, float]) -> pd.DataFrame:
     seconds = (clock[stage] for stage in ("total", *STAGES))
     return _frame([(*_condition(settings), replicas, settings.epochs, threads, *seconds)], TIMING)
 
 
-def _frame(rows: Sequence[Row], columns: Sequence[str]) -> "pd.DataFrame":
-    import pandas as pd
-
+def _frame(rows: Sequence[Row], columns: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(columns), dtype=object)
 
 
