@@ -15,6 +15,7 @@ from hydra.core.plugins import Plugins
 from omegaconf import DictConfig
 
 from experiments.config.compose import check_overrides, expand, one_line, plain
+from experiments.config.errors import ConfigError
 from experiments.config.hydra_schema import register_schema
 from experiments.config.settings import resolve
 
@@ -109,9 +110,11 @@ def main() -> None:
     PLUGINS[SWEEPER] = StudySweeper
     try:
         check_overrides(sys.argv[1:])
-        if len(sys.argv) == 2 and sys.argv[1].startswith("reproduce="):
+        if any(argument.startswith("reproduce=") for argument in sys.argv[1:]):
             from experiments.sweep.reproduce import reproduce
 
+            if len(sys.argv) > 2:
+                raise ConfigError("reproduce=RUN stands alone: a recorded run has its own settings")
             sys.exit(reproduce(Path(sys.argv[1].partition("=")[2])))
         job()
     except Exception as error:  # a job records its own errors, so this one was raised before the training

@@ -16,7 +16,7 @@ Train NumPy multilayer perceptrons and compare activations, output units and cos
   python -m experiments.report study=mine
   python run.py reproduce=results/mine/runs/RUN      train a recorded run again and compare
 """
-AUTO = "What suits the task (output) or the activation (init)."
+AUTO = {"output": "What suits the task.", "init": "The default initializer of the activation."}
 
 
 def help_text() -> str:
@@ -44,7 +44,7 @@ def _choices() -> list[str]:
         lines.append(f"  {choice}, by default {defaults[choice]}:")
         for name in options(choice):
             variant = registry.get(name)
-            about = variant.__doc__.partition("\n")[0] if variant else AUTO if name == "auto" else "A formula."
+            about = variant.__doc__.partition("\n")[0] if variant else AUTO.get(choice, "A formula.")
             lines.append(f"    {name:<20}{'  '.join([*describe(choice, name), about])}".rstrip())
     return lines
 

@@ -27,8 +27,11 @@ class Off:
     value: Any
 
 
+@dataclass(frozen=True)
 class Unhashed:
-    """Marks a setting that no result depends on: the condition does not contain it."""
+    """Marks a setting that no result depends on: the condition does not contain it. A record is read with this value."""
+
+    value: Any
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,10 @@ class Net:
 
 @dataclass(frozen=True)
 class Split:
-    """Shares of the parts: `test` of all rows, `validation` of the other rows. The data set checks them."""
+    """Shares of the parts: `test` of all rows, `validation` of the other rows."""
 
-    test: float
-    validation: float
+    test: Annotated[float, Number("(0, 1)")]
+    validation: Annotated[float, Number("(0, 1)")]
 
 
 @dataclass(frozen=True)
@@ -104,15 +107,15 @@ class Configuration:
     dtype: Annotated[str, OneOf("float32", "float64")]
     entropy: Annotated[int, Whole(0)]
     diagnostics: Diagnostics
-    pretrain: Pretrain
-    study: Annotated[str, Name(), Unhashed()]
-    seeds: Annotated[tuple[int, ...], Seeds(), Unhashed()]
-    checkpoint: Annotated[Checkpoint, Unhashed()]
-    formula: Annotated[FormulaSource, Unhashed()] = field(repr=False)
-    threads: Annotated[int | str, Threads(), Unhashed()]
-    save: Annotated[bool, Unhashed()]
-    force: Annotated[bool, Unhashed()]
-    plan: Annotated[bool, Unhashed()]
+    pretrain: Annotated[Pretrain, Off({"epochs": 0, "lr": 1.0, "noise": 0.0})]
+    study: Annotated[str, Name(), Unhashed("reproduction")]
+    seeds: Annotated[tuple[int, ...], Seeds(), Unhashed(1)]
+    checkpoint: Annotated[Checkpoint, Unhashed({"every": 0})]
+    formula: Annotated[FormulaSource, Unhashed({"expression": "x", "parameters": {}})] = field(repr=False)
+    threads: Annotated[int | str, Threads(), Unhashed("auto")]
+    save: Annotated[bool, Unhashed(False)]
+    force: Annotated[bool, Unhashed(False)]
+    plan: Annotated[bool, Unhashed(False)]
 
 
 @cache

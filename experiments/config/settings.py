@@ -145,12 +145,11 @@ def from_record(record: Mapping[str, Any]) -> Settings:
     """
     try:
         dataset = {key: value for key, value in record["dataset"].items() if key != "sha256"}
-        config = defaults() | {key: value for key, value in record.items() if key != "lr"}
-        for group in groups().keys() & record.keys():
-            config[group] = defaults()[group] | record[group]
+        config = _completed(record, Configuration)
+        config["seeds"] = record["seeds"]
         config["dataset"] = dataset | {"batch_size": record["batch_size"], "lr": record["lr"][0]}
         config["optimizer"] = record["optimizer"] | {"lr": record["lr"]}
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise ConfigError(f"the record of another version: {error}") from error
     settings = resolve(config)
     try:
@@ -160,8 +159,20 @@ def from_record(record: Mapping[str, Any]) -> Settings:
     return settings
 
 
+def _completed(record: Mapping[str, Any], declaration: type) -> dict[str, Any]:
+    """Return the settings of a record with those that a condition leaves out, at the value that has no effect."""
+    config = {key: value for key, value in record.items() if not (declaration is Configuration and key == "lr")}
+    for key, (hint, marks) in declared(declaration).items():
+        for mark in marks:
+            if isinstance(mark, Unhashed) or (isinstance(mark, Off) and key not in record):
+                config[key] = mark.value
+        if declaration is Configuration and key in groups() and key in record and isinstance(record[key], dict):
+            config[key] = _completed(record[key], hint)
+    return config
+
+
 def defaults() -> dict[str, Any]:
-    """Return the defaults of conf/config.yaml, without its choices; settings that a condition leaves out are off."""
+    """Return the defaults of conf/config.yaml, without its choices."""
     content = yaml.safe_load((CONF / "config.yaml").read_text())
     return {key: value for key, value in content.items() if key not in ("defaults", "hydra")}
 

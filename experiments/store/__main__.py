@@ -49,8 +49,8 @@ def _run(name: str, *options: str) -> int:
         print(*problems, f"{len(study.runs())} runs, {len(problems)} problems", sep="\n")
         return int(bool(problems))
     elif name == "prune":
-        for path in prune(study):
-            print(f"removed {path}")
+        removed = prune(study)
+        print("\n".join(f"removed {path}" for path in removed) if removed else "nothing to remove")
     else:
         print(f"wrote {write_tables(study, values.get('format', 'csv'))}")
     return 0

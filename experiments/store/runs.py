@@ -108,8 +108,10 @@ class RunFolder:
         Raises
         ------
         ConfigError
-            If a file is missing, or is not the one that status.json describes.
+            If there is no such folder, a file is missing, or a file is not the one that status.json describes.
         """
+        if not self.path.is_dir():
+            raise ConfigError(f"there is no folder {self.path}: allowed is a run's, results/STUDY/runs/RUN")
         files = self.read().files
         if not files:
             raise ConfigError(f"{self.path} holds no run whose files are as they were written")
@@ -173,7 +175,7 @@ class RunFolder:
     def failure(self) -> str | None:
         """Return the last line of the traceback if the run failed."""
         try:
-            lines = (self.path / "failure.txt").read_text().strip().splitlines()
+            lines = (self.path / "failure.txt").read_text(errors="replace").strip().splitlines()
         except OSError:
             return None
         return lines[-1] if lines else "failure.txt is empty"

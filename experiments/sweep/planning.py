@@ -29,7 +29,8 @@ def plan(jobs: Sequence[Job]) -> str:
     replicas = sum(len(job.settings.replicas) for job in jobs)
     missing = sum(len(job.missing) for job in jobs)
     present = f"{replicas - missing} are there already"
-    lines = [f"{len(jobs)} conditions, {replicas} replicas: {present}, {missing} to train"]
+    conditions = f"{len(jobs)} condition{'s' * (len(jobs) != 1)}"
+    lines = [f"{conditions}, {replicas} replicas: {present}, {missing} to train"]
     runs = recorded_runs({job.study.folder: job.study for job in jobs}.values()) if missing else []
     if missing and not runs:
         lines.append("time and disk: unknown, because this study has no recorded run yet")
