@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 Replica = tuple[float, int]
 """Learning rate and seed."""
 
-
 ACTIVATION_COLUMNS = (
     "activation_mean",
     "activation_median",
@@ -28,49 +27,36 @@ ACTIVATION_COLUMNS = (
 )
 """The statistics of a layer's activations. The output layer has no activation, and none of these."""
 
-
 UPDATE_RATIO = "update_ratio"
 """The relative change of a layer's weights in an epoch. There is none before the first epoch."""
-
 
 LAYER_COLUMNS = ("weight_gradient_norm", "delta_norm", "weight_norm", UPDATE_RATIO, *ACTIVATION_COLUMNS)
 """The statistics of a layer after an epoch."""
 
-
 PARTS = ("train", "validation", "test")
 
-
 LOSS_COLUMNS = tuple(f"{part}_{what}" for part in PARTS for what in ("loss", "error"))
-
 
 CONDITION = ("run", "dataset", "activation", "output")
 """The names that all replicas of a run share."""
 
-
 IDENTITY = (*CONDITION, "lr", "seed")
 """The names of a replica."""
-
 
 KEY = ["run", "lr", "seed"]
 """The columns that identify a replica in a study."""
 
-
 GRADIENT_NORM = "gradient_norm"
-
 
 SHARPNESS = "sharpness"
 """A further column of `history`, if the configuration asks for it."""
 
-
 EPOCH_COLUMNS = (*LOSS_COLUMNS, GRADIENT_NORM, SHARPNESS)
 """The numbers of a replica after an epoch."""
 
-
 HISTORY = (*IDENTITY, "epoch", *LOSS_COLUMNS, GRADIENT_NORM)
 
-
 LAYERS = (*IDENTITY, "epoch", "layer", *LAYER_COLUMNS)
-
 
 OUTCOME = (
     "task",
@@ -81,16 +67,12 @@ OUTCOME = (
     *(f"{when}_{column}" for when in ("final", "best") for column in LOSS_COLUMNS),
 )
 
-
 CONFUSION = (*IDENTITY, "true", "predicted", "count")
-
 
 STAGES = ("training", "evaluation", "diagnostics")
 """What the seconds of a run are spent on."""
 
-
 TIMING = (*CONDITION, "replicas", "epochs", "threads", "total", *STAGES)
-
 
 ORDER: dict[str, list[str]] = {
     "history": [*KEY, "epoch"],
@@ -101,9 +83,7 @@ ORDER: dict[str, list[str]] = {
 }
 """The tables of a run and what their rows are sorted by."""
 
-
 WORDS = {*CONDITION, "task", "status", "true", "predicted"}
-
 
 NUMBERS = {*HISTORY, SHARPNESS, *LAYERS, *OUTCOME, *CONFUSION, *TIMING} - WORDS
 

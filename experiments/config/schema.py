@@ -29,7 +29,7 @@ class Off:
 
 @dataclass(frozen=True)
 class Unhashed:
-    """Marks a setting that no result depends on: the condition does not contain it. A record is read with this value."""
+    """Marks a setting that no result depends on: no condition contains it, and records are read with this value."""
 
     value: Any
 

@@ -14,7 +14,6 @@ from experiments.streams import stream
 PROBE_ROWS = 256
 """Number of training rows on which layers are examined."""
 
-
 Parts = tuple[np.ndarray, np.ndarray, np.ndarray]
 """The training, validation and test rows of one seed."""
 

@@ -12,7 +12,6 @@ from nets.network import Work
 EVALUATION_ROWS = 256
 """The largest number of rows in one forward pass of an evaluation."""
 
-
 GRID = 100
 """Points on each axis of the grid over two features."""
 

@@ -33,7 +33,6 @@ CHUNK_BYTES = 5 << 18
 Smaller chunks would need more calls, which cost more time than the cache saves.
 """
 
-
 Item = TypeVar("Item")
 
 

@@ -37,4 +37,4 @@ def test_a_recorded_run_gives_its_time_and_size_in_proportion(jobs):
 
 def test_nothing_to_train_needs_no_time(jobs):
     run_here(jobs(["activation=relu"]))
-    assert plan(jobs(["activation=relu"])) == "1 conditions, 2 replicas: 2 are there already, 0 to train"
+    assert plan(jobs(["activation=relu"])) == "1 condition, 2 replicas: 2 are there already, 0 to train"
