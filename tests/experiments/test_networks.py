@@ -262,7 +262,7 @@ def test_a_damaged_or_strange_file_is_refused(settings, folder):
     assert sweep(settings)[1] == 4
     assert len(load(run)) == 4
     for path in ("nowhere", "/"):
-        with pytest.raises(ConfigError, match="holds no run|there is no folder"):
+        with pytest.raises(ConfigError, match=r"holds no run|there is no folder"):
             load(path)
 
 
