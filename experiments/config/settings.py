@@ -5,7 +5,7 @@ A composed configuration becomes `Settings`, or a `ConfigError` whose message is
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from functools import cached_property
 from typing import Any
@@ -204,26 +204,21 @@ def _check_keys(config: Mapping[str, Any]) -> None:
     """Refuse keys that no declaration has (`+epochz=3` passes Hydra's own check) and keys that were deleted."""
     allowed: dict[str, list[str] | None] = dict.fromkeys(declared(Configuration))
     allowed |= {group: list(declared(hint)) for group, hint in groups().items()}
-    for key in config:
-        if key not in allowed:
-            raise ConfigError(f"unknown key {key!r}: {nearest_key(key, allowed)}")
-    for key in allowed:
-        if key not in config:
-            raise ConfigError(f"the key {key!r} is missing")
+    _check_names(config, allowed)
     for choice in REGISTRIES:
         allowed[choice] = _choice_keys(choice, config[choice])
     for key, names in allowed.items():
         if names is not None:
-            _check_inner_keys(key, config[key], names)
+            _check_names(config[key], names, f"{key}.")
 
 
-def _check_inner_keys(key: str, node: Mapping[str, Any], allowed: list[str]) -> None:
+def _check_names(node: Mapping[str, Any], allowed: Collection[str], prefix: str = "") -> None:
     for name in node:
         if name not in allowed:
-            raise ConfigError(f"unknown key '{key}.{name}': {nearest(name, allowed)}")
+            raise ConfigError(f"unknown key '{prefix}{name}': {nearest_key(f'{prefix}{name}', allowed)}")
     for name in allowed:
         if name not in node:
-            raise ConfigError(f"the key '{key}.{name}' is missing")
+            raise ConfigError(f"the key '{prefix}{name}' is missing")
 
 
 def _choice_keys(choice: str, node: Any) -> list[str]:
@@ -245,12 +240,13 @@ def _choice_keys(choice: str, node: Any) -> list[str]:
 def _parse(declaration: type, node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return the checked values of a node: groups as objects, lists as tuples. Choices are left as they are."""
     values: dict[str, Any] = {}
+    allowed = rules(declaration)
     for key, (hint, _) in declared(declaration).items():
         value = node[key]
         if declaration is Configuration and key in groups():
             values[key] = hint(**_parse(hint, value, f"{key}."))
             continue
-        check(f"{prefix}{key}", value, rules(declaration).get(key))
+        check(f"{prefix}{key}", value, allowed.get(key))
         values[key] = float(value) if hint is float else tuple(value) if isinstance(value, list) else value
     return values
 
