@@ -11,8 +11,8 @@ from experiments.config.compose import sweep
 from experiments.store.reading import StudyTables
 from experiments.tables import KEY
 
-SEEDS = tuple(range(100, 110))
-QUICK_SEEDS = (100, 101, 102)
+SEEDS = tuple(range(300, 310))
+QUICK_SEEDS = (300, 301, 302)
 
 
 def command_line(preset: str, seeds: tuple[int, ...], *overrides: str) -> tuple[str, ...]:
