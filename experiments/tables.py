@@ -173,13 +173,44 @@ def read(source: str | PathLike[str] | IO[Any]) -> "pd.DataFrame":
     )
 
 
-def selected(replicas: "pd.DataFrame") -> "pd.Series":
-    """Return which rows of the table `replicas` have the learning rate that is selected for their run.
+SELECT = {
+    "error": ("final_validation_error", "final_validation_loss"),
+    "loss": ("final_validation_loss",),
+    "best_epoch_error": ("best_validation_error", "best_validation_loss"),
+}
+"""By rule, the columns whose means choose a learning rate: the first decides, and the next decides ties.
 
-    It is the rate with the lowest mean final validation loss over these rows. A rate with a diverged replica ranks
-    last. If two rates are equal, the smaller one is selected.
+`error` is the rule of every table. The others are arguments of some commands; their choice is never stored.
+"""
+
+
+def chosen_rates(replicas: "pd.DataFrame", select: str = "error") -> "pd.Series":
+    """Return the learning rate that is selected for each run; the index is `run`.
+
+    It has the lowest mean of the columns `SELECT[select]` over the run's tuning rows. A run without such rows is tuned
+    on its reported rows. A rate with a diverged replica ranks last. Of equal rates the smaller one is selected.
+
+    Parameters
+    ----------
+    replicas
+        The table `replicas`. Its column `purpose` may be absent: then all rows are reported.
+    select
+        The rule, a key of `SELECT`.
     """
-    rate = replicas["lr"].astype(float)
-    loss = replicas["final_validation_loss"].astype(float).where(replicas["status"] == "done", np.inf)
-    best = loss.groupby([replicas["run"], rate]).mean().groupby("run").idxmin().map(lambda key: key[1])
-    return rate == replicas["run"].map(best)
+    if "purpose" in replicas:
+        tuning = replicas["purpose"] == "tuning"
+        replicas = replicas[tuning | ~replicas["run"].isin(replicas.loc[tuning, "run"])]
+    columns = list(SELECT[select])
+    scores = replicas[columns].astype(float)
+    scores = scores.where(scores.notna().all(axis=1) & (replicas["status"] == "done"), np.inf)
+    scores = scores.assign(run=replicas["run"], lr=replicas["lr"].astype(float))
+    # Means that are equal in exact arithmetic may differ by rounding.
+    means = scores.groupby(["run", "lr"])[columns].mean().round(12).reset_index()
+    best = means.sort_values(["run", *columns, "lr"]).drop_duplicates("run")
+    return best.set_index("run")["lr"]
+
+
+def selected(replicas: "pd.DataFrame", select: str = "error") -> "pd.Series":
+    """Return which rows of the table `replicas` are reported and have the learning rate of `chosen_rates`."""
+    chosen = replicas["lr"].astype(float) == replicas["run"].map(chosen_rates(replicas, select))
+    return chosen & (replicas["purpose"] == "report") if "purpose" in replicas else chosen
