@@ -81,4 +81,4 @@ def _commit(git: dict[str, Any] | None) -> str:
     """Return a commit in words."""
     if git is None:
         return "no checkout"
-    return git["commit"][:12] + (" with local changes" if git["dirty"] else "")
+    return f"{git['commit'][:12]}{' with local changes' if git['dirty'] else ''}"

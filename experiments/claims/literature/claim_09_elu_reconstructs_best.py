@@ -41,7 +41,7 @@ def measure(protocol: Protocol) -> pd.DataFrame:
 def train_autoencoder(activation: str, rates: list[float], protocol: Protocol) -> StudyTables:
     """Train the autoencoders of one activation at these learning rates."""
     chosen = f"optimizer.lr={rates}".replace(" ", "")
-    return train(PRESETS[activation], seeds, f"activation={activation}", chosen)
+    return train(PRESETS[activation], protocol, f"activation={activation}", chosen)
 
 
 def top_rate(protocol: Protocol) -> float:

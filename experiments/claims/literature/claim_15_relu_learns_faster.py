@@ -29,7 +29,7 @@ def measure(protocol: Protocol) -> pd.DataFrame:
 def relu_ratios(table: pd.DataFrame, name: str) -> dict[float, Measure]:
     """Return ReLU's epochs to each of the levels relative to those of another activation, by level."""
     title = f"epochs ReLU/{name} to CE"
-    return {level: ratio(f"{title} {level:g}", crossings(table, level), "relu", name) for level in LEVELS}
+    return {level: ratio(f"{title} {level:g}:", crossings(table, level), "relu", name) for level in LEVELS}
 
 
 def judge(table: pd.DataFrame) -> Verdict:
