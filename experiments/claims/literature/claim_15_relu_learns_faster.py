@@ -40,7 +40,12 @@ def judge(table: pd.DataFrame) -> Verdict:
     epochs = crossings(table)
     means = [mean(f"epochs of {name}", epochs[name]) for name in ACTIVATIONS]
     others = [measured for by_level in ratios.values() for level, measured in by_level.items() if level != LEVEL]
-    remarks = [*leads(ratios), *late(table), initializers(table, "activation"), tuned_rates(table, "activation")]
+    remarks = [
+        *leads(ratios),
+        *networks_that_are_late(table),
+        initializers(table, "activation"),
+        tuned_rates(table, "activation"),
+    ]
     measures = (*decisive, *means, *others)
     return Verdict(word(all(faster), any(faster)), measures, "; ".join(filter(None, remarks)))
 
@@ -56,14 +61,16 @@ def leads(ratios: dict[str, dict[float, Measure]]) -> Iterator[str]:
             yield f"{name} is not told apart from ReLU at CE {', '.join(unclear)}"
 
 
-def late(table: pd.DataFrame) -> Iterator[str]:
+def networks_that_are_late(table: pd.DataFrame) -> Iterator[str]:
     """Return in words how many networks did not reach a level; the last epoch counts for them."""
     last, seeds = table["epoch"].max(), table["seed"].nunique()
-    for level in LEVELS:
-        counts = unreached(table, level)
-        names = [f"{count} of {seeds} {name}" for name, count in counts[counts > 0].items()]
+    counts = {level: unreached(table, level) for level in LEVELS}
+    for level, late in counts.items():
+        names = [f"{count} of {seeds} {name}" for name, count in late[late > 0].items()]
         if names:
             yield f"not at CE {level:g} in {last} epochs, which count as {last}: {', '.join(names)}"
+    if not sum(late.sum() for late in counts.values()):
+        yield f"all networks reach all levels in {last} epochs"
 
 
 def draw(table: pd.DataFrame) -> Figure:
