@@ -68,9 +68,7 @@ def markdown(errors: pd.DataFrame) -> str:
             "",
             *directions(effects),
             "",
-            f"{published_directions()} No data set is in both tables: mnist5k is 5,000 rows of MNIST.",
-            "",
-            lead_of_relu(errors),
+            f"No data set is in both tables: mnist5k has 5,000 rows of MNIST. {lead_of_relu(errors)}",
             "",
         ]
     )
@@ -135,25 +133,15 @@ def _direction(row: Any) -> str:
 
 
 def directions(effects: pd.DataFrame) -> Iterator[str]:
-    """Return the lines of a table: each of our directions, and the published data sets that have it or its opposite."""
-    yield "| pre-training here | direction | published in the same direction | published in the opposite direction |"
-    yield "| --- | --- | --- | --- |"
+    """Return the lines of a table: each of our directions, the published ones, and where they are the same."""
+    yield "| pre-trained | error here | published error falls on | published error rises on | published direction |"
+    yield "| --- | --- | --- | --- | --- |"
     for _, row in effects.iterrows():
         published = published_effects(row["activation"])
-        lower, higher = (", ".join(published.index[side]) or "none" for side in (published < 0, published > 0))
-        same, opposite = {LOWER: (lower, higher), HIGHER: (higher, lower)}.get(row["here"], (UNDECIDED, UNDECIDED))
-        yield f"| {row['activation']} on {row['dataset']} | {_direction(row)} | {same} | {opposite} |"
-
-
-def published_directions() -> str:
-    """Return in a sentence for each activation where its published error falls and where it rises."""
-    sentences = []
-    for activation in ACTIVATIONS:
-        effects = published_effects(activation)
-        falls, rises = (list(effects.index[side]) for side in (effects < 0, effects > 0))
-        rise = f" and rises on {' and '.join(rises)}" if rises else ""
-        sentences.append(f"With pre-training the published error of {activation} falls on {', '.join(falls)}{rise}.")
-    return " ".join(sentences)
+        falls, rises = (", ".join(published.index[side]) or "none" for side in (published < 0, published > 0))
+        same, opposite = (falls, rises) if row["here"] == LOWER else (rises, falls)
+        relation = UNDECIDED if row["here"] == UNDECIDED else f"same on {same}; opposite on {opposite}"
+        yield f"| {row['activation']} on {row['dataset']} | {_direction(row)} | {falls} | {rises} | {relation} |"
 
 
 def lead_of_relu(errors: pd.DataFrame) -> str:

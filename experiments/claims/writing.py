@@ -19,17 +19,6 @@ from experiments.claims.verdicts import REPRODUCED, Verdict
 
 REGISTER = Path(__file__).parent / "registered.md"
 
-HEAD = (
-    "#",
-    "claim",
-    "verdict",
-    "first registration",
-    "measured (95 % interval)",
-    "in the source",
-    "reproduced if",
-    "seeds",
-)
-
 NOTES = """\
 Written by `python -m experiments.claims`. Each verdict follows from its table in `tables/`. The protocol was registered
 before the runs. `first registration` is the verdict of the earlier protocol, with the seeds 100 to 109.
@@ -112,9 +101,16 @@ def first_verdicts() -> dict[int, str]:
 def claims_md(judged: list[Judged], origins: Mapping[int, Mapping[str, list[str]]], select: str = "error") -> str:
     """Return the verdicts as a Markdown table with notes; `origins` is by the number of the claim."""
     lines = [] if select == "error" else [f"**{not_registered(select)}**", ""]
-    lines += [f"| {' | '.join(HEAD)} |", f"|{' --- |' * len(HEAD)}"]
+    lines += [
+        "| # | claim | verdict | first registration | measured (95 % interval) | in the source | reproduced if | "
+        "seeds |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
     for row in judged:
-        escaped = [cell.replace("|", "\\|") for cell in _cells(row, f" ({row.claim.source})", "**")]
+        claim = row.claim
+        about = (f"{claim.text} ({claim.source})", f"**{row.line}**", row.first)
+        cells = (str(row.number), *about, row.measured, claim.effect, claim.threshold, row.seeds)
+        escaped = [cell.replace("|", "\\|") for cell in cells]
         lines.append(f"| {' | '.join(escaped)} |")
     for row in judged:
         if row.verdict.word != REPRODUCED and row.claim.explanation:
@@ -129,13 +125,6 @@ def claims_md(judged: list[Judged], origins: Mapping[int, Mapping[str, list[str]
 def not_registered(select: str) -> str:
     """Return the mark of verdicts at learning rates that another rule than the registered one selected."""
     return f"Not the registered measure: learning rates have {RULES[select]}."
-
-
-def _cells(row: Judged, source: str = "", mark: str = "") -> tuple[str, ...]:
-    """Return the cells of a claim under `HEAD`."""
-    claim, verdict = row.claim, f"{mark}{row.line}{mark}"
-    about = (claim.effect, claim.threshold, row.seeds)
-    return (str(row.number), claim.text + source, verdict, row.first, row.measured, *about)
 
 
 def _by_claims(origins: Mapping[int, Mapping[str, list[str]]], key: str) -> str:
@@ -192,8 +181,11 @@ def print_verdicts(judged: list[Judged], select: str = "error") -> None:
     """Print the verdicts as a table."""
     title = "claims of the literature" if select == "error" else not_registered(select)
     table = Table(title=title, title_justify="left", show_lines=True)
-    for name in HEAD:
+    for name in ("#", "claim", "verdict", "measured (95 % interval)", "reproduced if", "seeds"):
         table.add_column(name, overflow="fold")
     for row in judged:
-        table.add_row(*map(Text, _cells(row)))
+        verdict = row.line + (f"\n(first registration: {row.first})" if row.first else "")
+        measured = f"{row.measured}\n(in the source: {row.claim.effect})"
+        cells = (str(row.number), row.claim.text, verdict, measured, row.claim.threshold, row.seeds)
+        table.add_row(*map(Text, cells))
     Console(width=None if sys.stdout.isatty() else 160).print(table)

@@ -42,7 +42,7 @@ def judge(table: pd.DataFrame) -> Verdict:
     others = [measured for by_level in ratios.values() for level, measured in by_level.items() if level != LEVEL]
     remarks = [
         *leads(ratios),
-        *networks_that_are_late(table),
+        *late_networks(table),
         initializers(table, "activation"),
         tuned_rates(table, "activation"),
     ]
@@ -61,7 +61,7 @@ def leads(ratios: dict[str, dict[float, Measure]]) -> Iterator[str]:
             yield f"{name} is not told apart from ReLU at CE {', '.join(unclear)}"
 
 
-def networks_that_are_late(table: pd.DataFrame) -> Iterator[str]:
+def late_networks(table: pd.DataFrame) -> Iterator[str]:
     """Return in words how many networks did not reach a level; the last epoch counts for them."""
     last, seeds = table["epoch"].max(), table["seed"].nunique()
     counts = {level: unreached(table, level) for level in LEVELS}
