@@ -85,7 +85,7 @@ def chosen_errors(replicas: pd.DataFrame) -> pd.DataFrame:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return 0, 1 if the study could not run, 2 for a bad argument."""
+    """Run the command; return 0, 1 if the study could not run, 2 for a bad argument, 130 if interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if {"-h", "--help"} & set(arguments):
         print(__doc__)
@@ -99,6 +99,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (RuntimeError, ConfigError) as error:
         print(f"lecture: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("lecture: interrupted; finished runs are kept and will not be retrained", file=sys.stderr)
+        return 130
     folder = RESULTS / "claims"
     write_bytes(folder / "lecture.csv", errors.to_csv(index=False, lineterminator="\n").encode())
     write_bytes(folder / "lecture.md", markdown(errors).encode())
