@@ -1,10 +1,13 @@
 """Trains what the literature's claims need, judges the claims and writes the verdicts.
 
-    python -m experiments.claims [NUMBER …] [--quick]        all claims, or those of these numbers
+    python -m experiments.claims [NUMBER …] [--quick] [select=RULE]      all claims, or those of these numbers
 
 The studies are presets of conf/experiment/. They are trained into results/, as run.py trains them; finished runs are
 kept. The command writes results/claims/: claims.md, claims.csv, figures/, and tables/, by which the claims are judged.
 --quick takes three seeds instead of ten and writes results/claims-quick/; its verdicts are preliminary.
+
+Learning rates have the lowest validation error, which is registered (select=error). With select=loss, or
+select=best_epoch_error, the command judges by that rule into results/claims-loss/ or results/claims-best_epoch_error/.
 """
 
 import sys
@@ -20,15 +23,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     if {"-h", "--help"} & set(arguments):
         print(__doc__)
         return 0
+    rules = [argument.removeprefix("select=") for argument in arguments if argument.startswith("select=")]
+    words = [argument for argument in arguments if not argument.startswith("select=")]
     allowed = [*map(str, MODULES), "--quick"]
-    unknown = [argument for argument in arguments if argument not in allowed]
-    if unknown:
-        print(f"claims: unknown argument {unknown[0]!r}: {nearest(unknown[0], allowed)}", file=sys.stderr)
-        return 2
-    numbers = sorted({int(argument) for argument in arguments if argument != "--quick"}) or list(MODULES)
-    from experiments.claims.judging import judge_claims  # help and a bad argument need none of its libraries
+    for word in words:
+        if word not in allowed:
+            return _refuse(f"unknown argument {word!r}: {nearest(word, [*allowed, 'select='])}")
+    numbers = sorted({int(word) for word in words if word != "--quick"}) or list(MODULES)
+    from experiments.tables import SELECT  # help and a bad number need none of its libraries
 
-    return judge_claims(numbers, quick="--quick" in arguments)
+    for rule in rules:
+        if rule not in SELECT:
+            return _refuse(f"select={rule}: {nearest(rule, SELECT)}")
+    if len(set(rules)) > 1:
+        return _refuse(f"select= is given as {' and as '.join(rules)}; allowed is one rule")
+    from experiments.claims.judging import judge_claims
+
+    return judge_claims(numbers, quick="--quick" in words, select=rules[0] if rules else "error")
+
+
+def _refuse(reason: str) -> int:
+    print(f"claims: {reason}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

@@ -2,143 +2,90 @@
 
     python -m experiments.claims.lecture [DATASET …]      by default digits wine breast_cancer mnist5k
 
-The study is the preset glorot_2011_pretraining with ten seeds. Each cell of the table has the learning rate that
-validation data selected. The command writes results/claims/lecture.md and lecture.csv. Finished runs are kept.
+The study is the preset glorot_2011_pretraining. Tuning seeds choose the learning rate and the rate of pre-training of
+each cell of the table, by the validation error. The table has ten other seeds. The command first prints how long the
+training takes. It writes results/claims/lecture.md and lecture.csv. Finished runs are kept.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
-from itertools import product
-from typing import Any
+from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
-from experiments.analysis.statistics import ALPHA, compare, summarise
-from experiments.claims.studies import SEEDS, concatenate, train
-from experiments.claims.tables import tuned
+from experiments.analysis.comparison import part_ratio
+from experiments.claims.lecture_text import DATASETS, markdown
+from experiments.claims.studies import SEEDS, Protocol, command_line
+from experiments.claims.tables import grid_text
 from experiments.config.errors import ConfigError
 from experiments.store.files import RESULTS, write_bytes
 from nets.names import nearest
 
 STUDY = "glorot_2011_pretraining"
-DATASETS = ("digits", "wine", "breast_cancer", "mnist5k")
-ACTIVATIONS = ("relu", "tanh", "softplus")
-SOURCE = (
-    'Glorot, Bordes and Bengio (2011), "Deep sparse rectifier neural networks", table 1: 3×1000 units, batches of 10.'
-)
-PUBLISHED = pd.DataFrame(
-    {
-        ("relu", False): (1.43, 50.86, 32.64, 16.40),
-        ("tanh", False): (1.57, 52.62, 36.46, 19.29),
-        ("softplus", False): (1.77, 53.20, 35.48, 17.68),
-        ("relu", True): (1.20, 49.96, 32.86, 16.46),
-        ("tanh", True): (1.16, 50.79, 35.89, 17.66),
-        ("softplus", True): (1.17, 49.52, 33.27, 19.19),
-    },
-    index=("MNIST", "CIFAR10", "NISTP", "NORB"),
-)
-"""Test error in %: a row for each data set, a column for each (activation, pre-trained)."""
+CELL = ["dataset", "activation", "pretrained"]
 
 
-def tuned_errors(replicas: pd.DataFrame) -> pd.DataFrame:
-    """Return dataset, activation, seed, pretrained and final test error in % at tuned rates, NaN where one diverged."""
-    chosen = tuned(replicas)
-    error = 100 * chosen["final_test_error"].where(chosen["status"] == "done")
-    epochs = chosen["pretrain.epochs"].fillna(0) if "pretrain.epochs" in chosen else 0.0
-    return chosen[["dataset", "activation", "seed"]].assign(pretrained=epochs > 0, error=error)
+def train(datasets: Sequence[str]) -> pd.DataFrame:
+    """Print how long the training takes, train, and return the replicas of these data sets.
 
+    They are the tuning seeds at all rates and the reported seeds of the table.
 
-def agreement(errors: pd.DataFrame) -> str:
-    """Return in two sentences what these errors and the published ones have in common."""
-    comparable = errors.assign(error=errors["error"].fillna(np.inf))
-    return f"{effects_of_pretraining(comparable)}\n{lead_of_relu(comparable)}"
-
-
-def effects_of_pretraining(errors: pd.DataFrame) -> str:
-    """Return how often pre-training lowers the error, and where a test shows an effect; inf is a diverged replica."""
-    cell = errors["activation"] + " on " + errors["dataset"]
-    cell = cell.where(~errors["pretrained"], cell + ", pre-trained")
-    scores = errors.assign(cell=cell).pivot(index="seed", columns="cell", values="error")
-    cells = [f"{name} on {dataset}" for dataset, name in product(_datasets(errors), ACTIVATIONS)]
-    pairs = [(f"{cell}, pre-trained", cell) for cell in cells if {f"{cell}, pre-trained", cell} <= set(scores)]
-    effects = compare(scores, pairs)
-    lower, higher = (effects["difference"] < 0).sum(), (effects["difference"] > 0).sum()
-    clear = [
-        f"{row.reference} ({row.difference:+.2f} points, {row.low:.2f} to {row.high:.2f})"
-        for row in effects[effects["p_holm"] < ALPHA].itertuples()
-    ]
-    published = pd.concat([PUBLISHED[name, True] - PUBLISHED[name, False] for name in ACTIVATIONS])
-    return (
-        f"Pre-training lowers {(published < 0).sum()} of {published.size} published errors; here it lowers {lower} of "
-        f"{len(effects)} and raises {higher}, and a paired t test, adjusted by Holm, tells it from 0 for "
-        f"{', '.join(clear) or 'none of them'}."
-    )
-
-
-def lead_of_relu(errors: pd.DataFrame) -> str:
-    """Return on which data sets ReLU has the lowest mean error without pre-training; inf is a diverged replica."""
-    without = errors[~errors["pretrained"]]
-    means = without.groupby(["dataset", "activation"])["error"].mean().round(9).unstack("activation")
-    first = means.index[means["relu"] < means.drop(columns="relu").min(axis=1)]
-    return (
-        f"Without it the rectifier has the lowest published error on all {len(PUBLISHED)} data sets, here on "
-        f"{len(first)} of {len(means)}: {', '.join(first) or 'none'}."
-    )
-
-
-def markdown(errors: pd.DataFrame) -> str:
-    """Return the measured errors as a table, the published ones as another, and in words what they have in common."""
-    table = summarise(errors, ["dataset", "activation", "pretrained"], "error")
-    seeds = int((table["n"] + table["diverged"]).max())
-    measured = {(row.dataset, row.activation, row.pretrained): _cell(row) for row in table.itertuples()}
-    published = {
-        (dataset, name, pretrained): f"{error:.2f}"
-        for (name, pretrained), column in PUBLISHED.items()
-        for dataset, error in column.items()
-    }
-    return "\n".join(
-        [
-            *_table("measured", _datasets(errors), measured),
-            "",
-            f"Mean over {seeds} seeds ± half of its 95 % interval; 3×256 units, batches of 32, in each cell the rate "
-            "with the lowest validation loss.",
-            "",
-            *_table("published", list(PUBLISHED.index), published),
-            "",
-            SOURCE,
-            "",
-            agreement(errors),
-            "",
-        ]
-    )
-
-
-def _datasets(errors: pd.DataFrame) -> list[str]:
-    return [name for name in DATASETS if name in set(errors["dataset"])]
-
-
-def _table(title: str, datasets: list[str], texts: dict[tuple[str, str, bool], str]) -> Iterator[str]:
-    """Return the lines of a table with a column for each data set.
-
-    The texts of its cells are by data set, activation and whether the networks were pre-trained.
+    Raises
+    ------
+    RuntimeError
+        If a run failed.
     """
-    yield f"| {title}, test error in % | {' | '.join(datasets)} |"
-    yield f"| --- |{' --- |' * len(datasets)}"
-    for pretrained, name in product((False, True), ACTIVATIONS):
-        row = " | ".join(texts.get((dataset, name, pretrained), "") for dataset in datasets)
-        yield f"| {name}{', pre-trained' if pretrained else ''} | {row} |"
+    from experiments import run_study
+    from experiments.config.compose import sweep
+    from experiments.sweep.jobs import Job
+    from experiments.sweep.planning import plan
+
+    arguments = command_line(STUDY, Protocol(SEEDS), f"dataset={','.join(datasets)}")
+    jobs = [Job.of(settings, words) for settings, words in sweep(arguments)]
+    print(plan(jobs), flush=True)
+    replicas = run_study(*arguments).replicas
+    rates = pd.DataFrame([(job.run, rate) for job in jobs for rate in job.settings.rates], columns=["run", "lr"])
+    replicas = replicas.merge(rates)
+    return replicas[(replicas["purpose"] == "tuning") | replicas["seed"].isin(SEEDS)]
 
 
-def _cell(row: Any) -> str:
-    """Return the text of a row of `summarise`."""
-    mean = [f"{row.mean:.2f} ± {(row.high - row.low) / 2:.2f}"] if row.n else []
-    diverged = [f"{row.diverged} diverged"] if row.diverged else []
-    return ", ".join([*mean, *diverged])
+def chosen_errors(replicas: pd.DataFrame) -> pd.DataFrame:
+    """Return the reported errors of each cell at the pair of rates that validation data select.
+
+    A cell is a data set and an activation, with or without pre-training. Its conditions differ in the rate of
+    pre-training. So a pair of rates is selected as one rate of the whole cell, by the rule for learning rates.
+
+    Parameters
+    ----------
+    replicas
+        The table `replicas` of the study.
+
+    Returns
+    -------
+    DataFrame
+        dataset, activation, pretrained, seed, `error` (final test error in %, NaN where a replica diverged), lr and
+        pretrain_lr with the rates tried as grid and pretrain_grid, test_to_train.
+    """
+    from experiments.tables import selected
+
+    settings = replicas.reindex(columns=["pretrain.epochs", "pretrain.lr"]).astype(float)
+    rows = replicas.assign(
+        pretrained=settings["pretrain.epochs"].fillna(0) > 0,
+        pretrain_lr=settings["pretrain.lr"],
+        error=100 * replicas["final_test_error"].where(replicas["status"] == "done"),
+    )
+    # Equal scores are decided by the smaller pair: its number is the rate of the selection.
+    pairs = rows[["lr", "pretrain_lr"]].fillna(0.0)
+    number = pairs.groupby(["lr", "pretrain_lr"]).ngroup()
+    cells = rows[CELL].astype(str).agg(" ".join, axis=1)
+    rows["grid"] = cells.map(rows.groupby(cells)["lr"].agg(grid_text))
+    rows["pretrain_grid"] = cells.map(rows.groupby(cells)["pretrain_lr"].agg(lambda rates: grid_text(rates.dropna())))
+    rows["test_to_train"] = part_ratio(replicas)
+    columns = [*CELL, "seed", "error", "lr", "grid", "pretrain_lr", "pretrain_grid", "test_to_train"]
+    return rows.loc[selected(replicas.assign(run=cells, lr=number)), columns].reset_index(drop=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return 0, 1 if the study could not run, 2 for a bad argument."""
+    """Run the command; return 0, 1 if the study could not run, 2 for a bad argument, 130 if interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if {"-h", "--help"} & set(arguments):
         print(__doc__)
@@ -148,15 +95,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"lecture: unknown data set {unknown[0]!r}: {nearest(unknown[0], DATASETS)}", file=sys.stderr)
         return 2
     try:
-        parts = [train(STUDY, SEEDS, f"dataset={dataset}") for dataset in arguments or DATASETS]
+        errors = chosen_errors(train(arguments or DATASETS))
     except (RuntimeError, ConfigError) as error:
         print(f"lecture: {error}", file=sys.stderr)
         return 1
-    table = tuned_errors(concatenate(parts).replicas)
+    except KeyboardInterrupt:
+        print("lecture: interrupted; finished runs are kept and will not be retrained", file=sys.stderr)
+        return 130
     folder = RESULTS / "claims"
-    write_bytes(folder / "lecture.csv", table.to_csv(index=False, lineterminator="\n").encode())
-    write_bytes(folder / "lecture.md", markdown(table).encode())
-    print(markdown(table))
+    write_bytes(folder / "lecture.csv", errors.to_csv(index=False, lineterminator="\n").encode())
+    write_bytes(folder / "lecture.md", markdown(errors).encode())
+    print(markdown(errors))
     return 0
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from experiments.claims.studies import Protocol
     from experiments.claims.verdicts import Verdict
 
 PACKAGE = "experiments.claims.literature"
@@ -30,12 +31,16 @@ class Claim:
     ----------
     text, source, threshold : str
         What is claimed, who claims it, and when it counts as reproduced.
+    effect : str
+        The size of the effect that the source itself has, and where it stands; or that the source has no such number.
     measure : callable
-        Trains what the claim needs with the seeds given; returns the small table by which the claim is judged.
+        Trains what the claim needs by the protocol given; returns the small table by which the claim is judged.
     judge : callable
         Returns the verdict that follows from this table.
     drawings : mapping
         Functions that draw this table. The key follows the claim's number in the name of the figure's file.
+    presets : tuple of str
+        The presets of conf/experiment/ that it trains.
     explanation : str
         The likely reason for any verdict other than "reproduced"; it is printed with such a verdict.
     """
@@ -43,9 +48,11 @@ class Claim:
     text: str
     source: str
     threshold: str
-    measure: "Callable[[tuple[int, ...]], pd.DataFrame]"
+    effect: str
+    measure: "Callable[[Protocol], pd.DataFrame]"
     judge: "Callable[[pd.DataFrame], Verdict]"
     drawings: "Mapping[str, Callable[[pd.DataFrame], Figure]]"
+    presets: tuple[str, ...] = ()
     explanation: str = ""
 
 

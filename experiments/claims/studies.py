@@ -1,28 +1,40 @@
 """Trains the presets that claims need, by the same runner as run.py."""
 
+import json
 import sys
 from collections.abc import Iterable
 from functools import cache
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from experiments import run_study
+from experiments.claims.tables import marked
 from experiments.config.compose import sweep
+from experiments.store.files import RESULTS
 from experiments.store.reading import StudyTables
+from experiments.sweep.environment import checkout, processor
 from experiments.tables import KEY
 
 SEEDS = tuple(range(300, 310))
 QUICK_SEEDS = (300, 301, 302)
 
 
-def command_line(preset: str, seeds: tuple[int, ...], *overrides: str) -> tuple[str, ...]:
+class Protocol(NamedTuple):
+    """What all claims have in common: their seeds, and the rule by which learning rates are selected."""
+
+    seeds: tuple[int, ...]
+    select: str = "error"
+
+
+def command_line(preset: str, protocol: Protocol, *overrides: str) -> tuple[str, ...]:
     """Return the arguments with which run.py trains a preset."""
-    return (f"+experiment={preset}", f"seeds={list(seeds)}".replace(" ", ""), *overrides)
+    return (f"+experiment={preset}", f"seeds={list(protocol.seeds)}".replace(" ", ""), *overrides)
 
 
 @cache
-def train(preset: str, seeds: tuple[int, ...], *overrides: str) -> StudyTables:
-    """Train what a preset's study lacks; return history, layers and replicas of this preset and these seeds alone.
+def train(preset: str, protocol: Protocol, *overrides: str) -> StudyTables:
+    """Train what a preset's study lacks; return its history, layers and `marked` replicas of this protocol alone.
 
     Raises
     ------
@@ -30,16 +42,17 @@ def train(preset: str, seeds: tuple[int, ...], *overrides: str) -> StudyTables:
         If a run failed.
     """
     sys.stdout.flush()
-    arguments = command_line(preset, seeds, *overrides)
+    arguments = command_line(preset, protocol, *overrides)
     tables = run_study(*arguments)
     jobs = [settings for settings, _ in sweep(arguments)]
-    replicas = pd.DataFrame([(job.run, rate, seed) for job in jobs for rate, seed in job.replicas], columns=KEY)
-    return StudyTables(tables.history.merge(replicas), tables.layers.merge(replicas), tables.replicas.merge(replicas))
+    keys = pd.DataFrame([(job.run, rate, seed) for job in jobs for rate, seed in job.replicas], columns=KEY)
+    replicas = marked(tables.replicas.merge(keys), protocol.select)
+    return StudyTables(tables.history.merge(keys), tables.layers.merge(keys), replicas)
 
 
-def train_all(presets: Iterable[str], seeds: tuple[int, ...]) -> StudyTables:
+def train_all(presets: Iterable[str], protocol: Protocol) -> StudyTables:
     """Train several presets as `train` does and return their tables as one."""
-    return concatenate(train(preset, seeds) for preset in presets)
+    return concatenate(train(preset, protocol) for preset in presets)
 
 
 def concatenate(parts: Iterable[StudyTables]) -> StudyTables:
@@ -50,3 +63,22 @@ def concatenate(parts: Iterable[StudyTables]) -> StudyTables:
         layers=pd.concat([part.layers for part in parts], ignore_index=True),
         replicas=pd.concat([part.replicas for part in parts], ignore_index=True),
     )
+
+
+def origin(presets: Iterable[str], protocol: Protocol) -> dict[str, list[str]]:
+    """Return the processors and commits of the runs of some presets, or of this process if there are none."""
+    jobs = [settings for preset in presets for settings, _ in sweep(command_line(preset, protocol))]
+    folders = [RESULTS / settings.study / "runs" / settings.run for settings in jobs]
+    records: list[dict[str, Any]] = [json.loads((folder / "environment.json").read_text()) for folder in folders]
+    records = records or [{"processor": processor(), "git": checkout()}]
+    return {
+        "processors": sorted({record["processor"] for record in records}),
+        "commits": sorted({_commit(record["git"]) for record in records}),
+    }
+
+
+def _commit(git: dict[str, Any] | None) -> str:
+    """Return a commit in words."""
+    if git is None:
+        return "no checkout"
+    return f"{git['commit'][:12]}{' with local changes' if git['dirty'] else ''}"

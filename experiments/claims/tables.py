@@ -6,22 +6,57 @@ The replicas are those of the claim's seeds alone.
 import numpy as np
 import pandas as pd
 
+from experiments.analysis.comparison import part_ratio
 from experiments.store.reading import StudyTables
 from experiments.tables import KEY, selected
 
+FACTS = ["lr", "grid", "test_to_train"]
+"""What each row of a claim's table says of its condition: its rate, the rates tried, test over training rows."""
+
+
+def marked(replicas: pd.DataFrame, select: str) -> pd.DataFrame:
+    """Return replicas with what their judgement needs.
+
+    Only the replicas given select a rate: the column `selected` of a study's table rests on all seeds of the study.
+
+    Parameters
+    ----------
+    replicas
+        The replicas of a claim's seeds, at all rates.
+    select
+        The rule by which a rate is selected, a key of `experiments.tables.SELECT`.
+
+    Returns
+    -------
+    DataFrame
+        The replicas with `selected`, `grid` (the rates of the condition as text), `init`, `test_to_train`, and
+        `test_error`: the final one, or that of the epoch with the best validation loss if the rule selects by it.
+    """
+    grids = replicas.groupby("run")["lr"].agg(grid_text)
+    error = "best_test_error" if select == "best_epoch_error" else "final_test_error"
+    return replicas.assign(
+        selected=selected(replicas, select),
+        grid=replicas["run"].map(grids),
+        init=replicas["init.name"],
+        test_to_train=part_ratio(replicas),
+        test_error=replicas[error],
+    )
+
+
+def grid_text(rates: pd.Series) -> str:
+    """Return distinct numbers as text, sorted and separated by spaces."""
+    return " ".join(f"{rate:g}" for rate in sorted(rates.unique()))
+
 
 def tuned(replicas: pd.DataFrame) -> pd.DataFrame:
-    """Return the replicas of each condition at its selected learning rate.
-
-    Only the replicas given select it. The column `selected` of a study's table rests on all seeds of the study.
-    """
-    return replicas[selected(replicas)]
+    """Return the `marked` replicas of each condition at its selected learning rate."""
+    return replicas[replicas["selected"]]
 
 
 def final_errors(replicas: pd.DataFrame, *columns: str) -> pd.DataFrame:
-    """Return `columns`, seed and test_error, the final one, inf where a replica diverged."""
-    error = replicas["final_test_error"].where(replicas["status"] == "done", np.inf)
-    return replicas[[*columns, "seed"]].assign(test_error=error)
+    """Return `columns`, `FACTS`, seed and test_error of `marked` replicas, inf where one diverged."""
+    error = replicas["test_error"].where(replicas["status"] == "done", np.inf)
+    return replicas[[*columns, *FACTS, "seed"]].assign(test_error=error)
 
 
 def layers_before(tables: StudyTables) -> pd.DataFrame:

@@ -1,9 +1,12 @@
 """Measured values with their confidence intervals, and the verdict that follows from them.
 
-Intervals are Student's at 95 % over seeds. Where two conditions are compared, they are of paired differences.
+Intervals are Student's at 95 % over seeds. Where two conditions are compared, they are of paired differences. They hold
+for the splits of one data set. An error on test rows also has the corrected interval of Nadeau and Bengio, which is for
+new data of the same kind.
 """
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -15,15 +18,33 @@ REPRODUCED, PARTIAL, FAILED = "reproduced", "partial", "not reproduced"
 
 
 class Measure(NamedTuple):
-    """A measured value with its confidence interval; a value without one (NaN) is exact."""
+    """A measured value with its confidence interval; a value without one (NaN) is exact.
+
+    Attributes
+    ----------
+    corrected_low, corrected_high : float
+        The corrected interval; NaN where the measure is no error on test rows.
+    margin_p, margin_p_corrected : float
+        p of the test by the margin of the claim, with the paired and the corrected variance; NaN without a margin.
+    """
 
     name: str
     value: float
     low: float = math.nan
     high: float = math.nan
+    corrected_low: float = math.nan
+    corrected_high: float = math.nan
+    margin_p: float = math.nan
+    margin_p_corrected: float = math.nan
 
     def __str__(self) -> str:
         interval = "exact" if math.isnan(self.low) else f"{self.low:.4g} to {self.high:.4g}"
+        if not math.isnan(self.corrected_low):
+            interval += f"; corrected {self.corrected_low:.4g} to {self.corrected_high:.4g}"
+        if not math.isnan(self.margin_p):
+            interval += f"; margin p {self.margin_p:.2g}"
+        if not math.isnan(self.margin_p_corrected):
+            interval += f", corrected {self.margin_p_corrected:.2g}"
         return f"{self.name} {self.value:.4g} ({interval})"
 
     def exp(self) -> "Measure":
@@ -44,17 +65,37 @@ class Verdict(NamedTuple):
         What else a reader should know.
     seeds : str
         The seeds behind the table, if it has no column `seed`.
+    reservations : tuple of str
+        What must be read with the word: it stands in the same line.
     """
 
     word: str
     measures: tuple[Measure, ...]
     remark: str = ""
     seeds: str = ""
+    reservations: tuple[str, ...] = ()
 
 
 def word(reproduced: bool, partial: bool = False) -> str:
     """Return the word of a verdict."""
     return REPRODUCED if reproduced else PARTIAL if partial else FAILED
+
+
+def by_interval(measure: Measure, holds: Callable[[float, float], bool]) -> tuple[str, tuple[str, ...]]:
+    """Return the word that the paired interval decides, and a reservation where the corrected one contradicts it.
+
+    Parameters
+    ----------
+    measure
+        What is judged.
+    holds
+        Whether a claim with this interval (low, high) is reproduced.
+    """
+    paired = word(holds(measure.low, measure.high))
+    corrected = word(holds(measure.corrected_low, measure.corrected_high))
+    if paired == corrected or math.isnan(measure.corrected_low):
+        return paired, ()
+    return paired, (f"by the corrected interval {corrected}",)
 
 
 def mean(name: str, values: pd.Series) -> Measure:
@@ -68,10 +109,32 @@ def geometric_mean(name: str, values: pd.Series) -> Measure:
     return mean(name, np.log(values)).exp()
 
 
-def difference(name: str, wide: pd.DataFrame, a: str, b: str) -> Measure:
-    """Return the mean over seeds of column a − column b; the index of `wide` is the seed."""
-    row = compare(wide, [(a, b)]).iloc[0]
-    return Measure(name, row["difference"], row["low"], row["high"])
+def difference(
+    name: str, wide: pd.DataFrame, a: str, b: str, test_to_train: float = math.nan, margin: float = math.nan
+) -> Measure:
+    """Return the mean over seeds of column a − column b; the index of `wide` is the seed.
+
+    Parameters
+    ----------
+    name, wide, a, b
+        The measure's name, and what is compared.
+    test_to_train
+        Test rows over training rows, for an error on test rows.
+    margin
+        Two one-sided tests show that the difference is smaller than this.
+    """
+    row = compare(wide, [(a, b)], test_to_train, margin).iloc[0]
+    return Measure(name, *row[["difference", "low", "high", "corrected_low", "corrected_high"]])._replace(
+        margin_p=row["p_equivalence"], margin_p_corrected=row["p_equivalence_corrected"]
+    )
+
+
+def excess(name: str, wide: pd.DataFrame, a: str, b: str, test_to_train: float, limit: float) -> Measure:
+    """Return `difference` with the p of the one-sided test that it is larger than a limit."""
+    row = compare(wide.assign(**{a: wide[a] - limit}), [(a, b)], test_to_train).iloc[0]
+    above = row["difference"] > 0
+    p, corrected = (half if above else 1 - half for half in row[["p", "p_corrected"]] / 2)
+    return difference(name, wide, a, b, test_to_train)._replace(margin_p=p, margin_p_corrected=corrected)
 
 
 def ratio(name: str, wide: pd.DataFrame, a: str, b: str) -> Measure:
@@ -90,7 +153,27 @@ def errors_in_points(table: pd.DataFrame, column: str) -> pd.DataFrame:
     return wide
 
 
-def tuned_rates(table: pd.DataFrame, column: str) -> str:
-    """Return in words the learning rate of each condition that `column` names."""
-    rates = table.drop_duplicates(column).set_index(column)["lr"]
-    return "tuned rates: " + ", ".join(f"{name} {rate:g}" for name, rate in rates.items())
+def tuned_rates(table: pd.DataFrame, *columns: str) -> str:
+    """Return in words the grid, and the learning rate of each condition that the columns name."""
+    conditions = table.drop_duplicates(list(columns))
+    parts = []
+    for grid, rows in conditions.groupby("grid", sort=False):
+        names = rows[list(columns)].astype(str).agg(", ".join, axis=1)
+        rates = [f"{name}: {flagged(rate, grid)}" for name, rate in zip(names, rows["lr"], strict=True)]
+        parts.append(f"rates from {{{', '.join(grid.split())}}}: {'; '.join(rates)}")
+    return "; ".join(parts)
+
+
+def flagged(rate: float, grid: str) -> str:
+    """Return a chosen rate with a flag at the end of its grid, such as "3 (highest of 7)"."""
+    rates = [float(value) for value in str(grid).split()]
+    ends = {min(rates): "lowest", max(rates): "highest"} if len(rates) > 1 else {}
+    return f"{rate:g} ({ends[rate]} of {len(rates)})" if rate in ends else f"{rate:g}"
+
+
+def initializers(table: pd.DataFrame, column: str) -> str:
+    """Return in words which conditions differ in initializer too; empty if all have the same."""
+    names = table.drop_duplicates(column).groupby("init")[column].agg(", ".join)
+    if len(names) < 2:
+        return ""
+    return "activation and initializer are confounded: " + "; ".join(f"{names[init]} {init}" for init in names.index)

@@ -39,7 +39,7 @@ def describe(settings: Settings, overrides: Sequence[str], begin: float, status:
         "command": shlex.join(["python", "run.py", *overrides]),
         "overrides": overrides,
         "configuration": {**settings.record, "seeds": list(settings.seeds), "lr": list(settings.rates)},
-        "git": _checkout(),
+        "git": checkout(),
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
         "system": platform.platform(),
@@ -68,7 +68,7 @@ def _version(package: str) -> str | None:
 
 
 @cache
-def _checkout() -> dict[str, object] | None:
+def checkout() -> dict[str, object] | None:
     """Return the commit of the working directory, and whether files differ from it; None outside a checkout."""
     commit = _git("rev-parse", "HEAD")
     return None if commit is None else {"commit": commit, "dirty": bool(_git("status", "--porcelain"))}

@@ -4,10 +4,11 @@ import pandas as pd
 
 from experiments.claims.registry import Claim
 from experiments.claims.saturated_neuron import draw_neuron, train_neuron
+from experiments.claims.studies import Protocol
 from experiments.claims.verdicts import Measure, Verdict, word
 
 
-def measure(seeds: tuple[int, ...]) -> pd.DataFrame:
+def measure(protocol: Protocol) -> pd.DataFrame:
     """Return cost, step, a, gradient of one neuron; no seed changes them."""
     return train_neuron()
 
@@ -22,6 +23,7 @@ CLAIM = Claim(
     text="cross-entropy does not, at the same rate",
     source="Nielsen 2015, ch. 3",
     threshold="the same neuron: a ≤ 0.15 after 50 steps",
+    effect="a curve without this number, at another rate (0.005)",
     measure=measure,
     judge=judge,
     drawings={"": draw_neuron},

@@ -5,24 +5,26 @@ from matplotlib.figure import Figure
 
 from experiments.claims.registry import Claim
 from experiments.claims.steps import steps_to_error
-from experiments.claims.studies import command_line, train
+from experiments.claims.studies import Protocol, command_line, train
 from experiments.claims.tables import tuned
 from experiments.claims.verdicts import Verdict, mean, nearly_all, ratio, tuned_rates, word
 from experiments.config.compose import sweep
 from experiments.figures.style import INK, MUTED, Style, log_axis, sheet
+from experiments.tables import KEY
 
 PRESET = "nielsen_2015"
 
 
-def measure(seeds: tuple[int, ...]) -> pd.DataFrame:
-    """Return output, lr, seed and the steps to 50 % training accuracy, each output at its tuned rate."""
-    chosen = tuned(train(PRESET, seeds).replicas)
+def measure(protocol: Protocol) -> pd.DataFrame:
+    """Return output, grid, lr, seed and the steps to 50 % training accuracy, each output at its tuned rate."""
+    chosen = tuned(train(PRESET, protocol).replicas)
     rows = []
-    for settings, _ in sweep(command_line(PRESET, seeds)):
+    for settings, _ in sweep(command_line(PRESET, protocol)):
         replicas = chosen.loc[chosen["run"] == settings.run, ["lr", "seed"]]
         steps = steps_to_error(settings, list(replicas.itertuples(index=False, name=None)), 0.5)
-        rows += [(settings.output.name, rate, seed, count) for (rate, seed), count in steps.items()]
-    return pd.DataFrame(rows, columns=["output", "lr", "seed", "steps"])
+        rows += [(settings.run, rate, seed, count) for (rate, seed), count in steps.items()]
+    table = pd.DataFrame(rows, columns=[*KEY, "steps"])
+    return table.merge(chosen[[*KEY, "output", "grid"]], on=KEY)[["output", "grid", "lr", "seed", "steps"]]
 
 
 def judge(table: pd.DataFrame) -> Verdict:
@@ -58,6 +60,8 @@ CLAIM = Claim(
     source="after Nielsen 2015, ch. 3",
     threshold="digits, 1×100, output biases +4: ratio MSE/CE of the minibatch steps to 50 % training accuracy ≥ 2 in "
     "≥ 9 of 10 seeds",
+    effect="curves of one neuron; no number for the start of an MLP",
+    presets=(PRESET,),
     measure=measure,
     judge=judge,
     drawings={"": draw},

@@ -6,15 +6,17 @@ from matplotlib.figure import Figure
 
 from experiments.claims.drawings import THRESHOLD, draw_band, line_style, seeds_note
 from experiments.claims.registry import Claim
-from experiments.claims.studies import train
+from experiments.claims.studies import Protocol, train
 from experiments.claims.tables import layers_before
 from experiments.claims.verdicts import Verdict, geometric_mean, mean, word
 from experiments.figures.style import legend, sheet
 
+PRESET = "glorot_2010_sigmoid"
 
-def measure(seeds: tuple[int, ...]) -> pd.DataFrame:
+
+def measure(protocol: Protocol) -> pd.DataFrame:
     """Return seed, layer, delta_norm of the hidden layers before training."""
-    return layers_before(train("glorot_2010_sigmoid", seeds))[["seed", "layer", "delta_norm"]]
+    return layers_before(train(PRESET, protocol))[["seed", "layer", "delta_norm"]]
 
 
 def fit_line(rows: pd.DataFrame) -> pd.Series:
@@ -50,6 +52,8 @@ CLAIM = Claim(
     text="δ decays geometrically with depth for sigmoid",
     source="Glorot & Bengio 2010",
     threshold="digits, 10×100, Glorot's initialisation: log δ against layer has R² ≥ 0.95, factor per layer 0.15–0.30",
+    effect="no number for sigmoid (where it is linear, f′(0) = 0.25 for each layer)",
+    presets=(PRESET,),
     measure=measure,
     judge=judge,
     drawings={"": draw},

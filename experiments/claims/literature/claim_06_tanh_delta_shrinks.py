@@ -5,17 +5,19 @@ from matplotlib.figure import Figure
 
 from experiments.claims.drawings import draw_band, line_style, seeds_note
 from experiments.claims.registry import Claim
-from experiments.claims.studies import train
+from experiments.claims.studies import Protocol, train
 from experiments.claims.tables import layers_before
 from experiments.claims.verdicts import Verdict, geometric_mean, word
 from experiments.figures.style import legend, sheet
 from experiments.store.reading import StudyTables
 from experiments.tables import KEY
 
+PRESET = "glorot_2010_tanh"
 
-def measure(seeds: tuple[int, ...]) -> pd.DataFrame:
+
+def measure(protocol: Protocol) -> pd.DataFrame:
     """Train and return `variances`."""
-    return variances(train("glorot_2010_tanh", seeds))
+    return variances(train(PRESET, protocol))
 
 
 def variances(tables: StudyTables) -> pd.DataFrame:
@@ -76,6 +78,8 @@ CLAIM = Claim(
     source="Glorot & Bengio 2010, fig. 8",
     threshold="digits, 5×100 before training: δ-variance ratio per layer 0.25–0.40, weight-gradient variances max/min "
     "≤ 3; Glorot's initialisation: δ ratio ≥ 0.6",
+    effect="n·Var W = 1/3 for the variance of δ (eq. 15)",
+    presets=(PRESET,),
     measure=measure,
     judge=judge,
     drawings={"": draw},

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from experiments.analysis.statistics import summarise
-from experiments.claims.courses import LEVEL, course, crossings
+from experiments.claims.courses import LEVEL, course, crossings, unreached
 from experiments.claims.drawings import (
     THRESHOLD,
     draw_band,
@@ -18,7 +18,7 @@ from experiments.claims.drawings import (
     seeds_note,
 )
 from experiments.claims.registry import Claim
-from experiments.claims.studies import train_all
+from experiments.claims.studies import Protocol, train_all
 from experiments.claims.tables import tuned
 from experiments.claims.verdicts import Measure, Verdict, mean, ratio, tuned_rates, word
 from experiments.figures.style import legend, log_axis, sheet
@@ -31,13 +31,13 @@ RATE = 0.01
 """The learning rate at which all activations are compared, besides their tuned rates."""
 
 
-def measure(seeds: tuple[int, ...]) -> pd.DataFrame:
+def measure(protocol: Protocol) -> pd.DataFrame:
     """Train and return `courses`."""
-    return courses(train_all(PRESETS, seeds))
+    return courses(train_all(PRESETS, protocol))
 
 
 def courses(tables: StudyTables) -> pd.DataFrame:
-    """Return activation, lr, seed, epoch, train_loss, test_error and rate: "0.01", with shifted ReLU, or "tuned"."""
+    """Return `course` and the column rate: "0.01", with shifted ReLU, or "tuned"."""
     replicas = tables.replicas
     compared = replicas[replicas["activation"].isin(ACTIVATIONS)]
     chosen = {f"{RATE:g}": replicas[replicas["lr"] == RATE], "tuned": tuned(compared)}
@@ -56,7 +56,7 @@ def judge(table: pd.DataFrame) -> Verdict:
         faster[rate] = all(measured.high < 1 for measured in ratios)
         last = rows[rows["epoch"] == rows["epoch"].max()]
         losses += elu_ratios("final loss", last.pivot(index="seed", columns="activation", values="train_loss"), setting)
-        censored = int((rows.groupby(["activation", "seed"])["train_loss"].min() > LEVEL).sum())
+        censored = unreached(rows).sum()
         if censored:
             remarks.append(f"{setting}, {censored} networks did not reach it")
     remarks.append(tuned_rates(table[table["rate"] == "tuned"], "activation"))
@@ -157,6 +157,8 @@ CLAIM = Claim(
     source="Clevert et al. 2015, fig. 2",
     threshold="mnist5k, 8×128; epochs to training CE 0.1, censored at 100: intervals of the log ratios to ReLU and "
     "LReLU < 0 at lr 0.01 and at tuned rates; at 0.01 alone: partial",
+    effect="a figure without this number",
+    presets=PRESETS,
     measure=measure,
     judge=judge,
     drawings={"": draw_speed, "-lu_comparison": draw_six_panels},

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from statsmodels.stats.proportion import proportion_confint
 
 from experiments.claims.registry import Claim
+from experiments.claims.studies import Protocol
 from experiments.claims.verdicts import Measure, Verdict, word
 from experiments.figures.style import Style, legend, sheet
 from experiments.streams import stream
@@ -17,7 +18,7 @@ WIDTHS, DEPTHS = (2, 3, 4, 5), (2, 5, 10, 20)
 NETWORKS, FIRST_SEED = 2000, 3000
 
 
-def measure(seeds: tuple[int, ...]) -> pd.DataFrame:
+def measure(protocol: Protocol) -> pd.DataFrame:
     """Return the counts of `born_dead`, always of the same networks."""
     return born_dead()
 
@@ -25,8 +26,8 @@ def measure(seeds: tuple[int, ...]) -> pd.DataFrame:
 def born_dead(networks: int = NETWORKS) -> pd.DataFrame:
     """Count the ReLU networks, zero biases, that are dead at x = (1, 1): some hidden layer is all zero there.
 
-    Weights are He's, of the streams of seeds 3000, 3001, …. A deep network begins with the layers of a shallower one, so
-    one stack of the deepest networks is enough for each width.
+    Weights are He's, of the streams of seeds 3000, 3001, …. A deep network begins with the layers of a shallower one,
+    so one stack of the deepest networks is enough for each width.
 
     Returns
     -------
@@ -86,6 +87,7 @@ CLAIM = Claim(
     text="a ReLU network is born dead at a point with probability 1 − (1 − 2⁻ᴺ)ᴸ",
     source="after Lu et al. 2019",
     threshold="2,000 initialisations for N in {2, 3, 4, 5}, L in {2, 5, 10, 20}: every cell within 3.5·√(p(1−p)/2000)",
+    effect="the formula itself, which is exact",
     measure=measure,
     judge=judge,
     drawings={"": draw},

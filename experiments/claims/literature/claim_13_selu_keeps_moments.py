@@ -5,20 +5,21 @@ from matplotlib.figure import Figure
 
 from experiments.claims.drawings import draw_band, entries, line_style, seeds_note
 from experiments.claims.registry import Claim
-from experiments.claims.studies import train
+from experiments.claims.studies import Protocol, train
 from experiments.claims.tables import layers_before
 from experiments.claims.verdicts import Measure, Verdict, mean, word
 from experiments.figures.style import legend, sheet
 from experiments.store.reading import StudyTables
 from experiments.tables import KEY
 
+PRESET = "klambauer_2017"
 ACTIVATIONS = ["selu", "tanh", "elu"]
 BANDS = {"mean": (-0.1, 0.1), "variance": (0.7, 1.3)}
 
 
-def measure(seeds: tuple[int, ...]) -> pd.DataFrame:
+def measure(protocol: Protocol) -> pd.DataFrame:
     """Train and return `moments`."""
-    return moments(train("klambauer_2017", seeds))
+    return moments(train(PRESET, protocol))
 
 
 def moments(tables: StudyTables) -> pd.DataFrame:
@@ -76,6 +77,8 @@ CLAIM = Claim(
     source="Klambauer et al. 2017",
     threshold="digits, standardised, 32×256, LeCun normal, before training: layer means within ±0.1, variances "
     "0.7–1.3; tanh or ELU leaves the band",
+    effect="the fixed point itself: mean 0, variance 1",
+    presets=(PRESET,),
     measure=measure,
     judge=judge,
     drawings={"": draw},

@@ -5,34 +5,41 @@ from matplotlib.figure import Figure
 
 from experiments.claims.drawings import draw_differences
 from experiments.claims.registry import Claim
-from experiments.claims.studies import train
+from experiments.claims.studies import Protocol, train
 from experiments.claims.tables import final_errors, layers_after, tuned
-from experiments.claims.verdicts import Verdict, difference, errors_in_points, mean, tuned_rates, word
+from experiments.claims.verdicts import Verdict, by_interval, difference, errors_in_points, mean, tuned_rates
 from experiments.store.reading import StudyTables
 from experiments.tables import KEY
 
+PRESET = "maas_2013"
 LIMIT = 0.5
 """Points of test accuracy."""
 
 
-def measure(seeds: tuple[int, ...]) -> pd.DataFrame:
+def measure(protocol: Protocol) -> pd.DataFrame:
     """Train and return `errors_and_dead_units`."""
-    return errors_and_dead_units(train("maas_2013", seeds))
+    return errors_and_dead_units(train(PRESET, protocol))
 
 
 def errors_and_dead_units(tables: StudyTables) -> pd.DataFrame:
-    """Return activation, lr, seed, test_error and dead, the mean share of dead units in the end, at tuned rates."""
+    """Return activation, seed, test_error at tuned rates, the facts of each row, and dead.
+
+    `dead` is the share of units that are dead in the end, its mean over hidden layers.
+    """
     dead = layers_after(tables).groupby(KEY)["dead_fraction"].mean().rename("dead").reset_index()
-    errors = final_errors(tuned(tables.replicas), "activation", "run", "lr")
+    errors = final_errors(tuned(tables.replicas), "activation", "run")
     return errors.merge(dead, on=KEY).drop(columns="run")
 
 
 def judge(table: pd.DataFrame) -> Verdict:
     """Judge the paired difference of test accuracy."""
-    accuracy = -errors_in_points(table, "activation")
-    gain = difference("accuracy leaky − ReLU (points)", accuracy, "leaky_relu", "relu")
+    accuracy, test_to_train = -errors_in_points(table, "activation"), table["test_to_train"].iloc[0]
+    gain = difference("accuracy leaky − ReLU (points)", accuracy, "leaky_relu", "relu", test_to_train, LIMIT)
     dead = mean("dead ReLUs (%)", 100 * table[table["activation"] == "relu"]["dead"])
-    return Verdict(word(gain.low > -LIMIT and gain.high < LIMIT), (gain, dead), tuned_rates(table, "activation"))
+    word, reservations = by_interval(gain, lambda low, high: low > -LIMIT and high < LIMIT)
+    if dead.value > 0:
+        reservations += (f"its premise fails: {dead.value:.2g} % of the ReLUs are dead",)
+    return Verdict(word, (gain, dead), tuned_rates(table, "activation"), reservations=reservations)
 
 
 def draw(table: pd.DataFrame) -> Figure:
@@ -46,6 +53,8 @@ CLAIM = Claim(
     text="a leak of 0.01 makes no difference when nothing dies",
     source="Maas et al. 2013",
     threshold="digits, 2×100: interval of the test accuracy's difference inside ±0.5 points",
+    effect="no error of images; word error rates of speech recognition",
+    presets=(PRESET,),
     measure=measure,
     judge=judge,
     drawings={"": draw},

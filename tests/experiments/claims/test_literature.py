@@ -8,9 +8,11 @@ import matplotlib
 import numpy as np
 import pytest
 
+from experiments.claims.lecture_text import PUBLISHED
 from experiments.claims.literature import claim_09_elu_reconstructs_best as autoencoders
 from experiments.claims.literature.claim_12_relu_born_dead import born_dead
 from experiments.claims.registry import MODULES, load_claim
+from experiments.claims.studies import Protocol
 from experiments.claims.verdicts import FAILED, PARTIAL, REPRODUCED
 from experiments.figures.style import RC
 from experiments.store.reading import StudyTables
@@ -93,6 +95,74 @@ def test_a_verdict_turns_at_the_threshold_of_the_claim(number, table, word):
     assert all(math.isfinite(measure.value) for measure in verdict.measures)
 
 
+@pytest.mark.parametrize(
+    ("number", "table"),
+    [
+        (4, noisy(errors("output", softmax_ce=3, linear_mse=3.3), "linear_mse", 1)),
+        (10, noisy(errors("activation", relu=3, softplus=3.2), "softplus", 1)),
+        (14, noisy(leaks(0.1, dead=0), "leaky_relu", 0.5)),
+    ],
+)
+def test_a_verdict_that_the_corrected_interval_contradicts_says_so(number, table):
+    verdict = load_claim(number).judge(table)
+    assert (verdict.word, verdict.reservations) == (REPRODUCED, ("by the corrected interval not reproduced",))
+    measure = verdict.measures[0]
+    assert measure.corrected_low < measure.low < measure.high < measure.corrected_high
+    assert measure.margin_p < 0.025 < measure.margin_p_corrected
+    certain = table.assign(test_to_train=0.001)
+    assert load_claim(number).judge(certain).reservations == ()
+
+
+def test_the_corrected_interval_has_the_variance_of_nadeau_and_bengio():
+    table = noisy(errors("output", softmax_ce=3, linear_mse=3), "linear_mse", 1)
+    measure = load_claim(4).judge(table).measures[0]
+    assert measure.corrected_high / measure.high == pytest.approx(math.sqrt((1 / 10 + 0.25) / (1 / 10)))
+
+
+def test_the_row_of_claim_14_says_when_its_premise_fails():
+    assert load_claim(14).judge(leaks(0.1)).reservations == ("its premise fails: 1 % of the ReLUs are dead",)
+    assert load_claim(14).judge(leaks(0.1, dead=0)).reservations == ()
+
+
+def test_a_tuned_rate_at_the_end_of_its_grid_is_flagged_in_every_row_that_has_one():
+    tables = {number: table for number, table, word in CASES if word == REPRODUCED and number in (3, 4, 10, 11, 14, 15)}
+    for number, table in tables.items():
+        names = ["activation", "l1"] if number == 11 else ["output" if "output" in table else "activation"]
+        for rate, flag in ((0.1, "lowest of 3"), (7.0, "highest of 3"), (0.3, None)):
+            remark = load_claim(number).judge(table.assign(lr=rate, grid="0.1 0.3 7")).remark
+            assert "rates from {0.1, 0.3, 7}: " in remark
+            conditions = len(table.drop_duplicates(names))
+            assert remark.count(f"{rate:g} ({flag})" if flag else f": {rate:g}") == conditions, remark
+            assert flag or " of 3)" not in remark
+    table = elu_courses(20, 20)
+    assert "elu: 0.03 (highest of 2)" in load_claim(8).judge(table.assign(grid="0.01 0.03")).remark
+
+
+def test_claim_15_says_at_which_levels_another_is_ahead_and_which_networks_are_late():
+    table = courses(relu=10, sigmoid=200, tanh=15)
+    early = (table["activation"] == "tanh") & (table["epoch"] < 8)  # tanh falls to 0.5 at once, and then waits
+    table["train_loss"] = table["train_loss"].mask(early & (table["epoch"] > 0), 0.45)
+    table["init"] = table["activation"].map({"relu": "he", "sigmoid": "glorot", "tanh": "glorot"})
+    verdict = load_claim(15).judge(table)
+    assert verdict.word == REPRODUCED
+    names = [measure.name for measure in verdict.measures]
+    assert names[:2] == ["epochs ReLU/sigmoid to CE 0.1:", "epochs ReLU/tanh to CE 0.1:"]
+    assert {f"epochs ReLU/tanh to CE {level}:" for level in ("0.5", "0.2", "0.05", "0.01")} < set(names)
+    assert "tanh is ahead of ReLU at CE 0.5" in verdict.remark
+    assert "not at CE 0.1 in 100 epochs, which count as 100: 10 of 10 sigmoid" in verdict.remark
+    assert "confounded: sigmoid, tanh glorot; relu he" in verdict.remark
+    same = load_claim(15).judge(courses(relu=10, sigmoid=20, tanh=15)).remark
+    assert "confounded" not in same
+    assert "ahead" not in same
+    assert "all networks reach all levels" in same
+
+
+def test_the_effects_of_the_paper_on_softplus_are_those_of_its_table():
+    differences = (PUBLISHED["softplus", False] - PUBLISHED["relu", False]).map("{:+.2f}".format)
+    assert all(f"{difference} " in load_claim(10).effect for difference in differences)
+    assert all(name in load_claim(10).effect for name in differences.index)
+
+
 def test_every_claim_with_a_reference_has_a_table_that_it_fails_on_and_one_that_reproduces_it():
     references = {int(path.name[:2]) for path in (ROOT / "results/reference/claims/tables").iterdir()}
     assert set(range(1, 16)) <= references <= set(MODULES)
@@ -103,7 +173,8 @@ def test_every_claim_with_a_reference_has_a_table_that_it_fails_on_and_one_that_
 @pytest.mark.parametrize("number", MODULES)
 def test_every_claim_is_complete(number):
     claim = load_claim(number)
-    assert all([claim.text, claim.source, claim.threshold, claim.drawings])
+    assert all([claim.text, claim.source, claim.threshold, claim.effect, claim.drawings])
+    assert all((ROOT / "conf/experiment" / f"{preset}.yaml").exists() for preset in claim.presets)
 
 
 @pytest.mark.parametrize(
@@ -120,18 +191,18 @@ def test_every_figure_of_a_claim_names_what_it_shows(number, table):
 def test_the_top_rate_of_the_autoencoders_is_the_largest_at_which_none_diverges(monkeypatch):
     tried = []
 
-    def train(preset, seeds, activation, rates):
+    def train(preset, protocol, activation, rates):
         name, rates = activation.partition("=")[2], json.loads(rates.partition("=")[2])
         tried.append((name, rates))
         rows = []
-        for rate, seed in product(rates, seeds):
+        for rate, seed in product(rates, protocol.seeds):
             diverged = rate > 0.05 or (name, rate, seed) == ("relu", 0.0333, 101)
             rows.append((name, rate, seed, "diverged" if diverged else "done", 1.0))
-        replicas = frame("activation lr seed status final_test_loss", rows)
+        replicas = frame("activation lr seed status final_test_loss", rows).assign(test_to_train=0.25)
         return StudyTables(replicas, replicas, replicas)
 
     monkeypatch.setattr(autoencoders, "train", train)
-    table = autoencoders.measure((100, 101))
+    table = autoencoders.measure(Protocol((100, 101)))
     assert sorted(table["lr"].unique()) == sorted(autoencoders.fractions(0.01)) == [0.000333, 0.001, 0.00333, 0.01]
     assert len(table) == 4 * 4 * 2
     assert tried[:3] == [("shifted_relu", [1.0]), ("shifted_relu", [0.333]), ("shifted_relu", [0.1])]
@@ -142,7 +213,7 @@ def test_autoencoders_that_diverge_at_every_rate_are_an_error(monkeypatch):
     replicas = frame("activation lr seed status final_test_loss", [("elu", 0.1, 100, "diverged", math.nan)])
     monkeypatch.setattr(autoencoders, "train", lambda *arguments: StudyTables(replicas, replicas, replicas))
     with pytest.raises(RuntimeError, match=r"some autoencoder diverges even at the rate 0\.0001"):
-        autoencoders.measure((100,))
+        autoencoders.measure(Protocol((100,)))
 
 
 def test_networks_are_born_dead_as_often_as_their_probability():

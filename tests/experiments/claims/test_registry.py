@@ -17,14 +17,14 @@ from matplotlib.figure import Figure
 
 from experiments.claims.drawings import draw_differences
 from experiments.claims.registry import Claim
-from experiments.claims.studies import train
+from experiments.claims.studies import Protocol, train
 from experiments.claims.tables import final_errors, tuned
 from experiments.claims.verdicts import Verdict, errors_in_points, mean, word
 
 
-def measure(seeds: tuple[int, ...]) -> pd.DataFrame:
+def measure(protocol: Protocol) -> pd.DataFrame:
     """Return activation, seed, test_error at tuned rates."""
-    return final_errors(tuned(train("anderson_1935", seeds).replicas), "activation")
+    return final_errors(tuned(train("anderson_1935", protocol).replicas), "activation")
 
 
 def judge(table: pd.DataFrame) -> Verdict:
@@ -42,6 +42,8 @@ CLAIM = Claim(
     text="tanh learns more than nothing",
     source="Anderson 1935",
     threshold="iris: mean test error < 100 %",
+    effect="none",
+    presets=("anderson_1935",),
     measure=measure,
     judge=judge,
     drawings={"": draw},
@@ -78,12 +80,12 @@ def test_a_claim_is_added_by_a_module_and_its_preset_and_nothing_else(extended):
     assert "tanh learns more than nothing" in done.stdout
     folder = extended / "results/claims-quick"
     assert (
-        "| 16 | tanh learns more than nothing (Anderson 1935) | **reproduced (preliminary)** | test error"
+        "| 16 | tanh learns more than nothing (Anderson 1935) | **reproduced (preliminary)** |  | test error"
         in (folder / "claims.md").read_text()
     )
     rows = pd.read_csv(folder / "claims.csv")
-    assert rows[["number", "measure", "seeds"]].to_numpy().tolist() == [[16, "test error (%)", "100 to 102"]]
-    assert pd.read_csv(folder / "tables/16.csv.gz")["seed"].tolist() == [100, 101, 102]
+    assert rows[["number", "measure", "seeds"]].to_numpy().tolist() == [[16, "test error (%)", "300 to 302"]]
+    assert pd.read_csv(folder / "tables/16.csv.gz")["seed"].tolist() == [300, 301, 302]
     assert (folder / "figures/16.png").stat().st_size > 1000
     assert "<title>tanh learns more than nothing</title>" in (folder / "figures/16.svg").read_text()
 

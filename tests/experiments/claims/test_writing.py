@@ -1,26 +1,29 @@
 """Verdicts as text, and the reference verdicts, which follow from the reference tables."""
 
+import re
 from io import StringIO
 
 import pandas as pd
 
-from experiments.claims.judging import read_tables
-from experiments.claims.verdicts import REPRODUCED
-from experiments.claims.writing import claims_csv, claims_md, judge
-from tests.experiments.claims.constructed import dead, leaks, medians, saturated
+from experiments.claims.judging import read_origins, read_tables
+from experiments.claims.registry import MODULES
+from experiments.claims.verdicts import FAILED, REPRODUCED
+from experiments.claims.writing import REGISTER, claims_csv, claims_md, first_verdicts, judge
+from tests.experiments.claims.constructed import dead, errors, leaks, medians, noisy, saturated
 from tests.programs import ROOT
 
 REFERENCE = ROOT / "results/reference/claims"
+ORIGINS = {number: {"processors": ["a processor"], "commits": ["abc"]} for number in MODULES}
 
 
 def test_verdicts_of_few_seeds_are_marked_and_every_measure_has_an_interval_or_is_exact():
-    table = leaks(0.4)
+    table = leaks(0.4, dead=0)
     full = [judge(1, saturated()), judge(14, table)]
-    few = [judge(1, saturated()), judge(14, table[table["seed"] < 103])]
+    few = [judge(1, saturated()), judge(14, table[table["seed"] < 303])]
     assert [row.word for row in full] == [REPRODUCED, REPRODUCED]
     assert [row.word for row in few] == [REPRODUCED, f"{REPRODUCED} (preliminary)"]
-    assert "| 14 | " in claims_md(few)
-    assert "(preliminary)" in claims_md(few)
+    assert "| 14 | " in claims_md(few, ORIGINS)
+    assert "(preliminary)" in claims_md(few, ORIGINS)
     rows = pd.read_csv(StringIO(claims_csv(full)))
     assert rows[["value", "low", "high", "threshold", "seeds"]].notna().all(axis=None)
     assert set(rows.loc[rows["number"] == 1, "low"]) == {"exact"}
@@ -28,20 +31,60 @@ def test_verdicts_of_few_seeds_are_marked_and_every_measure_has_an_interval_or_i
 
 def test_a_verdict_names_the_seeds_of_its_table():
     judged = [judge(1, saturated()), judge(12, dead()), judge(14, leaks(0.4))]
-    assert [row.seeds for row in judged] == ["none", "100 to 2099", "100 to 109"]
+    assert [row.seeds for row in judged] == ["none", "3000 to 4999", "300 to 309"]
 
 
 def test_a_verdict_that_is_not_reproduced_comes_with_a_reason():
-    text = claims_md([judge(7, medians(relu=0.4, leaky_relu=0.5, elu=-0.2))])
+    text = claims_md([judge(7, medians(relu=0.4, leaky_relu=0.5, elu=-0.2))], ORIGINS)
     assert "\nClaim 7, partial; our best explanation: With a slope of 0.1" in text
-    assert "Claim 7" not in claims_md([judge(7, medians(relu=0.4, leaky_relu=0.3, elu=-0.2))])
+    assert "Claim 7" not in claims_md([judge(7, medians(relu=0.4, leaky_relu=0.3, elu=-0.2))], ORIGINS)
+
+
+def test_the_line_of_a_verdict_has_what_contradicts_it_and_the_first_verdict_beside_it():
+    table = noisy(errors("output", softmax_ce=3, linear_mse=3.3), "linear_mse", 1)
+    text = claims_md([judge(4, table), judge(14, leaks(0.1))], ORIGINS)
+    assert f"| **{REPRODUCED}; by the corrected interval {FAILED}** | {REPRODUCED} | accuracy MSE − CE" in text
+    assert f"| **{REPRODUCED}; its premise fails: 1 % of the ReLUs are dead** | {REPRODUCED} | accuracy leaky" in text
+    rows = pd.read_csv(StringIO(claims_csv([judge(4, table)])))
+    assert rows["reservations"].tolist() == [f"by the corrected interval {FAILED}"]
+    assert (
+        rows[["corrected_low", "corrected_high", "margin_p", "margin_p_corrected", "effect_in_source"]]
+        .notna()
+        .all(axis=None)
+    )
+
+
+def test_the_foot_names_processors_and_commits_by_claim_where_they_differ():
+    judged = [judge(1, saturated()), judge(14, leaks(0.4))]
+    same = claims_md(judged, ORIGINS)
+    assert "Processor: a processor." in same
+    assert "Commit: abc." in same
+    origins = ORIGINS | {14: {"processors": ["a processor"], "commits": ["abc", "def"]}}
+    assert "Commit: abc (claims 1, 14); def (claims 14)." in claims_md(judged, origins)
+
+
+def test_another_rule_of_selection_is_marked():
+    judged = [judge(14, leaks(0.4))]
+    assert claims_md(judged, ORIGINS, "loss").startswith("**Not the registered measure: learning rates have the lowest")
+    assert "Not the registered measure" not in claims_md(judged, ORIGINS)
+    assert set(pd.read_csv(StringIO(claims_csv(judged, "loss")))["select"]) == {"loss"}
 
 
 def test_reference_verdicts_follow_from_the_reference_tables():
     judged = [judge(number, table) for number, table in read_tables(REFERENCE).items()]
-    assert claims_md(judged) == (REFERENCE / "claims.md").read_text()
+    assert claims_md(judged, read_origins(REFERENCE)) == (REFERENCE / "claims.md").read_text()
     assert claims_csv(judged) == (REFERENCE / "claims.csv").read_text()
     assert all("preliminary" not in row.word for row in judged)
+
+
+def test_the_register_has_the_first_verdict_and_the_line_of_the_reference_for_every_claim():
+    rows = re.findall(r"^\| (\d+) \| ([^|]+) \| ([^|]+) \|$", REGISTER.read_text(), re.MULTILINE)
+    lines = {number: judge(number, table).line for number, table in read_tables(REFERENCE).items()}
+    assert lines
+    assert [(int(number), first, second) for number, first, second in rows] == [
+        (number, first_verdicts()[number], line) for number, line in lines.items()
+    ]
+    assert list(first_verdicts()) == list(range(1, 16))
 
 
 def test_the_documentation_shows_the_reference_verdicts_each_with_its_first_measure():
@@ -49,6 +92,6 @@ def test_the_documentation_shows_the_reference_verdicts_each_with_its_first_meas
     for number, table in read_tables(REFERENCE).items():
         row = judge(number, table)
         first = str(row.verdict.measures[0]).replace("|", "\\|")
-        rows.append(f"| {number} | {row.claim.text} ({row.claim.source}) | {row.word} | {first} |\n")
+        rows.append(f"| {number} | {row.claim.text} ({row.claim.source}) | {row.line} | {row.first} | {first} |\n")
     guides = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
     assert any("".join(rows) in guide.read_text() for guide in guides)
