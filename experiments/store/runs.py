@@ -55,11 +55,7 @@ class StoredRun:
     @cached_property
     def outcomes(self) -> dict[Replica, str]:
         """The status of each finished replica: "done" or "diverged"."""
-        if not self.files:
-            return {}
-        # A data frame would take a hundred times as long.
-        rows = csv.DictReader(StringIO(self.files["replicas.csv"].decode(), newline=""))
-        return {(float(row["lr"]), int(row["seed"])): row["status"] for row in rows}
+        return outcomes(self.files) if self.files else {}
 
     @cached_property
     def without_network(self) -> set[Replica]:
@@ -130,6 +126,13 @@ class StoredRun:
         """
         finished = self.finished(settings) | fresh
         return tuple(replica for replica in self.planned(settings, finished) if replica not in finished)
+
+
+def outcomes(files: Mapping[str, bytes]) -> dict[Replica, str]:
+    """Return the status of each replica in the files of a run."""
+    # A data frame would take a hundred times as long.
+    rows = csv.DictReader(StringIO(files["replicas.csv"].decode(), newline=""))
+    return {(float(row["lr"]), int(row["seed"])): row["status"] for row in rows}
 
 
 class RunFolder:

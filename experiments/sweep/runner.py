@@ -145,9 +145,9 @@ def _finish(study: Study, jobs: Sequence[Job], given_up: set[Path]) -> int:
     stored = [job.run for job in jobs if not unfinished[job.run]]
     if stored:
         console.print(summary(study, stored))
-    reused = {(job.run, replica) for job in jobs for replica in job.present}
-    trained = {(job.run, replica) for job in left for replica in job.present} - reused
-    counts = f"{len(trained)} replicas trained, {len(reused)} were there already"
+    before = {(job.run, replica) for job in jobs for replica in job.finished}
+    stored_now = {(job.run, replica) for job in left for replica in job.finished.intersection(job.planned)}
+    counts = f"{len(stored_now - before)} replicas trained, {len(stored_now & before)} were there already"
     console.print(f"{counts}; tables in {study.folder}/", markup=False)
     reasons = {job.run: _failure(job, unfinished[job.run], job.folder.path in given_up) for job in jobs if job.missing}
     failed = {run: reason for run, reason in reasons.items() if reason}
