@@ -239,7 +239,7 @@ def test_processes_tune_alike(tmp_path):
     done = run(*arguments, "hydra/launcher=joblib", cwd=tmp_path / "many")
     assert "16 replicas trained, 0 were there already" in done.stdout
     assert snapshot(tmp_path / "many") == snapshot(tmp_path / "one")
-    refused = run(*arguments, "seeds=[4294967295]", cwd=tmp_path / "one", code=2)
+    refused = run(*arguments, "seeds=[4294967295]", "tune.seeds=0", cwd=tmp_path / "one", code=2)
     assert refused.stderr.startswith("run.py: seeds: 4294967295 is already among the tuning seeds of the run iris-relu")
     assert refused.stderr.count("\n") == 1
 

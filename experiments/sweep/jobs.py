@@ -142,6 +142,7 @@ class Job:
                 self.folder.save(self.settings, trained.tables, trained.environment)
             else:
                 self.folder.record_failure(trained.failure, trained.environment)
+        self.study.marks.write(self.run, "failed" if trained.tables is None else "done")
 
 
 class Trained(NamedTuple):
@@ -152,6 +153,13 @@ class Trained(NamedTuple):
     tables: RunTables | None
     environment: dict[str, object]
     failure: str = ""  # the traceback
+
+    def belongs_to(self, job: Job) -> bool:
+        """Return whether the job lacks these replicas. One sweep may have several jobs of the same run."""
+        if self.tables is None:
+            return (self.study, self.run) == (job.settings.study, job.run)
+        keys = self.tables.frames["replicas"][["lr", "seed"]].itertuples(index=False, name=None)
+        return (self.study, self.run) == (job.settings.study, job.run) and set(keys) <= set(job.missing)
 
 
 def run_job(settings: Settings, study: Study, overrides: Sequence[str] = ()) -> None:
@@ -167,7 +175,9 @@ def run_job(settings: Settings, study: Study, overrides: Sequence[str] = ()) -> 
     try:
         with folder.lock():
             _train_missing(settings, study, overrides, begin)
+        study.marks.write(settings.run, "done")
     except (Exception, SystemExit) as error:
+        study.marks.write(settings.run, "failed")
         from experiments.sweep.environment import describe
 
         status = f"{type(error).__name__}: {error}"
@@ -192,20 +202,17 @@ def _train_missing(settings: Settings, study: Study, overrides: Sequence[str], b
     folder.clear_failure()
     progress = _Progress(study, settings.run)
     fresh: set[Replica] = set()
-    try:
-        while missing:
-            tables = train(
-                replace(settings, save=settings.save and not _tunes(settings, missing)),
-                missing,
-                progress.add,
-                resume=[] if settings.force else folder.checkpoints(),
-                keep=folder.keep_checkpoint,
-            )
-            folder.save(settings, tables, describe(settings, overrides, begin, "done"))
-            fresh.update(missing)
-            missing = folder.read().missing(settings, fresh) if settings.tuning else ()
-    finally:
-        study.marks.write(settings.run, "ended")
+    while missing:
+        tables = train(
+            replace(settings, save=settings.save and not _tunes(settings, missing)),
+            missing,
+            progress.add,
+            resume=[] if settings.force else folder.checkpoints(),
+            keep=folder.keep_checkpoint,
+        )
+        folder.save(settings, tables, describe(settings, overrides, begin, "done"))
+        fresh.update(missing)
+        missing = folder.read().missing(settings, fresh) if settings.tuning else ()
 
 
 def _tunes(settings: Settings, missing: Sequence[Replica]) -> bool:

@@ -132,6 +132,15 @@ def test_results_that_come_back_as_data_are_tuned_alike(sweep, settings, study, 
     assert "11 replicas trained, 0 were there already" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_sweep_with_two_tunings_of_a_run_comes_back_as_data(sweep, settings, study, order):
+    lines = [TUNED, [GRID, "tune.seeds=[7,8,9,10]"]][::order]
+    _, (run, _), _ = sweep(*lines, launch=far_away(settings)[0])
+    stored = study.run(run).read()
+    assert stored.tuning_seeds == {7, 8, 9, 10}
+    assert {seed for rate, seed in stored.outcomes if rate == stored.chosen_rate} == {0, 1, 7, 8, 9, 10}
+
+
 def test_a_tuning_that_fails_far_away_is_not_followed(sweep, settings, study, monkeypatch, capsys):
     def fail(*arguments, **options):
         raise RuntimeError("out of luck")
