@@ -103,8 +103,9 @@ def test_a_driver_killed_twenty_times(tmp_path):
     moments = random.Random(0)
     killed = 0
     while killed < 20:
-        process = start(LONG, tmp_path / "killed")
         marks = tmp_path / "killed/results/default/.progress"
+        shutil.rmtree(marks, ignore_errors=True)  # those of the sweep that was killed before
+        process = start(LONG, tmp_path / "killed")
         wait_for(lambda process=process, marks=marks: marks.exists() or process.poll() is not None)
         time.sleep(moments.uniform(0, 3))
         os.killpg(process.pid, signal.SIGKILL)
@@ -140,6 +141,22 @@ def test_a_signal_keeps_the_runs_that_are_done(tmp_path, undisturbed):
     process.communicate(timeout=240)
     assert process.returncode == 143
     assert (tmp_path / "results/default/replicas.csv").exists()
+
+
+def test_a_tuned_sweep_that_is_killed_in_between(tmp_path):
+    (tmp_path / "calm").mkdir()
+    (tmp_path / "killed").mkdir()
+    tuned = [*SWEEP, "optimizer.lr=[0.01,0.1]", "tune.seeds=2", "epochs=100"]
+    run(tuned, tmp_path / "calm")
+    process = start(tuned, tmp_path / "killed")
+    runs = tmp_path / "killed/results/default/runs"
+    wait_for(lambda: list(runs.glob("*/tuning.json")) or process.poll() is not None)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    study = Study("default", tmp_path / "killed/results")
+    assert "waits to be trained" in study.unfinished().values()
+    recovers(tmp_path / "killed", tmp_path / "calm/results", tuned)
+    assert study.unfinished() == {}
 
 
 def workers(pid):

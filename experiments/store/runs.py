@@ -10,6 +10,7 @@ import csv
 import json
 import shutil
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,12 +22,18 @@ import yaml
 
 from experiments import tables
 from experiments.config.errors import ConfigError
-from experiments.config.settings import SCHEMA_VERSION, Settings
-from experiments.store.files import LEFTOVERS, arrays, fingerprint, locked, to_json, write_bytes
+from experiments.config.settings import SCHEMA_VERSION, Settings, listing
+from experiments.store.files import LEFTOVERS, arrays, fingerprint, is_locked, locked, to_json, write_bytes
 from experiments.tables import Replica
 
 FILES = {f"{name}.csv" for name in tables.ORDER} | {"config.yaml", "environment.json"}
 """The files that each run has, besides status.json."""
+
+UNFINISHED = {"waiting": "waits to be trained", "failed": "failed"}
+"""By state of a progress mark, what it says of the run. A run that is marked as running may have been killed."""
+
+TUNING = "tuning.json"
+"""The record of the seeds that chose the learning rate, in runs that have such seeds."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +58,7 @@ class StoredRun:
     @cached_property
     def outcomes(self) -> dict[Replica, str]:
         """The status of each finished replica: "done" or "diverged"."""
-        if not self.files:
-            return {}
-        # A data frame would take a hundred times as long.
-        rows = csv.DictReader(StringIO(self.files["replicas.csv"].decode(), newline=""))
-        return {(float(row["lr"]), int(row["seed"])): row["status"] for row in rows}
+        return outcomes(self.files) if self.files else {}
 
     @cached_property
     def without_network(self) -> set[Replica]:
@@ -64,12 +67,75 @@ class StoredRun:
         kept = _replicas(arrays(self.files["network.npz"])) if "network.npz" in self.files else []
         return done - set(kept)
 
-    def missing(self, settings: Settings) -> tuple[Replica, ...]:
-        """Return the replicas of these settings that have to be trained: all of them, if that is forced."""
-        finished = set() if settings.force else set(self.outcomes)
-        if settings.save:
-            finished -= self.without_network
-        return tuple(replica for replica in settings.replicas if replica not in finished)
+    @cached_property
+    def tuning_seeds(self) -> frozenset[int]:
+        """The seeds whose replicas choose the learning rate and are not reported."""
+        return frozenset(json.loads(self.files[TUNING])["seeds"]) if TUNING in self.files else frozenset()
+
+    @cached_property
+    def chosen_rate(self) -> float:
+        """The learning rate that the run's finished replicas choose."""
+        replicas = tables.read(BytesIO(self.files["replicas.csv"]))
+        purpose = replicas["seed"].isin(self.tuning_seeds).map({True: "tuning", False: "report"})
+        return float(tables.chosen_rates(replicas.assign(purpose=purpose)).iloc[0])
+
+    def check_purposes(self, settings: Settings) -> None:
+        """Refuse settings that report a seed which has tuned this run, or tune with a seed that is reported.
+
+        Raises
+        ------
+        ConfigError
+            With these seeds.
+        """
+        reported = {seed for _, seed in self.outcomes} - self.tuning_seeds
+        tuning = {seed for _, seed in settings.tuning}
+        for key, seeds, purpose in (
+            ("seeds", sorted(self.tuning_seeds.intersection(settings.seeds)), "tuning seeds"),
+            ("tune.seeds", sorted(reported & tuning), "reported seeds"),
+        ):
+            if seeds:
+                raise ConfigError(
+                    f"{key}: {listing(seeds)} already among the {purpose} of the run {settings.run}: "
+                    "allowed are other seeds, or another study"
+                )
+
+    def finished(self, settings: Settings) -> set[Replica]:
+        """Return the replicas that need no training: none, if that is forced.
+
+        A reported replica whose network is to be kept needs it. The networks of tuning replicas are never kept.
+        """
+        if settings.force:
+            return set()
+        incomplete = self.without_network if settings.save else set()
+        return {replica for replica in self.outcomes if replica not in incomplete or replica[1] in self.tuning_seeds}
+
+    def planned(self, settings: Settings, finished: AbstractSet[Replica]) -> list[Replica]:
+        """Return the replicas that the settings ask for; those to report are known when the tuning is finished."""
+        if not finished >= set(settings.tuning):
+            return settings.tuning
+        if not settings.tuning:
+            return settings.replicas
+        return [*settings.tuning, *((self.chosen_rate, seed) for seed in sorted(settings.seeds))]
+
+    def missing(self, settings: Settings, fresh: AbstractSet[Replica] = frozenset()) -> tuple[Replica, ...]:
+        """Return the replicas that have to be trained next: those that tune, then those to report.
+
+        Parameters
+        ----------
+        settings
+            What is asked for.
+        fresh
+            The replicas that the caller has just trained and stored; they count as finished.
+        """
+        finished = self.finished(settings) | fresh
+        return tuple(replica for replica in self.planned(settings, finished) if replica not in finished)
+
+
+def outcomes(files: Mapping[str, bytes]) -> dict[Replica, str]:
+    """Return the status of each replica in the files of a run."""
+    # A data frame would take a hundred times as long.
+    rows = csv.DictReader(StringIO(files["replicas.csv"].decode(), newline=""))
+    return {(float(row["lr"]), int(row["seed"])): row["status"] for row in rows}
 
 
 class RunFolder:
@@ -78,10 +144,15 @@ class RunFolder:
     def __init__(self, path: Path):
         self.path = path
         self.name = path.name
+        self._lock = path.parents[1] / ".locks" / f"{path.name}.lock"
 
     def lock(self) -> AbstractContextManager[None]:
         """Hold the lock of the run, as long as it is trained or changed."""
-        return locked(self.path.parents[1] / ".locks" / f"{self.name}.lock")
+        return locked(self._lock)
+
+    def is_locked(self) -> bool:
+        """Return whether a process holds the lock of the run."""
+        return is_locked(self._lock)
 
     def read(self) -> StoredRun:
         """Read all files and compare them with the checksums in status.json."""
@@ -140,7 +211,8 @@ class RunFolder:
 
     def save(self, settings: Settings, new: tables.RunTables, environment: dict[str, object]) -> None:
         """Add freshly trained replicas to the run's files; the caller holds the run's lock."""
-        content = _merged(self.read().files, new)
+        stored = self.read()
+        content = _merged(stored.files, new)
         keys = tables.from_csv(content["replicas.csv"])
         config = {
             **settings.record,
@@ -149,6 +221,10 @@ class RunFolder:
         }
         content["config.yaml"] = yaml.safe_dump(config, sort_keys=False, allow_unicode=True).encode()
         content["environment.json"] = to_json(environment)
+        fresh = set(new.frames["replicas"]["seed"].tolist())
+        tuning = stored.tuning_seeds.union(seed for _, seed in settings.tuning if seed in fresh)
+        if tuning:
+            content[TUNING] = to_json({"seeds": sorted(tuning)})
         status = {
             "schema": SCHEMA_VERSION,
             "run": settings.run,
@@ -171,6 +247,32 @@ class RunFolder:
         """Remove the record of a failure."""
         for name in ("failure.txt", "failure.json"):
             (self.path / name).unlink(missing_ok=True)
+
+    def unfinished(self, mark: str | None) -> str | None:
+        """Return why the run is not finished, as the end of a sentence about it; None if it is finished.
+
+        Parameters
+        ----------
+        mark
+            The state of the run's progress mark, if it has one.
+        """
+        failure = self.failure()
+        if failure is not None:
+            return f"failed: {failure}"
+        if mark == "running":
+            return "is being trained" if self.is_locked() else "was interrupted"
+        if mark in UNFINISHED:
+            return UNFINISHED[mark]
+        if self.path.is_dir() and not (self.path / "status.json").exists():
+            return "was interrupted"
+        return "is tuned, but not reported" if self._is_only_tuned() else None
+
+    def _is_only_tuned(self) -> bool:
+        """Return whether all replicas of the run are tuning replicas."""
+        if not (self.path / TUNING).exists():
+            return False
+        stored = self.read()
+        return bool(stored.files) and stored.tuning_seeds.issuperset(seed for _, seed in stored.outcomes)
 
     def failure(self) -> str | None:
         """Return the last line of the traceback if the run failed."""
