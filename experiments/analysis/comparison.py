@@ -220,6 +220,7 @@ def leaderboard(selected: pd.DataFrame, margins: Mapping[str, float] | None = No
     board["label"] = board["run"].map(names)
     for column in ("activation", "output", "task", "lr"):
         board[column] = board["run"].map(conditions[column])
+    board["untrained"] = board["run"].map(untrained(conditions))
     board[["low", "high"]] = _possible_intervals(board)
     board["initializer"] = board["run"].map(conditions["init.name"]) if "init.name" in conditions else ""
     board = board.merge(_compared_with_references(selected, margins or {}), on="run", how="left")
@@ -269,7 +270,13 @@ def _verdicts(board: pd.DataFrame) -> pd.Series:
     words = words.mask(board["lost"] > 0, words + ", where both finished")
     untested = board["difference"].isna()
     words = words.mask(untested, "too few pairs").mask(untested & (board["diverged_share"] > 0.5), "diverged")
+    words = words.mask(_any_untrained(board), "not trained")
     return words.mask(board["reference"].isna(), "reference")
+
+
+def _any_untrained(board: pd.DataFrame) -> pd.Series:
+    """Return for each row of the board whether it or its reference was not trained."""
+    return board["untrained"] | board["reference"].isin(board.loc[board["untrained"], "run"])
 
 
 SPLITS, POPULATION = "on these splits", "for new data of this kind"
@@ -281,7 +288,9 @@ def _scopes(board: pd.DataFrame) -> pd.Series:
     significant = board["p_holm"] < ALPHA
     corrected = board["p_corrected_holm"].where(significant, board["p_equivalence_corrected"])
     decided = significant | ((board["p_equivalence"] < ALPHA) & (board["lost"] == 0))
-    scopes = np.select([decided & (corrected < ALPHA), decided], [POPULATION, SPLITS], "")
+    decided &= ~_any_untrained(board)
+    # Two seeds tell too little of a spread.
+    scopes = np.select([decided & (corrected < ALPHA) & (board["n_pairs"] > 2), decided], [POPULATION, SPLITS], "")
     return pd.Series(scopes, board.index, dtype=object)
 
 
