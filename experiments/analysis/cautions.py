@@ -64,7 +64,7 @@ def _uneven(board: pd.DataFrame, selected: pd.DataFrame) -> list[str]:
             continue
         seeds = ranking_seeds(part)
         if not seeds:
-            result.append(f"On {in_sentence(str(dataset))} the conditions have no seed in common, so none has a rank.")
+            result.append(f"On {in_sentence(str(dataset))} the conditions share no seeds, so none has a rank.")
             continue
         lacking = [names[run] for run in own.index if not seeds <= own[run]]
         text = f"On {in_sentence(str(dataset))} the conditions have different seeds. "

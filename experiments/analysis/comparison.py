@@ -39,20 +39,16 @@ def reported(replicas: pd.DataFrame) -> pd.DataFrame:
 def ranking_seeds(replicas: pd.DataFrame) -> frozenset[int]:
     """Return the seeds on which the conditions of a data set are ranked.
 
-    If conditions have different seeds, it is the set of seeds that pairs the most replicas. It is empty if no two
-    conditions have a seed in common.
+    If conditions have different seeds, these are the most seeds that half of the conditions have, and at least two of
+    them. The set is empty if there are none.
     """
     by_run = [frozenset(seeds) for _, seeds in replicas.groupby("run")["seed"]]
     candidates = {*by_run, frozenset.intersection(*by_run)}
     if len(candidates) == 1:
         return by_run[0]
-
-    def paired(seeds: frozenset[int]) -> int:
-        members = sum(seeds <= other for other in by_run)
-        return len(seeds) * members * (members - 1)
-
-    best = max(candidates, key=lambda seeds: (paired(seeds), len(seeds), sorted(seeds)))
-    return best if paired(best) else frozenset()
+    least = max(2, len(by_run) / 2)
+    shared = [seeds for seeds in candidates if sum(seeds <= other for other in by_run) >= least]
+    return max(shared, key=lambda seeds: (len(seeds), sorted(seeds)), default=frozenset())
 
 
 def untrained(replicas: pd.DataFrame) -> pd.Series:

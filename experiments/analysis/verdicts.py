@@ -109,7 +109,11 @@ def _untested(rows: pd.DataFrame) -> list[str]:
         return []
     pairs = (rows["n_pairs"] + rows["lost"]).max()
     if pairs < 2:
-        return ["One seed allows no test (run seeds=10)." if pairs else "No two conditions have a seed in common."]
+        return [
+            "One seed allows no test (run seeds=10)."
+            if pairs
+            else "The compared conditions share no seeds, so nothing is tested."
+        ]
     return [
         f"{enumeration(untested['name'])} cannot be tested against {_references(untested)}, since fewer than two seeds "
         f"finished with both."

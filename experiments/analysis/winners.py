@@ -82,7 +82,7 @@ def _no_winner(part: pd.DataFrame) -> str:
         return f"On {dataset} every replica diverged."
     if part["untrained"].all():
         return f"On {dataset} no network was trained (epochs=0), so none is the best."
-    return f"On {dataset} the conditions have no seed in common, so none is the best."
+    return f"On {dataset} the conditions share no seeds, so none is the best."
 
 
 def _lost(network: _Network, rivals: pd.DataFrame, margin: float) -> str:

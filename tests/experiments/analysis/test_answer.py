@@ -232,7 +232,7 @@ def test_seeds_that_are_not_in_common_make_no_first_rank(study):
         "and has no rank."
     ]
     apart = replicas[replicas["seed"].between(0, 2) == (replicas["activation"] == "relu")]
-    assert "no seed in common, so none is the best" in findings(apart[apart["activation"] != "tanh"]).sentences[0]
+    assert "share no seeds, so none is the best" in findings(apart[apart["activation"] != "tanh"]).sentences[0]
 
 
 def test_a_different_initializer_is_a_warning(study):
