@@ -29,6 +29,12 @@ def error_label(unit: Unit, part: str = "test") -> str:
     return f"{part} {unit.name} ({unit.label})"
 
 
+def final_error_label(replicas: pd.DataFrame) -> str:
+    """Return the label of an axis of `final_test_error`, which names the epoch if it is not the last one."""
+    label = error_label(unit_of_errors(replicas))
+    return f"{label}, {replicas['error_epoch'].iloc[0]} epoch" if "error_epoch" in replicas else label
+
+
 def averaged_rows(frame: pd.DataFrame, replicas: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of a table over which means are taken: those of replicas that did not diverge.
 

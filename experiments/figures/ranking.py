@@ -12,7 +12,16 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from experiments.analysis.comparison import leaderboard, scored
 from experiments.analysis.statistics import summarise
 from experiments.analysis.units import Unit
-from experiments.figures.curves import CROSS, band, band_opacity, cross, error_label, seeds_note, unit_of_errors
+from experiments.figures.curves import (
+    CROSS,
+    band,
+    band_opacity,
+    cross,
+    error_label,
+    final_error_label,
+    seeds_note,
+    unit_of_errors,
+)
 from experiments.figures.parts import several_pairings
 from experiments.figures.registry import Missing, figure
 from experiments.figures.selection import by_dataset
@@ -27,6 +36,7 @@ from experiments.figures.style import (
     log_axis,
     looks,
     plain,
+    row_labels,
     sheet,
     subject,
 )
@@ -54,9 +64,13 @@ def leaderboard_figure(tables: StudyTables) -> Figure:
     board = in_unit(leaderboard(replicas), unit)
     several = board["output"].nunique() > 1
     names = (board["label"] + ", " + board["output"]) if several else board["label"]
-    reference, shown = board[board["verdict"] == "reference"], board[board["n"] > 0]
+    rows = row_labels(names, 7 if len(board) < 30 else 6)
+    shown = board[board["n"] > 0]
+    compared = board["reference"].dropna()
+    # One line would mislead where conditions have several references.
+    reference = board[board["run"].isin(compared)] if compared.nunique() == 1 else board[:0]
     baselines = _baselines(tables.baselines, unit)
-    result = sheet(0.6 + 0.17 * max(3, len(board)), SINGLE)
+    result = sheet(0.6 + rows.height * max(3, len(board)), max(SINGLE, 2.3 + rows.width))
     ax = result.subplots()
     for mean in reference["mean"].dropna():
         ax.axvline(mean, **REFERENCE, zorder=0)
@@ -65,14 +79,15 @@ def leaderboard_figure(tables: StudyTables) -> Figure:
     _draw_intervals(ax, shown)
     _note_diverged(ax, board)
     _fit_errors(ax, shown)
-    ax.set(yticks=range(len(board)), ylim=(len(board) - 0.4, -0.6), xlabel=error_label(unit))
-    ax.set_yticklabels([plain(name) for name in names], fontsize=7 if len(board) < 30 else 6)
+    ax.set(yticks=range(len(board)), ylim=(len(board) - 0.4, -0.6), xlabel=final_error_label(replicas))
+    ax.set_yticklabels(rows.texts, fontsize=rows.size)
     ax.grid(axis="y", visible=False)
     ax.set_title(plain(replicas["dataset"].iloc[0]))
     entries: list[tuple[str, Style]] = []
-    if len(board) > 1:
+    if len(compared):
         dot: Style = {"marker": "o", "linestyle": "none", "color": INK}
-        entries = [("told apart from the reference", dot), ("not told apart", dot | {"markerfacecolor": "white"})]
+        whose = "the" if len(reference) else "its"
+        entries = [(f"told apart from {whose} reference", dot), ("not told apart", dot | {"markerfacecolor": "white"})]
     entries += [(f"reference: {names[index]}", REFERENCE) for index in reference.index]
     entries += [(baseline.name, baseline.line) for baseline in baselines]
     legend(result, entries, seeds_note(replicas))
@@ -132,31 +147,53 @@ def _baselines(errors: pd.DataFrame | None, unit: Unit) -> list[Baseline]:
 def learning_rate_sensitivity(tables: StudyTables) -> Figure:
     """Draw mean test error and its interval against the learning rate; a ring is the rate that validation chose.
 
-    A cross on the upper edge marks rates at which replicas diverged. The mean leaves them out.
+    A cross on the upper edge marks a rate at which networks diverged, with their number. The mean leaves them out. A
+    study with tuning seeds reports one rate, so the errors are those of validation, by which this rate was chosen.
     """
     replicas = tables.replicas
     if replicas["lr"].nunique() < 2:
         raise Missing("the study has only one learning rate", "'optimizer.lr=[0.01,0.03,0.1,0.3]'")
     unit = unit_of_errors(replicas)
-    table = in_unit(band(summarise(scored(replicas), ["run", "lr"], "score"), False, 0, math.inf), unit)
+    rows, label = _errors_by_rate(replicas)
+    table = in_unit(band(summarise(rows, ["run", "lr"], "score"), False, 0, math.inf), unit)
     selected = replicas[replicas["selected"]][["run", "lr"]].drop_duplicates().assign(selected=True)
     table = table.merge(selected, how="left")
-    lost = table[table["diverged"] > 0].groupby("lr")["run"].agg(list)
     appearance = looks(replicas)
     result = sheet(2.6, SINGLE)
     ax = result.subplots()
     result.suptitle(subject(replicas))
-    _draw_by_rate(ax, table[table["n"] > 0], appearance)
-    ax.set(xscale="log", xlabel="learning rate", ylabel=error_label(unit))
+    _draw_by_rate(ax, table, appearance)
+    ax.set(xscale="log", xlabel="learning rate", ylabel=label)
     _fit_rates(ax, table)
-    for rate, runs in lost.items():
-        cross(ax, rate, [run for run in appearance if run in runs], appearance)
+    _mark_lost(ax, table, appearance)
     entries = [(look.label, look.line()) for look in dict.fromkeys(appearance.values())]
     entries.append(("chosen on validation", {"linestyle": "none", "color": INK, **RING}))
-    if len(lost):
-        entries.append(("replicas diverged here, left out", {"color": INK, **CROSS}))
-    legend(result, entries, seeds_note(replicas))
+    if (table["diverged"] > 0).any():
+        entries.append(("diverged, left out of the mean", {"color": INK, **CROSS}))
+    legend(result, entries, seeds_note(rows))
     return result
+
+
+def _errors_by_rate(replicas: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Return the rows whose errors are drawn by rate, with their `score`, and the label of these errors."""
+    if "purpose" not in replicas or (replicas["purpose"] == "report").all():
+        return scored(replicas), final_error_label(replicas)
+    tuning = replicas["purpose"] == "tuning"
+    rows = replicas[tuning | ~replicas["run"].isin(replicas.loc[tuning, "run"])]
+    score = rows["final_validation_error"].astype(float).where(rows["status"] == "done", np.inf)
+    seeds = ", tuning seeds" if (rows["purpose"] == "tuning").all() else ""
+    return rows.assign(score=score), error_label(unit_of_errors(replicas), "validation") + seeds
+
+
+def _mark_lost(ax: Axes, table: pd.DataFrame, appearance: dict[str, Look]) -> None:
+    """Mark each rate at which networks diverged: a cross for each condition, and how many of all networks."""
+    for rate, rows in table.groupby("lr"):
+        lost = rows[rows["diverged"] > 0]
+        if len(lost):
+            cross(ax, rate, [run for run in appearance if run in set(lost["run"])], appearance)
+            text = f"{lost['diverged'].sum():.0f} of {(rows['n'] + rows['diverged']).sum():.0f}\ndiverged"
+            place = {"xytext": (0, 5), "textcoords": "offset points", "ha": "center", "va": "bottom", "fontsize": 6}
+            ax.annotate(text, (rate, 1), xycoords=ax.get_xaxis_transform(), annotation_clip=False, color=INK, **place)
 
 
 def _draw_by_rate(ax: Axes, table: pd.DataFrame, appearance: dict[str, Look]) -> None:
@@ -195,15 +232,16 @@ def pairing_matrix(tables: StudyTables) -> Figure:
     board = board.loc[sorted(board.index, key=lambda name: order.index(name.split(",")[0]))]
     matrix, lost = board["mean"], board["diverged"]
     rows, columns = matrix.shape
-    result = sheet(1.05 + 0.22 * rows, max(SINGLE, min(6.9, 1.6 + 0.75 * columns)))
+    names = row_labels(matrix.index)
+    result = sheet(1.05 + (0.05 + names.height) * rows, max(SINGLE, 0.4 + names.width + 0.75 * columns))
     ax = result.subplots()
     _draw_cells(ax, matrix, lost)
     ax.set(xticks=range(columns), yticks=range(rows))
     ax.set_xticklabels([plain(name) for name in matrix.columns], rotation=30, ha="right", rotation_mode="anchor")
-    ax.set_yticklabels([plain(name) for name in matrix.index])
+    ax.set_yticklabels(names.texts, fontsize=names.size)
     ax.grid(visible=False)
     star = "\n* without the replicas that diverged" if (lost > 0).any().any() else ""
-    label = error_label(unit_of_errors(replicas))
+    label = final_error_label(replicas)
     ax.set_title(plain(f"{replicas['dataset'].iloc[0]}: {label}{star}"), fontsize=7)
     return result
 

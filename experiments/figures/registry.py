@@ -18,6 +18,7 @@ from experiments.data.sets import DATASETS
 from experiments.figures import style
 from experiments.figures.selection import at_selected_rate
 from experiments.store.reading import StudyTables
+from experiments.tables import ACTIVATION_COLUMNS
 
 Parts = Callable[[StudyTables], dict[str, StudyTables]]
 Draw = Callable[[StudyTables], Figure]
@@ -143,6 +144,8 @@ def _require(tables: StudyTables, name: str, column: str) -> None:
     """Raise `Missing` if a column of a table has no finite value."""
     table = getattr(tables, name)
     if table is None or not np.isfinite(table[column].astype(float)).any():
+        if name == "layers" and len(table) and column in ACTIVATION_COLUMNS:
+            raise Missing("no network has a hidden layer", "'net.hidden=[128,128]'")
         option = "diagnostics.layers=true" if name in ("history", "layers") else "force=true"
         raise Missing(f"no {column} in the study's {name}", option)
 

@@ -5,10 +5,11 @@ from typing import Any
 import pandas as pd
 
 from experiments.store.reading import StudyTables
+from experiments.tables import KEY
 
 
 def select(tables: StudyTables, replicas: pd.DataFrame) -> StudyTables:
-    """Return the part of a study that belongs to these replicas: their conditions at their learning rates."""
+    """Return the part of a study that belongs to these replicas."""
     return tables._replace(**{name: _select_rows(table, replicas) for name, table in tables._asdict().items()})
 
 
@@ -19,9 +20,8 @@ def _select_rows(table: Any, replicas: pd.DataFrame) -> Any:
         return {run: facts for run, facts in table.items() if run in runs}
     if table is None or table.empty:
         return table
-    if "lr" in table:
-        rates = pd.MultiIndex.from_frame(replicas[["run", "lr"]].drop_duplicates())
-        return table[pd.MultiIndex.from_frame(table[["run", "lr"]]).isin(rates)]
+    if set(KEY) <= set(table):
+        return table[pd.MultiIndex.from_frame(table[KEY]).isin(pd.MultiIndex.from_frame(replicas[KEY]))]
     if "run" in table:
         return table[table["run"].isin(runs)]
     return table[table["dataset"].isin(replicas["dataset"].unique())]
