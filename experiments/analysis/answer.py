@@ -1,6 +1,6 @@
 """The sentences of the report's answer, and the tables behind them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -30,7 +30,9 @@ class Findings:
     over_datasets : OverDatasets
         The result of `treatments_over_datasets`.
     sentences : list of str
-        The three sentences of `answer`.
+        The answer.
+    warnings : list of str
+        What weakens the answer, in sentences.
     """
 
     board: pd.DataFrame
@@ -38,15 +40,41 @@ class Findings:
     rankings: pd.DataFrame
     over_datasets: OverDatasets
     sentences: list[str]
+    warnings: list[str]
 
 
-def findings(replicas: pd.DataFrame) -> Findings:
-    """Return the result of a study, in which each condition is compared with its reference at its selected rate."""
+def findings(
+    replicas: pd.DataFrame,
+    *,
+    baselines: pd.DataFrame | None = None,
+    confusion: pd.DataFrame | None = None,
+    unfinished: Mapping[str, str] | tuple[()] = (),
+    margin: float | None = None,
+    select: str = "error",
+) -> Findings:
+    """Return the result of a study, in which each condition is compared with its reference at its selected rate.
+
+    Parameters
+    ----------
+    replicas
+        The study's table, after `name_tasks`.
+    baselines
+        The errors of scikit-learn's models on the same splits.
+    confusion
+        The table `confusion` of all runs.
+    unfinished
+        By run, the reason why it is not finished.
+    margin
+        The largest difference that does not matter, in points of error or in the unit of a regression's target. By
+        default it is 0.5 points, or 2 % of the RMSE of the mean.
+    select
+        The rule by which `selected` was set.
+    """
     selected = replicas[replicas["selected"]]
     board = leaderboard(selected)
     over = treatments_over_datasets(selected)
     tuned = replicas.groupby("run")["lr"].nunique().max() > 1
-    return Findings(board, all_pairs(selected), rankings(replicas), over, answer(board, over, tuned))
+    return Findings(board, all_pairs(selected), rankings(replicas), over, answer(board, over, tuned), [])
 
 
 def edge_sentence(board: pd.DataFrame, replicas: pd.DataFrame) -> str:

@@ -1,10 +1,90 @@
-"""Labels of a study's conditions, from the settings in which they differ."""
+"""Names of a study's tasks and labels of its conditions, from the settings in which they differ."""
 
 import json
 from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+
+if TYPE_CHECKING:
+    from experiments.store.reading import StudyTables
+
+DIGITS = 6
+"""Digits of a digest that stand in a name."""
+
+
+def name_tasks(tables: "StudyTables") -> "StudyTables":
+    """Return the tables of a study with the name of its task, instead of its data set, in every row of a run."""
+    names = task_names(tables.replicas)
+    frames = {}
+    for table in ("history", "layers", "replicas", "confusion", "timing"):
+        frame = getattr(tables, table)
+        if frame is not None:
+            frames[table] = frame.assign(dataset=frame["run"].map(names).fillna(frame["dataset"]))
+    return tables._replace(**frames)
+
+
+def task_names(replicas: pd.DataFrame) -> pd.Series:
+    """Return the name of each run's task; the index is `run`.
+
+    A task is the data with their target, their split and the root of the randomness: `task_id` in the table. Only
+    conditions of one task can be compared. A task is called by its data set if the study has no other task with that
+    data set's name. Otherwise the settings in which these tasks differ follow: "train, target=weight". A table without
+    `task_id` keeps the names of its data sets.
+    """
+    conditions = replicas.drop_duplicates("run").set_index("run")
+    if "task_id" not in conditions:
+        return conditions["dataset"]
+    tasks = _task_settings(conditions)
+    names = {}
+    for dataset, part in tasks.groupby(conditions.drop_duplicates("task_id").set_index("task_id")["dataset"]):
+        differing = _telling_apart(part)
+        for key, row in part.iterrows():
+            texts = [describe(name, row[name]) for name in differing if not pd.isna(row[name])]
+            names[key] = ", ".join([str(dataset), *texts])
+        repeated = pd.Series(names)[part.index].duplicated(keep=False)
+        names |= {key: f"{names[key]}, {key[:DIGITS]}" for key in repeated.index[repeated]}
+    return conditions["task_id"].map(names)
+
+
+def _task_settings(conditions: pd.DataFrame) -> pd.DataFrame:
+    """Return the settings of each task, the most telling first; the index is `task_id`."""
+    learned = conditions["task"].mask(_may_reconstruct(conditions), "autoencode")
+    # An autoencoder has as many outputs as inputs with any network.
+    agreed = learned.groupby(conditions["task_id"]).transform("nunique") == 1
+    tasks = conditions.assign(task=learned.where(agreed, conditions["task"])).drop_duplicates("task_id")
+    first, last = ("dataset.target", "task"), ("split.test", "split.validation", "entropy", "dataset.sha256")
+    others = {name for name in tasks if name.startswith("dataset.")} - {*first, *last, "dataset.task"}
+    columns = [name for name in (*first, *sorted(others), *last) if name in tasks]
+    return tasks.set_index("task_id")[columns].astype(object)
+
+
+def _may_reconstruct(conditions: pd.DataFrame) -> pd.Series:
+    """Return which conditions have as many parameters as a network that reconstructs its inputs."""
+    result = []
+    for condition in conditions.reset_index().to_dict("records"):
+        pieces = condition.get("activation.pieces", 1)
+        pieces = 1 if pd.isna(pieces) else int(pieces)
+        widths = json.loads(condition.get("net.hidden", "[]"))
+        between = sum(pieces * (a + 1) * b for a, b in pairwise(widths))
+        rest = condition["parameters"] - between - pieces * sum(widths[:1])
+        inputs = rest / (pieces * widths[0] + widths[-1] + 1) if widths else 0.5
+        result.append(condition["task"] == "regression" and inputs == int(inputs))
+    return pd.Series(result, conditions.index)
+
+
+def _telling_apart(tasks: pd.DataFrame) -> list[str]:
+    """Return the settings in which tasks of one name differ, and of those that only some have, the needed ones."""
+    result: list[str] = []
+    for name in tasks:
+        several = tasks[name].nunique() > 1 and name != "dataset.sha256"
+        groups = tasks[result].astype(str).fillna("").agg("|".join, axis=1) if result else pd.Series("", tasks.index)
+        needed = tasks[name].groupby(groups).nunique(dropna=False).max() > 1
+        if several or needed:
+            result.append(name)
+    return result
 
 
 def setting_columns(replicas: pd.DataFrame) -> list[str]:
@@ -76,6 +156,8 @@ def describe(column: str, value: object) -> str:
     """Return one setting as text: "alpha=0.2", "net.hidden=[32, 32]", "adam", "digits"."""
     text = repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
     group, _, field = column.partition(".")
+    if field == "sha256":
+        text = text[:DIGITS]
     if column in ("activation", "output", "dataset") or field == "name":
         return text
     if column == "net.hidden":

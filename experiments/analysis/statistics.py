@@ -10,16 +10,18 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtr, stdtrit
+from scipy.special import stdtrit
 
-LEVEL = 0.95
-"""Confidence level of all intervals."""
+from experiments.analysis.paired import LEVEL, order_test, t_test
 
 ALPHA = 0.05
 """A difference is significant if its p, adjusted where it is one of several, is lower."""
 
 POWER = 0.8
 """Probability with which `seeds_needed` seeds show a difference."""
+
+SIGNS = 6
+"""Seeds with which a constant difference is significant: the signed-rank test then gives 2^(1−6)."""
 
 COMPARISON = (
     "run",
@@ -39,6 +41,10 @@ COMPARISON = (
     "corrected_low",
     "corrected_high",
     "seeds",
+    "p_corrected",
+    "p_corrected_holm",
+    "p_equivalence",
+    "p_equivalence_corrected",
 )
 """The columns of `compare`."""
 
@@ -101,11 +107,17 @@ def _medians(values: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.nda
     return median, np.bincount(groups[middle], values[middle]) / (size - 2 * trimmed)
 
 
-def compare(scores: pd.DataFrame, pairs: Iterable[tuple[str, str]], test_to_train: float = math.nan) -> pd.DataFrame:
+def compare(
+    scores: pd.DataFrame,
+    pairs: Iterable[tuple[str, str]],
+    test_to_train: float = math.nan,
+    margin: float = math.nan,
+) -> pd.DataFrame:
     """Compare pairs of conditions over the seeds that both have; Holm's family is all the pairs.
 
     A seed fixes split, batch order and base draws for both conditions, so their difference is taken within a seed.
-    The primary test is the paired t test. Wilcoxon's signed-rank test, which is exact with ties too, stands beside it.
+    The primary test is the paired t test, which holds for these splits. Wilcoxon's signed-rank test, which is exact
+    with ties too, stands beside it. The corrected test holds for new data of this kind.
 
     Parameters
     ----------
@@ -115,7 +127,9 @@ def compare(scores: pd.DataFrame, pairs: Iterable[tuple[str, str]], test_to_trai
     pairs
         (condition, reference), columns of `scores`.
     test_to_train
-        Test rows over training rows, for the interval of Nadeau and Bengio.
+        Test rows over training rows, for the corrected variance of Nadeau and Bengio.
+    margin
+        The largest difference that does not matter, for the tests of equivalence.
 
     Returns
     -------
@@ -124,23 +138,15 @@ def compare(scores: pd.DataFrame, pairs: Iterable[tuple[str, str]], test_to_trai
 
         - `run`, `reference`: the pair;
         - `n`: seeds on which both finished; `lost`: seeds on which one or both diverged;
-        - `difference` of the means, run − reference: negative if the run is better;
-        - `low`, `high`: its paired t interval; `std`: standard deviation of the differences;
-        - `p` of the t test; `p_holm`: the same, adjusted;
-        - `effect`: difference / std (Cohen's d_z);
-        - `improvement`: P(run < reference), the share of seeds on which the run is better, ties counting half;
-        - `wilcoxon`: p of the signed-rank test; `wilcoxon_least`: its smallest possible value, 2^(1−seeds);
-        - `corrected_low`, `corrected_high`: the interval with variance s²(1/n + test/training), because training parts
-          overlap;
+        - the columns of `paired.TTest` and `paired.OrderTest`;
+        - `p_holm` and `p_corrected_holm`: `p` and `p_corrected`, adjusted;
         - `seeds` that would show this difference with a probability of 80 %.
 
-        An undefined number is NaN. For n < 2 only `improvement` and the two of Wilcoxon are defined. If all differences
-        are the same number and not 0, the t test is undefined.
+        An undefined number is NaN. For n < 2 only `improvement` and the two of Wilcoxon are defined.
 
     References
     ----------
-    Holm (1979), Scandinavian Journal of Statistics 6. Nadeau and Bengio (2003), "Inference for the generalization
-    error", Machine Learning 52. Wilcoxon (1945), Biometrics Bulletin 1.
+    Holm (1979), "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6.
     """
     columns = {run: values.to_numpy(float) for run, values in scores.items()}
     rows = []
@@ -149,64 +155,14 @@ def compare(scores: pd.DataFrame, pairs: Iterable[tuple[str, str]], test_to_trai
         both = both[~np.isnan(both).any(axis=1)]
         finished = both[np.isfinite(both).all(axis=1)]
         counts = {"n": len(finished), "lost": len(both) - len(finished)}
-        # Errors that are equal in exact arithmetic may differ by rounding: they are counts divided by a number of rows.
-        rounding = 1e-12 * np.abs(both[np.isfinite(both)]).max(initial=0)
-        tests = _t_test(finished, rounding, test_to_train)._asdict() | _order_test(both)._asdict()
+        tests = t_test(finished, test_to_train, margin)._asdict() | order_test(both)._asdict()
         rows.append({"run": run, "reference": reference} | counts | tests)
     table = pd.DataFrame(rows, columns=list(COMPARISON))
-    table["p_holm"] = holm(table["p"])
+    table["p_holm"], table["p_corrected_holm"] = holm(table["p"]), holm(table["p_corrected"])
     table["seeds"] = seeds_needed(table["difference"], table["std"].where(table["p"].notna()))
+    constant = table["effect"].isna() & table["p"].notna()
+    table["seeds"] = table["seeds"].mask(constant, SIGNS)
     return table
-
-
-class _TTest(NamedTuple):
-    """The columns of `compare` that need finite errors."""
-
-    difference: float = math.nan
-    low: float = math.nan
-    high: float = math.nan
-    std: float = math.nan
-    p: float = math.nan
-    effect: float = math.nan
-    corrected_low: float = math.nan
-    corrected_high: float = math.nan
-
-
-def _t_test(errors: np.ndarray, rounding: float, test_to_train: float) -> _TTest:
-    """Return the paired t test of finite errors (n, 2); a difference up to `rounding` counts as 0."""
-    n = len(errors)
-    if n < 2:
-        return _TTest()
-    differences = np.subtract(*errors.T)
-    differences[np.abs(differences) <= rounding] = 0
-    mean, std = differences.mean(), differences.std(ddof=1)
-    if abs(mean) <= rounding:
-        mean = 0.0
-    if std > rounding:
-        t, effect = mean / (std / math.sqrt(n)), mean / std
-    else:
-        t = effect = 0.0 if mean == 0 else math.nan
-    margin = stdtrit(n - 1, (1 + LEVEL) / 2) * std
-    half, corrected = margin / math.sqrt(n), margin * math.sqrt(1 / n + test_to_train)
-    p = 2 * stdtr(n - 1, -abs(t))
-    return _TTest(mean, mean - half, mean + half, std, p, effect, mean - corrected, mean + corrected)
-
-
-class _OrderTest(NamedTuple):
-    """The columns of `compare` for which only order counts."""
-
-    improvement: float
-    wilcoxon: float
-    wilcoxon_least: float
-
-
-def _order_test(errors: np.ndarray) -> _OrderTest:
-    """Return the comparison of paired errors (seeds, 2), of which any may be inf."""
-    if not len(errors):
-        return _OrderTest(math.nan, 1.0, math.nan)
-    run, reference = errors.T
-    improvement = np.mean((run < reference) + (run == reference) / 2)
-    return _OrderTest(improvement, signed_rank_p(run, reference), 2.0 ** (1 - len(errors)))
 
 
 def holm(p: pd.Series) -> pd.Series:
@@ -217,37 +173,6 @@ def holm(p: pd.Series) -> pd.Series:
     adjusted = np.empty_like(family)
     adjusted[order] = np.maximum.accumulate(family[order] * np.arange(len(family), 0, -1))
     return pd.Series(adjusted.clip(max=1), p.index).where(p.notna())
-
-
-def signed_rank_p(x: np.ndarray, y: np.ndarray) -> float:
-    """Return the exact two-sided p of Wilcoxon's signed-rank test of paired values; inf is larger than any other.
-
-    Equal pairs are left out. Test errors are multiples of 1 / test rows, so other ties are common, and SciPy's exact
-    distribution allows none. This one draws the sign of each mid-rank with probability ½.
-    """
-    from scipy.stats import rankdata  # a second of imports that the table after a sweep does not need
-
-    with np.errstate(invalid="ignore"):  # inf − inf
-        differences = np.where(x == y, 0, np.subtract(x, y))
-    differences = differences[differences != 0]
-    if not len(differences):
-        return 1.0
-    # Equal differences of errors differ by rounding.
-    size = np.abs(differences)
-    size = np.where(np.isfinite(size), np.round(size, 12 - _magnitude(size[np.isfinite(size)])), np.inf)
-    doubled = np.rint(2 * rankdata(size)).astype(int)
-    probability = np.zeros(doubled.sum() + 1)  # of each sum of doubled positive ranks
-    probability[0] = 1
-    for rank in doubled:
-        probability = (probability + np.concatenate([np.zeros(rank), probability[:-rank]])) / 2
-    positive = doubled[differences > 0].sum()
-    tail = min(probability[: positive + 1].sum(), probability[positive:].sum())
-    return float(min(1.0, 2 * tail))
-
-
-def _magnitude(values: np.ndarray) -> int:
-    """Return the power of ten of the largest value, or 0 if there are no values."""
-    return math.floor(math.log10(values.max())) if len(values) else 0
 
 
 def seeds_needed(difference: np.ndarray, std: np.ndarray) -> np.ndarray:

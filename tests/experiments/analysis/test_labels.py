@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.analysis.labels import describe, differing_settings, labels
+from experiments.analysis.labels import describe, differing_settings, labels, name_tasks, task_names
+from experiments.store.reading import StudyTables
 
 
 def replicas(*conditions):
@@ -120,3 +121,76 @@ def test_settings_hold_the_values_behind_the_labels():
 )
 def test_describe(column, value, text):
     assert describe(column, value) == text
+
+
+def tasks_of(*tasks, **columns):
+    """Return the names of tasks: a condition for each, with its number as `task_id`."""
+    default = {"parameters": 18049, "net.hidden": "[128, 128]"}
+    frame = replicas(*({"task_id": f"{number}0123456789"} | default | task for number, task in enumerate(tasks)))
+    outcome = {"task_id", "parameters"}
+    frame = frame[[*(name for name in frame if name not in outcome), "parameters", "task_id"]]
+    task = pd.Series({f"run-{number}": task.get("task", "classification") for number, task in enumerate(tasks)})
+    frame["task"] = frame["run"].map(task)
+    # A setting stands before the column `task`.
+    return frame
+
+
+def task_list(*tasks):
+    return task_names(tasks_of(*tasks)).tolist()
+
+
+def test_a_task_alone_has_the_name_of_its_data_set():
+    assert task_list({}, {"dataset": "wine", "split.test": 0.3}) == ["digits", "wine"]
+    assert task_list({"task_id": "a"}, {"task_id": "a", "activation": "elu"}) == ["digits", "digits"]
+    assert task_names(replicas({}, {})).tolist() == ["digits", "digits"]  # a table of an earlier version
+
+
+def test_a_task_is_named_by_what_differs():
+    train = {"dataset": "train", "dataset.sha256": "abcdef123456", "dataset.target": "mpg", "task": "regression"}
+    assert task_list(train, train | {"dataset.target": "weight", "dataset.sha256": "123456abcdef"}) == [
+        "train, target=mpg",
+        "train, target=weight",
+    ]
+    assert task_list(train, train | {"dataset.sha256": "123456abcdef"}) == [
+        "train, sha256=abcdef",
+        "train, sha256=123456",
+    ]
+    moons = {"dataset": "moons", "dataset.noise": 0.1, "split.test": 0.2, "entropy": 0}
+    assert task_list(moons, moons | {"dataset.noise": 0.4}) == ["moons, noise=0.1", "moons, noise=0.4"]
+    assert task_list(moons, moons | {"split.test": 0.3}) == ["moons, split.test=0.2", "moons, split.test=0.3"]
+    assert task_list(moons, moons | {"entropy": 1}) == ["moons, entropy=0", "moons, entropy=1"]
+    assert task_list(moons, moons | {"entropy": 1, "dataset.noise": 0.4}) == [
+        "moons, noise=0.1, entropy=0",
+        "moons, noise=0.4, entropy=1",
+    ]
+
+
+def test_a_users_file_is_told_from_the_built_in_set_of_its_name():
+    iris = {"dataset": "iris"}
+    file = iris | {"dataset.target": "species", "dataset.sha256": "abcdef123456", "dataset.missing": "refuse"}
+    assert task_list(iris, file) == ["iris", "iris, target=species"]
+
+
+def test_an_autoencoder_is_told_from_the_usual_task():
+    # 64 inputs, [128, 128], and 10 or 64 outputs; diabetes has 10 inputs and 1 target
+    digits = {"parameters": 26122}, {"parameters": 64 * 128 + 128 + 128 * 129 + 128 * 64 + 64, "task": "regression"}
+    assert task_list(*digits) == ["digits, task=classification", "digits, task=autoencode"]
+    diabetes = {"task": "regression"}, {"task": "regression", "parameters": 10 * 128 + 128 + 128 * 129 + 129 * 10}
+    assert task_list(*diabetes) == ["digits, task=regression", "digits, task=autoencode"]
+
+
+def test_tasks_that_differ_in_no_setting_have_a_digest():
+    assert task_list({}, {}) == ["digits, 001234", "digits, 101234"]
+
+
+def test_tasks_are_renamed_in_every_table_and_not_again_in_labels():
+    frame = tasks_of(
+        {"dataset.noise": 0.1}, {"dataset.noise": 0.4}, {"dataset.noise": 0.4, "task_id": "1" + "0123456789"}
+    )
+    frame.loc[frame["run"] == "run-2", "activation"] = "elu"
+    other = frame[["run", "dataset"]]
+    tables = name_tasks(StudyTables(other, other, frame, confusion=other))
+    names = ["digits, noise=0.1", "digits, noise=0.4", "digits, noise=0.4"]
+    for table in (tables.history, tables.layers, tables.replicas, tables.confusion):
+        assert table.drop_duplicates("run")["dataset"].tolist() == names
+    assert labels(tables.replicas, omit=("dataset",)).tolist() == ["relu", "relu", "elu"]

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from statsmodels.stats.weightstats import ttost_paired
 
-from experiments.analysis.statistics import compare, holm, over_datasets, seeds_needed, signed_rank_p, summarise
+from experiments.analysis.paired import signed_rank_p
+from experiments.analysis.statistics import compare, holm, over_datasets, seeds_needed, summarise
 
 
 def test_summarise_by_hand():
@@ -131,6 +133,38 @@ def test_what_is_not_defined_is_nan():
     assert (same.difference, same.p, same.wilcoxon, same.improvement, same.effect) == (0, 1, 1, 0.5, 0)
 
 
+def test_a_constant_difference_is_significant_with_enough_seeds():
+    for n, p in [(3, 0.25), (6, 0.03125)]:
+        scores = seeds(a=np.arange(n), b=np.arange(n) + 0.1, c=np.arange(n))
+        different, same = compare(scores, [("a", "b"), ("a", "c")], 0.3, margin=0.2).itertuples()
+        assert (different.p, different.seeds, different.low) == (p, 6, different.high)
+        assert np.isnan(different.p_corrected)  # no variance, so nothing to correct
+        assert (same.p, same.p_corrected, same.p_equivalence) == (1, 1, 0.5**n)
+    (row,) = compare(seeds(a=[1, 2, 3], b=[2, 3, 4]), [("a", "b")], margin=0.5).itertuples()
+    assert (row.p_equivalence, row.p_equivalence_corrected) == (1, 1)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.3, -0.3, 1.0])
+def test_equivalence_is_that_of_statsmodels(shift):
+    generator = np.random.default_rng(6)
+    a = generator.normal(size=8)
+    b = a + shift + 0.2 * generator.normal(size=8)
+    (row,) = compare(seeds(a=a, b=b), [("a", "b")], 0.25, margin=0.5).itertuples()
+    np.testing.assert_allclose(row.p_equivalence, ttost_paired(a, b, -0.5, 0.5)[0])
+    # The corrected test is the usual one of differences whose standard error is larger by a factor.
+    factor = np.sqrt((1 / 8 + 0.25) * 8)
+    mean, error = np.mean(a - b), stats.sem(a - b) * factor
+    one_sided = stats.t.sf((mean + 0.5) / error, 7), stats.t.cdf((mean - 0.5) / error, 7)
+    np.testing.assert_allclose(row.p_equivalence_corrected, max(one_sided))
+    np.testing.assert_allclose(row.p_corrected, 2 * stats.t.sf(abs(mean / error), 7))
+    assert (row.p_corrected < 0.05) == (row.corrected_low > 0 or row.corrected_high < 0)
+
+
+def test_without_a_margin_or_a_ratio_nothing_is_corrected_or_equivalent():
+    (row,) = compare(seeds(a=[1, 2, 4], b=[2, 4, 7]), [("a", "b")]).itertuples()
+    assert np.isnan([row.p_equivalence, row.p_equivalence_corrected, row.p_corrected, row.p_corrected_holm]).all()
+
+
 def test_rounding_is_no_difference():
     scores = seeds(a=[0.1 + 0.2, 0.3], b=[0.3, 0.1 + 0.2])
     (row,) = compare(scores, [("a", "b")]).itertuples()
@@ -143,6 +177,8 @@ def test_holm_by_hand():
     np.testing.assert_allclose(adjusted, [0.04, 0.09, 0.09, np.nan])
     table = compare(seeds(a=[1, 2, 4], b=[2, 4, 7], c=[0, 9, 1]), list(combinations("abc", 2)))
     np.testing.assert_allclose(table["p_holm"], holm(table["p"]))
+    table = compare(seeds(a=[1, 2, 4], b=[2, 4, 7], c=[0, 9, 1]), list(combinations("abc", 2)), 0.3)
+    np.testing.assert_allclose(table["p_corrected_holm"], holm(table["p_corrected"]))
 
 
 def test_holm_is_that_of_statsmodels():
