@@ -67,6 +67,9 @@ OUTCOME = (
     *(f"{when}_{column}" for when in ("final", "best") for column in LOSS_COLUMNS),
 )
 
+STUDY = ("task_id", "purpose", "selected")
+"""The last columns of a study's table `replicas`; a run's own table has none of them."""
+
 CONFUSION = (*IDENTITY, "true", "predicted", "count")
 
 STAGES = ("training", "evaluation", "diagnostics")
@@ -83,7 +86,7 @@ ORDER: dict[str, list[str]] = {
 }
 """The tables of a run and what their rows are sorted by."""
 
-WORDS = {*CONDITION, "task", "status", "true", "predicted"}
+WORDS = {*CONDITION, "task", "status", "task_id", "purpose", "true", "predicted"}
 
 NUMBERS = {*HISTORY, SHARPNESS, *LAYERS, *OUTCOME, *CONFUSION, *TIMING} - WORDS
 
@@ -204,8 +207,8 @@ def chosen_rates(replicas: "pd.DataFrame", select: str = "error") -> "pd.Series"
     scores = replicas[columns].astype(float)
     scores = scores.where(scores.notna().all(axis=1) & (replicas["status"] == "done"), np.inf)
     scores = scores.assign(run=replicas["run"], lr=replicas["lr"].astype(float))
-    # Means that are equal in exact arithmetic may differ by rounding.
-    means = scores.groupby(["run", "lr"])[columns].mean().round(12).reset_index()
+    # Means that are equal in exact arithmetic may differ in their last digits.
+    means = scores.groupby(["run", "lr"])[columns].mean().map(lambda mean: float(f"{mean:.12g}")).reset_index()
     best = means.sort_values(["run", *columns, "lr"]).drop_duplicates("run")
     return best.set_index("run")["lr"]
 

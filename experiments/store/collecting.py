@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 from experiments import tables
 from experiments.config.errors import ConfigError
 from experiments.store.files import checksum, copy, replacing, to_json, write_bytes
-from experiments.store.reading import STUDY_TABLES
+from experiments.store.reading import STUDY_TABLES, task_id, tuning_seeds
 from experiments.store.study import Study
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 LONG_TABLES = {"history": tables.HISTORY, "layers": tables.LAYERS}
 """The tables of a study that are copied in pieces, with the columns that they always have."""
+
+LAYOUT = {"selected": list(tables.SELECT["error"]), "columns": list(tables.STUDY), "version": 1}
+"""How `replicas.csv` is made from the runs: tables that were made in another way are written anew."""
 
 
 class Span(NamedTuple):
@@ -57,10 +60,12 @@ class Index:
 
     @classmethod
     def read(cls, folder: Path) -> "Index":
-        """Return the index of a study's folder; it is empty if a table is not as it was written."""
+        """Return the index of a study's folder; it is empty if a table is not as it was written, or not as today."""
         try:
             stored = json.loads((folder / ".index.json").read_bytes())
-            if any(checksum(folder / f"{name}.csv") != stored["sha256"][name] for name in STUDY_TABLES):
+            if stored["layout"] != LAYOUT or any(
+                checksum(folder / f"{name}.csv") != stored["sha256"][name] for name in STUDY_TABLES
+            ):
                 return cls()
             entries = {run: Entry(entry["status"], {}) for run, entry in sorted(stored["runs"].items())}
             for name in LONG_TABLES:
@@ -79,7 +84,8 @@ class Index:
             for run, entry in self.entries.items()
         }
         sums = {name: checksum(folder / f"{name}.csv") for name in STUDY_TABLES}
-        write_bytes(folder / ".index.json", to_json({"sha256": sums, "header": self.headers, "runs": runs}))
+        index = {"layout": LAYOUT, "sha256": sums, "header": self.headers, "runs": runs}
+        write_bytes(folder / ".index.json", to_json(index))
 
 
 def collect(study: Study) -> None:
@@ -112,7 +118,7 @@ def _rewrite(study: Study, index: Index, statuses: dict[str, str]) -> None:
     if index.entries and headers != index.headers:
         # A column is new, so the old rows are written anew as well.
         return _rewrite(study, Index(), statuses)
-    runs = sorted([*index.entries, *fresh.runs])
+    runs = sorted([*index.entries, *fresh.tasks])
     if not runs:
         for name in (".index.json", *(f"{name}.csv" for name in STUDY_TABLES)):
             (study.folder / name).unlink(missing_ok=True)
@@ -121,8 +127,7 @@ def _rewrite(study: Study, index: Index, statuses: dict[str, str]) -> None:
     if index.entries:
         old = tables.from_csv((study.folder / "replicas.csv").read_bytes())
         frames = [old[old["run"].isin(index.entries)].drop(columns="selected")]
-    # Rows with the same columns are parsed together: a frame for each of thousands of runs takes far longer.
-    frames += [tables.from_csv(header + b"\n" + b"".join(rows)) for header, rows in fresh.replicas.items()]
+    frames += fresh.frames()
     entries = {run: Entry(statuses[run], {}) for run in runs}
     for name in LONG_TABLES:
         for run, span in _write_long(study, name, headers[name], runs, index).items():
@@ -135,18 +140,32 @@ def _rewrite(study: Study, index: Index, statuses: dict[str, str]) -> None:
 class _Fresh(NamedTuple):
     """What is kept in memory of the runs that are read."""
 
-    runs: list[str]  # the intact ones
+    tasks: dict[str, str]  # by intact run
+    tuning: set[tuple[str, str]]  # run and seed
     replicas: dict[bytes, list[bytes]]  # rows of replicas.csv by header
     columns: dict[str, set[str]]  # of all runs, by long table
 
+    def frames(self) -> "list[pd.DataFrame]":
+        """Return the rows of all runs, with the columns that only the study's table has."""
+        frames = []
+        # Rows with the same columns are parsed together: a frame for each of thousands of runs takes far longer.
+        for header, rows in self.replicas.items():
+            frame = tables.from_csv(header + b"\n" + b"".join(rows))
+            seeds = zip(frame["run"], frame["seed"], strict=True)
+            frame["task_id"] = frame["run"].map(self.tasks)
+            frame["purpose"] = ["tuning" if seed in self.tuning else "report" for seed in seeds]
+            frames.append(frame)
+        return frames
+
 
 def _read_fresh(study: Study, runs: list[str]) -> _Fresh:
-    fresh = _Fresh([], {}, {name: set() for name in LONG_TABLES})
+    fresh = _Fresh({}, set(), {}, {name: set() for name in LONG_TABLES})
     for run in runs:
         files = study.run(run).read().files
         if not files:
             continue
-        fresh.runs.append(run)
+        fresh.tasks[run] = task_id(files)
+        fresh.tuning.update((run, str(seed)) for seed in tuning_seeds(files))
         header, _, rows = files["replicas.csv"].partition(b"\n")
         fresh.replicas.setdefault(header, []).append(rows)
         for name, columns in fresh.columns.items():
@@ -199,7 +218,7 @@ def joined_replicas(frames: "list[pd.DataFrame]") -> "pd.DataFrame":
     import pandas as pd
 
     columns = list(dict.fromkeys(column for frame in frames for column in frame))
-    outcome = [column for column in columns if column in tables.OUTCOME]
+    outcome = [column for column in columns if column in (*tables.OUTCOME, *tables.STUDY)]
     settings = [column for column in columns if column not in (*tables.IDENTITY, *outcome)]
     joined = pd.concat(frames, ignore_index=True)[[*tables.IDENTITY, *sorted(settings), *outcome]].fillna("")
     # A setting without a value in any run comes from a run that was removed.

@@ -1,7 +1,8 @@
 """The tables of a study, read as pandas frames."""
 
+import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,6 +19,35 @@ if TYPE_CHECKING:
     import pandas as pd
 
 STUDY_TABLES = ("history", "layers", "replicas")
+
+
+def tuning_seeds(files: Mapping[str, bytes]) -> set[int]:
+    """Return the seeds of a run that only choose its learning rate, from the content of its files by name."""
+    return set(json.loads(files["tuning.json"])["seeds"]) if "tuning.json" in files else set()
+
+
+def task_id(files: Mapping[str, bytes]) -> str:
+    """Return the digest of what a run is trained and tested on: only runs that have the same one can be compared.
+
+    These are the data, their target, the task, the division into parts and the root entropy. A run of an earlier
+    version does not record the digest of its data: the settings of its data set take its place.
+
+    Parameters
+    ----------
+    files
+        The content of the run's files by name.
+    """
+    config = yaml.load(files["config.yaml"], _LOADER)
+    dataset = config["dataset"]
+    settings = {key: value for key, value in dataset.items() if key != "path"}
+    data = json.loads(files["environment.json"]).get("dataset_sha256", settings)
+    task = (config.get("task", "auto"), dataset.get("task"))
+    facts = [data, dataset.get("target"), task, config.get("split"), config.get("entropy")]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:10]
+
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The loader of PyYAML that is written in C takes a tenth of the time; not every build has it."""
 
 
 class StudyTables(NamedTuple):

@@ -249,3 +249,85 @@ def test_merging_a_table_with_itself_changes_nothing(frames):
     for name in ("history", "layers", "replicas", "confusion"):
         text = tables.to_text(frames[name])
         assert tables.to_csv(tables.merge(name, text, text)) == csv(frames[name])
+
+
+# --- the chosen learning rate
+
+
+def scored(*rows, run="r"):
+    """Return a table `replicas` from tuples: rate, seed, validation error and loss, and further cells by name."""
+    records = []
+    for lr, seed, error, loss, *further in rows:
+        cells = {"run": run, "lr": lr, "seed": seed, "status": "done"}
+        cells |= {
+            f"{when}_validation_{what}": v
+            for when in ("final", "best")
+            for what, v in (("error", error), ("loss", loss))
+        }
+        records.append(cells | (further[0] if further else {}))
+    return pd.DataFrame(records)
+
+
+DISAGREEING = scored(
+    # The small rate is trained least: it has the lower loss, and the large one makes fewer errors.
+    (0.003, 0, 0.09, 0.30, {"best_validation_error": 0.080}),
+    (0.003, 1, 0.08, 0.31, {"best_validation_error": 0.080}),
+    (0.1, 0, 0.06, 0.40, {"best_validation_error": 0.070}),
+    (0.1, 1, 0.05, 0.42, {"best_validation_error": 0.070}),
+    (0.3, 0, 0.07, 0.50, {"best_validation_error": 0.040}),
+    (0.3, 1, 0.07, 0.51, {"best_validation_error": 0.040}),
+)
+
+
+def test_the_rate_is_chosen_by_what_is_reported():
+    assert tables.chosen_rates(DISAGREEING).to_dict() == {"r": 0.1}
+    assert DISAGREEING.loc[tables.selected(DISAGREEING), "lr"].tolist() == [0.1, 0.1]
+
+
+@pytest.mark.parametrize(("select", "rate"), [("error", 0.1), ("loss", 0.003), ("best_epoch_error", 0.3)])
+def test_another_rule_chooses_another_rate_and_text_cells_give_the_same(select, rate):
+    for replicas in (DISAGREEING, tables.to_text(DISAGREEING)):
+        assert tables.chosen_rates(replicas, select).to_dict() == {"r": rate}
+        assert set(replicas.loc[tables.selected(replicas, select), "lr"].astype(float)) == {rate}
+
+
+def test_ties_are_decided_by_the_loss_then_by_the_smaller_rate():
+    # Both sums are 0.6 in exact arithmetic; as float64 they differ.
+    errors, others = (0.1, 0.2, 0.3), (0.3, 0.2, 0.1)
+    assert sum(errors) != sum(others)
+    tied = [(1.0, seed, error, 0.5) for seed, error in enumerate(errors)]
+    tied += [(0.1, seed, error, 0.6) for seed, error in enumerate(others)]
+    assert tables.chosen_rates(scored(*tied)).to_dict() == {"r": 1.0}
+    assert tables.chosen_rates(scored(*((*row[:3], 0.5) for row in tied))).to_dict() == {"r": 0.1}
+
+
+def test_numbers_far_from_one_are_told_apart():
+    assert tables.chosen_rates(scored((0.1, 0, 2e-14, 1.0), (0.2, 0, 1e-14, 1.0))).to_dict() == {"r": 0.2}
+
+
+def test_a_rate_with_a_diverged_replica_ranks_last():
+    diverged, lost = {"status": "diverged"}, {"final_validation_error": np.nan}
+    replicas = scored((0.1, 0, 0.0, 0.0), (0.1, 1, 0.0, 0.0, diverged), (0.2, 0, 0.5, 1.0), (0.2, 1, 0.5, 1.0))
+    assert tables.chosen_rates(replicas).to_dict() == {"r": 0.2}
+    assert tables.chosen_rates(scored((0.2, 0, 0.0, 0.0, lost), (0.3, 0, 0.5, 1.0))).to_dict() == {"r": 0.3}
+    everywhere = scored((0.3, 0, 0.0, 0.0, diverged), (0.2, 0, 0.1, 0.0, diverged))
+    assert tables.chosen_rates(everywhere).to_dict() == {"r": 0.2}
+    assert tables.selected(everywhere).tolist() == [False, True]
+
+
+def test_tuning_rows_choose_and_reported_rows_are_selected():
+    tuning, report = {"purpose": "tuning"}, {"purpose": "report"}
+    tuned = scored(
+        (0.1, 9, 0.2, 1.0, tuning), (0.2, 9, 0.1, 1.0, tuning), (0.1, 0, 0.0, 0.0, report), (0.2, 0, 0.3, 2.0, report)
+    )
+    other = scored((0.1, 0, 0.0, 0.0, report), (0.2, 0, 0.3, 2.0, report), run="without tuning seeds")
+    both = pd.concat([tuned, other], ignore_index=True)
+    assert tables.chosen_rates(both).to_dict() == {"r": 0.2, "without tuning seeds": 0.1}
+    assert tables.selected(both).tolist() == [False, False, False, True, True, False]
+
+
+def test_a_run_that_is_not_reported_at_its_chosen_rate_has_no_selected_row():
+    tuning, report = {"purpose": "tuning"}, {"purpose": "report"}
+    waiting = scored((0.1, 9, 0.2, 1.0, tuning), (0.2, 9, 0.1, 1.0, tuning), (0.1, 0, 0.0, 0.0, report))
+    assert tables.chosen_rates(waiting).to_dict() == {"r": 0.2}
+    assert not tables.selected(waiting).any()

@@ -2,19 +2,26 @@
 
 import json
 import math
+import re
 import shutil
 from io import BytesIO
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from experiments import tables
 from experiments.store.__main__ import main
-from experiments.store.collecting import collect, collect_parquet, joined_replicas
-from experiments.store.files import fingerprint
+from experiments.store.collecting import collect, collect_parquet
+from experiments.store.files import checksum, fingerprint
 from experiments.store.reading import STUDY_TABLES, load_tables
 from experiments.store.runs import RunFolder
+from experiments.sweep.jobs import Job
+from experiments.sweep.runner import run_sweep
 from tests.experiments.studies import DAMAGES, LINES, study_tables
+
+TINY = ("net.hidden=[4]", "epochs=1", "seeds=1", "batch_size=8")
 
 
 def test_collecting_joins_runs_whose_settings_differ(sweep):
@@ -71,11 +78,9 @@ def test_a_column_that_only_some_runs_have_is_empty_in_the_others(sweep, study):
     before = study_tables(study)["history"]
     wide = study.run(runs[0]).path / "history.csv"
     header, *rows = wide.read_bytes().splitlines()
-    wide.write_bytes(b"\n".join([header + b",sharpness", *(row + b",2.5" for row in rows), b""]))
-    path = study.run(runs[0]).path / "status.json"
-    status = json.loads(path.read_text())
-    status["files"]["history.csv"] = fingerprint("history.csv", wide.read_bytes())
-    path.write_text(json.dumps(status))
+    rewrite_file(
+        study.run(runs[0]), "history.csv", b"\n".join([header + b",sharpness", *(row + b",2.5" for row in rows), b""])
+    )
     collect(study)
     history = load_tables("default").history
     assert history.groupby("run")["sharpness"].apply(lambda column: column.tolist()).to_dict() == {
@@ -85,21 +90,124 @@ def test_a_column_that_only_some_runs_have_is_empty_in_the_others(sweep, study):
     assert history.drop(columns="sharpness").to_csv(index=False) == pd.read_csv(BytesIO(before)).to_csv(index=False)
 
 
-def test_of_two_rates_the_one_with_the_lower_validation_loss_is_selected_and_a_diverged_one_last():
-    def replicas(*rows):
-        columns = (*tables.IDENTITY, *tables.OUTCOME)
-        return tables.to_text(pd.DataFrame(rows).assign(run="r").reindex(columns=columns, fill_value=""))
+def rewrite_file(run, name, content):
+    """Replace or add a file of a run as a finished run has it: status.json states its checksum."""
+    (run.path / name).write_bytes(content)
+    path = run.path / "status.json"
+    status = json.loads(path.read_text())
+    status["files"][name] = fingerprint(name, content)
+    path.write_text(json.dumps(status))
 
-    def row(lr, seed, loss, status="done"):
-        return {"lr": lr, "seed": seed, "final_validation_loss": loss, "status": status}
 
-    frame = replicas(
-        row(0.1, 0, 1.0), row(0.1, 1, 3.0), row(0.01, 0, 1.5), row(0.01, 1, 1.6), row(1.0, 0, 0.1, "diverged")
+def run_files(study):
+    return {path: path.read_bytes() for path in study.folder.glob("runs/*/*")}
+
+
+def test_the_selected_rate_has_the_lower_error_not_the_lower_loss(sweep, study):
+    _, (name,), _ = sweep(["optimizer.lr=[0.05,0.1]"])
+    run = study.run(name)
+    frame = tables.from_csv((run.path / "replicas.csv").read_bytes())
+    small = frame["lr"] == "0.05"
+    frame["final_validation_loss"] = np.where(small, "0.3", "0.4")
+    frame["final_validation_error"] = np.where(small, "0.09", "0.06")
+    rewrite_file(run, "replicas.csv", tables.to_csv(frame))
+    collect(study)
+    replicas = load_tables("default").replicas
+    assert replicas.loc[replicas["selected"], "lr"].tolist() == [0.1, 0.1]
+
+
+@pytest.mark.parametrize("layout", [None, {"selected": ["final_validation_loss"]}])
+def test_tables_of_another_rule_are_written_anew_and_runs_keep_their_bytes(sweep, study, layout):
+    sweep(*LINES[:2])
+    tables_before, runs_before = study_tables(study), run_files(study)
+    # An earlier version's table: its rows are as they were written, and its last column marks other rows.
+    old = tables.from_csv(tables_before["replicas"]).drop(columns=["task_id", "purpose"])
+    old["selected"] = "False"
+    (study.folder / "replicas.csv").write_bytes(tables.to_csv(old))
+    index = json.loads((study.folder / ".index.json").read_text())
+    index["sha256"]["replicas"] = checksum(study.folder / "replicas.csv")
+    index["layout"] = layout
+    (study.folder / ".index.json").write_text(
+        json.dumps({key: value for key, value in index.items() if value is not None})
     )
-    chosen = joined_replicas([frame])
-    assert chosen[chosen["selected"] == "True"]["lr"].unique().tolist() == ["0.01"]
-    only = joined_replicas([replicas(row(1.0, 0, 0.1, "diverged"))])
-    assert only["selected"].tolist() == ["True"]
+    collect(study)
+    assert study_tables(study) == tables_before
+    assert run_files(study) == runs_before
+
+
+def test_tuning_seeds_choose_and_are_not_selected(sweep, study):
+    _, (name, other), _ = sweep(["optimizer.lr=[0.05,0.1]", "seeds=[0,1,9]"], ["activation=tanh", "seeds=[0,9]"])
+    run = study.run(name)
+    frame = tables.from_csv((run.path / "replicas.csv").read_bytes())
+    # On the tuning seed 0.1 is the better rate, on the others it is the worse one.
+    frame["final_validation_error"] = np.where((frame["lr"] == "0.1") == (frame["seed"] == "9"), "0.1", "0.2")
+    rewrite_file(run, "replicas.csv", tables.to_csv(frame))
+    rewrite_file(run, "tuning.json", b'{"seeds": [9]}')
+    collect(study)
+    for _ in range(2):
+        replicas = load_tables("default").replicas
+        purposes = replicas.set_index(["run", "seed"])["purpose"].groupby(level=[0, 1]).unique().map(list)
+        assert purposes[name].to_dict() == {0: ["report"], 1: ["report"], 9: ["tuning"]}
+        assert purposes[other].to_dict() == {0: ["report"], 9: ["report"]}
+        chosen = replicas[replicas["selected"] & (replicas["run"] == name)]
+        assert list(zip(chosen["lr"], chosen["seed"], strict=True)) == [(0.1, 0), (0.1, 1)]
+        sweep(["activation=elu"])  # the rows are copied from the table
+
+
+def test_a_task_is_its_data_target_task_division_and_entropy(sweep, study):
+    def tasks(*lines):
+        _, runs, _ = sweep(*lines)
+        by_run = load_tables("default").replicas.groupby("run")["task_id"].unique()
+        return [by_run[run].item() for run in runs]
+
+    one, same, *others = tasks(
+        ["activation=relu"],
+        ["activation=elu", "optimizer=adam", "epochs=1", "seeds=[7]", "class_weight=balanced"],
+        ["dataset.noise=0.4"],
+        ["task=autoencode"],
+        ["split.test=0.3"],
+        ["split.validation=0.3"],
+        ["entropy=1"],
+    )
+    assert one == same
+    assert len({one, *others}) == 6
+    assert all(re.fullmatch("[0-9a-f]{10}", task) for task in (one, *others))
+
+
+def test_tables_of_one_name_are_tasks_of_their_own(settings, study):
+    generator = np.random.default_rng(0)
+    for folder in ("a", "b"):
+        frame = pd.DataFrame(generator.normal(size=(60, 4)), columns=["x", "y", "mpg", "weight"])
+        Path(folder).mkdir()
+        frame.to_csv(f"{folder}/train.csv", index=False)
+    shutil.copytree("a", "copy")
+    jobs = [
+        Job.of(settings("dataset=csv", f"dataset.path={path}/train.csv", f"dataset.target={target}", *further, *TINY))
+        for path, target, *further in (
+            ("a", "mpg"),
+            ("a", "weight"),
+            ("b", "mpg"),
+            ("copy", "mpg", "activation=elu"),
+        )
+    ]
+    assert run_sweep(jobs) == 0
+    by_run = load_tables("default").replicas.drop_duplicates("run").set_index("run")["task_id"]
+    mpg, weight, other, copy = (by_run[job.run] for job in jobs)
+    assert mpg == copy
+    assert len({mpg, weight, other}) == 3
+
+
+def test_a_run_that_does_not_record_its_data_has_the_task_of_its_settings(sweep, study):
+    _, runs, _ = sweep(["activation=relu"], ["activation=elu"], ["dataset.noise=0.4"])
+    for name in runs:
+        path = study.run(name).path / "environment.json"
+        facts = json.loads(path.read_text())
+        del facts["dataset_sha256"]
+        rewrite_file(study.run(name), "environment.json", json.dumps(facts).encode())
+    collect(study)
+    by_run = load_tables("default").replicas.drop_duplicates("run").set_index("run")["task_id"]
+    first, second, other = (by_run[run] for run in runs)
+    assert first == second != other
 
 
 def test_parquet_files_answer_a_query(sweep, study):
