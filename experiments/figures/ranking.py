@@ -1,6 +1,7 @@
 """Figures that rank conditions by test error: with intervals, by learning rate, and by pairing."""
 
 import math
+import textwrap
 from typing import NamedTuple
 
 import numpy as np
@@ -82,7 +83,7 @@ def leaderboard_figure(tables: StudyTables) -> Figure:
     ax.set(yticks=range(len(board)), ylim=(len(board) - 0.4, -0.6), xlabel=final_error_label(replicas))
     ax.set_yticklabels(rows.texts, fontsize=rows.size)
     ax.grid(axis="y", visible=False)
-    ax.set_title(plain(replicas["dataset"].iloc[0]))
+    ax.set_title(plain(textwrap.fill(replicas["dataset"].iloc[0], 40)))
     entries: list[tuple[str, Style]] = []
     if len(compared):
         dot: Style = {"marker": "o", "linestyle": "none", "color": INK}
@@ -208,11 +209,13 @@ def _draw_by_rate(ax: Axes, table: pd.DataFrame, appearance: dict[str, Look]) ->
 
 
 def _fit_rates(ax: Axes, table: pd.DataFrame) -> None:
-    """Put a tick at each learning rate. Make the axis of errors logarithmic if the means span more than a decade."""
+    """Show each learning rate with a tick. Make the axis of errors logarithmic if the means span more than a decade."""
     rates = sorted(table["lr"].unique())
     ax.xaxis.set_major_locator(FixedLocator(rates))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xticklabels([f"{rate:g}" for rate in rates])
+    margin = (rates[-1] / rates[0]) ** 0.05
+    ax.set_xlim(rates[0] / margin, rates[-1] * margin)  # a rate at which everything diverged has no mean
     mean = table["mean"].dropna()
     if len(mean) and 0 < 10 * mean.min() < mean.max():
         high = table["high"].fillna(table["mean"]).max()
