@@ -193,7 +193,13 @@ def _mark_lost(ax: Axes, table: pd.DataFrame, appearance: dict[str, Look]) -> No
         if len(lost):
             cross(ax, rate, [run for run in appearance if run in set(lost["run"])], appearance)
             text = f"{lost['diverged'].sum():.0f} of {(rows['n'] + rows['diverged']).sum():.0f}\ndiverged"
-            place = {"xytext": (0, 5), "textcoords": "offset points", "ha": "center", "va": "bottom", "fontsize": 6}
+            place: Style = {
+                "xytext": (0, 5),
+                "textcoords": "offset points",
+                "ha": "center",
+                "va": "bottom",
+                "fontsize": 6,
+            }
             ax.annotate(text, (rate, 1), xycoords=ax.get_xaxis_transform(), annotation_clip=False, color=INK, **place)
 
 

@@ -6,12 +6,14 @@ A new figure is a function decorated with `figure` in any module of this package
 import functools
 import importlib
 import pkgutil
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.data.sets import DATASETS
@@ -43,6 +45,12 @@ class Missing(Exception):
             return str(self)
         choice = "" if "dataset=" in self.add else f" {dataset_overrides(datasets)}"
         return f"{self}; run: python run.py -m {self.add}{choice} study={study}"
+
+
+def dataset_names(tables: StudyTables) -> pd.Series:
+    """Return the name of the data set of each replica, which its task's name begins with."""
+    names = {run: source["name"] for run, source in (tables.sources or {}).items()}
+    return tables.replicas["run"].map(names).fillna(tables.replicas["dataset"])
 
 
 def dataset_overrides(datasets: Iterable[str]) -> str:
@@ -84,7 +92,8 @@ class Drawable:
         except Missing as reason:
             return {self.name: reason}
         for part, content in parts.items():
-            stem = f"{self.name}-{part}" if part else self.name
+            stem = f"{self.name}-{_file_name(part)}" if part else self.name
+            stem = f"{stem}-{len(result)}" if stem in result else stem
             try:
                 result[stem] = self.function(content)
             except Missing as reason:
@@ -93,6 +102,11 @@ class Drawable:
         if len(reasons) == 1 and all(isinstance(drawn, Missing) for drawn in result.values()):
             return {self.name: next(iter(result.values()))}
         return result
+
+
+def _file_name(part: str) -> str:
+    """Return the name of a part as a portable part of a file's name: a task's name has spaces and commas."""
+    return re.sub(r"[^\w.]+", "-", part).strip("-.")[:100]
 
 
 FIGURES: dict[str, Drawable] = {}

@@ -235,7 +235,8 @@ def row_labels(names: Iterable[str], size: float = 7) -> RowLabels:
     texts = [textwrap.fill(name, 44, break_on_hyphens=False) for name in names]
     lines = [line for text in texts for line in text.splitlines()]
     width = max(TextPath((0, 0), plain(line), size=size).get_extents().width for line in lines) / 72
-    return RowLabels([plain(text) for text in texts], size, width, 0.17 + 0.11 * max(text.count("\n") for text in texts))
+    breaks = max(text.count("\n") for text in texts)
+    return RowLabels([plain(text) for text in texts], size, width, 0.17 + 0.11 * breaks)
 
 
 def plain(text: str) -> str:

@@ -126,6 +126,6 @@ def gather(
         failed=failed(records),
         configuration=configuration(records),
         environments=environments(records),
-        commands=commands(board, records),
+        commands=commands(board, records, replicas),
         study_comparison=compare_study(study, replicas, other[0], other[1].replicas) if other else None,
     )
