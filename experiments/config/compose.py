@@ -83,7 +83,7 @@ def expand(loader: ConfigLoader, master: DictConfig, overrides: Sequence[str]) -
     jobs: dict[tuple[Any, ...], tuple[Settings, list[str]]] = {}
     for line in itertools.chain(*BasicSweeper.split_arguments(parsed, None)):
         settings = resolve(plain(loader.load_sweep_config(master, line)))
-        key = (settings.study, settings.run, settings.rates, settings.seeds, settings.save)
+        key = (settings.study, settings.run, settings.rates, settings.seeds, settings.tune, settings.save)
         jobs.setdefault(key, (settings, line))
     return list(jobs.values())
 

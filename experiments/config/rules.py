@@ -48,6 +48,19 @@ class Seeds:
         return all(type(seed) is int and 0 <= seed <= LARGEST_SEED for seed in value)
 
 
+class TuningSeeds(Seeds):
+    """No seeds (0), a number of seeds, or a list of seeds."""
+
+    words = (
+        f"0 (off), a number up to {MOST} (that many seeds, the largest ones) or a list of different seeds such as "
+        f"[100,101], each from 0 to {LARGEST_SEED}"
+    )
+
+    def accepts(self, value: Any) -> bool:
+        """Return whether the value is such a number or list."""
+        return (type(value) is int and value == 0) or super().accepts(value)
+
+
 class Rates:
     """A learning rate, or a list of learning rates."""
 

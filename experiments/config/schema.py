@@ -11,7 +11,7 @@ from functools import cache
 from typing import Annotated, Any, get_args, get_type_hints
 
 from experiments.config.choices import REGISTRIES
-from experiments.config.rules import MOST, Name, Seeds, Threads, Widths
+from experiments.config.rules import MOST, Name, Seeds, Threads, TuningSeeds, Widths
 from nets.activations import Activation
 from nets.hyperparameters import Number, OneOf, Whole
 from nets.initializers import Initializer
@@ -73,6 +73,13 @@ class Pretrain:
 
 
 @dataclass(frozen=True)
+class Tune:
+    """The seeds that choose the learning rate and are not reported."""
+
+    seeds: Annotated[tuple[int, ...], TuningSeeds()]
+
+
+@dataclass(frozen=True)
 class Checkpoint:
     """How often a long run writes a checkpoint."""
 
@@ -110,6 +117,7 @@ class Configuration:
     pretrain: Annotated[Pretrain, Off({"epochs": 0, "lr": 1.0, "noise": 0.0})]
     study: Annotated[str, Name(), Unhashed("reproduction")]
     seeds: Annotated[tuple[int, ...], Seeds(), Unhashed(1)]
+    tune: Annotated[Tune, Unhashed({"seeds": 0})]
     checkpoint: Annotated[Checkpoint, Unhashed({"every": 0})]
     formula: Annotated[FormulaSource, Unhashed({"expression": "x", "parameters": {}})] = field(repr=False)
     threads: Annotated[int | str, Threads(), Unhashed("auto")]

@@ -5,7 +5,7 @@ A composed configuration becomes `Settings`, or a `ConfigError` whose message is
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from functools import cached_property
 from typing import Any
@@ -14,8 +14,8 @@ import yaml
 
 from experiments.config.choices import AUTO, CONF, EXTRAS, REGISTRIES, allowed_keys, build, required
 from experiments.config.errors import ConfigError
-from experiments.config.rules import Rates
-from experiments.config.schema import Configuration, Off, Unhashed, declared, groups, nearest_key
+from experiments.config.rules import LARGEST_SEED, Rates
+from experiments.config.schema import Configuration, Off, Tune, Unhashed, declared, groups, nearest_key
 from experiments.data.sets import load
 from experiments.data.split import seeds_by_part_sizes
 from experiments.data.table import Data, autoencoding
@@ -37,7 +37,8 @@ class Settings(Configuration):
     data
         The data set that `dataset` names.
     rates
-        The learning rates; a replica for each pair of a learning rate and a seed.
+        The learning rates; a replica for each pair of a learning rate and a seed. With tuning seeds, only the chosen
+        rate has the other seeds.
     path
         Where the file of the data set lies. The condition contains the digest of the data instead.
     """
@@ -74,8 +75,13 @@ class Settings(Configuration):
 
     @property
     def replicas(self) -> list[Replica]:
-        """All (learning rate, seed) of this run, in the order of the tables."""
+        """All pairs of a learning rate and a reported seed, in the order of the tables."""
         return [(rate, seed) for rate in sorted(self.rates) for seed in sorted(self.seeds)]
+
+    @property
+    def tuning(self) -> list[Replica]:
+        """The replicas that choose the learning rate and are not reported; none where there is one rate."""
+        return [(rate, seed) for rate in sorted(self.rates) for seed in self.tune.seeds if len(self.rates) > 1]
 
     @property
     def division(self) -> dict[str, Any]:
@@ -185,6 +191,9 @@ def _resolve(config: Mapping[str, Any]) -> Settings:
     values = _parse(Configuration, config)
     if isinstance(values["seeds"], int):
         values["seeds"] = tuple(range(values["seeds"]))
+    tuning = values["tune"].seeds
+    largest = range(LARGEST_SEED + 1 - tuning, LARGEST_SEED + 1) if isinstance(tuning, int) else tuning
+    values["tune"] = Tune(tuple(sorted(largest)))
     rates = config["optimizer"]["lr"]
     check("optimizer.lr", rates, Rates())
     values["rates"] = tuple(float(rate) for rate in (rates if isinstance(rates, list) else [rates]))
@@ -287,10 +296,23 @@ def _unless_auto(node: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return {"name": name} if node["name"] == "auto" else node
 
 
+def listing(seeds: Sequence[int]) -> str:
+    """Return seeds as the subject of a sentence with its verb: "0, 1 are"; of many, the first ten."""
+    more = f" and {len(seeds) - 10} more" if len(seeds) > 10 else ""
+    return f"{', '.join(map(str, seeds[:10]))}{more} {'is' if len(seeds) == 1 else 'are'}"
+
+
 def _check_together(settings: Settings) -> None:
     """Refuse settings that do not fit each other."""
     data, activation, output = settings.data, settings.activation, settings.output
-    rows = min(seeds_by_part_sizes(data, settings.seeds, **settings.division))[0]
+    seeds = (*settings.seeds, *settings.tune.seeds)
+    if len(set(seeds)) < len(seeds):
+        common = sorted({*settings.seeds} & {*settings.tune.seeds})
+        raise ConfigError(
+            f"tune.seeds={list(settings.tune.seeds)}: {listing(common)} in seeds too, "
+            "but a seed that tunes is not reported: allowed are other seeds"
+        )
+    rows = min(seeds_by_part_sizes(data, seeds, **settings.division))[0]
     if settings.batch_size > rows:
         raise ConfigError(
             f"batch_size={settings.batch_size} is more than the {rows} training rows of {data.name}: "

@@ -10,6 +10,7 @@ import csv
 import json
 import shutil
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,12 +22,15 @@ import yaml
 
 from experiments import tables
 from experiments.config.errors import ConfigError
-from experiments.config.settings import SCHEMA_VERSION, Settings
+from experiments.config.settings import SCHEMA_VERSION, Settings, listing
 from experiments.store.files import LEFTOVERS, arrays, fingerprint, locked, to_json, write_bytes
 from experiments.tables import Replica
 
 FILES = {f"{name}.csv" for name in tables.ORDER} | {"config.yaml", "environment.json"}
 """The files that each run has, besides status.json."""
+
+TUNING = "tuning.json"
+"""The record of the seeds that chose the learning rate, in runs that have such seeds."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +68,68 @@ class StoredRun:
         kept = _replicas(arrays(self.files["network.npz"])) if "network.npz" in self.files else []
         return done - set(kept)
 
-    def missing(self, settings: Settings) -> tuple[Replica, ...]:
-        """Return the replicas of these settings that have to be trained: all of them, if that is forced."""
-        finished = set() if settings.force else set(self.outcomes)
-        if settings.save:
-            finished -= self.without_network
-        return tuple(replica for replica in settings.replicas if replica not in finished)
+    @cached_property
+    def tuning_seeds(self) -> frozenset[int]:
+        """The seeds whose replicas choose the learning rate and are not reported."""
+        return frozenset(json.loads(self.files[TUNING])["seeds"]) if TUNING in self.files else frozenset()
+
+    @cached_property
+    def chosen_rate(self) -> float:
+        """The learning rate that the run's finished replicas choose."""
+        replicas = tables.read(BytesIO(self.files["replicas.csv"]))
+        purpose = replicas["seed"].isin(self.tuning_seeds).map({True: "tuning", False: "report"})
+        return float(tables.chosen_rates(replicas.assign(purpose=purpose)).iloc[0])
+
+    def check_purposes(self, settings: Settings) -> None:
+        """Refuse settings that report a seed which has tuned this run, or tune with a seed that is reported.
+
+        Raises
+        ------
+        ConfigError
+            With these seeds.
+        """
+        reported = {seed for _, seed in self.outcomes} - self.tuning_seeds
+        tuning = {seed for _, seed in settings.tuning}
+        for key, seeds, purpose in (
+            ("seeds", sorted(self.tuning_seeds.intersection(settings.seeds)), "tuning seeds"),
+            ("tune.seeds", sorted(reported & tuning), "reported seeds"),
+        ):
+            if seeds:
+                raise ConfigError(
+                    f"{key}: {listing(seeds)} already among the {purpose} of the run {settings.run}: "
+                    "allowed are other seeds, or another study"
+                )
+
+    def finished(self, settings: Settings) -> set[Replica]:
+        """Return the replicas that need no training: none, if that is forced.
+
+        A reported replica whose network is to be kept needs it. The networks of tuning replicas are never kept.
+        """
+        if settings.force:
+            return set()
+        incomplete = self.without_network if settings.save else set()
+        return {replica for replica in self.outcomes if replica not in incomplete or replica[1] in self.tuning_seeds}
+
+    def planned(self, settings: Settings, finished: AbstractSet[Replica]) -> list[Replica]:
+        """Return the replicas that the settings ask for; those to report are known when the tuning is finished."""
+        if not finished >= set(settings.tuning):
+            return settings.tuning
+        if not settings.tuning:
+            return settings.replicas
+        return [*settings.tuning, *((self.chosen_rate, seed) for seed in sorted(settings.seeds))]
+
+    def missing(self, settings: Settings, fresh: AbstractSet[Replica] = frozenset()) -> tuple[Replica, ...]:
+        """Return the replicas that have to be trained next: those that tune, then those to report.
+
+        Parameters
+        ----------
+        settings
+            What is asked for.
+        fresh
+            The replicas that the caller has just trained and stored; they count as finished.
+        """
+        finished = self.finished(settings) | fresh
+        return tuple(replica for replica in self.planned(settings, finished) if replica not in finished)
 
 
 class RunFolder:
@@ -140,7 +200,8 @@ class RunFolder:
 
     def save(self, settings: Settings, new: tables.RunTables, environment: dict[str, object]) -> None:
         """Add freshly trained replicas to the run's files; the caller holds the run's lock."""
-        content = _merged(self.read().files, new)
+        stored = self.read()
+        content = _merged(stored.files, new)
         keys = tables.from_csv(content["replicas.csv"])
         config = {
             **settings.record,
@@ -149,6 +210,10 @@ class RunFolder:
         }
         content["config.yaml"] = yaml.safe_dump(config, sort_keys=False, allow_unicode=True).encode()
         content["environment.json"] = to_json(environment)
+        fresh = set(new.frames["replicas"]["seed"].tolist())
+        tuning = stored.tuning_seeds.union(seed for _, seed in settings.tuning if seed in fresh)
+        if tuning:
+            content[TUNING] = to_json({"seeds": sorted(tuning)})
         status = {
             "schema": SCHEMA_VERSION,
             "run": settings.run,

@@ -8,11 +8,12 @@ import threading
 import time
 import traceback
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from experiments.config.settings import Settings
-from experiments.store.runs import RunFolder
+from experiments.store.runs import RunFolder, StoredRun
 from experiments.store.study import Study
 from experiments.tables import Replica, RunTables
 
@@ -30,25 +31,54 @@ class Job:
     overrides
         The words of the command line that compose the settings.
     missing
-        (learning rate, seed) of the replicas to train.
+        (learning rate, seed) of the replicas to train. As long as tuning replicas are missing, it holds only these.
+    later
+        How many replicas are trained, at most, when the missing tuning replicas have chosen their learning rate.
+    present
+        The replicas that are asked for and finished.
     repeated
-        How many of them are finished, but without the network that is to be kept now.
+        How many of the missing ones are finished, but without the network that is to be kept now.
     """
 
     settings: Settings
     study: Study
     overrides: tuple[str, ...]
     missing: tuple[Replica, ...]
+    later: int
+    present: frozenset[Replica]
     repeated: int
 
     @classmethod
     def of(cls, settings: Settings, overrides: Sequence[str] = ()) -> "Job":
-        """Return the job of these settings, after a look at what their study has."""
-        study = Study(settings.study)
-        stored = study.run(settings.run).read()
-        missing = stored.missing(settings)
+        """Return the job of these settings, after a look at what their study has.
+
+        Raises
+        ------
+        ConfigError
+            If a seed that is to be reported has tuned the run, or the other way round.
+        """
+        stored = Study(settings.study).run(settings.run).read()
+        stored.check_purposes(settings)
+        return cls._of(settings, tuple(overrides), stored)
+
+    @classmethod
+    def _of(
+        cls,
+        settings: Settings,
+        overrides: tuple[str, ...],
+        stored: StoredRun,
+        fresh: AbstractSet[Replica] = frozenset(),
+    ) -> "Job":
+        """Return the job of these settings; replicas that are `fresh` count as finished even if training is forced."""
+        finished = stored.finished(settings) | fresh
+        missing = stored.missing(settings, fresh)
+        later = 0
+        if not finished >= set(settings.tuning):
+            later = sum(any((rate, seed) not in finished for rate in settings.rates) for seed in settings.seeds)
+        present = finished.intersection(stored.planned(settings, finished))
         repeated = stored.without_network & set(missing) if settings.save and not settings.force else ()
-        return cls(settings, study, tuple(overrides), missing, len(repeated))
+        study = Study(settings.study)
+        return cls(settings, study, overrides, missing, later, frozenset(present), len(repeated))
 
     @property
     def run(self) -> str:
@@ -61,12 +91,20 @@ class Job:
         return self.study.run(self.run)
 
     @property
+    def replicas(self) -> int:
+        """Number of replicas to train, those included that follow the tuning."""
+        return len(self.missing) + self.later
+
+    @property
     def work(self) -> int:
         """Epochs of all replicas to train."""
-        return len(self.missing) * self.settings.epochs
+        return self.replicas * self.settings.epochs
 
     def command_lines(self) -> list[tuple[str, ...]]:
         """Return command lines that train the missing replicas; rates that lack the same seeds share one."""
+        tuning = ["tune.seeds=0"] if self.settings.tuning else []
+        if _tunes(self.settings, self.missing) and self.settings.save:
+            tuning.append("save=false")
         seeds_by_rate: dict[float, list[int]] = {}
         for rate, seed in self.missing:
             seeds_by_rate.setdefault(rate, []).append(seed)
@@ -74,16 +112,24 @@ class Job:
         for rate, seeds in seeds_by_rate.items():
             rates_by_seeds.setdefault(tuple(seeds), []).append(rate)
         return [
-            (*self.overrides, f"optimizer.lr={rates}".replace(" ", ""), f"seeds={list(seeds)}".replace(" ", ""))
+            (
+                *self.overrides,
+                f"optimizer.lr={rates}".replace(" ", ""),
+                f"seeds={list(seeds)}".replace(" ", ""),
+                *tuning,
+            )
             for seeds, rates in rates_by_seeds.items()
         ]
 
-    def unfinished(self) -> int:
-        """Return, after the job ran, how many of the missing replicas are still not stored."""
+    def left(self) -> "Job":
+        """Return, after this job ran, the job that it leaves."""
         if not self.missing:
-            return 0
-        missing = self.folder.read().missing(replace(self.settings, force=False))
-        return len(set(self.missing) & set(missing))
+            return self
+        return Job._of(replace(self.settings, force=False), self.overrides, self.folder.read())
+
+    def following(self) -> "Job":
+        """Return, when the missing replicas are trained and stored, the job of those that follow the tuning."""
+        return Job._of(self.settings, self.overrides, self.folder.read(), set(self.missing))
 
     def save(self, trained: "Trained") -> None:
         """Store what a worker returned: the tables of its replicas, or its error."""
@@ -131,21 +177,36 @@ def _train_missing(settings: Settings, study: Study, overrides: Sequence[str], b
     """Train and store what is missing; the caller holds the run's lock."""
     folder = study.run(settings.run)
     # Another sweep may have trained some since this one was planned.
-    missing = folder.read().missing(settings)
+    stored = folder.read()
+    missing = stored.missing(settings)
     if not missing:
         return
     from experiments.sweep.environment import describe
     from experiments.training.run import train
 
-    resume = [] if settings.force else folder.checkpoints()
+    stored.check_purposes(settings)
     folder.clear_failure()
+    progress = _Progress(study, settings.run)
+    fresh: set[Replica] = set()
     try:
-        tables = train(
-            settings, missing, _Progress(study, settings.run).add, resume=resume, keep=folder.keep_checkpoint
-        )
-        folder.save(settings, tables, describe(settings, overrides, begin, "done"))
+        while missing:
+            tables = train(
+                replace(settings, save=settings.save and not _tunes(settings, missing)),
+                missing,
+                progress.add,
+                resume=[] if settings.force else folder.checkpoints(),
+                keep=folder.keep_checkpoint,
+            )
+            folder.save(settings, tables, describe(settings, overrides, begin, "done"))
+            fresh.update(missing)
+            missing = folder.read().missing(settings, fresh) if settings.tuning else ()
     finally:
         study.marks.write(settings.run, "ended")
+
+
+def _tunes(settings: Settings, missing: Sequence[Replica]) -> bool:
+    """Return whether these missing replicas are tuning replicas; then all of them are."""
+    return not set(settings.tuning).isdisjoint(missing)
 
 
 class _Progress:

@@ -26,11 +26,14 @@ def plan(jobs: Sequence[Job]) -> str:
 
     Time and bytes are those of the most similar recorded run, in proportion to what differs.
     """
-    replicas = sum(len(job.settings.replicas) for job in jobs)
-    missing = sum(len(job.missing) for job in jobs)
-    present = f"{replicas - missing} are there already"
+    present = sum(len(job.present) for job in jobs)
+    missing = sum(job.replicas for job in jobs)
+    work = f"{missing} to train"
+    if any(job.settings.tuning for job in jobs):
+        tuning = sum(len(set(job.missing).intersection(job.settings.tuning)) for job in jobs)
+        work = f"{tuning} to tune, {missing - tuning} to report"
     conditions = f"{len(jobs)} condition{'s' * (len(jobs) != 1)}"
-    lines = [f"{conditions}, {replicas} replicas: {present}, {missing} to train"]
+    lines = [f"{conditions}, {present + missing} replicas: {present} are there already, {work}"]
     runs = recorded_runs({job.study.folder: job.study for job in jobs}.values()) if missing else []
     if missing and not runs:
         lines.append("time and disk: unknown, because this study has no recorded run yet")
@@ -39,7 +42,7 @@ def plan(jobs: Sequence[Job]) -> str:
         for job in jobs:
             run = _most_similar(runs, job.settings)
             seconds += run.seconds * epoch_cost(job.settings) * job.work
-            size += run.bytes * table_rows(job.settings) * len(job.missing)
+            size += run.bytes * table_rows(job.settings) * job.replicas
         lines.append(f"time: about {_duration(seconds)} in one process, estimated from {len(runs)} recorded runs")
         lines.append(f"disk: about {2 * size / 1e6:,.1f} MB, of which half is the study's own copy of the tables")
     return "\n".join(lines)

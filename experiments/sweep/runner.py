@@ -102,11 +102,10 @@ def _launch_all(pending: Sequence[Job], launch: Launch) -> set[Path]:
     given_up: set[Path] = set()
     while pending:
         try:
-            for trained in launch(pending):
-                if trained is not None:
-                    origin = (trained.study, trained.run)
-                    next(job for job in pending if (job.settings.study, job.run) == origin).save(trained)
-            return given_up
+            returned = _store(pending, launch(pending))
+            # A worker that shares the disk trains what follows the tuning itself.
+            pending = [job.following() for job in returned if job.later]
+            pending = [job for job in pending if job.missing]
         except BrokenProcessPool:
             states = {job.folder.path: _marked_state(job) for job in pending}
             # A job that is marked as running was killed, or ran beside the one that was: the whole pool breaks.
@@ -118,6 +117,18 @@ def _launch_all(pending: Sequence[Job], launch: Launch) -> set[Path]:
     return given_up
 
 
+def _store(pending: Sequence[Job], results: Sequence[Trained | None]) -> list[Job]:
+    """Store the results that came back as data; return the jobs whose results all are tables."""
+    stored: dict[Path, bool] = {}
+    jobs = {(job.settings.study, job.run): job for job in pending}
+    for trained in results:
+        if trained is not None:
+            job = jobs[trained.study, trained.run]
+            job.save(trained)
+            stored[job.folder.path] = stored.get(job.folder.path, True) and trained.tables is not None
+    return [job for job in jobs.values() if stored.get(job.folder.path)]
+
+
 def _marked_state(job: Job) -> str | None:
     mark = job.study.marks.read().get(job.run)
     return mark and mark.state
@@ -127,15 +138,17 @@ def _finish(study: Study, jobs: Sequence[Job], given_up: set[Path]) -> int:
     """Collect the study, print the table of this sweep's jobs and their failures; return the exit code."""
     from rich.console import Console
 
-    unfinished = {job.run: job.unfinished() for job in jobs}
+    left = [job.left() for job in jobs]
+    unfinished = {job.run: job.replicas for job in left}
     collect(study)
     console = Console(width=None if sys.stdout.isatty() else 120)
     stored = [job.run for job in jobs if not unfinished[job.run]]
     if stored:
         console.print(summary(study, stored))
-    trained = sum(len(job.missing) - unfinished[job.run] for job in jobs)
-    reused = sum(len(job.settings.replicas) - len(job.missing) for job in jobs)
-    console.print(f"{trained} replicas trained, {reused} were there already; tables in {study.folder}/", markup=False)
+    reused = {(job.run, replica) for job in jobs for replica in job.present}
+    trained = {(job.run, replica) for job in left for replica in job.present} - reused
+    counts = f"{len(trained)} replicas trained, {len(reused)} were there already"
+    console.print(f"{counts}; tables in {study.folder}/", markup=False)
     reasons = {job.run: _failure(job, unfinished[job.run], job.folder.path in given_up) for job in jobs if job.missing}
     failed = {run: reason for run, reason in reasons.items() if reason}
     for run, reason in failed.items():
