@@ -242,16 +242,19 @@ def pairing_matrix(tables: StudyTables) -> Figure:
     matrix, lost = board["mean"], board["diverged"]
     rows, columns = matrix.shape
     names = row_labels(matrix.index)
-    result = sheet(1.05 + (0.05 + names.height) * rows, max(SINGLE, 0.4 + names.width + 0.75 * columns))
+    width = max(SINGLE, 0.4 + names.width + 0.75 * columns)
+    title = f"{replicas['dataset'].iloc[0]}: {final_error_label(replicas)}"
+    lines = textwrap.wrap(title, round((width - names.width) / 0.06) - 4)
+    if (lost > 0).any().any():
+        lines.append("* without the replicas that diverged")
+    result = sheet(0.85 + 0.13 * len(lines) + (0.05 + names.height) * rows, width)
     ax = result.subplots()
     _draw_cells(ax, matrix, lost)
     ax.set(xticks=range(columns), yticks=range(rows))
     ax.set_xticklabels([plain(name) for name in matrix.columns], rotation=30, ha="right", rotation_mode="anchor")
     ax.set_yticklabels(names.texts, fontsize=names.size)
     ax.grid(visible=False)
-    star = "\n* without the replicas that diverged" if (lost > 0).any().any() else ""
-    label = final_error_label(replicas)
-    ax.set_title(plain(f"{replicas['dataset'].iloc[0]}: {label}{star}"), fontsize=7)
+    ax.set_title(plain("\n".join(lines)), fontsize=7)
     return result
 
 

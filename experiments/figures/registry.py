@@ -49,8 +49,10 @@ class Missing(Exception):
 
 def dataset_names(tables: StudyTables) -> pd.Series:
     """Return the name of the data set of each replica, which its task's name begins with."""
-    names = {run: source["name"] for run, source in (tables.sources or {}).items()}
-    return tables.replicas["run"].map(names).fillna(tables.replicas["dataset"])
+    sources = tables.sources or {}
+    runs, tasks = tables.replicas["run"], tables.replicas["dataset"]
+    names = [sources[run]["name"] if run in sources else task for run, task in zip(runs, tasks, strict=True)]
+    return pd.Series(names, tables.replicas.index, dtype=object)
 
 
 def dataset_overrides(datasets: Iterable[str]) -> str:

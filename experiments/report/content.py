@@ -1,5 +1,6 @@
 """The content of a report: texts and numbers for the page, the Markdown file and the LaTeX tables."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from experiments.analysis.answer import edge_sentence, findings
@@ -18,6 +19,7 @@ from experiments.report.provenance import (
     configuration,
     environments,
 )
+from experiments.report.choosing import SELECTIONS, alarms, choice
 from experiments.report.rankings import MeanRanks, Ranking, mean_ranks, rankings
 from experiments.report.table import Table
 from experiments.store.reading import StudyTables
@@ -31,12 +33,20 @@ class Content:
     ----------
     study
         The name of the study.
+    alarms
+        What a reader must know first: the study is unfinished, or networks are untrained.
+    selection
+        The rule that chose the learning rates, if it is not the default.
     sentences
         The answer.
+    warnings
+        What weakens the answer.
     datasets, outputs
         The names by which the page filters.
     leaderboard, comparisons
         Tables of the conditions.
+    choice
+        How the learning rates were chosen.
     edge
         A sentence on conditions at the lowest or highest learning rate; empty if there are none.
     seeds_needed
@@ -56,11 +66,15 @@ class Content:
     """
 
     study: str
+    alarms: list[str]
+    selection: str
     sentences: list[str]
+    warnings: list[str]
     datasets: list[str]
     outputs: list[str]
     leaderboard: Table
     comparisons: Table
+    choice: str
     edge: str
     seeds_needed: SeedsNeeded
     baselines: list[Baseline]
@@ -85,6 +99,10 @@ def gather(
     pictures: list[Picture],
     missing: dict[str, str],
     other: tuple[str, StudyTables] | None = None,
+    *,
+    unfinished: Mapping[str, str] | None = None,
+    select: str = "error",
+    margin: float | None = None,
 ) -> Content:
     """Return the content of a report.
 
@@ -102,16 +120,31 @@ def gather(
         By figure, what the study lacks and the command that adds it.
     other
         Name and tables of a study to compare with.
+    unfinished
+        By run, the reason why it is not finished.
+    select, margin
+        As in `findings`.
     """
-    replicas = tables.replicas
-    facts = findings(replicas)
+    replicas, unfinished = tables.replicas, unfinished or {}
+    facts = findings(
+        replicas,
+        baselines=tables.baselines,
+        confusion=tables.confusion,
+        unfinished=unfinished,
+        margin=margin,
+        select=select,
+    )
     board = facts.board
     return Content(
         study=study,
+        alarms=alarms(replicas, unfinished),
+        selection="" if select == "error" else SELECTIONS[select],
         sentences=facts.sentences,
+        warnings=facts.warnings,
         datasets=sorted(board["dataset"].unique()),
         outputs=sorted(board["output"].unique()),
-        leaderboard=leaderboard(board),
+        leaderboard=leaderboard(board, select == "best_epoch_error"),
+        choice=choice(replicas, select),
         comparisons=comparisons(board),
         edge=edge_sentence(board, replicas),
         seeds_needed=needed_seeds(board),

@@ -13,12 +13,15 @@ from experiments.store.files import RESULTS, write_bytes
 from experiments.store.reading import load_records, studies
 from experiments.store.study import Study
 
-LEADERBOARD = ("condition", "data set", "output", "learning rate", "seeds", "test error", "95 % interval", "verdict")
-"""Columns of tables/leaderboard.tex."""
+LEADERBOARD = (
+    *("condition", "data set", "output", "learning rate", "rates tried", "seeds"),
+    *("test error", "95 % interval", "verdict"),
+)
+"""Columns of tables/leaderboard.tex, as far as the study has them."""
 
 COMPARISONS = (
-    *("condition", "data set", "reference", "difference", "paired 95 % interval"),
-    *("p (Holm)", "effect size", "verdict"),
+    *("condition", "data set", "reference", "difference", "paired 95 % interval", "corrected interval"),
+    *("p (Holm)", "corrected p (Holm)", "p of equivalence", "effect size", "verdict"),
 )
 """Columns of tables/comparisons.tex."""
 
@@ -67,7 +70,13 @@ def write(
     tables = tables._replace(baselines=lines)
     drawings = draw(study, tables, Path(results), select)
     missing = drawings.missing | {f"baselines on {dataset}": reason for dataset, reason in lacking.items()}
-    content = gather(study, tables, records, drawings.pictures, missing, other)
+    unfinished = Study(study, results).unfinished()
+    content = gather(
+        *(study, tables, records, drawings.pictures, missing, other),
+        unfinished=unfinished,
+        select=select,
+        margin=margin,
+    )
     files = {
         "index.html": html(content),
         "report.md": markdown(content),
