@@ -1,6 +1,6 @@
 """The sentences of the report's answer, and the tables behind them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -8,6 +8,7 @@ import pandas as pd
 from experiments.analysis.comparison import all_pairs, leaderboard, rankings, treatments_over_datasets
 from experiments.analysis.statistics import OverDatasets
 from experiments.analysis.units import UNITS
+from experiments.analysis.wording import enumeration
 
 CONDITIONAL = "conditional on this data set"
 """Seeds divide one data set again and again; they are no sample of data sets."""
@@ -87,7 +88,7 @@ def edge_sentence(board: pd.DataFrame, replicas: pd.DataFrame) -> str:
     conditions = edge["label"] + " on " + edge["dataset"] + " (" + edge["lr"].map("{:g}".format) + ")"
     return (
         f"For {len(edge)} of {len(board)} conditions validation chose the lowest or highest rate that was tried, so a "
-        f"wider grid may change their error: {_enumeration(conditions)}."
+        f"wider grid may change their error: {enumeration(conditions)}."
     )
 
 
@@ -124,7 +125,7 @@ def _best(board: pd.DataFrame, brief: bool) -> str:
         return f"on {first.dataset} every replica diverged"
     unit = UNITS[first.task]
     names = board.loc[board["rank"] == first.rank, "name"]
-    text = f"{_enumeration(names)} on {first.dataset}, {unit.full_text(first.mean)}"
+    text = f"{enumeration(names)} on {first.dataset}, {unit.full_text(first.mean)}"
     if not brief and len(names) == 1:  # conditions with the same mean differ in their intervals
         ends = f", 95 % interval {unit.text(first.low)} to {unit.text(first.high)}" if first.n > 1 else ""
         text += f" ({first.n} seeds{ends})"
@@ -144,7 +145,7 @@ def _comparisons(board: pd.DataFrame) -> str:
         rows = compared[compared["verdict"].str.startswith(word)]
         if len(rows):
             names = rows["name"] + " on " + rows["dataset"] if several else rows["name"]
-            results.append(f"{len(rows)} {'is' if len(rows) == 1 else 'are'} {word} ({_enumeration(names)})")
+            results.append(f"{len(rows)} {'is' if len(rows) == 1 else 'are'} {word} ({enumeration(names)})")
     equal = compared["verdict"].str.startswith("not told apart").sum()
     if equal:
         results.append("none can be told apart" if equal == len(compared) else f"{equal} cannot be told apart")
@@ -152,17 +153,9 @@ def _comparisons(board: pd.DataFrame) -> str:
     if untested:
         results.append(f"{untested} cannot be tested, since fewer than two seeds finished with both conditions")
     count = "the one comparison" if len(compared) == 1 else f"{len(compared)} comparisons"
-    references = _enumeration(compared["reference_label"].unique())
+    references = enumeration(compared["reference_label"].unique())
     condition = "each conditional on its data set" if several else CONDITIONAL
     return (
         f"In {count} with {references} over the same seeds, {'; '.join(results)} (paired t, Holm within a data set, "
         f"5 %), {condition}."
     )
-
-
-def _enumeration(texts: Iterable[str]) -> str:
-    """Return texts as "a, b and c"; after the fourth of more than five, "and 2 more"."""
-    shown = list(texts)
-    if len(shown) > 5:
-        shown = [*shown[:4], f"{len(shown) - 4} more"]
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"

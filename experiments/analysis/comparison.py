@@ -1,16 +1,16 @@
 """Comparison of a study's conditions: scores, ranks, references, families of pairs, the leaderboard."""
 
+from collections.abc import Mapping
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
 from experiments.analysis.labels import labels, setting_columns
+from experiments.analysis.references import has_default_initializer, references
 from experiments.analysis.statistics import ALPHA, OverDatasets, compare, holm, over_datasets, summarise
-from nets.activations import ACTIVATIONS
-
-BASELINE = "relu"
-"""The activation with which others are compared."""
+from experiments.analysis.units import UNITS
+from experiments.analysis.wording import enumeration, verb
 
 
 def scored(replicas: pd.DataFrame) -> pd.DataFrame:
@@ -31,76 +31,62 @@ def part_ratio(replicas: pd.DataFrame) -> float:
     return float(test / ((1 - test) * (1 - validation)))
 
 
-def has_default_initializer(conditions: pd.DataFrame) -> pd.Series:
-    """Return whether each condition has the default initializer of its activation."""
-    if "init.name" not in conditions:
-        return pd.Series(True, conditions.index)
-    defaults = conditions["activation"].map(lambda name: getattr(ACTIVATIONS.get(name), "initializer", None))
-    return defaults.isna() | (defaults == conditions["init.name"])
+def reported(replicas: pd.DataFrame) -> pd.DataFrame:
+    """Return the replicas that are reported: those that did not serve to choose a learning rate."""
+    return replicas[replicas["purpose"] == "report"] if "purpose" in replicas else replicas
+
+
+def ranking_seeds(replicas: pd.DataFrame) -> frozenset[int]:
+    """Return the seeds on which the conditions of a data set are ranked.
+
+    If conditions have different seeds, it is the set of seeds that pairs the most replicas. It is empty if no two
+    conditions have a seed in common.
+    """
+    by_run = [frozenset(seeds) for _, seeds in replicas.groupby("run")["seed"]]
+    candidates = {*by_run, frozenset.intersection(*by_run)}
+    if len(candidates) == 1:
+        return by_run[0]
+
+    def paired(seeds: frozenset[int]) -> int:
+        members = sum(seeds <= other for other in by_run)
+        return len(seeds) * members * (members - 1)
+
+    best = max(candidates, key=lambda seeds: (paired(seeds), len(seeds), sorted(seeds)))
+    return best if paired(best) else frozenset()
+
+
+def untrained(replicas: pd.DataFrame) -> pd.Series:
+    """Return which replicas were not trained at all."""
+    return replicas["epochs"] == 0 if "epochs" in replicas else pd.Series(False, replicas.index)
 
 
 def ranked(replicas: pd.DataFrame) -> pd.DataFrame:
     """Return `summarise` of the scores by run, with each run's `rank` within its data set, 1 the best.
 
-    The share of diverged replicas decides first, then the mean. Equal conditions share the mean of their ranks.
+    The share of diverged replicas decides first, then the mean. Equal conditions share the mean of their ranks. All
+    numbers are over the `ranking_seeds`. A condition that lacks one of them, or that was not trained, has no rank; its
+    numbers are over its own seeds.
     """
-    table = summarise(scored(replicas), ["dataset", "run"], "score")
-    table = table.assign(rounded=table["mean"].round(12)).sort_values(["diverged_share", "rounded"])
-    keys = table[["dataset", "diverged_share", "rounded"]].fillna(np.inf)
-    position = table.groupby("dataset").cumcount() + 1.0
-    table["rank"] = position.groupby([keys[name] for name in keys]).transform("mean")
-    return table.drop(columns="rounded").sort_values(["dataset", "rank", "run"], ignore_index=True)
+    table, eligible = _over_ranking_seeds(replicas)
+    table = table.assign(rounded=table["mean"].round(12), eligible=table["run"].isin(eligible))
+    table = table.sort_values(["diverged_share", "rounded"])
+    keys = table[["dataset", "eligible", "diverged_share", "rounded"]].fillna(np.inf)
+    position = table.groupby(["dataset", "eligible"]).cumcount() + 1.0
+    table["rank"] = position.groupby([keys[name] for name in keys]).transform("mean").where(table["eligible"])
+    table = table.sort_values(["dataset", "rank", "run"], ignore_index=True)
+    return table.drop(columns=["rounded", "eligible"])
 
 
-def references(replicas: pd.DataFrame) -> dict[str, str]:
-    """Return the reference of each run; one run of each data set has none.
-
-    The reference of a run is the baseline activation with the same settings, if possible with the same initializer.
-    If there is none, it is the data set's main condition, which is also the reference of the other conditions with the
-    baseline activation. The main condition has the baseline activation and the settings of most conditions. Ties
-    are decided by the default initializer, then by the output of a likelihood, then by the smaller network. If the
-    data set lacks the baseline activation, its first activation in the registry is the baseline.
-    """
-    conditions = _preferences(replicas)
-    result = {}
-    for _, part in conditions.groupby("dataset"):
-        first = _baseline_of(part)
-        candidates = part[part["activation"] == first].sort_values(["others", "init", "output", "parameters", "run"])
-        main = candidates["run"].iloc[0]
-        for condition in part.itertuples():
-            same = candidates[candidates["settings"] == condition.settings]
-            closest = same[same["initializer"] == condition.initializer]
-            preferred = [] if condition.activation == first else [*closest["run"], *same["run"]]
-            reference = next(iter([*preferred, main]))
-            if reference != condition.run:
-                result[condition.run] = reference
-    return result
-
-
-def _preferences(replicas: pd.DataFrame) -> pd.DataFrame:
-    """Return a row per condition: its settings as text, and the columns whose order puts a main condition first."""
-    conditions = replicas.drop_duplicates("run").reset_index(drop=True)
-    default = has_default_initializer(conditions)
-    follow = ("activation.", "init.", "formula.")  # settings that follow from the activation by default
-    columns = [column for column in setting_columns(replicas) if not column.startswith(follow)]
-    settings = conditions[["dataset", "output", *columns]].astype(str).fillna("").agg("|".join, axis=1)
-    return conditions[["run", "dataset", "activation"]].assign(
-        settings=settings,
-        initializer=conditions.get("init.name", default),
-        others=-settings.map(settings.value_counts()),
-        init=~default,
-        output=~conditions["output"].str.endswith("_ce"),
-        parameters=conditions.get("parameters", 0),
-    )
-
-
-def _baseline_of(conditions: pd.DataFrame) -> str:
-    """Return the baseline activation of conditions: `BASELINE`, or their first activation in the registry."""
-    activations: list[str] = list(conditions["activation"].unique())
-    if BASELINE in activations:
-        return BASELINE
-    order = {name: index for index, name in enumerate(ACTIVATIONS)}
-    return min(activations, key=lambda name: order.get(name, len(order)))
+def _over_ranking_seeds(replicas: pd.DataFrame) -> tuple[pd.DataFrame, set[str]]:
+    """Return `summarise` of the scores by run over the seeds of `ranked`, and the runs that have a rank."""
+    rows, eligible = [], set(replicas.loc[~untrained(replicas), "run"])
+    for _, part in replicas.groupby("dataset"):
+        seeds = ranking_seeds(part)
+        own = part.groupby("run")["seed"].agg(frozenset)
+        complete = own.index[[bool(seeds) and seeds <= other for other in own]]
+        rows.append(part[~part["run"].isin(complete) | part["seed"].isin(seeds)])
+        eligible -= set(own.index.difference(complete))
+    return summarise(scored(pd.concat(rows)), ["dataset", "run"], "score"), eligible
 
 
 def families(replicas: pd.DataFrame) -> list[tuple[str, list[str]]]:
@@ -133,8 +119,9 @@ def all_pairs(replicas: pd.DataFrame) -> dict[str, pd.DataFrame]:
 def rankings(replicas: pd.DataFrame) -> pd.DataFrame:
     """Rank the conditions in every way that the study allows: at tuned or common rates and initializers.
 
-    The selected rate and the default initializer of an activation are part of the comparison; a common one is not. All
-    conditions of a data set were trained at a common rate, and all of its activations with a common initializer.
+    The selected rate and the default initializer of an activation are part of the comparison; a common one is not.
+    More than half of a data set's conditions were trained at a common rate; those that lack it have no rank there. All
+    of its activations have a common initializer.
 
     Returns
     -------
@@ -143,7 +130,7 @@ def rankings(replicas: pd.DataFrame) -> pd.DataFrame:
         "mixed" if no initializer is common and not all activations have their default).
     """
     tables = []
-    for _, part in replicas.groupby("dataset"):
+    for _, part in equal_rates(replicas).groupby("dataset"):
         for initializer, rows in _by_initializer(part).items():
             for rate, ranking in _by_rate(rows).items():
                 tables.append(ranked(ranking).assign(rate=rate, initializer=initializer))
@@ -165,14 +152,31 @@ def _by_initializer(replicas: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return result or {"mixed": replicas}
 
 
+def equal_rates(replicas: pd.DataFrame) -> pd.DataFrame:
+    """Return replicas whose learning rates are one number if they are equal to 12 digits."""
+    rates = replicas["lr"].map(lambda rate: float(f"{rate:.12g}"))
+    result = replicas.assign(lr=rates).sort_values("selected", ascending=False, kind="stable")
+    return result[~result.duplicated(["run", "lr", "seed"])].sort_index()
+
+
 def _by_rate(replicas: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return replicas by learning rate: "tuned" if a run has several or none is common, and each common rate."""
-    rates = [set(rows["lr"]) for _, rows in replicas.groupby("run")]
-    common = sorted(set.intersection(*rates))
-    result = {f"{rate:g}": replicas[replicas["lr"] == rate] for rate in common}
-    if max(map(len, rates)) > 1 or not common:
+    """Return replicas by learning rate: "tuned" if a run has several or none is common, and each common rate.
+
+    A rate is common if more than half of the conditions have it. The others are not ranked at this rate.
+    """
+    sizes = replicas.groupby("run")["lr"].nunique()
+    runs = replicas.groupby("lr")["run"].nunique()
+    common = [] if _tuned_apart(replicas) else sorted(runs.index[2 * runs > len(sizes)])
+    replicas = reported(replicas)
+    result = {f"{rate:.12g}": replicas[replicas["lr"] == rate] for rate in common}
+    if sizes.max() > 1 or len(common) != 1 or runs[common].min() < len(sizes):
         return {"tuned": replicas[replicas["selected"]]} | result
     return result
+
+
+def _tuned_apart(replicas: pd.DataFrame) -> bool:
+    """Return whether some rates were chosen on seeds that are not reported, so that most rates are not reported."""
+    return "purpose" in replicas and bool((replicas["purpose"] == "tuning").any())
 
 
 def treatments(replicas: pd.DataFrame) -> pd.Series:
@@ -183,60 +187,110 @@ def treatments(replicas: pd.DataFrame) -> pd.Series:
 
 
 def treatments_over_datasets(replicas: pd.DataFrame) -> OverDatasets:
-    """Return `over_datasets` of the treatments that every data set of the study has."""
+    """Return `over_datasets` of the treatments that every data set of the study has; its sentence names the others."""
     table = ranked(replicas)
     table["treatment"] = table["run"].map(treatments(replicas))
-    ranks = table.pivot_table(index="dataset", columns="treatment", values="rank")
-    return over_datasets(ranks.dropna(axis=1))
+    ranks = table.pivot(index="dataset", columns="treatment", values="rank")
+    common = ranks.dropna(axis=1)
+    result = over_datasets(common)
+    notes = []
+    missing = sorted(set(table["treatment"]) - set(common))
+    if missing and len(ranks) > 1:
+        left = verb(len(missing), "is left out, since it has", "are left out, since they have")
+        notes.append(f"{enumeration(missing)} {left} no rank on some data set.")
+    if ranks.index.str.partition(", ").get_level_values(0).has_duplicates:
+        notes.append("Some of these tasks share a data set, so they are not independent.")
+    return result._replace(sentence=" ".join([result.sentence, *notes]))
 
 
-def leaderboard(selected: pd.DataFrame) -> pd.DataFrame:
-    """Return `Findings.board` from the replicas at the selected rates."""
+def leaderboard(selected: pd.DataFrame, margins: Mapping[str, float] | None = None) -> pd.DataFrame:
+    """Return `Findings.board`, without what needs all learning rates, from the replicas at the selected rates.
+
+    Parameters
+    ----------
+    selected
+        The replicas.
+    margins
+        By data set, the largest difference that does not matter, in the table's unit. Without it no condition is called
+        equivalent.
+    """
     board = ranked(selected)
-    board["low"] = board["low"].clip(lower=0)  # no error is negative
     conditions = selected.drop_duplicates("run").set_index("run")
     names = labels(selected, omit=("dataset", "output"))
     board["label"] = board["run"].map(names)
     for column in ("activation", "output", "task", "lr"):
         board[column] = board["run"].map(conditions[column])
+    board[["low", "high"]] = _possible_intervals(board)
     board["initializer"] = board["run"].map(conditions["init.name"]) if "init.name" in conditions else ""
-    board = board.merge(_compared_with_references(selected), on="run", how="left")
+    board = board.merge(_compared_with_references(selected, margins or {}), on="run", how="left")
     same_output = board["reference"].map(conditions["output"]) == board["output"]
     names_with_output = labels(selected, omit=("dataset",))
     board["reference_label"] = (
         board["reference"].map(names).where(same_output, board["reference"].map(names_with_output))
     )
-    board["verdict"] = _verdicts(board)
-    return board
+    return board.assign(verdict=_verdicts(board), scope=_scopes(board))
 
 
-def _compared_with_references(selected: pd.DataFrame) -> pd.DataFrame:
+def _possible_intervals(board: pd.DataFrame) -> pd.DataFrame:
+    """Return `low` and `high` within the possible errors; fewer than three seeds or equal errors have no interval."""
+    ceiling = board["task"].map(lambda task: UNITS[task].ceiling / UNITS[task].scale)
+    varied = (board["n"] > 2) & (board["std"] > 1e-12 * board["mean"].abs())
+    ends = {"low": board["low"].clip(lower=0), "high": board["high"].clip(upper=ceiling)}
+    return pd.DataFrame(ends).where(varied)
+
+
+def _compared_with_references(selected: pd.DataFrame, margins: Mapping[str, float]) -> pd.DataFrame:
     """Return `compare` of each run with its reference, a family per data set, under the column names of the board."""
     reference = references(selected)
     tables = []
-    for _, part in selected.groupby("dataset"):
+    for dataset, part in selected.groupby("dataset"):
         pairs = [(run, reference[run]) for run in part["run"].unique() if run in reference]
-        tables.append(compare(scores_by_seed(part), pairs, part_ratio(part)))
+        table = compare(scores_by_seed(part), pairs, part_ratio(part), margins.get(str(dataset), np.nan))
+        for name in ("p_equivalence", "p_equivalence_corrected"):
+            table[name] = holm(table[name])
+        tables.append(table)
+    result = pd.concat(tables)
+    ends = ["low", "high", "corrected_low", "corrected_high"]
+    result[ends] = result[ends].where(result["std"] > 0)  # equal differences have no interval
     names = {"low": "difference_low", "high": "difference_high", "n": "n_pairs", "std": "spread"}
-    return pd.concat(tables).rename(columns=names)
+    return result.rename(columns=names)
 
 
 def _verdicts(board: pd.DataFrame) -> pd.Series:
-    """Return each row of the board in words: reference, better, worse, not told apart, or why there is no test."""
+    """Return each row of the board in words: reference, better, worse, not told apart, or why there is no test.
+
+    A condition that is not told apart is "equivalent" if its difference is shown to be smaller than the margin.
+    """
     significant = board["p_holm"] < ALPHA
     better = significant & (board["difference"] < 0)
-    words = pd.Series(np.select([better, significant], ["better", "worse"], "not told apart"), board.index)
+    equivalent = (board["p_equivalence"] < ALPHA) & (board["lost"] == 0)
+    choices = [better, significant, equivalent]
+    words = pd.Series(np.select(choices, ["better", "worse", "equivalent"], "not told apart"), board.index)
     words = words.mask(board["lost"] > 0, words + ", where both finished")
     untested = board["difference"].isna()
     words = words.mask(untested, "too few pairs").mask(untested & (board["diverged_share"] > 0.5), "diverged")
     return words.mask(board["reference"].isna(), "reference")
 
 
+SPLITS, POPULATION = "on these splits", "for new data of this kind"
+"""The scopes of a verdict."""
+
+
+def _scopes(board: pd.DataFrame) -> pd.Series:
+    """Return for what each verdict holds: `SPLITS`, `POPULATION` if the corrected test agrees, or "" without one."""
+    significant = board["p_holm"] < ALPHA
+    corrected = board["p_corrected_holm"].where(significant, board["p_equivalence_corrected"])
+    decided = significant | ((board["p_equivalence"] < ALPHA) & (board["lost"] == 0))
+    scopes = np.select([decided & (corrected < ALPHA), decided], [POPULATION, SPLITS], "")
+    return pd.Series(scopes, board.index, dtype=object)
+
+
 def compare_studies(replicas: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     """Compare the conditions that two studies share, at their selected rates.
 
-    Conditions are the same if data set, output, and activation with its hyperparameters are equal. If the other
-    study has several of them, the one with most equal settings is taken.
+    Conditions are the same if task, output, and activation with its hyperparameters are equal. If the other study has
+    several of them, the one with most equal settings is taken. If it has the condition only with other data of the same
+    name, another target or another split, `changed` says so and nothing is compared.
 
     Returns
     -------
@@ -244,38 +298,49 @@ def compare_studies(replicas: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame
         `label`, dataset, output, and `changed`, the settings that differ; then `compare` of this study's run with the
         other's, one family.
     """
-    here, there = (frame[frame["selected"]] for frame in (replicas, other))
+    here, there = (reported(frame[frame["selected"]]) for frame in (replicas, other))
     names = labels(here, omit=("dataset", "output"))
     columns = ["lr", *dict.fromkeys([*setting_columns(here), *setting_columns(there)])]
-    identity = ["dataset", "activation", "output", *(name for name in columns if name.startswith("activation."))]
+    identity = ["activation", "output", *(name for name in columns if name.startswith("activation."))]
     settings = [name for name in columns if name not in identity]
+    both = "task_id" in here and "task_id" in there
     conditions, candidates = (
-        frame.drop_duplicates("run").reindex(columns=["run", *identity, *settings]).astype(str).fillna("")
+        frame.drop_duplicates("run")
+        .assign(name=frame["dataset"].str.partition(", ")[0], task=frame["task_id"] if both else "")
+        .reindex(columns=["run", "dataset", "name", "task", *identity, *settings])
+        .astype(str)
+        .fillna("")
         for frame in (here, there)
     )
     rows, tables = [], []
     for _, condition in conditions.iterrows():
-        same = candidates[(candidates[identity] == condition[identity]).all(axis=1)]
+        same = candidates[(candidates[["name", *identity]] == condition[["name", *identity]]).all(axis=1)]
         if same.empty:
+            continue
+        row = {"label": names[condition["run"]], "dataset": condition["dataset"], "output": condition["output"]}
+        same = same[same["task"] == condition["task"]]
+        if same.empty:
+            rows.append(row | {"changed": OTHER_TASK})
+            tables.append(compare(pd.DataFrame(columns=["a", "b"]), [("a", "b")]).assign(run=condition["run"]))
             continue
         match = same.loc[(same[settings] == condition[settings]).sum(axis=1).idxmax()]
         changed = [f"{name}: {match[name]} → {condition[name]}" for name in settings if match[name] != condition[name]]
-        run = condition["run"]
-        rows.append(
-            {
-                "label": names[run],
-                "dataset": condition["dataset"],
-                "output": condition["output"],
-                "changed": "; ".join(changed),
-            }
-        )
-        pair = pd.concat(
-            [here[here["run"] == run].assign(run="here"), there[there["run"] == match["run"]].assign(run="there")]
-        )
-        table = compare(scores_by_seed(pair), [("here", "there")], part_ratio(pair))
-        tables.append(table.assign(run=run, reference=match["run"]))
+        rows.append(row | {"changed": "; ".join(changed)})
+        tables.append(_between(here, condition["run"], there, match["run"]))
     if not rows:
         return pd.DataFrame()
     result = pd.concat([pd.DataFrame(rows), pd.concat(tables, ignore_index=True)], axis=1)
-    result["p_holm"] = holm(result["p"])
+    compared = result["changed"] != OTHER_TASK
+    for name in ("p", "p_corrected"):
+        result[f"{name}_holm"] = holm(result.loc[compared, name]).reindex(result.index)
     return result
+
+
+OTHER_TASK = "the data, their target or their split, so nothing is compared"
+"""What differs between conditions whose data sets have the same name and nothing else in common."""
+
+
+def _between(here: pd.DataFrame, run: str, there: pd.DataFrame, other: str) -> pd.DataFrame:
+    """Return `compare` of a run of one study with a run of another."""
+    pair = pd.concat([here[here["run"] == run].assign(run="here"), there[there["run"] == other].assign(run="there")])
+    return compare(scores_by_seed(pair), [("here", "there")], part_ratio(pair)).assign(run=run, reference=other)

@@ -12,9 +12,9 @@ from experiments.analysis.comparison import (
     part_ratio,
     ranked,
     rankings,
-    references,
     treatments_over_datasets,
 )
+from experiments.analysis.references import references
 
 
 def test_every_condition_is_compared_with_the_baseline_under_the_same_settings(study):

@@ -1,0 +1,21 @@
+"""Parts of sentences: lists of names and counted nouns."""
+
+from collections.abc import Iterable
+
+
+def enumeration(texts: Iterable[str]) -> str:
+    """Return texts as "a, b and c"; after the fourth of more than five, "and 2 more"."""
+    shown = list(texts)
+    if len(shown) > 5:
+        shown = [*shown[:4], f"{len(shown) - 4} more"]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: "1 seed", "2 seeds"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def verb(number: int, singular: str, plural: str) -> str:
+    """Return the form of a verb that fits the number of its subjects."""
+    return singular if number == 1 else plural
