@@ -1,8 +1,13 @@
-"""Writes the best network of a run, the one with the lowest last validation loss, for other programs.
+"""Writes the best network of a run for other programs.
 
-    python -m experiments.export run=results/STUDY/runs/RUN [format=onnx|sklearn]
+    python -m experiments.export run=results/STUDY/runs/RUN [format=onnx|sklearn] [select=error|loss|best_epoch_error]
 
-The run must have been trained with save=true.
+The run must have been trained with save=true. The best network has the learning rate that the study's tables select,
+and the lowest validation error of its reported networks at this rate. So validation data chose its seed as well.
+
+`select` is the rule for the learning rate: `error` (default) or `loss` after the last epoch, or the error at the epoch
+of the lowest validation loss. For `loss`, the network too is the one with the lowest validation loss. The written
+network is always the one after the last epoch.
 
 `onnx` writes network.onnx into the run's folder. Its inputs (n, d) are not scaled; a text column is one-hot, as the
 file's `features` name it. Its outputs are the class with probabilities or scores, or the values of a regression.
@@ -31,6 +36,7 @@ from experiments.config.arguments import exit_code, key_values
 from experiments.config.errors import ConfigError
 from experiments.networks import TrainedNetwork, as_inputs, load
 from experiments.store.files import write_bytes
+from experiments.tables import SELECT
 from nets import graph
 from nets.activations import Activation
 from nets.estimators import MLPClassifier, MLPRegressor
@@ -276,7 +282,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not arguments or {"-h", "--help"} & set(arguments):
         print(__doc__)
         return 0 if arguments else 2
-    return exit_code("export", lambda: _export(key_values(arguments, ("run", "format"))))
+    return exit_code("export", lambda: _export(key_values(arguments, ("run", "format", "select"))))
 
 
 def _export(values: Mapping[str, str]) -> int:
@@ -285,10 +291,13 @@ def _export(values: Mapping[str, str]) -> int:
     kind = values.get("format", "onnx")
     if kind not in FORMATS:
         raise ConfigError(f"format={kind}: {nearest(kind, FORMATS)}")
+    select = values.get("select", "error")
+    if select not in SELECT:
+        raise ConfigError(f"select={select}: {nearest(select, SELECT)}")
     folder, (name, convert) = Path(values["run"]), FORMATS[kind]
-    best = load(folder).best
+    best = load(folder).selected(select)
     write_bytes(folder / name, convert(best))
-    print(f"wrote {folder / name}: lr {best.lr:g}, seed {best.seed}")
+    print(f"wrote {folder / name}: lr {best.lr:g}, seed {best.seed} (both chosen by validation data)")
     return 0
 
 

@@ -1,26 +1,35 @@
 """Trained networks that a run keeps with `save=true`; they predict from raw inputs."""
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from experiments import tables
 from experiments.config.choices import build
 from experiments.config.errors import ConfigError
 from experiments.data.table import Column, encode
 from experiments.store.files import arrays
+from experiments.store.reading import run_replicas
 from experiments.store.runs import RunFolder
 from nets.activations import Activation
 from nets.network import Network, Work
 from nets.outputs import Output
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 ROWS = 256
 """Number of rows that pass through a network at once."""
+
+CHOICE_FILES = ("replicas.csv", "tuning.json", "environment.json")
+"""The files of a run by which its best network is chosen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,9 +118,18 @@ class TrainedNetwork:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TrainedNetworks(Sequence[TrainedNetwork]):
-    """All kept replicas of a run, sorted by learning rate and seed; methods stack their results along a first axis."""
+    """All kept replicas of a run, sorted by learning rate and seed; methods stack their results along a first axis.
+
+    Attributes
+    ----------
+    members
+        The networks.
+    files
+        The content of `CHOICE_FILES` by name; empty if the networks come from a file network.npz alone.
+    """
 
     members: tuple[TrainedNetwork, ...]
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.members)
@@ -129,12 +147,65 @@ class TrainedNetworks(Sequence[TrainedNetwork]):
         return iter(self.members)
 
     def __repr__(self) -> str:
-        return f"<{len(self)} networks of {self.best.run}>"
+        return f"<{len(self)} networks of {self.members[0].run}>"
 
     @property
     def best(self) -> TrainedNetwork:
-        """The network with the lowest validation loss after the last epoch."""
-        return min(self.members, key=lambda member: member.validation_loss)
+        """The network that `selected` returns: by the validation error, or by the loss for a file network.npz alone.
+
+        Its seed was chosen by validation data too. So its validation error is too low as an estimate, and its test
+        error is that of one network, not of the condition.
+        """
+        return self.selected("error" if self.files else "loss")
+
+    def selected(self, select: str) -> TrainedNetwork:
+        """Return the network with the lowest validation error after the last epoch, at the chosen learning rate.
+
+        The learning rate is that of the run's tables. Only reported replicas count. Ties are decided by the
+        validation loss. A file network.npz alone has no errors and does not know the other replicas: there the
+        learning rate is chosen among its networks, and only by the loss.
+
+        Parameters
+        ----------
+        select
+            The rule that chooses the learning rate, a key of `tables.SELECT`. For `loss`, the network too is the one
+            with the lowest loss.
+
+        Raises
+        ------
+        ConfigError
+            If no network was kept at the chosen learning rate, or a file network.npz alone lacks what the rule needs.
+        """
+        replicas = run_replicas(self.files) if self.files else self._losses(select)
+        reported = replicas[tables.selected(replicas, select)]
+        columns = list(tables.SELECT["loss" if select == "loss" else "error"])
+        kept = {(member.lr, member.seed): member for member in self.members}
+        for rate, seed in reported.sort_values([*columns, "seed"])[["lr", "seed"]].itertuples(index=False):
+            if (rate, seed) in kept:
+                return kept[rate, seed]
+        raise ConfigError(self._none_kept(tables.chosen_rates(replicas, select).iloc[0], reported))
+
+    def _losses(self, select: str) -> "pd.DataFrame":
+        """Return the table `replicas` of a file network.npz alone, as far as it is known."""
+        import pandas as pd
+
+        if select != "loss":
+            raise ConfigError("a file network.npz alone has no errors: allowed is select=loss, or the run's folder")
+        members = ((member.run, member.lr, member.seed, member.validation_loss, "done") for member in self)
+        return pd.DataFrame(members, columns=["run", "lr", "seed", "final_validation_loss", "status"])
+
+    def _none_kept(self, rate: float, reported: "pd.DataFrame") -> str:
+        """Return why there is no network at the chosen learning rate, and the command that trains one."""
+        run = self.members[0].run
+        if len(reported) and (reported["status"] == "diverged").all():
+            return f"{run} has no network at its chosen learning rate {rate:g}: all of them diverged"
+        environment = json.loads(self.files["environment.json"])
+        # Where no reported seed was trained at this rate, the sweep is not finished: its own seeds follow.
+        seeds = [f"seeds={sorted(reported['seed'].tolist())}".replace(" ", "")] if len(reported) else []
+        words = [word for word in environment["overrides"] if not (seeds and word.startswith("tune."))]
+        rates = [f"optimizer.lr={float(rate)!r}"] if seeds else []
+        command = shlex.join(["python", "run.py", *words, *rates, *seeds, "save=true"])
+        return f"{run} keeps no network at its chosen learning rate {rate:g}; run: {command}"
 
     def scores(self, inputs: ArrayLike) -> np.ndarray:
         """Return the scores (R, n, units) as in `TrainedNetwork.scores`."""
@@ -190,7 +261,8 @@ def load(path: str | Path) -> TrainedNetworks:
         If there are no networks, or a file of the run is not the one that status.json describes.
     """
     path = Path(path).resolve()
-    content = path.read_bytes() if path.is_file() else RunFolder(path).intact_files().get("network.npz")
+    files = {"network.npz": path.read_bytes()} if path.is_file() else RunFolder(path).intact_files()
+    content = files.get("network.npz")
     try:
         stored = {"parameters": np.empty(0)} if content is None else arrays(content)
         members = tuple(_members(stored, json.loads(str(stored["about"])))) if len(stored["parameters"]) else ()
@@ -198,7 +270,7 @@ def load(path: str | Path) -> TrainedNetworks:
         raise ConfigError(f"{path} is no network.npz of this version: {error}") from error
     if not members:
         raise ConfigError(f"{path} keeps no networks: train it with save=true")
-    return TrainedNetworks(members)
+    return TrainedNetworks(members, {name: files[name] for name in CHOICE_FILES if name in files})
 
 
 def _members(stored: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> Iterator[TrainedNetwork]:

@@ -1,9 +1,11 @@
 """From a command line's words to settings: Hydra composes, a sweep becomes jobs, and an error becomes one line."""
 
 import itertools
+import math
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass
+from decimal import Decimal
 from typing import Any
 
 from hydra import initialize_config_dir
@@ -11,7 +13,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, Override
+from hydra.core.override_parser.types import ChoiceSweep, Glob, Override
 from hydra.core.singleton import Singleton
 from hydra.errors import HydraException, MissingConfigException
 from hydra.types import RunMode
@@ -77,7 +79,9 @@ def expand(loader: ConfigLoader, master: DictConfig, overrides: Sequence[str]) -
         For the first job that is refused, and for an override that matches nothing.
     """
     preset = [f"{key}={value}" for key, value in (master.hydra.sweeper.params or {}).items()]
-    parsed = OverridesParser.create(config_loader=loader).parse_overrides([*preset, *overrides])
+    parser = OverridesParser.create(config_loader=loader)
+    parser.functions.functions["range"] = exact_range
+    parsed = parser.parse_overrides([*preset, *overrides])
     for override in parsed:
         _check_sweep(override)
     jobs: dict[tuple[Any, ...], tuple[Settings, list[str]]] = {}
@@ -86,6 +90,26 @@ def expand(loader: ConfigLoader, master: DictConfig, overrides: Sequence[str]) -
         key = (settings.study, settings.run, settings.rates, settings.seeds, settings.tune, settings.save)
         jobs.setdefault(key, (settings, line))
     return list(jobs.values())
+
+
+def exact_range(start: float, stop: float | None = None, step: float = 1) -> ChoiceSweep:
+    """Return the values of `range(start,stop,step)` without `stop`; Hydra's own adds binary fractions.
+
+    Three times 0.1 is 0.3 here, as a person means it: the shortest decimals of the numbers are added exactly. Whole
+    numbers give whole numbers.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite, or the step is 0.
+    """
+    first, last = (0, start) if stop is None else (start, stop)
+    if not all(map(math.isfinite, (first, last, step))) or step == 0:
+        raise ValueError("allowed are finite numbers, and a step that is not 0")
+    if all(isinstance(number, int) for number in (first, last, step)):
+        return ChoiceSweep(list=list(range(int(first), int(last), int(step))))
+    begin, end, width = (Decimal(str(number)) for number in (first, last, step))
+    return ChoiceSweep(list=[float(begin + i * width) for i in range(math.ceil((end - begin) / width))])
 
 
 def _check_sweep(override: Override) -> None:

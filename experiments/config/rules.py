@@ -62,15 +62,15 @@ class TuningSeeds(Seeds):
 
 
 class Rates:
-    """A learning rate, or a list of learning rates."""
+    """A learning rate, or a list of learning rates; equal ones are one."""
 
-    words = "a number from 1e-30 to 1e30 or a list of different numbers such as [0.03,0.1]"
+    words = "a number from 1e-30 to 1e30 or a list of numbers such as [0.03,0.1]"
 
     def accepts(self, value: Any) -> bool:
         """Return whether the value is such a number or list."""
         rates = value if isinstance(value, list) else [value]
         numbers = all(isinstance(rate, int | float) and not isinstance(rate, bool) for rate in rates)
-        return numbers and all(1e-30 <= rate <= 1e30 for rate in rates) and 0 < len(rates) == len(set(rates))
+        return numbers and bool(rates) and all(1e-30 <= rate <= 1e30 for rate in rates)
 
 
 class Threads:

@@ -196,7 +196,7 @@ def _resolve(config: Mapping[str, Any]) -> Settings:
     values["tune"] = Tune(tuple(sorted(largest)))
     rates = config["optimizer"]["lr"]
     check("optimizer.lr", rates, Rates())
-    values["rates"] = tuple(float(rate) for rate in (rates if isinstance(rates, list) else [rates]))
+    values["rates"] = tuple(dict.fromkeys(map(float, rates if isinstance(rates, list) else [rates])))
     values |= _dataset(config)
     data: Data = values["data"]
     values["activation"] = build("activation", config["activation"])

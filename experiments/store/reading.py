@@ -26,6 +26,13 @@ def tuning_seeds(files: Mapping[str, bytes]) -> set[int]:
     return set(json.loads(files["tuning.json"])["seeds"]) if "tuning.json" in files else set()
 
 
+def run_replicas(files: Mapping[str, bytes]) -> "pd.DataFrame":
+    """Return the table `replicas` of a run with the column `purpose`, from the content of its files by name."""
+    replicas = tables.read(BytesIO(files["replicas.csv"]))
+    is_tuning = replicas["seed"].isin(tuning_seeds(files))
+    return replicas.assign(purpose=np.where(is_tuning, "tuning", "report"))
+
+
 def task_id(files: Mapping[str, bytes]) -> str:
     """Return the digest of what a run is trained and tested on: only runs that have the same one can be compared.
 

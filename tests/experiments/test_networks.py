@@ -1,6 +1,7 @@
 """Networks that were kept: they predict what was recorded, for every activation and pairing, here and in ONNX."""
 
 import json
+import shlex
 import shutil
 import warnings
 from dataclasses import replace
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 
 from experiments import load as load_networks
+from experiments import run_study
 from experiments.config.errors import ConfigError
 from experiments.data.sets import load as load_data
 from experiments.data.split import prepare
@@ -22,6 +24,7 @@ from experiments.store.collecting import collect
 from experiments.store.study import Study
 from experiments.sweep.jobs import Job, run_job
 from experiments.sweep.runner import run_sweep
+from experiments.tables import chosen_rates
 from nets.activations import ACTIVATIONS
 from nets.network import Network
 from nets.outputs import OUTPUTS
@@ -86,7 +89,9 @@ def test_a_network_predicts_what_was_recorded_and_onnx_the_same(trained, overrid
             difference = one[rows].reshape(len(rows), -1) - data.targets[rows]
             scale = 1 if data.targets.shape[1] == 1 else prepared.target_scale[network.seed]
             assert np.sqrt(np.mean((difference / scale) ** 2)) == pytest.approx(error, rel=1e-5)
-    assert networks.best.validation_loss == replicas["final_validation_loss"].min()
+    rate = chosen_rates(replicas)[settings.run]
+    best = replicas[replicas["lr"] == rate].sort_values(["final_validation_error", "final_validation_loss"]).iloc[0]
+    assert (networks.best.lr, networks.best.seed) == (rate, best["seed"])
     agree(networks.best, data.inputs)
     pipeline_agrees(networks.best, data.inputs)
 
@@ -275,6 +280,80 @@ def test_nothing_of_a_network_file_is_a_pickle(settings):
     assert "network.npz" in json.loads((run / "status.json").read_text())["files"]
 
 
+# --- which one is the best
+
+DISAGREEING = {
+    # By learning rate and seed: validation error and loss after the last epoch, and the error at the best epoch.
+    (0.05, 0): (0.20, 0.30, 0.20),
+    (0.05, 1): (0.20, 0.31, 0.20),
+    (0.1, 0): (0.10, 0.42, 0.25),
+    (0.1, 1): (0.10, 0.41, 0.25),
+    (0.2, 0): (0.05, 0.70, 0.10),
+    (0.2, 1): (0.25, 0.60, 0.10),
+}
+
+
+def choosing(networks, scores=DISAGREEING, tuning=(), **cells):
+    """Return the networks as if the replicas of their run had these scores, and those of `tuning` seeds tuned it."""
+    columns = ["final_validation_error", "final_validation_loss", "best_validation_error"]
+    replicas = pd.DataFrame([dict(zip(columns, row, strict=True)) for row in scores.values()])
+    keys = {"run": networks[0].run, "status": "done", "best_validation_loss": 0.1}
+    replicas = replicas.assign(lr=[lr for lr, _ in scores], seed=[seed for _, seed in scores], **keys | cells)
+    files = dict(networks.files) | {"replicas.csv": replicas.to_csv(index=False).encode()}
+    return replace(networks, files=files | {"tuning.json": json.dumps({"seeds": list(tuning)}).encode()})
+
+
+@pytest.fixture
+def six(settings):
+    run, _ = sweep(settings, "optimizer.lr=[0.05,0.1,0.2]")
+    return load(run)
+
+
+@pytest.mark.parametrize(("select", "best"), [("error", (0.1, 1)), ("loss", (0.05, 0)), ("best_epoch_error", (0.2, 0))])
+def test_the_best_network_has_the_chosen_rate_and_then_the_lowest_error(six, select, best):
+    networks = choosing(six)
+    chosen = networks.selected(select)
+    assert (chosen.lr, chosen.seed) == best
+    assert select != "error" or networks.best is chosen
+
+
+def test_a_tuning_seed_chooses_the_rate_but_is_not_the_best_network(six):
+    networks = choosing(six, DISAGREEING | {(0.05, 1): (0.01, 0.31, 0.2)}, tuning=[1])
+    assert (networks.best.lr, networks.best.seed) == (0.05, 0)
+
+
+def test_a_file_alone_is_chosen_by_the_loss(six, settings):
+    run = Study("default").run(six[0].run).path
+    alone = load(run / "network.npz")
+    losses = {(each.lr, each.seed): each.validation_loss for each in alone}
+    rate = min({lr for lr, _ in losses}, key=lambda lr: losses[lr, 0] + losses[lr, 1])
+    assert (alone.best.lr, alone.best.validation_loss) == (rate, min(losses[rate, 0], losses[rate, 1]))
+    with pytest.raises(ConfigError, match=r"a file network\.npz alone has no errors: allowed is select=loss"):
+        alone.selected("error")
+
+
+def test_where_the_chosen_rate_has_no_network_the_command_that_trains_it_works(settings, capsys):
+    run, _ = sweep(settings, "optimizer.lr=[0.05,0.5]", "save=false", "seeds=3", "epochs=20")
+    (rate,) = chosen_rates(pd.read_csv(run / "replicas.csv"))
+    other = 0.05 if rate == 0.5 else 0.5
+    words = ("dataset=iris", *SMALL[:1], "epochs=20", "seeds=3", f"optimizer.lr=[{other}]", "save=true")
+    run_sweep([Job.of(settings(*words), words)])
+    capsys.readouterr()
+    assert main([f"run={run}"]) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert f"keeps no network at its chosen learning rate {rate:g}; run: python run.py " in told
+    line = shlex.split(told.partition("run: python run.py ")[2])
+    assert line[-3:] == [f"optimizer.lr={rate}", "seeds=[0,1,2]", "save=true"]
+    run_study(*line)
+    assert load(run).best.lr == rate
+
+
+def test_where_all_replicas_of_the_chosen_rate_diverged_there_is_no_command(six):
+    with pytest.raises(ConfigError, match=r"has no network at its chosen learning rate 0.05: all of them diverged"):
+        _ = choosing(replace(six, members=six[2:]), status="diverged").best
+
+
 # --- the command
 
 
@@ -282,7 +361,9 @@ def test_export_writes_a_file_that_names_its_inputs_and_classes(settings, capsys
     run, _ = sweep(settings)
     capsys.readouterr()
     assert main([f"run={run}"]) == 0
-    assert capsys.readouterr().out == f"wrote {run}/network.onnx: lr {load(run).best.lr}, seed {load(run).best.seed}\n"
+    best = load(run).best
+    told = f"wrote {run}/network.onnx: lr {best.lr}, seed {best.seed} (both chosen by validation data)\n"
+    assert capsys.readouterr().out == told
     session = onnxruntime.InferenceSession(run / "network.onnx")
     about = session.get_modelmeta().custom_metadata_map
     assert json.loads(about["classes"]) == ["setosa", "versicolor", "virginica"]
@@ -297,6 +378,7 @@ def test_export_writes_a_file_that_names_its_inputs_and_classes(settings, capsys
         (["run=nowhere"], "there is no folder"),
         (["runs=x"], "unknown argument 'runs=x': did you mean 'run'?"),
         (["run=x", "format=onx"], "format=onx: did you mean 'onnx'?"),
+        (["run=x", "select=eror"], "select=eror: did you mean 'error'?"),
     ],
 )
 def test_a_bad_argument_is_one_line(arguments, message, capsys):

@@ -1,0 +1,70 @@
+"""Command lines become jobs: ranges of numbers are what a person means, and equal values are one."""
+
+import pytest
+
+from experiments import run_study
+from experiments.config.compose import sweep
+from experiments.config.errors import ConfigError
+
+LEAKY = ("activation=leaky_relu", "dataset=iris")
+
+
+def slopes(text):
+    return [settings.activation.slope for settings, _ in sweep([*LEAKY, f"activation.slope={text}"])]
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("range(0.1,0.4,0.1)", [0.1, 0.2, 0.3]),
+        ("range(0.1,0.35,0.1)", [0.1, 0.2, 0.3]),
+        ("range(0,1,0.3)", [0, 0.3, 0.6, 0.9]),
+        ("range(0.3,0,-0.1)", [0.3, 0.2, 0.1]),
+        ("range(start=0.1,stop=0.4,step=0.1)", [0.1, 0.2, 0.3]),
+        ("range(1e-3,3e-3,1e-3)", [0.001, 0.002]),
+        ("range(0.5)", [0]),
+        ("range(0,1)", [0]),
+        ("sort(range(0.3,0,-0.1))", [0.1, 0.2, 0.3]),
+        ("sort(range(0,1,0.3),reverse=true)", [0.9, 0.6, 0.3, 0]),
+        ("tag(mine,range(0.1,0.4,0.1))", [0.1, 0.2, 0.3]),
+    ],
+)
+def test_a_range_is_what_a_person_means(text, values):
+    assert slopes(text) == values
+
+
+def test_a_range_may_be_shuffled():
+    assert sorted(slopes("shuffle(range(0.1,0.6,0.1))")) == [0.1, 0.2, 0.3, 0.4, 0.5]
+
+
+def test_a_value_of_a_range_is_the_condition_of_the_value_itself():
+    (itself, _), *_ = sweep([*LEAKY, "activation.slope=0.3"])
+    *_, (last, words) = sweep([*LEAKY, "activation.slope=range(0.1,0.4,0.1)"])
+    assert last.run == itself.run
+    assert "activation.slope=0.3" in words
+
+
+def test_a_range_of_whole_numbers_holds_whole_numbers():
+    assert [settings.epochs for settings, _ in sweep(["dataset=iris", "epochs=range(1,10,4)"])] == [1, 5, 9]
+    assert [settings.seeds for settings, _ in sweep(["dataset=iris", "seeds=range(3,1,-1)"])] == [(0, 1, 2), (0, 1)]
+
+
+@pytest.mark.parametrize("text", ["range(0,1,0)", "range(0.1,0.4,0.0)", "range(0,inf,0.1)", "range(nan,1)"])
+def test_a_range_without_an_end_is_refused_in_one_line(text):
+    with pytest.raises(ConfigError, match=r"allowed are finite numbers, and a step that is not 0") as refused:
+        slopes(text)
+    assert "\n" not in str(refused.value)
+
+
+def test_rates_of_a_range_are_trained_as_they_are_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    small = ("dataset=iris", "net.hidden=[4]", "epochs=1", "seeds=1")
+    run_study("optimizer.lr=range(0.1,0.4,0.1)", *small)
+    replicas = run_study("optimizer.lr=[0.1,0.2,0.3]", *small).replicas
+    assert replicas["lr"].tolist() == [0.1, 0.2, 0.3]
+
+
+def test_equal_rates_are_one_rate():
+    ((settings, _),) = sweep(["dataset=iris", "optimizer.lr=[0.1,0.1,1e-1]"])
+    assert settings.rates == (0.1,)
+    assert len(sweep(["dataset=iris", "optimizer.lr=0.1,1e-1,[0.1,0.1]"])) == 1
