@@ -25,7 +25,7 @@ from experiments.figures.curves import (
 )
 from experiments.figures.parts import several_pairings
 from experiments.figures.registry import Missing, figure
-from experiments.figures.selection import by_dataset
+from experiments.figures.selection import at_selected_rate, by_dataset, chosen_rates
 from experiments.figures.style import (
     INK,
     MUTED,
@@ -53,14 +53,14 @@ def in_unit(table: pd.DataFrame, unit: Unit) -> pd.DataFrame:
     return table.assign(**scaled | {"high": scaled["high"].clip(upper=unit.ceiling)})
 
 
-@figure("leaderboard", title="Test error of every condition with its 95 % interval", parts=by_dataset)
+@figure("leaderboard", title="Test error of every condition with its 95 % interval", parts=by_dataset, every_rate=True)
 def leaderboard_figure(tables: StudyTables) -> Figure:
     """Draw the mean test error of each condition, the best on top; full dots are told apart from the reference.
 
-    Each condition has its selected learning rate. Vertical lines are the means of the reference and of scikit-learn's
-    baselines on the same splits.
+    Each condition has its selected learning rate. Vertical lines are the means of the reference, if all conditions
+    have the same one, and of scikit-learn's baselines on the same splits.
     """
-    replicas = tables.replicas
+    rates, replicas = chosen_rates(tables.replicas), at_selected_rate(tables).replicas
     unit = unit_of_errors(replicas)
     board = in_unit(leaderboard(replicas), unit)
     several = board["output"].nunique() > 1
@@ -71,14 +71,17 @@ def leaderboard_figure(tables: StudyTables) -> Figure:
     # One line would mislead where conditions have several references.
     reference = board[board["run"].isin(compared)] if compared.nunique() == 1 else board[:0]
     baselines = _baselines(tables.baselines, unit)
-    result = sheet(0.6 + rows.height * max(3, len(board)), max(SINGLE, 2.3 + rows.width))
+    notes = row_labels(_notes(board, rates), 6)
+    result = sheet(0.6 + rows.height * max(3, len(board)), max(SINGLE, 1.9 + rows.width + notes.width))
     ax = result.subplots()
     for mean in reference["mean"].dropna():
         ax.axvline(mean, **REFERENCE, zorder=0)
-    for baseline in baselines:
+    near = [baseline for baseline in baselines if baseline.mean < 3 * shown[["mean", "high"]].max(axis=None)]
+    for baseline in near:
         ax.axvline(baseline.mean, **baseline.line, linewidth=0.9, zorder=0)
     _draw_intervals(ax, shown)
-    _note_diverged(ax, board)
+    for place, note in enumerate(notes.texts):
+        ax.text(1.02, place, note, transform=ax.get_yaxis_transform(), va="center", fontsize=notes.size, color=MUTED)
     _fit_errors(ax, shown)
     ax.set(yticks=range(len(board)), ylim=(len(board) - 0.4, -0.6), xlabel=final_error_label(replicas))
     ax.set_yticklabels(rows.texts, fontsize=rows.size)
@@ -90,7 +93,8 @@ def leaderboard_figure(tables: StudyTables) -> Figure:
         whose = "the" if len(reference) else "its"
         entries = [(f"told apart from {whose} reference", dot), ("not told apart", dot | {"markerfacecolor": "white"})]
     entries += [(f"reference: {names[index]}", REFERENCE) for index in reference.index]
-    entries += [(baseline.name, baseline.line) for baseline in baselines]
+    entries += [(baseline.name, baseline.line) for baseline in near]
+    entries += [(f"{one.name}: {one.mean:.3g}, not in view", {"alpha": 0}) for one in baselines if one not in near]
     legend(result, entries, seeds_note(replicas))
     return result
 
@@ -99,18 +103,20 @@ def _draw_intervals(ax: Axes, board: pd.DataFrame) -> None:
     """Draw a dot at the mean of each condition, full if it is told apart from the reference, and its interval."""
     for row in board.itertuples():
         color = identity(row.activation)[0]
-        if row.n > 1:
+        if row.low == row.low:
             # Not dashed: the ends of an interval must be visible.
             ax.plot([row.low, row.high], [row.Index, row.Index], color=color, linewidth=1.2)
         fill = color if row.verdict.startswith(("better", "worse")) else "white"
         ax.plot(row.mean, row.Index, "o", color=color, markerfacecolor=fill, gid=row.run)
 
 
-def _note_diverged(ax: Axes, board: pd.DataFrame) -> None:
-    """Write beside each condition how many of its replicas diverged."""
-    for row in board[board["diverged"] > 0].itertuples():
-        text = f" {row.diverged} of {row.n + row.diverged} diverged"
-        ax.text(1.0, row.Index, text, transform=ax.get_yaxis_transform(), va="center", fontsize=6, color=MUTED)
+def _notes(board: pd.DataFrame, rates: dict[str, str]) -> list[str]:
+    """Return a note on each condition: its learning rate, if it was chosen, and how many of its replicas diverged."""
+    notes = []
+    for row in board.itertuples():
+        diverged = f"{row.diverged} of {row.n + row.diverged} diverged" if row.diverged else ""
+        notes.append("; ".join(filter(None, [rates.get(row.run, ""), diverged])))
+    return notes
 
 
 def _fit_errors(ax: Axes, board: pd.DataFrame) -> None:
@@ -137,7 +143,7 @@ def _baselines(errors: pd.DataFrame | None, unit: Unit) -> list[Baseline]:
     if errors is None or errors.empty:
         return []
     means = errors.groupby("baseline")["test_error"].mean() * unit.scale
-    dashes = [(1, 1.2), (4, 1.5), (5, 1.2, 1, 1.2), (2, 2)]
+    dashes = [(1, 1.2), (4, 1.5), (5, 1.2, 1, 1.2), (2, 2), (8, 2)]
     return [
         Baseline(name, mean, {"color": MUTED, "linestyle": (0, dash)})
         for (name, mean), dash in zip(means.items(), dashes, strict=False)
@@ -243,10 +249,9 @@ def pairing_matrix(tables: StudyTables) -> Figure:
     rows, columns = matrix.shape
     names = row_labels(matrix.index)
     width = max(SINGLE, 0.4 + names.width + 0.75 * columns)
+    star = "* without the replicas that diverged" if (lost > 0).any().any() else ""
     title = f"{replicas['dataset'].iloc[0]}: {final_error_label(replicas)}"
-    lines = textwrap.wrap(title, round((width - names.width) / 0.06) - 4)
-    if (lost > 0).any().any():
-        lines.append("* without the replicas that diverged")
+    lines = [line for text in (title, star) for line in textwrap.wrap(text, round((width - names.width) / 0.06) - 4)]
     result = sheet(0.85 + 0.13 * len(lines) + (0.05 + names.height) * rows, width)
     ax = result.subplots()
     _draw_cells(ax, matrix, lost)

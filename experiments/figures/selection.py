@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from experiments.analysis.answer import with_grids
 from experiments.store.reading import StudyTables
 from experiments.tables import KEY
 
@@ -48,3 +49,17 @@ def split(tables: StudyTables, keys: pd.DataFrame) -> dict[str, StudyTables]:
 def by_dataset(tables: StudyTables) -> dict[str, StudyTables]:
     """Return the part of a study on each data set, by name; the name is empty if there is only one."""
     return split(tables, tables.replicas[["dataset"]].drop_duplicates())
+
+
+def chosen_rates(replicas: pd.DataFrame) -> dict[str, str]:
+    """Return by run the selected rate in words, with the rates that were tried; runs with one rate have no words.
+
+    An example is "rate 0.3 of 0.03 to 0.3, highest".
+    """
+    rates = replicas.loc[replicas["selected"], ["run", "lr"]].drop_duplicates("run")
+    result = {}
+    for row in with_grids(rates, replicas).itertuples():
+        if len(row.grid) > 1:
+            edge = f", {row.edge}" if row.edge else ""
+            result[row.run] = f"rate {row.lr:g} of {row.grid[0]:g} to {row.grid[-1]:g}{edge}"
+    return result

@@ -234,7 +234,7 @@ def row_labels(names: Iterable[str], size: float = 7) -> RowLabels:
     """Return the labels of an axis of conditions, broken where they are long, so that none is cut off."""
     texts = [textwrap.fill(name, 44, break_on_hyphens=False) for name in names]
     lines = [line for text in texts for line in text.splitlines()]
-    width = max(TextPath((0, 0), plain(line), size=size).get_extents().width for line in lines) / 72
+    width = max((TextPath((0, 0), plain(line), size=size).get_extents().width / 72 for line in lines), default=0)
     breaks = max(text.count("\n") for text in texts)
     return RowLabels([plain(text) for text in texts], size, width, 0.17 + 0.11 * breaks)
 

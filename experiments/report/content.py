@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from experiments.analysis.answer import edge_sentence, findings
+from experiments.report.choosing import SELECTIONS, alarms, choice
 from experiments.report.conditions import StudyComparison, compare_study, comparisons, leaderboard
 from experiments.report.curves import Chart, charts
 from experiments.report.datasets import Baseline, SeedsNeeded, baselines, needed_seeds
 from experiments.report.drawing import Picture
 from experiments.report.failures import Diverged, Failed, diverged, failed
+from experiments.report.initializers import InitializerTable, initializer_tables
 from experiments.report.matrices import Matrix, matrices
 from experiments.report.provenance import (
     Command,
@@ -19,7 +21,6 @@ from experiments.report.provenance import (
     configuration,
     environments,
 )
-from experiments.report.choosing import SELECTIONS, alarms, choice
 from experiments.report.rankings import MeanRanks, Ranking, mean_ranks, rankings
 from experiments.report.table import Table
 from experiments.store.reading import StudyTables
@@ -49,6 +50,8 @@ class Content:
         How the learning rates were chosen.
     edge
         A sentence on conditions at the lowest or highest learning rate; empty if there are none.
+    initializers
+        The tables activation × initializer.
     seeds_needed
         How many seeds a given difference needs.
     baselines, rankings, mean_ranks, matrices, charts
@@ -76,6 +79,7 @@ class Content:
     comparisons: Table
     choice: str
     edge: str
+    initializers: list[InitializerTable]
     seeds_needed: SeedsNeeded
     baselines: list[Baseline]
     rankings: list[Ranking]
@@ -147,6 +151,7 @@ def gather(
         choice=choice(replicas, select),
         comparisons=comparisons(board),
         edge=edge_sentence(board, replicas),
+        initializers=initializer_tables(replicas),
         seeds_needed=needed_seeds(board),
         baselines=baselines(tables),
         rankings=rankings(facts, replicas),

@@ -54,9 +54,15 @@ def _conditions(content: Content) -> list[str]:
     parts = ["## Leaderboard", _table(content.leaderboard), _plain(content.choice)]
     if content.edge:
         parts.append(_plain(content.edge))
+    for crossed in content.initializers:
+        parts += [f"### Activation × initializer on {_plain(crossed.name)}: test {_plain(crossed.measure)}"]
+        rows = ([row.name, *(cell.text for cell in row.cells)] for row in crossed.rows)
+        parts.append(_grid(["condition", *crossed.initializers], rows))
     if content.comparisons.rows:
         note = f"Differences are condition − reference, paired over seeds; they are {CONDITIONAL}."
-        note += " Holm’s family is all comparisons on one data set. The corrected interval is for new data of this kind."
+        note += (
+            " Holm’s family is all comparisons on one data set. The corrected interval is for new data of this kind."
+        )
         parts += ["## Comparisons", note, _table(content.comparisons)]
     if content.study_comparison:
         parts.append(f"## Against the study {_plain(content.study_comparison.name)}")
@@ -84,8 +90,13 @@ def _list(items: Iterable[str]) -> str:
 
 
 def _table(table: Table) -> str:
-    lines = [map(_plain, table.headings.values()), ["---"] * len(table.headings)]
-    lines += [[_plain(cell.text) for cell in row.cells.values()] for row in table.rows]
+    return _grid(table.headings.values(), ([cell.text for cell in row.cells.values()] for row in table.rows))
+
+
+def _grid(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return texts as a table of Markdown."""
+    names = list(headings)
+    lines = [map(_plain, names), ["---"] * len(names), *(map(_plain, row) for row in rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 

@@ -21,7 +21,7 @@ LEADERBOARD = (
 
 COMPARISONS = (
     *("condition", "data set", "reference", "difference", "paired 95 % interval", "corrected interval"),
-    *("p (Holm)", "corrected p (Holm)", "p of equivalence", "effect size", "verdict"),
+    *("p (Holm)", "corrected p (Holm)", "p of equivalence (Holm)", "effect size", "verdict"),
 )
 """Columns of tables/comparisons.tex."""
 
