@@ -1,14 +1,24 @@
-"""The sentences of the report's answer, and the tables behind them."""
+"""The answer of a study in words, and the tables behind it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
-from experiments.analysis.comparison import all_pairs, leaderboard, rankings, treatments_over_datasets
+from experiments.analysis.cautions import cautions
+from experiments.analysis.comparison import (
+    all_pairs,
+    equal_rates,
+    leaderboard,
+    rankings,
+    reported,
+    treatments_over_datasets,
+)
+from experiments.analysis.simple import against_simple_models, margins
 from experiments.analysis.statistics import OverDatasets
-from experiments.analysis.units import UNITS
-from experiments.analysis.wording import enumeration
+from experiments.analysis.verdicts import comparison_sentences
+from experiments.analysis.winners import winner_sentences
+from experiments.analysis.wording import counted, enumeration, in_sentence
 
 CONDITIONAL = "conditional on this data set"
 """Seeds divide one data set again and again; they are no sample of data sets."""
@@ -22,8 +32,10 @@ class Findings:
     ----------
     board : DataFrame
         A row per condition at its selected rate, sorted by data set and rank. The columns are those of `ranked`, then
-        label, activation, output, task, lr and initializer. Those of `compare` with the reference follow, one family
-        per data set, then `reference_label` and `verdict`.
+        label, activation, output, task, lr, `untrained` and initializer. Those of `compare` with the reference follow,
+        one family per data set, then `reference_label`, `verdict` and `scope`. `grid` has the rates that were tried,
+        and `edge` is "lowest" or "highest" if validation chose that one of several. Holm adjusts the p of equivalence
+        too.
     pairs : dict of str to DataFrame
         The result of `all_pairs`.
     rankings : DataFrame
@@ -31,7 +43,8 @@ class Findings:
     over_datasets : OverDatasets
         The result of `treatments_over_datasets`.
     sentences : list of str
-        The answer.
+        The answer in three paragraphs: which condition or simple model is the best, which conditions differ from their
+        references, and how far this holds.
     warnings : list of str
         What weakens the answer, in sentences.
     """
@@ -71,91 +84,74 @@ def findings(
     select
         The rule by which `selected` was set.
     """
-    selected = replicas[replicas["selected"]]
-    board = leaderboard(selected)
+    replicas = equal_rates(replicas)
+    if select == "best_epoch_error":
+        replicas = replicas.assign(final_test_error=replicas["best_test_error"])
+    selected = reported(replicas[replicas["selected"]])
+    limits = margins(selected, baselines, margin)
+    board = with_grids(leaderboard(selected, limits), replicas)
     over = treatments_over_datasets(selected)
-    tuned = replicas.groupby("run")["lr"].nunique().max() > 1
-    return Findings(board, all_pairs(selected), rankings(replicas), over, answer(board, over, tuned), [])
+    models = against_simple_models(board, selected, baselines, limits)
+    named = _named(board)
+    pending = dict(unfinished)
+    best = winner_sentences(named, models, limits, _rate(board, select))
+    sentences = [
+        " ".join(["The study is not finished.", *best] if pending else best),
+        " ".join(comparison_sentences(named, limits, margin)),
+        f"{_diverged(replicas)} {over.sentence}",
+    ]
+    warnings = cautions(named, replicas, confusion, pending)
+    return Findings(board, all_pairs(selected), rankings(replicas), over, sentences, warnings)
+
+
+def with_grids(board: pd.DataFrame, replicas: pd.DataFrame) -> pd.DataFrame:
+    """Return the board with the rates that were tried, `grid`, and the end at which the selected one is, `edge`."""
+    grids = board["run"].map(equal_rates(replicas).groupby("run")["lr"].agg(lambda rates: sorted(set(rates))))
+    edges = []
+    for grid, rate in zip(grids, board["lr"], strict=True):
+        ends = {grid[0]: "lowest", grid[-1]: "highest"} if len(grid) > 1 else {}
+        edges.append(ends.get(float(f"{rate:.12g}"), ""))
+    return board.assign(grid=grids, edge=pd.Series(edges, board.index, dtype=object))
 
 
 def edge_sentence(board: pd.DataFrame, replicas: pd.DataFrame) -> str:
     """Return a sentence on conditions whose selected rate is the lowest or highest tried; empty if there are none."""
-    grids = board["run"].map(replicas.groupby("run")["lr"].agg(lambda rates: sorted(set(rates))))
-    at_edge = [len(grid) > 1 and rate in (grid[0], grid[-1]) for grid, rate in zip(grids, board["lr"], strict=True)]
-    edge = board[at_edge]
+    edge = with_grids(board, replicas)
+    edge = edge[edge["edge"] != ""]
     if edge.empty:
         return ""
     conditions = edge["label"] + " on " + edge["dataset"] + " (" + edge["lr"].map("{:g}".format) + ")"
     return (
-        f"For {len(edge)} of {len(board)} conditions validation chose the lowest or highest rate that was tried, so a "
-        f"wider grid may change their error: {enumeration(conditions)}."
+        f"For {len(edge)} of {counted(len(board), 'condition')} validation chose the lowest or highest rate that was "
+        f"tried, so a wider grid may change their error: {enumeration(conditions)}."
     )
 
 
-def answer(board: pd.DataFrame, over: OverDatasets, tuned: bool) -> list[str]:
-    """Return the answer in three sentences: who is best, who differs from the reference, and how far this holds.
-
-    Parameters
-    ----------
-    board
-        `Findings.board`.
-    over
-        The treatments over data sets.
-    tuned
-        Whether validation had several learning rates to choose from.
-    """
+def _named(board: pd.DataFrame) -> pd.DataFrame:
+    """Return the board with the `name` of each condition in sentences: its label, and its output if there are more."""
     several_outputs = board.groupby("dataset")["output"].transform("nunique") > 1
-    board = board.assign(name=board["label"].where(~several_outputs, board["label"] + " with " + board["output"]))
-    rate = "the rate that validation chose" if tuned else "the only rate"
-    brief = board["dataset"].nunique() > 2
-    best = "; ".join(_best(part, brief) for _, part in board.groupby("dataset", sort=False))
-    diverged = board["diverged"].sum()
-    total = board["n"].sum() + diverged
-    return [
-        f"Lowest mean test error at {rate}: {best}.",
-        _comparisons(board),
-        f"{over.sentence.removesuffix('.')}; {diverged or 'none'} of the {total} networks diverged.",
-    ]
+    names = board["label"].map(in_sentence)
+    return board.assign(name=names.where(~several_outputs, names + " with " + board["output"]))
 
 
-def _best(board: pd.DataFrame, brief: bool) -> str:
-    """Return the best conditions of one data set with their error; a brief text leaves out the interval."""
-    first = next(board.itertuples())
-    if not first.n:
-        return f"on {first.dataset} every replica diverged"
-    unit = UNITS[first.task]
-    names = board.loc[board["rank"] == first.rank, "name"]
-    text = f"{enumeration(names)} on {first.dataset}, {unit.full_text(first.mean)}"
-    if not brief and len(names) == 1:  # conditions with the same mean differ in their intervals
-        ends = f", 95 % interval {unit.text(first.low)} to {unit.text(first.high)}" if first.n > 1 else ""
-        text += f" ({first.n} seeds{ends})"
-    if first.diverged:
-        text += f", though {first.diverged} of {first.n + first.diverged} replicas diverged"
-    return text
+def _rate(board: pd.DataFrame, select: str) -> str:
+    """Return which learning rate the numbers are for."""
+    if board["grid"].map(len).max() == 1:
+        return "the only rate"
+    chosen = {"loss": "the rate with the lowest validation loss", "best_epoch_error": "the rate and epoch that"}
+    return chosen.get(select, "the rate that") + ("" if select == "loss" else " validation chose")
 
 
-def _comparisons(board: pd.DataFrame) -> str:
-    """Return the sentence on the comparisons with the references."""
-    compared = board[board["reference"].notna()]
-    if compared.empty:
-        return "Each data set has one condition, so nothing is compared."
-    several = board["dataset"].nunique() > 1
-    results = []
-    for word in ("better", "worse"):
-        rows = compared[compared["verdict"].str.startswith(word)]
-        if len(rows):
-            names = rows["name"] + " on " + rows["dataset"] if several else rows["name"]
-            results.append(f"{len(rows)} {'is' if len(rows) == 1 else 'are'} {word} ({enumeration(names)})")
-    equal = compared["verdict"].str.startswith("not told apart").sum()
-    if equal:
-        results.append("none can be told apart" if equal == len(compared) else f"{equal} cannot be told apart")
-    untested = compared["difference"].isna().sum()
-    if untested:
-        results.append(f"{untested} cannot be tested, since fewer than two seeds finished with both conditions")
-    count = "the one comparison" if len(compared) == 1 else f"{len(compared)} comparisons"
-    references = enumeration(compared["reference_label"].unique())
-    condition = "each conditional on its data set" if several else CONDITIONAL
-    return (
-        f"In {count} with {references} over the same seeds, {'; '.join(results)} (paired t, Holm within a data set, "
-        f"5 %), {condition}."
-    )
+def _diverged(replicas: pd.DataFrame) -> str:
+    """Return the sentence that counts the diverged networks of a study, at all learning rates."""
+    lost = replicas.loc[replicas["status"] == "diverged", "lr"].value_counts().sort_index()
+    total = len(replicas)
+    if total == 1:
+        return "The network did not diverge." if lost.empty else "The network diverged."
+    if lost.empty or lost.sum() == total:
+        return f"None of the {total} networks diverged." if lost.empty else f"All {total} networks diverged."
+    where = ""
+    if replicas["lr"].nunique() > 1 and len(lost) <= 3:
+        rates = [f"{rate:g}" if len(lost) == 1 else f"{count} at {rate:g}" for rate, count in lost.items()]
+        where = f", all at the learning rate {rates[0]}" if len(lost) == 1 else f": {enumeration(rates)}"
+    return f"{lost.sum()} of the {total} networks diverged{where}."

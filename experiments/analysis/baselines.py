@@ -1,4 +1,7 @@
-"""Baselines of a study: the test errors of scikit-learn's models without hidden layers on the same splits."""
+"""Baselines of a study: the test errors of scikit-learn's models without hidden layers on the same splits.
+
+They include the trivial model, which ignores the inputs.
+"""
 
 import hashlib
 import json
@@ -13,6 +16,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import sklearn
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.multioutput import MultiOutputRegressor
@@ -20,13 +24,18 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.svm import LinearSVC, LinearSVR
 from threadpoolctl import threadpool_limits
 
+from experiments.analysis.comparison import reported
+from experiments.analysis.simple import TRIVIAL
 from experiments.data.sets import load
 from experiments.data.split import Prepared, prepare, seeds_by_part_sizes
 from experiments.data.table import Data
 from experiments.store.files import RESULTS, write_bytes
 
 COLUMNS = ["dataset", "baseline", "seed", "test_error", "key"]
-"""Of results/<study>/baselines.csv; `key` is a digest of the data, their split and scikit-learn's version."""
+"""Of results/<study>/baselines.csv; `dataset` is the name of the task.
+
+`key` is a digest of the data, their split and scikit-learn's version.
+"""
 
 
 def models(task: str) -> dict[str, Callable[[], Any]]:
@@ -36,11 +45,13 @@ def models(task: str) -> dict[str, Callable[[], Any]]:
             "5 nearest neighbours": KNeighborsClassifier,
             "linear SVM": lambda: LinearSVC(dual=False),
             "softmax regression": lambda: LogisticRegression(max_iter=1000),
+            TRIVIAL[task]: DummyClassifier,
         }
     return {
         "5 nearest neighbours": KNeighborsRegressor,
         "linear SVM": lambda: MultiOutputRegressor(LinearSVR(max_iter=100_000, random_state=0)),
         "least squares": LinearRegression,
+        TRIVIAL[task]: DummyRegressor,
     }
 
 
@@ -54,7 +65,9 @@ def errors(data: Data, seeds: list[int], entropy: int, split: dict[str, float]) 
             for name, factory in factories.items():
                 keys.append((data.name, name, seed))
                 arguments.append((data, prepared, index, factory))
-    with threadpool_limits(1, "blas"), warnings.catch_warnings(), ThreadPoolExecutor(joblib.cpu_count()) as pool:
+    # LinearSVR draws from a generator that all threads share: in one thread its result is always the same.
+    workers = joblib.cpu_count() if data.task == "classification" else 1
+    with threadpool_limits(1, "blas"), warnings.catch_warnings(), ThreadPoolExecutor(workers) as pool:
         # The error of a model that has not converged is a baseline too.
         warnings.simplefilter("ignore", ConvergenceWarning)
         values = list(pool.map(lambda job: _test_error(*job), arguments))
@@ -79,9 +92,10 @@ def _test_error(data: Data, prepared: Prepared, index: int, factory: Callable[[]
 
 @dataclass
 class _Splits:
-    """The splits of one data set in a study: the name of the data set, the settings of both, the seeds."""
+    """The splits of one task in a study: its name, what kind it is, the settings of data and split, the seeds."""
 
     dataset: str
+    task: str
     settings: dict[str, Any]
     seeds: set[int] = field(default_factory=set)
 
@@ -89,7 +103,7 @@ class _Splits:
 def of_study(
     study: str, records: dict[str, dict[str, Any]], replicas: pd.DataFrame, results: Path = RESULTS
 ) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Return the baselines on all splits of a study; the models in its baselines.csv are not retrained.
+    """Return the baselines on all splits of a study; what its baselines.csv has already is not retrained.
 
     Parameters
     ----------
@@ -98,7 +112,7 @@ def of_study(
     records
         The facts of each run: its `config` and its `environment`.
     replicas
-        The study's table of that name.
+        The study's table of that name, after `name_tasks`.
     results
         The folder of all studies.
 
@@ -112,25 +126,28 @@ def of_study(
     path = Path(results) / study / "baselines.csv"
     stored = pd.DataFrame(columns=COLUMNS)
     if path.exists():  # a data set may be called "null", and a key be all digits
-        stored = pd.read_csv(path, dtype={"dataset": str, "key": str}, keep_default_na=False)
-    splits_by_key = _splits_by_key(records, replicas)
-    tables, missing = [stored[stored["key"].isin(splits_by_key)]], {}
-    for key, splits in splits_by_key.items():
-        seeds = sorted(int(seed) for seed in splits.seeds - set(stored.loc[stored["key"] == key, "seed"]))
-        if not seeds:
-            continue
-        try:
-            data = load(**splits.settings["dataset"])
-        except (ValueError, TypeError, KeyError, OSError) as error:
-            missing[splits.dataset] = f"the data cannot be loaded any more: {error}"
-            continue
-        new = errors(data, seeds, splits.settings["entropy"], splits.settings["split"])
-        tables.append(new.assign(key=key))
+        words = {"dataset": str, "key": str}
+        stored = pd.read_csv(path, dtype=words, keep_default_na=False)
+    tables, missing = [stored.iloc[:0]], {}
+    for key, splits in _splits_by_key(records, reported(replicas)).items():
+        rows = stored[stored["key"] == key]
+        sizes = rows["seed"].value_counts()
+        # A table of an earlier version lacks some of the models.
+        complete = set(sizes.index[sizes == len(models(splits.task))])
+        seeds = sorted(int(seed) for seed in splits.seeds - complete)
+        if seeds:
+            try:
+                data = load(**splits.settings["dataset"])
+                new = errors(data, seeds, splits.settings["entropy"], splits.settings["split"])
+                rows = pd.concat([rows[~rows["seed"].isin(seeds)], new.assign(key=key)])
+            except (ValueError, TypeError, KeyError, OSError) as error:
+                missing[splits.dataset] = f"the data cannot be loaded any more: {error}"
+        tables.append(rows.assign(dataset=splits.dataset))
     table = pd.concat([table for table in tables if len(table)] or tables, ignore_index=True)
     table = table.sort_values(["dataset", "key", "baseline", "seed"], ignore_index=True)
-    if len(table) > len(stored):
+    if len(table) and not table.equals(stored):
         write_bytes(path, table.to_csv(index=False, lineterminator="\n").encode())
-    return table, missing
+    return table.drop_duplicates(["dataset", "baseline", "seed"], ignore_index=True), missing
 
 
 def _splits_by_key(records: dict[str, dict[str, Any]], replicas: pd.DataFrame) -> dict[str, _Splits]:
@@ -144,5 +161,7 @@ def _splits_by_key(records: dict[str, dict[str, Any]], replicas: pd.DataFrame) -
         settings = {name: config[name] for name in ("dataset", "split", "entropy")}
         text = json.dumps([settings, digest, sklearn.__version__], sort_keys=True)
         key = hashlib.sha256(text.encode()).hexdigest()[:16]
-        result.setdefault(key, _Splits(part["dataset"].iloc[0], settings)).seeds.update(part["seed"])
+        result.setdefault(key, _Splits(part["dataset"].iloc[0], part["task"].iloc[0], settings)).seeds.update(
+            part["seed"]
+        )
     return result

@@ -39,20 +39,16 @@ def reported(replicas: pd.DataFrame) -> pd.DataFrame:
 def ranking_seeds(replicas: pd.DataFrame) -> frozenset[int]:
     """Return the seeds on which the conditions of a data set are ranked.
 
-    If conditions have different seeds, it is the set of seeds that pairs the most replicas. It is empty if no two
-    conditions have a seed in common.
+    If conditions have different seeds, these are the most seeds that half of the conditions have, and at least two of
+    them. The set is empty if there are none.
     """
     by_run = [frozenset(seeds) for _, seeds in replicas.groupby("run")["seed"]]
     candidates = {*by_run, frozenset.intersection(*by_run)}
     if len(candidates) == 1:
         return by_run[0]
-
-    def paired(seeds: frozenset[int]) -> int:
-        members = sum(seeds <= other for other in by_run)
-        return len(seeds) * members * (members - 1)
-
-    best = max(candidates, key=lambda seeds: (paired(seeds), len(seeds), sorted(seeds)))
-    return best if paired(best) else frozenset()
+    least = max(2, len(by_run) / 2)
+    shared = [seeds for seeds in candidates if sum(seeds <= other for other in by_run) >= least]
+    return max(shared, key=lambda seeds: (len(seeds), sorted(seeds)), default=frozenset())
 
 
 def untrained(replicas: pd.DataFrame) -> pd.Series:
@@ -220,6 +216,7 @@ def leaderboard(selected: pd.DataFrame, margins: Mapping[str, float] | None = No
     board["label"] = board["run"].map(names)
     for column in ("activation", "output", "task", "lr"):
         board[column] = board["run"].map(conditions[column])
+    board["untrained"] = board["run"].map(untrained(conditions))
     board[["low", "high"]] = _possible_intervals(board)
     board["initializer"] = board["run"].map(conditions["init.name"]) if "init.name" in conditions else ""
     board = board.merge(_compared_with_references(selected, margins or {}), on="run", how="left")
@@ -269,7 +266,13 @@ def _verdicts(board: pd.DataFrame) -> pd.Series:
     words = words.mask(board["lost"] > 0, words + ", where both finished")
     untested = board["difference"].isna()
     words = words.mask(untested, "too few pairs").mask(untested & (board["diverged_share"] > 0.5), "diverged")
+    words = words.mask(_any_untrained(board), "not trained")
     return words.mask(board["reference"].isna(), "reference")
+
+
+def _any_untrained(board: pd.DataFrame) -> pd.Series:
+    """Return for each row of the board whether it or its reference was not trained."""
+    return board["untrained"] | board["reference"].isin(board.loc[board["untrained"], "run"])
 
 
 SPLITS, POPULATION = "on these splits", "for new data of this kind"
@@ -281,7 +284,9 @@ def _scopes(board: pd.DataFrame) -> pd.Series:
     significant = board["p_holm"] < ALPHA
     corrected = board["p_corrected_holm"].where(significant, board["p_equivalence_corrected"])
     decided = significant | ((board["p_equivalence"] < ALPHA) & (board["lost"] == 0))
-    scopes = np.select([decided & (corrected < ALPHA), decided], [POPULATION, SPLITS], "")
+    decided &= ~_any_untrained(board)
+    # Two seeds tell too little of a spread.
+    scopes = np.select([decided & (corrected < ALPHA) & (board["n_pairs"] > 2), decided], [POPULATION, SPLITS], "")
     return pd.Series(scopes, board.index, dtype=object)
 
 

@@ -1,5 +1,8 @@
 """The answer of a study: its sentences and their numbers."""
 
+import pandas as pd
+import pytest
+
 from experiments.analysis.answer import edge_sentence, findings
 
 
@@ -9,28 +12,38 @@ def test_findings_say_who_is_better_and_that_it_is_conditional(study):
     )
     first, second, third = result.sentences
     assert first.startswith("Lowest mean test error at the only rate: elu on digits, 5.")
-    assert "1 is better (elu); 1 cannot be told apart" in second
-    assert "conditional on this data set" in second
-    assert "none of the 24 networks diverged" in third
-    assert "One data set says nothing about any other" in third
+    assert second == (
+        "elu has a lower error than relu on these splits and for new data of this kind (paired and corrected t, Holm, "
+        "5 %). tanh differs from relu by less than 0.5 points on these splits and for new data of this kind (two "
+        "one-sided t tests, Holm, 5 %)."
+    )
+    assert third == "None of the 24 networks diverged. One data set says nothing about any other."
 
 
 def test_on_several_data_sets_each_has_its_best_and_its_condition(study):
     first, second, _ = findings(
-        study(*({"dataset": d, "activation": a} for d in ("digits", "wine") for a in ("relu", "elu")))
+        study(*({"dataset": d, "activation": a} for d in ("digits", "wine") for a in ("relu", "elu")), noise=0.0002)
     ).sentences
     assert " on digits, " in first
     assert " on wine, " in first
-    assert second.endswith("(paired t, Holm within a data set, 5 %), each conditional on its data set.")
+    assert second.startswith("elu on digits and elu on wine differ from relu by less than 0.5 points on these splits")
 
 
 def test_the_answer_counts_what_diverged(study):
     result = findings(study({}, {"activation": "elu", "lost": 1}, {"activation": "tanh", "lost": 4}))
     assert "5 of the 12 networks diverged" in result.sentences[2]
+    assert findings(study({"lost": 4})).sentences[2].startswith("All 4 networks diverged.")
+
+
+def test_the_answer_counts_what_diverged_at_all_rates(study):
+    rates = [{"lr": 0.3, "selected": False, "lost": 4}, {"lr": 1.0, "selected": False, "lost": 2}]
+    replicas = study({}, *rates, {"activation": "elu"}, *(rate | {"activation": "elu"} for rate in rates))
+    third = findings(replicas).sentences[2]
+    assert third.startswith("12 of the 24 networks diverged: 8 at 0.3 and 4 at 1.")
 
 
 def test_where_every_replica_diverged_no_condition_is_the_best(study):
-    assert "on digits every replica diverged" in findings(study({"lost": 4})).sentences[0]
+    assert "On digits every replica diverged." in findings(study({"lost": 4})).sentences[0]
 
 
 def test_one_condition_is_compared_with_nothing(study):
@@ -63,10 +76,11 @@ def test_a_regressions_error_is_called_rmse_in_plain_digits(study):
 
 def test_what_cannot_be_tested_is_not_called_not_told_apart(study):
     replicas = study({"lost": 3}, {"activation": "elu"}, {"activation": "tanh", "lost": 4})
-    assert "2 cannot be tested" in findings(replicas).sentences[1]
+    assert "elu and tanh cannot be tested against relu" in findings(replicas).sentences[1]
     assert "told apart" not in findings(replicas).sentences[1]
-    third = findings(study({}, {"activation": "elu"}, {"activation": "tanh", "lost": 4}, noise=0)).sentences[1]
-    assert "1 cannot be told apart; 1 cannot be tested" in third
+    second = findings(study({}, {"activation": "elu"}, {"activation": "tanh", "lost": 4}, noise=0.01)).sentences[1]
+    assert "too few seeds to decide whether elu differs from relu" in second
+    assert "tanh cannot be tested against relu" in second
 
 
 def test_a_chosen_rate_at_an_end_of_its_grid_is_named(study):
@@ -79,3 +93,195 @@ def test_a_chosen_rate_at_an_end_of_its_grid_is_named(study):
     assert sentence.endswith(": relu on digits (1).")
     replicas = study(*inner, {})  # a single rate has no ends
     assert edge_sentence(findings(replicas).board, replicas) == ""
+
+
+def models(dataset="digits", seeds=10, **errors):
+    """Return baselines with these errors, which vary over seeds as those of the replicas do."""
+    rows = [
+        (dataset, name.replace("_", " "), seed, error + 0.01 * (seed % 2) * (name not in ("majority_class", "mean")))
+        for name, error in errors.items()
+        for seed in range(seeds)
+    ]
+    return pd.DataFrame(rows, columns=["dataset", "baseline", "seed", "test_error"])
+
+
+def first_sentence(replicas, **errors):
+    return findings(replicas, baselines=models(**errors)).sentences[0]
+
+
+def test_a_simple_model_that_wins_is_named_first_with_its_test(study):
+    text = first_sentence(study({}, {"activation": "elu", "error": 0.06}), softmax_regression=0.03, majority_class=0.9)
+    assert text.startswith(
+        "On digits softmax regression has the lowest mean test error, 3.50 %; the best network, relu,"
+    )
+    assert "The difference is significant on these splits and for new data of this kind (paired t, p" in text
+
+
+def test_a_simple_model_that_loses_stands_in_a_later_clause(study):
+    text = first_sentence(study({}), softmax_regression=0.08, linear_SVM=0.09, majority_class=0.9)
+    assert text.startswith("Lowest mean test error at the only rate: relu on digits, 5.")
+    assert "The best simple model on digits, softmax regression, has 8.50 %" in text
+    assert "always predicting the majority class has 90.00 %" in text
+
+
+def test_networks_that_are_no_better_than_the_majority_class_are_not_crowned(study):
+    replicas = study({"error": 0.104}, {"activation": "elu", "error": 0.11}, seeds=5, noise=0.005)
+    text = first_sentence(replicas, majority_class=0.1105, softmax_regression=0.112)
+    assert text.startswith(
+        "On digits no network can be told from always predicting the majority class, which has 11.05 %"
+    )
+    assert "The difference cannot be told from zero" in text
+    assert "Lowest" not in text
+    worse = first_sentence(study({"error": 0.3}), majority_class=0.11)
+    assert worse.startswith("On digits no network is as good as always predicting the majority class")
+    simple = first_sentence(replicas, majority_class=0.1105, softmax_regression=0.05)
+    assert simple.startswith("On digits softmax regression has the lowest mean test error")
+    assert "No network can be told from always predicting the majority class" in simple
+
+
+def test_a_regression_is_held_against_the_mean_and_its_margin_is_a_share_of_it(study):
+    replicas = study({"error": 50.0}, {"activation": "elu", "error": 50.1}, seeds=8, noise=0.1)
+    result = findings(replicas.assign(task="regression"), baselines=models(mean=77.0, least_squares=55.0))
+    assert "always predicting the mean has RMSE 77" in result.sentences[0]
+    assert "elu differs from relu by less than RMSE 1.54" in result.sentences[1]
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_few_seeds_have_no_interval_and_one_seed_no_test(study, seeds):
+    first, second, _ = findings(study({}, {"activation": "elu"}, seeds=seeds)).sentences
+    assert f"({seeds} seed{'s' * (seeds > 1)}, too few for an interval)" in first
+    assert (second == "One seed allows no test (run seeds=10).") == (seeds == 1)
+
+
+def test_equal_errors_have_no_interval(study):
+    replicas = study({}, noise=0).assign(final_test_error=0.05)
+    result = findings(replicas)
+    assert "(4 seeds with the same error, so no interval)" in result.sentences[0]
+    assert result.board[["low", "high"]].isna().all(axis=None)
+
+
+def test_an_interval_has_only_possible_errors(study):
+    replicas = study({"error": 0.0}, {"activation": "elu", "error": 0.99}, seeds=3, noise=0).round(3)
+    board = findings(replicas).board
+    assert board["high"].max() == 1
+    assert board["low"].min() == 0
+
+
+def test_too_few_seeds_are_told_from_no_difference(study):
+    few = findings(study({}, {"activation": "elu"}, seeds=3, noise=0.01)).sentences[1]
+    assert few.startswith("There are too few seeds to decide whether elu differs from relu: about ")
+    assert "seeds would show a difference of 0.5 points (run seeds=" in few
+    equal = findings(study({}, {"activation": "elu"}, seeds=10))
+    assert "elu differs from relu by less than 0.5 points" in equal.sentences[1]
+    assert equal.board["verdict"].tolist().count("equivalent") == 1
+    wide = findings(study({}, {"activation": "elu"}, seeds=10, noise=0.02), margin=10)
+    assert "elu differs from relu by less than 10 points" in wide.sentences[1]
+
+
+def test_a_small_difference_is_called_small(study):
+    second = findings(study({}, {"activation": "elu", "error": 0.0502}, seeds=10, noise=0.00005)).sentences[1]
+    assert second.startswith("elu has a higher error than relu")
+    assert second.endswith("The difference of elu is still smaller than 0.5 points.")
+
+
+def test_a_verdict_says_for_what_it_holds(study):
+    replicas = study({}, {"activation": "elu", "error": 0.053}, {"activation": "tanh", "error": 0.09}, seeds=6)
+    result = findings(replicas)
+    assert result.board.set_index("activation")["scope"].to_dict() == {
+        "relu": "",
+        "elu": "on these splits",
+        "tanh": "for new data of this kind",
+    }
+    assert "elu has a higher error than relu on these splits (paired t, Holm, 5 %); for new data" in result.sentences[1]
+
+
+def test_references_with_one_label_are_not_listed(study):
+    widths = ("[16]", "[32]", "[64]")
+    replicas = study(
+        *({"activation": a, "net.hidden": h, "error": 0.05 * len(a)} for a in ("relu", "elu") for h in widths)
+    )
+    second = findings(replicas).sentences[1]
+    assert "have a lower error than their references" in second
+    assert "relu, relu" not in second
+
+
+def test_an_untrained_network_is_not_the_best(study):
+    replicas = study({"error": 0.05}, {"activation": "elu", "error": 0.01})
+    replicas.insert(6, "epochs", (replicas["activation"] == "relu") * 50)
+    result = findings(replicas)
+    assert ": relu (epochs=50) on digits" in result.sentences[0]
+    assert result.sentences[1] == "No two trained conditions are compared."
+    assert result.warnings == ["elu (epochs=0) was not trained (epochs=0) and has no rank."]
+    assert "no network was trained (epochs=0)" in findings(replicas.assign(epochs=0)).sentences[0]
+
+
+def test_an_unfinished_study_is_marked(study):
+    result = findings(study({}), unfinished={"digits-tanh-0": "interrupted"})
+    assert result.sentences[0].startswith("The study is not finished.")
+    assert result.warnings == ["1 run is not finished, so this answer may change: digits-tanh-0 (interrupted)."]
+
+
+def test_seeds_that_are_not_in_common_make_no_first_rank(study):
+    replicas = study({}, {"activation": "elu"}, {"activation": "tanh", "error": 0.01}, seeds=6)
+    replicas = replicas[(replicas["activation"] != "tanh") | (replicas["seed"] < 2)]
+    result = findings(replicas)
+    assert result.board.set_index("activation")["rank"].isna().to_dict() == {"relu": False, "elu": False, "tanh": True}
+    assert "tanh" not in result.sentences[0]
+    assert result.warnings == [
+        "On digits the conditions have different seeds. Ranks and means use the seeds 0 to 5; tanh lacks some of them "
+        "and has no rank."
+    ]
+    apart = replicas[replicas["seed"].between(0, 2) == (replicas["activation"] == "relu")]
+    assert "share no seeds, so none is the best" in findings(apart[apart["activation"] != "tanh"]).sentences[0]
+
+
+def test_a_different_initializer_is_a_warning(study):
+    tanh = {"activation": "tanh", "init.name": "glorot_uniform"}
+    (warning,) = findings(study({}, tanh, {"activation": "elu"})).warnings
+    assert warning.startswith("tanh differs from its reference in the initializer too: tanh has glorot_uniform")
+    assert "init=glorot_uniform,he_normal" in warning
+    assert findings(study({}, {"activation": "tanh"})).warnings == []
+
+
+def test_networks_that_predict_one_class_are_counted(study):
+    replicas = study({}, {"activation": "elu"})
+    rows = []
+    for row in replicas.itertuples():
+        learned = row.activation == "elu" or row.seed == 0
+        counts = {("no", "no"): 90, ("yes", "no"): 10 * (not learned), ("yes", "yes"): 10 * learned}
+        for (true, predicted), count in counts.items():
+            rows.append((row.run, row.lr, row.seed, true, predicted, count))
+    confusion = pd.DataFrame(rows, columns=["run", "lr", "seed", "true", "predicted", "count"])
+    assert findings(replicas, confusion=confusion).warnings == [
+        "On digits 3 of 8 networks predict one class for at least 95 % of the test rows (class no, which 90 % of the "
+        "rows have): relu 3 of 4."
+    ]
+
+
+def test_tuning_rows_choose_and_are_not_reported(study):
+    rates = [{"selected": False, "lr": rate, "error": 0.001} for rate in (0.1, 0.3)]
+    tuning = study(*rates, seeds=3).assign(purpose="tuning")
+    tuning["seed"] += 2**32 - 3
+    result = findings(pd.concat([tuning, study({"lr": 0.3}, seeds=5).assign(purpose="report")], ignore_index=True))
+    (row,) = result.board.itertuples()
+    assert (row.n, row.grid, row.edge) == (5, [0.1, 0.3], "highest")
+    assert row.mean > 0.04
+    assert "None of the 11 networks diverged" in result.sentences[2]
+    assert result.rankings["rate"].tolist() == ["tuned"]
+    (warning,) = result.warnings
+    assert "chosen on 3 tuning seeds" in warning
+
+
+def test_rates_equal_to_12_digits_are_one(study):
+    replicas = study({"lr": 0.3}, {"lr": 0.1 + 0.2, "selected": False}, {"activation": "elu", "lr": 0.3})
+    result = findings(replicas)
+    assert result.board["grid"].tolist() == [[0.3], [0.3]]
+    assert result.rankings["rate"].unique().tolist() == ["0.3"]
+    assert "at the only rate" in result.sentences[0]
+
+
+def test_the_rule_of_selection_is_named(study):
+    replicas = study({}, {"lr": 0.3, "selected": False}).assign(best_test_error=0.02)
+    assert "at the rate with the lowest validation loss:" in findings(replicas, select="loss").sentences[0]
+    best = findings(replicas, select="best_epoch_error").sentences[0]
+    assert "at the rate and epoch that validation chose: relu on digits, 2.00 %" in best

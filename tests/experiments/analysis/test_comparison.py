@@ -14,6 +14,7 @@ from experiments.analysis.comparison import (
     rankings,
     treatments_over_datasets,
 )
+from experiments.analysis.initializers import initializer_table
 from experiments.analysis.references import references
 
 
@@ -140,3 +141,90 @@ def test_between_two_studies_the_same_condition_is_compared_and_the_change_named
     assert (row.label, row.changed) == ("relu", "optimizer.name: adam → sgd")
     assert row.difference < -0.1
     assert compare_studies(here, study({"dataset": "wine"})).empty
+
+
+def with_tasks(replicas, **tasks):
+    """Return replicas with a `task_id`, given by data set; the others have one of their own."""
+    return replicas.assign(task_id=replicas["dataset"].map(lambda name: tasks.get(name, name)))
+
+
+def test_between_two_studies_only_the_same_task_is_compared(study):
+    pair = ({"dataset": "train"}, {"dataset": "train", "activation": "elu"})
+    here, there = with_tasks(study(*pair), train="a"), with_tasks(study(*pair, {"dataset": "wine"}), train="b")
+    table = compare_studies(here, there)
+    assert table["difference"].isna().all()
+    assert table["changed"].str.startswith("the data, their target or their split").all()
+    same = compare_studies(here, with_tasks(study(*pair), train="a"))
+    assert same["difference"].tolist() == [0, 0]
+    # What cannot be compared does not enlarge the family.
+    wine = ({"dataset": "wine", "error": 0.07},)
+    mixed = compare_studies(with_tasks(study(*pair, *wine), train="a"), there).set_index("dataset")
+    assert mixed.loc["wine", "p_holm"] == mixed.loc["wine", "p"]
+    assert mixed.loc["train", "p_holm"].isna().all()
+
+
+def test_a_task_that_is_named_by_its_settings_is_the_same_task_in_another_study(study):
+    here = with_tasks(study({"dataset": "train"})).assign(task_id="a", dataset="train, target=mpg")
+    there = with_tasks(study({"dataset": "train", "error": 0.06})).assign(task_id="a")
+    (row,) = compare_studies(here, there).itertuples()
+    assert row.dataset == "train, target=mpg"
+    assert row.difference < 0
+
+
+def test_conditions_of_different_tasks_are_never_compared(study):
+    names = ("train, target=mpg", "train, target=weight")
+    replicas = study(*({"dataset": d, "activation": a} for d in names for a in ("relu", "elu")))
+    task = replicas.drop_duplicates("run").set_index("run")["dataset"]
+    assert all(task[run] == task[reference] for run, reference in references(replicas).items())
+    assert sorted(all_pairs(replicas)) == [f"{name}, softmax_ce" for name in names]
+    sentence = treatments_over_datasets(replicas).sentence
+    assert sentence.endswith("Some of these tasks share a data set, so they are not independent.")
+
+
+def test_a_condition_that_lacks_a_common_rate_has_no_rank_there(study):
+    rates = [(0.1, True), (0.3, False)]
+    replicas = study(
+        *({"activation": a, "lr": lr, "selected": s} for a in ("relu", "elu") for lr, s in rates),
+        {"activation": "tanh", "lr": 0.1},
+    )
+    sizes = rankings(replicas).groupby("rate").size().to_dict()
+    assert sizes == {"tuned": 3, "0.1": 3, "0.3": 2}
+
+
+def test_treatments_without_a_rank_on_some_data_set_are_named(study):
+    conditions = [(d, a) for d in ("iris", "wine", "digits", "moons") for a in ("relu", "elu", "tanh")]
+    replicas = study(
+        *({"dataset": d, "activation": a} for d, a in conditions), {"dataset": "iris", "activation": "silu"}
+    )
+    sentence = treatments_over_datasets(replicas).sentence
+    assert sentence.endswith("silu is left out, since it has no rank on some data set.")
+
+
+def test_ranks_use_the_most_seeds_that_half_of_the_conditions_have(study):
+    replicas = study(
+        {"error": 0.05}, {"activation": "elu", "error": 0.06}, {"activation": "tanh", "error": 0.01}, seeds=6
+    )
+    hard = (replicas["activation"] == "relu") & (replicas["seed"] == 5)
+    replicas.loc[hard, "final_test_error"] = 0.9
+    # relu alone has seed 5, on which it fails; tanh has two seeds only.
+    others = (replicas["activation"] == "elu") & (replicas["seed"] < 5)
+    replicas = replicas[(replicas["activation"] == "relu") | others | (replicas["seed"] < 2)]
+    table = ranked(replicas).set_index("run")
+    assert {run.split("-")[1]: (row["n"], row["rank"]) for run, row in table.dropna().iterrows()} == {
+        "relu": (5, 1),
+        "elu": (5, 2),
+    }
+    assert table["rank"].isna().sum() == 1
+
+
+def test_the_table_of_initializers_has_what_is_crossed(study):
+    crossed = [(a, i, e) for a, e in (("relu", 0.05), ("tanh", 0.08)) for i in ("he_normal", "glorot_uniform")]
+    replicas = study(
+        *({"activation": a, "init.name": i, "error": e - 0.02 * (i == "he_normal")} for a, i, e in crossed),
+        {"activation": "elu"},
+    )
+    table = initializer_table(replicas)
+    assert table["condition"].tolist() == ["relu", "relu", "tanh", "tanh"]
+    assert table[table["best"]]["initializer"].tolist() == ["he_normal", "he_normal"]
+    assert table["n"].tolist() == [4] * 4
+    assert initializer_table(study({}, {"activation": "tanh", "init.name": "glorot_uniform"})).empty

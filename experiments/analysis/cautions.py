@@ -1,0 +1,149 @@
+"""Sentences on what weakens a study's answer."""
+
+from collections.abc import Iterable, Mapping
+
+import pandas as pd
+
+from experiments.analysis.comparison import ranking_seeds, reported
+from experiments.analysis.wording import counted, enumeration, in_sentence, verb
+
+ONE_CLASS = 0.95
+"""A network predicts one class if at least this share of its test rows have it."""
+
+
+def cautions(
+    board: pd.DataFrame, replicas: pd.DataFrame, confusion: pd.DataFrame | None, unfinished: Mapping[str, str]
+) -> list[str]:
+    """Return what weakens the answer: unfinished and untrained networks, uneven seeds, confounders, constant classes.
+
+    Parameters
+    ----------
+    board
+        `Findings.board` with the column `name`.
+    replicas
+        The study's table.
+    confusion
+        The table `confusion` of all runs.
+    unfinished
+        By run, the reason why it is not finished.
+    """
+    selected = reported(replicas[replicas["selected"]])
+    return [
+        *_unfinished(unfinished),
+        *_untrained(board),
+        *_uneven(board, selected),
+        *_confounded(board),
+        *([] if confusion is None else _one_class(board, selected, confusion)),
+        *_tuning(replicas),
+    ]
+
+
+def _unfinished(unfinished: Mapping[str, str]) -> list[str]:
+    if not unfinished:
+        return []
+    runs = [f"{run} ({reason})" for run, reason in unfinished.items()]
+    verbs = verb(len(runs), "run is", "runs are")
+    return [f"{len(runs)} {verbs} not finished, so this answer may change: {enumeration(runs)}."]
+
+
+def _untrained(board: pd.DataFrame) -> list[str]:
+    rows = board[board["untrained"]]
+    if rows.empty:
+        return []
+    verbs = verb(len(rows), "was not trained (epochs=0) and has", "were not trained (epochs=0) and have")
+    return [f"{enumeration(_on_dataset(rows, board))} {verbs} no rank."]
+
+
+def _uneven(board: pd.DataFrame, selected: pd.DataFrame) -> list[str]:
+    """Return a sentence for each data set whose conditions have different seeds."""
+    names = board.set_index("run")["name"]
+    result = []
+    for dataset, part in selected.groupby("dataset"):
+        own = part.groupby("run")["seed"].agg(frozenset)
+        if own.nunique() == 1:
+            continue
+        seeds = ranking_seeds(part)
+        if not seeds:
+            result.append(f"On {in_sentence(str(dataset))} the conditions share no seeds, so none has a rank.")
+            continue
+        lacking = [names[run] for run in own.index if not seeds <= own[run]]
+        text = f"On {in_sentence(str(dataset))} the conditions have different seeds. "
+        text += f"Ranks and means use {_listed(seeds)}"
+        if lacking:
+            text += f"; {enumeration(lacking)} {verb(len(lacking), 'lacks', 'lack')} some of them and "
+            text += f"{verb(len(lacking), 'has', 'have')} no rank"
+        result.append(f"{text}.")
+    return result
+
+
+def _listed(seeds: Iterable[int]) -> str:
+    """Return seeds in words: "the seeds 0 to 4", or "10 seeds" if there are gaps."""
+    ordered = sorted(seeds)
+    if len(ordered) == 1:
+        return f"the seed {ordered[0]}"
+    if ordered[-1] - ordered[0] == len(ordered) - 1:
+        return f"the seeds {ordered[0]} to {ordered[-1]}"
+    return f"the {counted(len(ordered), 'seed')} that most conditions share"
+
+
+def _confounded(board: pd.DataFrame) -> list[str]:
+    """Return a sentence on conditions that differ from their reference in activation and initializer."""
+    by_run = board.drop_duplicates("run").set_index("run")
+    rows = board[board["reference"].notna()]
+    activation, initializer = (rows["reference"].map(by_run[name]) for name in ("activation", "initializer"))
+    rows = rows[(rows["activation"] != activation) & (rows["initializer"] != initializer)]
+    if rows.empty:
+        return []
+    first = rows.iloc[0]
+    reference = by_run.loc[first["reference"]]
+    common = ",".join(sorted({first["initializer"], reference["initializer"]}))
+    return [
+        f"{enumeration(rows['name'].drop_duplicates())} {verb(len(rows), 'differs from its', 'differ from their')} "
+        f"reference in the initializer too: {first['name']} has {first['initializer']}, and {reference['name']} has "
+        f"{reference['initializer']}. A difference may come from either (init={common} separates them)."
+    ]
+
+
+def _one_class(board: pd.DataFrame, selected: pd.DataFrame, confusion: pd.DataFrame) -> list[str]:
+    """Return a sentence for each data set on which networks predict one class for nearly all rows."""
+    key = ["run", "lr", "seed"]
+    rows = confusion.merge(selected[key].drop_duplicates(), on=key)
+    total = rows.groupby(key)["count"].sum()
+    predicted = rows.groupby([*key, "predicted"])["count"].sum().reset_index()
+    most = predicted.sort_values("count", kind="stable").drop_duplicates(key, keep="last").set_index(key)
+    most["share"] = most["count"] / total
+    most = most.reset_index().merge(board[["run", "dataset", "name"]], on="run")
+    result = []
+    for dataset, part in most.groupby("dataset"):
+        constant = part[part["share"] >= ONE_CLASS]
+        if constant.empty:
+            continue
+        sizes = part.groupby("name").size()
+        shares = [f"{name} {count} of {sizes[name]}" for name, count in constant.groupby("name").size().items()]
+        classes = list(constant["predicted"].value_counts().index)
+        with_class = rows[rows["run"].isin(part["run"]) & (rows["true"] == classes[0])]["count"].sum()
+        share = with_class / rows.loc[rows["run"].isin(part["run"]), "count"].sum()
+        note = f", which {100 * share:.0f} % of the rows have" if len(classes) == 1 else ""
+        result.append(
+            f"On {in_sentence(str(dataset))} {len(constant)} of {counted(len(part), 'network')} "
+            f"{verb(len(constant), 'predicts', 'predict')} one class for at least {100 * ONE_CLASS:.0f} % of the test "
+            f"rows (class {enumeration(classes)}{note}): {enumeration(shares)}."
+        )
+    return result
+
+
+def _tuning(replicas: pd.DataFrame) -> list[str]:
+    """Return a sentence if learning rates were chosen on seeds that are not reported."""
+    if "purpose" not in replicas or not (replicas["purpose"] == "tuning").any():
+        return []
+    count = replicas.loc[replicas["purpose"] == "tuning", "seed"].nunique()
+    return [
+        f"Learning rates were chosen on {counted(count, 'tuning seed')} that {verb(count, 'is', 'are')} not reported. "
+        f"Tuning seeds divide the same rows again, so the choice is not independent of the test rows."
+    ]
+
+
+def _on_dataset(rows: pd.DataFrame, board: pd.DataFrame) -> pd.Series:
+    """Return the names of conditions, with their data set if the study has several."""
+    several = board["dataset"].nunique() > 1
+    return rows["name"] + " on " + rows["dataset"].map(in_sentence) if several else rows["name"]

@@ -1,0 +1,150 @@
+"""Sentences on the comparisons of conditions with their references."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from experiments.analysis.comparison import POPULATION, SPLITS
+from experiments.analysis.statistics import ALPHA, seeds_needed
+from experiments.analysis.units import UNITS
+from experiments.analysis.wording import enumeration, in_sentence, verb
+
+MOST = 1000
+"""More seeds than this are not suggested."""
+
+
+def comparison_sentences(board: pd.DataFrame, margins: Mapping[str, float], margin: float | None) -> list[str]:
+    """Return which conditions are better or worse than their references, which are as good, and which are undecided.
+
+    Parameters
+    ----------
+    board
+        `Findings.board` with the column `name`.
+    margins
+        By data set, the largest difference that does not matter, in the table's unit.
+    margin
+        The margin that was asked for; None for the default.
+    """
+    rows = board[board["reference"].notna() & (board["verdict"] != "not trained")]
+    if rows.empty and board["reference"].notna().any():
+        return ["No two trained conditions are compared."]
+    if rows.empty:
+        several = board["dataset"].nunique() > 1
+        return [f"{'Each data set' if several else 'The study'} has one condition, so nothing is compared."]
+    if board["dataset"].nunique() > 1:
+        rows = rows.assign(name=rows["name"] + " on " + rows["dataset"].map(in_sentence))
+    rows = rows.assign(margin=rows["dataset"].map(margins))
+    result = []
+    for word, comparative in (("better", "lower"), ("worse", "higher")):
+        for scope in (POPULATION, SPLITS):
+            part = rows[rows["verdict"].str.startswith(word) & (rows["scope"] == scope)]
+            if len(part):
+                result.append(_significant(part, comparative, scope))
+    for scope in (POPULATION, SPLITS):
+        part = rows[(rows["verdict"] == "equivalent") & (rows["scope"] == scope)]
+        if len(part):
+            result.append(_equivalent(part, scope, margin))
+    small = rows[rows["verdict"].str.startswith(("better", "worse")) & (rows["p_equivalence"] < ALPHA)]
+    if len(small):
+        text = verb(len(small), "The difference of", "The differences of")
+        result.append(
+            f"{text} {enumeration(small['name'])} {verb(len(small), 'is', 'are')} still smaller than "
+            f"{_margin(small, margin)}."
+        )
+    return [*result, *_undecided(rows[rows["verdict"].str.startswith("not told apart")], margin), *_untested(rows)]
+
+
+def _significant(rows: pd.DataFrame, comparative: str, scope: str) -> str:
+    """Return the sentence on conditions with a lower or higher error than their references."""
+    subject = f"{enumeration(rows['name'])} {verb(len(rows), 'has', 'have')} a {comparative} {_measure(rows)}"
+    lost = ", where both finished," if (rows["lost"] > 0).any() else ""
+    if scope == POPULATION:
+        return (
+            f"{subject} than {_references(rows)}{lost} {SPLITS} and {POPULATION} (paired and corrected t, Holm, 5 %)."
+        )
+    return f"{subject} than {_references(rows)}{lost} {SPLITS} (paired t, Holm, 5 %); {POPULATION} this is not shown."
+
+
+def _equivalent(rows: pd.DataFrame, scope: str, margin: float | None) -> str:
+    """Return the sentence on conditions that differ from their references by less than the margin."""
+    holds = f"{SPLITS} and {POPULATION}" if scope == POPULATION else SPLITS
+    note = "" if scope == POPULATION else f"; {POPULATION} this is not shown"
+    return (
+        f"{enumeration(rows['name'])} {verb(len(rows), 'differs', 'differ')} from {_references(rows)} by less than "
+        f"{_margin(rows, margin)} {holds} (two one-sided t tests, Holm, 5 %){note}."
+    )
+
+
+def _undecided(rows: pd.DataFrame, margin: float | None) -> list[str]:
+    """Return the sentences on conditions that are neither different nor shown to be equivalent."""
+    if rows.empty:
+        return []
+    finished = rows["n_pairs"] / (rows["n_pairs"] + rows["lost"])
+    needed = np.ceil(pd.Series(seeds_needed(rows["margin"], rows["spread"]), rows.index) / finished)
+    few = rows[needed * finished > rows["n_pairs"]]
+    result = []
+    if len(few):
+        count = needed[few.index].max()
+        run = f" (run seeds={count:.0f})" if count <= MOST else ""
+        differ = f"{enumeration(few['name'])} {verb(len(few), 'differs', 'differ')} from {_references(few)}"
+        result.append(
+            f"There are too few seeds to decide whether {differ}: about {count:.0f} seeds would show a difference of "
+            f"{_margin(few, margin)}{run}."
+        )
+    others = rows.drop(few.index)
+    if len(others):
+        text = f"{enumeration(others['name'])} cannot be told apart from {_references(others)}"
+        if others["margin"].isna().any():
+            result.append(f"{text}, which does not show that they are equal.")
+        else:
+            result.append(f"{text}, and the difference is not shown to be smaller than {_margin(others, margin)}.")
+    return result
+
+
+def _untested(rows: pd.DataFrame) -> list[str]:
+    """Return the sentence on conditions without a test."""
+    untested = rows[rows["difference"].isna()]
+    if untested.empty:
+        return []
+    pairs = (rows["n_pairs"] + rows["lost"]).max()
+    if pairs < 2:
+        return [
+            "One seed allows no test (run seeds=10)."
+            if pairs
+            else "The compared conditions share no seeds, so nothing is tested."
+        ]
+    return [
+        f"{enumeration(untested['name'])} cannot be tested against {_references(untested)}, since fewer than two seeds "
+        f"finished with both."
+    ]
+
+
+def _references(rows: pd.DataFrame) -> str:
+    """Return the name of the reference, or "its reference" where conditions have different ones."""
+    one = rows.groupby("dataset")["reference"].nunique().max() == 1 and rows["reference_label"].nunique() == 1
+    if one:
+        return in_sentence(rows["reference_label"].iloc[0])
+    return "its reference" if len(rows) == 1 else "their references"
+
+
+def _measure(rows: pd.DataFrame) -> str:
+    """Return what the errors of some conditions are called."""
+    names = {UNITS[task].name for task in rows["task"]}
+    return names.pop() if len(names) == 1 else "error"
+
+
+def _margin(rows: pd.DataFrame, margin: float | None) -> str:
+    """Return the margin in words."""
+    texts = {_margin_text(row.margin, row.task) for row in rows.drop_duplicates("dataset").itertuples()}
+    if len(texts) == 1:
+        return texts.pop()
+    return "the margin of 0.5 points or 2 % of the RMSE of the mean" if margin is None else f"the margin of {margin:g}"
+
+
+def _margin_text(margin: float, task: str) -> str:
+    unit = UNITS[task]
+    if unit.label == "%":
+        points = f"{margin * unit.scale:g}"
+        return f"{points} {'point' if points == '1' else 'points'}"
+    return "an unknown margin" if np.isnan(margin) else unit.full_text(margin)

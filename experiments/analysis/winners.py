@@ -1,0 +1,155 @@
+"""Sentences on who has the lowest error: networks, simple models, or the trivial model."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from experiments.analysis.comparison import POPULATION, SPLITS
+from experiments.analysis.simple import beats_trivial
+from experiments.analysis.statistics import ALPHA
+from experiments.analysis.units import UNITS, Unit
+from experiments.analysis.wording import counted, enumeration, in_sentence, p_text
+
+
+def winner_sentences(board: pd.DataFrame, models: pd.DataFrame, margins: Mapping[str, float], rate: str) -> list[str]:
+    """Return who has the lowest error on each data set, and how the simple models do there.
+
+    Parameters
+    ----------
+    board
+        `Findings.board` with the column `name`.
+    models
+        The result of `against_simple_models`.
+    margins
+        By data set, the largest difference that does not matter.
+    rate
+        Which learning rate the numbers are for.
+    """
+    brief = board["dataset"].nunique() > 2
+    crowned, beaten, simple = [], [], []
+    for dataset, part in board.groupby("dataset", sort=False):
+        first = part.iloc[0]
+        if pd.isna(first["rank"]) or not first["n"]:
+            beaten.append(_no_winner(part))
+            continue
+        rivals = models[models["dataset"] == dataset].sort_values("error", kind="stable")
+        network = _Network(part, brief, rate)
+        if text := _lost(network, rivals, margins[str(dataset)]):
+            beaten.append(text)
+        else:
+            crowned.append(network.text)
+            if len(rivals):
+                simple.append(_brief(network, rivals) if brief else _simple(network, rivals))
+    best = [f"Lowest mean test error at {rate}: {'; '.join(crowned)}."] if crowned else []
+    if brief and simple:
+        simple = [f"The best simple models have there: {'; '.join(simple)}."]
+    return [*best, *beaten, *simple]
+
+
+class _Network:
+    """The best network of a data set, in words."""
+
+    def __init__(self, part: pd.DataFrame, brief: bool, rate: str):
+        first = part.iloc[0]
+        self.dataset, self.unit, self.rate = in_sentence(first["dataset"]), UNITS[first["task"]], rate
+        names = part.loc[part["rank"] == first["rank"], "name"]
+        self.name = enumeration(names)
+        self.several = len(names) > 1
+        error = self.unit.full_text(first["mean"])
+        seeds = "" if brief or self.several else f" ({_seeds(first, self.unit)})"
+        lost = first["diverged"]
+        note = f", though {lost} of {counted(first['n'] + lost, 'replica')} diverged" if lost else ""
+        self.error = f"{error}{seeds}{note}"
+        self.text = f"{self.name} on {self.dataset}, {self.error}"
+
+
+def _seeds(row: pd.Series, unit: Unit) -> str:
+    """Return the number of seeds and the interval of a mean, or why it has none."""
+    text = counted(row["n"], "seed")
+    if not np.isnan(row["low"]):
+        return f"{text}, 95 % interval {unit.text(row['low'])} to {unit.text(row['high'])}"
+    if row["n"] > 2:
+        return f"{text} with the same error, so no interval"
+    return f"{text}, too few for an interval"
+
+
+def _no_winner(part: pd.DataFrame) -> str:
+    """Return why a data set has no best condition."""
+    dataset = in_sentence(part["dataset"].iloc[0])
+    if part["rank"].notna().any():
+        return f"On {dataset} every replica diverged."
+    if part["untrained"].all():
+        return f"On {dataset} no network was trained (epochs=0), so none is the best."
+    return f"On {dataset} the conditions share no seeds, so none is the best."
+
+
+def _lost(network: _Network, rivals: pd.DataFrame, margin: float) -> str:
+    """Return a sentence if a simple model has a lower error than the best network, or if this is no better than chance.
+
+    The text is empty if the network is the best.
+    """
+    simple, trivial = (rivals[rivals["trivial"] == kind] for kind in (False, True))
+    useless = len(trivial) and not beats_trivial(trivial.iloc[0], margin)
+    at = f", at {network.rate}," if network.rate != "the only rate" else ""
+    best = f"the best network, {network.name}{at or ','} has {network.error}"
+    if network.several:
+        best = f"the best networks, {network.name}{at or ','} have {network.error}"
+    if len(simple) and simple["difference"].iloc[0] > 0 and not (useless and trivial["difference"].iloc[0] > 0):
+        row = simple.iloc[0]
+        text = f"On {network.dataset} {row['reference']} has the lowest mean test error, {_error(row, network.unit)}"
+        sentence = f"{text}; {best}. {_test(row, 'The difference')}."
+        return f"{sentence} {_useless(trivial.iloc[0], network.unit)}" if useless else sentence
+    if useless:
+        row = trivial.iloc[0]
+        text = f"On {network.dataset} no network can be told from always predicting the {row['reference']}"
+        if row["difference"] > 0 and row["p"] < ALPHA:
+            text = f"On {network.dataset} no network is as good as always predicting the {row['reference']}"
+        return f"{text}, which has {_error(row, network.unit)}: {best}. {_test(row, 'The difference')}."
+    return ""
+
+
+def _useless(row: pd.Series, unit: Unit) -> str:
+    """Return the sentence on the trivial model where a simple model is the best."""
+    return f"No network can be told from always predicting the {row['reference']}, which has {_error(row, unit)}."
+
+
+def _simple(network: _Network, rivals: pd.DataFrame) -> str:
+    """Return how the simple models do where a network is the best."""
+    simple, trivial = (rivals[rivals["trivial"] == kind] for kind in (False, True))
+    texts = []
+    if len(simple):
+        row = simple.iloc[0]
+        texts.append(f"the best simple model on {network.dataset}, {row['reference']}, has {_error(row, network.unit)}")
+    if len(trivial):
+        row = trivial.iloc[0]
+        texts.append(f"always predicting the {row['reference']} has {_error(row, network.unit)}")
+    text = f"{', and '.join(texts)}."
+    text = text[0].upper() + text[1:]
+    return (
+        f"{text} {_test(simple.iloc[0], 'The difference between network and simple model')}." if len(simple) else text
+    )
+
+
+def _brief(network: _Network, rivals: pd.DataFrame) -> str:
+    """Return the best model that is not a network, without a test."""
+    row = rivals.iloc[0]
+    return f"{_error(row, network.unit)} on {network.dataset} ({row['reference']})"
+
+
+def _error(row: pd.Series, unit: Unit) -> str:
+    return unit.full_text(row["error"])
+
+
+def _test(row: Any, subject: str) -> str:
+    """Return what the paired test of a network and a simple model says, without a full stop."""
+    if np.isnan(row["p"]):
+        reason = "there is only one seed" if row["n"] == 1 else "the two seeds have the same difference"
+        return f"{subject} is not tested, since {reason}"
+    paired = f"paired t, {p_text(row['p'])}"
+    if row["p"] >= ALPHA:
+        return f"{subject} cannot be told from zero ({paired})"
+    if row["p_corrected"] < ALPHA and row["n"] > 2:
+        return f"{subject} is significant {SPLITS} and {POPULATION} ({paired}; corrected, {p_text(row['p_corrected'])})"
+    return f"{subject} is significant {SPLITS} ({paired}); {POPULATION} it is not shown"
