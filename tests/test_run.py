@@ -1,7 +1,7 @@
 """The program as a user starts it."""
 
+import itertools
 import json
-import math
 import re
 
 import pandas as pd
@@ -38,6 +38,11 @@ BAD = [
     ("seeds=0", "seeds=0: allowed is"),
     ("seeds=[0,0]", "or a list of different seeds"),
     ("seeds=many", "seeds='many': allowed is"),
+    ("tune.seeds=-1", "tune.seeds=-1: allowed is 0 (off), a number up to 1000000"),
+    ("tune.seeds=1.5", "tune.seeds=1.5: allowed is"),
+    ("tune.seeds=[7,7]", "or a list of different seeds"),
+    ("tune.seeds=[1,7]", "tune.seeds=[1, 7]: 1 is in seeds too"),
+    ("tune.seed=3", "unknown key 'tune.seed': did you mean 'seeds'?"),
     ("epochs=abc", "epochs: Value 'abc' of type 'str' could not be converted to Integer"),
     ("epochs=-1", "epochs=-1: allowed is"),
     ("task=autoencod", "task='autoencod': did you mean 'autoencode'?"),
@@ -228,6 +233,19 @@ def test_processes_give_the_same_tables(study, tmp_path):
     assert snapshot(tmp_path / "results") == snapshot(study / "results")
 
 
+def test_processes_tune_alike(tmp_path):
+    arguments = ("-m", "activation=relu,tanh", "optimizer.lr=[0.05,0.1]", "tune.seeds=3", *QUICK)
+    (tmp_path / "one").mkdir()
+    (tmp_path / "many").mkdir()
+    assert "16 replicas trained, 0 were there already" in run(*arguments, cwd=tmp_path / "one").stdout
+    done = run(*arguments, "hydra/launcher=joblib", cwd=tmp_path / "many")
+    assert "16 replicas trained, 0 were there already" in done.stdout
+    assert snapshot(tmp_path / "many") == snapshot(tmp_path / "one")
+    refused = run(*arguments, "seeds=[4294967295]", "tune.seeds=0", cwd=tmp_path / "one", code=2)
+    assert refused.stderr.startswith("run.py: seeds: 4294967295 is already among the tuning seeds of the run iris-relu")
+    assert refused.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("preset", sorted(path.stem for path in (ROOT / "conf/experiment").glob("*.yaml")))
 def test_presets_are_whole_sweeps(preset, tmp_path):
     content = yaml.safe_load((ROOT / f"conf/experiment/{preset}.yaml").read_text())
@@ -240,6 +258,9 @@ def test_presets_are_whole_sweeps(preset, tmp_path):
     (study,) = (tmp_path / "results").glob("*/replicas.csv")
     assert preset.startswith(study.parent.name)  # the same of another activation goes into the same study
     replicas = load_tables(study.parent.name, tmp_path / "results").replicas
-    assert replicas["run"].nunique() == math.prod(
-        len(re.findall(r"\[.*?\]|[^,]+", str(each))) for each in swept.values()
-    )
+    values = [re.findall(r"\[.*?\]|[^,]+", str(texts)) for texts in swept.values()]
+    conditions = [dict(zip(swept, texts, strict=True)) for texts in itertools.product(*values)]
+    for condition in conditions:
+        if condition.get("pretrain.epochs") == "0":
+            del condition["pretrain.lr"]  # without pre-training it has no effect
+    assert replicas["run"].nunique() == len({tuple(condition.items()) for condition in conditions})

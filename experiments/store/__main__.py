@@ -4,7 +4,8 @@ python -m experiments.store status|verify|prune|collect study=NAME [format=parqu
 
 status     the state of each run: done, incomplete, damaged, outdated or failed
 verify     check the checksums, row counts and cells of every table; exit code 1 if there is a problem
-prune      remove incomplete, damaged and outdated runs without checkpoints, and files that a crash left
+prune      remove incomplete, damaged and outdated runs without checkpoints, files that a crash left, and the notes of
+           sweeps that were interrupted
 collect    bring the study's tables up to date with its runs; format=parquet writes Parquet files too
 """
 
@@ -117,7 +118,8 @@ def _cell_problems(content: bytes) -> list[str]:
 def prune(study: Study) -> list[Path]:
     """Remove runs that are not finished and cannot be resumed, and files that a crash left; return what was removed.
 
-    A failed run stays, because its traceback says why.
+    A failed run stays, because its traceback says why. The progress marks are removed too: what an interrupted sweep
+    had planned is forgotten.
     """
     removed = []
     for run in study.runs():
@@ -129,6 +131,7 @@ def prune(study: Study) -> list[Path]:
         for path in list(study.folder.glob(f"{folder}/{LEFTOVERS}")):
             path.unlink(missing_ok=True)
             removed.append(path)
+    study.marks.clear(study.marks.read())
     collect(study)
     return removed
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 RESULTS = Path("results")
 
@@ -56,6 +56,19 @@ def locked(path: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path):
         yield
+
+
+def is_locked(path: Path) -> bool:
+    """Return whether a process holds the lock of this file."""
+    if not path.exists():
+        return False
+    try:
+        with FileLock(path, timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:  # a study that can only be read
+        return False
 
 
 def arrays(content: bytes) -> dict[str, np.ndarray]:

@@ -1,4 +1,8 @@
-"""Progress marks: small files in which the jobs of a sweep note how far they are."""
+"""Progress marks: small files that say how far the jobs of a sweep are.
+
+A sweep writes a mark for each of its jobs before the first one starts, and removes those of finished jobs at the end.
+What an interrupted or killed sweep has not finished keeps its mark, until the job is finished or the study is pruned.
+"""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -9,7 +13,7 @@ from typing import NamedTuple
 class Mark(NamedTuple):
     """What a job noted last."""
 
-    state: str  # "running" or "ended"
+    state: str  # "waiting", "running", "done" or "failed"
     epochs: int  # that are trained, summed over the job's replicas
 
 

@@ -23,11 +23,14 @@ import yaml
 from experiments import tables
 from experiments.config.errors import ConfigError
 from experiments.config.settings import SCHEMA_VERSION, Settings, listing
-from experiments.store.files import LEFTOVERS, arrays, fingerprint, locked, to_json, write_bytes
+from experiments.store.files import LEFTOVERS, arrays, fingerprint, is_locked, locked, to_json, write_bytes
 from experiments.tables import Replica
 
 FILES = {f"{name}.csv" for name in tables.ORDER} | {"config.yaml", "environment.json"}
 """The files that each run has, besides status.json."""
+
+UNFINISHED = {"waiting": "waits to be trained", "failed": "failed"}
+"""By state of a progress mark, what it says of the run. A run that is marked as running may have been killed."""
 
 TUNING = "tuning.json"
 """The record of the seeds that chose the learning rate, in runs that have such seeds."""
@@ -55,11 +58,7 @@ class StoredRun:
     @cached_property
     def outcomes(self) -> dict[Replica, str]:
         """The status of each finished replica: "done" or "diverged"."""
-        if not self.files:
-            return {}
-        # A data frame would take a hundred times as long.
-        rows = csv.DictReader(StringIO(self.files["replicas.csv"].decode(), newline=""))
-        return {(float(row["lr"]), int(row["seed"])): row["status"] for row in rows}
+        return outcomes(self.files) if self.files else {}
 
     @cached_property
     def without_network(self) -> set[Replica]:
@@ -132,16 +131,28 @@ class StoredRun:
         return tuple(replica for replica in self.planned(settings, finished) if replica not in finished)
 
 
+def outcomes(files: Mapping[str, bytes]) -> dict[Replica, str]:
+    """Return the status of each replica in the files of a run."""
+    # A data frame would take a hundred times as long.
+    rows = csv.DictReader(StringIO(files["replicas.csv"].decode(), newline=""))
+    return {(float(row["lr"]), int(row["seed"])): row["status"] for row in rows}
+
+
 class RunFolder:
     """The folder of one run, inside its study's folder `runs`."""
 
     def __init__(self, path: Path):
         self.path = path
         self.name = path.name
+        self._lock = path.parents[1] / ".locks" / f"{path.name}.lock"
 
     def lock(self) -> AbstractContextManager[None]:
         """Hold the lock of the run, as long as it is trained or changed."""
-        return locked(self.path.parents[1] / ".locks" / f"{self.name}.lock")
+        return locked(self._lock)
+
+    def is_locked(self) -> bool:
+        """Return whether a process holds the lock of the run."""
+        return is_locked(self._lock)
 
     def read(self) -> StoredRun:
         """Read all files and compare them with the checksums in status.json."""
@@ -236,6 +247,32 @@ class RunFolder:
         """Remove the record of a failure."""
         for name in ("failure.txt", "failure.json"):
             (self.path / name).unlink(missing_ok=True)
+
+    def unfinished(self, mark: str | None) -> str | None:
+        """Return why the run is not finished, as the end of a sentence about it; None if it is finished.
+
+        Parameters
+        ----------
+        mark
+            The state of the run's progress mark, if it has one.
+        """
+        failure = self.failure()
+        if failure is not None:
+            return f"failed: {failure}"
+        if mark == "running":
+            return "is being trained" if self.is_locked() else "was interrupted"
+        if mark in UNFINISHED:
+            return UNFINISHED[mark]
+        if self.path.is_dir() and not (self.path / "status.json").exists():
+            return "was interrupted"
+        return "is tuned, but not reported" if self._is_only_tuned() else None
+
+    def _is_only_tuned(self) -> bool:
+        """Return whether all replicas of the run are tuning replicas."""
+        if not (self.path / TUNING).exists():
+            return False
+        stored = self.read()
+        return bool(stored.files) and stored.tuning_seeds.issuperset(seed for _, seed in stored.outcomes)
 
     def failure(self) -> str | None:
         """Return the last line of the traceback if the run failed."""

@@ -38,6 +38,16 @@ class Study:
         """Return the folders of all runs, sorted by name."""
         return [RunFolder(path) for path in sorted((self.folder / "runs").glob("*")) if path.is_dir()]
 
+    def unfinished(self) -> dict[str, str]:
+        """Return why each run is not finished that a sweep has planned or begun, by its name.
+
+        A run without a progress mark is judged by its files, as in studies of earlier versions.
+        """
+        marks = self.marks.read()
+        names = sorted({run.name for run in self.runs()} | marks.keys())
+        reasons = {name: self.run(name).unfinished(marks[name].state if name in marks else None) for name in names}
+        return {name: reason for name, reason in reasons.items() if reason is not None}
+
     def lock(self) -> AbstractContextManager[None]:
         """Hold the lock of the study's tables."""
         return locked(self.folder / ".locks" / "study.lock")

@@ -30,12 +30,13 @@ class Job:
         What to train, and where it belongs.
     overrides
         The words of the command line that compose the settings.
-    missing
-        (learning rate, seed) of the replicas to train. As long as tuning replicas are missing, it holds only these.
+    planned
+        (learning rate, seed) of the replicas that are asked for. As long as a tuning replica is missing, the tuning
+        replicas alone.
+    finished
+        The run's replicas that need no training.
     later
         How many replicas are trained, at most, when the missing tuning replicas have chosen their learning rate.
-    present
-        The replicas that are asked for and finished.
     repeated
         How many of the missing ones are finished, but without the network that is to be kept now.
     """
@@ -43,9 +44,9 @@ class Job:
     settings: Settings
     study: Study
     overrides: tuple[str, ...]
-    missing: tuple[Replica, ...]
+    planned: tuple[Replica, ...]
+    finished: frozenset[Replica]
     later: int
-    present: frozenset[Replica]
     repeated: int
 
     @classmethod
@@ -70,15 +71,13 @@ class Job:
         fresh: AbstractSet[Replica] = frozenset(),
     ) -> "Job":
         """Return the job of these settings; replicas that are `fresh` count as finished even if training is forced."""
-        finished = stored.finished(settings) | fresh
-        missing = stored.missing(settings, fresh)
+        finished = frozenset(stored.finished(settings) | fresh)
         later = 0
         if not finished >= set(settings.tuning):
             later = sum(any((rate, seed) not in finished for rate in settings.rates) for seed in settings.seeds)
-        present = finished.intersection(stored.planned(settings, finished))
-        repeated = stored.without_network & set(missing) if settings.save and not settings.force else ()
-        study = Study(settings.study)
-        return cls(settings, study, overrides, missing, later, frozenset(present), len(repeated))
+        planned = tuple(stored.planned(settings, finished))
+        repeated = stored.without_network & set(planned) - finished if settings.save and not settings.force else ()
+        return cls(settings, Study(settings.study), overrides, planned, finished, later, len(repeated))
 
     @property
     def run(self) -> str:
@@ -89,6 +88,11 @@ class Job:
     def folder(self) -> RunFolder:
         """Folder of the run."""
         return self.study.run(self.run)
+
+    @property
+    def missing(self) -> tuple[Replica, ...]:
+        """The replicas to train next: the tuning replicas, or the reported ones if no tuning replica is missing."""
+        return tuple(replica for replica in self.planned if replica not in self.finished)
 
     @property
     def replicas(self) -> int:
@@ -138,6 +142,7 @@ class Job:
                 self.folder.save(self.settings, trained.tables, trained.environment)
             else:
                 self.folder.record_failure(trained.failure, trained.environment)
+        self.study.marks.write(self.run, "failed" if trained.tables is None else "done")
 
 
 class Trained(NamedTuple):
@@ -148,6 +153,13 @@ class Trained(NamedTuple):
     tables: RunTables | None
     environment: dict[str, object]
     failure: str = ""  # the traceback
+
+    def belongs_to(self, job: Job) -> bool:
+        """Return whether the job lacks these replicas. One sweep may have several jobs of the same run."""
+        if self.tables is None:
+            return (self.study, self.run) == (job.settings.study, job.run)
+        keys = self.tables.frames["replicas"][["lr", "seed"]].itertuples(index=False, name=None)
+        return (self.study, self.run) == (job.settings.study, job.run) and set(keys) <= set(job.missing)
 
 
 def run_job(settings: Settings, study: Study, overrides: Sequence[str] = ()) -> None:
@@ -163,7 +175,9 @@ def run_job(settings: Settings, study: Study, overrides: Sequence[str] = ()) -> 
     try:
         with folder.lock():
             _train_missing(settings, study, overrides, begin)
+        study.marks.write(settings.run, "done")
     except (Exception, SystemExit) as error:
+        study.marks.write(settings.run, "failed")
         from experiments.sweep.environment import describe
 
         status = f"{type(error).__name__}: {error}"
@@ -178,30 +192,27 @@ def _train_missing(settings: Settings, study: Study, overrides: Sequence[str], b
     folder = study.run(settings.run)
     # Another sweep may have trained some since this one was planned.
     stored = folder.read()
+    stored.check_purposes(settings)
     missing = stored.missing(settings)
     if not missing:
         return
     from experiments.sweep.environment import describe
     from experiments.training.run import train
 
-    stored.check_purposes(settings)
     folder.clear_failure()
     progress = _Progress(study, settings.run)
     fresh: set[Replica] = set()
-    try:
-        while missing:
-            tables = train(
-                replace(settings, save=settings.save and not _tunes(settings, missing)),
-                missing,
-                progress.add,
-                resume=[] if settings.force else folder.checkpoints(),
-                keep=folder.keep_checkpoint,
-            )
-            folder.save(settings, tables, describe(settings, overrides, begin, "done"))
-            fresh.update(missing)
-            missing = folder.read().missing(settings, fresh) if settings.tuning else ()
-    finally:
-        study.marks.write(settings.run, "ended")
+    while missing:
+        tables = train(
+            replace(settings, save=settings.save and not _tunes(settings, missing)),
+            missing,
+            progress.add,
+            resume=[] if settings.force else folder.checkpoints(),
+            keep=folder.keep_checkpoint,
+        )
+        folder.save(settings, tables, describe(settings, overrides, begin, "done"))
+        fresh.update(missing)
+        missing = folder.read().missing(settings, fresh) if settings.tuning else ()
 
 
 def _tunes(settings: Settings, missing: Sequence[Replica]) -> bool:

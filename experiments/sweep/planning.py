@@ -9,6 +9,7 @@ import yaml
 from experiments import tables
 from experiments.config.errors import ConfigError
 from experiments.config.settings import Settings, from_record
+from experiments.store.runs import outcomes
 from experiments.store.study import Study
 from experiments.sweep.jobs import Job
 
@@ -26,14 +27,16 @@ def plan(jobs: Sequence[Job]) -> str:
 
     Time and bytes are those of the most similar recorded run, in proportion to what differs.
     """
-    present = sum(len(job.present) for job in jobs)
+    replicas = sum(
+        len(job.settings.tuning) + len(job.settings.seeds) if job.settings.tuning else len(job.planned) for job in jobs
+    )
     missing = sum(job.replicas for job in jobs)
     work = f"{missing} to train"
     if any(job.settings.tuning for job in jobs):
         tuning = sum(len(set(job.missing).intersection(job.settings.tuning)) for job in jobs)
         work = f"{tuning} to tune, {missing - tuning} to report"
     conditions = f"{len(jobs)} condition{'s' * (len(jobs) != 1)}"
-    lines = [f"{conditions}, {present + missing} replicas: {present} are there already, {work}"]
+    lines = [f"{conditions}, {replicas} replicas: {replicas - missing} are there already, {work}"]
     runs = recorded_runs({job.study.folder: job.study for job in jobs}.values()) if missing else []
     if missing and not runs:
         lines.append("time and disk: unknown, because this study has no recorded run yet")
@@ -80,7 +83,7 @@ def _recorded_run(settings: Settings, files: dict[str, bytes]) -> RecordedRun:
     return RecordedRun(
         settings,
         timing["total"].sum() / epochs / epoch_cost(settings),
-        size / len(settings.replicas) / table_rows(settings),
+        size / len(outcomes(files)) / table_rows(settings),
     )
 
 

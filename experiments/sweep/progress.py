@@ -57,10 +57,7 @@ def tally(jobs: Sequence[Job]) -> tuple[Counter[str], int]:
         mark = marks[job.study.folder].get(job.run)
         if mark is None:
             counts["waiting"] += 1
-        elif mark.state == "ended":
-            counts["failed" if job.folder.failure() else "done"] += 1
-            epochs += job.work
-        else:
-            counts["running"] += 1
-            epochs += mark.epochs
+            continue
+        counts[mark.state] += 1
+        epochs += mark.epochs if mark.state in ("waiting", "running") else job.work
     return counts, epochs

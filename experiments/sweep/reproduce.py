@@ -10,7 +10,7 @@ import yaml
 from experiments import tables
 from experiments.config.errors import ConfigError
 from experiments.config.settings import Settings, from_record
-from experiments.store.runs import RunFolder
+from experiments.store.runs import RunFolder, outcomes
 from experiments.sweep.environment import describe
 from experiments.training.run import train
 
@@ -37,7 +37,7 @@ def reproduce(path: Path) -> int:
     files = RunFolder(path).intact_files()
     settings = _recorded_settings(path, files)
     begin = time.perf_counter()
-    fresh = train(settings, settings.replicas).frames
+    fresh = train(settings, sorted(outcomes(files))).frames
     then, now = json.loads(files["environment.json"]), describe(settings, [], begin, "done")
     for fact in ENVIRONMENT:
         if then.get(fact) != now[fact]:

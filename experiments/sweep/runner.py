@@ -51,7 +51,9 @@ def run_sweep(jobs: Sequence[Job], launch: Launch = run_here) -> int:
         print(note)
     studies = {job.study.folder: job.study for job in jobs}
     pending = [job for job in jobs if job.missing]
-    _clear_marks(jobs)
+    for study in studies.values():
+        study.marks.clear(job.run for job in jobs if job.study.folder == study.folder)
+    _mark_waiting(pending)
     try:
         with live_view(pending):
             given_up = _launch_all(pending, launch)
@@ -69,7 +71,8 @@ def run_sweep(jobs: Sequence[Job], launch: Launch = run_here) -> int:
         print(f"run.py: {error.strerror}{path}; finished runs are stored", file=sys.stderr)
         return 1
     finally:
-        _clear_marks(jobs)
+        for study in studies.values():
+            study.marks.clear(run for run, mark in study.marks.read().items() if mark.state == "done")
 
 
 def _notes(jobs: Sequence[Job]) -> Iterator[str]:
@@ -88,9 +91,9 @@ def _notes(jobs: Sequence[Job]) -> Iterator[str]:
         yield f"{repeated} finished replicas are retrained: their networks were not kept"
 
 
-def _clear_marks(jobs: Sequence[Job]) -> None:
+def _mark_waiting(jobs: Sequence[Job]) -> None:
     for job in jobs:
-        job.study.marks.clear([job.run])
+        job.study.marks.write(job.run, "waiting")
 
 
 def _launch_all(pending: Sequence[Job], launch: Launch) -> set[Path]:
@@ -102,31 +105,29 @@ def _launch_all(pending: Sequence[Job], launch: Launch) -> set[Path]:
     given_up: set[Path] = set()
     while pending:
         try:
-            returned = _store(pending, launch(pending))
+            tuned = _store(pending, launch(pending))
             # A worker that shares the disk trains what follows the tuning itself.
-            pending = [job.following() for job in returned if job.later]
-            pending = [job for job in pending if job.missing]
+            following = [job.following() for job in pending if job.later and (job.settings.study, job.run) in tuned]
+            pending = [job for job in following if job.missing]
+            _mark_waiting(pending)
         except BrokenProcessPool:
             states = {job.folder.path: _marked_state(job) for job in pending}
             # A job that is marked as running was killed, or ran beside the one that was: the whole pool breaks.
             attempts.update(path for path, state in states.items() if state == "running")
             given_up |= {path for path in states if attempts[path] >= ATTEMPTS}
-            left = {path for path, state in states.items() if state != "ended"} - given_up
+            left = {path for path, state in states.items() if state not in ("done", "failed")} - given_up
             pending = [job for job in pending if job.folder.path in left]
-            _clear_marks(pending)
+            _mark_waiting(pending)
     return given_up
 
 
-def _store(pending: Sequence[Job], results: Sequence[Trained | None]) -> list[Job]:
-    """Store the results that came back as data; return the jobs whose results all are tables."""
-    stored: dict[Path, bool] = {}
-    jobs = {(job.settings.study, job.run): job for job in pending}
-    for trained in results:
-        if trained is not None:
-            job = jobs[trained.study, trained.run]
-            job.save(trained)
-            stored[job.folder.path] = stored.get(job.folder.path, True) and trained.tables is not None
-    return [job for job in jobs.values() if stored.get(job.folder.path)]
+def _store(pending: Sequence[Job], results: Sequence[Trained | None]) -> set[tuple[str, str]]:
+    """Store the results that came back as data; return study and run of those that did not fail."""
+    trained = [result for result in results if result is not None]
+    for result in trained:
+        next(job for job in pending if result.belongs_to(job)).save(result)
+    failed = {(result.study, result.run) for result in trained if result.tables is None}
+    return {(result.study, result.run) for result in trained} - failed
 
 
 def _marked_state(job: Job) -> str | None:
@@ -145,9 +146,9 @@ def _finish(study: Study, jobs: Sequence[Job], given_up: set[Path]) -> int:
     stored = [job.run for job in jobs if not unfinished[job.run]]
     if stored:
         console.print(summary(study, stored))
-    reused = {(job.run, replica) for job in jobs for replica in job.present}
-    trained = {(job.run, replica) for job in left for replica in job.present} - reused
-    counts = f"{len(trained)} replicas trained, {len(reused)} were there already"
+    before = {(job.run, replica) for job in jobs for replica in job.finished}
+    stored_now = {(job.run, replica) for job in left for replica in job.finished.intersection(job.planned)}
+    counts = f"{len(stored_now - before)} replicas trained, {len(stored_now & before)} were there already"
     console.print(f"{counts}; tables in {study.folder}/", markup=False)
     reasons = {job.run: _failure(job, unfinished[job.run], job.folder.path in given_up) for job in jobs if job.missing}
     failed = {run: reason for run, reason in reasons.items() if reason}

@@ -95,7 +95,14 @@ def test_a_record_that_lacks_a_setting_is_refused(key, settings):
 def test_what_no_result_depends_on_is_in_no_condition(settings):
     plain = settings()
     changed = settings(
-        "study=other", "seeds=3", "checkpoint.every=7", "threads=2", "save=true", "force=true", "plan=true"
+        "study=other",
+        "seeds=3",
+        "tune.seeds=3",
+        "checkpoint.every=7",
+        "threads=2",
+        "save=true",
+        "force=true",
+        "plan=true",
     )
     assert changed.run == plain.run
     outside = [

@@ -63,12 +63,14 @@ def test_prune_removes_what_nothing_uses_again(sweep, study, capsys):
     (study.run(broken).path / "history.csv").write_bytes(b"")
     left = study.run(runs[0]).path / ".history.csv.abc_123"
     left.write_bytes(b"half")
+    study.marks.write("planned", "waiting")
     capsys.readouterr()
     code, out, _ = command(capsys, "prune", "study=default")
     assert code == 0
     assert sorted(out.splitlines()) == sorted([f"removed {study.run(broken).path}", f"removed {left}"])
     assert [run.name for run in study.runs()] == sorted(runs)
     assert study_tables(study) == kept
+    assert study.unfinished() == {}
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from experiments.store.study import Study
+from experiments.training import run as training
 from tests.experiments.studies import DAMAGES, study_tables
 
 
@@ -60,6 +61,49 @@ def hold(results, held, release):
     with Study("study", results).run("run").lock():
         held.set()
         release.wait(30)
+
+
+def test_a_study_says_which_runs_are_not_finished(sweep, study):
+    _, (finished, incomplete, failed, waiting, killed), _ = sweep(
+        *([f"activation={name}"] for name in ("relu", "tanh", "elu", "selu", "celu"))
+    )
+    assert study.unfinished() == {}
+    (study.run(incomplete).path / "status.json").unlink()
+    study.run(failed).record_failure("Traceback\nValueError: no", {})
+    study.marks.write(finished, "done")
+    study.marks.write(waiting, "waiting")
+    study.marks.write(killed, "running", 7)
+    study.marks.write("planned", "waiting")
+    expected = {
+        incomplete: "was interrupted",
+        failed: "failed: ValueError: no",
+        waiting: "waits to be trained",
+        killed: "was interrupted",
+        "planned": "waits to be trained",
+    }
+    assert study.unfinished() == expected
+    with study.run(killed).lock():
+        assert study.unfinished() == expected | {killed: "is being trained"}
+
+
+def test_a_run_without_reported_seeds_is_not_finished(sweep, study, monkeypatch):
+    train = training.train
+
+    def fail(settings, replicas, *arguments, **options):
+        if replicas[0][1] == 0:
+            raise KeyboardInterrupt
+        return train(settings, replicas, *arguments, **options)
+
+    monkeypatch.setattr(training, "train", fail)
+    with pytest.raises(KeyboardInterrupt):
+        sweep(["optimizer.lr=[0.01,0.1]", "tune.seeds=2"])
+    (run,) = study.runs()
+    assert study.unfinished() == {run.name: "was interrupted"}
+    study.marks.clear([run.name])
+    assert study.unfinished() == {run.name: "is tuned, but not reported"}
+    monkeypatch.setattr(training, "train", train)
+    sweep(["optimizer.lr=[0.01,0.1]", "tune.seeds=2"])
+    assert study.unfinished() == {}
 
 
 def test_a_run_is_trained_by_one_process_at_a_time(tmp_path):

@@ -20,6 +20,14 @@ def test_a_recorded_run_is_reproduced_bit_for_bit(jobs, capsys, line):
     assert tables == [f"identical  {name}" for name in ("history", "layers", "replicas", "confusion")]
 
 
+def test_a_run_whose_rates_have_different_seeds_is_reproduced(jobs, capsys):
+    for line in (["optimizer.lr=0.1", "seeds=2"], ["optimizer.lr=0.2", "seeds=1"]):
+        (job,) = jobs(line)
+        run_here([job])
+    assert reproduce(job.folder.path) == 0
+    assert "identical  replicas.csv, 3 rows" in capsys.readouterr().out
+
+
 def test_a_run_that_cannot_be_reproduced_says_where_it_differs(jobs, capsys):
     (job,) = jobs(["activation=relu"])
     run_here([job])

@@ -3,10 +3,13 @@
 import shutil
 from concurrent.futures.process import BrokenProcessPool
 
+import pytest
+
 from experiments.store.reading import load_tables
 from experiments.store.runs import RunFolder
 from experiments.sweep.jobs import Job, run_job, train_remotely
-from experiments.sweep.runner import run_sweep
+from experiments.sweep.runner import run_here, run_sweep
+from experiments.training import run as training
 from tests.experiments.studies import LINES, SMALL, study_tables
 
 
@@ -18,6 +21,65 @@ def test_a_sweep_of_finished_runs_reads_each_of_them_once(sweep, monkeypatch):
     _, runs, missing = sweep(*LINES)
     assert missing == [0, 0, 0, 0]
     assert sorted(read) == sorted(runs)
+
+
+def test_every_job_is_marked_before_the_first_one_starts_and_none_at_the_end(sweep, study):
+    seen = []
+
+    def launch(jobs):
+        seen.extend((run, mark.state) for run, mark in study.marks.read().items())
+        return run_here(jobs)
+
+    _, runs, _ = sweep(["activation=relu"], ["activation=tanh"], launch=launch)
+    assert sorted(seen) == sorted((run, "waiting") for run in runs)
+    assert study.unfinished() == {}
+    assert not study.marks.folder.exists()
+
+
+def test_an_interrupted_sweep_leaves_the_marks_of_unfinished_jobs(sweep, study, monkeypatch):
+    train = training.train
+
+    def interrupt(settings, *arguments, **options):
+        if settings.activation.name == "tanh":
+            raise KeyboardInterrupt
+        return train(settings, *arguments, **options)
+
+    lines = [[f"activation={name}"] for name in ("relu", "tanh", "elu")]
+    monkeypatch.setattr(training, "train", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        sweep(*lines)
+    reasons = study.unfinished()
+    assert {run.split("-")[1]: reason for run, reason in reasons.items()} == {
+        "tanh": "was interrupted",
+        "elu": "waits to be trained",
+    }
+    sweep(lines[0])
+    assert study.unfinished() == reasons
+    monkeypatch.setattr(training, "train", train)
+    sweep(*lines)
+    assert study.unfinished() == {}
+
+
+def test_a_run_that_was_to_grow_is_not_finished(sweep, study):
+    sweep(["activation=relu"])
+
+    def killed(jobs):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sweep(["activation=relu", "seeds=3"], launch=killed)
+    assert list(study.unfinished().values()) == ["waits to be trained"]
+    sweep(["activation=relu"])  # all that is asked for now is there
+    assert study.unfinished() == {}
+
+
+def test_a_failed_job_is_not_finished(sweep, study, monkeypatch):
+    def fail(*arguments, **options):
+        raise ValueError("no")
+
+    monkeypatch.setattr(training, "train", fail)
+    _, (run,), _ = sweep(["activation=relu"])
+    assert study.unfinished() == {run: "failed: ValueError: no"}
 
 
 class Pool:

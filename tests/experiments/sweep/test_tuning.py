@@ -1,0 +1,284 @@
+"""Tuning seeds choose the learning rate, and only the chosen rate is trained on the reported seeds."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from experiments import tables
+from experiments.config.errors import ConfigError
+from experiments.config.settings import from_record
+from experiments.store.study import Study
+from experiments.sweep.jobs import Job, run_job, train_remotely
+from experiments.sweep.planning import plan
+from experiments.sweep.reproduce import reproduce
+from experiments.sweep.runner import run_here, run_sweep
+from experiments.training import run as training
+from tests.experiments.studies import SMALL, study_tables
+
+GRID = "optimizer.lr=[0.001,0.1,0.3]"
+TUNED = (GRID, "tune.seeds=[7,8,9]")
+TUNING = {(rate, seed) for rate in (0.001, 0.1, 0.3) for seed in (7, 8, 9)}
+
+
+def chosen(folder):
+    """Return the rate with the lowest mean validation error on the tuning seeds."""
+    replicas = tables.read(folder.path / "replicas.csv")
+    rows = replicas[replicas["seed"].isin([7, 8, 9])]
+    columns = ["final_validation_error", "final_validation_loss"]
+    return rows.groupby("lr")[columns].mean().round(12).sort_values(columns).index[0]
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """The replicas of each training, in order."""
+    calls = []
+    train = training.train
+
+    def record(settings, replicas, *arguments, **options):
+        calls.append(list(replicas))
+        return train(settings, replicas, *arguments, **options)
+
+    monkeypatch.setattr(training, "train", record)
+    return calls
+
+
+def test_the_grid_is_trained_on_the_tuning_seeds_and_the_chosen_rate_on_the_others(sweep, study, trained, capsys):
+    code, (run,), _ = sweep(TUNED)
+    assert code == 0
+    folder = study.run(run)
+    rate = chosen(folder)
+    assert rate != 0.001  # else a rule that takes the first rate would pass
+    assert [set(replicas) for replicas in trained] == [TUNING, {(rate, 0), (rate, 1)}]
+    assert json.loads((folder.path / "tuning.json").read_text()) == {"seeds": [7, 8, 9]}
+    assert "tuning.json" in json.loads((folder.path / "status.json").read_text())["files"]
+    assert "11 replicas trained, 0 were there already" in capsys.readouterr().out
+    sweep(TUNED)
+    assert "0 replicas trained, 11 were there already" in capsys.readouterr().out
+    assert len(trained) == 2
+
+
+def test_more_reported_seeds_need_no_tuning(sweep, trained, capsys):
+    sweep(TUNED)
+    capsys.readouterr()
+    sweep([*TUNED, "seeds=4"])
+    assert "2 replicas trained, 11 were there already" in capsys.readouterr().out
+    assert [seed for _, seed in trained[-1]] == [2, 3]
+
+
+def test_a_single_rate_is_not_tuned(sweep, study, trained):
+    _, (run,), _ = sweep(["optimizer.lr=0.1", "tune.seeds=3"])
+    assert trained == [[(0.1, 0), (0.1, 1)]]
+    assert not (study.run(run).path / "tuning.json").exists()
+
+
+def test_forcing_trains_both_phases_once(sweep, study, trained, capsys):
+    sweep(TUNED)
+    before = study_tables(study)
+    capsys.readouterr()
+    sweep([*TUNED, "force=true"])
+    assert "11 replicas trained, 0 were there already" in capsys.readouterr().out
+    assert trained[2:] == trained[:2]
+    assert study_tables(study) == before
+
+
+def test_the_networks_of_the_reported_replicas_are_kept(sweep, study, trained, capsys):
+    _, (run,), _ = sweep([*TUNED, "save=true"])
+    assert np.load(study.run(run).path / "network.npz")["seed"].tolist() == [0, 1]
+    sweep([*TUNED, "save=true"])
+    assert len(trained) == 2
+    sweep([*TUNED, "save=true", "force=true"])
+    assert np.load(study.run(run).path / "network.npz")["seed"].tolist() == [0, 1]
+
+
+def test_a_tuned_run_without_networks_is_retrained_for_them_where_it_is_reported(sweep, study, trained, capsys):
+    sweep(TUNED)
+    capsys.readouterr()
+    sweep([*TUNED, "save=true"])
+    assert trained[2:] == trained[1:2]
+    printed = capsys.readouterr().out
+    assert "2 finished replicas are retrained: their networks were not kept" in printed
+    assert "2 replicas trained, 9 were there already" in printed
+
+
+def far_away(settings):
+    """Return a launcher whose workers do not see the study, and the command lines that they were given."""
+    lines = []
+
+    def launch(jobs):
+        new = [line for job in jobs for line in job.command_lines()]
+        lines.extend(new)
+        return [train_remotely(settings(*SMALL, *line), line) for line in new]
+
+    return launch, lines
+
+
+@pytest.mark.parametrize("options", [(), ("save=true",), ("force=true",)], ids=str)
+def test_results_that_come_back_as_data_are_tuned_alike(sweep, settings, study, options, capsys):
+    _, (run,), _ = sweep([*TUNED, *options])
+    here = study_tables(study)
+    networks = study.run(run).read().files.get("network.npz")
+    if "force=true" not in options:
+        shutil.rmtree(study.folder)
+    capsys.readouterr()
+    launch, lines = far_away(settings)
+    assert sweep([*TUNED, *options], launch=launch)[0] == 0
+    assert study_tables(study) == here
+    assert study.run(run).read().tuning_seeds == {7, 8, 9}
+    assert study.run(run).read().files.get("network.npz") == networks
+    assert len(lines) == 2
+    assert "11 replicas trained, 0 were there already" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_sweep_with_two_tunings_of_a_run_comes_back_as_data(sweep, settings, study, order):
+    lines = [TUNED, [GRID, "tune.seeds=[7,8,9,10]"]][::order]
+    _, (run, _), _ = sweep(*lines, launch=far_away(settings)[0])
+    stored = study.run(run).read()
+    assert stored.tuning_seeds == {7, 8, 9, 10}
+    assert {seed for rate, seed in stored.outcomes if rate == stored.chosen_rate} == {0, 1, 7, 8, 9, 10}
+
+
+def test_a_tuning_that_fails_far_away_is_not_followed(sweep, settings, study, monkeypatch, capsys):
+    def fail(*arguments, **options):
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr(training, "train", fail)
+    launch, lines = far_away(settings)
+    assert sweep(TUNED, launch=launch)[0] == 1
+    assert len(lines) == 1
+    assert "0 replicas trained, 0 were there already" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_a_sweep_that_ends_between_the_phases_goes_on_there(sweep, study, trained, monkeypatch, capsys, error):
+    sweep(TUNED)
+    undisturbed = study_tables(study)
+    shutil.rmtree(study.folder)
+    trained.clear()
+    train = training.train
+
+    def fail(settings, replicas, *arguments, **options):
+        if len(trained) == 1:
+            raise error
+        return train(settings, replicas, *arguments, **options)
+
+    monkeypatch.setattr(training, "train", fail)
+    if error is KeyboardInterrupt:
+        with pytest.raises(KeyboardInterrupt):
+            sweep(TUNED)
+    else:
+        capsys.readouterr()
+        assert sweep(TUNED)[0] == 1
+        printed = capsys.readouterr()
+        assert "9 replicas trained, 0 were there already" in printed.out
+        assert "RuntimeError" in printed.err
+    monkeypatch.setattr(training, "train", train)
+    capsys.readouterr()
+    assert sweep(TUNED)[0] == 0
+    assert "2 replicas trained, 9 were there already" in capsys.readouterr().out
+    assert study_tables(study) == undisturbed
+
+
+def test_a_run_of_an_earlier_version_keeps_its_rows(sweep, study, capsys):
+    _, (run,), _ = sweep([GRID])
+    before = {name: (study.run(run).path / f"{name}.csv").read_text() for name in ("history", "replicas", "confusion")}
+    assert not (study.run(run).path / "tuning.json").exists()
+    capsys.readouterr()
+    sweep(TUNED)
+    assert "9 replicas trained, 2 were there already" in capsys.readouterr().out
+    for name, text in before.items():
+        lines = (study.run(run).path / f"{name}.csv").read_text().splitlines()
+        seed = lines[0].split(",").index("seed")
+        assert [line for line in lines if line.split(",")[seed] not in ("7", "8", "9")] == text.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ((GRID, "tune.seeds=[1,2,3]"), "tune.seeds=[1, 2, 3]: 1 is in seeds too"),
+        ((GRID, "seeds=[8,9,10]"), "seeds: 8, 9 are already among the tuning seeds of the run"),
+        ((GRID, "seeds=[5]", "tune.seeds=[0,1]"), "tune.seeds: 0, 1 are already among the reported seeds of the run"),
+        (("optimizer.lr=0.1", "seeds=[7]"), "seeds: 7 is already among the tuning seeds of the run"),
+    ],
+)
+def test_a_seed_tunes_or_is_reported_but_never_both(sweep, study, trained, line, message):
+    sweep(TUNED)
+    before = study_tables(study)
+    with pytest.raises(ConfigError) as refusal:
+        sweep(line)
+    assert str(refusal.value).startswith(message)
+    assert "\n" not in str(refusal.value)
+    assert len(trained) == 2
+    assert study_tables(study) == before
+
+
+def test_a_seed_that_another_sweep_has_tuned_with_meanwhile_is_not_reported(sweep, settings, study, capsys):
+    other = Job.of(settings(*SMALL, *TUNED))
+
+    def tuned_meanwhile(jobs):
+        return [*run_here([other]), *run_here(jobs)]
+
+    code, (run,), _ = sweep([GRID, "seeds=[7]"], launch=tuned_meanwhile)
+    assert code == 1
+    assert "failed" in capsys.readouterr().err
+    assert study.run(run).read().tuning_seeds == {7, 8, 9}
+    assert len(study.run(run).read().outcomes) == 11
+
+
+def test_two_sweeps_at_once_train_nothing_twice(sweep, settings, trained):
+    other = Job.of(settings(*SMALL, *TUNED))
+    code, _, _ = sweep(TUNED, launch=lambda jobs: [*run_here([other]), *run_here(jobs)])
+    assert code == 0
+    assert [len(replicas) for replicas in trained] == [9, 2]
+
+
+def test_more_tuning_seeds_in_one_sweep_count_each_replica_once(sweep, study, capsys):
+    _, (run, _), _ = sweep(TUNED, [GRID, "tune.seeds=[7,8,9,10]"])
+    count = len(study.run(run).read().outcomes)
+    assert f"{count} replicas trained, 0 were there already" in capsys.readouterr().out
+    assert study.run(run).read().tuning_seeds == {7, 8, 9, 10}
+
+
+def test_a_plan_counts_both_phases(settings, study):
+    def planned(*line):
+        return plan([Job.of(settings(*SMALL, *TUNED, *line))]).splitlines()[0]
+
+    assert planned() == "1 condition, 11 replicas: 0 are there already, 9 to tune, 2 to report"
+    run_sweep([Job.of(settings(*SMALL, *TUNED))])
+    assert planned() == "1 condition, 11 replicas: 11 are there already, 0 to tune, 0 to report"
+    assert planned("seeds=3") == "1 condition, 12 replicas: 11 are there already, 0 to tune, 1 to report"
+    assert planned("force=true") == "1 condition, 11 replicas: 0 are there already, 9 to tune, 2 to report"
+
+
+def test_the_time_of_a_plan_covers_both_phases(settings, study):
+    run_sweep([Job.of(settings(*SMALL, *TUNED))])
+    grid = Job.of(settings(*SMALL, *TUNED, "epochs=3"))
+    assert grid.work == (9 + 2) * 3
+    assert "estimated from 1 recorded runs" in plan([grid])
+
+
+def test_a_tuned_run_is_reproduced_with_its_own_rows(sweep, study, capsys):
+    _, (run,), _ = sweep(TUNED)
+    capsys.readouterr()
+    assert reproduce(study.run(run).path) == 0
+    assert "identical  replicas.csv, 11 rows" in capsys.readouterr().out
+
+
+def test_a_worker_knows_the_phase_from_the_study(settings, study):
+    job = Job.of(settings(*SMALL, *TUNED))
+    run_job(job.settings, Study("default"))
+    replicas = pd.read_csv(study.run(job.run).path / "replicas.csv")
+    assert len(replicas) == 11
+
+
+def test_tuning_seeds_are_the_largest_or_those_of_a_list(settings):
+    assert settings("tune.seeds=3").tune.seeds == (2**32 - 3, 2**32 - 2, 2**32 - 1)
+    assert settings("tune.seeds=[30,20]").tune.seeds == (20, 30)
+    assert settings(*SMALL, *TUNED).tuning == sorted(TUNING)
+    assert settings(*SMALL, *TUNED, "tune.seeds=0").tuning == []
+    assert settings(*SMALL, *TUNED, "optimizer.lr=[0.1]").tuning == []
+    record = {**settings(*SMALL, *TUNED).record, "seeds": [0, 7], "lr": [0.1, 0.3]}
+    assert from_record(record).tuning == []
