@@ -1,6 +1,7 @@
 """The table that closes a sweep: one row for each of its conditions, at the selected learning rate."""
 
 import csv
+import math
 from collections.abc import Iterable, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING
@@ -15,56 +16,83 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 WORDS = ("activation", "dataset", "output")
-NUMBERS = ("lr", "seeds", "test error, mean ± 95 %", "gradient norm", "seconds")
+NUMBERS = ("lr", "seeds", "test error,\nmean ± 95 %", "gradient\nnorm", "seconds")
 
 
 def summary(study: Study, runs: Sequence[str]) -> "Table":
     """Return the closing table for these runs of a study, whose tables are up to date."""
     from rich.table import Table
 
-    from experiments.analysis.labels import labels
+    from experiments.analysis.labels import labels, task_names
     from experiments.analysis.statistics import summarise
 
     replicas = tables.read(study.folder / "replicas.csv")
+    replicas["dataset"] = replicas["run"].map(task_names(replicas))
     replicas = replicas[replicas["run"].isin(runs)]
     label = labels(replicas, omit=("dataset", "output"))
+    first = replicas.drop_duplicates("run").set_index("run")
+    grids = replicas.groupby("run")["lr"].unique()
+    chosen = tables.chosen_rates(replicas)
     replicas = replicas[replicas["selected"]]
     # A diverged replica may have a number, which is no result.
     replicas["final_test_error"] = replicas["final_test_error"].where(replicas["status"] == "done")
     error = summarise(replicas, "run", "final_test_error").set_index("run")
-    gradient = _gradient_norms(study, replicas)
+    error["values"] = replicas.groupby("run")["final_test_error"].nunique()
+    # A run that is not reported at its chosen rate has no selected row.
+    error = error.reindex(first.index).fillna({"n": 0, "diverged": 0})
+    gradient = _gradient_norms(study, replicas).reindex(first.index)
 
     table = Table(title=f"study {study.name}", title_justify="left")
     for name in WORDS:
         table.add_column(name, overflow="fold")
     for name in NUMBERS:
         table.add_column(name, justify="right")
-    first = replicas.drop_duplicates("run").set_index("run")
     for run in dict.fromkeys(runs):
-        interval, condition = error.loc[run], first.loc[run]
+        row, condition = error.loc[run], first.loc[run]
         table.add_row(
             label[run],
             condition["dataset"],
             condition["output"],
-            f"{condition['lr']:g}",
-            f"{interval['n'] + interval['diverged']:.0f}",
-            _error(interval, condition["task"]),
+            _rate(chosen[run], grids[run]),
+            f"{row['n'] + row['diverged']:.0f}",
+            _error(row, condition["task"]),
             f"{gradient[run]:.3g}" if gradient[run] == gradient[run] else "",
             f"{_seconds(study.run(run)):.1f}",
         )
     return table
 
 
-def _error(interval: "pd.Series", task: str) -> str:
-    """Return the mean error of a condition with half its interval, and the number of diverged replicas."""
+def _rate(chosen: float, grid: Iterable[float]) -> str:
+    """Return the chosen learning rate and those that were tried: "0.1 of 0.01…1", or "1, highest of 0.01…1"."""
+    rates = sorted(grid)
+    if len(rates) == 1:
+        return f"{chosen:g}"
+    edge = {rates[0]: ", lowest", rates[-1]: ", highest"}.get(chosen, "")
+    return f"{chosen:g}{edge} of {rates[0]:g}{', ' if len(rates) == 2 else '…'}{rates[-1]:g}"
+
+
+def _error(row: "pd.Series", task: str) -> str:
+    """Return the mean error of a condition, its interval if there are three seeds, and the number of diverged replicas.
+
+    An interval that reaches beyond the possible errors ends there: then both ends are given instead of the half.
+    """
+    if not row["n"]:
+        return f"{row['diverged']:.0f} diverged" if row["diverged"] else "not trained at this rate"
     unit = UNITS[task]
-    half = (interval["high"] - interval["low"]) / 2 * unit.scale
-    text = f"{interval['mean'] * unit.scale:.2f}" + (f" ± {half:.2f}" if interval["n"] > 2 else "")
+    mean, low, high = (unit.scale * row[name] for name in ("mean", "low", "high"))
+    form = ".2f" if unit.label == "%" else ".3g"
+    if unit.label != "%" and 1e-3 <= mean < 1e6:  # as many decimals for the half as three digits of the mean have
+        form = f".{max(0, 2 - math.floor(math.log10(mean)))}f"
     # The column's name says "error"; only another measure is named.
-    text += f" {unit.label if unit.name == 'error' else unit.name}"
-    if interval["diverged"]:
-        return f"{interval['diverged']:.0f} diverged" + (f"; {text}" if interval["n"] else "")
-    return text
+    name = unit.label if unit.name == "error" else unit.name
+    text = f"{mean:{form}} {name}"
+    if row["values"] == 1 and row["n"] > 1:
+        text += " (all equal)"
+    elif row["n"] > 2 and (low < 0 or high > unit.ceiling):
+        text += f" ({max(low, 0):{form}} to {min(high, unit.ceiling):{form}})"
+    elif row["n"] > 2:
+        text = f"{mean:{form}} ± {(high - low) / 2:{form}} {name}"
+    return f"{row['diverged']:.0f} diverged; {text}" if row["diverged"] else text
 
 
 def _gradient_norms(study: Study, replicas: "pd.DataFrame") -> "pd.Series":
@@ -75,7 +103,8 @@ def _gradient_norms(study: Study, replicas: "pd.DataFrame") -> "pd.Series":
     for run in replicas["run"].unique():
         writer.writerows(_last_epochs(study.run(run)))
     text.seek(0)
-    return replicas[tables.KEY].merge(tables.read(text), on=tables.KEY).groupby("run")["gradient_norm"].mean()
+    last = tables.read(text).astype({"lr": float, "seed": int, "gradient_norm": float})  # there may be no row
+    return replicas[tables.KEY].merge(last, on=tables.KEY).groupby("run")["gradient_norm"].mean()
 
 
 def _last_epochs(run: RunFolder) -> Iterable[dict[str, str]]:

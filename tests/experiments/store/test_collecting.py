@@ -228,3 +228,5 @@ def test_parquet_files_answer_a_query(sweep, study):
     assert len(after) == len(written) + 1
     selected = duckdb.sql("select count(*) from 'results/default/parquet/replicas.parquet' where selected").fetchall()
     assert selected == [(10,)]
+    kinds = duckdb.sql("select distinct task_id, purpose from 'results/default/parquet/replicas.parquet'").fetchall()
+    assert kinds == [(load_tables("default").replicas["task_id"].iloc[0], "report")]
