@@ -71,12 +71,12 @@ def leaderboard_figure(tables: StudyTables) -> Figure:
     # One line would mislead where conditions have several references.
     reference = board[board["run"].isin(compared)] if compared.nunique() == 1 else board[:0]
     baselines = _baselines(tables.baselines, unit)
-    notes = row_labels(_notes(board, rates), 6)
+    notes = row_labels(_notes(board, rates), 6, 60)
     result = sheet(0.6 + rows.height * max(3, len(board)), max(SINGLE, 1.9 + rows.width + notes.width))
     ax = result.subplots()
     for mean in reference["mean"].dropna():
         ax.axvline(mean, **REFERENCE, zorder=0)
-    near = [baseline for baseline in baselines if baseline.mean < 3 * shown[["mean", "high"]].max(axis=None)]
+    near = [baseline for baseline in baselines if baseline.mean < 1.5 * shown[["mean", "high"]].max(axis=None)]
     for baseline in near:
         ax.axvline(baseline.mean, **baseline.line, linewidth=0.9, zorder=0)
     _draw_intervals(ax, shown)

@@ -215,7 +215,7 @@ class RowLabels(NamedTuple):
     Attributes
     ----------
     texts : list of str
-        The labels, in lines of up to 44 characters.
+        The labels, in lines.
     size : float
         Their font size.
     width : float
@@ -230,9 +230,9 @@ class RowLabels(NamedTuple):
     height: float
 
 
-def row_labels(names: Iterable[str], size: float = 7) -> RowLabels:
-    """Return the labels of an axis of conditions, broken where they are long, so that none is cut off."""
-    texts = [textwrap.fill(name, 44, break_on_hyphens=False) for name in names]
+def row_labels(names: Iterable[str], size: float = 7, length: int = 44) -> RowLabels:
+    """Return the labels of an axis of conditions in lines of up to `length` characters, so that none is cut off."""
+    texts = [textwrap.fill(name, length, break_on_hyphens=False) for name in names]
     lines = [line for text in texts for line in text.splitlines()]
     width = max((TextPath((0, 0), plain(line), size=size).get_extents().width / 72 for line in lines), default=0)
     breaks = max(text.count("\n") for text in texts)

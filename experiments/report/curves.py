@@ -9,7 +9,7 @@ import pandas as pd
 
 from experiments.analysis.labels import labels
 from experiments.analysis.units import UNITS
-from experiments.figures.curves import means
+from experiments.figures.curves import FEWEST, means
 from experiments.figures.selection import at_selected_rate, chosen_rates
 from experiments.figures.style import DASHES, looks
 from experiments.report.formatting import measure
@@ -79,7 +79,7 @@ def _curves(history: pd.DataFrame, replicas: pd.DataFrame, tasks: pd.Series) -> 
             continue
         for run, rows in means(history, replicas, column).groupby("run"):
             scale = UNITS[tasks[run]].scale if column in ERRORS else 1
-            mean, half = rows["mean"] * scale, (rows["high"] - rows["mean"]) * scale
+            mean, half = rows["mean"] * scale, (rows["high"] - rows["mean"]).where(rows["n"] >= FEWEST) * scale
             result.setdefault(run, {})[column] = {"mean": _short(mean), "half": _short(half)}
     return result
 

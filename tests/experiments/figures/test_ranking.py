@@ -45,7 +45,7 @@ def test_a_leaderboard_says_what_diverged_and_shows_the_baselines():
     tables = STUDIES["three"]
     baselines = pd.DataFrame({"dataset": "digits", "baseline": ["k-nearest", "linear SVM"], "test_error": [0.04, 0.05]})
     (drawn,) = FIGURES["leaderboard"].draw(tables._replace(baselines=baselines)).values()
-    assert [text.get_text() for text in drawn.axes[0].texts] == [" 1 of 3 diverged"]
+    assert [text.get_text() for text in drawn.axes[0].texts if text.get_text()] == ["1 of 3 diverged"]
     assert {"k-nearest", "linear SVM"} <= {text.get_text() for text in drawn.legends[0].get_texts()}
     vertical = [
         line.get_xdata()[0]
@@ -161,3 +161,19 @@ def test_the_epoch_of_an_error_is_named_if_it_is_not_the_last():
     tables = tables._replace(replicas=tables.replicas.assign(error_epoch="best"))
     (board,), (rates,) = (FIGURES[name].draw(tables).values() for name in ("leaderboard", "learning_rate_sensitivity"))
     assert board.axes[0].get_xlabel() == rates.axes[0].get_ylabel() == "test error (%), best epoch"
+
+
+def test_a_chosen_rate_stands_beside_its_condition_with_the_rates_that_were_tried():
+    (drawn,) = FIGURES["leaderboard"].draw(STUDIES["rates"]).values()
+    notes = [text.get_text() for text in drawn.axes[0].texts]
+    assert set(notes) == {"rate 0.1 of 0.1 to 0.3, lowest", "rate 0.1 of 0.1 to 0.3, lowest; 1 of 3 diverged"}
+    assert_nothing_overlaps(drawn)
+
+
+def test_a_baseline_that_is_far_off_is_named_but_does_not_stretch_the_axis():
+    baselines = pd.DataFrame(
+        {"dataset": "digits", "baseline": ["linear SVM", "majority class"], "test_error": [0.04, 0.9]}
+    )
+    (drawn,) = FIGURES["leaderboard"].draw(STUDIES["three"]._replace(baselines=baselines)).values()
+    assert drawn.axes[0].get_xlim()[1] < 10
+    assert "majority class: 90, not in view" in [text.get_text() for text in drawn.legends[0].get_texts()]
