@@ -94,11 +94,11 @@ def _confounded(board: pd.DataFrame) -> list[str]:
     rows = rows[(rows["activation"] != activation) & (rows["initializer"] != initializer)]
     if rows.empty:
         return []
-    first = rows.iloc[0]
+    first, names = rows.iloc[0], rows["name"].drop_duplicates()
     reference = by_run.loc[first["reference"]]
     common = ",".join(sorted({first["initializer"], reference["initializer"]}))
     return [
-        f"{enumeration(rows['name'].drop_duplicates())} {verb(len(rows), 'differs from its', 'differ from their')} "
+        f"{enumeration(names)} {verb(len(names), 'differs from its', 'differ from their')} "
         f"reference in the initializer too: {first['name']} has {first['initializer']}, and {reference['name']} has "
         f"{reference['initializer']}. A difference may come from either (init={common} separates them)."
     ]

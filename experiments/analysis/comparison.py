@@ -10,7 +10,7 @@ from experiments.analysis.labels import labels, setting_columns
 from experiments.analysis.references import has_default_initializer, references
 from experiments.analysis.statistics import ALPHA, OverDatasets, compare, holm, over_datasets, summarise
 from experiments.analysis.units import UNITS
-from experiments.analysis.wording import enumeration, verb
+from experiments.analysis.wording import enumeration, in_sentence, verb
 
 
 def scored(replicas: pd.DataFrame) -> pd.DataFrame:
@@ -191,9 +191,9 @@ def treatments_over_datasets(replicas: pd.DataFrame) -> OverDatasets:
     result = over_datasets(common)
     notes = []
     missing = sorted(set(table["treatment"]) - set(common))
-    if missing and len(ranks) > 1:
+    if missing and len(ranks) > 1 and common.shape[1]:
         left = verb(len(missing), "is left out, since it has", "are left out, since they have")
-        notes.append(f"{enumeration(missing)} {left} no rank on some data set.")
+        notes.append(f"{enumeration(map(in_sentence, missing))} {left} no rank on some data set.")
     if ranks.index.str.partition(", ").get_level_values(0).has_duplicates:
         notes.append("Some of these tasks share a data set, so they are not independent.")
     return result._replace(sentence=" ".join([result.sentence, *notes]))

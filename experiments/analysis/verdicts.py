@@ -59,11 +59,12 @@ def _significant(rows: pd.DataFrame, comparative: str, scope: str) -> str:
     """Return the sentence on conditions with a lower or higher error than their references."""
     subject = f"{enumeration(rows['name'])} {verb(len(rows), 'has', 'have')} a {comparative} {_measure(rows)}"
     lost = ", where both finished," if (rows["lost"] > 0).any() else ""
+    than = f"{subject} than {_references(rows)}{lost} {SPLITS}"
     if scope == POPULATION:
-        return (
-            f"{subject} than {_references(rows)}{lost} {SPLITS} and {POPULATION} (paired and corrected t, Holm, 5 %)."
-        )
-    return f"{subject} than {_references(rows)}{lost} {SPLITS} (paired t, Holm, 5 %); {POPULATION} this is not shown."
+        return f"{than} and {POPULATION} (paired and corrected t, Holm, 5 %)."
+    # Equal differences have no t test.
+    test = "signed ranks" if (rows["effect"].isna()).all() else "paired t"
+    return f"{than} ({test}, Holm, 5 %); {POPULATION} this is not shown."
 
 
 def _equivalent(rows: pd.DataFrame, scope: str, margin: float | None) -> str:
@@ -80,16 +81,24 @@ def _undecided(rows: pd.DataFrame, margin: float | None) -> list[str]:
     """Return the sentences on conditions that are neither different nor shown to be equivalent."""
     if rows.empty:
         return []
+    result = []
+    equal = rows[(rows["difference"] == 0) & (rows["spread"] == 0)]
+    if len(equal):
+        have = verb(len(equal), "has", "have")
+        result.append(
+            f"{enumeration(equal['name'])} {have} the same {_measure(equal)} as {_references(equal)} on every split."
+        )
+    rows = rows.drop(equal.index)
     finished = rows["n_pairs"] / (rows["n_pairs"] + rows["lost"])
     needed = np.ceil(pd.Series(seeds_needed(rows["margin"], rows["spread"]), rows.index) / finished)
     few = rows[needed * finished > rows["n_pairs"]]
-    result = []
     if len(few):
         count = needed[few.index].max()
+        most = "up to about" if needed[few.index].nunique() > 1 else "about"
         run = f" (run seeds={count:.0f})" if count <= MOST else ""
         differ = f"{enumeration(few['name'])} {verb(len(few), 'differs', 'differ')} from {_references(few)}"
         result.append(
-            f"There are too few seeds to decide whether {differ}: about {count:.0f} seeds would show a difference of "
+            f"There are too few seeds to decide whether {differ}: {most} {count:.0f} seeds would show a difference of "
             f"{_margin(few, margin)}{run}."
         )
     others = rows.drop(few.index)
@@ -139,7 +148,7 @@ def _margin(rows: pd.DataFrame, margin: float | None) -> str:
     texts = {_margin_text(row.margin, row.task) for row in rows.drop_duplicates("dataset").itertuples()}
     if len(texts) == 1:
         return texts.pop()
-    return "the margin of 0.5 points or 2 % of the RMSE of the mean" if margin is None else f"the margin of {margin:g}"
+    return "0.5 points or 2 % of the RMSE of the mean" if margin is None else f"{margin:g} points or target units"
 
 
 def _margin_text(margin: float, task: str) -> str:

@@ -56,7 +56,7 @@ class _Network:
         self.dataset, self.unit, self.rate = in_sentence(first["dataset"]), UNITS[first["task"]], rate
         names = part.loc[part["rank"] == first["rank"], "name"]
         self.name = enumeration(names)
-        self.several = len(names) > 1
+        self.several, self.brief = len(names) > 1, brief
         error = self.unit.full_text(first["mean"])
         seeds = "" if brief or self.several else f" ({_seeds(first, self.unit)})"
         lost = first["diverged"]
@@ -92,7 +92,7 @@ def _lost(network: _Network, rivals: pd.DataFrame, margin: float) -> str:
     """
     simple, trivial = (rivals[rivals["trivial"] == kind] for kind in (False, True))
     useless = len(trivial) and not beats_trivial(trivial.iloc[0], margin)
-    at = f", at {network.rate}," if network.rate != "the only rate" else ""
+    at = "" if network.brief or network.rate == "the only rate" else f", at {network.rate},"
     best = f"the best network, {network.name}{at or ','} has {network.error}"
     if network.several:
         best = f"the best networks, {network.name}{at or ','} have {network.error}"
@@ -103,7 +103,7 @@ def _lost(network: _Network, rivals: pd.DataFrame, margin: float) -> str:
         return f"{sentence} {_useless(trivial.iloc[0], network.unit)}" if useless else sentence
     if useless:
         row = trivial.iloc[0]
-        text = f"On {network.dataset} no network can be told from always predicting the {row['reference']}"
+        text = f"On {network.dataset} no network is clearly better than always predicting the {row['reference']}"
         if row["difference"] > 0 and row["p"] < ALPHA:
             text = f"On {network.dataset} no network is as good as always predicting the {row['reference']}"
         return f"{text}, which has {_error(row, network.unit)}: {best}. {_test(row, 'The difference')}."
@@ -112,7 +112,7 @@ def _lost(network: _Network, rivals: pd.DataFrame, margin: float) -> str:
 
 def _useless(row: pd.Series, unit: Unit) -> str:
     """Return the sentence on the trivial model where a simple model is the best."""
-    return f"No network can be told from always predicting the {row['reference']}, which has {_error(row, unit)}."
+    return f"No network is clearly better than always predicting the {row['reference']}, which has {_error(row, unit)}."
 
 
 def _simple(network: _Network, rivals: pd.DataFrame) -> str:
@@ -147,9 +147,16 @@ def _test(row: Any, subject: str) -> str:
     if np.isnan(row["p"]):
         reason = "there is only one seed" if row["n"] == 1 else "the two seeds have the same difference"
         return f"{subject} is not tested, since {reason}"
-    paired = f"paired t, {p_text(row['p'])}"
-    if row["p"] >= ALPHA:
+    if row["difference"] == 0 and row["std"] == 0:
+        return "Their errors are equal on every split"
+    # The winner was chosen by its test error. The trivial model was not chosen, and its corrected test is strict.
+    choices = 1 if row["trivial"] else row["choices"]
+    p, corrected = min(1, choices * row["p"]), min(1, choices * row["p_corrected"])
+    paired = f"paired t, {p_text(p)}"
+    if choices > 1:
+        paired = f"paired t, Bonferroni for the best of {choices}, {p_text(p)}"
+    if p >= ALPHA:
         return f"{subject} cannot be told from zero ({paired})"
-    if row["p_corrected"] < ALPHA and row["n"] > 2:
-        return f"{subject} is significant {SPLITS} and {POPULATION} ({paired}; corrected, {p_text(row['p_corrected'])})"
+    if corrected < ALPHA and row["n"] > 2:
+        return f"{subject} is significant {SPLITS} and {POPULATION} ({paired}; corrected, {p_text(corrected)})"
     return f"{subject} is significant {SPLITS} ({paired}); {POPULATION} it is not shown"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from experiments.analysis.comparison import untrained
-from experiments.analysis.wording import enumeration
+from experiments.analysis.wording import counted
 
 SELECTIONS = {
     "error": "the learning rate has the lowest mean final validation error.",
@@ -36,8 +36,14 @@ def alarms(replicas: pd.DataFrame, unfinished: Mapping[str, str]) -> list[str]:
     """Return sentences that stand above everything else."""
     result = []
     if unfinished:
-        result.append(f"This study is unfinished: {enumeration(f'{run} ({why})' for run, why in unfinished.items())}.")
+        result.append(f"This study is unfinished: {counted(len(unfinished), 'run')} of a sweep did not finish.")
     conditions = replicas.drop_duplicates("run")
+    left = len(conditions) - replicas.loc[replicas["selected"], "run"].nunique()
+    if left:
+        whole = counted(len(conditions), "condition")
+        result.append(
+            f"Left out: {left} of {whole} without a reported seed at the learning rate that this rule chooses."
+        )
     count = int(untrained(conditions).sum())
     if count:
         result.append(f"Untrained: {count} of {len(conditions)} conditions have epochs=0, so they show random weights.")

@@ -128,7 +128,7 @@ def test_networks_that_are_no_better_than_the_majority_class_are_not_crowned(stu
     replicas = study({"error": 0.104}, {"activation": "elu", "error": 0.11}, seeds=5, noise=0.005)
     text = first_sentence(replicas, majority_class=0.1105, softmax_regression=0.112)
     assert text.startswith(
-        "On digits no network can be told from always predicting the majority class, which has 11.05 %"
+        "On digits no network is clearly better than always predicting the majority class, which has 11.05 %"
     )
     assert "The difference cannot be told from zero" in text
     assert "Lowest" not in text
@@ -136,7 +136,7 @@ def test_networks_that_are_no_better_than_the_majority_class_are_not_crowned(stu
     assert worse.startswith("On digits no network is as good as always predicting the majority class")
     simple = first_sentence(replicas, majority_class=0.1105, softmax_regression=0.05)
     assert simple.startswith("On digits softmax regression has the lowest mean test error")
-    assert "No network can be told from always predicting the majority class" in simple
+    assert "No network is clearly better than always predicting the majority class" in simple
 
 
 def test_a_regression_is_held_against_the_mean_and_its_margin_is_a_share_of_it(study):
@@ -285,3 +285,26 @@ def test_the_rule_of_selection_is_named(study):
     assert "at the rate with the lowest validation loss:" in findings(replicas, select="loss").sentences[0]
     best = findings(replicas, select="best_epoch_error").sentences[0]
     assert "at the rate and epoch that validation chose: relu on digits, 2.00 %" in best
+
+
+def test_the_choice_of_the_best_network_is_paid_for(study):
+    names = ("celu", "elu", "gelu", "relu", "silu", "tanh")
+    text = first_sentence(study(*({"activation": name} for name in names)), softmax_regression=0.08, linear_SVM=0.09)
+    assert "(paired t, Bonferroni for the best of 6, p " in text
+
+
+def test_equal_errors_are_called_equal(study):
+    first, second, _ = findings(
+        study({"error": 0.1}, {"activation": "elu", "error": 0.1}, noise=0), baselines=models(majority_class=0.105)
+    ).sentences
+    assert second.startswith("elu has the same error as relu on every split.")
+    assert "no network is clearly better than always predicting the majority class" in first
+
+
+def test_a_constant_difference_is_a_verdict_of_the_signs(study):
+    replicas = study({}, {"activation": "elu", "error": 0.06}, seeds=6, noise=0)
+    result = findings(replicas)
+    assert result.board.set_index("activation")["verdict"].to_dict() == {"relu": "reference", "elu": "worse"}
+    assert (
+        "on these splits (signed ranks, Holm, 5 %); for new data of this kind this is not shown" in result.sentences[1]
+    )

@@ -20,6 +20,13 @@ def test_an_unfinished_study_and_untrained_networks_are_alarms():
     replicas = study().replicas
     assert alarms(replicas, {}) == []
     (unfinished,) = alarms(replicas, {"digits-relu": "failed", "digits-elu": "waiting"})
-    assert unfinished.startswith("This study is unfinished: digits-relu (failed) and digits-elu (waiting).")
+    assert unfinished == "This study is unfinished: 2 runs of a sweep did not finish."
     (untrained,) = alarms(replicas.assign(epochs=(replicas["activation"] != "relu") * 5), {})
     assert untrained.startswith("Untrained: 2 of 6 conditions have epochs=0")
+
+
+def test_a_condition_without_a_reported_seed_at_the_chosen_rate_is_not_dropped_in_silence():
+    replicas = study().replicas
+    replicas.loc[replicas["run"] == "run-0", "selected"] = False
+    (left,) = alarms(replicas, {})
+    assert left.startswith("Left out: 1 of 6 conditions")

@@ -223,7 +223,7 @@ def test_what_weakens_the_answer_stands_directly_under_it_and_alarms_above_every
     facts = replace(facts, warnings=["<Only> two seeds."])
     page = html(facts)
     heading = page.partition("<h1>study</h1>")[2].partition("<nav")[0]
-    assert "This study is unfinished: run-9 (waiting)." in heading
+    assert "This study is unfinished: 1 run of a sweep did not finish." in heading
     answer = page.partition('id="answer"')[2].partition("</section>")[0]
     assert "<li>&lt;Only&gt; two seeds.</li>" in answer
     text = markdown(facts)
