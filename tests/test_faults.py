@@ -143,6 +143,22 @@ def test_a_signal_keeps_the_runs_that_are_done(tmp_path, undisturbed):
     assert (tmp_path / "results/default/replicas.csv").exists()
 
 
+def test_a_tuned_sweep_that_is_killed_in_between(tmp_path):
+    (tmp_path / "calm").mkdir()
+    (tmp_path / "killed").mkdir()
+    tuned = [*SWEEP, "optimizer.lr=[0.01,0.1]", "tune.seeds=2", "epochs=100"]
+    run(tuned, tmp_path / "calm")
+    process = start(tuned, tmp_path / "killed")
+    runs = tmp_path / "killed/results/default/runs"
+    wait_for(lambda: list(runs.glob("*/tuning.json")) or process.poll() is not None)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    study = Study("default", tmp_path / "killed/results")
+    assert "waits to be trained" in study.unfinished().values()
+    recovers(tmp_path / "killed", tmp_path / "calm/results", tuned)
+    assert study.unfinished() == {}
+
+
 def workers(pid):
     """Return the processes of joblib's pool below a driver."""
     listing = subprocess.run(

@@ -2,7 +2,7 @@
 
 python -m experiments.store status|verify|prune|collect study=NAME [format=parquet]
 
-status     the state of each run: done, incomplete, damaged, outdated or failed
+status     the state of each run: done, incomplete, damaged, outdated, failed, or unfinished: a sweep plans more of it
 verify     check the checksums, row counts and cells of every table; exit code 1 if there is a problem
 prune      remove incomplete, damaged and outdated runs without checkpoints, files that a crash left, and the notes of
            sweeps that were interrupted
@@ -68,6 +68,10 @@ def _study(name: str | None) -> Study:
 def print_states(study: Study) -> None:
     """Print the state of each run, and the number of runs in each state."""
     states = {run.name: run.state() for run in study.runs()}
+    for name, reason in study.unfinished().items():
+        state, words = states.get(name, ("done", "nothing"))
+        if state == "done":
+            states[name] = ("unfinished", f"{reason} ({words} stored)")
     for run, (state, words) in states.items():
         print(f"{state:<12}{run}  {words}")
     counts = Counter(state for state, _ in states.values())

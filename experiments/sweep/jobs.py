@@ -202,7 +202,7 @@ def _train_missing(settings: Settings, study: Study, overrides: Sequence[str], b
     folder.clear_failure()
     progress = _Progress(study, settings.run)
     fresh: set[Replica] = set()
-    while missing:
+    while missing:  # the tuning replicas, if one of them is missing; then those at the rate that they chose
         tables = train(
             replace(settings, save=settings.save and not _tunes(settings, missing)),
             missing,

@@ -29,6 +29,18 @@ def test_status_says_what_each_run_is_worth(sweep, study, capsys):
     assert out.splitlines()[-1] == "1 damaged, 1 done, 1 failed, 1 incomplete"
 
 
+def test_status_says_what_a_sweep_has_planned(sweep, study, capsys):
+    _, (run,), _ = sweep(["activation=relu"])
+    study.marks.write(run, "running")
+    study.marks.write("planned", "waiting")
+    capsys.readouterr()
+    assert command(capsys, "status", "study=default")[1].splitlines() == [
+        f"unfinished  {run}  was interrupted (2 replicas stored)",
+        "unfinished  planned  waits to be trained (nothing stored)",
+        "2 unfinished",
+    ]
+
+
 def test_verify_finds_what_is_wrong(sweep, study, capsys):
     _, runs, _ = sweep(*LINES)
     capsys.readouterr()
