@@ -183,7 +183,7 @@ class TrainedNetworks(Sequence[TrainedNetwork]):
         for rate, seed in reported.sort_values([*columns, "seed"])[["lr", "seed"]].itertuples(index=False):
             if (rate, seed) in kept:
                 return kept[rate, seed]
-        raise ConfigError(self._none_kept(tables.chosen_rates(replicas, select).iloc[0], reported))
+        raise ConfigError(self._none_kept(replicas, float(tables.chosen_rates(replicas, select).iloc[0])))
 
     def _losses(self, select: str) -> "pd.DataFrame":
         """Return the table `replicas` of a file network.npz alone, as far as it is known."""
@@ -194,18 +194,21 @@ class TrainedNetworks(Sequence[TrainedNetwork]):
         members = ((member.run, member.lr, member.seed, member.validation_loss, "done") for member in self)
         return pd.DataFrame(members, columns=["run", "lr", "seed", "final_validation_loss", "status"])
 
-    def _none_kept(self, rate: float, reported: "pd.DataFrame") -> str:
+    def _none_kept(self, replicas: "pd.DataFrame", rate: float) -> str:
         """Return why there is no network at the chosen learning rate, and the command that trains one."""
-        run = self.members[0].run
-        if len(reported) and (reported["status"] == "diverged").all():
-            return f"{run} has no network at its chosen learning rate {rate:g}: all of them diverged"
-        environment = json.loads(self.files["environment.json"])
-        # Where no reported seed was trained at this rate, the sweep is not finished: its own seeds follow.
-        seeds = [f"seeds={sorted(reported['seed'].tolist())}".replace(" ", "")] if len(reported) else []
-        words = [word for word in environment["overrides"] if not (seeds and word.startswith("tune."))]
-        rates = [f"optimizer.lr={float(rate)!r}"] if seeds else []
-        command = shlex.join(["python", "run.py", *words, *rates, *seeds, "save=true"])
-        return f"{run} keeps no network at its chosen learning rate {rate:g}; run: {command}"
+        reported = replicas[replicas["purpose"] == "report"]
+        chosen = reported[reported["lr"] == rate]
+        text = f"at its chosen learning rate {rate:g}"
+        if len(chosen) and (chosen["status"] == "diverged").all():
+            return f"{self.members[0].run} has no network {text}: all of them diverged"
+        words = json.loads(self.files["environment.json"])["overrides"]
+        seeds = sorted(set((chosen if len(chosen) else reported)["seed"].tolist()))
+        further = [f"optimizer.lr={rate!r}", f"seeds={seeds}".replace(" ", ""), "save=true"]
+        # One rate is not tuned.
+        words = [word for word in words if not word.startswith("tune.")]
+        return (
+            f"{self.members[0].run} keeps no network {text}; run: {shlex.join(['python', 'run.py', *words, *further])}"
+        )
 
     def scores(self, inputs: ArrayLike) -> np.ndarray:
         """Return the scores (R, n, units) as in `TrainedNetwork.scores`."""

@@ -349,6 +349,19 @@ def test_where_the_chosen_rate_has_no_network_the_command_that_trains_it_works(s
     assert load(run).best.lr == rate
 
 
+def test_a_rate_that_is_chosen_but_not_reported_yet_is_trained_on_the_reported_seeds(six):
+    tuned = {
+        (0.05, 7): (0.2, 0.3, 0.2),
+        (0.3, 7): (0.1, 0.3, 0.2),
+        (0.05, 0): (0.0, 0.1, 0.0),
+        (0.1, 1): (0.0, 0.1, 0.0),
+    }
+    with pytest.raises(
+        ConfigError, match=r"chosen learning rate 0\.3; run: .* optimizer.lr=0\.3 'seeds=\[0,1\]' save=true$"
+    ):
+        _ = choosing(six, tuned, tuning=[7]).best
+
+
 def test_where_all_replicas_of_the_chosen_rate_diverged_there_is_no_command(six):
     with pytest.raises(ConfigError, match=r"has no network at its chosen learning rate 0.05: all of them diverged"):
         _ = choosing(replace(six, members=six[2:]), status="diverged").best

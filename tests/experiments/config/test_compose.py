@@ -1,9 +1,11 @@
 """Command lines become jobs: ranges of numbers are what a person means, and equal values are one."""
 
+import math
+
 import pytest
 
 from experiments import run_study
-from experiments.config.compose import sweep
+from experiments.config.compose import exact_range, sweep
 from experiments.config.errors import ConfigError
 
 LEAKY = ("activation=leaky_relu", "dataset=iris")
@@ -14,26 +16,24 @@ def slopes(text):
 
 
 @pytest.mark.parametrize(
-    ("text", "values"),
+    ("numbers", "values"),
     [
-        ("range(0.1,0.4,0.1)", [0.1, 0.2, 0.3]),
-        ("range(0.1,0.35,0.1)", [0.1, 0.2, 0.3]),
-        ("range(0,1,0.3)", [0, 0.3, 0.6, 0.9]),
-        ("range(0.3,0,-0.1)", [0.3, 0.2, 0.1]),
-        ("range(start=0.1,stop=0.4,step=0.1)", [0.1, 0.2, 0.3]),
-        ("range(1e-3,3e-3,1e-3)", [0.001, 0.002]),
-        ("range(0.5)", [0]),
-        ("range(0,1)", [0]),
-        ("sort(range(0.3,0,-0.1))", [0.1, 0.2, 0.3]),
-        ("sort(range(0,1,0.3),reverse=true)", [0.9, 0.6, 0.3, 0]),
-        ("tag(mine,range(0.1,0.4,0.1))", [0.1, 0.2, 0.3]),
+        ((0.1, 0.4, 0.1), [0.1, 0.2, 0.3]),
+        ((0.1, 0.35, 0.1), [0.1, 0.2, 0.3]),
+        ((0, 1, 0.3), [0, 0.3, 0.6, 0.9]),
+        ((0.3, 0, -0.1), [0.3, 0.2, 0.1]),
+        ((1e-3, 3e-3, 1e-3), [0.001, 0.002]),
+        ((1.5,), [0, 1]),
+        ((0.4, 0.1, 0.1), []),
     ],
 )
-def test_a_range_is_what_a_person_means(text, values):
-    assert slopes(text) == values
+def test_a_range_is_what_a_person_means(numbers, values):
+    assert exact_range(*numbers).list == values
 
 
-def test_a_range_may_be_shuffled():
+def test_a_range_may_be_sorted_tagged_and_shuffled():
+    assert slopes("sort(range(0,1,0.3),reverse=true)") == [0.9, 0.6, 0.3, 0]
+    assert slopes("tag(mine,range(start=0.1,stop=0.4,step=0.1))") == [0.1, 0.2, 0.3]
     assert sorted(slopes("shuffle(range(0.1,0.6,0.1))")) == [0.1, 0.2, 0.3, 0.4, 0.5]
 
 
@@ -49,10 +49,15 @@ def test_a_range_of_whole_numbers_holds_whole_numbers():
     assert [settings.seeds for settings, _ in sweep(["dataset=iris", "seeds=range(3,1,-1)"])] == [(0, 1, 2), (0, 1)]
 
 
-@pytest.mark.parametrize("text", ["range(0,1,0)", "range(0.1,0.4,0.0)", "range(0,inf,0.1)", "range(nan,1)"])
-def test_a_range_without_an_end_is_refused_in_one_line(text):
-    with pytest.raises(ConfigError, match=r"allowed are finite numbers, and a step that is not 0") as refused:
-        slopes(text)
+@pytest.mark.parametrize("numbers", [(0, 1, 0), (0.1, 0.4, 0.0), (0, math.inf, 0.1), (math.nan, 1)])
+def test_a_range_without_an_end_is_refused(numbers):
+    with pytest.raises(ValueError, match="allowed are finite numbers, and a step that is not 0"):
+        exact_range(*numbers)
+
+
+def test_a_bad_range_is_refused_in_one_line():
+    with pytest.raises(ConfigError, match=r"while evaluating 'range\(0,1,0\)': allowed are finite numbers") as refused:
+        slopes("range(0,1,0)")
     assert "\n" not in str(refused.value)
 
 

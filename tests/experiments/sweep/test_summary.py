@@ -78,9 +78,8 @@ def test_the_rate_stands_with_its_grid_and_is_marked_at_an_edge(shown):
     assert shown(chosen=0.1, tried=(0.1,))["lr"] == "0.1"
 
 
-@pytest.mark.parametrize(
-    ("errors", "text"),
-    [
+def test_an_interval_needs_three_different_seeds_and_stays_within_what_is_possible(shown):
+    for errors, text in (
         ((0.1,), "10.00 %"),
         ((0.1, 0.2), "15.00 %"),
         ((0.1, 0.1), "10.00 % (all equal)"),
@@ -88,24 +87,19 @@ def test_the_rate_stands_with_its_grid_and_is_marked_at_an_edge(shown):
         ((0.09, 0.1, 0.11), "10.00 ± 2.48 %"),
         ((0.0, 0.01, 0.02), "1.00 % (0.00 to 3.48)"),
         ((0.98, 0.99, 1.0), "99.00 % (96.52 to 100.00)"),
-    ],
-)
-def test_an_interval_needs_three_different_seeds_and_stays_within_what_is_possible(shown, errors, text):
-    assert shown(errors)["error"] == text
+    ):
+        assert shown(errors)["error"] == text
 
 
-@pytest.mark.parametrize(
-    ("errors", "text"),
-    [
+def test_an_error_in_the_unit_of_the_target_has_three_digits(shown):
+    for errors, text in (
         ((50.0, 52.0, 54.0), "52.0 ± 5.0 RMSE"),
         ((0.0050, 0.0052, 0.0054), "0.00520 ± 0.00050 RMSE"),
         ((5e9, 5e9), "5e+09 RMSE (all equal)"),
         ((0.0, 0.0), "0 RMSE (all equal)"),
         ((1.0, 2.0, 6.0), "3.00 RMSE (0.00 to 9.57)"),
-    ],
-)
-def test_an_error_in_the_unit_of_the_target_has_three_digits(shown, errors, text):
-    assert shown(errors, task="regression")["error"] == text
+    ):
+        assert shown(errors, task="regression")["error"] == text
 
 
 def test_of_a_tuned_condition_the_reported_seeds_are_counted(shown):
