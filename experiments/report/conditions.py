@@ -24,8 +24,8 @@ def _interval(row: Any) -> Cell:
 
 def _signed_interval(low: float, high: float, row: Any) -> Cell:
     """Return the cell of a confidence interval of a difference, sorted by its low end, or why there is none."""
-    constant = row.difference == row.difference and low != low and row.spread == 0
-    return quantity("all differences equal" if constant else interval(low, high, row.task, sign=True), low)
+    text = "all differences equal" if row.spread == 0 else interval(low, high, row.task, sign=True)
+    return quantity(text, low)
 
 
 def _rates(row: Any) -> Cell:
