@@ -256,13 +256,15 @@ def _compared_with_references(selected: pd.DataFrame, margins: Mapping[str, floa
 def _verdicts(board: pd.DataFrame) -> pd.Series:
     """Return each row of the board in words: reference, better, worse, not told apart, or why there is no test.
 
-    A condition that is not told apart is "equivalent" if its difference is shown to be smaller than the margin.
+    A condition that is not told apart is "equal" if it has the same error with every seed, and "equivalent" if its
+    difference is shown to be smaller than the margin.
     """
     significant = board["p_holm"] < ALPHA
     better = significant & (board["difference"] < 0)
     equivalent = (board["p_equivalence"] < ALPHA) & (board["lost"] == 0)
-    choices = [better, significant, equivalent]
-    words = pd.Series(np.select(choices, ["better", "worse", "equivalent"], "not told apart"), board.index)
+    equal = (board["difference"] == 0) & (board["spread"] == 0)
+    choices = {"better": better, "worse": significant, "equal": equal, "equivalent": equivalent}
+    words = pd.Series(np.select(list(choices.values()), list(choices), "not told apart"), board.index)
     words = words.mask(board["lost"] > 0, words + ", where both finished")
     untested = board["difference"].isna()
     words = words.mask(untested, "too few pairs").mask(untested & (board["diverged_share"] > 0.5), "diverged")
@@ -284,7 +286,7 @@ def _scopes(board: pd.DataFrame) -> pd.Series:
     significant = board["p_holm"] < ALPHA
     corrected = board["p_corrected_holm"].where(significant, board["p_equivalence_corrected"])
     decided = significant | ((board["p_equivalence"] < ALPHA) & (board["lost"] == 0))
-    decided &= ~_any_untrained(board)
+    decided &= ~_any_untrained(board) & ((board["difference"] != 0) | (board["spread"] != 0))
     # Two seeds tell too little of a spread.
     scopes = np.select([decided & (corrected < ALPHA) & (board["n_pairs"] > 2), decided], [POPULATION, SPLITS], "")
     return pd.Series(scopes, board.index, dtype=object)

@@ -89,7 +89,7 @@ def against_simple_models(
         finished = scores[np.isfinite(scores[best["run"]])]
         table["error"] = [finished.loc[finished[name].notna(), name].mean() for _, name in pairs]
         table["network"] = [finished.loc[finished[name].notna(), best["run"]].mean() for _, name in pairs]
-        table["difference"] = table["network"] - table["error"]
+        table["difference"] = table["difference"].fillna(table["network"] - table["error"])  # one pair has no test
         trivial = table["reference"] == TRIVIAL[best["task"]]
         table["choices"] = np.where(table["difference"] < 0, len(part), (~trivial).sum())
         tables.append(table[table["n"] > 0].assign(dataset=dataset, trivial=trivial))

@@ -41,6 +41,10 @@ def comparison_sentences(board: pd.DataFrame, margins: Mapping[str, float], marg
             part = rows[rows["verdict"].str.startswith(word) & (rows["scope"] == scope)]
             if len(part):
                 result.append(_significant(part, comparative, scope))
+    equal = rows[rows["verdict"].str.startswith("equal")]
+    if len(equal):
+        same = f"{verb(len(equal), 'has', 'have')} the same {_measure(equal)} as {_references(equal)} on every split"
+        result.append(f"{enumeration(equal['name'])} {same}.")
     for scope in (POPULATION, SPLITS):
         part = rows[(rows["verdict"] == "equivalent") & (rows["scope"] == scope)]
         if len(part):
@@ -81,17 +85,10 @@ def _undecided(rows: pd.DataFrame, margin: float | None) -> list[str]:
     """Return the sentences on conditions that are neither different nor shown to be equivalent."""
     if rows.empty:
         return []
-    result = []
-    equal = rows[(rows["difference"] == 0) & (rows["spread"] == 0)]
-    if len(equal):
-        have = verb(len(equal), "has", "have")
-        result.append(
-            f"{enumeration(equal['name'])} {have} the same {_measure(equal)} as {_references(equal)} on every split."
-        )
-    rows = rows.drop(equal.index)
     finished = rows["n_pairs"] / (rows["n_pairs"] + rows["lost"])
     needed = np.ceil(pd.Series(seeds_needed(rows["margin"], rows["spread"]), rows.index) / finished)
     few = rows[needed * finished > rows["n_pairs"]]
+    result = []
     if len(few):
         count = needed[few.index].max()
         most = "up to about" if needed[few.index].nunique() > 1 else "about"

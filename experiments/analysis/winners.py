@@ -29,6 +29,7 @@ def winner_sentences(board: pd.DataFrame, models: pd.DataFrame, margins: Mapping
     """
     brief = board["dataset"].nunique() > 2
     crowned, beaten, simple = [], [], []
+    measure = "Mean test error"
     for dataset, part in board.groupby("dataset", sort=False):
         first = part.iloc[0]
         if pd.isna(first["rank"]) or not first["n"]:
@@ -40,9 +41,11 @@ def winner_sentences(board: pd.DataFrame, models: pd.DataFrame, margins: Mapping
             beaten.append(text)
         else:
             crowned.append(network.text)
+            if len(part) > 1:
+                measure = "Lowest mean test error"
             if len(rivals):
                 simple.append(_brief(network, rivals) if brief else _simple(network, rivals))
-    best = [f"Lowest mean test error at {rate}: {'; '.join(crowned)}."] if crowned else []
+    best = [f"{measure} at {rate}: {'; '.join(crowned)}."] if crowned else []
     if brief and simple:
         simple = [f"The best simple models have there: {'; '.join(simple)}."]
     return [*best, *beaten, *simple]
@@ -56,7 +59,7 @@ class _Network:
         self.dataset, self.unit, self.rate = in_sentence(first["dataset"]), UNITS[first["task"]], rate
         names = part.loc[part["rank"] == first["rank"], "name"]
         self.name = enumeration(names)
-        self.several, self.brief = len(names) > 1, brief
+        self.several, self.alone, self.brief = len(names) > 1, len(part) == 1, brief
         error = self.unit.full_text(first["mean"])
         seeds = "" if brief or self.several else f" ({_seeds(first, self.unit)})"
         lost = first["diverged"]
@@ -93,26 +96,30 @@ def _lost(network: _Network, rivals: pd.DataFrame, margin: float) -> str:
     simple, trivial = (rivals[rivals["trivial"] == kind] for kind in (False, True))
     useless = len(trivial) and not beats_trivial(trivial.iloc[0], margin)
     at = "" if network.brief or network.rate == "the only rate" else f", at {network.rate},"
-    best = f"the best network, {network.name}{at or ','} has {network.error}"
+    best = f"the {'' if network.alone else 'best '}network, {network.name}{at or ','} has {network.error}"
     if network.several:
         best = f"the best networks, {network.name}{at or ','} have {network.error}"
-    if len(simple) and simple["difference"].iloc[0] > 0 and not (useless and trivial["difference"].iloc[0] > 0):
+    first = len(simple) and simple["difference"].iloc[0] > 0
+    if first and not (useless and trivial["error"].iloc[0] <= simple["error"].iloc[0]):
         row = simple.iloc[0]
         text = f"On {network.dataset} {row['reference']} has the lowest mean test error, {_error(row, network.unit)}"
         sentence = f"{text}; {best}. {_test(row, 'The difference')}."
-        return f"{sentence} {_useless(trivial.iloc[0], network.unit)}" if useless else sentence
+        return f"{sentence} {_useless(trivial.iloc[0], network)}" if useless else sentence
     if useless:
         row = trivial.iloc[0]
-        text = f"On {network.dataset} no network is clearly better than always predicting the {row['reference']}"
+        no = "the network is not" if network.alone else "no network is"
+        text = f"On {network.dataset} {no} clearly better than always predicting the {row['reference']}"
         if row["difference"] > 0 and row["p"] < ALPHA:
-            text = f"On {network.dataset} no network is as good as always predicting the {row['reference']}"
+            text = f"On {network.dataset} {no} as good as always predicting the {row['reference']}"
         return f"{text}, which has {_error(row, network.unit)}: {best}. {_test(row, 'The difference')}."
     return ""
 
 
-def _useless(row: pd.Series, unit: Unit) -> str:
+def _useless(row: pd.Series, network: _Network) -> str:
     """Return the sentence on the trivial model where a simple model is the best."""
-    return f"No network is clearly better than always predicting the {row['reference']}, which has {_error(row, unit)}."
+    no = "The network is not" if network.alone else "No network is"
+    error = _error(row, network.unit)
+    return f"{no} clearly better than always predicting the {row['reference']}, which has {error}."
 
 
 def _simple(network: _Network, rivals: pd.DataFrame) -> str:
