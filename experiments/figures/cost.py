@@ -10,7 +10,7 @@ from experiments.figures.curves import condition_legend
 from experiments.figures.parts import comparable
 from experiments.figures.registry import Missing, figure
 from experiments.figures.selection import at_selected_rate
-from experiments.figures.style import Look, log_axis, looks, plain, sheet, subject
+from experiments.figures.style import Look, RowLabels, log_axis, looks, row_labels, sheet, subject
 from experiments.figures.training import Quantity, errors
 from experiments.store.reading import StudyTables
 
@@ -46,11 +46,13 @@ def cost_of_activation(tables: StudyTables) -> Figure:
     appearance = {run: look for run, look in looks(replicas).items() if 0 < seconds.get(run, 0) < math.inf}
     if not appearance:
         raise Missing("no seconds in the study's timing", "force=true")
-    result = sheet(max(2.6, 0.5 + 0.16 * len(appearance)))
+    quickest = {run: appearance[run] for run in sorted(appearance, key=lambda run: seconds[run])}
+    names = row_labels((look.label for look in quickest.values()), 7 if len(appearance) < 16 else 5.5)
+    result = sheet(max(2.6, 0.5 + names.height * len(appearance)))
     course, epoch = result.subplots(1, 2, width_ratios=[1.6, 1])
     result.suptitle(subject(replicas))
     _draw_course(course, errors(tables, "test"), replicas, seconds, appearance)
-    _draw_epoch_times(epoch, seconds, appearance)
+    _draw_epoch_times(epoch, seconds, quickest, names)
     condition_legend(result, replicas, appearance, crosses=False, bands=False)
     return result
 
@@ -79,18 +81,17 @@ def _draw_course(
         log_axis(ax, mean.min() / 1.3, mean.max() * 1.1)
 
 
-def _draw_epoch_times(ax: Axes, seconds: pd.Series, appearance: dict[str, Look]) -> None:
-    """Draw the time of an epoch of each condition, the shortest on top."""
-    order = sorted(appearance, key=lambda run: seconds[run])
-    for index, run in enumerate(order):
+def _draw_epoch_times(ax: Axes, seconds: pd.Series, appearance: dict[str, Look], names: RowLabels) -> None:
+    """Draw the time of an epoch of each condition, the first on top."""
+    for index, (run, look) in enumerate(appearance.items()):
         ax.plot([0, 1000 * seconds[run]], [index, index], color="0.85", linewidth=1, zorder=0)
-        ax.plot(1000 * seconds[run], index, "o", color=appearance[run].color)
+        ax.plot(1000 * seconds[run], index, "o", color=look.color)
     ax.set(
         title="(b) time of an epoch",
         xlabel="milliseconds, one network",
-        yticks=range(len(order)),
-        ylim=(len(order) - 0.5, -0.5),
+        yticks=range(len(names.texts)),
+        ylim=(len(names.texts) - 0.5, -0.5),
     )
-    ax.set_yticklabels([plain(appearance[run].label) for run in order], fontsize=7 if len(order) < 16 else 5.5)
+    ax.set_yticklabels(names.texts, fontsize=names.size)
     ax.set_xlim(left=0)
     ax.grid(axis="y", visible=False)

@@ -18,6 +18,9 @@ from experiments.tables import KEY
 CROSS: Style = {"marker": "x", "linestyle": "none", "markersize": 5, "markeredgewidth": 1.2}
 INTERVAL = "mean and its 95 % interval"
 
+FEWEST = 3
+"""The smallest number of seeds for which an interval is shown. With two it is longer than six times their distance."""
+
 
 def unit_of_errors(replicas: pd.DataFrame) -> Unit:
     """Return the unit of the errors on one data set."""
@@ -27,6 +30,12 @@ def unit_of_errors(replicas: pd.DataFrame) -> Unit:
 def error_label(unit: Unit, part: str = "test") -> str:
     """Return the label of an axis of errors, such as "test error (%)"."""
     return f"{part} {unit.name} ({unit.label})"
+
+
+def final_error_label(replicas: pd.DataFrame) -> str:
+    """Return the label of an axis of `final_test_error`, which names the epoch if it is not the last one."""
+    label = error_label(unit_of_errors(replicas))
+    return f"{label}, {replicas['error_epoch'].iloc[0]} epoch" if "error_epoch" in replicas else label
 
 
 def averaged_rows(frame: pd.DataFrame, replicas: pd.DataFrame) -> pd.DataFrame:
@@ -130,7 +139,7 @@ def _draw_lines(ax: Axes, table: pd.DataFrame, finished: pd.Series, looks: dict[
         step = max(1, len(rows) // 6) if x == "epoch" else 1
         marker = look.marker or ("." if x == "layer" or len(rows) == 1 else "")
         ax.plot(rows[x], rows["mean"], **look.line(gid=run, marker=marker, markevery=(index % step, step)))
-        rows = rows[finished[rows.index] & (rows["n"] > 1)]
+        rows = rows[finished[rows.index] & rows["low"].notna()]
         ax.fill_between(rows[x], rows["low"], rows["high"], color=look.color, alpha=opacity, linewidth=0)
 
 
@@ -143,9 +152,10 @@ def band(table: pd.DataFrame, log: bool, floor: float, ceiling: float) -> pd.Dat
     """Return the table with `low` and `high` as they are drawn, between `floor` and `ceiling`.
 
     On a log axis the interval is that of the mean's logarithm by the delta method, mean · exp(±half/mean). To first
-    order both are equal. This one is symmetric on the axis and its lower end is positive.
+    order both are equal. This one is symmetric on the axis and its lower end is positive. Fewer than three
+    seeds have no interval.
     """
-    mean, half = table["mean"], table["mean"] - table["low"]
+    mean, half = table["mean"], (table["mean"] - table["low"]).where(table["n"] >= FEWEST)
     if log:
         ratio = np.exp((half / mean.where(mean > 0)).clip(upper=100))
         low, high = mean / ratio, mean * ratio
@@ -218,4 +228,5 @@ def seeds_note(replicas: pd.DataFrame, statistic: str = INTERVAL) -> str:
     """Return the first line of a legend: the statistic that is drawn, and over how many seeds."""
     seeds = replicas.groupby(["run", "lr"]).size()
     few, many = seeds.min(), seeds.max()
+    statistic = statistic if many >= FEWEST else "mean"
     return f"{statistic} over {many if few == many else f'{few} to {many}'} seeds" if many > 1 else "1 seed"

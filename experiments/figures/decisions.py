@@ -41,9 +41,14 @@ def class_colors(count: int) -> np.ndarray:
 def decision_boundary(tables: StudyTables) -> Figure:
     """Draw the class that most seeds decide on, paler where fewer agree, and points of the data set."""
     replicas = tables.replicas
-    boundary = {run: arrays for run, arrays in (tables.boundary or {}).items() if len(arrays["seed"])}
-    if not boundary or tables.sources is None:
-        raise Missing("no data set has two features", "dataset=moons,spirals activation=relu,tanh,linear")
+    if (replicas["task"] == "regression").all():
+        raise Missing("a regression has no classes")
+    if not tables.boundary or tables.sources is None:
+        reason = "the data do not have two features"
+        raise Missing(reason, "dataset=moons,spirals activation=relu,tanh,linear")
+    boundary = {run: arrays for run, arrays in tables.boundary.items() if len(arrays["seed"])}
+    if not boundary:
+        raise Missing("every replica diverged", "optimizer.lr=0.001")
     try:
         data = load(**tables.sources[min(boundary)])
     except ValueError as error:
@@ -52,10 +57,12 @@ def decision_boundary(tables: StudyTables) -> Figure:
     ends = (x[0], x[-1], y[0], y[-1])
     appearance = {run: look for run, look in looks(replicas).items() if run in boundary}
     result, panels = panels_for(len(appearance), 1.6)
-    rates = replicas.drop_duplicates("run").set_index("run")["lr"]
+    chosen = {run: rows[["lr", "seed"]] for run, rows in replicas.groupby("run")}
     unit = UNITS["classification"]
     for ax, (run, look) in zip(panels, appearance.items(), strict=True):
-        _draw_regions(ax, boundary[run]["decision"][boundary[run]["lr"] == rates[run]], len(data.classes), ends)
+        keys = pd.MultiIndex.from_arrays([boundary[run]["lr"], boundary[run]["seed"]])
+        shown = keys.isin(pd.MultiIndex.from_frame(chosen[run]))
+        _draw_regions(ax, boundary[run]["decision"][shown], len(data.classes), ends)
         _draw_points(ax, data)
         done = replicas[(replicas["run"] == run) & (replicas["status"] == "done")]
         mean = unit.scale * done["final_test_error"].mean()

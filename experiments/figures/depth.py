@@ -12,7 +12,7 @@ from experiments.analysis.statistics import summarise
 from experiments.figures.curves import (
     averaged_rows,
     band,
-    error_label,
+    final_error_label,
     last_epoch,
     seeds_note,
     unit_of_errors,
@@ -45,7 +45,7 @@ def depth(tables: StudyTables) -> Figure:
     _draw_panel(gradient, frame, "weight_gradient_norm", appearance)
     gradient.set(title="(b) at the end", ylabel="‖∂L/∂W‖₂ of the first layer")
     _draw_panel(error, frame, "score", appearance, log=False, ceiling=unit.ceiling)
-    error.set(title="(c) at the end", ylabel=error_label(unit))
+    error.set(title="(c) at the end", ylabel=final_error_label(replicas))
     entries = [(", ".join(curve), _line(look)) for curve, look in appearance.items()]
     if replicas["output"].nunique() == 1:
         entries = [(activation, _line(look)) for (activation, _), look in appearance.items()]

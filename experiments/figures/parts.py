@@ -1,6 +1,6 @@
 """Parts of a study that get a figure each, because their losses or their pairings can be compared."""
 
-from experiments.figures.registry import Missing, dataset_overrides
+from experiments.figures.registry import Missing, dataset_names, dataset_overrides
 from experiments.figures.selection import split
 from experiments.store.reading import StudyTables
 
@@ -33,7 +33,7 @@ def several_pairings(tables: StudyTables) -> dict[str, StudyTables]:
     """
     several = tables.replicas.groupby("dataset")["output"].nunique() > 1
     if not several.any():
-        classes = tables.replicas.loc[tables.replicas["task"] == "classification", "dataset"]
+        classes = dataset_names(tables)[tables.replicas["task"] == "classification"]
         if classes.empty:
             raise Missing("a regression has only one pairing, linear_mse")
         overrides = f"output=softmax_ce,softmax_mse {dataset_overrides(classes)}"

@@ -1,6 +1,7 @@
 """Figures that rank conditions by test error: with intervals, by learning rate, and by pairing."""
 
 import math
+import textwrap
 from typing import NamedTuple
 
 import numpy as np
@@ -12,10 +13,19 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from experiments.analysis.comparison import leaderboard, scored
 from experiments.analysis.statistics import summarise
 from experiments.analysis.units import Unit
-from experiments.figures.curves import CROSS, band, band_opacity, cross, error_label, seeds_note, unit_of_errors
+from experiments.figures.curves import (
+    CROSS,
+    band,
+    band_opacity,
+    cross,
+    error_label,
+    final_error_label,
+    seeds_note,
+    unit_of_errors,
+)
 from experiments.figures.parts import several_pairings
 from experiments.figures.registry import Missing, figure
-from experiments.figures.selection import by_dataset
+from experiments.figures.selection import at_selected_rate, by_dataset, chosen_rates
 from experiments.figures.style import (
     INK,
     MUTED,
@@ -27,6 +37,7 @@ from experiments.figures.style import (
     log_axis,
     looks,
     plain,
+    row_labels,
     sheet,
     subject,
 )
@@ -42,39 +53,48 @@ def in_unit(table: pd.DataFrame, unit: Unit) -> pd.DataFrame:
     return table.assign(**scaled | {"high": scaled["high"].clip(upper=unit.ceiling)})
 
 
-@figure("leaderboard", title="Test error of every condition with its 95 % interval", parts=by_dataset)
+@figure("leaderboard", title="Test error of every condition with its 95 % interval", parts=by_dataset, every_rate=True)
 def leaderboard_figure(tables: StudyTables) -> Figure:
     """Draw the mean test error of each condition, the best on top; full dots are told apart from the reference.
 
-    Each condition has its selected learning rate. Vertical lines are the means of the reference and of scikit-learn's
-    baselines on the same splits.
+    Each condition has its selected learning rate. Vertical lines are the means of the reference, if all conditions
+    have the same one, and of scikit-learn's baselines on the same splits.
     """
-    replicas = tables.replicas
+    rates, replicas = chosen_rates(tables.replicas), at_selected_rate(tables).replicas
     unit = unit_of_errors(replicas)
     board = in_unit(leaderboard(replicas), unit)
     several = board["output"].nunique() > 1
     names = (board["label"] + ", " + board["output"]) if several else board["label"]
-    reference, shown = board[board["verdict"] == "reference"], board[board["n"] > 0]
+    rows = row_labels(names, 7 if len(board) < 30 else 6)
+    shown = board[board["n"] > 0]
+    compared = board["reference"].dropna()
+    # One line would mislead where conditions have several references.
+    reference = board[board["run"].isin(compared)] if compared.nunique() == 1 else board[:0]
     baselines = _baselines(tables.baselines, unit)
-    result = sheet(0.6 + 0.17 * max(3, len(board)), SINGLE)
+    notes = row_labels(_notes(board, rates), 6, 60)
+    result = sheet(0.6 + rows.height * max(3, len(board)), max(SINGLE, 1.9 + rows.width + notes.width))
     ax = result.subplots()
     for mean in reference["mean"].dropna():
         ax.axvline(mean, **REFERENCE, zorder=0)
-    for baseline in baselines:
+    near = [baseline for baseline in baselines if baseline.mean < 1.5 * shown[["mean", "high"]].max(axis=None)]
+    for baseline in near:
         ax.axvline(baseline.mean, **baseline.line, linewidth=0.9, zorder=0)
     _draw_intervals(ax, shown)
-    _note_diverged(ax, board)
+    for place, note in enumerate(notes.texts):
+        ax.text(1.02, place, note, transform=ax.get_yaxis_transform(), va="center", fontsize=notes.size, color=MUTED)
     _fit_errors(ax, shown)
-    ax.set(yticks=range(len(board)), ylim=(len(board) - 0.4, -0.6), xlabel=error_label(unit))
-    ax.set_yticklabels([plain(name) for name in names], fontsize=7 if len(board) < 30 else 6)
+    ax.set(yticks=range(len(board)), ylim=(len(board) - 0.4, -0.6), xlabel=final_error_label(replicas))
+    ax.set_yticklabels(rows.texts, fontsize=rows.size)
     ax.grid(axis="y", visible=False)
-    ax.set_title(plain(replicas["dataset"].iloc[0]))
+    ax.set_title(plain(textwrap.fill(replicas["dataset"].iloc[0], 40)))
     entries: list[tuple[str, Style]] = []
-    if len(board) > 1:
+    if len(compared):
         dot: Style = {"marker": "o", "linestyle": "none", "color": INK}
-        entries = [("told apart from the reference", dot), ("not told apart", dot | {"markerfacecolor": "white"})]
+        whose = "the" if len(reference) else "its"
+        entries = [(f"told apart from {whose} reference", dot), ("not told apart", dot | {"markerfacecolor": "white"})]
     entries += [(f"reference: {names[index]}", REFERENCE) for index in reference.index]
-    entries += [(baseline.name, baseline.line) for baseline in baselines]
+    entries += [(baseline.name, baseline.line) for baseline in near]
+    entries += [(f"{one.name}: {one.mean:.3g}, not in view", {"alpha": 0}) for one in baselines if one not in near]
     legend(result, entries, seeds_note(replicas))
     return result
 
@@ -83,18 +103,20 @@ def _draw_intervals(ax: Axes, board: pd.DataFrame) -> None:
     """Draw a dot at the mean of each condition, full if it is told apart from the reference, and its interval."""
     for row in board.itertuples():
         color = identity(row.activation)[0]
-        if row.n > 1:
+        if row.low == row.low:
             # Not dashed: the ends of an interval must be visible.
             ax.plot([row.low, row.high], [row.Index, row.Index], color=color, linewidth=1.2)
         fill = color if row.verdict.startswith(("better", "worse")) else "white"
         ax.plot(row.mean, row.Index, "o", color=color, markerfacecolor=fill, gid=row.run)
 
 
-def _note_diverged(ax: Axes, board: pd.DataFrame) -> None:
-    """Write beside each condition how many of its replicas diverged."""
-    for row in board[board["diverged"] > 0].itertuples():
-        text = f" {row.diverged} of {row.n + row.diverged} diverged"
-        ax.text(1.0, row.Index, text, transform=ax.get_yaxis_transform(), va="center", fontsize=6, color=MUTED)
+def _notes(board: pd.DataFrame, rates: dict[str, str]) -> list[str]:
+    """Return a note on each condition: its learning rate, if it was chosen, and how many of its replicas diverged."""
+    notes = []
+    for row in board.itertuples():
+        diverged = f"{row.diverged} of {row.n + row.diverged} diverged" if row.diverged else ""
+        notes.append("; ".join(filter(None, [rates.get(row.run, ""), diverged])))
+    return notes
 
 
 def _fit_errors(ax: Axes, board: pd.DataFrame) -> None:
@@ -121,7 +143,7 @@ def _baselines(errors: pd.DataFrame | None, unit: Unit) -> list[Baseline]:
     if errors is None or errors.empty:
         return []
     means = errors.groupby("baseline")["test_error"].mean() * unit.scale
-    dashes = [(1, 1.2), (4, 1.5), (5, 1.2, 1, 1.2), (2, 2)]
+    dashes = [(1, 1.2), (4, 1.5), (5, 1.2, 1, 1.2), (2, 2), (8, 2)]
     return [
         Baseline(name, mean, {"color": MUTED, "linestyle": (0, dash)})
         for (name, mean), dash in zip(means.items(), dashes, strict=False)
@@ -132,31 +154,59 @@ def _baselines(errors: pd.DataFrame | None, unit: Unit) -> list[Baseline]:
 def learning_rate_sensitivity(tables: StudyTables) -> Figure:
     """Draw mean test error and its interval against the learning rate; a ring is the rate that validation chose.
 
-    A cross on the upper edge marks rates at which replicas diverged. The mean leaves them out.
+    A cross on the upper edge marks a rate at which networks diverged, with their number. The mean leaves them out. A
+    study with tuning seeds reports one rate, so the errors are those of validation, by which this rate was chosen.
     """
     replicas = tables.replicas
     if replicas["lr"].nunique() < 2:
         raise Missing("the study has only one learning rate", "'optimizer.lr=[0.01,0.03,0.1,0.3]'")
     unit = unit_of_errors(replicas)
-    table = in_unit(band(summarise(scored(replicas), ["run", "lr"], "score"), False, 0, math.inf), unit)
+    rows, label = _errors_by_rate(replicas)
+    table = in_unit(band(summarise(rows, ["run", "lr"], "score"), False, 0, math.inf), unit)
     selected = replicas[replicas["selected"]][["run", "lr"]].drop_duplicates().assign(selected=True)
     table = table.merge(selected, how="left")
-    lost = table[table["diverged"] > 0].groupby("lr")["run"].agg(list)
     appearance = looks(replicas)
     result = sheet(2.6, SINGLE)
     ax = result.subplots()
     result.suptitle(subject(replicas))
-    _draw_by_rate(ax, table[table["n"] > 0], appearance)
-    ax.set(xscale="log", xlabel="learning rate", ylabel=error_label(unit))
+    _draw_by_rate(ax, table, appearance)
+    ax.set(xscale="log", xlabel="learning rate", ylabel=label)
     _fit_rates(ax, table)
-    for rate, runs in lost.items():
-        cross(ax, rate, [run for run in appearance if run in runs], appearance)
+    _mark_lost(ax, table, appearance)
     entries = [(look.label, look.line()) for look in dict.fromkeys(appearance.values())]
     entries.append(("chosen on validation", {"linestyle": "none", "color": INK, **RING}))
-    if len(lost):
-        entries.append(("replicas diverged here, left out", {"color": INK, **CROSS}))
-    legend(result, entries, seeds_note(replicas))
+    if (table["diverged"] > 0).any():
+        entries.append(("diverged, left out of the mean", {"color": INK, **CROSS}))
+    legend(result, entries, seeds_note(rows))
     return result
+
+
+def _errors_by_rate(replicas: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Return the rows whose errors are drawn by rate, with their `score`, and the label of these errors."""
+    if "purpose" not in replicas or (replicas["purpose"] == "report").all():
+        return scored(replicas), final_error_label(replicas)
+    tuning = replicas["purpose"] == "tuning"
+    rows = replicas[tuning | ~replicas["run"].isin(replicas.loc[tuning, "run"])]
+    score = rows["final_validation_error"].astype(float).where(rows["status"] == "done", np.inf)
+    seeds = ", tuning seeds" if (rows["purpose"] == "tuning").all() else ""
+    return rows.assign(score=score), error_label(unit_of_errors(replicas), "validation") + seeds
+
+
+def _mark_lost(ax: Axes, table: pd.DataFrame, appearance: dict[str, Look]) -> None:
+    """Mark each rate at which networks diverged: a cross for each condition, and how many of all networks."""
+    for rate, rows in table.groupby("lr"):
+        lost = rows[rows["diverged"] > 0]
+        if len(lost):
+            cross(ax, rate, [run for run in appearance if run in set(lost["run"])], appearance)
+            text = f"{lost['diverged'].sum():.0f} of {(rows['n'] + rows['diverged']).sum():.0f}\ndiverged"
+            place: Style = {
+                "xytext": (0, 5),
+                "textcoords": "offset points",
+                "ha": "center",
+                "va": "bottom",
+                "fontsize": 6,
+            }
+            ax.annotate(text, (rate, 1), xycoords=ax.get_xaxis_transform(), annotation_clip=False, color=INK, **place)
 
 
 def _draw_by_rate(ax: Axes, table: pd.DataFrame, appearance: dict[str, Look]) -> None:
@@ -171,11 +221,13 @@ def _draw_by_rate(ax: Axes, table: pd.DataFrame, appearance: dict[str, Look]) ->
 
 
 def _fit_rates(ax: Axes, table: pd.DataFrame) -> None:
-    """Put a tick at each learning rate. Make the axis of errors logarithmic if the means span more than a decade."""
+    """Show each learning rate with a tick. Make the axis of errors logarithmic if the means span more than a decade."""
     rates = sorted(table["lr"].unique())
     ax.xaxis.set_major_locator(FixedLocator(rates))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xticklabels([f"{rate:g}" for rate in rates])
+    margin = (rates[-1] / rates[0]) ** 0.05
+    ax.set_xlim(rates[0] / margin, rates[-1] * margin)  # a rate at which everything diverged has no mean
     mean = table["mean"].dropna()
     if len(mean) and 0 < 10 * mean.min() < mean.max():
         high = table["high"].fillna(table["mean"]).max()
@@ -195,16 +247,19 @@ def pairing_matrix(tables: StudyTables) -> Figure:
     board = board.loc[sorted(board.index, key=lambda name: order.index(name.split(",")[0]))]
     matrix, lost = board["mean"], board["diverged"]
     rows, columns = matrix.shape
-    result = sheet(1.05 + 0.22 * rows, max(SINGLE, min(6.9, 1.6 + 0.75 * columns)))
+    names = row_labels(matrix.index)
+    width = max(SINGLE, 0.4 + names.width + 0.75 * columns)
+    star = "* without the replicas that diverged" if (lost > 0).any().any() else ""
+    title = f"{replicas['dataset'].iloc[0]}: {final_error_label(replicas)}"
+    lines = [line for text in (title, star) for line in textwrap.wrap(text, round((width - names.width) / 0.06) - 4)]
+    result = sheet(0.85 + 0.13 * len(lines) + (0.05 + names.height) * rows, width)
     ax = result.subplots()
     _draw_cells(ax, matrix, lost)
     ax.set(xticks=range(columns), yticks=range(rows))
     ax.set_xticklabels([plain(name) for name in matrix.columns], rotation=30, ha="right", rotation_mode="anchor")
-    ax.set_yticklabels([plain(name) for name in matrix.index])
+    ax.set_yticklabels(names.texts, fontsize=names.size)
     ax.grid(visible=False)
-    star = "\n* without the replicas that diverged" if (lost > 0).any().any() else ""
-    label = error_label(unit_of_errors(replicas))
-    ax.set_title(plain(f"{replicas['dataset'].iloc[0]}: {label}{star}"), fontsize=7)
+    ax.set_title(plain("\n".join(lines)), fontsize=7)
     return result
 
 

@@ -6,18 +6,21 @@ A new figure is a function decorated with `figure` in any module of this package
 import functools
 import importlib
 import pkgutil
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.data.sets import DATASETS
 from experiments.figures import style
 from experiments.figures.selection import at_selected_rate
 from experiments.store.reading import StudyTables
+from experiments.tables import ACTIVATION_COLUMNS
 
 Parts = Callable[[StudyTables], dict[str, StudyTables]]
 Draw = Callable[[StudyTables], Figure]
@@ -42,6 +45,14 @@ class Missing(Exception):
             return str(self)
         choice = "" if "dataset=" in self.add else f" {dataset_overrides(datasets)}"
         return f"{self}; run: python run.py -m {self.add}{choice} study={study}"
+
+
+def dataset_names(tables: StudyTables) -> pd.Series:
+    """Return the name of the data set of each replica, which its task's name begins with."""
+    sources = tables.sources or {}
+    runs, tasks = tables.replicas["run"], tables.replicas["dataset"]
+    names = [sources[run]["name"] if run in sources else task for run, task in zip(runs, tasks, strict=True)]
+    return pd.Series(names, tables.replicas.index, dtype=object)
 
 
 def dataset_overrides(datasets: Iterable[str]) -> str:
@@ -83,7 +94,8 @@ class Drawable:
         except Missing as reason:
             return {self.name: reason}
         for part, content in parts.items():
-            stem = f"{self.name}-{part}" if part else self.name
+            stem = f"{self.name}-{_file_name(part)}" if part else self.name
+            stem = f"{stem}-{len(result)}" if stem in result else stem
             try:
                 result[stem] = self.function(content)
             except Missing as reason:
@@ -92,6 +104,11 @@ class Drawable:
         if len(reasons) == 1 and all(isinstance(drawn, Missing) for drawn in result.values()):
             return {self.name: next(iter(result.values()))}
         return result
+
+
+def _file_name(part: str) -> str:
+    """Return the name of a part as a portable part of a file's name: a task's name has spaces and commas."""
+    return re.sub(r"[^\w.]+", "-", part).strip("-.")[:100]
 
 
 FIGURES: dict[str, Drawable] = {}
@@ -143,6 +160,8 @@ def _require(tables: StudyTables, name: str, column: str) -> None:
     """Raise `Missing` if a column of a table has no finite value."""
     table = getattr(tables, name)
     if table is None or not np.isfinite(table[column].astype(float)).any():
+        if name == "layers" and len(table) and column in ACTIVATION_COLUMNS:
+            raise Missing("no network has a hidden layer", "'net.hidden=[128,128]'")
         option = "diagnostics.layers=true" if name in ("history", "layers") else "force=true"
         raise Missing(f"no {column} in the study's {name}", option)
 

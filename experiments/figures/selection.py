@@ -4,11 +4,13 @@ from typing import Any
 
 import pandas as pd
 
+from experiments.analysis.answer import with_grids
 from experiments.store.reading import StudyTables
+from experiments.tables import KEY
 
 
 def select(tables: StudyTables, replicas: pd.DataFrame) -> StudyTables:
-    """Return the part of a study that belongs to these replicas: their conditions at their learning rates."""
+    """Return the part of a study that belongs to these replicas."""
     return tables._replace(**{name: _select_rows(table, replicas) for name, table in tables._asdict().items()})
 
 
@@ -19,9 +21,8 @@ def _select_rows(table: Any, replicas: pd.DataFrame) -> Any:
         return {run: facts for run, facts in table.items() if run in runs}
     if table is None or table.empty:
         return table
-    if "lr" in table:
-        rates = pd.MultiIndex.from_frame(replicas[["run", "lr"]].drop_duplicates())
-        return table[pd.MultiIndex.from_frame(table[["run", "lr"]]).isin(rates)]
+    if set(KEY) <= set(table):
+        return table[pd.MultiIndex.from_frame(table[KEY]).isin(pd.MultiIndex.from_frame(replicas[KEY]))]
     if "run" in table:
         return table[table["run"].isin(runs)]
     return table[table["dataset"].isin(replicas["dataset"].unique())]
@@ -48,3 +49,17 @@ def split(tables: StudyTables, keys: pd.DataFrame) -> dict[str, StudyTables]:
 def by_dataset(tables: StudyTables) -> dict[str, StudyTables]:
     """Return the part of a study on each data set, by name; the name is empty if there is only one."""
     return split(tables, tables.replicas[["dataset"]].drop_duplicates())
+
+
+def chosen_rates(replicas: pd.DataFrame) -> dict[str, str]:
+    """Return by run the selected rate in words, with the rates that were tried; runs with one rate have no words.
+
+    An example is "rate 0.3 of 0.03 to 0.3, highest".
+    """
+    rates = replicas.loc[replicas["selected"], ["run", "lr"]].drop_duplicates("run")
+    result = {}
+    for row in with_grids(rates, replicas).itertuples():
+        if len(row.grid) > 1:
+            edge = f", {row.edge}" if row.edge else ""
+            result[row.run] = f"rate {row.lr:g} of {row.grid[0]:g} to {row.grid[-1]:g}{edge}"
+    return result

@@ -2,8 +2,10 @@
 
 import io
 import math
+import textwrap
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
 
 import matplotlib
@@ -194,7 +196,7 @@ def legend(figure: Figure, entries: list[tuple[str, Style]], title: str | None =
         return bool(sum(max(part) + 5.5 * size for part in np.array_split(lengths, columns)) < 72 * width)
 
     columns = max((count for count in range(1, len(texts) + 1) if fits(count)), default=1)
-    rows = math.ceil(len(texts) / columns)
+    rows = max(1, math.ceil(len(texts) / columns))
     figure.set_size_inches(width, height + (1.5 * (rows + (title is not None)) + 0.8) * size / 72)
     figure.legend(
         [Line2D([], [], **style) for _, style in entries],
@@ -205,6 +207,36 @@ def legend(figure: Figure, entries: list[tuple[str, Style]], title: str | None =
         handlelength=3,
         columnspacing=1.5,
     )
+
+
+class RowLabels(NamedTuple):
+    """The labels of an axis of conditions: texts in lines, and the room that they need in inches.
+
+    Attributes
+    ----------
+    texts : list of str
+        The labels, in lines.
+    size : float
+        Their font size.
+    width : float
+        The width of the longest line.
+    height : float
+        The height of a row that holds the label with most lines.
+    """
+
+    texts: list[str]
+    size: float
+    width: float
+    height: float
+
+
+def row_labels(names: Iterable[str], size: float = 7, length: int = 44) -> RowLabels:
+    """Return the labels of an axis of conditions in lines of up to `length` characters, so that none is cut off."""
+    texts = [textwrap.fill(name, length, break_on_hyphens=False) for name in names]
+    lines = [line for text in texts for line in text.splitlines()]
+    width = max((TextPath((0, 0), plain(line), size=size).get_extents().width / 72 for line in lines), default=0)
+    breaks = max(text.count("\n") for text in texts)
+    return RowLabels([plain(text) for text in texts], size, width, 0.17 + 0.11 * breaks)
 
 
 def plain(text: str) -> str:

@@ -1,12 +1,18 @@
 """Writes a study's report from its stored tables. Nothing is retrained.
 
-    python -m experiments.report [study=NAME] [compare=OTHER]        without study=NAME: the study written last
+    python -m experiments.report [study=NAME] [compare=OTHER] [select=RULE] [margin=NUMBER]
 
-The folder results/<study>/report/ then contains index.html, a page that needs no other file and no network;
-report.md; tables/*.tex for LaTeX's package booktabs; and figures/ as PNG, SVG and PDF. With compare=OTHER the
-report also compares the conditions that both studies have.
+Without study=NAME it is the study written last. The folder results/<study>/report/ then contains index.html, a page
+that needs no other file and no network; report.md; tables/*.tex for LaTeX's package booktabs; and figures/ as PNG, SVG
+and PDF. With compare=OTHER the report also compares the conditions that both studies have.
+
+select=RULE chooses each condition's learning rate by the mean of another quantity of validation: `error` (the
+default), `loss`, or `best_epoch_error`, which reports the test error at the epoch with the lowest validation loss.
+margin=NUMBER is the largest difference that does not matter, in points of error or in the target's unit. By default it
+is 0.5 points, or 2 % of the RMSE of the mean.
 """
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -15,6 +21,8 @@ from experiments.config.errors import ConfigError
 from experiments.report.writing import write
 from experiments.store.files import RESULTS
 from experiments.store.reading import studies
+from experiments.tables import SELECT
+from nets.names import nearest
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,19 +31,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     if {"-h", "--help"} & set(arguments):
         print(__doc__)
         return 0
-    return exit_code("report", lambda: _report(key_values(arguments, ("study", "compare"))))
+    return exit_code("report", lambda: _report(key_values(arguments, ("study", "compare", "select", "margin"))))
 
 
 def _report(values: Mapping[str, str]) -> int:
     """Write the report and print the files and what is missing."""
     if not values.get("study") and not studies():
         raise ConfigError(f"no study in {RESULTS}/; run: python run.py -m activation=relu,tanh")
-    written, missing = write(values.get("study") or studies()[-1], compare=values.get("compare"))
+    select, margin = values.get("select", "error"), _margin(values.get("margin"))
+    if select not in SELECT:
+        raise ConfigError(f"select={select}: {nearest(select, SELECT)}")
+    study = values.get("study") or studies()[-1]
+    written, missing = write(study, compare=values.get("compare"), select=select, margin=margin)
     for path in written:
         print(f"wrote   {path}")
     for name, reason in missing.items():
         print(f"missing {name}: {reason}")
     return 0
+
+
+def _margin(text: str | None) -> float | None:
+    """Return the margin of equivalence; None without the argument."""
+    if text is None:
+        return None
+    try:
+        margin = float(text)
+    except ValueError:
+        margin = math.nan
+    if not 0 < margin < math.inf:
+        raise ConfigError(f"margin={text}: it must be a number above 0, in points of error or in the target's unit")
+    return margin
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from experiments.analysis.comparison import compare_studies
-from experiments.report.formatting import error, interval, measure, number, p_value
+from experiments.report.formatting import NOTHING, error, interval, measure, number, p_value
 from experiments.report.table import Cell, Columns, Table, quantity, table, words
 
 
@@ -16,9 +16,28 @@ def _difference(row: Any) -> Cell:
     return quantity(error(row.difference, row.task, sign=True), row.difference)
 
 
+def _interval(row: Any) -> Cell:
+    """Return the cell of the interval of a mean error, or why there is none."""
+    reason = "" if row.n == 0 else "fewer than 3 seeds" if row.n < 3 else "all seeds equal"
+    return quantity(interval(row.low, row.high, row.task) if row.low == row.low else reason or NOTHING, row.low)
+
+
 def _signed_interval(low: float, high: float, row: Any) -> Cell:
-    """Return the cell of a confidence interval of a difference, sorted by its low end."""
-    return quantity(interval(low, high, row.task, sign=True), low)
+    """Return the cell of a confidence interval of a difference, sorted by its low end, or why there is none."""
+    text = "all differences equal" if row.spread == 0 else interval(low, high, row.task, sign=True)
+    return quantity(text, low)
+
+
+def _rates(row: Any) -> Cell:
+    """Return the cell of the learning rates that were tried, with the end of the grid at which the chosen one is."""
+    shown = [f"{rate:g}" for rate in row.grid]
+    text = ", ".join(shown) if len(shown) < 5 else f"{shown[0]} to {shown[-1]} ({len(shown)})"
+    return quantity(f"{text}: {row.edge}" if row.edge else text, len(shown))
+
+
+def _verdict(row: Any) -> Cell:
+    """Return the cell of a verdict with its scope."""
+    return words(f"{row.verdict}, {row.scope}" if row.scope else row.verdict)
 
 
 def _worst_if_diverged(value: float, row: Any) -> Cell:
@@ -43,11 +62,12 @@ LEADERBOARD: Columns = {
     "data set": lambda row: words(row.dataset),
     "output": lambda row: words(row.output),
     "learning rate": lambda row: quantity(number(row.lr), row.lr),
+    "rates tried": _rates,
     "seeds": lambda row: quantity(str(row.n + row.diverged), row.n + row.diverged),
     "test error": lambda row: quantity(error(row.mean, row.task), row.mean),
-    "95 % interval": lambda row: quantity(interval(row.low, row.high, row.task), row.low),
+    "95 % interval": _interval,
     "difference": _difference,
-    "verdict": lambda row: words(row.verdict),
+    "verdict": _verdict,
     "diverged": _diverged,
     "median": lambda row: _worst_if_diverged(row.median, row),
     "interquartile mean": lambda row: _worst_if_diverged(row.iqm, row),
@@ -63,11 +83,13 @@ COMPARISONS: Columns = {
     "pairs": _pairs,
     "difference": _difference,
     "paired 95 % interval": lambda row: _signed_interval(row.difference_low, row.difference_high, row),
+    "corrected interval": lambda row: _signed_interval(row.corrected_low, row.corrected_high, row),
+    "verdict": _verdict,
     "p (Holm)": lambda row: quantity(p_value(row.p_holm), row.p_holm),
-    "verdict": lambda row: words(row.verdict),
+    "corrected p (Holm)": lambda row: quantity(p_value(row.p_corrected_holm), row.p_corrected_holm),
+    "p of equivalence (Holm)": lambda row: quantity(p_value(row.p_equivalence), row.p_equivalence),
     "effect size": lambda row: quantity(number(row.effect, 2, sign=True), row.effect),
     "P(better)": lambda row: quantity(number(row.improvement, 2), row.improvement),
-    "corrected interval": lambda row: _signed_interval(row.corrected_low, row.corrected_high, row),
     "p (paired t)": lambda row: quantity(p_value(row.p), row.p),
     "p (Wilcoxon)": lambda row: quantity(p_value(row.wilcoxon), row.wilcoxon),
     "least possible": lambda row: quantity(p_value(row.wilcoxon_least), row.wilcoxon_least),
@@ -81,14 +103,19 @@ STUDY_COMPARISON: Columns = {
     "pairs": lambda row: quantity(str(row.n), row.n),
     "difference": _difference,
     "paired 95 % interval": lambda row: _signed_interval(row.low, row.high, row),
+    "corrected interval": lambda row: _signed_interval(row.corrected_low, row.corrected_high, row),
     "p (Holm)": lambda row: quantity(p_value(row.p_holm), row.p_holm),
+    "corrected p (Holm)": lambda row: quantity(p_value(row.p_corrected_holm), row.p_corrected_holm),
     "what differs": lambda row: words(row.changed or "nothing but the study"),
 }
 
 
-def leaderboard(board: pd.DataFrame) -> Table:
-    """Return the leaderboard from `Findings.board`."""
-    return table(board, LEADERBOARD, {"test error": f"test {measure(board['task'])}"})
+def leaderboard(board: pd.DataFrame, best_epoch: bool = False) -> Table:
+    """Return the leaderboard from `Findings.board`; `best_epoch` says that its errors are not those of the last one."""
+    tuned = (board["grid"].map(len) > 1).any()
+    columns = LEADERBOARD if tuned else {name: cell for name, cell in LEADERBOARD.items() if name != "rates tried"}
+    error = f"test {measure(board['task'])}" + (", best epoch" if best_epoch else "")
+    return table(board, columns, {"test error": error})
 
 
 def comparisons(board: pd.DataFrame) -> Table:
@@ -109,5 +136,6 @@ def compare_study(study: str, replicas: pd.DataFrame, name: str, others: pd.Data
     frame = compare_studies(replicas, others)
     if len(frame):
         frame["task"] = frame["run"].map(replicas.drop_duplicates("run").set_index("run")["task"])
+        frame["spread"] = frame["std"]
     headings = {"difference": f"difference, this − {name}", "what differs": f"what differs, {name} → {study}"}
     return StudyComparison(name, table(frame, STUDY_COMPARISON, headings))

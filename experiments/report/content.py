@@ -1,13 +1,16 @@
 """The content of a report: texts and numbers for the page, the Markdown file and the LaTeX tables."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from experiments.analysis.answer import edge_sentence, findings
+from experiments.report.choosing import SELECTIONS, alarms, choice
 from experiments.report.conditions import StudyComparison, compare_study, comparisons, leaderboard
 from experiments.report.curves import Chart, charts
 from experiments.report.datasets import Baseline, SeedsNeeded, baselines, needed_seeds
 from experiments.report.drawing import Picture
 from experiments.report.failures import Diverged, Failed, diverged, failed
+from experiments.report.initializers import InitializerTable, initializer_tables
 from experiments.report.matrices import Matrix, matrices
 from experiments.report.provenance import (
     Command,
@@ -31,14 +34,24 @@ class Content:
     ----------
     study
         The name of the study.
+    alarms
+        What a reader must know first: the study is unfinished, or networks are untrained.
+    selection
+        The rule that chose the learning rates, if it is not the default.
     sentences
         The answer.
+    warnings
+        What weakens the answer.
     datasets, outputs
         The names by which the page filters.
     leaderboard, comparisons
         Tables of the conditions.
+    choice
+        How the learning rates were chosen.
     edge
         A sentence on conditions at the lowest or highest learning rate; empty if there are none.
+    initializers
+        The tables activation × initializer.
     seeds_needed
         How many seeds a given difference needs.
     baselines, rankings, mean_ranks, matrices, charts
@@ -56,12 +69,17 @@ class Content:
     """
 
     study: str
+    alarms: list[str]
+    selection: str
     sentences: list[str]
+    warnings: list[str]
     datasets: list[str]
     outputs: list[str]
     leaderboard: Table
     comparisons: Table
+    choice: str
     edge: str
+    initializers: list[InitializerTable]
     seeds_needed: SeedsNeeded
     baselines: list[Baseline]
     rankings: list[Ranking]
@@ -85,6 +103,10 @@ def gather(
     pictures: list[Picture],
     missing: dict[str, str],
     other: tuple[str, StudyTables] | None = None,
+    *,
+    unfinished: Mapping[str, str] | None = None,
+    select: str = "error",
+    margin: float | None = None,
 ) -> Content:
     """Return the content of a report.
 
@@ -102,18 +124,34 @@ def gather(
         By figure, what the study lacks and the command that adds it.
     other
         Name and tables of a study to compare with.
+    unfinished
+        By run, the reason why it is not finished.
+    select, margin
+        As in `findings`.
     """
-    replicas = tables.replicas
-    facts = findings(replicas)
+    replicas, unfinished = tables.replicas, unfinished or {}
+    facts = findings(
+        replicas,
+        baselines=tables.baselines,
+        confusion=tables.confusion,
+        unfinished=unfinished,
+        margin=margin,
+        select=select,
+    )
     board = facts.board
     return Content(
         study=study,
+        alarms=alarms(replicas, unfinished),
+        selection="" if select == "error" else SELECTIONS[select],
         sentences=facts.sentences,
+        warnings=facts.warnings,
         datasets=sorted(board["dataset"].unique()),
         outputs=sorted(board["output"].unique()),
-        leaderboard=leaderboard(board),
+        leaderboard=leaderboard(board, select == "best_epoch_error"),
+        choice=choice(replicas, select),
         comparisons=comparisons(board),
         edge=edge_sentence(board, replicas),
+        initializers=initializer_tables(replicas),
         seeds_needed=needed_seeds(board),
         baselines=baselines(tables),
         rankings=rankings(facts, replicas),
@@ -126,6 +164,6 @@ def gather(
         failed=failed(records),
         configuration=configuration(records),
         environments=environments(records),
-        commands=commands(board, records),
+        commands=commands(board, records, replicas),
         study_comparison=compare_study(study, replicas, other[0], other[1].replicas) if other else None,
     )

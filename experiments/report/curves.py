@@ -9,8 +9,8 @@ import pandas as pd
 
 from experiments.analysis.labels import labels
 from experiments.analysis.units import UNITS
-from experiments.figures.curves import means
-from experiments.figures.selection import at_selected_rate
+from experiments.figures.curves import FEWEST, means
+from experiments.figures.selection import at_selected_rate, chosen_rates
 from experiments.figures.style import DASHES, looks
 from experiments.report.formatting import measure
 from experiments.store.reading import StudyTables
@@ -52,14 +52,19 @@ def charts(tables: StudyTables) -> list[Chart]:
     replicas = selected.replicas
     conditions = replicas.drop_duplicates("run").set_index("run")
     curves = _curves(selected.history, replicas, conditions["task"])
-    names = labels(replicas, omit=("dataset",))
+    names, rates = labels(replicas, omit=("dataset",)), chosen_rates(tables.replicas)
     result: list[Chart] = []
     for dataset, part in conditions.groupby("dataset", sort=True):
         errors = measure(part["task"])
         quantities = {column: f"{name} {errors}" for column, name in ERRORS.items()} | QUANTITIES
         appearance = looks(replicas[replicas["dataset"] == dataset])
         lines: list[Line] = [
-            {"name": names[run], "color": look.color, "dash": _dash(look.dash), "curves": curves.get(run, {})}
+            {
+                "name": ", ".join([names[run], *filter(None, [rates.get(run)])]),
+                "color": look.color,
+                "dash": _dash(look.dash),
+                "curves": curves.get(run, {}),
+            }
             for run, look in appearance.items()
         ]
         result.append({"dataset": dataset, "quantities": quantities, "lines": lines})
@@ -74,7 +79,7 @@ def _curves(history: pd.DataFrame, replicas: pd.DataFrame, tasks: pd.Series) -> 
             continue
         for run, rows in means(history, replicas, column).groupby("run"):
             scale = UNITS[tasks[run]].scale if column in ERRORS else 1
-            mean, half = rows["mean"] * scale, (rows["high"] - rows["mean"]) * scale
+            mean, half = rows["mean"] * scale, (rows["high"] - rows["mean"]).where(rows["n"] >= FEWEST) * scale
             result.setdefault(run, {})[column] = {"mean": _short(mean), "half": _short(half)}
     return result
 

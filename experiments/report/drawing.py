@@ -9,10 +9,11 @@ from pathlib import Path
 import joblib
 import pandas as pd
 
-from experiments.figures.registry import Drawable, Missing, all_figures
+from experiments.figures.registry import Drawable, Missing, all_figures, dataset_names
 from experiments.figures.style import render
+from experiments.report.stored import shown_tables
 from experiments.store.files import write_bytes
-from experiments.store.reading import StudyTables, load_all_tables
+from experiments.store.reading import StudyTables
 
 FIGURES = all_figures()
 KINDS = ("svg", "png", "pdf")
@@ -52,14 +53,14 @@ class Drawings:
     written: list[Path] = field(default_factory=list)
 
 
-def draw(study: str, tables: StudyTables, results: Path) -> Drawings:
-    """Write the files of all figures, and remove files that the tables no longer allow."""
+def draw(study: str, tables: StudyTables, results: Path, select: str) -> Drawings:
+    """Write the files of all figures of `shown_tables`, and remove files that the tables no longer allow."""
     cores = joblib.cpu_count()
     if cores == 1:
         parts = [_draw_figure(name, study, tables, results) for name in FIGURES]
     else:
         # The processes read the tables themselves, which is faster than to send them.
-        draw_one = partial(_draw_stored, study=study, results=results, baselines=tables.baselines)
+        draw_one = partial(_draw_stored, study=study, results=results, select=select, baselines=tables.baselines)
         with ProcessPoolExecutor(min(cores, len(FIGURES)), multiprocessing.get_context("spawn")) as pool:
             parts = list(pool.map(draw_one, FIGURES))
     drawings = Drawings()
@@ -70,11 +71,11 @@ def draw(study: str, tables: StudyTables, results: Path) -> Drawings:
     return drawings
 
 
-_stored_tables = lru_cache(maxsize=1)(load_all_tables)
+_stored_tables = lru_cache(maxsize=1)(shown_tables)
 
 
-def _draw_stored(name: str, study: str, results: Path, baselines: pd.DataFrame) -> Drawings:
-    return _draw_figure(name, study, _stored_tables(study, results)._replace(baselines=baselines), results)
+def _draw_stored(name: str, study: str, results: Path, select: str, baselines: pd.DataFrame) -> Drawings:
+    return _draw_figure(name, study, _stored_tables(study, results, select)._replace(baselines=baselines), results)
 
 
 def _draw_figure(name: str, study: str, tables: StudyTables, results: Path) -> Drawings:
@@ -83,7 +84,7 @@ def _draw_figure(name: str, study: str, tables: StudyTables, results: Path) -> D
     drawings = Drawings()
     for stem, figure in drawable.draw(tables).items():
         if isinstance(figure, Missing):
-            drawings.missing[stem] = figure.line(study, tables.replicas["dataset"])
+            drawings.missing[stem] = figure.line(study, dataset_names(tables))
             continue
         files = {folder / f"{stem}.{kind}": render(figure, kind, drawable.title) for kind in KINDS}
         for path, content in files.items():

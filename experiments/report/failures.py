@@ -31,12 +31,15 @@ class Failed:
 
 def diverged(replicas: pd.DataFrame) -> list[Diverged]:
     """Return the diverged replicas of a study, by condition and learning rate."""
-    names, sizes = labels(replicas, omit=("dataset",)), replicas.groupby(["run", "lr"]).size()
+    names = labels(replicas, omit=("dataset",))
+    replicas = replicas if "purpose" in replicas else replicas.assign(purpose="report")
+    key = ["run", "lr", "purpose"]
+    sizes = replicas.groupby(key).size()
     result = []
-    for (run, rate), part in replicas[replicas["status"] == "diverged"].groupby(["run", "lr"]):
+    for (run, rate, purpose), part in replicas[replicas["status"] == "diverged"].groupby(key):
         epochs = zip(part["seed"], part["diverged_epoch"], strict=True)
         seeds = ", ".join(f"{seed} (epoch {epoch})" for seed, epoch in epochs)
-        share = f"{len(part)} of {sizes[run, rate]}"
+        share = f"{len(part)} of {sizes[run, rate, purpose]}" + (" tuning seeds" if purpose == "tuning" else "")
         result.append(Diverged(names[run], part["dataset"].iloc[0], number(rate), share, seeds))
     return result
 

@@ -10,7 +10,10 @@ import pandas as pd
 Records = dict[str, dict[str, Any]]
 """By run, its record, as `experiments.store.reading.load_records` returns it."""
 
-OF_ONE_RUN = ("finished", "command", "dataset_sha256", "entropy")
+OF_ONE_RUN = (
+    *("status", "finished", "seconds", "command", "overrides", "configuration"),
+    *("dataset_sha256", "entropy"),
+)
 """Keys of an environment that may differ between runs of one environment."""
 
 
@@ -89,17 +92,31 @@ def environments(records: Records) -> list[Environment]:
     ]
 
 
-def commands(board: pd.DataFrame, records: Records) -> list[Command]:
+def commands(board: pd.DataFrame, records: Records, replicas: pd.DataFrame) -> list[Command]:
     """Return the command of each row of the leaderboard whose configuration is stored."""
+    rows = dict(list(replicas.groupby("run")))
     return [
-        Command(row.label, row.dataset, row.output, command(records[row.run]["config"], row.lr))
+        Command(row.label, row.dataset, row.output, command(records[row.run]["config"], rows[row.run]))
         for row in board.itertuples()
         if "config" in records.get(row.run, {})
     ]
 
 
-def command(config: dict[str, Any], rate: float) -> str:
-    """Return the command line that trains a stored configuration at a learning rate, with every setting."""
+def command(config: dict[str, Any], replicas: pd.DataFrame) -> str:
+    """Return the command line that trains a stored configuration again, with every setting.
+
+    Parameters
+    ----------
+    config
+        The configuration.
+    replicas
+        The run's rows of the study's table. The command trains those that are selected, after the tuning rows that
+        chose their rate.
+    """
+    reported = replicas[replicas["selected"]]
+    tuning = replicas[replicas["purpose"] == "tuning"] if "purpose" in replicas else replicas[:0]
+    rates = [float(rate) for rate in sorted(set(reported["lr"] if tuning.empty else tuning["lr"]))]
+    seeds = sorted(int(seed) for seed in set(reported["seed"]))
     arguments = ["study=again"]
     for group, value in config.items():
         if group in ("seeds", "lr"):
@@ -111,7 +128,10 @@ def command(config: dict[str, Any], rate: float) -> str:
             arguments.append(f"{group}={value['name']}")
         settings = {name: setting for name, setting in value.items() if name not in ("name", "sha256")}
         arguments += [f"{group}.{name}={_override(setting)}" for name, setting in settings.items()]
-    arguments += [f"optimizer.lr={float(rate)!r}", f"seeds={_override(config['seeds'])}"]
+    arguments.append(f"optimizer.lr={_override(rates if len(rates) > 1 else rates[0])}")
+    if len(tuning):
+        arguments.append(f"tune.seeds={_override(sorted(int(seed) for seed in set(tuning['seed'])))}")
+    arguments.append(f"seeds={_override(seeds)}")
     return "python run.py " + " ".join(map(shlex.quote, arguments))
 
 

@@ -29,7 +29,13 @@ LATEX = {
 
 def markdown(content: Content) -> str:
     """Return the report as Markdown: answer, tables, figures, failures and commands."""
-    parts = [f"# {_plain(content.study)}", *map(_plain, content.sentences), *_conditions(content)]
+    parts = [f"# {_plain(content.study)}", *(f"**{_plain(alarm)}**" for alarm in content.alarms)]
+    if content.selection:
+        parts.append(f"**Selection: {_plain(content.selection)}**")
+    parts += map(_plain, content.sentences)
+    if content.warnings:
+        parts.append(_list(content.warnings))
+    parts += _conditions(content)
     parts += ["## Rankings over data sets", _plain(content.mean_ranks.sentence)]
     if content.baselines:
         lines = [f"{row.dataset}, {row.name}: {row.error} (std {row.std})" for row in content.baselines]
@@ -45,12 +51,18 @@ def markdown(content: Content) -> str:
 
 def _conditions(content: Content) -> list[str]:
     """Return the parts with the tables of conditions."""
-    parts = ["## Leaderboard", _table(content.leaderboard)]
+    parts = ["## Leaderboard", _table(content.leaderboard), _plain(content.choice)]
     if content.edge:
         parts.append(_plain(content.edge))
+    for crossed in content.initializers:
+        parts += [f"### Activation × initializer on {_plain(crossed.name)}: test {_plain(crossed.measure)}"]
+        rows = ([row.name, *(cell.text for cell in row.cells)] for row in crossed.rows)
+        parts.append(_grid(["condition", *crossed.initializers], rows))
     if content.comparisons.rows:
         note = f"Differences are condition − reference, paired over seeds; they are {CONDITIONAL}."
-        note += " Holm’s family is all comparisons on one data set."
+        note += (
+            " Holm’s family is all comparisons on one data set. The corrected interval is for new data of this kind."
+        )
         parts += ["## Comparisons", note, _table(content.comparisons)]
     if content.study_comparison:
         parts.append(f"## Against the study {_plain(content.study_comparison.name)}")
@@ -78,13 +90,19 @@ def _list(items: Iterable[str]) -> str:
 
 
 def _table(table: Table) -> str:
-    lines = [map(_plain, table.headings.values()), ["---"] * len(table.headings)]
-    lines += [[_plain(cell.text) for cell in row.cells.values()] for row in table.rows]
+    return _grid(table.headings.values(), ([cell.text for cell in row.cells.values()] for row in table.rows))
+
+
+def _grid(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return texts as a table of Markdown."""
+    names = list(headings)
+    lines = [map(_plain, names), ["---"] * len(names), *(map(_plain, row) for row in rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def latex(table: Table, columns: Sequence[str]) -> str:
+def latex(table: Table, names: Sequence[str]) -> str:
     """Return some columns of a table as LaTeX for the package booktabs; columns of numbers are right-aligned."""
+    columns = [name for name in names if name in table.headings]
 
     def line(texts: Iterable[str]) -> str:
         return " & ".join(map(_escaped, texts)) + r" \\"

@@ -6,26 +6,47 @@ from experiments.analysis import baselines
 from experiments.report.content import gather
 from experiments.report.drawing import draw
 from experiments.report.page import html
+from experiments.report.stored import shown_tables
 from experiments.report.text import latex, markdown
 from experiments.store.collecting import collect
 from experiments.store.files import RESULTS, write_bytes
-from experiments.store.reading import load_all_tables, load_records, studies
+from experiments.store.reading import load_records, studies
 from experiments.store.study import Study
 
-LEADERBOARD = ("condition", "data set", "output", "learning rate", "seeds", "test error", "95 % interval", "verdict")
-"""Columns of tables/leaderboard.tex."""
+LEADERBOARD = (
+    *("condition", "data set", "output", "learning rate", "rates tried", "seeds"),
+    *("test error", "95 % interval", "verdict"),
+)
+"""Columns of tables/leaderboard.tex, as far as the study has them."""
 
 COMPARISONS = (
-    *("condition", "data set", "reference", "difference", "paired 95 % interval"),
-    *("p (Holm)", "effect size", "verdict"),
+    *("condition", "data set", "reference", "difference", "paired 95 % interval", "corrected interval"),
+    *("p (Holm)", "corrected p (Holm)", "p of equivalence (Holm)", "effect size", "verdict"),
 )
 """Columns of tables/comparisons.tex."""
 
 
-def write(study: str, results: Path = RESULTS, compare: str | None = None) -> tuple[list[Path], dict[str, str]]:
+def write(
+    study: str,
+    results: Path = RESULTS,
+    compare: str | None = None,
+    select: str = "error",
+    margin: float | None = None,
+) -> tuple[list[Path], dict[str, str]]:
     """Write the report of a study: page, Markdown, LaTeX tables, and every figure that its tables allow.
 
     Files of figures that the tables no longer allow are removed.
+
+    Parameters
+    ----------
+    study
+        The name of the study.
+    results
+        The folder of all studies.
+    compare
+        The name of a study to compare with.
+    select, margin
+        As in `experiments.analysis.answer.findings`.
 
     Returns
     -------
@@ -41,15 +62,21 @@ def write(study: str, results: Path = RESULTS, compare: str | None = None) -> tu
     """
     for name in {study, compare or study} & set(studies(results)):
         collect(Study(name, results))  # repairs damaged tables
-    tables = load_all_tables(study, results)
-    other = (compare, load_all_tables(compare, results)) if compare else None
+    tables = shown_tables(study, results, select)
+    other = (compare, shown_tables(compare, results, select)) if compare else None
     records = load_records(study, results)
     folder = Path(results) / study / "report"
     lines, lacking = baselines.of_study(study, records, tables.replicas, results)
     tables = tables._replace(baselines=lines)
-    drawings = draw(study, tables, Path(results))
+    drawings = draw(study, tables, Path(results), select)
     missing = drawings.missing | {f"baselines on {dataset}": reason for dataset, reason in lacking.items()}
-    content = gather(study, tables, records, drawings.pictures, missing, other)
+    unfinished = Study(study, results).unfinished()
+    content = gather(
+        *(study, tables, records, drawings.pictures, missing, other),
+        unfinished=unfinished,
+        select=select,
+        margin=margin,
+    )
     files = {
         "index.html": html(content),
         "report.md": markdown(content),

@@ -72,3 +72,13 @@ def test_layers_of_an_all_lost_study_say_so():
     (drawn,) = of("gradient_norms", "lost").values()
     texts = [text.get_text() for ax in drawn.axes for text in ax.texts]
     assert texts == ["every replica diverged"] * 2
+
+
+def test_two_seeds_have_no_interval():
+    for seeds, bands in {2: 0, 3: 1}.items():
+        tables = tiny([[0.8, 0.4, 0.3], [0.6, 0.2, 0.25], [0.7, 0.3, 0.2]][:seeds])
+        (drawn,) = FIGURES["lu_comparison"].draw(tables).values()
+        paths = [path for band in drawn.axes[3].collections for path in band.get_paths()]
+        assert len(paths) == bands
+        title = drawn.legends[0].get_title().get_text()
+        assert title == ("mean over 2 seeds" if seeds == 2 else "mean and its 95 % interval over 3 seeds")

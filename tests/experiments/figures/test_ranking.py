@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.experiments.figures.studies import FIGURES, STUDIES, crosses, curves, fake_study, of
+from tests.experiments.figures.studies import FIGURES, STUDIES, assert_nothing_overlaps, crosses, curves, fake_study, of
 
 
 def dots(ax):
@@ -45,7 +45,7 @@ def test_a_leaderboard_says_what_diverged_and_shows_the_baselines():
     tables = STUDIES["three"]
     baselines = pd.DataFrame({"dataset": "digits", "baseline": ["k-nearest", "linear SVM"], "test_error": [0.04, 0.05]})
     (drawn,) = FIGURES["leaderboard"].draw(tables._replace(baselines=baselines)).values()
-    assert [text.get_text() for text in drawn.axes[0].texts] == [" 1 of 3 diverged"]
+    assert [text.get_text() for text in drawn.axes[0].texts if text.get_text()] == ["1 of 3 diverged"]
     assert {"k-nearest", "linear SVM"} <= {text.get_text() for text in drawn.legends[0].get_texts()}
     vertical = [
         line.get_xdata()[0]
@@ -99,3 +99,81 @@ def test_a_pairing_matrix_holds_the_mean_of_each_cell():
         x, y = map(int, text.get_position())
         star = "*" if rows[y] == "tanh" else ""  # of which a replica diverged
         assert text.get_text() == f"{expected[rows[y], columns[x]]:.3g}{star}"
+
+
+def lost_rates():
+    """Return a study in which all networks diverge at rate 100, and one at rate 0.1."""
+    tables = fake_study(rates=(0.001, 0.1, 100.0), diverged=0)
+    replicas = tables.replicas
+    one = (replicas["lr"] == 0.1) & (replicas["seed"] == 1) & (replicas["activation"] == "tanh")
+    status = replicas["status"].mask((replicas["lr"] == 100) | one, "diverged")
+    return tables._replace(replicas=replicas.assign(status=status))
+
+
+def test_a_rate_at_which_everything_diverged_is_in_view_with_its_count():
+    (drawn,) = FIGURES["learning_rate_sensitivity"].draw(lost_rates()).values()
+    (ax,) = drawn.axes
+    assert ax.get_xlim()[0] < 0.001
+    assert ax.get_xlim()[1] > 100
+    assert sorted(crosses(ax)) == [0.1, 100, 100, 100]
+    counts = {text.xy[0]: text.get_text() for text in ax.texts}
+    assert counts == {0.1: "1 of 9\ndiverged", 100: "9 of 9\ndiverged"}
+    assert_nothing_overlaps(drawn)
+
+
+def test_rates_that_were_tried_on_tuning_seeds_are_drawn_with_their_validation_error():
+    tables = fake_study(rates=(0.1, 0.3), seeds=4, diverged=0)
+    replicas = tables.replicas
+    purpose = np.where(replicas["seed"] > 1, "tuning", "report")
+    replicas = replicas.assign(purpose=purpose, final_validation_error=replicas["seed"] / 100)
+    replicas["selected"] &= purpose == "report"
+    replicas = replicas[(replicas["lr"] == 0.1) | (purpose == "tuning")]
+    (drawn,) = FIGURES["learning_rate_sensitivity"].draw(tables._replace(replicas=replicas)).values()
+    (ax,) = drawn.axes
+    assert ax.get_ylabel() == "validation error (%), tuning seeds"
+    for data in curves(ax).values():
+        np.testing.assert_allclose(data, [[0.1, 0.3], [2.5, 2.5]])
+
+
+def test_a_reference_is_drawn_only_if_all_conditions_share_it():
+    (shared,), (several,) = (of("leaderboard", study).values() for study in ("three", "depths"))
+    legends = [[text.get_text() for text in drawn.legends[0].get_texts()] for drawn in (shared, several)]
+    assert "reference: relu" in legends[0]
+    assert "told apart from the reference" in legends[0]
+    assert not any(text.startswith("reference") for text in legends[1])
+    assert "told apart from its reference" in legends[1]
+    lines = [[line for line in drawn.axes[0].lines if line.get_color() == "0.75"] for drawn in (shared, several)]
+    assert [len(found) for found in lines] == [1, 0]
+
+
+@pytest.mark.parametrize("name", ["leaderboard", "pairing_matrix", "cost_of_activation"])
+@pytest.mark.filterwarnings("error")
+def test_long_names_of_conditions_are_not_cut_off(name):
+    activation = "a_name_without_end(x*sigmoid(1.702*x))+tanh(x)*0.5/(1+exp(-x))"
+    outputs = ("softmax_ce", "softmax_mse") if name == "pairing_matrix" else ("softmax_ce",)
+    tables = fake_study(("relu", activation), outputs, ("wine, target=a, noise=0.4, 0a1b2c",), ((8,), (64, 32, 16)))
+    (drawn,) = FIGURES[name].draw(tables).values()
+    assert_nothing_overlaps(drawn)
+
+
+def test_the_epoch_of_an_error_is_named_if_it_is_not_the_last():
+    tables = STUDIES["rates"]
+    tables = tables._replace(replicas=tables.replicas.assign(error_epoch="best"))
+    (board,), (rates,) = (FIGURES[name].draw(tables).values() for name in ("leaderboard", "learning_rate_sensitivity"))
+    assert board.axes[0].get_xlabel() == rates.axes[0].get_ylabel() == "test error (%), best epoch"
+
+
+def test_a_chosen_rate_stands_beside_its_condition_with_the_rates_that_were_tried():
+    (drawn,) = FIGURES["leaderboard"].draw(STUDIES["rates"]).values()
+    notes = [text.get_text() for text in drawn.axes[0].texts]
+    assert set(notes) == {"rate 0.1 of 0.1 to 0.3, lowest", "rate 0.1 of 0.1 to 0.3, lowest; 1 of 3 diverged"}
+    assert_nothing_overlaps(drawn)
+
+
+def test_a_baseline_that_is_far_off_is_named_but_does_not_stretch_the_axis():
+    baselines = pd.DataFrame(
+        {"dataset": "digits", "baseline": ["linear SVM", "majority class"], "test_error": [0.04, 0.9]}
+    )
+    (drawn,) = FIGURES["leaderboard"].draw(STUDIES["three"]._replace(baselines=baselines)).values()
+    assert drawn.axes[0].get_xlim()[1] < 10
+    assert "majority class: 90, not in view" in [text.get_text() for text in drawn.legends[0].get_texts()]

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from experiments.figures.registry import Missing, figure
+from experiments.figures.registry import Missing, dataset_names, figure
 from experiments.store.reading import StudyTables
-from tests.experiments.figures.studies import FIGURES, STUDIES, assert_nothing_overlaps, of
+from tests.experiments.figures.studies import FIGURES, STUDIES, assert_nothing_overlaps, fake_study, of
 
 BASIC = [study for study in STUDIES if study not in ("rates", "tuned outputs", "many")]
 DRAWN = {
@@ -98,3 +98,24 @@ def test_a_figure_is_one_function():
             figure("temporary", title="Another")
     finally:
         del FIGURES["temporary"]
+
+
+def test_networks_without_a_hidden_layer_lack_no_diagnostics():
+    for name in ("saturation", "activation_statistics"):
+        (reason,) = of(name, "short").values()
+        assert str(reason) == "no network has a hidden layer"
+
+
+def test_a_part_has_a_portable_file_name_of_its_own():
+    names = ("moons", "moons, noise=0.4", "moons noise=0.4", "a/b")
+    stems = list(FIGURES["leaderboard"].draw(fake_study(("relu", "tanh"), datasets=names)))
+    assert stems == [
+        *("leaderboard-moons", "leaderboard-moons-noise-0.4", "leaderboard-moons-noise-0.4-2", "leaderboard-a-b")
+    ]
+
+
+def test_a_command_names_the_data_set_of_a_task():
+    tables = fake_study(("relu",), datasets=("digits, task=classification",))
+    tables = tables._replace(sources={run: {"name": "digits"} for run in tables.replicas["run"]})
+    (reason,) = FIGURES["mse_vs_ce"].draw(tables).values()
+    assert "dataset=digits " in reason.line("mine", dataset_names(tables))

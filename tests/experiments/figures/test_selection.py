@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from experiments.figures.selection import at_selected_rate
 from experiments.store.reading import StudyTables
 from tests.experiments.figures.studies import FIGURES, curves, fake_study
 
@@ -14,3 +15,12 @@ def test_only_the_selected_rate_is_drawn():
         for panel, expected in zip(drawn.axes, alone.axes, strict=True):
             for run, data in curves(expected).items():
                 np.testing.assert_array_equal(curves(panel)[run], data)
+
+
+def test_a_seed_that_only_tuned_is_not_drawn():
+    tables = fake_study(seeds=4, diverged=0)
+    replicas = tables.replicas.assign(purpose=np.where(tables.replicas["seed"] == 3, "tuning", "report"))
+    replicas["selected"] &= replicas["purpose"] == "report"
+    selected = at_selected_rate(tables._replace(replicas=replicas))
+    for table in (selected.replicas, selected.history, selected.layers, selected.confusion):
+        assert set(table["seed"]) == {0, 1, 2}

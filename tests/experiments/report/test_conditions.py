@@ -2,8 +2,10 @@
 
 import math
 
+import pytest
+
 from experiments.analysis.answer import findings
-from experiments.report.conditions import leaderboard
+from experiments.report.conditions import comparisons, leaderboard
 from experiments.report.table import quantity
 from tests.experiments.report.examples import study
 
@@ -38,3 +40,31 @@ def test_a_study_compared_with_itself_differs_in_nothing(report):
     rows = report.study_comparison.table.rows
     assert len(rows) == 6
     assert {row.cells["what differs"].text for row in rows} == {"nothing but the study"}
+
+
+def test_rates_that_were_tried_stand_beside_the_chosen_one_with_its_end_of_the_grid():
+    board = findings(study(rates=(0.1, 0.3), datasets=("digits",)).replicas).board
+    assert {row.cells["rates tried"].text for row in leaderboard(board).rows} == {"0.1, 0.3: lowest"}
+    assert "rates tried" not in leaderboard(findings(study(datasets=("digits",)).replicas).board).headings
+    board["grid"] = [[0.001, 0.003, 0.01, 0.03, 0.1]] * len(board)
+    assert leaderboard(board).rows[0].cells["rates tried"].text == "0.001 to 0.1 (5): lowest"
+
+
+def test_a_verdict_has_its_scope_and_the_corrected_interval_stands_beside_the_paired_one():
+    replicas = study(("relu", "elu"), ("digits",), seeds=6).replicas.assign(status="done")
+    replicas["final_test_error"] = (replicas["activation"] == "elu") * 0.1 + (replicas["seed"] ** 2) / 1000
+    replicas.loc[0, "final_test_error"] += 0.004
+    (row,) = comparisons(findings(replicas).board).rows
+    assert row.cells["verdict"].text == "worse, for new data of this kind"
+    names = list(row.cells)
+    assert names.index("corrected interval") == names.index("paired 95 % interval") + 1
+    assert float(row.cells["p of equivalence (Holm)"].sort) > 0.5
+
+
+@pytest.mark.parametrize(("seeds", "reason"), [(2, "fewer than 3 seeds"), (4, "all seeds equal")])
+def test_an_interval_that_means_nothing_is_replaced_by_the_reason(seeds, reason):
+    replicas = study(("relu",), ("digits",), seeds=seeds).replicas.assign(status="done")
+    if seeds > 2:
+        replicas["final_test_error"] = 0.1
+    (row,) = leaderboard(findings(replicas).board).rows
+    assert row.cells["95 % interval"].text == reason

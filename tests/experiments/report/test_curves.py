@@ -28,3 +28,8 @@ def test_a_quantity_that_was_not_recorded_has_no_curve():
     tables.history["gradient_norm"] = float("nan")
     (chart,) = charts(tables)
     assert all("gradient_norm" not in line["curves"] for line in chart["lines"])
+
+
+def test_a_line_names_the_rate_that_was_chosen():
+    (chart,) = charts(study(("relu",), ("digits",), rates=(0.1, 0.3)))
+    assert [line["name"] for line in chart["lines"]] == ["relu, rate 0.1 of 0.1 to 0.3, lowest"]

@@ -1,6 +1,7 @@
 """Replicas that diverged and runs that failed."""
 
-from experiments.report.failures import failed
+from experiments.report.failures import diverged, failed
+from tests.experiments.report.examples import study
 
 
 def test_a_diverged_condition_is_named_beside_its_data_set(report):
@@ -16,3 +17,9 @@ def test_a_failed_run_shows_the_last_line_of_its_traceback():
     assert (run.run, run.error) == ("run-lost", "ValueError: no")
     assert run.traceback.startswith("Traceback")
     assert failed({"run-lost": {"failure": ""}})[0].error == "no reason was written"
+
+
+def test_tuning_seeds_that_diverged_are_counted_apart():
+    replicas = study(("relu",), ("digits",)).replicas  # the last of four seeds diverged
+    replicas["purpose"] = ["report", "report", "tuning", "tuning"]
+    assert [row.share for row in diverged(replicas)] == ["1 of 2 tuning seeds"]

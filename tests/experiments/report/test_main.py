@@ -21,6 +21,11 @@ def test_the_study_written_last_is_the_default(folder, capsys):
         ("studdy=pairings", "unknown argument 'studdy=pairings': did you mean 'study'?"),
         ("pairings", "unknown argument 'pairings'"),
         ("study=../pairings", "no study '../pairings'"),
+        ("select=los", "select=los: did you mean 'loss'? Allowed: error, loss, best_epoch_error"),
+        ("margin=0", "margin=0: it must be a number above 0"),
+        ("margin=-0.5", "margin=-0.5: it must be a number above 0"),
+        ("margin=nan", "margin=nan: it must be a number above 0"),
+        ("margin=half", "margin=half: it must be a number above 0"),
     ],
 )
 def test_a_bad_argument_is_one_line(folder, capsys, argument, message):
@@ -28,6 +33,7 @@ def test_a_bad_argument_is_one_line(folder, capsys, argument, message):
     printed = capsys.readouterr().err
     assert printed.startswith(f"report: {message}")
     assert printed.count("\n") == 1
+    assert not list(folder.glob("results/*/report"))
 
 
 def test_without_any_study_it_says_what_to_run(tmp_path, monkeypatch, capsys):

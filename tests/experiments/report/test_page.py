@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from experiments.analysis.answer import CONDITIONAL
 from experiments.report.content import gather
 from experiments.report.page import html
+from experiments.report.text import markdown
 from tests.experiments.report.examples import HOSTILE, content, records, study
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -213,3 +215,16 @@ def test_thirty_activations_stay_small():
     size = len(html(gather("study", tables, records(tables), [], {})).encode())
     print(f"the page without figures, 30 activations, 10 seeds, one data set: {size / 1e6:.2f} MB")
     assert size < 0.4e6
+
+
+def test_what_weakens_the_answer_stands_directly_under_it_and_alarms_above_everything():
+    tables = study()
+    facts = gather("study", tables, records(tables), [], {}, unfinished={"run-9": "waiting"})
+    facts = replace(facts, warnings=["<Only> two seeds."])
+    page = html(facts)
+    heading = page.partition("<h1>study</h1>")[2].partition("<nav")[0]
+    assert "This study is unfinished: 1 run of a sweep did not finish." in heading
+    answer = page.partition('id="answer"')[2].partition("</section>")[0]
+    assert "<li>&lt;Only&gt; two seeds.</li>" in answer
+    text = markdown(facts)
+    assert text.index("**This study is unfinished") < text.index("Lowest") < text.index("two seeds")

@@ -2,6 +2,8 @@
 
 import shlex
 
+import pandas as pd
+
 from experiments.report.provenance import command, configuration, environments
 
 
@@ -9,10 +11,28 @@ def test_a_command_trains_the_same_condition_again(settings):
     original = settings(
         "activation=elu", "activation.alpha=0.5", "dataset=moons", "net.hidden=[8,8]", "optimizer=adam", "epochs=3"
     )
-    again = shlex.split(command(original.condition | {"seeds": [0, 1], "lr": [0.1]}, 0.25))[2:]
+    record = original.condition | {"seeds": [0, 1, 2], "lr": [0.1, 0.25]}
+    # Two seeds of the selected rate, three of the other one
+    again = shlex.split(command(record, rows((0.1, 0), (0.1, 1), (0.1, 2), (0.25, 0), (0.25, 1))))[2:]
     assert settings(*again).run == original.run
     assert settings(*again).rates == (0.25,)
     assert settings(*again).seeds == (0, 1)
+
+
+def test_a_command_of_a_tuned_condition_tunes_it_again(settings):
+    original = settings("dataset=moons", "optimizer.lr=[0.1,0.25]", "tune.seeds=[7,8]", "seeds=2")
+    record = original.condition | {"seeds": [0, 1, 7, 8], "lr": [0.1, 0.25]}
+    tuning = rows(*((rate, seed) for rate in (0.1, 0.25) for seed in (7, 8))).assign(purpose="tuning", selected=False)
+    report = rows((0.25, 0), (0.25, 1)).assign(purpose="report")
+    again = settings(*shlex.split(command(record, pd.concat([tuning, report])))[2:])
+    assert (again.run, again.rates, again.seeds) == (original.run, (0.1, 0.25), (0, 1))
+    assert again.tune.seeds == original.tune.seeds == (7, 8)
+
+
+def rows(*replicas):
+    """Return the rows of a run, of which those with the rate 0.25 are selected."""
+    frame = pd.DataFrame(replicas, columns=["lr", "seed"])
+    return frame.assign(selected=frame["lr"] == 0.25)
 
 
 def test_shared_settings_are_apart_from_settings_that_differ():
@@ -28,10 +48,13 @@ def test_shared_settings_are_apart_from_settings_that_differ():
 
 def test_runs_are_counted_by_environment():
     facts = ({"python": "3.12"}, {"python": "3.13"}, {"python": "3.12"})
-    records = {
-        f"run-{day}": {"environment": fact | {"finished": f"2026-01-0{day}", "command": f"run {day}"}}
-        for day, fact in enumerate(facts, start=1)
-    }
+    records = {f"run-{day}": {"environment": fact | of_one_run(day)} for day, fact in enumerate(facts, start=1)}
     first, second = environments(records)
     assert (first.runs, first.span, first.facts) == (2, "2026-01-01 to 2026-01-03", {"python": "3.12"})
     assert (second.runs, second.facts) == (1, {"python": "3.13"})
+
+
+def of_one_run(day):
+    """Return the facts of a run that say nothing of its environment."""
+    own = {"command": f"run {day}", "overrides": [f"epochs={day}"], "configuration": {"epochs": day}}
+    return own | {"finished": f"2026-01-0{day}", "seconds": day / 10, "dataset_sha256": str(day), "status": "done"}

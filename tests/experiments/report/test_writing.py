@@ -1,6 +1,7 @@
 """The files of a report: page, Markdown, tables, and the baselines that it keeps."""
 
 import pandas as pd
+import pytest
 
 from experiments.analysis import baselines
 from experiments.analysis.answer import CONDITIONAL
@@ -50,7 +51,9 @@ def test_baselines_are_kept_and_only_new_seeds_computed(folder, settings, monkey
     stored = path.read_bytes()
     table = pd.read_csv(path)
     assert table.groupby("baseline")["seed"].apply(list).tolist() == [[0, 1]] * 4
-    assert table["test_error"].between(0, 0.5).all()
+    trivial = table["baseline"] == "majority class"
+    assert table.loc[~trivial, "test_error"].between(0, 0.5).all()
+    assert (table.loc[trivial, "test_error"] == pytest.approx(2 / 3)).all()
     monkeypatch.setattr(baselines, "load", None)  # not needed when nothing is new
     main(["study=activations"])
     assert path.read_bytes() == stored
@@ -70,3 +73,16 @@ def test_data_that_are_gone_leave_a_report_without_baselines(folder, capsys, mon
     monkeypatch.setattr(baselines, "load", gone)
     assert main(["study=activations"]) == 0
     assert "missing baselines on iris: the data cannot be loaded any more: no such file" in capsys.readouterr().out
+
+
+def test_a_rule_of_the_report_is_shown_and_changes_no_table(folder):
+    tables = {path: path.read_bytes() for path in (folder / "results/activations").glob("*.csv")}
+    for rule in ("loss", "best_epoch_error"):
+        assert main(["study=activations", f"select={rule}"]) == 0
+        page = (folder / "results/activations/report/index.html").read_text()
+        assert "Selection: the learning rate has the lowest mean" in page
+        assert "**Selection: the learning rate" in (folder / "results/activations/report/report.md").read_text()
+        assert ("test error (%), best epoch" in page) == (rule == "best_epoch_error")
+    assert all(path.read_bytes() == content for path, content in tables.items())
+    main(["study=activations"])
+    assert "Selection:" not in (folder / "results/activations/report/index.html").read_text()
