@@ -45,9 +45,10 @@ def train(preset: str, protocol: Protocol, *overrides: str) -> StudyTables:
     arguments = command_line(preset, protocol, *overrides)
     tables = run_study(*arguments)
     jobs = [settings for settings, _ in sweep(arguments)]
-    keys = pd.DataFrame([(job.run, rate, seed) for job in jobs for rate, seed in job.replicas], columns=KEY)
-    replicas = marked(tables.replicas.merge(keys), protocol.select)
-    return StudyTables(tables.history.merge(keys), tables.layers.merge(keys), replicas)
+    replicas = [(job.run, *replica) for job in jobs for replica in (*job.tuning, *job.replicas)]
+    keys = pd.DataFrame(replicas, columns=KEY)
+    chosen = marked(tables.replicas.merge(keys), protocol.select)
+    return StudyTables(tables.history.merge(keys), tables.layers.merge(keys), chosen)
 
 
 def train_all(presets: Iterable[str], protocol: Protocol) -> StudyTables:

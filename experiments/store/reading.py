@@ -50,7 +50,8 @@ def task_id(files: Mapping[str, bytes]) -> str:
     data = json.loads(files["environment.json"]).get("dataset_sha256", settings)
     task = (config.get("task", "auto"), dataset.get("task"))
     facts = [data, dataset.get("target"), task, config.get("split"), config.get("entropy")]
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:10]
+    # The letter keeps it a text: a digest may be all digits, or look like 1e5.
+    return "t" + hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:10]
 
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -24,6 +24,7 @@ from experiments import tables
 from experiments.config.errors import ConfigError
 from experiments.config.settings import SCHEMA_VERSION, Settings, listing
 from experiments.store.files import LEFTOVERS, arrays, fingerprint, is_locked, locked, to_json, write_bytes
+from experiments.store.reading import run_replicas, tuning_seeds
 from experiments.tables import Replica
 
 FILES = {f"{name}.csv" for name in tables.ORDER} | {"config.yaml", "environment.json"}
@@ -31,9 +32,6 @@ FILES = {f"{name}.csv" for name in tables.ORDER} | {"config.yaml", "environment.
 
 UNFINISHED = {"waiting": "waits to be trained", "failed": "failed"}
 """By state of a progress mark, what it says of the run. A run that is marked as running may have been killed."""
-
-TUNING = "tuning.json"
-"""The record of the seeds that chose the learning rate, in runs that have such seeds."""
 
 
 @dataclass(frozen=True)
@@ -70,14 +68,12 @@ class StoredRun:
     @cached_property
     def tuning_seeds(self) -> frozenset[int]:
         """The seeds whose replicas choose the learning rate and are not reported."""
-        return frozenset(json.loads(self.files[TUNING])["seeds"]) if TUNING in self.files else frozenset()
+        return frozenset(tuning_seeds(self.files))
 
     @cached_property
     def chosen_rate(self) -> float:
         """The learning rate that the run's finished replicas choose."""
-        replicas = tables.read(BytesIO(self.files["replicas.csv"]))
-        purpose = replicas["seed"].isin(self.tuning_seeds).map({True: "tuning", False: "report"})
-        return float(tables.chosen_rates(replicas.assign(purpose=purpose)).iloc[0])
+        return float(tables.chosen_rates(run_replicas(self.files)).iloc[0])
 
     def check_purposes(self, settings: Settings) -> None:
         """Refuse settings that report a seed which has tuned this run, or tune with a seed that is reported.
@@ -224,7 +220,7 @@ class RunFolder:
         fresh = set(new.frames["replicas"]["seed"].tolist())
         tuning = stored.tuning_seeds.union(seed for _, seed in settings.tuning if seed in fresh)
         if tuning:
-            content[TUNING] = to_json({"seeds": sorted(tuning)})
+            content["tuning.json"] = to_json({"seeds": sorted(tuning)})
         status = {
             "schema": SCHEMA_VERSION,
             "run": settings.run,
@@ -269,7 +265,7 @@ class RunFolder:
 
     def _is_only_tuned(self) -> bool:
         """Return whether all replicas of the run are tuning replicas."""
-        if not (self.path / TUNING).exists():
+        if not (self.path / "tuning.json").exists():
             return False
         stored = self.read()
         return bool(stored.files) and stored.tuning_seeds.issuperset(seed for _, seed in stored.outcomes)
