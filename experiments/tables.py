@@ -4,6 +4,7 @@ A cell that has no meaning is empty (None in a frame). A number that is not fini
 The text of a number is exact: it is the shortest decimal that reads back as the same float64.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from io import BytesIO
 from os import PathLike
@@ -187,6 +188,25 @@ SELECT = {
 """
 
 
+def reported(replicas: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the replicas that are results: all but the tuning replicas."""
+    return replicas[replicas["purpose"] == "report"] if "purpose" in replicas else replicas
+
+
+def deciding(replicas: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the replicas that choose a learning rate: the tuning replicas of a run that has some, else all of them."""
+    if "purpose" not in replicas:
+        return replicas
+    tuning = replicas["purpose"] == "tuning"
+    return replicas[tuning | ~replicas["run"].isin(replicas.loc[tuning, "run"])]
+
+
+def edge(rate: float, rates: Iterable[float]) -> str:
+    """Return "lowest" or "highest" if a chosen learning rate is that of several rates that were tried, else ""."""
+    ends = sorted(rates)
+    return {ends[0]: "lowest", ends[-1]: "highest"}.get(rate, "") if ends[0] < ends[-1] else ""
+
+
 def chosen_rates(replicas: "pd.DataFrame", select: str = "error") -> "pd.Series":
     """Return the learning rate that is selected for each run; the index is `run`.
 
@@ -200,9 +220,7 @@ def chosen_rates(replicas: "pd.DataFrame", select: str = "error") -> "pd.Series"
     select
         The rule, a key of `SELECT`.
     """
-    if "purpose" in replicas:
-        tuning = replicas["purpose"] == "tuning"
-        replicas = replicas[tuning | ~replicas["run"].isin(replicas.loc[tuning, "run"])]
+    replicas = deciding(replicas)
     columns = list(SELECT[select])
     scores = replicas[columns].astype(float)
     scores = scores.where(scores.notna().all(axis=1) & (replicas["status"] == "done"), np.inf)

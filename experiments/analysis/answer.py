@@ -11,7 +11,6 @@ from experiments.analysis.comparison import (
     equal_rates,
     leaderboard,
     rankings,
-    reported,
     treatments_over_datasets,
 )
 from experiments.analysis.simple import against_simple_models, margins
@@ -19,6 +18,7 @@ from experiments.analysis.statistics import OverDatasets
 from experiments.analysis.verdicts import comparison_sentences
 from experiments.analysis.winners import winner_sentences
 from experiments.analysis.wording import counted, enumeration, in_sentence
+from experiments.tables import edge
 
 CONDITIONAL = "conditional on this data set"
 """Seeds divide one data set again and again; they are no sample of data sets."""
@@ -87,7 +87,7 @@ def findings(
     replicas = equal_rates(replicas)
     if select == "best_epoch_error":
         replicas = replicas.assign(final_test_error=replicas["best_test_error"])
-    selected = reported(replicas[replicas["selected"]])
+    selected = replicas[replicas["selected"]]
     limits = margins(selected, baselines, margin)
     board = with_grids(leaderboard(selected, limits), replicas)
     over = treatments_over_datasets(selected)
@@ -107,22 +107,19 @@ def findings(
 def with_grids(board: pd.DataFrame, replicas: pd.DataFrame) -> pd.DataFrame:
     """Return the board with the rates that were tried, `grid`, and the end at which the selected one is, `edge`."""
     grids = board["run"].map(equal_rates(replicas).groupby("run")["lr"].agg(lambda rates: sorted(set(rates))))
-    edges = []
-    for grid, rate in zip(grids, board["lr"], strict=True):
-        ends = {grid[0]: "lowest", grid[-1]: "highest"} if len(grid) > 1 else {}
-        edges.append(ends.get(float(f"{rate:.12g}"), ""))
+    edges = [edge(float(f"{rate:.12g}"), grid) for grid, rate in zip(grids, board["lr"], strict=True)]
     return board.assign(grid=grids, edge=pd.Series(edges, board.index, dtype=object))
 
 
 def edge_sentence(board: pd.DataFrame, replicas: pd.DataFrame) -> str:
     """Return a sentence on conditions whose selected rate is the lowest or highest tried; empty if there are none."""
-    edge = with_grids(board, replicas)
-    edge = edge[edge["edge"] != ""]
-    if edge.empty:
+    at_edge = with_grids(board, replicas)
+    at_edge = at_edge[at_edge["edge"] != ""]
+    if at_edge.empty:
         return ""
-    conditions = edge["label"] + " on " + edge["dataset"] + " (" + edge["lr"].map("{:g}".format) + ")"
+    conditions = at_edge["label"] + " on " + at_edge["dataset"] + " (" + at_edge["lr"].map("{:g}".format) + ")"
     return (
-        f"For {len(edge)} of {counted(len(board), 'condition')} validation chose the lowest or highest rate that was "
+        f"For {len(at_edge)} of {counted(len(board), 'condition')} validation chose the lowest or highest rate that was "
         f"tried, so a wider grid may change their error: {enumeration(conditions)}."
     )
 

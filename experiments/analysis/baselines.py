@@ -24,12 +24,12 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.svm import LinearSVC, LinearSVR
 from threadpoolctl import threadpool_limits
 
-from experiments.analysis.comparison import reported
 from experiments.analysis.simple import TRIVIAL
 from experiments.data.sets import load
 from experiments.data.split import Prepared, prepare, seeds_by_part_sizes
 from experiments.data.table import Data
 from experiments.store.files import RESULTS, write_bytes
+from experiments.tables import reported
 
 COLUMNS = ["dataset", "baseline", "seed", "test_error", "key"]
 """Of results/<study>/baselines.csv; `dataset` is the name of the task.

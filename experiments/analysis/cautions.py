@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from experiments.analysis.comparison import ranking_seeds, reported
+from experiments.analysis.comparison import ranking_seeds
 from experiments.analysis.wording import counted, enumeration, in_sentence, verb
 
 ONE_CLASS = 0.95
@@ -27,7 +27,7 @@ def cautions(
     unfinished
         By run, the reason why it is not finished.
     """
-    selected = reported(replicas[replicas["selected"]])
+    selected = replicas[replicas["selected"]]
     return [
         *_unfinished(unfinished),
         *_untrained(board),

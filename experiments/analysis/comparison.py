@@ -11,6 +11,7 @@ from experiments.analysis.references import has_default_initializer, references
 from experiments.analysis.statistics import ALPHA, OverDatasets, compare, holm, over_datasets, summarise
 from experiments.analysis.units import UNITS
 from experiments.analysis.wording import enumeration, in_sentence, verb
+from experiments.tables import reported
 
 
 def scored(replicas: pd.DataFrame) -> pd.DataFrame:
@@ -29,11 +30,6 @@ def part_ratio(replicas: pd.DataFrame) -> float:
         return np.nan
     test, validation = replicas[["split.test", "split.validation"]].iloc[0].astype(float)
     return float(test / ((1 - test) * (1 - validation)))
-
-
-def reported(replicas: pd.DataFrame) -> pd.DataFrame:
-    """Return the replicas that are reported: those that did not serve to choose a learning rate."""
-    return replicas[replicas["purpose"] == "report"] if "purpose" in replicas else replicas
 
 
 def ranking_seeds(replicas: pd.DataFrame) -> frozenset[int]:
@@ -305,7 +301,7 @@ def compare_studies(replicas: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame
         `label`, dataset, output, and `changed`, the settings that differ; then `compare` of this study's run with the
         other's, one family.
     """
-    here, there = (reported(frame[frame["selected"]]) for frame in (replicas, other))
+    here, there = (frame[frame["selected"]] for frame in (replicas, other))
     names = labels(here, omit=("dataset", "output"))
     columns = ["lr", *dict.fromkeys([*setting_columns(here), *setting_columns(there)])]
     identity = ["activation", "output", *(name for name in columns if name.startswith("activation."))]

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from experiments.analysis.comparison import ranked, reported
+from experiments.analysis.comparison import ranked
 from experiments.analysis.labels import labels
 
 
@@ -21,7 +21,7 @@ def initializer_table(replicas: pd.DataFrame) -> pd.DataFrame:
     columns = ["dataset", "output", "task", "condition", "initializer", "mean", "n", "diverged", "best"]
     if "init.name" not in replicas:
         return pd.DataFrame(columns=columns)
-    selected = reported(replicas[replicas["selected"]])
+    selected = replicas[replicas["selected"]]
     table = ranked(selected)
     conditions = selected.drop_duplicates("run").set_index("run")
     for column in ("output", "task"):

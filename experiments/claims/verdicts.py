@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.analysis.statistics import compare, summarise
+from experiments.tables import edge
 
 REPRODUCED, PARTIAL, FAILED = "reproduced", "partial", "not reproduced"
 
@@ -167,8 +168,8 @@ def tuned_rates(table: pd.DataFrame, *columns: str) -> str:
 def flagged(rate: float, grid: str) -> str:
     """Return a chosen rate with a flag at the end of its grid, such as "3 (highest of 7)"."""
     rates = [float(value) for value in str(grid).split()]
-    ends = {min(rates): "lowest", max(rates): "highest"} if len(rates) > 1 else {}
-    return f"{rate:g} ({ends[rate]} of {len(rates)})" if rate in ends else f"{rate:g}"
+    end = edge(rate, rates)
+    return f"{rate:g} ({end} of {len(rates)})" if end else f"{rate:g}"
 
 
 def initializers(table: pd.DataFrame, column: str) -> str:

@@ -67,8 +67,8 @@ def _rate(chosen: float, grid: Iterable[float]) -> str:
     rates = sorted(grid)
     if len(rates) == 1:
         return f"{chosen:g}"
-    edge = {rates[0]: ", lowest", rates[-1]: ", highest"}.get(chosen, "")
-    return f"{chosen:g}{edge} of {rates[0]:g}{', ' if len(rates) == 2 else '…'}{rates[-1]:g}"
+    end = tables.edge(chosen, rates)
+    return f"{chosen:g}{', ' if end else ''}{end} of {rates[0]:g}{', ' if len(rates) == 2 else '…'}{rates[-1]:g}"
 
 
 def _error(row: "pd.Series", task: str) -> str:
