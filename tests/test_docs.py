@@ -37,6 +37,8 @@ def train(arguments, cwd, root=ROOT):
     small = [setting for setting in SMALL if setting.partition("=")[0] not in given]
     if "+experiment=depth" in arguments:
         small[-1] = "net.hidden=[8],[8,8]"
+    if "+experiment=headline" in arguments:
+        small += ["dataset=digits", "tune.seeds=1"]
     return python(root / "run.py", *arguments, *small, cwd=cwd, root=root).stdout
 
 
