@@ -8,7 +8,15 @@ import pandas as pd
 
 from experiments.analysis.labels import labels, setting_columns
 from experiments.analysis.references import has_default_initializer, references
-from experiments.analysis.statistics import ALPHA, OverDatasets, compare, holm, over_datasets, summarise
+from experiments.analysis.statistics import (
+    ALPHA,
+    OverDatasets,
+    compare,
+    holm,
+    over_datasets,
+    possible_intervals,
+    summarise,
+)
 from experiments.analysis.units import UNITS
 from experiments.analysis.wording import enumeration, in_sentence, verb
 from experiments.tables import reported
@@ -213,7 +221,8 @@ def leaderboard(selected: pd.DataFrame, margins: Mapping[str, float] | None = No
     for column in ("activation", "output", "task", "lr"):
         board[column] = board["run"].map(conditions[column])
     board["untrained"] = board["run"].map(untrained(conditions))
-    board[["low", "high"]] = _possible_intervals(board)
+    ceiling = board["task"].map(lambda task: UNITS[task].ceiling / UNITS[task].scale)
+    board[["low", "high"]] = possible_intervals(board, ceiling)
     board["initializer"] = board["run"].map(conditions["init.name"]) if "init.name" in conditions else ""
     board = board.merge(_compared_with_references(selected, margins or {}), on="run", how="left")
     same_output = board["reference"].map(conditions["output"]) == board["output"]
@@ -222,14 +231,6 @@ def leaderboard(selected: pd.DataFrame, margins: Mapping[str, float] | None = No
         board["reference"].map(names).where(same_output, board["reference"].map(names_with_output))
     )
     return board.assign(verdict=_verdicts(board), scope=_scopes(board))
-
-
-def _possible_intervals(board: pd.DataFrame) -> pd.DataFrame:
-    """Return `low` and `high` within the possible errors; fewer than three seeds or equal errors have no interval."""
-    ceiling = board["task"].map(lambda task: UNITS[task].ceiling / UNITS[task].scale)
-    varied = (board["n"] > 2) & (board["std"] > 1e-12 * board["mean"].abs())
-    ends = {"low": board["low"].clip(lower=0), "high": board["high"].clip(upper=ceiling)}
-    return pd.DataFrame(ends).where(varied)
 
 
 def _compared_with_references(selected: pd.DataFrame, margins: Mapping[str, float]) -> pd.DataFrame:
