@@ -223,7 +223,8 @@ def chosen_rates(replicas: "pd.DataFrame", select: str = "error") -> "pd.Series"
     """Return the learning rate that is selected for each run; the index is `run`.
 
     It has the lowest mean of the columns `SELECT[select]` over the run's tuning rows. A run without such rows is tuned
-    on its reported rows. A rate with a diverged replica ranks last. Of equal rates the smaller one is selected.
+    on its reported rows. A rate with a diverged replica ranks last. The other rates are compared on the seeds that all
+    of them have; if there are none, on all seeds of each. Of equal rates the smaller one is selected.
 
     Parameters
     ----------
@@ -236,7 +237,13 @@ def chosen_rates(replicas: "pd.DataFrame", select: str = "error") -> "pd.Series"
     columns = list(SELECT[select])
     scores = replicas[columns].astype(float)
     scores = scores.where(scores.notna().all(axis=1) & (replicas["status"] == "done"), np.inf)
-    scores = scores.assign(run=replicas["run"], lr=replicas["lr"].astype(float))
+    scores = scores.assign(run=replicas["run"], lr=replicas["lr"].astype(float), seed=replicas["seed"])
+    worst = scores.groupby(["run", "lr"])[columns[0]].transform("max")
+    rates = scores["lr"].where(worst < np.inf)
+    by_run, by_seed = rates.groupby(scores["run"]), rates.groupby([scores["run"], scores["seed"]])
+    shared = by_run.transform("nunique") == by_seed.transform("nunique")
+    any_shared = shared.groupby(scores["run"]).transform("any")
+    scores = scores[rates.isna() | shared | ~any_shared]
     # Means that are equal in exact arithmetic may differ in their last digits.
     means = scores.groupby(["run", "lr"])[columns].mean().map(rounded).reset_index()
     best = means.sort_values(["run", *columns, "lr"]).drop_duplicates("run")

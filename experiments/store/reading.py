@@ -36,7 +36,8 @@ def run_replicas(files: Mapping[str, bytes]) -> "pd.DataFrame":
 def task_id(files: Mapping[str, bytes]) -> str:
     """Return the digest of what a run is trained and tested on: only runs that have the same one can be compared.
 
-    These are the data, their target, the task, the division into parts and the root entropy. A run of an earlier
+    These are the data, their target, the task, the division into parts and the root entropy; for an autoencoder also
+    the scaling of the inputs, which are its targets. A run of an earlier
     version does not record the digest of its data: the settings of its data set take its place. The text begins with
     "a" for an autoencoder, else with "t".
 
@@ -51,6 +52,8 @@ def task_id(files: Mapping[str, bytes]) -> str:
     data = json.loads(files["environment.json"]).get("dataset_sha256", settings)
     task = config.get("task", "auto")
     facts = [data, dataset.get("target"), (task, dataset.get("task")), config.get("split"), config.get("entropy")]
+    if task == "autoencode":  # its errors have the unit of the scaled inputs
+        facts.append(dataset.get("pixels"))
     # The letter also keeps it a text: a digest may be all digits, or look like 1e5.
     return ("a" if task == "autoencode" else "t") + hashlib.sha256(
         json.dumps(facts, sort_keys=True).encode()

@@ -331,3 +331,20 @@ def test_a_run_that_is_not_reported_at_its_chosen_rate_has_no_selected_row():
     waiting = scored((0.1, 9, 0.2, 1.0, tuning), (0.2, 9, 0.1, 1.0, tuning), (0.1, 0, 0.0, 0.0, report))
     assert tables.chosen_rates(waiting).to_dict() == {"r": 0.2}
     assert not tables.selected(waiting).any()
+
+
+def test_rates_are_compared_on_the_seeds_that_all_of_them_have():
+    uneven = scored(
+        *[(0.1, seed, 0.20, 1.0) for seed in (1, 2)],
+        *[(0.3, seed, error, 1.0) for seed, error in ((1, 0.21), (2, 0.21), (3, 0.05))],
+    )
+    assert tables.chosen_rates(uneven).to_dict() == {"r": 0.1}
+    nothing_shared = uneven[(uneven["lr"] == 0.1) == (uneven["seed"] < 3)]
+    assert tables.chosen_rates(nothing_shared).to_dict() == {"r": 0.3}
+
+
+def test_a_diverged_rate_ranks_last_whatever_seeds_it_has_and_leaves_the_others_theirs():
+    diverged = {"status": "diverged"}
+    rows = [(0.1, 1, 0.1, 1.0), (0.1, 2, 0.4, 1.0), (0.2, 1, 0.2, 1.0), (0.2, 2, 0.2, 1.0)]
+    assert tables.chosen_rates(scored(*rows, (0.3, 1, 0.0, 0.0), (0.3, 9, 0.0, 0.0, diverged))).to_dict() == {"r": 0.2}
+    assert tables.chosen_rates(scored(*rows, (0.3, 1, 0.0, 0.0, diverged))).to_dict() == {"r": 0.2}
