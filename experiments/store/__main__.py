@@ -5,8 +5,8 @@ python -m experiments.store status|verify|prune|collect study=NAME [format=parqu
 status     the state of each run: done, incomplete, damaged, outdated or failed; or unfinished: a sweep has planned more
            replicas of this run
 verify     check the checksums, row counts and cells of every table; exit code 1 if there is a problem
-prune      remove incomplete, damaged and outdated runs without checkpoints, files that a crash left, and the notes of
-           sweeps that were interrupted
+prune      remove incomplete, damaged and outdated runs without checkpoints, files that a crash left, the notes of
+           sweeps that were interrupted, and those of failures in runs that have results
 collect    bring the study's tables up to date with its runs; format=parquet writes Parquet files too
 """
 
@@ -123,13 +123,16 @@ def _cell_problems(content: bytes) -> list[str]:
 def prune(study: Study) -> list[Path]:
     """Remove runs that are not finished and cannot be resumed, and files that a crash left; return what was removed.
 
-    A failed run stays, because its traceback says why. The progress marks are removed too: what an interrupted sweep
-    had planned is forgotten.
+    A failed run without results stays, because its traceback says why. The progress marks are removed too, and the
+    failures of runs that have results: what earlier sweeps had planned is forgotten.
     """
     removed = []
     for run in study.runs():
         with run.lock():
-            if run.state()[0] in ("damaged", "outdated", "incomplete") and not run.checkpoints():
+            stored = run.read()
+            if stored.state == "done":
+                run.clear_failure()
+            elif run.state(stored)[0] != "failed" and not run.checkpoints():
                 shutil.rmtree(run.path)
                 removed.append(run.path)
     for folder in (".", "runs/*", "runs/*/.checkpoints"):

@@ -75,13 +75,10 @@ class StoredRun:
         """The learning rate that the run's finished replicas choose."""
         return float(tables.chosen_rates(run_replicas(self.files)).iloc[0])
 
-    def check_purposes(self, settings: Settings) -> None:
-        """Refuse settings that report a seed which has tuned this run, or tune with a seed that is reported.
+    def refusal(self, settings: Settings) -> str | None:
+        """Return why the settings are refused, or None.
 
-        Raises
-        ------
-        ConfigError
-            With these seeds.
+        They are if they report a seed that has tuned this run, or tune with a seed that is reported.
         """
         reported = {seed for _, seed in self.outcomes} - self.tuning_seeds
         tuning = {seed for _, seed in settings.tuning}
@@ -90,10 +87,11 @@ class StoredRun:
             ("tune.seeds", sorted(reported & tuning), "reported seeds"),
         ):
             if seeds:
-                raise ConfigError(
+                return (
                     f"{key}: {listing(seeds)} already among the {purpose} of the run {settings.run}: "
                     "allowed are other seeds, or another study"
                 )
+        return None
 
     def finished(self, settings: Settings) -> set[Replica]:
         """Return the replicas that need no training: none, if that is forced.

@@ -1,6 +1,7 @@
 """A job trains the replicas of one condition that its study does not have yet, and stores them.
 
-A job never raises for an error of its own. The error is recorded in the run's folder, and the sweep continues.
+A job never raises for an error of its own. The error is recorded in the run's folder, and the sweep continues. A job
+that is refused leaves the run as it is.
 """
 
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from experiments.config.errors import ConfigError
 from experiments.config.settings import Settings
 from experiments.store.runs import RunFolder, StoredRun
 from experiments.store.study import Study
@@ -59,7 +61,9 @@ class Job:
             If a seed that is to be reported has tuned the run, or the other way round.
         """
         stored = Study(settings.study).run(settings.run).read()
-        stored.check_purposes(settings)
+        refusal = stored.refusal(settings)
+        if refusal:
+            raise ConfigError(refusal)
         return cls._of(settings, tuple(overrides), stored)
 
     @classmethod
@@ -126,6 +130,10 @@ class Job:
             for seeds, rates in rates_by_seeds.items()
         ]
 
+    def refusal(self) -> str | None:
+        """Return why this job must not add to its run, or None: another sweep may have used its seeds meanwhile."""
+        return self.folder.read().refusal(self.settings)
+
     def remaining(self) -> "Job":
         """Return the job of what is still missing after this one."""
         if not self.missing:
@@ -139,10 +147,10 @@ class Job:
     def save(self, trained: "Trained") -> None:
         """Store what a worker returned: the tables of its replicas, or its error."""
         with self.folder.lock():
-            if trained.tables is not None:
-                self.folder.save(self.settings, trained.tables, trained.environment)
-            else:
+            if trained.tables is None:
                 self.folder.record_failure(trained.failure, trained.environment)
+            elif self.refusal() is None:
+                self.folder.save(self.settings, trained.tables, trained.environment)
         self.study.marks.write(self.run, "failed" if trained.tables is None else "done")
 
 
@@ -193,14 +201,15 @@ def _train_missing(settings: Settings, study: Study, overrides: Sequence[str], b
     folder = study.run(settings.run)
     # Another sweep may have trained some since this one was planned.
     stored = folder.read()
-    stored.check_purposes(settings)
+    if stored.refusal(settings):  # the sweep that waits for this job asks again, and says why
+        return
     missing = stored.missing(settings)
+    folder.clear_failure()
     if not missing:
         return
     from experiments.sweep.environment import describe
     from experiments.training.run import train
 
-    folder.clear_failure()
     progress = _Progress(study, settings.run)
     fresh: set[Replica] = set()
     while missing:  # the tuning replicas, if one of them is missing; then those at the rate that they chose

@@ -53,6 +53,9 @@ def run_sweep(jobs: Sequence[Job], launch: Launch = run_here) -> int:
     pending = [job for job in jobs if job.missing]
     for study in studies.values():
         study.marks.clear(job.run for job in jobs if job.study.folder == study.folder)
+    for job in jobs:
+        if not job.missing:
+            job.folder.clear_failure()
     _mark_waiting(pending)
     try:
         with live_view(pending):
@@ -141,6 +144,9 @@ def _finish(study: Study, jobs: Sequence[Job], given_up: set[Path]) -> int:
     """Collect the study, print the table of this sweep's jobs and their failures; return the exit code."""
     from rich.console import Console
 
+    refusals = [job.refusal() if job.missing else None for job in jobs]
+    refused = {job.run: refusal for job, refusal in zip(jobs, refusals, strict=True) if refusal}
+    jobs = [job for job, refusal in zip(jobs, refusals, strict=True) if not refusal]
     remaining = [job.remaining() for job in jobs]
     unfinished = {job.run: job.replicas for job in remaining}
     collect(study)
@@ -153,7 +159,7 @@ def _finish(study: Study, jobs: Sequence[Job], given_up: set[Path]) -> int:
     counts = f"{len(stored_now - before)} replicas trained, {len(stored_now & before)} were there already"
     console.print(f"{counts}; tables in {study.folder}/", markup=False)
     reasons = {job.run: _failure(job, unfinished[job.run], job.folder.path in given_up) for job in jobs if job.missing}
-    failed = {run: reason for run, reason in reasons.items() if reason}
+    failed = refused | {run: reason for run, reason in reasons.items() if reason}
     for run, reason in failed.items():
         print(f"failed: {run}: {reason}", file=sys.stderr)
     return int(bool(failed))

@@ -76,6 +76,7 @@ def test_prune_removes_what_nothing_uses_again(sweep, study, capsys):
     left = study.run(runs[0]).path / ".history.csv.abc_123"
     left.write_bytes(b"half")
     study.marks.write("planned", "waiting")
+    study.run(runs[1]).record_failure("Traceback\nValueError: more seeds", {})
     capsys.readouterr()
     code, out, _ = command(capsys, "prune", "study=default")
     assert code == 0

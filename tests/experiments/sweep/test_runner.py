@@ -127,6 +127,13 @@ def test_a_failure_of_an_earlier_sweep_does_not_keep_a_job_from_being_launched_a
     assert study.run(tanh).state()[0] == study.run(elu).state()[0] == "done"
 
 
+def test_the_failure_of_a_run_that_lacks_nothing_is_forgotten(sweep, study):
+    _, (run,), _ = sweep(["activation=tanh"])
+    study.run(run).record_failure("ValueError: of yesterday", {})
+    assert sweep(["activation=tanh"])[0] == 0
+    assert study.unfinished() == {}
+
+
 def test_a_job_that_kills_its_worker_twice_is_given_up_and_named(sweep, capsys):
     pool = Pool(lambda name, launch: name == "tanh")
     code, runs, _ = sweep(["activation=relu"], ["activation=tanh"], ["activation=elu"], launch=pool)

@@ -223,9 +223,21 @@ def test_a_seed_that_another_sweep_has_tuned_with_meanwhile_is_not_reported(swee
 
     code, (run,), _ = sweep([GRID, "seeds=[7]"], launch=tuned_meanwhile)
     assert code == 1
-    assert "failed" in capsys.readouterr().err
+    printed = capsys.readouterr()
+    assert f"failed: {run}: seeds: 7 is already among the tuning seeds of the run" in printed.err
+    assert "0 replicas trained" in printed.out
+    assert study.run(run).state() == ("done", "11 replicas")
+    assert study.unfinished() == {}
     assert study.run(run).read().tuning_seeds == {7, 8, 9}
     assert len(study.run(run).read().outcomes) == 11
+
+
+def test_results_from_afar_are_refused_alike(sweep, settings, study, capsys):
+    other, (far, _) = Job.of(settings(*SMALL, *TUNED)), far_away(settings)
+    code, (run,), _ = sweep([GRID, "seeds=[7]"], launch=lambda jobs: [*run_here([other]), *far(jobs)])
+    assert code == 1
+    assert "failed" in capsys.readouterr().err
+    assert study.run(run).state() == ("done", "11 replicas")
 
 
 def test_two_sweeps_at_once_train_nothing_twice(sweep, settings, trained):
