@@ -8,7 +8,7 @@ import pandas as pd
 
 from experiments.analysis.comparison import part_ratio
 from experiments.store.reading import StudyTables
-from experiments.tables import KEY, selected
+from experiments.tables import KEY, deciding, selected
 
 FACTS = ["lr", "grid", "test_to_train"]
 """What each row of a claim's table says of its condition: its rate, the rates tried, test over training rows."""
@@ -29,10 +29,10 @@ def marked(replicas: pd.DataFrame, select: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The replicas with `selected`, `grid` (the rates of the condition as text), `init`, `test_to_train`, and
+        The replicas with `selected`, `grid` (the rates that took part in the choice, as text), `init`, `test_to_train`, and
         `test_error`: the final one, or that of the epoch with the best validation loss if the rule selects by it.
     """
-    grids = replicas.groupby("run")["lr"].agg(grid_text)
+    grids = deciding(replicas).groupby("run")["lr"].agg(grid_text)
     error = "best_test_error" if select == "best_epoch_error" else "final_test_error"
     return replicas.assign(
         selected=selected(replicas, select),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+from experiments.analysis.wording import counted, verb
 from experiments.store.collecting import collect
 from experiments.store.study import Study
 from experiments.sweep.jobs import Job, Trained, run_job
@@ -144,6 +145,7 @@ def _finish(study: Study, jobs: Sequence[Job], given_up: set[Path]) -> int:
     """Collect the study, print the table of this sweep's jobs and their failures; return the exit code."""
     from rich.console import Console
 
+    trained = "trained" if any(job.settings.epochs for job in jobs) else "evaluated without training"
     refusals = [job.refusal() if job.missing else None for job in jobs]
     refused = {job.run: refusal for job, refusal in zip(jobs, refusals, strict=True) if refusal}
     jobs = [job for job, refusal in zip(jobs, refusals, strict=True) if not refusal]
@@ -156,7 +158,8 @@ def _finish(study: Study, jobs: Sequence[Job], given_up: set[Path]) -> int:
         console.print(summary(study, stored))
     before = {(job.run, replica) for job in jobs for replica in job.finished}
     stored_now = {(job.run, replica) for job in remaining for replica in job.finished.intersection(job.planned)}
-    counts = f"{len(stored_now - before)} replicas trained, {len(stored_now & before)} were there already"
+    new, old = len(stored_now - before), len(stored_now & before)
+    counts = f"{counted(new, 'replica')} {trained}, {old} {verb(old, 'was', 'were')} there already"
     console.print(f"{counts}; tables in {study.folder}/", markup=False)
     reasons = {job.run: _failure(job, unfinished[job.run], job.folder.path in given_up) for job in jobs if job.missing}
     failed = refused | {run: reason for run, reason in reasons.items() if reason}

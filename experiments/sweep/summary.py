@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from experiments import tables
 from experiments.analysis.units import UNITS
+from experiments.analysis.wording import counted, enumeration, verb
 from experiments.store.runs import RunFolder
 from experiments.store.study import Study
 
@@ -31,7 +32,9 @@ def summary(study: Study, runs: Sequence[str]) -> "Table":
     replicas = replicas[replicas["run"].isin(runs)]
     label = labels(replicas, omit=("dataset", "output"))
     first = replicas.drop_duplicates("run").set_index("run")
-    grids = replicas["lr"].map(tables.rounded).groupby(replicas["run"]).unique()
+    deciding = tables.deciding(replicas)
+    grids = deciding["lr"].map(tables.rounded).groupby(deciding["run"]).unique()
+    caption = _divergence(replicas)
     chosen = tables.chosen_rates(replicas)
     replicas = replicas[replicas["selected"]]
     # A diverged replica may have a number, which is no result.
@@ -41,7 +44,7 @@ def summary(study: Study, runs: Sequence[str]) -> "Table":
     error = error.reindex(first.index).fillna({"n": 0, "diverged": 0})
     gradient = _gradient_norms(study, replicas).reindex(first.index)
 
-    table = Table(title=f"study {study.name}", title_justify="left")
+    table = Table(title=f"study {study.name}", title_justify="left", caption=caption, caption_justify="left")
     for name in WORDS:
         table.add_column(name, overflow="fold")
     for name in NUMBERS:
@@ -54,11 +57,21 @@ def summary(study: Study, runs: Sequence[str]) -> "Table":
             condition["output"],
             _rate(chosen[run], grids[run]),
             f"{row['n'] + row['diverged']:.0f}",
-            _error(row, condition["task"]),
+            _error(row, condition["task"]) + (", untrained" if condition["epochs"] == 0 else ""),
             f"{gradient[run]:.3g}" if gradient[run] == gradient[run] else "",
             f"{_seconds(study.run(run)):.1f}",
         )
     return table
+
+
+def _divergence(replicas: "pd.DataFrame") -> str | None:
+    """Return how many networks diverged, at all rates that were tried, and at which; None if none did."""
+    diverged = replicas[replicas["status"] == "diverged"]
+    if diverged.empty:
+        return None
+    rates = [f"{rate:g}" for rate in sorted(diverged["lr"].map(tables.rounded).unique())]
+    noun = verb(len(rates), "learning rate", "learning rates")
+    return f"{len(diverged)} of {counted(len(replicas), 'network')} diverged, at the {noun} {enumeration(rates)}."
 
 
 def _rate(chosen: float, grid: Iterable[float]) -> str:

@@ -28,6 +28,12 @@ def test_the_tuned_rate_is_chosen_by_these_replicas_and_never_one_that_diverged(
     assert set(tuned(marked(replicas(rows)[:2], "error"))["lr"]) == {0.3}
 
 
+def test_the_grid_holds_the_rates_that_took_part_in_the_choice():
+    rows = [("a", rate, seed, "done", *[0.5] * 6) for rate, seed in ((0.1, 9), (0.3, 9), (0.1, 1), (1.0, 1))]
+    table = marked(replicas(rows).assign(purpose=["tuning", "tuning", "report", "report"]), "error")
+    assert set(table["grid"]) == {"0.1 0.3"}
+
+
 def test_each_rule_selects_its_own_rate_and_the_best_epochs_rule_its_own_test_error():
     # final validation error and loss, those of the best epoch, final and best test error
     rows = [

@@ -127,6 +127,13 @@ def test_a_failure_of_an_earlier_sweep_does_not_keep_a_job_from_being_launched_a
     assert study.run(tanh).state()[0] == study.run(elu).state()[0] == "done"
 
 
+def test_the_closing_line_counts_one_replica_and_says_that_it_is_not_trained(sweep, capsys):
+    sweep(["seeds=1", "epochs=0"])
+    assert "\n1 replica evaluated without training, 0 were there already;" in capsys.readouterr().out
+    sweep(["seeds=2"], ["seeds=1", "epochs=0"])
+    assert "\n2 replicas trained, 1 was there already;" in capsys.readouterr().out
+
+
 def test_the_failure_of_a_run_that_lacks_nothing_is_forgotten(sweep, study):
     _, (run,), _ = sweep(["activation=tanh"])
     study.run(run).record_failure("ValueError: of yesterday", {})

@@ -109,6 +109,33 @@ def test_of_a_tuned_condition_the_reported_seeds_are_counted(shown):
     assert row == {"dataset": "iris", "lr": "1, highest of 0.01…1", "seeds": "0", "error": "not trained at this rate"}
 
 
+def test_the_grid_is_that_of_the_seeds_that_choose(jobs):
+    (job,) = jobs(["optimizer.lr=[0.01,0.1]", "tune.seeds=1", "epochs=1"])
+    run_here([job])
+    (more,) = jobs(["optimizer.lr=1.0", "epochs=1"])
+    run_here([more])
+    collect(job.study)
+    ((_, _, _, rate, *_),) = cells(summary(job.study, [job.run]))
+    assert rate.endswith("of 0.01, 0.1")
+
+
+def test_networks_that_diverged_at_any_rate_are_counted_below_the_table(jobs):
+    sweep = jobs(["optimizer.lr=[0.05,1e20]", "output=linear_mse"], ["activation=tanh", "optimizer.lr=0.05"])
+    run_here(sweep)
+    collect(sweep[0].study)
+    both = summary(sweep[0].study, [job.run for job in sweep])
+    assert both.caption == "2 of 6 networks diverged, at the learning rate 1e+20."
+    assert summary(sweep[0].study, [sweep[1].run]).caption is None
+
+
+def test_networks_without_training_are_named_so(jobs):
+    (job,) = jobs(["epochs=0"])
+    run_here([job])
+    collect(job.study)
+    ((*_, error, _),) = cells(summary(job.study, [job.run]))
+    assert error.endswith(" %, untrained")
+
+
 def test_diverged_replicas_are_counted(shown):
     assert shown((0.1, 0.1), status="diverged")["error"] == "2 diverged"
 
