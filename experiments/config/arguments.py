@@ -13,13 +13,18 @@ def key_values(arguments: Iterable[str], allowed: Iterable[str]) -> dict[str, st
     Raises
     ------
     ConfigError
-        For another key, or an argument without a value.
+        For another key, an argument without a value, and a key that is given twice.
     """
-    values = {}
+    allowed = list(allowed)
+    values: dict[str, str] = {}
     for argument in arguments:
-        key, equals, value = argument.partition("=")
-        if key not in allowed or not equals:
+        key, _, value = argument.partition("=")
+        if key not in allowed:
             raise ConfigError(f"unknown argument {argument!r}: {nearest(key, allowed)} (as KEY=VALUE)")
+        if not value:
+            raise ConfigError(f"{key} has no value: allowed is {key}=VALUE")
+        if key in values:
+            raise ConfigError(f"{key} is given twice: allowed is one {key}=VALUE")
         values[key] = value
     return values
 

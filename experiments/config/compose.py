@@ -4,6 +4,7 @@ import itertools
 import math
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from typing import Any
@@ -13,7 +14,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, Glob, Override
+from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, Sweep
 from hydra.core.singleton import Singleton
 from hydra.errors import HydraException, MissingConfigException
 from hydra.types import RunMode
@@ -50,6 +51,10 @@ def check_overrides(overrides: Iterable[str]) -> None:
     """
     for override in overrides:
         key, _, value = override.lstrip("+~").partition("=")
+        if value.startswith(("[", "{")) and "(" in value and _has_sweep_inside(override):
+            raise ConfigError(
+                f"{override}: range, choice, interval and glob cannot stand in a list: write out its values"
+            )
         if "_target_" in override:
             raise ConfigError("_target_ in an override: a configuration names options, never code")
         if key.startswith("hydra"):
@@ -63,6 +68,18 @@ def check_overrides(overrides: Iterable[str]) -> None:
             raise ConfigError(f"{override}: the option itself is chosen with {choice}={value}")
         if key in REGISTRIES and value in ("null", ""):
             raise ConfigError(f"{override}: {nearest('', options(key))}")
+
+
+def _has_sweep_inside(override: str) -> bool:
+    """Return whether a list of an override has a sweep among its items."""
+
+    def found(value: object) -> bool:
+        items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        return any(isinstance(item, Sweep | Glob) or found(item) for item in items)
+
+    with suppress(HydraException):  # Hydra says itself what it cannot read
+        return found(OverridesParser.create().parse_override(override).value())
+    return False
 
 
 def expand(loader: ConfigLoader, master: DictConfig, overrides: Sequence[str]) -> list[tuple[Settings, list[str]]]:

@@ -8,11 +8,14 @@ import time
 from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import joblib
 from threadpoolctl import threadpool_info
 
 from experiments.config.settings import Settings
+
+CODE = Path(__file__).resolve()
 
 PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "hydra-core", "mlxtend")
 
@@ -69,14 +72,17 @@ def _version(package: str) -> str | None:
 
 @cache
 def checkout() -> dict[str, object] | None:
-    """Return the commit of the working directory, and whether files differ from it; None outside a checkout."""
-    commit = _git("rev-parse", "HEAD")
-    return None if commit is None else {"commit": commit, "dirty": bool(_git("status", "--porcelain"))}
+    """Return the commit of this code, and whether files differ from it; None if the code is in no checkout."""
+    # An installed package may lie inside the checkout of another project, which does not track it.
+    if _git("ls-files", "--error-unmatch", CODE.name) is None:
+        return None
+    return {"commit": _git("rev-parse", "HEAD"), "dirty": bool(_git("status", "--porcelain"))}
 
 
 def _git(*arguments: str) -> str | None:
     try:
-        return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout.strip()
+        command = ["git", "-C", str(CODE.parent), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None
 

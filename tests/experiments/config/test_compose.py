@@ -102,3 +102,12 @@ def test_a_list_of_rates_is_tuned_in_every_job_and_one_rate_needs_no_list():
     grids = ["dataset=iris", "activation=relu,elu", "tune.seeds=3", "seeds=1,2", "optimizer.lr=[0.1,0.2]"]
     assert [len(settings.tuning) for settings, _ in sweep(grids)] == [6, 6, 6, 6]
     assert len(sweep(["dataset=iris", "tune.seeds=3", "optimizer.lr=0.1"])) == 1
+
+
+@pytest.mark.parametrize("values", ["[range(0.1,0.4,0.1)]", "[0.1,choice(0.2,0.3)]", "[glob(*)]", "[interval(0,1)]"])
+def test_a_sweep_inside_a_list_is_refused(values):
+    with pytest.raises(ConfigError) as refused:
+        sweep(["dataset=iris", f"optimizer.lr={values}"])
+    reason = "range, choice, interval and glob cannot stand in a list: write out its values"
+    assert str(refused.value) == f"optimizer.lr={values}: {reason}"
+    assert len(sweep(["dataset=iris", "optimizer.lr=[float(1),0.1]"])) == 1

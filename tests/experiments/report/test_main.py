@@ -20,6 +20,8 @@ def test_the_study_written_last_is_the_default(folder, capsys):
         ("study=activation", "no study 'activation' in results/: did you mean 'activations'?"),
         ("studdy=pairings", "unknown argument 'studdy=pairings': did you mean 'study'?"),
         ("pairings", "unknown argument 'pairings'"),
+        ("select", "select has no value: allowed is select=VALUE"),
+        ("compare=", "compare has no value: allowed is compare=VALUE"),
         ("study=../pairings", "no study '../pairings'"),
         ("select=los", "select=los: did you mean 'loss'? Allowed: error, loss, best_epoch_error"),
         ("margin=0", "margin=0: it must be a number above 0"),
@@ -34,6 +36,11 @@ def test_a_bad_argument_is_one_line(folder, capsys, argument, message):
     assert printed.startswith(f"report: {message}")
     assert printed.count("\n") == 1
     assert not list(folder.glob("results/*/report"))
+
+
+def test_an_argument_that_is_given_twice_is_refused(folder, capsys):
+    assert main(["margin=1", "margin=2"]) == 2
+    assert capsys.readouterr().err == "report: margin is given twice: allowed is one margin=VALUE\n"
 
 
 def test_without_any_study_it_says_what_to_run(tmp_path, monkeypatch, capsys):
