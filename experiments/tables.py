@@ -223,7 +223,8 @@ def chosen_rates(replicas: "pd.DataFrame", select: str = "error") -> "pd.Series"
     """Return the learning rate that is selected for each run; the index is `run`.
 
     It has the lowest mean of the columns `SELECT[select]` over the run's tuning rows. A run without such rows is tuned
-    on its reported rows. A rate with a diverged replica ranks last. Of equal rates the smaller one is selected.
+    on its reported rows. A rate with a diverged replica ranks last. If means are equal, the smaller rate is selected.
+    Rates that are equal to 12 digits are one: the smallest of them stands for all.
 
     Parameters
     ----------
@@ -237,13 +238,19 @@ def chosen_rates(replicas: "pd.DataFrame", select: str = "error") -> "pd.Series"
     scores = replicas[columns].astype(float)
     scores = scores.where(scores.notna().all(axis=1) & (replicas["status"] == "done"), np.inf)
     scores = scores.assign(run=replicas["run"], lr=replicas["lr"].astype(float))
+    rates = scores.groupby(["run", scores["lr"].map(rounded).rename("rate")])
     # Means that are equal in exact arithmetic may differ in their last digits.
-    means = scores.groupby(["run", "lr"])[columns].mean().map(rounded).reset_index()
+    means = rates[columns].mean().map(rounded).assign(lr=rates["lr"].min()).reset_index()
     best = means.sort_values(["run", *columns, "lr"]).drop_duplicates("run")
     return best.set_index("run")["lr"]
 
 
 def selected(replicas: "pd.DataFrame", select: str = "error") -> "pd.Series":
-    """Return which rows of the table `replicas` are reported and have the learning rate of `chosen_rates`."""
-    chosen = replicas["lr"].astype(float) == replicas["run"].map(chosen_rates(replicas, select))
+    """Return which rows of the table `replicas` are reported and have the learning rate of `chosen_rates`.
+
+    Where a seed has several rates that are equal to 12 digits, its first row is selected.
+    """
+    rates = replicas["lr"].astype(float).map(rounded)
+    chosen = rates == replicas["run"].map(chosen_rates(replicas, select).map(rounded))
+    chosen &= ~replicas.assign(lr=rates)[KEY].duplicated()
     return chosen & (replicas["purpose"] == "report") if "purpose" in replicas else chosen
