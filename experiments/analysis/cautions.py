@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from experiments.analysis.comparison import ranking_seeds, rounded
+from experiments.analysis.comparison import ranking_seeds
 from experiments.analysis.wording import counted, enumeration, in_sentence, verb
-from experiments.tables import KEY
+from experiments.tables import KEY, reported, rounded
 
 ONE_CLASS = 0.95
 """A network predicts one class if at least this share of its test rows have it."""
@@ -85,7 +85,7 @@ def _confounded(board: pd.DataFrame) -> list[str]:
 
 def _one_class(board: pd.DataFrame, selected: pd.DataFrame, confusion: pd.DataFrame) -> list[str]:
     """Return a sentence for each data set on which networks predict one class for nearly all rows."""
-    rows = confusion.assign(lr=rounded(confusion["lr"])).drop_duplicates([*KEY, "true", "predicted"])
+    rows = confusion.assign(lr=confusion["lr"].map(rounded)).drop_duplicates([*KEY, "true", "predicted"])
     rows = rows.merge(selected[KEY], on=KEY)
     total = rows.groupby(KEY)["count"].sum()
     predicted = rows.groupby([*KEY, "predicted"])["count"].sum().reset_index()
@@ -113,9 +113,10 @@ def _one_class(board: pd.DataFrame, selected: pd.DataFrame, confusion: pd.DataFr
 
 def _tuning(replicas: pd.DataFrame) -> list[str]:
     """Return a sentence if learning rates were chosen on seeds that are not reported."""
-    if "purpose" not in replicas or not (replicas["purpose"] == "tuning").any():
+    tuning = replicas.drop(reported(replicas).index)
+    if tuning.empty:
         return []
-    count = replicas.loc[replicas["purpose"] == "tuning", "seed"].nunique()
+    count = tuning["seed"].nunique()
     return [
         f"Learning rates were chosen on {counted(count, 'tuning seed')} that {verb(count, 'is', 'are')} not reported. "
         f"Tuning seeds divide the same rows again, so the choice is not independent of the test rows."

@@ -19,7 +19,7 @@ from experiments.analysis.statistics import (
 )
 from experiments.analysis.units import UNITS
 from experiments.analysis.wording import enumeration, in_sentence, verb
-from experiments.tables import edge, reported
+from experiments.tables import edge, reported, rounded
 
 
 def scored(replicas: pd.DataFrame) -> pd.DataFrame:
@@ -152,21 +152,16 @@ def _by_initializer(replicas: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return result or {"mixed": replicas}
 
 
-def rounded(rates: pd.Series) -> pd.Series:
-    """Return learning rates to 12 digits: equal ones may differ by rounding."""
-    return rates.map(lambda rate: float(f"{rate:.12g}"))
-
-
 def equal_rates(replicas: pd.DataFrame) -> pd.DataFrame:
     """Return replicas whose learning rates are one number if they are equal to 12 digits."""
-    result = replicas.assign(lr=rounded(replicas["lr"])).sort_values("selected", ascending=False, kind="stable")
+    result = replicas.assign(lr=replicas["lr"].map(rounded)).sort_values("selected", ascending=False, kind="stable")
     return result[~result.duplicated(["run", "lr", "seed"])].sort_index()
 
 
 def with_grids(board: pd.DataFrame, replicas: pd.DataFrame) -> pd.DataFrame:
     """Return the board with the rates that were tried, `grid`, and the end at which the selected one is, `edge`."""
     grids = board["run"].map(equal_rates(replicas).groupby("run")["lr"].agg(lambda rates: sorted(set(rates))))
-    edges = [edge(rate, grid) for grid, rate in zip(grids, rounded(board["lr"]), strict=True)]
+    edges = [edge(rate, grid) for grid, rate in zip(grids, board["lr"], strict=True)]
     return board.assign(grid=grids, edge=pd.Series(edges, board.index, dtype=object))
 
 

@@ -6,17 +6,15 @@ import pandas as pd
 
 from experiments.analysis.comparison import equal_rates, untrained
 from experiments.analysis.wording import counted, enumeration, verb
-from experiments.tables import deciding
+from experiments.tables import SELECT_WORDS, deciding
 
-SELECTIONS = {
-    "error": "the learning rate has the lowest mean final validation error.",
-    "loss": "the learning rate has the lowest mean final validation loss, which is not the default rule.",
-    "best_epoch_error": (
-        "the learning rate has the lowest mean validation error at the epoch with the lowest validation loss, and all "
-        "test errors are those at this epoch. It is not the default rule."
-    ),
-}
-"""What each rule of `experiments.tables.SELECT` means."""
+
+def selection(select: str) -> str:
+    """Return what a rule of `experiments.tables.SELECT` means."""
+    text = f"the learning rate has {SELECT_WORDS[select]}."
+    if select == "best_epoch_error":
+        text += " All test errors are those at this epoch."
+    return text if select == "error" else f"{text} This is not the default rule."
 
 
 def choice(replicas: pd.DataFrame, select: str) -> str:
@@ -26,7 +24,7 @@ def choice(replicas: pd.DataFrame, select: str) -> str:
     if not count:
         return "Each condition was trained at one learning rate, so none was chosen."
     where = "each condition" if count == len(several) else f"{count} of {len(several)} conditions"
-    rule = f"In {where} {SELECTIONS[select]}"
+    rule = f"In {where} {selection(select)}"
     if count < len(several):
         rule += f" {verb(len(several) - count, 'The other was', 'The others were')} trained at one learning rate."
     tuned = _tuned(replicas[replicas["run"].isin(runs)])

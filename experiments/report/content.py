@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from experiments.analysis.answer import edge_sentence, findings
-from experiments.report.choosing import SELECTIONS, alarms, choice
+from experiments.report.choosing import alarms, choice, selection
 from experiments.report.conditions import StudyComparison, compare_study, comparisons, leaderboard
 from experiments.report.curves import Chart, charts
 from experiments.report.datasets import Baseline, SeedsNeeded, baselines, needed_seeds
@@ -142,7 +142,7 @@ def gather(
     return Content(
         study=study,
         alarms=alarms(replicas, unfinished or {}),
-        selection="" if select == "error" else SELECTIONS[select],
+        selection="" if select == "error" else selection(select),
         sentences=facts.sentences,
         warnings=facts.warnings,
         datasets=sorted(board["dataset"].unique()),
