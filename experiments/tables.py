@@ -187,6 +187,13 @@ SELECT = {
 `error` is the rule of every table. The others are arguments of some commands; their choice is never stored.
 """
 
+SELECT_WORDS = {
+    "error": "the lowest mean final validation error",
+    "loss": "the lowest mean final validation loss",
+    "best_epoch_error": "the lowest mean validation error at the epoch with the lowest validation loss",
+}
+"""By rule, what a selected learning rate has."""
+
 
 def reported(replicas: "pd.DataFrame") -> "pd.DataFrame":
     """Return the replicas that are results: all but the tuning replicas."""
@@ -201,17 +208,23 @@ def deciding(replicas: "pd.DataFrame") -> "pd.DataFrame":
     return replicas[tuning | ~replicas["run"].isin(replicas.loc[tuning, "run"])]
 
 
+def rounded(number: float) -> float:
+    """Return a number to 12 digits: learning rates, or means, that are equal to so many digits count as equal."""
+    return float(f"{number:.12g}")
+
+
 def edge(rate: float, rates: Iterable[float]) -> str:
     """Return "lowest" or "highest" if a chosen learning rate is that of several rates that were tried, else ""."""
-    ends = sorted(rates)
-    return {ends[0]: "lowest", ends[-1]: "highest"}.get(rate, "") if ends[0] < ends[-1] else ""
+    ends = sorted(map(rounded, rates))
+    return {ends[0]: "lowest", ends[-1]: "highest"}.get(rounded(rate), "") if ends[0] < ends[-1] else ""
 
 
 def chosen_rates(replicas: "pd.DataFrame", select: str = "error") -> "pd.Series":
     """Return the learning rate that is selected for each run; the index is `run`.
 
     It has the lowest mean of the columns `SELECT[select]` over the run's tuning rows. A run without such rows is tuned
-    on its reported rows. A rate with a diverged replica ranks last. Of equal rates the smaller one is selected.
+    on its reported rows. A rate with a diverged replica ranks last. If means are equal, the smaller rate is selected.
+    Rates that are equal to 12 digits are one: the smallest of them stands for all.
 
     Parameters
     ----------
@@ -225,13 +238,19 @@ def chosen_rates(replicas: "pd.DataFrame", select: str = "error") -> "pd.Series"
     scores = replicas[columns].astype(float)
     scores = scores.where(scores.notna().all(axis=1) & (replicas["status"] == "done"), np.inf)
     scores = scores.assign(run=replicas["run"], lr=replicas["lr"].astype(float))
+    rates = scores.groupby(["run", scores["lr"].map(rounded).rename("rate")])
     # Means that are equal in exact arithmetic may differ in their last digits.
-    means = scores.groupby(["run", "lr"])[columns].mean().map(lambda mean: float(f"{mean:.12g}")).reset_index()
+    means = rates[columns].mean().map(rounded).assign(lr=rates["lr"].min()).reset_index()
     best = means.sort_values(["run", *columns, "lr"]).drop_duplicates("run")
     return best.set_index("run")["lr"]
 
 
 def selected(replicas: "pd.DataFrame", select: str = "error") -> "pd.Series":
-    """Return which rows of the table `replicas` are reported and have the learning rate of `chosen_rates`."""
-    chosen = replicas["lr"].astype(float) == replicas["run"].map(chosen_rates(replicas, select))
+    """Return which rows of the table `replicas` are reported and have the learning rate of `chosen_rates`.
+
+    Where a seed has several rates that are equal to 12 digits, its first row is selected.
+    """
+    rates = replicas["lr"].astype(float).map(rounded)
+    chosen = rates == replicas["run"].map(chosen_rates(replicas, select).map(rounded))
+    chosen &= ~replicas.assign(lr=rates)[KEY].duplicated()
     return chosen & (replicas["purpose"] == "report") if "purpose" in replicas else chosen

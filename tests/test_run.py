@@ -41,7 +41,7 @@ BAD = [
     ("tune.seeds=-1", "tune.seeds=-1: allowed is 0 (off), a number up to 1000000"),
     ("tune.seeds=1.5", "tune.seeds=1.5: allowed is"),
     ("tune.seeds=[7,7]", "or a list of different seeds"),
-    ("tune.seeds=[1,7]", "tune.seeds=[1, 7]: 1 is in seeds too"),
+    ("tune.seeds=[1,7]", "tune.seeds=[1,7]: 1 is also in seeds. A tuning seed cannot be reported."),
     ("tune.seed=3", "unknown key 'tune.seed': did you mean 'seeds'?"),
     ("epochs=abc", "epochs: Value 'abc' of type 'str' could not be converted to Integer"),
     ("epochs=-1", "epochs=-1: allowed is"),

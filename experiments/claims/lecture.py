@@ -13,21 +13,20 @@ from collections.abc import Sequence
 import pandas as pd
 
 from experiments.analysis.comparison import part_ratio
-from experiments.claims.lecture_text import DATASETS, markdown
-from experiments.claims.studies import SEEDS, Protocol, command_line
+from experiments.claims.lecture_text import CELL, DATASETS, markdown
+from experiments.claims.studies import SEEDS, Protocol, command_line, requested
 from experiments.claims.tables import grid_text
 from experiments.config.errors import ConfigError
 from experiments.store.files import RESULTS, write_bytes
 from nets.names import nearest
 
 STUDY = "glorot_2011_pretraining"
-CELL = ["dataset", "activation", "pretrained"]
 
 
 def train(datasets: Sequence[str]) -> pd.DataFrame:
     """Print how long the training takes, train, and return the replicas of these data sets.
 
-    They are the tuning seeds at all rates and the reported seeds of the table.
+    They have the preset's tuning seeds or the reported seeds of the table. Other seeds in the study choose nothing.
 
     Raises
     ------
@@ -42,10 +41,7 @@ def train(datasets: Sequence[str]) -> pd.DataFrame:
     arguments = command_line(STUDY, Protocol(SEEDS), f"dataset={','.join(datasets)}")
     jobs = [Job.of(settings, words) for settings, words in sweep(arguments)]
     print(plan(jobs), flush=True)
-    replicas = run_study(*arguments).replicas
-    rates = pd.DataFrame([(job.run, rate) for job in jobs for rate in job.settings.rates], columns=["run", "lr"])
-    replicas = replicas.merge(rates)
-    return replicas[(replicas["purpose"] == "tuning") | replicas["seed"].isin(SEEDS)]
+    return run_study(*arguments).replicas.merge(requested(job.settings for job in jobs))
 
 
 def chosen_errors(replicas: pd.DataFrame) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from experiments.analysis.statistics import ALPHA, compare, holm, summarise
 from experiments.claims.verdicts import flagged
+from experiments.sweep.summary import mean_text
 
 DATASETS = ("digits", "wine", "breast_cancer", "mnist5k")
 ACTIVATIONS = ("relu", "tanh", "softplus")
@@ -29,6 +30,7 @@ PUBLISHED = pd.DataFrame(
 )
 """Test error in %: a row for each data set, a column for each (activation, pre-trained)."""
 
+CELL = ["dataset", "activation", "pretrained"]
 LOWER, HIGHER, UNDECIDED = "lower", "higher", "undecided"
 
 
@@ -41,8 +43,8 @@ def markdown(errors: pd.DataFrame) -> str:
         The result of `lecture.chosen_errors`.
     """
     datasets = [name for name in DATASETS if name in set(errors["dataset"])]
-    table = summarise(errors, ["dataset", "activation", "pretrained"], "error")
-    measured = {(row.dataset, row.activation, row.pretrained): _error(row) for row in table.itertuples()}
+    table = summarise(errors, CELL, "error")
+    measured = {tuple(row[CELL]): _error(row) for _, row in table.iterrows()}
     rates = {(row.dataset, row.activation, row.pretrained): _rates(row) for row in errors.itertuples()}
     published = {(dataset, *cell): f"{error:.2f}" for cell, row in PUBLISHED.items() for dataset, error in row.items()}
     effects = effects_of_pretraining(errors)
@@ -51,7 +53,9 @@ def markdown(errors: pd.DataFrame) -> str:
             *_table("measured, test error in %", datasets, measured),
             "",
             f"Mean over the seeds {errors['seed'].min()} to {errors['seed'].max()} ± half of its 95 % interval; 3×256 "
-            "units, batches of 32, 50 epochs. In each cell tuning seeds chose the rates by the validation error:",
+            "units, batches of 32, 50 epochs. An interval ends at 0 and 100 %: then both ends are given. Fewer than "
+            "three seeds that finished have no interval. In each cell tuning seeds chose the rates by the validation "
+            "error:",
             "",
             *_table("chosen rates", datasets, rates),
             "",
@@ -167,10 +171,10 @@ def _table(title: str, datasets: list[str], texts: dict[tuple[str, str, bool], s
         yield f"| {activation}{', pre-trained' if pretrained else ''} | {row} |"
 
 
-def _error(row: Any) -> str:
+def _error(row: pd.Series) -> str:
     """Return the text of a row of `summarise`."""
-    mean = [f"{row.mean:.2f} ± {(row.high - row.low) / 2:.2f}"] if row.n else []
-    diverged = [f"{row.diverged} diverged"] if row.diverged else []
+    mean = [mean_text(row, 100, ".2f")] if row["n"] else []
+    diverged = [f"{row['diverged']} diverged"] if row["diverged"] else []
     return ", ".join([*mean, *diverged])
 
 

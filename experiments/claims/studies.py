@@ -11,6 +11,7 @@ import pandas as pd
 from experiments import run_study
 from experiments.claims.tables import marked
 from experiments.config.compose import sweep
+from experiments.config.settings import Settings
 from experiments.store.files import RESULTS
 from experiments.store.reading import StudyTables
 from experiments.sweep.environment import checkout, processor
@@ -44,11 +45,15 @@ def train(preset: str, protocol: Protocol, *overrides: str) -> StudyTables:
     sys.stdout.flush()
     arguments = command_line(preset, protocol, *overrides)
     tables = run_study(*arguments)
-    jobs = [settings for settings, _ in sweep(arguments)]
-    replicas = [(job.run, *replica) for job in jobs for replica in (*job.tuning, *job.replicas)]
-    keys = pd.DataFrame(replicas, columns=KEY)
+    keys = requested(settings for settings, _ in sweep(arguments))
     chosen = marked(tables.replicas.merge(keys), protocol.select)
     return StudyTables(tables.history.merge(keys), tables.layers.merge(keys), chosen)
+
+
+def requested(jobs: Iterable[Settings]) -> pd.DataFrame:
+    """Return run, lr and seed of the replicas that these settings ask for, the tuning replicas included."""
+    replicas = [(job.run, *replica) for job in jobs for replica in (*job.tuning, *job.replicas)]
+    return pd.DataFrame(replicas, columns=KEY)
 
 
 def train_all(presets: Iterable[str], protocol: Protocol) -> StudyTables:

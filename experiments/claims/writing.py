@@ -16,6 +16,7 @@ from rich.text import Text
 from experiments.claims.registry import Claim, load_claim
 from experiments.claims.studies import SEEDS
 from experiments.claims.verdicts import REPRODUCED, Verdict
+from experiments.tables import SELECT_WORDS
 
 REGISTER = Path(__file__).parent / "registered.md"
 
@@ -32,21 +33,13 @@ rows, so only claims 4, 9, 10 and 14 have it. The other measures are of training
 
 `margin p` tests the margin in the column `reproduced if`: two one-sided tests where the claim is "no difference"
 (claims 4 and 14), one where it is "no lower" (claim 10). `corrected` after it is the same with the variance of the
-corrected interval.
+corrected interval. A 95 % interval decides the verdict. So a verdict that rests on the margin needs a p below 0.025.
 
 `highest of 7` marks a chosen learning rate at the end of its grid: a rate outside the grid may be better.
 
 Published, not measured here: CIFAR-100 test error in % (Clevert et al. 2015), ELU 28.75 ± 0.24, shifted ReLU
 29.35 ± 0.29, LReLU 30.59 ± 0.29, ReLU 31.56 ± 0.37.
 """
-
-RULES = {
-    "error": "the lowest mean final validation error over the claim's seeds, which is the registered rule",
-    "loss": "the lowest mean final validation loss over the claim's seeds (`select=loss`)",
-    "best_epoch_error": "the lowest mean validation error at the epoch with the lowest validation loss, which is also "
-    "the epoch of the test errors (`select=best_epoch_error`)",
-}
-"""By rule of selection, how a learning rate was chosen."""
 
 
 class Judged(NamedTuple):
@@ -117,14 +110,21 @@ def claims_md(judged: list[Judged], origins: Mapping[int, Mapping[str, list[str]
             lines += ["", f"Claim {row.number}, {row.word}; our best explanation: {row.claim.explanation}"]
     known = {row.number: origins[row.number] for row in judged}
     titles = {"Processor": "processors", "Commit": "commits"}
-    lines += ["", NOTES.rstrip(), "", f"Learning rates have {RULES[select]}.", ""]
+    lines += ["", NOTES.rstrip(), "", f"Learning rates have {_rule(select)}.", ""]
     lines += [f"{title}: {_by_claims(known, key)}." for title, key in titles.items()]
     return "\n".join(lines) + "\n"
 
 
+def _rule(select: str) -> str:
+    """Return what a selected learning rate has, by a rule of selection."""
+    note = ", which is the registered rule" if select == "error" else f" (`select={select}`)"
+    epoch = ". Test errors are those of the same epoch" if select == "best_epoch_error" else ""
+    return f"{SELECT_WORDS[select]} over the claim's seeds{note}{epoch}"
+
+
 def not_registered(select: str) -> str:
     """Return the mark of verdicts at learning rates that another rule than the registered one selected."""
-    return f"Not the registered measure: learning rates have {RULES[select]}."
+    return f"Not the registered measure: learning rates have {_rule(select)}."
 
 
 def _by_claims(origins: Mapping[int, Mapping[str, list[str]]], key: str) -> str:

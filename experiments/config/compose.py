@@ -23,8 +23,10 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 from experiments.config.choices import CONF, REGISTRIES, options, required
 from experiments.config.errors import ConfigError
 from experiments.config.hydra_schema import register_schema
+from experiments.config.rules import MOST
 from experiments.config.schema import nearest_key
 from experiments.config.settings import Settings, resolve
+from experiments.tables import rounded
 from nets.names import nearest
 
 _HYDRA = threading.Lock()
@@ -87,9 +89,24 @@ def expand(loader: ConfigLoader, master: DictConfig, overrides: Sequence[str]) -
     jobs: dict[tuple[Any, ...], tuple[Settings, list[str]]] = {}
     for line in itertools.chain(*BasicSweeper.split_arguments(parsed, None)):
         settings = resolve(plain(loader.load_sweep_config(master, line)))
-        key = (settings.study, settings.run, settings.rates, settings.seeds, settings.tune, settings.save)
+        rates = tuple(map(rounded, settings.rates))
+        key = (settings.study, settings.run, rates, settings.seeds, settings.tune, settings.save)
         jobs.setdefault(key, (settings, line))
+    _check_tuning([settings for settings, _ in jobs.values()])
     return list(jobs.values())
+
+
+def _check_tuning(jobs: Iterable[Settings]) -> None:
+    """Refuse a sweep over learning rates with tuning seeds: no job would have several rates to choose from."""
+    grids_by_run: dict[tuple[str, str], set[frozenset[float]]] = {}
+    for settings in jobs:
+        if settings.tune.seeds:
+            grid = frozenset(map(rounded, settings.rates))
+            grids_by_run.setdefault((settings.study, settings.run), set()).add(grid)
+    for grids in grids_by_run.values():
+        if len(grids) > 1:
+            rates = ",".join(f"{rate:g}" for rate in sorted(frozenset().union(*grids)))
+            raise ConfigError(f"tune.seeds needs the learning rates as one list: optimizer.lr=[{rates}]")
 
 
 def exact_range(start: float, stop: float | None = None, step: float = 1) -> ChoiceSweep:
@@ -101,15 +118,17 @@ def exact_range(start: float, stop: float | None = None, step: float = 1) -> Cho
     Raises
     ------
     ValueError
-        If a number is not finite, or the step is 0.
+        If a number is not finite, the step is 0, or there are too many values.
     """
     first, last = (0, start) if stop is None else (start, stop)
     if not all(map(math.isfinite, (first, last, step))) or step == 0:
         raise ValueError("allowed are finite numbers, and a step that is not 0")
-    if all(isinstance(number, int) for number in (first, last, step)):
-        return ChoiceSweep(list=list(range(int(first), int(last), int(step))))
     begin, end, width = (Decimal(str(number)) for number in (first, last, step))
-    return ChoiceSweep(list=[float(begin + i * width) for i in range(math.ceil((end - begin) / width))])
+    count = math.ceil((end - begin) / width)
+    if count > MOST:
+        raise ValueError(f"allowed are up to {MOST} values")
+    kind = int if all(isinstance(number, int) for number in (first, last, step)) else float
+    return ChoiceSweep(list=[kind(begin + i * width) for i in range(count)])
 
 
 def _check_sweep(override: Override) -> None:

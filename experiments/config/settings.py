@@ -5,7 +5,7 @@ A composed configuration becomes `Settings`, or a `ConfigError` whose message is
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from functools import cached_property
 from typing import Any
@@ -19,7 +19,7 @@ from experiments.config.schema import Configuration, Off, Tune, Unhashed, declar
 from experiments.data.sets import load
 from experiments.data.split import seeds_by_part_sizes
 from experiments.data.table import Data, autoencoding
-from experiments.tables import Replica
+from experiments.tables import Replica, rounded
 from nets.formula import Formula
 from nets.hyperparameters import OneOf, Rule, rules
 from nets.names import nearest
@@ -192,11 +192,12 @@ def _resolve(config: Mapping[str, Any]) -> Settings:
     if isinstance(values["seeds"], int):
         values["seeds"] = tuple(range(values["seeds"]))
     tuning = values["tune"].seeds
-    largest = range(LARGEST_SEED + 1 - tuning, LARGEST_SEED + 1) if isinstance(tuning, int) else tuning
-    values["tune"] = Tune(tuple(sorted(largest)))
+    if isinstance(tuning, int):
+        tuning = range(LARGEST_SEED + 1 - tuning, LARGEST_SEED + 1)
+    values["tune"] = Tune(tuple(sorted(tuning)))
     rates = config["optimizer"]["lr"]
     check("optimizer.lr", rates, Rates())
-    values["rates"] = tuple(dict.fromkeys(map(float, rates if isinstance(rates, list) else [rates])))
+    values["rates"] = _distinct(map(float, rates if isinstance(rates, list) else [rates]))
     values |= _dataset(config)
     data: Data = values["data"]
     values["activation"] = build("activation", config["activation"])
@@ -207,6 +208,14 @@ def _resolve(config: Mapping[str, Any]) -> Settings:
     settings = Settings(**values)
     _check_together(settings)
     return settings
+
+
+def _distinct(rates: Iterable[float]) -> tuple[float, ...]:
+    """Return learning rates without those that are equal to an earlier one: 0.1 + 0.2 is 0.3."""
+    distinct: dict[float, float] = {}
+    for rate in rates:
+        distinct.setdefault(rounded(rate), rate)
+    return tuple(distinct.values())
 
 
 def _check_keys(config: Mapping[str, Any]) -> None:
@@ -297,9 +306,9 @@ def _unless_auto(node: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def listing(seeds: Sequence[int]) -> str:
-    """Return seeds as the subject of a sentence with its verb: "0, 1 are"; of many, the first ten."""
-    more = f" and {len(seeds) - 10} more" if len(seeds) > 10 else ""
-    return f"{', '.join(map(str, seeds[:10]))}{more} {'is' if len(seeds) == 1 else 'are'}"
+    """Return seeds as the subject of a sentence with its verb: "0 and 1 are"; of many, the first ten."""
+    words = [*map(str, seeds[:10]), *([f"{len(seeds) - 10} more"] if len(seeds) > 10 else [])]
+    return f"{' and '.join(filter(None, [', '.join(words[:-1]), words[-1]]))} {'is' if len(seeds) == 1 else 'are'}"
 
 
 def _check_together(settings: Settings) -> None:
@@ -308,10 +317,8 @@ def _check_together(settings: Settings) -> None:
     seeds = (*settings.seeds, *settings.tune.seeds)
     if len(set(seeds)) < len(seeds):
         common = sorted({*settings.seeds} & {*settings.tune.seeds})
-        raise ConfigError(
-            f"tune.seeds={list(settings.tune.seeds)}: {listing(common)} in seeds too, "
-            "but a seed that tunes is not reported: allowed are other seeds"
-        )
+        tuning = f"{list(settings.tune.seeds)}".replace(" ", "")
+        raise ConfigError(f"tune.seeds={tuning}: {listing(common)} also in seeds. A tuning seed cannot be reported.")
     rows = min(seeds_by_part_sizes(data, seeds, **settings.division))[0]
     if settings.batch_size > rows:
         raise ConfigError(

@@ -2,7 +2,8 @@
 
 python -m experiments.store status|verify|prune|collect study=NAME [format=parquet]
 
-status     the state of each run: done, incomplete, damaged, outdated, failed, or unfinished: a sweep plans more of it
+status     the state of each run: done, incomplete, damaged, outdated or failed; or unfinished: a sweep has planned more
+           replicas of this run
 verify     check the checksums, row counts and cells of every table; exit code 1 if there is a problem
 prune      remove incomplete, damaged and outdated runs without checkpoints, files that a crash left, and the notes of
            sweeps that were interrupted
@@ -69,8 +70,8 @@ def print_states(study: Study) -> None:
     """Print the state of each run, and the number of runs in each state."""
     states = {run.name: run.state() for run in study.runs()}
     for name, reason in study.unfinished().items():
-        state, words = states.get(name, ("done", "nothing"))
-        if state == "done":
+        state, words = states.get(name, ("planned", "nothing"))
+        if state in ("planned", "done"):
             states[name] = ("unfinished", f"{reason} ({words} stored)")
     for run, (state, words) in states.items():
         print(f"{state:<12}{run}  {words}")

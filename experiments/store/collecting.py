@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LONG_TABLES = {"history": tables.HISTORY, "layers": tables.LAYERS}
 """The tables of a study that are copied in pieces, with the columns that they always have."""
 
-LAYOUT = {"selected": list(tables.SELECT["error"]), "columns": list(tables.STUDY), "version": 1}
+LAYOUT = {"selected": list(tables.SELECT["error"]), "columns": list(tables.STUDY)}
 """How `replicas.csv` is made from the runs: tables that were made in another way are written anew."""
 
 

@@ -37,7 +37,8 @@ def task_id(files: Mapping[str, bytes]) -> str:
     """Return the digest of what a run is trained and tested on: only runs that have the same one can be compared.
 
     These are the data, their target, the task, the division into parts and the root entropy. A run of an earlier
-    version does not record the digest of its data: the settings of its data set take its place.
+    version does not record the digest of its data: the settings of its data set take its place. The text begins with
+    "a" for an autoencoder, else with "t".
 
     Parameters
     ----------
@@ -48,10 +49,12 @@ def task_id(files: Mapping[str, bytes]) -> str:
     dataset = config["dataset"]
     settings = {key: value for key, value in dataset.items() if key != "path"}
     data = json.loads(files["environment.json"]).get("dataset_sha256", settings)
-    task = (config.get("task", "auto"), dataset.get("task"))
-    facts = [data, dataset.get("target"), task, config.get("split"), config.get("entropy")]
-    # The letter keeps it a text: a digest may be all digits, or look like 1e5.
-    return "t" + hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:10]
+    task = config.get("task", "auto")
+    facts = [data, dataset.get("target"), (task, dataset.get("task")), config.get("split"), config.get("entropy")]
+    # The letter also keeps it a text: a digest may be all digits, or look like 1e5.
+    return ("a" if task == "autoencode" else "t") + hashlib.sha256(
+        json.dumps(facts, sort_keys=True).encode()
+    ).hexdigest()[:10]
 
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

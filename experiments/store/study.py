@@ -39,7 +39,7 @@ class Study:
         return [RunFolder(path) for path in sorted((self.folder / "runs").glob("*")) if path.is_dir()]
 
     def unfinished(self) -> dict[str, str]:
-        """Return why each run is not finished that a sweep has planned or begun, by its name.
+        """Return the unfinished runs of all sweeps: by name, the reason.
 
         A run without a progress mark is judged by its files, as in studies of earlier versions.
         """

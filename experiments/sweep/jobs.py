@@ -35,7 +35,7 @@ class Job:
         replicas alone.
     finished
         The run's replicas that need no training.
-    later
+    reported_later
         How many replicas are trained, at most, when the missing tuning replicas have chosen their learning rate.
     repeated
         How many of the missing ones are finished, but without the network that is to be kept now.
@@ -46,7 +46,7 @@ class Job:
     overrides: tuple[str, ...]
     planned: tuple[Replica, ...]
     finished: frozenset[Replica]
-    later: int
+    reported_later: int
     repeated: int
 
     @classmethod
@@ -72,12 +72,13 @@ class Job:
     ) -> "Job":
         """Return the job of these settings; replicas that are `fresh` count as finished even if training is forced."""
         finished = frozenset(stored.finished(settings) | fresh)
-        later = 0
+        reported_later = 0
         if not finished >= set(settings.tuning):
-            later = sum(any((rate, seed) not in finished for rate in settings.rates) for seed in settings.seeds)
+            unreported = (any((rate, seed) not in finished for rate in settings.rates) for seed in settings.seeds)
+            reported_later = sum(unreported)
         planned = tuple(stored.planned(settings, finished))
         repeated = stored.without_network & set(planned) - finished if settings.save and not settings.force else ()
-        return cls(settings, Study(settings.study), overrides, planned, finished, later, len(repeated))
+        return cls(settings, Study(settings.study), overrides, planned, finished, reported_later, len(repeated))
 
     @property
     def run(self) -> str:
@@ -97,7 +98,7 @@ class Job:
     @property
     def replicas(self) -> int:
         """Number of replicas to train, those included that follow the tuning."""
-        return len(self.missing) + self.later
+        return len(self.missing) + self.reported_later
 
     @property
     def work(self) -> int:
@@ -125,14 +126,14 @@ class Job:
             for seeds, rates in rates_by_seeds.items()
         ]
 
-    def left(self) -> "Job":
-        """Return, after this job ran, the job that it leaves."""
+    def remaining(self) -> "Job":
+        """Return the job of what is still missing after this one."""
         if not self.missing:
             return self
         return Job._of(replace(self.settings, force=False), self.overrides, self.folder.read())
 
     def following(self) -> "Job":
-        """Return, when the missing replicas are trained and stored, the job of those that follow the tuning."""
+        """Return the job of the reported replicas. The tuning replicas must be stored."""
         return Job._of(self.settings, self.overrides, self.folder.read(), set(self.missing))
 
     def save(self, trained: "Trained") -> None:

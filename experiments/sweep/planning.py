@@ -13,6 +13,9 @@ from experiments.store.runs import outcomes
 from experiments.store.study import Study
 from experiments.sweep.jobs import Job
 
+EPOCH_ROWS = 2000
+"""Without them, a data set of few rows would make the epochs of a large one seem ten times as long as they are."""
+
 
 class RecordedRun(NamedTuple):
     """What a stored run cost."""
@@ -42,18 +45,26 @@ def plan(jobs: Sequence[Job]) -> str:
         lines.append("time and disk: unknown, because this study has no recorded run yet")
     elif missing:
         seconds = size = 0.0
+        unrecorded = set()
         for job in jobs:
             run = _most_similar(runs, job.settings)
+            if job.missing and run.settings.data.name != job.settings.data.name:
+                unrecorded.add(job.settings.data.name)
             seconds += run.seconds * epoch_cost(job.settings) * job.work
             size += run.bytes * table_rows(job.settings) * job.replicas
         lines.append(f"time: about {_duration(seconds)} in one process, estimated from {len(runs)} recorded runs")
+        if unrecorded:
+            lines[-1] += f"; none of them is of {', '.join(sorted(unrecorded))}, so the time is rough"
         lines.append(f"disk: about {2 * size / 1e6:,.1f} MB, of which half is the study's own copy of the tables")
     return "\n".join(lines)
 
 
 def epoch_cost(settings: Settings) -> int:
-    """Return the cost of an epoch of one replica: for each row, a multiplication for each weight, and 2000 more."""
-    return len(settings.data.inputs) * (settings.weights + 2000)
+    """Return the cost of an epoch of one replica: for each row, a multiplication for each weight, and 2000 more.
+
+    What is done once in an epoch, such as diagnostics, counts as `EPOCH_ROWS` rows.
+    """
+    return (len(settings.data.inputs) + EPOCH_ROWS) * (settings.weights + 2000)
 
 
 def table_rows(settings: Settings) -> int:

@@ -72,7 +72,8 @@ def run_sweep(jobs: Sequence[Job], launch: Launch = run_here) -> int:
         return 1
     finally:
         for study in studies.values():
-            study.marks.clear(run for run, mark in study.marks.read().items() if mark.state == "done")
+            runs = {job.run for job in jobs if job.study.folder == study.folder}
+            study.marks.clear(run for run, mark in study.marks.read().items() if run in runs and mark.state == "done")
 
 
 def _notes(jobs: Sequence[Job]) -> Iterator[str]:
@@ -105,9 +106,10 @@ def _launch_all(pending: Sequence[Job], launch: Launch) -> set[Path]:
     given_up: set[Path] = set()
     while pending:
         try:
-            tuned = _store(pending, launch(pending))
+            stored = _store(pending, launch(pending))
             # A worker that shares the disk trains what follows the tuning itself.
-            following = [job.following() for job in pending if job.later and (job.settings.study, job.run) in tuned]
+            tuned = [job for job in pending if job.reported_later and (job.settings.study, job.run) in stored]
+            following = [job.following() for job in tuned]
             pending = [job for job in following if job.missing]
             _mark_waiting(pending)
         except BrokenProcessPool:
@@ -139,15 +141,15 @@ def _finish(study: Study, jobs: Sequence[Job], given_up: set[Path]) -> int:
     """Collect the study, print the table of this sweep's jobs and their failures; return the exit code."""
     from rich.console import Console
 
-    left = [job.left() for job in jobs]
-    unfinished = {job.run: job.replicas for job in left}
+    remaining = [job.remaining() for job in jobs]
+    unfinished = {job.run: job.replicas for job in remaining}
     collect(study)
     console = Console(width=None if sys.stdout.isatty() else 120)
     stored = [job.run for job in jobs if not unfinished[job.run]]
     if stored:
         console.print(summary(study, stored))
     before = {(job.run, replica) for job in jobs for replica in job.finished}
-    stored_now = {(job.run, replica) for job in left for replica in job.finished.intersection(job.planned)}
+    stored_now = {(job.run, replica) for job in remaining for replica in job.finished.intersection(job.planned)}
     counts = f"{len(stored_now - before)} replicas trained, {len(stored_now & before)} were there already"
     console.print(f"{counts}; tables in {study.folder}/", markup=False)
     reasons = {job.run: _failure(job, unfinished[job.run], job.folder.path in given_up) for job in jobs if job.missing}

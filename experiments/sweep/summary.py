@@ -31,13 +31,12 @@ def summary(study: Study, runs: Sequence[str]) -> "Table":
     replicas = replicas[replicas["run"].isin(runs)]
     label = labels(replicas, omit=("dataset", "output"))
     first = replicas.drop_duplicates("run").set_index("run")
-    grids = replicas.groupby("run")["lr"].unique()
+    grids = replicas["lr"].map(tables.rounded).groupby(replicas["run"]).unique()
     chosen = tables.chosen_rates(replicas)
     replicas = replicas[replicas["selected"]]
     # A diverged replica may have a number, which is no result.
     replicas["final_test_error"] = replicas["final_test_error"].where(replicas["status"] == "done")
     error = summarise(replicas, "run", "final_test_error").set_index("run")
-    error["values"] = replicas.groupby("run")["final_test_error"].nunique()
     # A run that is not reported at its chosen rate has no selected row.
     error = error.reindex(first.index).fillna({"n": 0, "diverged": 0})
     gradient = _gradient_norms(study, replicas).reindex(first.index)
@@ -72,27 +71,35 @@ def _rate(chosen: float, grid: Iterable[float]) -> str:
 
 
 def _error(row: "pd.Series", task: str) -> str:
-    """Return the mean error of a condition, its interval if there are three seeds, and the number of diverged replicas.
-
-    An interval that reaches beyond the possible errors ends there: then both ends are given instead of the half.
-    """
+    """Return the mean error of a condition in its unit with its interval, and the number of diverged replicas."""
     if not row["n"]:
         return f"{row['diverged']:.0f} diverged" if row["diverged"] else "not trained at this rate"
     unit = UNITS[task]
-    mean, low, high = (unit.scale * row[name] for name in ("mean", "low", "high"))
+    scaled = row[["mean", "std", "low", "high"]].astype(float) * unit.scale
     form = ".2f" if unit.label == "%" else ".3g"
-    if unit.label != "%" and 1e-3 <= mean < 1e6:  # as many decimals for the half as three digits of the mean have
-        form = f".{max(0, 2 - math.floor(math.log10(mean)))}f"
+    if unit.label != "%" and 1e-3 <= row["mean"] < 1e6:  # as many decimals for the half as three digits of the mean
+        form = f".{max(0, 2 - math.floor(math.log10(row['mean'])))}f"
     # The column's name says "error"; only another measure is named.
     name = unit.label if unit.name == "error" else unit.name
-    text = f"{mean:{form}} {name}"
-    if row["values"] == 1 and row["n"] > 1:
-        text += " (all equal)"
-    elif row["n"] > 2 and (low < 0 or high > unit.ceiling):
-        text += f" ({max(low, 0):{form}} to {min(high, unit.ceiling):{form}})"
-    elif row["n"] > 2:
-        text = f"{mean:{form}} ± {(high - low) / 2:{form}} {name}"
+    text = mean_text(scaled.to_frame().T.assign(n=row["n"]).iloc[0], unit.ceiling, form, name)
     return f"{row['diverged']:.0f} diverged; {text}" if row["diverged"] else text
+
+
+def mean_text(row: "pd.Series", ceiling: float, form: str, unit: str = "") -> str:
+    """Return the mean of a row of `summarise` with half of its interval, if it has one.
+
+    An interval that reaches beyond the possible errors, 0 to `ceiling`, ends there: then both ends are given.
+    """
+    from experiments.analysis.statistics import possible_intervals
+
+    numbers = row[["n", "mean", "std", "low", "high"]].astype(float)
+    low, high = possible_intervals(numbers.to_frame().T, ceiling).iloc[0]
+    mean = f"{numbers['mean']:{form}}"
+    if math.isnan(low):
+        return f"{mean} {unit}".rstrip() + " (all equal)" * bool(numbers["n"] > 2 or numbers["std"] == 0)
+    if low > numbers["low"] or high < numbers["high"]:
+        return f"{mean} {unit}".rstrip() + f" ({low:{form}} to {high:{form}})"
+    return f"{mean} ± {(high - low) / 2:{form}} {unit}".rstrip()
 
 
 def _gradient_norms(study: Study, replicas: "pd.DataFrame") -> "pd.Series":

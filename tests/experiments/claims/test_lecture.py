@@ -5,8 +5,11 @@ import math
 import pandas as pd
 import pytest
 
-from experiments.claims.lecture import chosen_errors
+from experiments.claims.lecture import STUDY, chosen_errors, train
 from experiments.claims.lecture_text import DATASETS, PUBLISHED, effects_of_pretraining, markdown
+from experiments.claims.studies import SEEDS, Protocol, command_line, requested
+from experiments.config.compose import sweep
+from experiments.store.reading import StudyTables
 from experiments.tables import selected
 from tests.experiments.claims.constructed import pretraining
 from tests.programs import ROOT, python
@@ -57,7 +60,7 @@ def test_every_cell_stands_beside_all_four_published_differences():
     assert lines[:3] == [
         "| measured, test error in % | digits | wine |",
         "| --- | --- | --- |",
-        "| relu | 3.00 ± 0.00 | 3.00 ± 0.00 |",
+        "| relu | 3.00 (all equal) | 3.00 (all equal) |",
     ]
     assert "| relu | lr 0.3 (highest of 2) | lr 0.3 (highest of 2) |" in lines
     pair = "lr 0.3 (highest of 2), pretrain.lr 0.03 (highest of 2)"
@@ -85,9 +88,37 @@ def test_what_diverged_is_named():
     some = markdown(chosen_errors(replicas.assign(status=replicas["status"].mask(one, "diverged"))))
     assert "1 pairs with a diverged network left out" in some
     everything = markdown(chosen_errors(replicas.assign(status=replicas["status"].mask(lost, "diverged"))))
-    assert "| relu | 3.00 ± 0.00 | 10 diverged |" in everything
+    assert "| relu | 3.00 (all equal) | 10 diverged |" in everything
     assert "| relu on wine | undecided |" in everything
     assert "too few pairs" in everything
+
+
+@pytest.mark.parametrize(
+    ("errors", "text"),
+    [
+        ([0.05], "5.00"),
+        ([0.02, 0.04], "3.00"),
+        ([0.0, 0.0, 0.02], "0.67 (0.00 to 3.54)"),
+        ([0.02, 0.04, 0.06], "4.00 (0.00 to 8.97)"),
+        ([0.03, 0.04, 0.05], "4.00 ± 2.48"),
+    ],
+)
+def test_an_interval_is_of_three_seeds_and_within_the_possible_errors(errors, text):
+    replicas = pretraining()
+    replicas = replicas[(replicas["purpose"] == "tuning") | (replicas["seed"] < 300 + len(errors))]
+    shown = replicas["seed"].map({300 + i: error for i, error in enumerate(errors)})
+    lines = markdown(chosen_errors(replicas.assign(final_test_error=shown))).splitlines()
+    assert lines[2] == f"| relu | {text} | {text} |"
+
+
+def test_only_the_seeds_of_the_preset_choose(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    jobs = [settings for settings, _ in sweep(command_line(STUDY, Protocol(SEEDS), "dataset=wine"))]
+    study = requested(jobs).assign(purpose="report")
+    other_seed, other_rate = study.iloc[:1].assign(seed=7, purpose="tuning"), study.iloc[:1].assign(lr=7.0)
+    stored = StudyTables(*[pd.concat([study, other_seed, other_rate])] * 3)
+    monkeypatch.setattr("experiments.run_study", lambda *arguments: stored)
+    assert train(["wine"]).equals(study)
 
 
 def test_the_reference_follows_from_its_errors():

@@ -67,6 +67,9 @@ def test_another_rule_of_selection_is_marked():
     judged = [judge(14, leaks(0.4))]
     assert claims_md(judged, ORIGINS, "loss").startswith("**Not the registered measure: learning rates have the lowest")
     assert "Not the registered measure" not in claims_md(judged, ORIGINS)
+    assert "(`select=best_epoch_error`). Test errors are those of the same epoch." in claims_md(
+        judged, ORIGINS, "best_epoch_error"
+    )
     assert set(pd.read_csv(StringIO(claims_csv(judged, "loss")))["select"]) == {"loss"}
 
 

@@ -55,6 +55,12 @@ def test_a_range_without_an_end_is_refused(numbers):
         exact_range(*numbers)
 
 
+@pytest.mark.parametrize("numbers", [(0, 1e9, 0.1), (0, 10**10), (1, 0, -1e-300)])
+def test_a_range_of_too_many_values_is_refused(numbers):
+    with pytest.raises(ValueError, match="allowed are up to 1000000 values"):
+        exact_range(*numbers)
+
+
 def test_a_bad_range_is_refused_in_one_line():
     with pytest.raises(ConfigError, match=r"while evaluating 'range\(0,1,0\)': allowed are finite numbers") as refused:
         slopes("range(0,1,0)")
@@ -73,3 +79,26 @@ def test_equal_rates_are_one_rate():
     ((settings, _),) = sweep(["dataset=iris", "optimizer.lr=[0.1,0.1,1e-1]"])
     assert settings.rates == (0.1,)
     assert len(sweep(["dataset=iris", "optimizer.lr=0.1,1e-1,[0.1,0.1]"])) == 1
+
+
+def test_rates_that_are_equal_to_twelve_digits_are_one_rate_and_a_single_one_keeps_its_value():
+    def rates(words):
+        return [settings.rates for settings, _ in sweep(["dataset=iris", f"optimizer.lr={words}"])]
+
+    assert rates("[0.3,0.30000000000000004,0.1]") == [(0.3, 0.1)]
+    assert rates("0.3,0.30000000000000004") == [(0.3,)]
+    assert rates("0.30000000000000004") == [(0.30000000000000004,)]
+    assert rates("[0.3,0.300000000001]") == [(0.3, 0.300000000001)]
+
+
+@pytest.mark.parametrize("rates", ["0.1,0.2,0.3", "range(0.1,0.4,0.1)", "[0.1,0.2],[0.3]"])
+def test_rates_that_are_swept_cannot_be_tuned(rates):
+    with pytest.raises(ConfigError) as refused:
+        sweep(["dataset=iris", "activation=relu,elu", "tune.seeds=3", f"optimizer.lr={rates}"])
+    assert str(refused.value) == "tune.seeds needs the learning rates as one list: optimizer.lr=[0.1,0.2,0.3]"
+
+
+def test_a_list_of_rates_is_tuned_in_every_job_and_one_rate_needs_no_list():
+    grids = ["dataset=iris", "activation=relu,elu", "tune.seeds=3", "seeds=1,2", "optimizer.lr=[0.1,0.2]"]
+    assert [len(settings.tuning) for settings, _ in sweep(grids)] == [6, 6, 6, 6]
+    assert len(sweep(["dataset=iris", "tune.seeds=3", "optimizer.lr=0.1"])) == 1

@@ -171,7 +171,8 @@ def test_a_task_is_its_data_target_task_division_and_entropy(sweep, study):
     )
     assert one == same
     assert len({one, *others}) == 6
-    assert all(re.fullmatch("t[0-9a-f]{10}", task) for task in (one, *others))
+    assert all(re.fullmatch("[at][0-9a-f]{10}", task) for task in (one, *others))
+    assert [task[0] for task in (one, *others)] == ["t", "t", "a", "t", "t", "t"]
 
 
 def test_tables_of_one_name_are_tasks_of_their_own(settings, study):

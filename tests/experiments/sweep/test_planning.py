@@ -24,6 +24,15 @@ def test_a_plan_is_judged_by_the_most_similar_recorded_run(jobs, monkeypatch):
     assert "time: about 3.0 hours in one process, estimated from 2 recorded runs" in plan([job])
 
 
+def test_a_plan_says_that_its_runs_are_of_another_data_set_and_does_not_multiply_their_overhead_by_the_rows(jobs):
+    run_here(jobs(["activation=relu"]))
+    small, large = jobs(["activation=relu", "seeds=3"], ["activation=relu", "dataset=digits"])
+    assert "rough" not in plan([small])
+    assert "estimated from 1 recorded runs; none of them is of digits, so the time is rough" in plan([small, large])
+    rows = [len(job.settings.data.inputs) * (job.settings.weights + 2000) for job in (small, large)]
+    assert epoch_cost(large.settings) / epoch_cost(small.settings) < 0.3 * rows[1] / rows[0]
+
+
 def test_a_recorded_run_gives_its_time_and_size_in_proportion(jobs):
     for line in (["optimizer.lr=0.1", "seeds=1"], ["optimizer.lr=0.2", "seeds=2"]):
         (job,) = jobs(line)

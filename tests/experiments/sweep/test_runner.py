@@ -36,6 +36,15 @@ def test_every_job_is_marked_before_the_first_one_starts_and_none_at_the_end(swe
     assert not study.marks.folder.exists()
 
 
+def test_a_sweep_leaves_the_marks_of_another_one(sweep, study):
+    def launch(jobs):
+        study.marks.write("of-another-sweep", "done")
+        return run_here(jobs)
+
+    sweep(["activation=relu"], launch=launch)
+    assert list(study.marks.read()) == ["of-another-sweep"]
+
+
 def test_an_interrupted_sweep_leaves_the_marks_of_unfinished_jobs(sweep, study, monkeypatch):
     train = training.train
 

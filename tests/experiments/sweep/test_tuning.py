@@ -198,9 +198,9 @@ def test_a_run_of_an_earlier_version_keeps_its_rows(sweep, study, capsys):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ((GRID, "tune.seeds=[1,2,3]"), "tune.seeds=[1, 2, 3]: 1 is in seeds too"),
-        ((GRID, "seeds=[8,9,10]"), "seeds: 8, 9 are already among the tuning seeds of the run"),
-        ((GRID, "seeds=[5]", "tune.seeds=[0,1]"), "tune.seeds: 0, 1 are already among the reported seeds of the run"),
+        ((GRID, "tune.seeds=[1,2,3]"), "tune.seeds=[1,2,3]: 1 is also in seeds. A tuning seed cannot be reported."),
+        ((GRID, "seeds=[8,9,10]"), "seeds: 8 and 9 are already among the tuning seeds of the run"),
+        ((GRID, "seeds=[5]", "tune.seeds=[0,1]"), "tune.seeds: 0 and 1 are already among the reported seeds of the"),
         (("optimizer.lr=0.1", "seeds=[7]"), "seeds: 7 is already among the tuning seeds of the run"),
     ],
 )
