@@ -49,7 +49,8 @@ def winner_sentences(board: pd.DataFrame, models: pd.DataFrame, margins: Mapping
         texts = [f"{network.name} on {network.dataset}, {network.error}" for network in crowned]
         best = [f"The {lowest} test errors at {rate} are those of {'; '.join(texts)}."]
     if brief and simple:
-        simple = [f"The best simple models have there: {'; '.join(simple)}."]
+        test = f"The others differ from the network {SPLITS} (paired t, Bonferroni for the choice of the best, 5 %)."
+        simple = [f"The best simple models have there: {'; '.join(simple)}. {test}"]
     return [*best, *beaten, *simple]
 
 
@@ -148,9 +149,11 @@ def _simple(network: _Network, rivals: pd.DataFrame) -> str:
 
 
 def _brief(network: _Network, rivals: pd.DataFrame) -> str:
-    """Return the best model that is not a network, without a test."""
+    """Return the best model that is not a network, and whether the test tells the network from it."""
     row = rivals.iloc[0]
-    return f"{_error(row, network.unit)} on {network.dataset} ({row['reference']})"
+    told = _adjusted(row)["p"] < ALPHA
+    result = "" if told else ", not told apart"
+    return f"{_error(row, network.unit)} on {network.dataset} ({row['reference']}{result})"
 
 
 def _error(row: pd.Series, unit: Unit) -> str:
@@ -165,9 +168,7 @@ def _test(row: Any, network: _Network, subject: str) -> str:
     if row["difference"] == 0 and row["std"] == 0:
         model = f"always predicting the {row['reference']}" if row["trivial"] else row["reference"]
         return f"{network.compared} and {model} have the same error on every split"
-    # The winner was chosen by its test error. The trivial model was not chosen, and its corrected test is strict.
-    choices = 1 if row["trivial"] else row["choices"]
-    p, corrected = min(1, choices * row["p"]), min(1, choices * row["p_corrected"])
+    choices, p, corrected = _adjusted(row).values()
     bonferroni = f"Bonferroni for the best of {choices}, " if choices > 1 else ""
     paired = f"{paired_test([row['effect']])}, {bonferroni}{p_text(p)}"
     if p >= ALPHA:
@@ -175,3 +176,13 @@ def _test(row: Any, network: _Network, subject: str) -> str:
     if corrected < ALPHA and row["n"] > 2:
         return f"{subject} is significant {SPLITS} and {POPULATION} ({paired}; corrected, {p_text(corrected)})"
     return f"{subject} is significant {SPLITS} ({paired}); {POPULATION} it is not shown"
+
+
+def _adjusted(row: Any) -> dict[str, Any]:
+    """Return the number of choices behind the winner, by which both p are multiplied, and these p.
+
+    The winner was chosen by its test error. The trivial model was not chosen, and its corrected test is strict.
+    """
+    choices = 1 if row["trivial"] else row["choices"]
+    p, corrected = (min(1, choices * row[name]) for name in ("p", "p_corrected"))
+    return {"choices": choices, "p": p, "corrected": corrected}
