@@ -224,7 +224,8 @@ def chosen_rates(replicas: "pd.DataFrame", select: str = "error") -> "pd.Series"
 
     It has the lowest mean of the columns `SELECT[select]` over the run's tuning rows. A run without such rows is tuned
     on its reported rows. A rate with a diverged replica ranks last. The other rates are compared on the seeds that all
-    of them have; if there are none, on all seeds of each. Of equal rates the smaller one is selected.
+    of them have; if there are none, on all seeds of each. If means are equal, the smaller rate is selected. Rates that
+    are equal to 12 digits are one: the smallest of them stands for all.
 
     Parameters
     ----------
@@ -237,20 +238,26 @@ def chosen_rates(replicas: "pd.DataFrame", select: str = "error") -> "pd.Series"
     columns = list(SELECT[select])
     scores = replicas[columns].astype(float)
     scores = scores.where(scores.notna().all(axis=1) & (replicas["status"] == "done"), np.inf)
-    scores = scores.assign(run=replicas["run"], lr=replicas["lr"].astype(float), seed=replicas["seed"])
-    worst = scores.groupby(["run", "lr"])[columns[0]].transform("max")
-    rates = scores["lr"].where(worst < np.inf)
-    by_run, by_seed = rates.groupby(scores["run"]), rates.groupby([scores["run"], scores["seed"]])
+    lr = replicas["lr"].astype(float)
+    scores = scores.assign(run=replicas["run"], seed=replicas["seed"], lr=lr, rate=lr.map(rounded))
+    worst = scores.groupby(["run", "rate"])[columns[0]].transform("max")
+    finished = scores["rate"].where(worst < np.inf)
+    by_run, by_seed = finished.groupby(scores["run"]), finished.groupby([scores["run"], scores["seed"]])
     shared = by_run.transform("nunique") == by_seed.transform("nunique")
     any_shared = shared.groupby(scores["run"]).transform("any")
-    scores = scores[rates.isna() | shared | ~any_shared]
+    rates = scores[finished.isna() | shared | ~any_shared].groupby(["run", "rate"])
     # Means that are equal in exact arithmetic may differ in their last digits.
-    means = scores.groupby(["run", "lr"])[columns].mean().map(rounded).reset_index()
+    means = rates[columns].mean().map(rounded).assign(lr=rates["lr"].min()).reset_index()
     best = means.sort_values(["run", *columns, "lr"]).drop_duplicates("run")
     return best.set_index("run")["lr"]
 
 
 def selected(replicas: "pd.DataFrame", select: str = "error") -> "pd.Series":
-    """Return which rows of the table `replicas` are reported and have the learning rate of `chosen_rates`."""
-    chosen = replicas["lr"].astype(float) == replicas["run"].map(chosen_rates(replicas, select))
+    """Return which rows of the table `replicas` are reported and have the learning rate of `chosen_rates`.
+
+    Where a seed has several rates that are equal to 12 digits, its first row is selected.
+    """
+    rates = replicas["lr"].astype(float).map(rounded)
+    chosen = rates == replicas["run"].map(chosen_rates(replicas, select).map(rounded))
+    chosen &= ~replicas.assign(lr=rates)[KEY].duplicated()
     return chosen & (replicas["purpose"] == "report") if "purpose" in replicas else chosen

@@ -29,8 +29,8 @@ def marked(replicas: pd.DataFrame, select: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The replicas with `selected`, `grid` (the rates that took part in the choice, as text), `init`, `test_to_train`, and
-        `test_error`: the final one, or that of the epoch with the best validation loss if the rule selects by it.
+        The replicas with `selected`, `grid` (the rates that took part in the choice, as text), `init`, `test_to_train`,
+        and `test_error`: the final one, or that of the epoch with the best validation loss if the rule selects by it.
     """
     grids = deciding(replicas).groupby("run")["lr"].agg(grid_text)
     error = "best_test_error" if select == "best_epoch_error" else "final_test_error"

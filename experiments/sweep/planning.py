@@ -13,7 +13,6 @@ from experiments.store.runs import outcomes
 from experiments.store.study import Study
 from experiments.sweep.jobs import Job
 
-
 EPOCH_ROWS = 2000
 """Without them, a data set of few rows would make the epochs of a large one seem ten times as long as they are."""
 

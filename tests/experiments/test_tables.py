@@ -348,3 +348,14 @@ def test_a_diverged_rate_ranks_last_whatever_seeds_it_has_and_leaves_the_others_
     rows = [(0.1, 1, 0.1, 1.0), (0.1, 2, 0.4, 1.0), (0.2, 1, 0.2, 1.0), (0.2, 2, 0.2, 1.0)]
     assert tables.chosen_rates(scored(*rows, (0.3, 1, 0.0, 0.0), (0.3, 9, 0.0, 0.0, diverged))).to_dict() == {"r": 0.2}
     assert tables.chosen_rates(scored(*rows, (0.3, 1, 0.0, 0.0, diverged))).to_dict() == {"r": 0.2}
+
+
+def test_rates_that_are_equal_to_twelve_digits_are_one_rate():
+    above = 0.1 + 0.2
+    split = scored((0.3, 0, 0.2, 1.0), (0.1, 0, 0.3, 1.0), (above, 1, 0.4, 1.0), (0.1, 1, 0.25, 1.0))
+    assert above > 0.3
+    assert tables.chosen_rates(split)["r"] == 0.1  # 0.3 alone has the lowest error
+    better = scored((0.1, 0, 0.5, 1.0), (0.3, 0, 0.2, 1.0), (above, 0, 0.2, 1.0), (above, 1, 0.4, 1.0))
+    assert tables.selected(better).tolist() == [False, True, False, True]
+    assert tables.chosen_rates(scored((above, 0, 0.2, 1.0)))["r"] == above
+    assert tables.edge(above, [0.1, 0.3]) == "highest"

@@ -160,7 +160,8 @@ def test_a_constant_difference_is_significant_with_enough_seeds():
         assert np.isnan(different.p_corrected)  # no variance, so nothing to correct
         assert (same.p, same.p_corrected, same.p_equivalence) == (1, 1, 0.5**n)
     (row,) = compare(seeds(a=[1, 2, 3], b=[2, 3, 4]), [("a", "b")], margin=0.5).itertuples()
-    assert (row.p_equivalence, row.p_equivalence_corrected) == (1, 1)
+    assert row.p_equivalence == 1
+    assert np.isnan(row.p_equivalence_corrected)
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.3, -0.3, 1.0])
