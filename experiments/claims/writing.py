@@ -20,26 +20,33 @@ from experiments.tables import SELECT_WORDS
 
 REGISTER = Path(__file__).parent / "registered.md"
 
-NOTES = """\
+NOTES = {
+    "": """\
 Written by `python -m experiments.claims`. Each verdict follows from its table in `tables/`. The protocol was registered
 before the runs. `first registration` is the verdict of the earlier protocol, with the seeds 100 to 109.
 
 Intervals are Student's at 95 % over seeds. Where two conditions are compared, they are intervals of paired
 differences or log ratios. `exact` marks a value without an interval. Verdicts follow from these intervals. They hold
 for the splits of one data set: each seed divides the same data set anew, so seeds are no sample of data sets.
-
+""",
+    "; corrected ": """\
 `corrected` is the interval of Nadeau and Bengio (2003) for new data of the same kind. It is derived for errors on test
 rows, so only claims 4, 9, 10 and 14 have it. The other measures are of training rows or of networks before training.
-
+""",
+    "; margin p ": """\
 `margin p` tests the margin in the column `reproduced if`: two one-sided tests where the claim is "no difference"
 (claims 4 and 14), one where it is "no lower" (claim 10). `corrected` after it is the same with the variance of the
 corrected interval. A 95 % interval decides the verdict. So a verdict that rests on the margin needs a p below 0.025.
-
+""",
+    r"(lowest|highest) of \d": """\
 `highest of 7` marks a chosen learning rate at the end of its grid: a rate outside the grid may be better.
-
+""",
+    "Clevert": """\
 Published, not measured here: CIFAR-100 test error in % (Clevert et al. 2015), ELU 28.75 ± 0.24, shifted ReLU
 29.35 ± 0.29, LReLU 30.59 ± 0.29, ReLU 31.56 ± 0.37.
-"""
+""",
+}
+"""The notes below the table, by a pattern of what they explain: a note is left out where no row has it."""
 
 
 class Judged(NamedTuple):
@@ -110,7 +117,11 @@ def claims_md(judged: list[Judged], origins: Mapping[int, Mapping[str, list[str]
             lines += ["", f"Claim {row.number}, {row.word}; our best explanation: {row.claim.explanation}"]
     known = {row.number: origins[row.number] for row in judged}
     titles = {"Processor": "processors", "Commit": "commits"}
-    lines += ["", NOTES.rstrip(), "", f"Learning rates have {_rule(select)}.", ""]
+    rows = "\n".join(lines)
+    for pattern, note in NOTES.items():
+        if re.search(pattern, rows):
+            lines += ["", note.rstrip()]
+    lines += ["", f"Learning rates have {_rule(select)}.", ""]
     lines += [f"{title}: {_by_claims(known, key)}." for title, key in titles.items()]
     return "\n".join(lines) + "\n"
 

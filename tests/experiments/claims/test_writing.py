@@ -63,6 +63,13 @@ def test_the_foot_names_processors_and_commits_by_claim_where_they_differ():
     assert "Commit: abc (claims 1, 14); def (claims 14)." in claims_md(judged, origins)
 
 
+def test_only_what_the_rows_have_is_explained():
+    few = claims_md([judge(1, saturated())], ORIGINS)
+    assert "Intervals are Student's" in few
+    assert not any(words in few for words in ("Nadeau", "margin p", "marks a chosen learning rate", "CIFAR-100"))
+    assert "Nadeau" in claims_md([judge(14, leaks(0.4))], ORIGINS)
+
+
 def test_another_rule_of_selection_is_marked():
     judged = [judge(14, leaks(0.4))]
     assert claims_md(judged, ORIGINS, "loss").startswith("**Not the registered measure: learning rates have the lowest")
