@@ -1,6 +1,5 @@
 """The answer of a study in words, and the tables behind it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -12,16 +11,13 @@ from experiments.analysis.comparison import (
     leaderboard,
     rankings,
     treatments_over_datasets,
+    with_grids,
 )
 from experiments.analysis.simple import against_simple_models, margins
 from experiments.analysis.statistics import OverDatasets
 from experiments.analysis.verdicts import comparison_sentences
 from experiments.analysis.winners import winner_sentences
 from experiments.analysis.wording import counted, enumeration, in_sentence
-from experiments.tables import edge
-
-CONDITIONAL = "conditional on this data set"
-"""Seeds divide one data set again and again; they are no sample of data sets."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +58,7 @@ def findings(
     *,
     baselines: pd.DataFrame | None = None,
     confusion: pd.DataFrame | None = None,
-    unfinished: Mapping[str, str] | tuple[()] = (),
     margin: float | None = None,
-    select: str = "error",
 ) -> Findings:
     """Return the result of a study, in which each condition is compared with its reference at its selected rate.
 
@@ -76,51 +70,36 @@ def findings(
         The errors of scikit-learn's models on the same splits.
     confusion
         The table `confusion` of all runs.
-    unfinished
-        By run, the reason why it is not finished.
     margin
         The largest difference that does not matter, in points of error or in the unit of a regression's target. By
         default it is 0.5 points, or 2 % of the RMSE of the mean.
-    select
-        The rule by which `selected` was set.
     """
     replicas = equal_rates(replicas)
-    if select == "best_epoch_error":
-        replicas = replicas.assign(final_test_error=replicas["best_test_error"])
     selected = replicas[replicas["selected"]]
     limits = margins(selected, baselines, margin)
     board = with_grids(leaderboard(selected, limits), replicas)
     over = treatments_over_datasets(selected)
     models = against_simple_models(board, selected, baselines, limits)
     named = _named(board)
-    pending = dict(unfinished)
-    best = winner_sentences(named, models, limits, _rate(board, select))
+    rate = "the only rate" if board["grid"].map(len).max() == 1 else "the rate that validation chose"
     sentences = [
-        " ".join(["The study is not finished.", *best] if pending else best),
+        " ".join(winner_sentences(named, models, limits, rate)),
         " ".join(comparison_sentences(named, limits, margin)),
         f"{_diverged(replicas)} {over.sentence}",
     ]
-    warnings = cautions(named, replicas, confusion, pending)
+    warnings = cautions(named, replicas, confusion)
     return Findings(board, all_pairs(selected), rankings(replicas), over, sentences, warnings)
 
 
-def with_grids(board: pd.DataFrame, replicas: pd.DataFrame) -> pd.DataFrame:
-    """Return the board with the rates that were tried, `grid`, and the end at which the selected one is, `edge`."""
-    grids = board["run"].map(equal_rates(replicas).groupby("run")["lr"].agg(lambda rates: sorted(set(rates))))
-    edges = [edge(float(f"{rate:.12g}"), grid) for grid, rate in zip(grids, board["lr"], strict=True)]
-    return board.assign(grid=grids, edge=pd.Series(edges, board.index, dtype=object))
-
-
-def edge_sentence(board: pd.DataFrame, replicas: pd.DataFrame) -> str:
+def edge_sentence(board: pd.DataFrame) -> str:
     """Return a sentence on conditions whose selected rate is the lowest or highest tried; empty if there are none."""
-    at_edge = with_grids(board, replicas)
-    at_edge = at_edge[at_edge["edge"] != ""]
+    at_edge = board[board["edge"] != ""]
     if at_edge.empty:
         return ""
     conditions = at_edge["label"] + " on " + at_edge["dataset"] + " (" + at_edge["lr"].map("{:g}".format) + ")"
     return (
-        f"For {len(at_edge)} of {counted(len(board), 'condition')} validation chose the lowest or highest rate that was "
-        f"tried, so a wider grid may change their error: {enumeration(conditions)}."
+        f"For {len(at_edge)} of {counted(len(board), 'condition')} validation chose the lowest or highest rate that "
+        f"was tried, so a wider grid may change their error: {enumeration(conditions)}."
     )
 
 
@@ -129,14 +108,6 @@ def _named(board: pd.DataFrame) -> pd.DataFrame:
     several_outputs = board.groupby("dataset")["output"].transform("nunique") > 1
     names = board["label"].map(in_sentence)
     return board.assign(name=names.where(~several_outputs, names + " with " + board["output"]))
-
-
-def _rate(board: pd.DataFrame, select: str) -> str:
-    """Return which learning rate the numbers are for."""
-    if board["grid"].map(len).max() == 1:
-        return "the only rate"
-    chosen = {"loss": "the rate with the lowest validation loss", "best_epoch_error": "the rate and epoch that"}
-    return chosen.get(select, "the rate that") + ("" if select == "loss" else " validation chose")
 
 
 def _diverged(replicas: pd.DataFrame) -> str:

@@ -1,36 +1,31 @@
 """Sentences on what weakens a study's answer."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import pandas as pd
 
-from experiments.analysis.comparison import ranking_seeds
+from experiments.analysis.comparison import ranking_seeds, rounded
 from experiments.analysis.wording import counted, enumeration, in_sentence, verb
+from experiments.tables import KEY
 
 ONE_CLASS = 0.95
 """A network predicts one class if at least this share of its test rows have it."""
 
 
-def cautions(
-    board: pd.DataFrame, replicas: pd.DataFrame, confusion: pd.DataFrame | None, unfinished: Mapping[str, str]
-) -> list[str]:
-    """Return what weakens the answer: unfinished and untrained networks, uneven seeds, confounders, constant classes.
+def cautions(board: pd.DataFrame, replicas: pd.DataFrame, confusion: pd.DataFrame | None) -> list[str]:
+    """Return what weakens the answer: uneven seeds, confounders, networks that predict one class, tuning seeds.
 
     Parameters
     ----------
     board
         `Findings.board` with the column `name`.
     replicas
-        The study's table.
+        The study's table, after `equal_rates`.
     confusion
         The table `confusion` of all runs.
-    unfinished
-        By run, the reason why it is not finished.
     """
     selected = replicas[replicas["selected"]]
     return [
-        *_unfinished(unfinished),
-        *_untrained(board),
         *_uneven(board, selected),
         *_confounded(board),
         *([] if confusion is None else _one_class(board, selected, confusion)),
@@ -38,35 +33,19 @@ def cautions(
     ]
 
 
-def _unfinished(unfinished: Mapping[str, str]) -> list[str]:
-    if not unfinished:
-        return []
-    runs = [f"{run} ({reason})" for run, reason in unfinished.items()]
-    verbs = verb(len(runs), "run is", "runs are")
-    return [f"{len(runs)} {verbs} not finished, so this answer may change: {enumeration(runs)}."]
-
-
-def _untrained(board: pd.DataFrame) -> list[str]:
-    rows = board[board["untrained"]]
-    if rows.empty:
-        return []
-    verbs = verb(len(rows), "was not trained (epochs=0) and has", "were not trained (epochs=0) and have")
-    return [f"{enumeration(_on_dataset(rows, board))} {verbs} no rank."]
-
-
 def _uneven(board: pd.DataFrame, selected: pd.DataFrame) -> list[str]:
     """Return a sentence for each data set whose conditions have different seeds."""
     names = board.set_index("run")["name"]
     result = []
     for dataset, part in selected.groupby("dataset"):
-        own = part.groupby("run")["seed"].agg(frozenset)
-        if own.nunique() == 1:
+        by_run = part.groupby("run")["seed"].agg(frozenset)
+        if by_run.nunique() == 1:
             continue
         seeds = ranking_seeds(part)
         if not seeds:
             result.append(f"On {in_sentence(str(dataset))} the conditions share no seeds, so none has a rank.")
             continue
-        lacking = [names[run] for run in own.index if not seeds <= own[run]]
+        lacking = [names[run] for run in by_run.index if not seeds <= by_run[run]]
         text = f"On {in_sentence(str(dataset))} the conditions have different seeds. "
         text += f"Ranks and means use {_listed(seeds)}"
         if lacking:
@@ -106,11 +85,11 @@ def _confounded(board: pd.DataFrame) -> list[str]:
 
 def _one_class(board: pd.DataFrame, selected: pd.DataFrame, confusion: pd.DataFrame) -> list[str]:
     """Return a sentence for each data set on which networks predict one class for nearly all rows."""
-    key = ["run", "lr", "seed"]
-    rows = confusion.merge(selected[key].drop_duplicates(), on=key)
-    total = rows.groupby(key)["count"].sum()
-    predicted = rows.groupby([*key, "predicted"])["count"].sum().reset_index()
-    most = predicted.sort_values("count", kind="stable").drop_duplicates(key, keep="last").set_index(key)
+    rows = confusion.assign(lr=rounded(confusion["lr"])).drop_duplicates([*KEY, "true", "predicted"])
+    rows = rows.merge(selected[KEY], on=KEY)
+    total = rows.groupby(KEY)["count"].sum()
+    predicted = rows.groupby([*KEY, "predicted"])["count"].sum().reset_index()
+    most = predicted.sort_values("count", kind="stable").drop_duplicates(KEY, keep="last").set_index(KEY)
     most["share"] = most["count"] / total
     most = most.reset_index().merge(board[["run", "dataset", "name"]], on="run")
     result = []
@@ -141,9 +120,3 @@ def _tuning(replicas: pd.DataFrame) -> list[str]:
         f"Learning rates were chosen on {counted(count, 'tuning seed')} that {verb(count, 'is', 'are')} not reported. "
         f"Tuning seeds divide the same rows again, so the choice is not independent of the test rows."
     ]
-
-
-def _on_dataset(rows: pd.DataFrame, board: pd.DataFrame) -> pd.Series:
-    """Return the names of conditions, with their data set if the study has several."""
-    several = board["dataset"].nunique() > 1
-    return rows["name"] + " on " + rows["dataset"].map(in_sentence) if several else rows["name"]

@@ -8,10 +8,18 @@ import pandas as pd
 
 from experiments.analysis.labels import labels, setting_columns
 from experiments.analysis.references import has_default_initializer, references
-from experiments.analysis.statistics import ALPHA, OverDatasets, compare, holm, over_datasets, summarise
+from experiments.analysis.statistics import (
+    ALPHA,
+    OverDatasets,
+    compare,
+    holm,
+    over_datasets,
+    possible_intervals,
+    summarise,
+)
 from experiments.analysis.units import UNITS
 from experiments.analysis.wording import enumeration, in_sentence, verb
-from experiments.tables import reported
+from experiments.tables import edge, reported
 
 
 def scored(replicas: pd.DataFrame) -> pd.DataFrame:
@@ -74,10 +82,10 @@ def _over_ranking_seeds(replicas: pd.DataFrame) -> tuple[pd.DataFrame, set[str]]
     rows, eligible = [], set(replicas.loc[~untrained(replicas), "run"])
     for _, part in replicas.groupby("dataset"):
         seeds = ranking_seeds(part)
-        own = part.groupby("run")["seed"].agg(frozenset)
-        complete = own.index[[bool(seeds) and seeds <= other for other in own]]
+        by_run = part.groupby("run")["seed"].agg(frozenset)
+        complete = by_run.index[[bool(seeds) and seeds <= other for other in by_run]]
         rows.append(part[~part["run"].isin(complete) | part["seed"].isin(seeds)])
-        eligible -= set(own.index.difference(complete))
+        eligible -= set(by_run.index.difference(complete))
     return summarise(scored(pd.concat(rows)), ["dataset", "run"], "score"), eligible
 
 
@@ -144,11 +152,22 @@ def _by_initializer(replicas: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return result or {"mixed": replicas}
 
 
+def rounded(rates: pd.Series) -> pd.Series:
+    """Return learning rates to 12 digits: equal ones may differ by rounding."""
+    return rates.map(lambda rate: float(f"{rate:.12g}"))
+
+
 def equal_rates(replicas: pd.DataFrame) -> pd.DataFrame:
     """Return replicas whose learning rates are one number if they are equal to 12 digits."""
-    rates = replicas["lr"].map(lambda rate: float(f"{rate:.12g}"))
-    result = replicas.assign(lr=rates).sort_values("selected", ascending=False, kind="stable")
+    result = replicas.assign(lr=rounded(replicas["lr"])).sort_values("selected", ascending=False, kind="stable")
     return result[~result.duplicated(["run", "lr", "seed"])].sort_index()
+
+
+def with_grids(board: pd.DataFrame, replicas: pd.DataFrame) -> pd.DataFrame:
+    """Return the board with the rates that were tried, `grid`, and the end at which the selected one is, `edge`."""
+    grids = board["run"].map(equal_rates(replicas).groupby("run")["lr"].agg(lambda rates: sorted(set(rates))))
+    edges = [edge(rate, grid) for grid, rate in zip(grids, rounded(board["lr"]), strict=True)]
+    return board.assign(grid=grids, edge=pd.Series(edges, board.index, dtype=object))
 
 
 def _by_rate(replicas: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -158,17 +177,14 @@ def _by_rate(replicas: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """
     sizes = replicas.groupby("run")["lr"].nunique()
     runs = replicas.groupby("lr")["run"].nunique()
-    common = [] if _tuned_apart(replicas) else sorted(runs.index[2 * runs > len(sizes)])
+    # Most rates of a study with tuning seeds are not reported.
+    tuned = len(reported(replicas)) < len(replicas)
+    common = [] if tuned else sorted(runs.index[2 * runs > len(sizes)])
     replicas = reported(replicas)
     result = {f"{rate:.12g}": replicas[replicas["lr"] == rate] for rate in common}
     if sizes.max() > 1 or len(common) != 1 or runs[common].min() < len(sizes):
         return {"tuned": replicas[replicas["selected"]]} | result
     return result
-
-
-def _tuned_apart(replicas: pd.DataFrame) -> bool:
-    """Return whether some rates were chosen on seeds that are not reported, so that most rates are not reported."""
-    return "purpose" in replicas and bool((replicas["purpose"] == "tuning").any())
 
 
 def treatments(replicas: pd.DataFrame) -> pd.Series:
@@ -191,7 +207,7 @@ def treatments_over_datasets(replicas: pd.DataFrame) -> OverDatasets:
         left = verb(len(missing), "is left out, since it has", "are left out, since they have")
         notes.append(f"{enumeration(map(in_sentence, missing))} {left} no rank on some data set.")
     if ranks.index.str.partition(", ").get_level_values(0).has_duplicates:
-        notes.append("Some of these tasks share a data set, so they are not independent.")
+        notes.append("Some of these tasks have data sets of one name, so they may not be independent.")
     return result._replace(sentence=" ".join([result.sentence, *notes]))
 
 
@@ -213,7 +229,8 @@ def leaderboard(selected: pd.DataFrame, margins: Mapping[str, float] | None = No
     for column in ("activation", "output", "task", "lr"):
         board[column] = board["run"].map(conditions[column])
     board["untrained"] = board["run"].map(untrained(conditions))
-    board[["low", "high"]] = _possible_intervals(board)
+    ceiling = board["task"].map(lambda task: UNITS[task].ceiling / UNITS[task].scale)
+    board[["low", "high"]] = possible_intervals(board, ceiling)
     board["initializer"] = board["run"].map(conditions["init.name"]) if "init.name" in conditions else ""
     board = board.merge(_compared_with_references(selected, margins or {}), on="run", how="left")
     same_output = board["reference"].map(conditions["output"]) == board["output"]
@@ -222,14 +239,6 @@ def leaderboard(selected: pd.DataFrame, margins: Mapping[str, float] | None = No
         board["reference"].map(names).where(same_output, board["reference"].map(names_with_output))
     )
     return board.assign(verdict=_verdicts(board), scope=_scopes(board))
-
-
-def _possible_intervals(board: pd.DataFrame) -> pd.DataFrame:
-    """Return `low` and `high` within the possible errors; fewer than three seeds or equal errors have no interval."""
-    ceiling = board["task"].map(lambda task: UNITS[task].ceiling / UNITS[task].scale)
-    varied = (board["n"] > 2) & (board["std"] > 1e-12 * board["mean"].abs())
-    ends = {"low": board["low"].clip(lower=0), "high": board["high"].clip(upper=ceiling)}
-    return pd.DataFrame(ends).where(varied)
 
 
 def _compared_with_references(selected: pd.DataFrame, margins: Mapping[str, float]) -> pd.DataFrame:
@@ -291,9 +300,10 @@ def _scopes(board: pd.DataFrame) -> pd.Series:
 def compare_studies(replicas: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     """Compare the conditions that two studies share, at their selected rates.
 
-    Conditions are the same if task, output, and activation with its hyperparameters are equal. If the other study has
-    several of them, the one with most equal settings is taken. If it has the condition only with other data of the same
-    name, another target or another split, `changed` says so and nothing is compared.
+    Conditions are the same if `task_id`, output, and activation with its hyperparameters are equal, whatever the name
+    of the data set is. If the other study has several of them, the one with most equal settings is taken. If it has the
+    condition only with other data of the same name, another target or another split, `changed` says so and nothing is
+    compared.
 
     Returns
     -------
@@ -305,23 +315,25 @@ def compare_studies(replicas: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame
     names = labels(here, omit=("dataset", "output"))
     columns = ["lr", *dict.fromkeys([*setting_columns(here), *setting_columns(there)])]
     identity = ["activation", "output", *(name for name in columns if name.startswith("activation."))]
-    settings = [name for name in columns if name not in identity]
-    both = "task_id" in here and "task_id" in there
+    settings = ["dataset", *(name for name in columns if name not in identity)]
+    tasks = here.drop_duplicates("run").set_index("run")["dataset"]
     conditions, candidates = (
         frame.drop_duplicates("run")
-        .assign(name=frame["dataset"].str.partition(", ")[0], task=frame["task_id"] if both else "")
-        .reindex(columns=["run", "dataset", "name", "task", *identity, *settings])
+        .assign(dataset=frame["dataset"].str.partition(", ")[0])
+        .set_index(["run", "task_id"])
+        .reindex(columns=[*identity, *settings])
         .astype(str)
         .fillna("")
+        .reset_index()
         for frame in (here, there)
     )
     rows, tables = [], []
     for _, condition in conditions.iterrows():
-        same = candidates[(candidates[["name", *identity]] == condition[["name", *identity]]).all(axis=1)]
-        if same.empty:
+        alike = candidates[(candidates[identity] == condition[identity]).all(axis=1)]
+        same = alike[alike["task_id"] == condition["task_id"]]
+        if same.empty and condition["dataset"] not in set(alike["dataset"]):
             continue
-        row = {"label": names[condition["run"]], "dataset": condition["dataset"], "output": condition["output"]}
-        same = same[same["task"] == condition["task"]]
+        row = {"label": names[condition["run"]], "dataset": tasks[condition["run"]], "output": condition["output"]}
         if same.empty:
             rows.append(row | {"changed": OTHER_TASK})
             tables.append(compare(pd.DataFrame(columns=["a", "b"]), [("a", "b")]).assign(run=condition["run"]))

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,7 +28,8 @@ def name_tasks(tables: "StudyTables") -> "StudyTables":
 def task_names(replicas: pd.DataFrame) -> pd.Series:
     """Return the name of each run's task; the index is `run`.
 
-    A task is the data with their target, their split and the root of the randomness: `task_id` in the table. Only
+    A task is the data with their target, their split and the root of the randomness: `task_id` in the table, which
+    begins with "a" if the networks reconstruct their inputs (`task=autoencode`). Only
     conditions of one task can be compared. A task is called by its data set if the study has no other task with that
     data set's name. Otherwise the settings in which these tasks differ follow: "train, target=weight". A table without
     `task_id` keeps the names of its data sets.
@@ -51,32 +51,19 @@ def task_names(replicas: pd.DataFrame) -> pd.Series:
 
 def _task_settings(conditions: pd.DataFrame) -> pd.DataFrame:
     """Return the settings of each task, the most telling first; the index is `task_id`."""
-    learned = conditions["task"].mask(_may_reconstruct(conditions), "autoencode")
-    # An autoencoder has as many outputs as inputs with any network.
-    agreed = learned.groupby(conditions["task_id"]).transform("nunique") == 1
-    tasks = conditions.assign(task=learned.where(agreed, conditions["task"])).drop_duplicates("task_id")
+    learned = conditions["task"].mask(conditions["task_id"].str.startswith("a"), "autoencode")
+    tasks = conditions.assign(task=learned).drop_duplicates("task_id")
     first, last = ("dataset.target", "task"), ("split.test", "split.validation", "entropy", "dataset.sha256")
     others = {name for name in tasks if name.startswith("dataset.")} - {*first, *last, "dataset.task"}
     columns = [name for name in (*first, *sorted(others), *last) if name in tasks]
     return tasks.set_index("task_id")[columns].astype(object)
 
 
-def _may_reconstruct(conditions: pd.DataFrame) -> pd.Series:
-    """Return which conditions have as many parameters as a network that reconstructs its inputs."""
-    result = []
-    for condition in conditions.reset_index().to_dict("records"):
-        pieces = condition.get("activation.pieces", 1)
-        pieces = 1 if pd.isna(pieces) else int(pieces)
-        widths = json.loads(condition.get("net.hidden", "[]"))
-        between = sum(pieces * (a + 1) * b for a, b in pairwise(widths))
-        rest = condition["parameters"] - between - pieces * sum(widths[:1])
-        inputs = rest / (pieces * widths[0] + widths[-1] + 1) if widths else 0.5
-        result.append(condition["task"] == "regression" and inputs == int(inputs))
-    return pd.Series(result, conditions.index)
-
-
 def _telling_apart(tasks: pd.DataFrame) -> list[str]:
-    """Return the settings in which tasks of one name differ, and of those that only some have, the needed ones."""
+    """Return the settings in which tasks of one name differ.
+
+    A setting that only some tasks have is included if the others do not tell them apart.
+    """
     result: list[str] = []
     for name in tasks:
         several = tasks[name].nunique() > 1 and name != "dataset.sha256"

@@ -52,7 +52,7 @@ def t_test(errors: np.ndarray, test_to_train: float, margin: float) -> TTest:
     """Return the paired t test of finite errors (n, 2), the corrected one, and two tests of equivalence.
 
     Differences that are all the same number have no t test. If that number is not 0, `p` is that of the signed-rank
-    test for n > 2, and the corrected p is undefined. The p of equivalence is then 2^−n, the p of n equal signs.
+    test for n > 2, and both corrected p are undefined. The p of equivalence is then 2^−n, the p of n equal signs.
 
     References
     ----------
@@ -94,9 +94,10 @@ def _constant(errors: np.ndarray, difference: float, margin: float) -> TTest:
     n = len(errors)
     p = 1.0 if difference == 0 else signed_rank_p(*errors.T) if n > 2 else math.nan
     equivalence = math.nan if math.isnan(margin) else 0.5**n if abs(difference) < margin else 1.0
-    effect, corrected = (0.0, 1.0) if difference == 0 else (math.nan, math.nan)
     ends = (difference, difference)
-    return TTest(difference, *ends, 0.0, p, effect, *ends, corrected, equivalence, equivalence)
+    if difference == 0:
+        return TTest(0.0, *ends, 0.0, p, 0.0, *ends, 1.0, equivalence, equivalence)
+    return TTest(difference, *ends, 0.0, p, math.nan, *ends, math.nan, equivalence, math.nan)
 
 
 class OrderTest(NamedTuple):

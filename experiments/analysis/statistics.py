@@ -95,6 +95,23 @@ def summarise(frame: pd.DataFrame, by: str | Sequence[str], column: str) -> pd.D
     return table[[*by, "n", "mean", "low", "high", "std", "diverged", "diverged_share", "median", "iqm"]]
 
 
+def possible_intervals(table: pd.DataFrame, ceiling: float | pd.Series) -> pd.DataFrame:
+    """Return the columns `low` and `high` of `summarise` that are shown: within the possible errors, 0 to `ceiling`.
+
+    Fewer than three values have no interval, and neither have equal ones: both ends are NaN. Errors that are equal in
+    exact arithmetic may differ by rounding.
+
+    Parameters
+    ----------
+    table
+        Errors in any unit; the columns n, mean, std, low and high of `summarise`.
+    ceiling
+        The largest possible error in this unit, one number or one for each row.
+    """
+    varied = (table["n"] > 2) & (table["std"] > 1e-12 * table["mean"].abs())
+    return pd.DataFrame({"low": table["low"].clip(lower=0), "high": table["high"].clip(upper=ceiling)}).where(varied)
+
+
 def _medians(values: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return each group's median and interquartile mean; `groups` has the number of each value's group, from 0."""
     order = np.lexsort((values, groups))

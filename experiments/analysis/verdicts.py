@@ -1,6 +1,7 @@
 """Sentences on the comparisons of conditions with their references."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -49,13 +50,7 @@ def comparison_sentences(board: pd.DataFrame, margins: Mapping[str, float], marg
         part = rows[(rows["verdict"] == "equivalent") & (rows["scope"] == scope)]
         if len(part):
             result.append(_equivalent(part, scope, margin))
-    small = rows[rows["verdict"].str.startswith(("better", "worse")) & (rows["p_equivalence"] < ALPHA)]
-    if len(small):
-        text = verb(len(small), "The difference of", "The differences of")
-        result.append(
-            f"{text} {enumeration(small['name'])} {verb(len(small), 'is', 'are')} still smaller than "
-            f"{_margin(small, margin)}."
-        )
+    result += _small(rows[rows["verdict"].isin(["better", "worse"])], margin)
     return [*result, *_undecided(rows[rows["verdict"].str.startswith("not told apart")], margin), *_untested(rows)]
 
 
@@ -66,18 +61,32 @@ def _significant(rows: pd.DataFrame, comparative: str, scope: str) -> str:
     than = f"{subject} than {_references(rows)}{lost} {SPLITS}"
     if scope == POPULATION:
         return f"{than} and {POPULATION} (paired and corrected t, Holm, 5 %)."
-    # Equal differences have no t test.
-    test = "signed ranks" if (rows["effect"].isna()).all() else "paired t"
-    return f"{than} ({test}, Holm, 5 %); {POPULATION} this is not shown."
+    return f"{than} ({paired_test(rows['effect'])}, Holm, 5 %); {POPULATION} this is not shown."
+
+
+def paired_test(effects: Iterable[float]) -> str:
+    """Return the name of the test of differences with these effect sizes; equal ones have none, and no t test."""
+    constant = [math.isnan(effect) for effect in effects]
+    return "signed ranks" if all(constant) else "paired t or signed ranks" if any(constant) else "paired t"
+
+
+def _small(rows: pd.DataFrame, margin: float | None) -> list[str]:
+    """Return the sentences on conditions that differ from their references, but by less than the margin."""
+    small = rows["p_equivalence"] < ALPHA
+    general = small & (rows["p_equivalence_corrected"] < ALPHA) & (rows["n_pairs"] > 2)
+    parts = {POPULATION: rows[general], SPLITS: rows[small & ~general]}
+    return [_equivalent(part, scope, margin) for scope, part in parts.items() if len(part)]
 
 
 def _equivalent(rows: pd.DataFrame, scope: str, margin: float | None) -> str:
     """Return the sentence on conditions that differ from their references by less than the margin."""
     holds = f"{SPLITS} and {POPULATION}" if scope == POPULATION else SPLITS
     note = "" if scope == POPULATION else f"; {POPULATION} this is not shown"
+    constant = rows["effect"].isna()
+    test = "sign" if constant.all() else "t or sign" if constant.any() else "t"
     return (
         f"{enumeration(rows['name'])} {verb(len(rows), 'differs', 'differ')} from {_references(rows)} by less than "
-        f"{_margin(rows, margin)} {holds} (two one-sided t tests, Holm, 5 %){note}."
+        f"{_margin(rows, margin)} {holds} (two one-sided {test} tests, Holm, 5 %){note}."
     )
 
 
@@ -96,7 +105,7 @@ def _undecided(rows: pd.DataFrame, margin: float | None) -> list[str]:
         differ = f"{enumeration(few['name'])} {verb(len(few), 'differs', 'differ')} from {_references(few)}"
         result.append(
             f"There are too few seeds to decide whether {differ}: {most} {count:.0f} seeds would show a difference of "
-            f"{_margin(few, margin)}{run}."
+            f"{_margin(few, margin)} with a probability of 80 %{run}."
         )
     others = rows.drop(few.index)
     if len(others):

@@ -10,6 +10,7 @@ from experiments.analysis.comparison import POPULATION, SPLITS
 from experiments.analysis.simple import beats_trivial
 from experiments.analysis.statistics import ALPHA
 from experiments.analysis.units import UNITS, Unit
+from experiments.analysis.verdicts import paired_test
 from experiments.analysis.wording import counted, enumeration, in_sentence, p_text
 
 
@@ -29,7 +30,6 @@ def winner_sentences(board: pd.DataFrame, models: pd.DataFrame, margins: Mapping
     """
     brief = board["dataset"].nunique() > 2
     crowned, beaten, simple = [], [], []
-    measure = "Mean test error"
     for dataset, part in board.groupby("dataset", sort=False):
         first = part.iloc[0]
         if pd.isna(first["rank"]) or not first["n"]:
@@ -37,15 +37,17 @@ def winner_sentences(board: pd.DataFrame, models: pd.DataFrame, margins: Mapping
             continue
         rivals = models[models["dataset"] == dataset].sort_values("error", kind="stable")
         network = _Network(part, brief, rate)
-        if text := _lost(network, rivals, margins[str(dataset)]):
+        if text := _beaten(network, rivals, margins[str(dataset)]):
             beaten.append(text)
         else:
-            crowned.append(network.text)
-            if len(part) > 1:
-                measure = "Lowest mean test error"
+            crowned.append(network)
             if len(rivals):
                 simple.append(_brief(network, rivals) if brief else _simple(network, rivals))
-    best = [f"{measure} at {rate}: {'; '.join(crowned)}."] if crowned else []
+    best = [network.sentence for network in crowned]
+    if brief and crowned:
+        lowest = "mean" if all(network.alone for network in crowned) else "lowest mean"
+        texts = [f"{network.name} on {network.dataset}, {network.error}" for network in crowned]
+        best = [f"The {lowest} test errors at {rate} are those of {'; '.join(texts)}."]
     if brief and simple:
         simple = [f"The best simple models have there: {'; '.join(simple)}."]
     return [*best, *beaten, *simple]
@@ -58,14 +60,21 @@ class _Network:
         first = part.iloc[0]
         self.dataset, self.unit, self.rate = in_sentence(first["dataset"]), UNITS[first["task"]], rate
         names = part.loc[part["rank"] == first["rank"], "name"]
-        self.name = enumeration(names)
+        self.name, self.compared = enumeration(names), first["name"]
         self.several, self.alone, self.brief = len(names) > 1, len(part) == 1, brief
         error = self.unit.full_text(first["mean"])
         seeds = "" if brief or self.several else f" ({_seeds(first, self.unit)})"
         lost = first["diverged"]
         note = f", though {lost} of {counted(first['n'] + lost, 'replica')} diverged" if lost else ""
         self.error = f"{error}{seeds}{note}"
-        self.text = f"{self.name} on {self.dataset}, {self.error}"
+
+    @property
+    def sentence(self) -> str:
+        """The sentence that says that this network is the best."""
+        if self.alone:
+            return f"The mean test error of {self.name} on {self.dataset} at {self.rate} is {self.error}."
+        has = "have" if self.several else "has"
+        return f"{self.name} {has} the lowest mean test error on {self.dataset} at {self.rate}: {self.error}."
 
 
 def _seeds(row: pd.Series, unit: Unit) -> str:
@@ -88,7 +97,7 @@ def _no_winner(part: pd.DataFrame) -> str:
     return f"On {dataset} the conditions share no seeds, so none is the best."
 
 
-def _lost(network: _Network, rivals: pd.DataFrame, margin: float) -> str:
+def _beaten(network: _Network, rivals: pd.DataFrame, margin: float) -> str:
     """Return a sentence if a simple model has a lower error than the best network, or if this is no better than chance.
 
     The text is empty if the network is the best.
@@ -103,7 +112,7 @@ def _lost(network: _Network, rivals: pd.DataFrame, margin: float) -> str:
     if first and not (useless and trivial["error"].iloc[0] <= simple["error"].iloc[0]):
         row = simple.iloc[0]
         text = f"On {network.dataset} {row['reference']} has the lowest mean test error, {_error(row, network.unit)}"
-        sentence = f"{text}; {best}. {_test(row, 'The difference')}."
+        sentence = f"{text}; {best}. {_test(row, network, 'The difference')}."
         return f"{sentence} {_useless(trivial.iloc[0], network)}" if useless else sentence
     if useless:
         row = trivial.iloc[0]
@@ -111,7 +120,7 @@ def _lost(network: _Network, rivals: pd.DataFrame, margin: float) -> str:
         text = f"On {network.dataset} {no} clearly better than always predicting the {row['reference']}"
         if row["difference"] > 0 and row["p"] < ALPHA:
             text = f"On {network.dataset} {no} as good as always predicting the {row['reference']}"
-        return f"{text}, which has {_error(row, network.unit)}: {best}. {_test(row, 'The difference')}."
+        return f"{text}, which has {_error(row, network.unit)}: {best}. {_test(row, network, 'The difference')}."
     return ""
 
 
@@ -128,15 +137,14 @@ def _simple(network: _Network, rivals: pd.DataFrame) -> str:
     texts = []
     if len(simple):
         row = simple.iloc[0]
-        texts.append(f"the best simple model on {network.dataset}, {row['reference']}, has {_error(row, network.unit)}")
+        texts.append(f"the best simple model, {row['reference']}, has {_error(row, network.unit)}")
     if len(trivial):
         row = trivial.iloc[0]
         texts.append(f"always predicting the {row['reference']} has {_error(row, network.unit)}")
-    text = f"{', and '.join(texts)}."
-    text = text[0].upper() + text[1:]
-    return (
-        f"{text} {_test(simple.iloc[0], 'The difference between network and simple model')}." if len(simple) else text
-    )
+    text = f"On {network.dataset} {', and '.join(texts)}."
+    if simple.empty:
+        return text
+    return f"{text} {_test(simple.iloc[0], network, 'The difference between network and simple model')}."
 
 
 def _brief(network: _Network, rivals: pd.DataFrame) -> str:
@@ -149,19 +157,19 @@ def _error(row: pd.Series, unit: Unit) -> str:
     return unit.full_text(row["error"])
 
 
-def _test(row: Any, subject: str) -> str:
+def _test(row: Any, network: _Network, subject: str) -> str:
     """Return what the paired test of a network and a simple model says, without a full stop."""
     if np.isnan(row["p"]):
         reason = "there is only one seed" if row["n"] == 1 else "the two seeds have the same difference"
         return f"{subject} is not tested, since {reason}"
     if row["difference"] == 0 and row["std"] == 0:
-        return "Their errors are equal on every split"
+        model = f"always predicting the {row['reference']}" if row["trivial"] else row["reference"]
+        return f"{network.compared} and {model} have the same error on every split"
     # The winner was chosen by its test error. The trivial model was not chosen, and its corrected test is strict.
     choices = 1 if row["trivial"] else row["choices"]
     p, corrected = min(1, choices * row["p"]), min(1, choices * row["p_corrected"])
-    paired = f"paired t, {p_text(p)}"
-    if choices > 1:
-        paired = f"paired t, Bonferroni for the best of {choices}, {p_text(p)}"
+    bonferroni = f"Bonferroni for the best of {choices}, " if choices > 1 else ""
+    paired = f"{paired_test([row['effect']])}, {bonferroni}{p_text(p)}"
     if p >= ALPHA:
         return f"{subject} cannot be told from zero ({paired})"
     if corrected < ALPHA and row["n"] > 2:

@@ -35,7 +35,12 @@ def error_label(unit: Unit, part: str = "test") -> str:
 def final_error_label(replicas: pd.DataFrame) -> str:
     """Return the label of an axis of `final_test_error`, which names the epoch if it is not the last one."""
     label = error_label(unit_of_errors(replicas))
-    return f"{label}, {replicas['error_epoch'].iloc[0]} epoch" if "error_epoch" in replicas else label
+    return f"{label}, best epoch" if rule(replicas) == "best_epoch_error" else label
+
+
+def rule(replicas: pd.DataFrame) -> str:
+    """Return the rule that chose the learning rates, a key of `experiments.tables.SELECT`."""
+    return str(replicas["select"].iloc[0]) if "select" in replicas else "error"
 
 
 def averaged_rows(frame: pd.DataFrame, replicas: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from experiments.analysis.comparison import leaderboard, scored
+from experiments.analysis.comparison import equal_rates, leaderboard, scored
 from experiments.analysis.statistics import summarise
 from experiments.analysis.units import Unit
 from experiments.figures.curves import (
@@ -20,12 +20,13 @@ from experiments.figures.curves import (
     cross,
     error_label,
     final_error_label,
+    rule,
     seeds_note,
     unit_of_errors,
 )
 from experiments.figures.parts import several_pairings
 from experiments.figures.registry import Missing, figure
-from experiments.figures.selection import at_selected_rate, by_dataset, chosen_rates
+from experiments.figures.selection import at_selected_rate, by_dataset, rate_notes
 from experiments.figures.style import (
     INK,
     MUTED,
@@ -42,15 +43,15 @@ from experiments.figures.style import (
     subject,
 )
 from experiments.store.reading import StudyTables
+from experiments.tables import SELECT, deciding, reported
 
 REFERENCE: Style = {"color": "0.75", "linewidth": 0.8}
 RING: Style = {"marker": "o", "markersize": 7, "markerfacecolor": "none"}
 
 
 def in_unit(table: pd.DataFrame, unit: Unit) -> pd.DataFrame:
-    """Return a table of errors with `mean`, `low` and `high` in the unit, `high` up to its ceiling."""
-    scaled = {column: unit.scale * table[column] for column in ("mean", "low", "high")}
-    return table.assign(**scaled | {"high": scaled["high"].clip(upper=unit.ceiling)})
+    """Return a table of errors with `mean`, `low` and `high` in the unit."""
+    return table.assign(**{column: unit.scale * table[column] for column in ("mean", "low", "high")})
 
 
 @figure("leaderboard", title="Test error of every condition with its 95 % interval", parts=by_dataset, every_rate=True)
@@ -60,7 +61,7 @@ def leaderboard_figure(tables: StudyTables) -> Figure:
     Each condition has its selected learning rate. Vertical lines are the means of the reference, if all conditions
     have the same one, and of scikit-learn's baselines on the same splits.
     """
-    rates, replicas = chosen_rates(tables.replicas), at_selected_rate(tables).replicas
+    rates, replicas = rate_notes(tables.replicas), at_selected_rate(tables).replicas
     unit = unit_of_errors(replicas)
     board = in_unit(leaderboard(replicas), unit)
     several = board["output"].nunique() > 1
@@ -80,8 +81,8 @@ def leaderboard_figure(tables: StudyTables) -> Figure:
     for baseline in near:
         ax.axvline(baseline.mean, **baseline.line, linewidth=0.9, zorder=0)
     _draw_intervals(ax, shown)
-    for place, note in enumerate(notes.texts):
-        ax.text(1.02, place, note, transform=ax.get_yaxis_transform(), va="center", fontsize=notes.size, color=MUTED)
+    for row, note in enumerate(notes.texts):
+        ax.text(1.02, row, note, transform=ax.get_yaxis_transform(), va="center", fontsize=notes.size, color=MUTED)
     _fit_errors(ax, shown)
     ax.set(yticks=range(len(board)), ylim=(len(board) - 0.4, -0.6), xlabel=final_error_label(replicas))
     ax.set_yticklabels(rows.texts, fontsize=rows.size)
@@ -91,7 +92,8 @@ def leaderboard_figure(tables: StudyTables) -> Figure:
     if len(compared):
         dot: Style = {"marker": "o", "linestyle": "none", "color": INK}
         whose = "the" if len(reference) else "its"
-        entries = [(f"told apart from {whose} reference", dot), ("not told apart", dot | {"markerfacecolor": "white"})]
+        apart = f"told apart from {whose} reference on these splits"
+        entries = [(apart, dot), ("not told apart", dot | {"markerfacecolor": "white"})]
     entries += [(f"reference: {names[index]}", REFERENCE) for index in reference.index]
     entries += [(baseline.name, baseline.line) for baseline in near]
     entries += [(f"{one.name}: {one.mean:.3g}, not in view", {"alpha": 0}) for one in baselines if one not in near]
@@ -155,14 +157,13 @@ def learning_rate_sensitivity(tables: StudyTables) -> Figure:
     """Draw mean test error and its interval against the learning rate; a ring is the rate that validation chose.
 
     A cross on the upper edge marks a rate at which networks diverged, with their number. The mean leaves them out. A
-    study with tuning seeds reports one rate, so the errors are those of validation, by which this rate was chosen.
+    study with tuning seeds reports one rate, so the numbers are those of validation, by which this rate was chosen.
     """
-    replicas = tables.replicas
+    replicas = equal_rates(tables.replicas)
     if replicas["lr"].nunique() < 2:
         raise Missing("the study has only one learning rate", "'optimizer.lr=[0.01,0.03,0.1,0.3]'")
-    unit = unit_of_errors(replicas)
-    rows, label = _errors_by_rate(replicas)
-    table = in_unit(band(summarise(rows, ["run", "lr"], "score"), False, 0, math.inf), unit)
+    rows, label, ceiling = _scores_by_rate(replicas)
+    table = band(summarise(rows, ["run", "lr"], "score"), False, 0, ceiling)
     selected = replicas[replicas["selected"]][["run", "lr"]].drop_duplicates().assign(selected=True)
     table = table.merge(selected, how="left")
     appearance = looks(replicas)
@@ -181,15 +182,22 @@ def learning_rate_sensitivity(tables: StudyTables) -> Figure:
     return result
 
 
-def _errors_by_rate(replicas: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """Return the rows whose errors are drawn by rate, with their `score`, and the label of these errors."""
-    if "purpose" not in replicas or (replicas["purpose"] == "report").all():
-        return scored(replicas), final_error_label(replicas)
-    tuning = replicas["purpose"] == "tuning"
-    rows = replicas[tuning | ~replicas["run"].isin(replicas.loc[tuning, "run"])]
-    score = rows["final_validation_error"].astype(float).where(rows["status"] == "done", np.inf)
-    seeds = ", tuning seeds" if (rows["purpose"] == "tuning").all() else ""
-    return rows.assign(score=score), error_label(unit_of_errors(replicas), "validation") + seeds
+def _scores_by_rate(replicas: pd.DataFrame) -> tuple[pd.DataFrame, str, float]:
+    """Return the rows that are drawn by rate with their `score`, the label of this score, and its largest value."""
+    unit = unit_of_errors(replicas)
+    if len(reported(replicas)) == len(replicas):
+        rows = scored(replicas)
+        return rows.assign(score=unit.scale * rows["score"]), final_error_label(replicas), unit.ceiling
+    rows, select = deciding(replicas), rule(replicas)
+    score = rows[SELECT[select][0]].astype(float).where(rows["status"] == "done", np.inf)
+    label, scale, ceiling = error_label(unit, "validation"), unit.scale, unit.ceiling
+    if select == "loss":
+        label, scale, ceiling = "validation loss", 1, math.inf
+    if select == "best_epoch_error":
+        label += ", best epoch"
+    if not len(reported(rows)):
+        label += ", tuning seeds"
+    return rows.assign(score=scale * score), label, ceiling
 
 
 def _mark_lost(ax: Axes, table: pd.DataFrame, appearance: dict[str, Look]) -> None:
@@ -199,14 +207,16 @@ def _mark_lost(ax: Axes, table: pd.DataFrame, appearance: dict[str, Look]) -> No
         if len(lost):
             cross(ax, rate, [run for run in appearance if run in set(lost["run"])], appearance)
             text = f"{lost['diverged'].sum():.0f} of {(rows['n'] + rows['diverged']).sum():.0f}\ndiverged"
-            place: Style = {
-                "xytext": (0, 5),
-                "textcoords": "offset points",
-                "ha": "center",
-                "va": "bottom",
-                "fontsize": 6,
-            }
-            ax.annotate(text, (rate, 1), xycoords=ax.get_xaxis_transform(), annotation_clip=False, color=INK, **place)
+            above: Style = {"xytext": (0, 5), "textcoords": "offset points", "ha": "center", "va": "bottom"}
+            ax.annotate(
+                text,
+                (rate, 1),
+                xycoords=ax.get_xaxis_transform(),
+                annotation_clip=False,
+                color=INK,
+                fontsize=6,
+                **above,
+            )
 
 
 def _draw_by_rate(ax: Axes, table: pd.DataFrame, appearance: dict[str, Look]) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from experiments.analysis.answer import with_grids
+from experiments.analysis.comparison import with_grids
 from experiments.store.reading import StudyTables
 from experiments.tables import KEY
 
@@ -51,7 +51,7 @@ def by_dataset(tables: StudyTables) -> dict[str, StudyTables]:
     return split(tables, tables.replicas[["dataset"]].drop_duplicates())
 
 
-def chosen_rates(replicas: pd.DataFrame) -> dict[str, str]:
+def rate_notes(replicas: pd.DataFrame) -> dict[str, str]:
     """Return by run the selected rate in words, with the rates that were tried; runs with one rate have no words.
 
     An example is "rate 0.3 of 0.03 to 0.3, highest".

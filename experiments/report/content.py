@@ -126,22 +126,22 @@ def gather(
         Name and tables of a study to compare with.
     unfinished
         By run, the reason why it is not finished.
-    select, margin
+    select
+        The rule by which `selected` was set, a key of `experiments.tables.SELECT`.
+    margin
         As in `findings`.
     """
-    replicas, unfinished = tables.replicas, unfinished or {}
+    replicas = tables.replicas
     facts = findings(
         replicas,
         baselines=tables.baselines,
         confusion=tables.confusion,
-        unfinished=unfinished,
         margin=margin,
-        select=select,
     )
     board = facts.board
     return Content(
         study=study,
-        alarms=alarms(replicas, unfinished),
+        alarms=alarms(replicas, unfinished or {}),
         selection="" if select == "error" else SELECTIONS[select],
         sentences=facts.sentences,
         warnings=facts.warnings,
@@ -150,7 +150,7 @@ def gather(
         leaderboard=leaderboard(board, select == "best_epoch_error"),
         choice=choice(replicas, select),
         comparisons=comparisons(board),
-        edge=edge_sentence(board, replicas),
+        edge=edge_sentence(board),
         initializers=initializer_tables(replicas),
         seeds_needed=needed_seeds(board),
         baselines=baselines(tables),
@@ -164,6 +164,6 @@ def gather(
         failed=failed(records),
         configuration=configuration(records),
         environments=environments(records),
-        commands=commands(board, records, replicas),
+        commands=commands(board, records, replicas, select),
         study_comparison=compare_study(study, replicas, other[0], other[1].replicas) if other else None,
     )

@@ -10,7 +10,7 @@ import pandas as pd
 from experiments.analysis.labels import labels
 from experiments.analysis.units import UNITS
 from experiments.figures.curves import FEWEST, means
-from experiments.figures.selection import at_selected_rate, chosen_rates
+from experiments.figures.selection import at_selected_rate, rate_notes
 from experiments.figures.style import DASHES, looks
 from experiments.report.formatting import measure
 from experiments.store.reading import StudyTables
@@ -52,7 +52,7 @@ def charts(tables: StudyTables) -> list[Chart]:
     replicas = selected.replicas
     conditions = replicas.drop_duplicates("run").set_index("run")
     curves = _curves(selected.history, replicas, conditions["task"])
-    names, rates = labels(replicas, omit=("dataset",)), chosen_rates(tables.replicas)
+    names, rates = labels(replicas, omit=("dataset",)), rate_notes(tables.replicas)
     result: list[Chart] = []
     for dataset, part in conditions.groupby("dataset", sort=True):
         errors = measure(part["task"])

@@ -10,7 +10,7 @@ from experiments.analysis.units import UNITS
 from experiments.report.formatting import error, number
 from experiments.store.reading import StudyTables
 
-POINTS = (2, 1, 0.5, 0.2)
+DIFFERENCES = (2, 1, 0.5, 0.2)
 """Differences of a classification's errors, in percentage points, for which the needed seeds are shown."""
 
 
@@ -59,10 +59,10 @@ def needed_seeds(board: pd.DataFrame) -> SeedsNeeded:
     """Return how many seeds a difference needs on each data set, at the median std of its comparisons."""
     task = "classification"
     compared = board[board["spread"].notna() & (board["task"] == task)]
-    differences = np.array(POINTS) / UNITS[task].scale
+    differences = np.array(DIFFERENCES) / UNITS[task].scale
     rows = []
     for dataset, part in compared.groupby("dataset"):
         spread = part["spread"].median()
-        seeds = seeds_needed(differences, np.full(len(POINTS), spread))
+        seeds = seeds_needed(differences, np.full(len(DIFFERENCES), spread))
         rows.append(SeedsRow(dataset, error(spread, task), [number(value) for value in seeds]))
-    return SeedsNeeded([f"{points:g} point{'' if points == 1 else 's'}" for points in POINTS], rows)
+    return SeedsNeeded([f"{points:g} point{'' if points == 1 else 's'}" for points in DIFFERENCES], rows)

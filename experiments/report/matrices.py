@@ -9,12 +9,15 @@ from experiments.analysis.labels import labels
 from experiments.analysis.statistics import ALPHA
 from experiments.report.formatting import error, p_value
 
-MARKS = {"better": "▼ ", "worse": "▲ ", "": ""}
+MARKS = {"better": "▼", "worse": "▲"}
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Row − column: its text, its adjusted p, and its `kind`: "better", "worse", or "" where p is not below 5 %."""
+    """Row − column: its text, its adjusted p, and its `kind`: "better", "worse", or "" where p is not below 5 %.
+
+    The text begins with a mark of the kind if this holds on these splits, and with two if it holds for new data too.
+    """
 
     text: str
     p: str
@@ -49,13 +52,19 @@ def matrices(findings: Findings, chosen: pd.DataFrame) -> list[Matrix]:
         cells: dict[tuple[str, str], Difference] = {}
         for pair in pairs.itertuples():
             task = tasks[pair.run]
-            cells[pair.run, pair.reference] = _difference(pair.difference, pair.p_holm, task)
-            cells[pair.reference, pair.run] = _difference(-pair.difference, pair.p_holm, task)
+            # Two seeds tell too little of a spread.
+            general = pair.p_corrected_holm < ALPHA and pair.n > 2
+            cells[pair.run, pair.reference] = _difference(pair.difference, pair.p_holm, general, task)
+            cells[pair.reference, pair.run] = _difference(-pair.difference, pair.p_holm, general, task)
         rows = [MatrixRow(names[run], [cells.get((run, column)) for column in runs]) for run in runs]
         result.append(Matrix(family, [names[run] for run in runs], rows, len(pairs)))
     return result
 
 
-def _difference(value: float, p: float, task: str) -> Difference:
-    kind = ("better" if value < 0 else "worse") if p < ALPHA else ""
-    return Difference(MARKS[kind] + error(value, task, sign=True), p_value(p), kind)
+def _difference(value: float, p: float, general: bool, task: str) -> Difference:
+    """Return a cell; `general` says that the corrected test finds a difference too."""
+    text = error(value, task, sign=True)
+    if not p < ALPHA:
+        return Difference(text, p_value(p), "")
+    kind = "better" if value < 0 else "worse"
+    return Difference(f"{MARKS[kind] * (1 + general)} {text}", p_value(p), kind)

@@ -7,7 +7,6 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from experiments.analysis.answer import CONDITIONAL
 from experiments.report.content import Content
 from experiments.report.drawing import KINDS, Picture
 from experiments.report.svg import caption_id, inline
@@ -30,7 +29,6 @@ def html(content: Content) -> str:
     style += [f".paper svg .s{number} {{ {rules} }}" for rules, number in styles.items()]
     return environment.get_template("page.html").render(
         vars(content),
-        conditional=CONDITIONAL,
         style=Markup("\n".join(style)),
         script=Markup(script),
         script_hash=f"sha256-{digest}",

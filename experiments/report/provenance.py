@@ -92,17 +92,17 @@ def environments(records: Records) -> list[Environment]:
     ]
 
 
-def commands(board: pd.DataFrame, records: Records, replicas: pd.DataFrame) -> list[Command]:
+def commands(board: pd.DataFrame, records: Records, replicas: pd.DataFrame, select: str) -> list[Command]:
     """Return the command of each row of the leaderboard whose configuration is stored."""
     rows = dict(list(replicas.groupby("run")))
     return [
-        Command(row.label, row.dataset, row.output, command(records[row.run]["config"], rows[row.run]))
+        Command(row.label, row.dataset, row.output, command(records[row.run]["config"], rows[row.run], select))
         for row in board.itertuples()
         if "config" in records.get(row.run, {})
     ]
 
 
-def command(config: dict[str, Any], replicas: pd.DataFrame) -> str:
+def command(config: dict[str, Any], replicas: pd.DataFrame, select: str = "error") -> str:
     """Return the command line that trains a stored configuration again, with every setting.
 
     Parameters
@@ -112,9 +112,12 @@ def command(config: dict[str, Any], replicas: pd.DataFrame) -> str:
     replicas
         The run's rows of the study's table. The command trains those that are selected, after the tuning rows that
         chose their rate.
+    select
+        The rule that chose it. A sweep knows only "error", so it does not tune again by another one.
     """
     reported = replicas[replicas["selected"]]
-    tuning = replicas[replicas["purpose"] == "tuning"] if "purpose" in replicas else replicas[:0]
+    tunes = "purpose" in replicas and select == "error"
+    tuning = replicas[replicas["purpose"] == "tuning"] if tunes else replicas[:0]
     rates = [float(rate) for rate in sorted(set(reported["lr"] if tuning.empty else tuning["lr"]))]
     seeds = sorted(int(seed) for seed in set(reported["seed"]))
     arguments = ["study=again"]

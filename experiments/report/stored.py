@@ -19,7 +19,7 @@ def shown_tables(study: str, results: Path, select: str) -> StudyTables:
         The folder of all studies.
     select
         The rule that chooses a learning rate, a key of `experiments.tables.SELECT`. With `best_epoch_error` the column
-        `final_test_error` holds the error at the best epoch, and the column `error_epoch` says so.
+        `final_test_error` holds the error at the best epoch. A further column `select` has the rule.
 
     Raises
     ------
@@ -27,9 +27,9 @@ def shown_tables(study: str, results: Path, select: str) -> StudyTables:
         If there is no such study, or nothing in it is reported at a chosen rate.
     """
     tables = name_tasks(load_all_tables(study, results))
-    replicas = tables.replicas.assign(selected=selected(tables.replicas, select))
+    replicas = tables.replicas.assign(selected=selected(tables.replicas, select), select=select)
     if select == "best_epoch_error":
-        replicas = replicas.assign(final_test_error=replicas["best_test_error"], error_epoch="best")
+        replicas = replicas.assign(final_test_error=replicas["best_test_error"])
     if not replicas["selected"].any():
         raise ConfigError(
             f"study {study!r} has no network with a reported seed at the rate that select={select} chooses"

@@ -4,7 +4,6 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
-from experiments.analysis.answer import CONDITIONAL
 from experiments.report.content import Content
 from experiments.report.table import Table
 
@@ -59,9 +58,9 @@ def _conditions(content: Content) -> list[str]:
         rows = ([row.name, *(cell.text for cell in row.cells)] for row in crossed.rows)
         parts.append(_grid(["condition", *crossed.initializers], rows))
     if content.comparisons.rows:
-        note = f"Differences are condition − reference, paired over seeds; they are {CONDITIONAL}."
-        note += (
-            " Holm’s family is all comparisons on one data set. The corrected interval is for new data of this kind."
+        note = (
+            "Differences are condition − reference, paired over seeds. Holm’s family is all comparisons on one data "
+            "set. The paired interval is for these splits, and the corrected interval for new data of this kind."
         )
         parts += ["## Comparisons", note, _table(content.comparisons)]
     if content.study_comparison:

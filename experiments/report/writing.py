@@ -45,7 +45,9 @@ def write(
         The folder of all studies.
     compare
         The name of a study to compare with.
-    select, margin
+    select
+        The rule that chooses learning rates, a key of `experiments.tables.SELECT`.
+    margin
         As in `experiments.analysis.answer.findings`.
 
     Returns

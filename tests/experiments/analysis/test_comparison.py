@@ -137,10 +137,10 @@ def test_over_data_sets_only_what_every_data_set_has_is_ranked(study):
 def test_between_two_studies_the_same_condition_is_compared_and_the_change_named(study):
     here = study({"optimizer.name": "sgd"}, {"activation": "elu", "optimizer.name": "sgd"})
     there = study({"optimizer.name": "adam", "error": 0.2}, {"activation": "tanh", "optimizer.name": "adam"})
-    (row,) = compare_studies(here, there).itertuples()
+    (row,) = compare_studies(with_tasks(here), with_tasks(there)).itertuples()
     assert (row.label, row.changed) == ("relu", "optimizer.name: adam → sgd")
     assert row.difference < -0.1
-    assert compare_studies(here, study({"dataset": "wine"})).empty
+    assert compare_studies(with_tasks(here), with_tasks(study({"dataset": "wine"}))).empty
 
 
 def with_tasks(replicas, **tasks):
@@ -171,6 +171,14 @@ def test_a_task_that_is_named_by_its_settings_is_the_same_task_in_another_study(
     assert row.difference < 0
 
 
+def test_a_task_under_another_name_is_the_same_task(study):
+    here = with_tasks(study({"dataset": "train"}), train="a")
+    there = with_tasks(study({"dataset": "copy", "error": 0.06}), copy="a")
+    (row,) = compare_studies(here, there).itertuples()
+    assert (row.dataset, row.changed) == ("train", "dataset: copy → train")
+    assert row.difference < 0
+
+
 def test_conditions_of_different_tasks_are_never_compared(study):
     names = ("train, target=mpg", "train, target=weight")
     replicas = study(*({"dataset": d, "activation": a} for d in names for a in ("relu", "elu")))
@@ -178,7 +186,7 @@ def test_conditions_of_different_tasks_are_never_compared(study):
     assert all(task[run] == task[reference] for run, reference in references(replicas).items())
     assert sorted(all_pairs(replicas)) == [f"{name}, softmax_ce" for name in names]
     sentence = treatments_over_datasets(replicas).sentence
-    assert sentence.endswith("Some of these tasks share a data set, so they are not independent.")
+    assert sentence.endswith("Some of these tasks have data sets of one name, so they may not be independent.")
 
 
 def test_a_condition_that_lacks_a_common_rate_has_no_rank_there(study):

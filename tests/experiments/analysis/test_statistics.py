@@ -9,7 +9,14 @@ from scipy import stats
 from statsmodels.stats.weightstats import ttost_paired
 
 from experiments.analysis.paired import signed_rank_p
-from experiments.analysis.statistics import compare, holm, over_datasets, seeds_needed, summarise
+from experiments.analysis.statistics import (
+    compare,
+    holm,
+    over_datasets,
+    possible_intervals,
+    seeds_needed,
+    summarise,
+)
 
 
 def test_summarise_by_hand():
@@ -20,6 +27,18 @@ def test_summarise_by_hand():
     # t(2 degrees of freedom, 97.5 %) = 4.302653, t(1) = 12.706205; half-widths 4.302653/√3 and 12.706205·√8/√2
     np.testing.assert_allclose(table.loc["a"], [3, 2, -0.484138, 4.484138, 1, 0, 0, 2, 2], rtol=1e-6)
     np.testing.assert_allclose(table.loc["b"], [2, 7, -18.412409, 32.412409, 8**0.5, 0, 0, 7, 7], rtol=1e-6)
+
+
+def test_an_interval_stays_within_possible_errors_and_needs_three_different_values():
+    values = {"one": [5], "two": [1, 3], "near 0": [0, 0, 2], "near 100": [100, 100, 97], "inside": [40, 50, 60]}
+    values |= {"equal": [0.1, 0.1, 0.1 + 1e-17], "zero": [0, 0, 0]}
+    frame = pd.DataFrame([(name, value) for name, group in values.items() for value in group], columns=["group", "x"])
+    table = summarise(frame, "group", "x").set_index("group")
+    shown = possible_intervals(table, 100)
+    assert set(shown.index[shown["low"].isna() & shown["high"].isna()]) == {"one", "two", "equal", "zero"}
+    assert shown.loc["near 0"].tolist() == [0, table.loc["near 0", "high"]]
+    assert shown.loc["near 100"].tolist() == [table.loc["near 100", "low"], 100]
+    assert shown.loc["inside"].equals(table.loc["inside", ["low", "high"]])
 
 
 def test_summarise_agrees_with_scipy():

@@ -125,7 +125,8 @@ def test_rates_that_were_tried_on_tuning_seeds_are_drawn_with_their_validation_e
     tables = fake_study(rates=(0.1, 0.3), seeds=4, diverged=0)
     replicas = tables.replicas
     purpose = np.where(replicas["seed"] > 1, "tuning", "report")
-    replicas = replicas.assign(purpose=purpose, final_validation_error=replicas["seed"] / 100)
+    columns = {"final_validation_error": 100, "best_validation_error": 200, "final_validation_loss": 10}
+    replicas = replicas.assign(purpose=purpose, **{name: replicas["seed"] / by for name, by in columns.items()})
     replicas["selected"] &= purpose == "report"
     replicas = replicas[(replicas["lr"] == 0.1) | (purpose == "tuning")]
     (drawn,) = FIGURES["learning_rate_sensitivity"].draw(tables._replace(replicas=replicas)).values()
@@ -133,15 +134,24 @@ def test_rates_that_were_tried_on_tuning_seeds_are_drawn_with_their_validation_e
     assert ax.get_ylabel() == "validation error (%), tuning seeds"
     for data in curves(ax).values():
         np.testing.assert_allclose(data, [[0.1, 0.3], [2.5, 2.5]])
+    for rule, label, value in (
+        ("best_epoch_error", "validation error (%), best epoch, tuning seeds", 1.25),
+        ("loss", "validation loss, tuning seeds", 0.25),
+    ):
+        shown = tables._replace(replicas=replicas.assign(select=rule))
+        (drawn,) = FIGURES["learning_rate_sensitivity"].draw(shown).values()
+        assert drawn.axes[0].get_ylabel() == label
+        for data in curves(drawn.axes[0]).values():
+            np.testing.assert_allclose(data, [[0.1, 0.3], [value, value]])
 
 
 def test_a_reference_is_drawn_only_if_all_conditions_share_it():
     (shared,), (several,) = (of("leaderboard", study).values() for study in ("three", "depths"))
     legends = [[text.get_text() for text in drawn.legends[0].get_texts()] for drawn in (shared, several)]
     assert "reference: relu" in legends[0]
-    assert "told apart from the reference" in legends[0]
+    assert "told apart from the reference on these splits" in legends[0]
     assert not any(text.startswith("reference") for text in legends[1])
-    assert "told apart from its reference" in legends[1]
+    assert "told apart from its reference on these splits" in legends[1]
     lines = [[line for line in drawn.axes[0].lines if line.get_color() == "0.75"] for drawn in (shared, several)]
     assert [len(found) for found in lines] == [1, 0]
 
@@ -158,7 +168,7 @@ def test_long_names_of_conditions_are_not_cut_off(name):
 
 def test_the_epoch_of_an_error_is_named_if_it_is_not_the_last():
     tables = STUDIES["rates"]
-    tables = tables._replace(replicas=tables.replicas.assign(error_epoch="best"))
+    tables = tables._replace(replicas=tables.replicas.assign(select="best_epoch_error"))
     (board,), (rates,) = (FIGURES[name].draw(tables).values() for name in ("leaderboard", "learning_rate_sensitivity"))
     assert board.axes[0].get_xlabel() == rates.axes[0].get_ylabel() == "test error (%), best epoch"
 

@@ -11,22 +11,41 @@ def test_it_says_on_which_seeds_a_rate_was_chosen():
     assert "over the reported seeds" in choice(several, "error")
     assert "validation loss" in choice(several, "loss")
     tuned = several.assign(purpose=several["seed"].map(lambda seed: "tuning" if seed > 1 else "report"))
-    assert "For every condition the mean is over tuning seeds, which are not reported." in choice(tuned, "error")
+    assert choice(tuned, "error").endswith("The mean is over tuning seeds, which are not reported.")
     some = tuned.assign(purpose=tuned["purpose"].where(tuned["activation"] == "relu", "report"))
-    assert "For 2 of 6 conditions the mean is over tuning seeds" in choice(some, "error")
+    assert choice(some, "error").endswith(
+        "For 2 of these 6 the mean is over tuning seeds, which are not reported. For the rest it is over the reported "
+        "seeds. A seed's validation rows are not in its test part."
+    )
+
+
+def test_only_conditions_with_several_rates_have_a_chosen_one():
+    replicas = study(rates=(0.1, 0.3)).replicas
+    single = replicas[(replicas["activation"] == "relu") | (replicas["lr"] == 0.1)]
+    assert choice(single, "error").startswith(
+        "In 2 of 6 conditions the learning rate has the lowest mean final validation error. The others were trained at "
+        "one learning rate. The mean is over the reported seeds."
+    )
+    tuned = single.assign(purpose=single["seed"].map(lambda seed: "tuning" if seed > 1 else "report"))
+    assert choice(tuned, "error").endswith("The mean is over tuning seeds, which are not reported.")
+    equal = replicas.assign(lr=replicas["lr"].replace(0.3, 0.1 + 1e-17))
+    assert choice(equal, "error").endswith("so none was chosen.")
 
 
 def test_an_unfinished_study_and_untrained_networks_are_alarms():
     replicas = study().replicas
     assert alarms(replicas, {}) == []
     (unfinished,) = alarms(replicas, {"digits-relu": "failed", "digits-elu": "waiting"})
-    assert unfinished == "This study is unfinished: 2 runs of a sweep did not finish."
+    assert unfinished == (
+        "This study is unfinished, so its answer may change. 2 runs of a sweep did not finish: digits-relu (failed) "
+        "and digits-elu (waiting)."
+    )
     (untrained,) = alarms(replicas.assign(epochs=(replicas["activation"] != "relu") * 5), {})
-    assert untrained.startswith("Untrained: 2 of 6 conditions have epochs=0")
+    assert untrained == "2 of 6 conditions have epochs=0, so they show random weights and have no rank."
 
 
 def test_a_condition_without_a_reported_seed_at_the_chosen_rate_is_not_dropped_in_silence():
     replicas = study().replicas
     replicas.loc[replicas["run"] == "run-0", "selected"] = False
     (left,) = alarms(replicas, {})
-    assert left.startswith("Left out: 1 of 6 conditions")
+    assert left == "1 of 6 conditions is left out: it has no reported seed at the chosen rate."

@@ -27,6 +27,10 @@ def test_a_command_of_a_tuned_condition_tunes_it_again(settings):
     again = settings(*shlex.split(command(record, pd.concat([tuning, report])))[2:])
     assert (again.run, again.rates, again.seeds) == (original.run, (0.1, 0.25), (0, 1))
     assert again.tune.seeds == original.tune.seeds == (7, 8)
+    # A sweep tunes by the validation error: a rate that another rule chose is given.
+    by_loss = settings(*shlex.split(command(record, pd.concat([tuning, report]), "loss"))[2:])
+    assert (by_loss.run, by_loss.rates, by_loss.seeds) == (original.run, (0.25,), (0, 1))
+    assert not by_loss.tune.seeds
 
 
 def rows(*replicas):

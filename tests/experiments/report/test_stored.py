@@ -14,7 +14,7 @@ def replicas(monkeypatch):
     """The table of a study with two rates: rate 0.3 has the lower loss, and rate 0.1 the lower error."""
     tables = study(("relu", "elu"), ("digits",), rates=(0.1, 0.3))
     tables = tables._replace(layers=tables.history[:0])
-    replicas = tables.replicas.assign(status="done", best_test_error=0.5, task_id="a", purpose="report")
+    replicas = tables.replicas.assign(status="done", best_test_error=0.5, task_id="t1", purpose="report")
     low = replicas["lr"] == 0.1
     columns = {f"{when}_validation_error": (~low) / 10.0 for when in ("final", "best")}
     columns |= {f"{when}_validation_loss": low / 10.0 for when in ("final", "best")}
@@ -32,15 +32,14 @@ def test_a_rule_chooses_the_rates_that_are_shown(replicas):
 def test_the_error_of_the_best_epoch_is_named(replicas):
     shown = shown_tables("mine", "results", "best_epoch_error").replicas
     assert set(shown["final_test_error"]) == {0.5}
-    assert set(shown["error_epoch"]) == {"best"}
-    assert "error_epoch" not in shown_tables("mine", "results", "error").replicas
+    assert set(shown["select"]) == {"best_epoch_error"}
     pd.testing.assert_series_equal(
         shown_tables("mine", "results", "loss").replicas["final_test_error"], replicas["final_test_error"]
     )
 
 
 def test_data_sets_of_one_name_are_shown_under_two(replicas):
-    replicas["task_id"] = replicas["activation"].map({"relu": "a", "elu": "b"})
+    replicas["task_id"] = replicas["activation"].map({"relu": "t1", "elu": "t2"})
     replicas.insert(6, "dataset.noise", replicas["activation"].map({"relu": 0.1, "elu": 0.4}))
     tables = shown_tables("mine", "results", "error")
     assert (
