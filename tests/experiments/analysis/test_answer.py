@@ -191,13 +191,10 @@ def test_a_small_difference_is_called_small(study):
         "tests, Holm, 5 %)."
     )
     noisy = study({}, {"activation": "elu", "error": 0.0525}, seeds=6, noise=0.0012)
-    assert (
-        findings(noisy, margin=0.4)
-        .sentences[1]
-        .endswith(
-            "elu differs from relu by less than 0.4 points on these splits (two one-sided t tests, Holm, 5 %); for new data "
-            "of this kind this is not shown."
-        )
+    text = findings(noisy, margin=0.4).sentences[1]
+    assert text.endswith(
+        "elu differs from relu by less than 0.4 points on these splits (two one-sided t tests, Holm, 5 %); for new "
+        "data of this kind this is not shown."
     )
 
 

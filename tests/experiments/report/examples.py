@@ -43,6 +43,7 @@ def study(activations=("relu", "elu", "tanh"), datasets=("digits", "wine"), seed
                 outcome |= {
                     "diverged_epoch": 1 if lost else None,
                     "final_test_error": curve[-1],
+                    "task_id": f"t{datasets.index(dataset)}",
                     "selected": rate == rates[0],
                 }
                 settings = {"init.name": "he_normal", "split.test": 0.2, "split.validation": 0.15}
