@@ -111,7 +111,10 @@ function draw() {
   // A logarithmic axis shows a band down to a third of the smallest mean and up to three times the largest.
   let low = log ? Math.max(least / 3, Math.min(least, ...ends(-1))) : Math.min(0, ...means);
   let high = Math.max(most, ...ends(1));
-  if (log) high = Math.min(3 * most, high);
+  if (log) {
+    high = Math.min(3 * most, high);
+    low /= (high / low) ** 0.05;
+  }
   if (!positive.length) [low, high] = [0, 1];
   if (low === high) high = log ? 2 * low : low + 1;
   const x = (value) => box.left + (value / last) * (box.width - box.left - box.right);
