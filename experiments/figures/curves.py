@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -154,19 +153,15 @@ def band_opacity(conditions: int) -> float:
 
 
 def band(table: pd.DataFrame, log: bool, floor: float, ceiling: float) -> pd.DataFrame:
-    """Return the table with `low` and `high` as they are drawn, between `floor` and `ceiling`.
+    """Return the table with `low` and `high` as they are drawn: Student's interval between `floor` and `ceiling`.
 
-    On a log axis the interval is that of the mean's logarithm by the delta method, mean · exp(±half/mean). To first
-    order both are equal. This one is symmetric on the axis and its lower end is positive. Fewer than three
-    seeds have no interval.
+    It is the same on both axes, and the same as in the tables. On a log axis an end that is not positive becomes a
+    hundredth of the smallest positive mean, which is below the axis. Fewer than three seeds have no interval.
     """
-    mean, half = table["mean"], (table["mean"] - table["low"]).where(table["n"] >= FEWEST)
+    ends = table[["low", "high"]].where(table["n"] >= FEWEST)
     if log:
-        ratio = np.exp((half / mean.where(mean > 0)).clip(upper=100))
-        low, high = mean / ratio, mean * ratio
-    else:
-        low, high = mean - half, mean + half
-    return table.assign(low=low.clip(lower=floor), high=high.clip(upper=ceiling))
+        floor = max(floor, table.loc[table["mean"] > 0, "mean"].min() / 100)
+    return table.assign(low=ends["low"].clip(lower=floor), high=ends["high"].clip(upper=ceiling))
 
 
 def _set_limits(ax: Axes, table: pd.DataFrame, log: bool, floor: float) -> None:

@@ -146,7 +146,9 @@ def _draw_shares(ax: Axes, share: pd.DataFrame, worst: float) -> AxesImage:
     image = ax.imshow(values, cmap=ListedColormap(np.linspace([1, 1, 1], to_rgb("0.1"), 256)), vmin=0, vmax=worst)
     if len(share) <= 10:
         for index, value in enumerate(np.diag(share)):
-            ax.text(index, index, f"{value:.0f}", ha="center", va="center", fontsize=7 if few else 4.5, color=INK)
+            ax.text(
+                index, index, f"{value:.{int(few)}f}", ha="center", va="center", fontsize=7 if few else 4.5, color=INK
+            )
     if few:
         for y, x in zip(*np.nonzero(~np.eye(len(share), dtype=bool)), strict=True):
             color = "white" if values[y, x] > worst / 2 else INK

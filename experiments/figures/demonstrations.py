@@ -90,7 +90,11 @@ def _curve(ax: Axes, values: np.ndarray, **line: Any) -> None:
     )
 
 
-@figure("collapse", title="Deep linear networks are one affine map, so they do no better than softmax regression")
+@figure(
+    "collapse",
+    title="Deep linear networks are one affine map, so they do no better than softmax regression",
+    demonstration=True,
+)
 def collapse(tables: StudyTables) -> Figure:
     """Draw the test error on digits of linear and ReLU networks, and the affine map that the linear ones are.
 
@@ -109,6 +113,7 @@ def collapse(tables: StudyTables) -> Figure:
     for trained, line in styles.values():
         _curve(course, trained.errors[:, 1], **line)
     course.set(title="(a) digits", xlabel="epoch", ylabel="test error (%)", ylim=(0, 12), xlim=(0, 20))
+    course.set_xticks(range(0, 21, 5))
     _draw_affine(scores, [(trained, line) for trained, line in styles.values() if trained.network.hidden])
     weight, bias = linear.network.collapse()
     difference = np.abs(linear.work.scores - linear.work.inputs @ weight - bias)
@@ -146,7 +151,7 @@ GOAL, START = np.array([1.5, -1.5]), np.array([-1.5, 1.5])
 """The weights that make the targets of `zigzag`, and those at which its descent begins."""
 
 
-@figure("zigzag", title="Inputs of one sign make gradients of one sign, and the descent zigzags")
+@figure("zigzag", title="Inputs of one sign make gradients of one sign, and the descent zigzags", demonstration=True)
 def zigzag(tables: StudyTables) -> Figure:
     """Draw the path of two weights trained on one example at a time, with sigmoid and with tanh units below them.
 
@@ -214,7 +219,7 @@ def _draw_path(ax: Axes, path: np.ndarray, inputs: np.ndarray, color: str) -> No
     )
 
 
-@figure("clipped_output", title="Why not clip a linear output to [0, 1]? It stalls")
+@figure("clipped_output", title="Why not clip a linear output to [0, 1]? It stalls", demonstration=True)
 def clipped_output(tables: StudyTables) -> Figure:
     """Draw the gradient of clipped, sigmoid and linear outputs, one output that starts wrong, and training on digits.
 

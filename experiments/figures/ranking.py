@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from experiments.analysis.comparison import equal_rates, leaderboard, scored
+from experiments.analysis.comparison import POPULATION, SPLITS, equal_rates, leaderboard, scored
+from experiments.analysis.simple import margins
 from experiments.analysis.statistics import summarise
 from experiments.analysis.units import Unit
 from experiments.figures.curves import (
@@ -47,6 +48,12 @@ from experiments.tables import SELECT, deciding, reported
 
 REFERENCE: Style = {"color": "0.75", "linewidth": 0.8}
 RING: Style = {"marker": "o", "markersize": 7, "markerfacecolor": "none"}
+PARTLY: Style = {"marker": "o", "markersize": 4, "markerfacecolor": "white", "linestyle": "none"}
+"""A mean over the networks of a condition that finished, where others diverged."""
+
+FULL: Style = {"fillstyle": "full"}
+HALF: Style = {"fillstyle": "left", "markerfacecoloralt": "white"}
+OPEN: Style = {"markerfacecolor": "white"}
 
 
 def in_unit(table: pd.DataFrame, unit: Unit) -> pd.DataFrame:
@@ -56,14 +63,15 @@ def in_unit(table: pd.DataFrame, unit: Unit) -> pd.DataFrame:
 
 @figure("leaderboard", title="Test error of every condition with its 95 % interval", parts=by_dataset, every_rate=True)
 def leaderboard_figure(tables: StudyTables) -> Figure:
-    """Draw the mean test error of each condition, the best on top; full dots are told apart from the reference.
+    """Draw the mean test error of each condition, the best on top, and whether it is told apart from the reference.
 
     Each condition has its selected learning rate. Vertical lines are the means of the reference, if all conditions
     have the same one, and of scikit-learn's baselines on the same splits.
     """
     rates, replicas = rate_notes(tables.replicas), at_selected_rate(tables).replicas
     unit = unit_of_errors(replicas)
-    board = in_unit(leaderboard(replicas), unit)
+    margin = replicas["margin"].iloc[0] if "margin" in replicas else None
+    board = in_unit(leaderboard(replicas, margins(replicas, tables.baselines, margin)), unit)
     several = board["output"].nunique() > 1
     names = (board["label"] + ", " + board["output"]) if several else board["label"]
     rows = row_labels(names, 7 if len(board) < 30 else 6)
@@ -88,12 +96,7 @@ def leaderboard_figure(tables: StudyTables) -> Figure:
     ax.set_yticklabels(rows.texts, fontsize=rows.size)
     ax.grid(axis="y", visible=False)
     ax.set_title(plain(textwrap.fill(replicas["dataset"].iloc[0], 40)))
-    entries: list[tuple[str, Style]] = []
-    if len(compared):
-        dot: Style = {"marker": "o", "linestyle": "none", "color": INK}
-        whose = "the" if len(reference) else "its"
-        apart = f"told apart from {whose} reference on these splits"
-        entries = [(apart, dot), ("not told apart", dot | {"markerfacecolor": "white"})]
+    entries = _marks(shown, "the" if len(reference) else "its")
     entries += [(f"reference: {names[index]}", REFERENCE) for index in reference.index]
     entries += [(baseline.name, baseline.line) for baseline in near]
     entries += [(f"{one.name}: {one.mean:.3g}, not in view", {"alpha": 0}) for one in baselines if one not in near]
@@ -102,14 +105,32 @@ def leaderboard_figure(tables: StudyTables) -> Figure:
 
 
 def _draw_intervals(ax: Axes, board: pd.DataFrame) -> None:
-    """Draw a dot at the mean of each condition, full if it is told apart from the reference, and its interval."""
+    """Draw the interval of each condition, and at its mean the mark of its verdict."""
     for row in board.itertuples():
         color = identity(row.activation)[0]
         if row.low == row.low:
             # Not dashed: the ends of an interval must be visible.
             ax.plot([row.low, row.high], [row.Index, row.Index], color=color, linewidth=1.2)
-        fill = color if row.verdict.startswith(("better", "worse")) else "white"
-        ax.plot(row.mean, row.Index, "o", color=color, markerfacecolor=fill, gid=row.run)
+        ax.plot(row.mean, row.Index, color=color, gid=row.run, **_mark(row.verdict, row.scope)[1])
+
+
+def _mark(verdict: str, scope: str) -> tuple[str, Style]:
+    """Return the words of a verdict and its mark: full for new data, half full on these splits, otherwise open."""
+    fill = {SPLITS: HALF, POPULATION: FULL}.get(scope, OPEN)
+    held = f" {scope}" if scope else ""
+    if verdict.startswith(("better", "worse")):
+        return f"told apart from {{}} reference{held}", {"marker": "o", "markersize": 4.5, **fill}
+    if verdict.startswith("equ"):
+        words = "equivalent to" if verdict == "equivalent" else "the same errors as"
+        return f"{words} {{}} reference{held}", {"marker": "s", "markersize": 4, **fill}
+    return "not told apart from {} reference", {"marker": "o", "markersize": 4.5, **OPEN}
+
+
+def _marks(board: pd.DataFrame, whose: str) -> list[tuple[str, Style]]:
+    """Return the entries of a legend for the marks of the conditions that are compared."""
+    compared = board[board["reference"].notna()]
+    marks = dict(_mark(*verdict) for verdict in zip(compared["verdict"], compared["scope"], strict=True))
+    return [(words.format(whose), {"linestyle": "none", "color": INK, **mark}) for words, mark in marks.items()]
 
 
 def _notes(board: pd.DataFrame, rates: dict[str, str]) -> list[str]:
@@ -133,7 +154,7 @@ def _fit_errors(ax: Axes, board: pd.DataFrame) -> None:
 
 
 class Baseline(NamedTuple):
-    """The mean error of a model of scikit-learn, in the unit of the axis, and its line."""
+    """The mean error of a model of scikit-learn, or of several equal ones, in the unit of the axis, and its line."""
 
     name: str
     mean: float
@@ -141,14 +162,15 @@ class Baseline(NamedTuple):
 
 
 def _baselines(errors: pd.DataFrame | None, unit: Unit) -> list[Baseline]:
-    """Return the baselines of one data set; a study without them has none."""
+    """Return the baselines of one data set, with one line for equal means; a study without them has none."""
     if errors is None or errors.empty:
         return []
     means = errors.groupby("baseline")["test_error"].mean() * unit.scale
     dashes = [(1, 1.2), (4, 1.5), (5, 1.2, 1, 1.2), (2, 2), (8, 2)]
+    equal = means.groupby(means.map("{:.3g}".format), sort=False)
     return [
-        Baseline(name, mean, {"color": MUTED, "linestyle": (0, dash)})
-        for (name, mean), dash in zip(means.items(), dashes, strict=False)
+        Baseline(", ".join(part.index), part.mean(), {"color": MUTED, "linestyle": (0, dash)})
+        for (_, part), dash in zip(equal, dashes, strict=False)
     ]
 
 
@@ -156,7 +178,8 @@ def _baselines(errors: pd.DataFrame | None, unit: Unit) -> list[Baseline]:
 def learning_rate_sensitivity(tables: StudyTables) -> Figure:
     """Draw mean test error and its interval against the learning rate; a ring is the rate that validation chose.
 
-    A cross on the upper edge marks a rate at which networks diverged, with their number. The mean leaves them out. A
+    A cross on the upper edge marks a rate at which networks diverged, with their number. The mean leaves them out, and
+    its point is open if other networks of the condition finished. A
     study with tuning seeds reports one rate, so the numbers are those of validation, by which this rate was chosen.
     """
     replicas = equal_rates(tables.replicas)
@@ -178,6 +201,8 @@ def learning_rate_sensitivity(tables: StudyTables) -> Figure:
     entries.append(("chosen on validation", {"linestyle": "none", "color": INK, **RING}))
     if (table["diverged"] > 0).any():
         entries.append(("diverged, left out of the mean", {"color": INK, **CROSS}))
+    if ((table["diverged"] > 0) & (table["n"] > 0)).any():
+        entries.append(("mean of those that finished, others diverged", {"color": INK, **PARTLY}))
     legend(result, entries, seeds_note(rows))
     return result
 
@@ -206,7 +231,7 @@ def _mark_lost(ax: Axes, table: pd.DataFrame, appearance: dict[str, Look]) -> No
         lost = rows[rows["diverged"] > 0]
         if len(lost):
             cross(ax, rate, [run for run in appearance if run in set(lost["run"])], appearance)
-            text = f"{lost['diverged'].sum():.0f} of {(rows['n'] + rows['diverged']).sum():.0f}\ndiverged"
+            text = f"{lost['diverged'].sum():.0f} of {(rows['n'] + rows['diverged']).sum():.0f}\nnetworks\ndiverged"
             above: Style = {"xytext": (0, 5), "textcoords": "offset points", "ha": "center", "va": "bottom"}
             ax.annotate(
                 text,
@@ -226,6 +251,8 @@ def _draw_by_rate(ax: Axes, table: pd.DataFrame, appearance: dict[str, Look]) ->
         rows = table[table["run"] == run]
         ax.plot(rows["lr"], rows["mean"], **look.line(gid=run, marker=look.marker or "."))
         ax.fill_between(rows["lr"], rows["low"], rows["high"], color=look.color, alpha=opacity, lw=0)
+        partly = rows[rows["diverged"] > 0]
+        ax.plot(partly["lr"], partly["mean"], color=look.color, **PARTLY)
         selected = rows[rows["selected"].notna()]
         ax.plot(selected["lr"], selected["mean"], color=look.color, linestyle="none", **RING)
 

@@ -75,12 +75,15 @@ class Drawable:
         Splits a study into parts, by name. Each part gets a figure.
     function : callable
         Draws one part.
+    demonstration : bool
+        Whether it shows a fixed experiment, not the study.
     """
 
     name: str
     title: str
     parts: Parts
     function: Draw
+    demonstration: bool
 
     def draw(self, tables: StudyTables) -> dict[str, Figure | Missing]:
         """Draw each part of a study. Return by file stem the figure, or the reason why there is none.
@@ -120,13 +123,19 @@ def whole(tables: StudyTables) -> dict[str, StudyTables]:
 
 
 def figure(
-    name: str, *, title: str, needs: tuple[str, ...] = (), parts: Parts = whole, every_rate: bool = False
+    name: str,
+    *,
+    title: str,
+    needs: tuple[str, ...] = (),
+    parts: Parts = whole,
+    every_rate: bool = False,
+    demonstration: bool = False,
 ) -> Callable[[Draw], Draw]:
     """Register a function as a figure. It is drawn in the common style.
 
     Parameters
     ----------
-    name, title, parts
+    name, title, parts, demonstration
         As in `Drawable`.
     needs : tuple of str
         Required columns, as "history.test_error". A part is `Missing` if such a column has no finite value.
@@ -150,7 +159,7 @@ def figure(
             with matplotlib.rc_context(style.RC):
                 return function(tables)
 
-        FIGURES[name] = Drawable(name, title, parts, styled)
+        FIGURES[name] = Drawable(name, title, parts, styled, demonstration)
         return styled
 
     return register

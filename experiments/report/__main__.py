@@ -1,10 +1,11 @@
-"""Writes a study's report from its stored tables. Nothing is retrained.
+"""Writes a study's report from its stored tables. No network of the study is retrained.
 
     python -m experiments.report [study=NAME] [compare=OTHER] [select=RULE] [margin=NUMBER]
 
 Without study=NAME it is the study written last. The folder results/<study>/report/ then contains index.html, a page
 that needs no other file and no network; report.md; tables/*.tex for LaTeX's package booktabs; and figures/ as PNG, SVG
-and PDF. With compare=OTHER the report also compares the conditions that both studies have.
+and PDF. Figures of fixed experiments on digits, which are not of the study, train small networks when they are drawn.
+With compare=OTHER the report also compares the conditions that both studies have.
 
 select=RULE chooses each condition's learning rate by the mean of another quantity of validation: `error` (the
 default), `loss`, or `best_epoch_error`, which reports the test error at the epoch with the lowest validation loss.

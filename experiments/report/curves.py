@@ -39,10 +39,14 @@ class Line(TypedDict):
 
 
 class Chart(TypedDict):
-    """A data set: by column of the history the name of the quantity with its unit, and the lines."""
+    """A data set: by column of the history the name of the quantity with its unit, and the lines.
+
+    `ceilings` has the largest possible value of the quantities that have one. Intervals end there, and at 0.
+    """
 
     dataset: str
     quantities: dict[str, str]
+    ceilings: dict[str, float]
     lines: list[Line]
 
 
@@ -67,7 +71,9 @@ def charts(tables: StudyTables) -> list[Chart]:
             }
             for run, look in appearance.items()
         ]
-        result.append({"dataset": dataset, "quantities": quantities, "lines": lines})
+        ceiling = max(UNITS[task].ceiling for task in part["task"])
+        ceilings = dict.fromkeys(ERRORS, ceiling) if math.isfinite(ceiling) else {}
+        result.append({"dataset": dataset, "quantities": quantities, "ceilings": ceilings, "lines": lines})
     return result
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from experiments.analysis.statistics import seeds_needed
 from experiments.analysis.units import UNITS
-from experiments.report.formatting import error, number
+from experiments.report.formatting import NOTHING, error, number
 from experiments.store.reading import StudyTables
 
 DIFFERENCES = (2, 1, 0.5, 0.2)
@@ -51,7 +51,8 @@ def baselines(tables: StudyTables) -> list[Baseline]:
     result = []
     for row in groups.itertuples(index=False):
         unit = UNITS[tasks[row.dataset]]
-        result.append(Baseline(row.dataset, row.baseline, unit.full_text(row.mean), unit.text(row.std), row.count))
+        std = unit.text(row.std) if row.count > 1 else NOTHING
+        result.append(Baseline(row.dataset, row.baseline, unit.full_text(row.mean), std, row.count))
     return result
 
 

@@ -35,6 +35,8 @@ class Picture:
         What the picture shows.
     svg
         The content of the SVG file.
+    demonstration
+        Whether it shows a fixed experiment, not the study.
     """
 
     figure: str
@@ -42,6 +44,7 @@ class Picture:
     title: str
     caption: str
     svg: str
+    demonstration: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,14 +56,16 @@ class Drawings:
     written: list[Path] = field(default_factory=list)
 
 
-def draw(study: str, tables: StudyTables, results: Path, select: str) -> Drawings:
+def draw(study: str, tables: StudyTables, results: Path, select: str, margin: float | None) -> Drawings:
     """Write the files of all figures of `shown_tables`, and remove files that the tables no longer allow."""
     cores = joblib.cpu_count()
     if cores == 1:
-        parts = [_draw_figure(name, study, tables, results) for name in FIGURES]
+        parts = [_draw_figure(name, study, tables, results, margin) for name in FIGURES]
     else:
         # The processes read the tables themselves, which is faster than to send them.
-        draw_one = partial(_draw_stored, study=study, results=results, select=select, baselines=tables.baselines)
+        draw_one = partial(
+            _draw_stored, study=study, results=results, select=select, margin=margin, baselines=tables.baselines
+        )
         with ProcessPoolExecutor(min(cores, len(FIGURES)), multiprocessing.get_context("spawn")) as pool:
             parts = list(pool.map(draw_one, FIGURES))
     drawings = Drawings()
@@ -74,13 +79,18 @@ def draw(study: str, tables: StudyTables, results: Path, select: str) -> Drawing
 _stored_tables = lru_cache(maxsize=1)(shown_tables)
 
 
-def _draw_stored(name: str, study: str, results: Path, select: str, baselines: pd.DataFrame) -> Drawings:
-    return _draw_figure(name, study, _stored_tables(study, results, select)._replace(baselines=baselines), results)
+def _draw_stored(
+    name: str, study: str, results: Path, select: str, margin: float | None, baselines: pd.DataFrame
+) -> Drawings:
+    tables = _stored_tables(study, results, select)._replace(baselines=baselines)
+    return _draw_figure(name, study, tables, results, margin)
 
 
-def _draw_figure(name: str, study: str, tables: StudyTables, results: Path) -> Drawings:
+def _draw_figure(name: str, study: str, tables: StudyTables, results: Path, margin: float | None) -> Drawings:
     """Write the files of one figure, and remove those of parts that the study no longer has."""
     drawable, folder = FIGURES[name], results / study / "report" / "figures"
+    if margin is not None:
+        tables = tables._replace(replicas=tables.replicas.assign(margin=margin))
     drawings = Drawings()
     for stem, figure in drawable.draw(tables).items():
         if isinstance(figure, Missing):
@@ -91,7 +101,8 @@ def _draw_figure(name: str, study: str, tables: StudyTables, results: Path) -> D
             write_bytes(path, content)
         drawings.written.extend(files)
         svg = files[folder / f"{stem}.svg"].decode()
-        drawings.pictures.append(Picture(name, stem, drawable.title, _caption(drawable), svg))
+        caption = _caption(drawable)
+        drawings.pictures.append(Picture(name, stem, drawable.title, caption, svg, drawable.demonstration))
     for kind in KINDS:
         for path in {folder / f"{name}.{kind}", *folder.glob(f"{name}-*.{kind}")} - set(drawings.written):
             path.unlink(missing_ok=True)

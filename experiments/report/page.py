@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -10,6 +11,7 @@ from markupsafe import Markup
 from experiments.report.content import Content
 from experiments.report.drawing import KINDS, Picture
 from experiments.report.svg import caption_id, inline
+from experiments.report.text import DEMONSTRATED, DEMONSTRATIONS
 
 HERE = Path(__file__).parent
 
@@ -32,7 +34,10 @@ def html(content: Content) -> str:
         style=Markup("\n".join(style)),
         script=Markup(script),
         script_hash=f"sha256-{digest}",
-        figures=_figures(content.pictures),
+        figures=_figures(picture for picture in content.pictures if not picture.demonstration),
+        demonstrations=_figures(picture for picture in content.pictures if picture.demonstration),
+        demonstrations_title=DEMONSTRATIONS,
+        demonstrated=DEMONSTRATED,
         kinds=KINDS,
         inlined=inlined,
         caption_id=caption_id,
@@ -40,7 +45,7 @@ def html(content: Content) -> str:
     )
 
 
-def _figures(pictures: list[Picture]) -> list[list[Picture]]:
+def _figures(pictures: Iterable[Picture]) -> list[list[Picture]]:
     """Return the pictures of each figure, with the leaderboard first."""
     groups: dict[str, list[Picture]] = {}
     for picture in sorted(pictures, key=lambda picture: picture.figure != "leaderboard"):

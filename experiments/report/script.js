@@ -83,7 +83,8 @@ function ticks(low, high, log) {
     for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++) {
       for (const factor of decades > 3 ? [1] : [1, 2, 5]) values.push(Number(`${factor}e${power}`));
     }
-    return values.filter((value) => value >= low && value <= high);
+    const shown = values.filter((value) => value >= low && value <= high);
+    if (shown.length > 2) return shown;
   }
   const raw = (high - low) / 5 || 1;
   const size = 10 ** Math.floor(Math.log10(raw));
@@ -98,12 +99,22 @@ function draw() {
   const quantity = control("quantity").value;
   const lines = part.lines.filter((line) => !hidden.has(line.name) && line.curves[quantity]);
   const means = lines.flatMap((line) => line.curves[quantity].mean).filter((value) => value !== null);
+  const band = control("band").checked;
+  const bound = ({ mean, half }, index, sign) => Math.max(0, Math.min(part.ceilings[quantity] ?? Infinity, mean[index] + sign * half[index]));
+  const ends = (sign) => !band ? [] : lines.flatMap(({ curves: { [quantity]: curve } }) =>
+    curve.half.flatMap((half, index) => half === null || (log && curve.mean[index] <= 0) ? [] : [bound(curve, index, sign)]));
   const last = Math.max(1, ...lines.map((line) => line.curves[quantity].mean.length - 1));
   const log = control("log").checked && means.some((value) => value > 0);
   const positive = log ? means.filter((value) => value > 0) : means;
   // An empty chart keeps its axes.
-  let low = log ? Math.min(...positive) : Math.min(0, ...means);
-  let high = Math.max(...positive);
+  const [least, most] = [Math.min(...positive), Math.max(...positive)];
+  // A logarithmic axis shows a band down to a third of the smallest mean and up to three times the largest.
+  let low = log ? Math.max(least / 3, Math.min(least, ...ends(-1))) : Math.min(0, ...means);
+  let high = Math.max(most, ...ends(1));
+  if (log) {
+    high = Math.min(3 * most, high);
+    low /= (high / low) ** 0.05;
+  }
   if (!positive.length) [low, high] = [0, 1];
   if (low === high) high = log ? 2 * low : low + 1;
   const x = (value) => box.left + (value / last) * (box.width - box.left - box.right);
@@ -123,10 +134,9 @@ function draw() {
   for (const line of lines) {
     const { mean, half } = line.curves[quantity];
     const points = mean.flatMap((value, index) => value === null || (log && value <= 0) ? [] : [index]);
-    if (control("band").checked) {
+    if (band) {
       const sides = points.filter((index) => half[index] !== null);
-      const bound = (index, sign) => log ? mean[index] * Math.exp(sign * half[index] / mean[index]) : mean[index] + sign * half[index];
-      const edge = (index, sign) => `${x(index).toFixed(1)} ${y(bound(index, sign)).toFixed(1)}`;
+      const edge = (index, sign) => `${x(index).toFixed(1)} ${y(bound({ mean, half }, index, sign)).toFixed(1)}`;
       const path = [...sides.map((index) => edge(index, 1)), ...sides.reverse().map((index) => edge(index, -1))].join("L");
       if (path) svg.append(make("path", { d: `M${path}Z`, fill: line.color, opacity: 0.14 }));
     }

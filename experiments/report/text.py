@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from experiments.report.content import Content
+from experiments.report.drawing import Picture
 from experiments.report.table import Table
 
 LATEX = {
@@ -26,6 +27,10 @@ LATEX = {
 }
 
 
+DEMONSTRATIONS = "Demonstrations, not of this study"
+DEMONSTRATED = "These figures show fixed experiments. They are the same in the report of every study."
+
+
 def markdown(content: Content) -> str:
     """Return the report as Markdown: answer, tables, figures, failures and commands."""
     parts = [f"# {_plain(content.study)}", *(f"**{_plain(alarm)}**" for alarm in content.alarms)]
@@ -40,12 +45,19 @@ def markdown(content: Content) -> str:
         lines = [f"{row.dataset}, {row.name}: {row.error} (std {row.std})" for row in content.baselines]
         parts += ["## Baselines on the same splits", _list(lines)]
     parts.append("## Figures")
-    parts += [f"![{_plain(picture.caption)}](figures/{picture.stem}.png)" for picture in content.pictures]
+    parts += _images(picture for picture in content.pictures if not picture.demonstration)
     if content.missing:
         parts.append(_list(f"{name}: {reason}" for name, reason in content.missing.items()))
     parts += ["## Failed and diverged", _list(_failures(content)) or "None."]
     parts += ["## Commands that train a condition again", "\n".join(f"    {row.command}" for row in content.commands)]
+    demonstrations = [picture for picture in content.pictures if picture.demonstration]
+    if demonstrations:
+        parts += [f"## {DEMONSTRATIONS}", DEMONSTRATED, *_images(demonstrations)]
     return "\n\n".join(parts) + "\n"
+
+
+def _images(pictures: Iterable[Picture]) -> list[str]:
+    return [f"![{_plain(picture.caption)}](figures/{picture.stem}.png)" for picture in pictures]
 
 
 def _conditions(content: Content) -> list[str]:

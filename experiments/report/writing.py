@@ -70,7 +70,7 @@ def write(
     folder = Path(results) / study / "report"
     lines, lacking = baselines.of_study(study, records, tables.replicas, results)
     tables = tables._replace(baselines=lines)
-    drawings = draw(study, tables, Path(results), select)
+    drawings = draw(study, tables, Path(results), select, margin)
     missing = drawings.missing | {f"baselines on {dataset}": reason for dataset, reason in lacking.items()}
     unfinished = Study(study, results).unfinished()
     content = gather(

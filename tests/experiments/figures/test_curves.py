@@ -27,12 +27,33 @@ def test_bands_are_student_intervals():
     np.testing.assert_allclose(ends, 100 * np.array([low.min(), high.max()]))
 
 
-def test_bands_on_a_log_axis_are_those_of_the_logarithm_and_end_at_the_ceiling():
-    values = np.array([[0.95, 0.02], [0.9, 0.01], [0.8, 0.03]])
-    half = stats.t.ppf(0.975, 2) * stats.sem(values)[1]
+def test_bands_on_a_log_axis_are_the_same_intervals_and_end_at_the_ceiling():
+    values = np.array([[0.95, 0.02], [0.9, 0.018], [0.8, 0.022]])
+    low, _ = stats.t.interval(0.95, 2, values.mean(axis=0), stats.sem(values))
     scale, ends = band(values)
     assert scale == "log"
-    np.testing.assert_allclose(ends, [2 * np.exp(-half / 0.02), 100])
+    np.testing.assert_allclose(ends, [100 * low[1], 100])
+
+
+def test_a_band_that_reaches_zero_leaves_a_log_axis_below():
+    drawn = FIGURES["lu_comparison"].draw(tiny([[0.95, 0.02], [0.9, 0.01], [0.8, 0.03]]))["lu_comparison"]
+    panel = drawn.axes[3]
+    (found,) = (item for item in panel.collections if isinstance(item, PolyCollection))
+    assert 0 < found.get_paths()[0].vertices[:, 1].min() < panel.get_ylim()[0]
+
+
+def test_one_figure_has_one_interval_for_one_error():
+    values = [[0.95, 0.022, 0.021], [0.9, 0.018, 0.02], [0.8, 0.025, 0.017]]
+    drawn = FIGURES["lu_comparison"].draw(tiny(values))["lu_comparison"]
+    ends = []
+    for panel in (drawn.axes[3], drawn.axes[5]):
+        (found,) = (item for item in panel.collections if isinstance(item, PolyCollection))
+        path = found.get_paths()[0].vertices
+        ends.append(sorted(set(path[path[:, 0] == 2, 1])))
+    assert [panel.get_yscale() for panel in (drawn.axes[3], drawn.axes[5])] == ["log", "linear"]
+    np.testing.assert_allclose(*ends)
+    column = [row[-1] for row in values]
+    np.testing.assert_allclose(ends[0], 100 * np.array(stats.t.interval(0.95, 2, np.mean(column), stats.sem(column))))
 
 
 def test_a_diverged_replica_is_shown_and_not_averaged():

@@ -2,7 +2,12 @@
 
 import numpy as np
 
-from tests.experiments.figures.studies import of
+from tests.experiments.figures.studies import FIGURES, of
+
+
+def test_demonstrations_are_marked():
+    marked = {name for name, drawable in FIGURES.items() if drawable.demonstration}
+    assert marked == {"collapse", "zigzag", "clipped_output"}
 
 
 def test_linear_layers_are_one_map_and_relus_are_not():

@@ -117,8 +117,18 @@ def test_a_rate_at_which_everything_diverged_is_in_view_with_its_count():
     assert ax.get_xlim()[1] > 100
     assert sorted(crosses(ax)) == [0.1, 100, 100, 100]
     counts = {text.xy[0]: text.get_text() for text in ax.texts}
-    assert counts == {0.1: "1 of 9\ndiverged", 100: "9 of 9\ndiverged"}
+    assert counts == {0.1: "1 of 9\nnetworks\ndiverged", 100: "9 of 9\nnetworks\ndiverged"}
     assert_nothing_overlaps(drawn)
+
+
+def test_a_point_is_open_where_others_of_its_condition_diverged():
+    (drawn,) = FIGURES["learning_rate_sensitivity"].draw(lost_rates()).values()
+    (ax,) = drawn.axes
+    points = [line for line in ax.lines if line.get_marker() == "o" and line.get_markerfacecolor() == "white"]
+    shown = [(x, y) for line in points for x, y in zip(*line.get_data(), strict=True) if y == y]
+    tanh = next(data for run, data in curves(ax).items() if "tanh" in run)
+    assert shown == [(0.1, tanh[1][tanh[0] == 0.1][0])]
+    assert "mean of those that finished, others diverged" in [text.get_text() for text in drawn.legends[0].get_texts()]
 
 
 def test_rates_that_were_tried_on_tuning_seeds_are_drawn_with_their_validation_error():
@@ -154,6 +164,25 @@ def test_a_reference_is_drawn_only_if_all_conditions_share_it():
     assert "told apart from its reference on these splits" in legends[1]
     lines = [[line for line in drawn.axes[0].lines if line.get_color() == "0.75"] for drawn in (shared, several)]
     assert [len(found) for found in lines] == [1, 0]
+
+
+def test_an_equivalent_condition_has_a_mark_of_its_own_within_the_margin():
+    tables = fake_study(("relu", "elu"), seeds=6, diverged=0)
+    noise = 0.002 * tables.replicas["seed"].isin([0, 3]) * (tables.replicas["activation"] == "elu")
+    errors = 0.1 + 0.01 * tables.replicas["seed"] + noise
+    replicas = tables.replicas.assign(final_test_error=errors)
+    for margin, words in ((1.0, "equivalent to the reference"), (0.01, "not told apart from the reference")):
+        (drawn,) = FIGURES["leaderboard"].draw(tables._replace(replicas=replicas.assign(margin=margin))).values()
+        assert drawn.legends[0].get_texts()[0].get_text().startswith(words)
+        squares = [line.get_marker() for line in drawn.axes[0].lines if line.get_gid()].count("s")
+        assert squares == (margin == 1)
+
+
+def test_baselines_with_one_mean_have_one_line():
+    names = ["k-nearest", "linear SVM", "logistic regression"]
+    baselines = pd.DataFrame({"dataset": "digits", "baseline": names, "test_error": [0.04, 0.05, 0.05]})
+    (drawn,) = FIGURES["leaderboard"].draw(STUDIES["three"]._replace(baselines=baselines)).values()
+    assert "linear SVM, logistic regression" in [text.get_text() for text in drawn.legends[0].get_texts()]
 
 
 @pytest.mark.parametrize("name", ["leaderboard", "pairing_matrix", "cost_of_activation"])

@@ -23,6 +23,12 @@ def test_a_curve_is_in_the_unit_of_its_quantity():
     assert len(relu["test_error"]["half"]) == 6
 
 
+def test_an_interval_ends_at_the_largest_error():
+    (chart,) = charts(study(datasets=("digits",)))
+    assert set(chart["ceilings"]) == {"test_error", "validation_error", "train_error"}
+    assert set(chart["ceilings"].values()) == {100}
+
+
 def test_a_quantity_that_was_not_recorded_has_no_curve():
     tables = study(datasets=("digits",))
     tables.history["gradient_norm"] = float("nan")

@@ -1,7 +1,9 @@
 """The report as Markdown and its tables as LaTeX."""
 
 import re
+from dataclasses import replace
 
+from experiments.report.drawing import Picture
 from experiments.report.text import latex, markdown
 from tests.experiments.report.examples import HOSTILE, content, study
 
@@ -27,6 +29,15 @@ def test_latex_aligns_numbers_to_the_right(report):
 def test_markdown_contains_the_comparison_with_another_study(report):
     part = markdown(report).split("## Against the study other")[1].split("##")[0]
     assert part.count("| nothing but the study |") == len(report.study_comparison.table.rows) == 6
+
+
+def test_demonstrations_stand_at_the_end(report):
+    picture = Picture("zigzag", "zigzag", "Zigzag", "A path.", "<svg/>", demonstration=True)
+    text = markdown(replace(report, pictures=[picture, *report.pictures]))
+    study, end = text.split("## Demonstrations, not of this study")
+    assert "(figures/zigzag.png)" not in study
+    assert "(figures/zigzag.png)" in end
+    assert "Demonstrations" not in markdown(report)
 
 
 def test_markdown_lists_failures_and_what_is_missing(report):
