@@ -30,8 +30,8 @@ class Findings:
         A row per condition at its selected rate, sorted by data set and rank. The columns are those of `ranked`, then
         label, activation, output, task, lr, `untrained` and initializer. Those of `compare` with the reference follow,
         one family per data set, then `reference_label`, `verdict` and `scope`. `grid` has the rates that took part in
-        the choice, and `edge` is "lowest" or "highest" if validation chose that one of several. Holm adjusts the p of equivalence
-        too.
+        the choice, and `edge` is "lowest" or "highest" if validation chose that one of several. Holm adjusts the
+        p of equivalence too.
     pairs : dict of str to DataFrame
         The result of `all_pairs`.
     rankings : DataFrame

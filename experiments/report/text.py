@@ -61,7 +61,7 @@ def _conditions(content: Content) -> list[str]:
         note = (
             "Differences are condition − reference, paired over seeds. Holm’s family is all comparisons on one data "
             "set. The paired interval is for these splits, and the corrected interval for new data of this kind. "
-            "Intervals are not adjusted for the number of comparisons. The verdict is (Holm). "
+            "Intervals are not adjusted for the number of comparisons. The verdict is adjusted (Holm). "
         )
         parts += ["## Comparisons", note + _plain(content.margin), _table(content.comparisons)]
     if content.study_comparison:
