@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from experiments.analysis.cautions import cautions
+from experiments.analysis.cautions import cautions, comparisons_of_one_class
 from experiments.analysis.comparison import (
     all_pairs,
     equal_rates,
@@ -15,7 +15,7 @@ from experiments.analysis.comparison import (
 )
 from experiments.analysis.simple import against_simple_models, margins
 from experiments.analysis.statistics import OverDatasets
-from experiments.analysis.verdicts import comparison_sentences
+from experiments.analysis.verdicts import comparison_sentences, margin_sentence
 from experiments.analysis.winners import winner_sentences
 from experiments.analysis.wording import counted, enumeration, in_sentence
 
@@ -29,9 +29,9 @@ class Findings:
     board : DataFrame
         A row per condition at its selected rate, sorted by data set and rank. The columns are those of `ranked`, then
         label, activation, output, task, lr, `untrained` and initializer. Those of `compare` with the reference follow,
-        one family per data set, then `reference_label`, `verdict` and `scope`. `grid` has the rates that were tried,
-        and `edge` is "lowest" or "highest" if validation chose that one of several. Holm adjusts the p of equivalence
-        too.
+        one family per data set, then `reference_label`, `verdict` and `scope`. `grid` has the rates that took part in
+        the choice, and `edge` is "lowest" or "highest" if validation chose that one of several. Holm adjusts the
+        p of equivalence too.
     pairs : dict of str to DataFrame
         The result of `all_pairs`.
     rankings : DataFrame
@@ -43,6 +43,8 @@ class Findings:
         references, and how far this holds.
     warnings : list of str
         What weakens the answer, in sentences.
+    margin : str
+        The largest difference that does not matter, in a sentence.
     """
 
     board: pd.DataFrame
@@ -51,6 +53,7 @@ class Findings:
     over_datasets: OverDatasets
     sentences: list[str]
     warnings: list[str]
+    margin: str
 
 
 def findings(
@@ -82,13 +85,15 @@ def findings(
     models = against_simple_models(board, selected, baselines, limits)
     named = _named(board)
     rate = "the only rate" if board["grid"].map(len).max() == 1 else "the rate that validation chose"
+    constant = [] if confusion is None else comparisons_of_one_class(named, selected, confusion)
     sentences = [
         " ".join(winner_sentences(named, models, limits, rate)),
-        " ".join(comparison_sentences(named, limits, margin)),
+        " ".join([*comparison_sentences(named, limits, margin), *constant]),
         f"{_diverged(replicas)} {over.sentence}",
     ]
     warnings = cautions(named, replicas, confusion)
-    return Findings(board, all_pairs(selected), rankings(replicas), over, sentences, warnings)
+    limit = margin_sentence(board, limits)
+    return Findings(board, all_pairs(selected), rankings(replicas), over, sentences, warnings, limit)
 
 
 def edge_sentence(board: pd.DataFrame) -> str:

@@ -147,7 +147,19 @@ def of_study(
     table = table.sort_values(["dataset", "key", "baseline", "seed"], ignore_index=True)
     if len(table) and not table.equals(stored):
         write_bytes(path, table.to_csv(index=False, lineterminator="\n").encode())
-    return table.drop_duplicates(["dataset", "baseline", "seed"], ignore_index=True), missing
+    return _one_scaling(table), missing
+
+
+def _one_scaling(table: pd.DataFrame) -> pd.DataFrame:
+    """Return baselines with one row for each task, model and seed.
+
+    The inputs of a task may be scaled in several ways, each with its own `key`. Each model has the scaling with the
+    lower mean error.
+    """
+    means = table.groupby(["dataset", "baseline", "key"])["test_error"].transform("mean").astype(float)
+    best = table.assign(mean=means).sort_values(["mean", "key"], kind="stable")
+    best = best.drop_duplicates(["dataset", "baseline", "seed"]).drop(columns="mean")
+    return best.sort_values(["dataset", "baseline", "seed"], ignore_index=True)
 
 
 def _splits_by_key(records: dict[str, dict[str, Any]], replicas: pd.DataFrame) -> dict[str, _Splits]:

@@ -28,6 +28,7 @@ def cautions(board: pd.DataFrame, replicas: pd.DataFrame, confusion: pd.DataFram
     return [
         *_uneven(board, selected),
         *_confounded(board),
+        *_without_hidden_layers(board, selected),
         *([] if confusion is None else _one_class(board, selected, confusion)),
         *_tuning(replicas),
     ]
@@ -83,15 +84,51 @@ def _confounded(board: pd.DataFrame) -> list[str]:
     ]
 
 
-def _one_class(board: pd.DataFrame, selected: pd.DataFrame, confusion: pd.DataFrame) -> list[str]:
-    """Return a sentence for each data set on which networks predict one class for nearly all rows."""
+def _without_hidden_layers(board: pd.DataFrame, selected: pd.DataFrame) -> list[str]:
+    """Return a sentence on networks without hidden layers that differ in their activation."""
+    if "net.hidden" not in selected:
+        return []
+    runs = selected.loc[selected["net.hidden"].astype(str) == "[]", "run"]
+    rows = board[board["run"].isin(runs)]
+    if rows.empty or rows.groupby("dataset")["activation"].nunique().max() < 2:
+        return []
+    return [
+        f"{enumeration(rows['name'].drop_duplicates())} have no hidden layer, so their activation has no effect. They "
+        f"may differ only in the initializer."
+    ]
+
+
+def comparisons_of_one_class(board: pd.DataFrame, selected: pd.DataFrame, confusion: pd.DataFrame) -> list[str]:
+    """Return a sentence for each data set on which most networks of every condition predict one class."""
+    networks, _ = _predicted_most(board, selected, confusion)
+    result = []
+    for dataset, part in networks.groupby("dataset"):
+        constant = part["share"] >= ONE_CLASS
+        shares = constant.groupby(part["run"]).mean()
+        if len(shares) > 1 and (shares > 0.5).all():
+            result.append(
+                f"On {in_sentence(str(dataset))} {constant.sum()} of {len(part)} networks predict one class for nearly "
+                f"all test rows, so their comparison says nothing about activations."
+            )
+    return result
+
+
+def _predicted_most(
+    board: pd.DataFrame, selected: pd.DataFrame, confusion: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the class that each network predicts most, with its `share` of the test rows, and all counts."""
     rows = confusion.assign(lr=confusion["lr"].map(rounded)).drop_duplicates([*KEY, "true", "predicted"])
     rows = rows.merge(selected[KEY], on=KEY)
     total = rows.groupby(KEY)["count"].sum()
     predicted = rows.groupby([*KEY, "predicted"])["count"].sum().reset_index()
     most = predicted.sort_values("count", kind="stable").drop_duplicates(KEY, keep="last").set_index(KEY)
     most["share"] = most["count"] / total
-    most = most.reset_index().merge(board[["run", "dataset", "name"]], on="run")
+    return most.reset_index().merge(board[["run", "dataset", "name"]], on="run"), rows
+
+
+def _one_class(board: pd.DataFrame, selected: pd.DataFrame, confusion: pd.DataFrame) -> list[str]:
+    """Return a sentence for each data set on which networks predict one class for nearly all rows."""
+    most, rows = _predicted_most(board, selected, confusion)
     result = []
     for dataset, part in most.groupby("dataset"):
         constant = part[part["share"] >= ONE_CLASS]

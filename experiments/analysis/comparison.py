@@ -19,7 +19,7 @@ from experiments.analysis.statistics import (
 )
 from experiments.analysis.units import UNITS
 from experiments.analysis.wording import enumeration, in_sentence, verb
-from experiments.tables import edge, reported, rounded
+from experiments.tables import deciding, edge, reported, rounded
 
 
 def scored(replicas: pd.DataFrame) -> pd.DataFrame:
@@ -159,8 +159,8 @@ def equal_rates(replicas: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_grids(board: pd.DataFrame, replicas: pd.DataFrame) -> pd.DataFrame:
-    """Return the board with the rates that were tried, `grid`, and the end at which the selected one is, `edge`."""
-    grids = board["run"].map(equal_rates(replicas).groupby("run")["lr"].agg(lambda rates: sorted(set(rates))))
+    """Return the board with the rates among which one was chosen, `grid`, and the end at which that is, `edge`."""
+    grids = board["run"].map(deciding(equal_rates(replicas)).groupby("run")["lr"].agg(lambda rates: sorted(set(rates))))
     edges = [edge(rate, grid) for grid, rate in zip(grids, board["lr"], strict=True)]
     return board.assign(grid=grids, edge=pd.Series(edges, board.index, dtype=object))
 
@@ -266,7 +266,8 @@ def _verdicts(board: pd.DataFrame) -> pd.Series:
     choices = {"better": better, "worse": significant, "equal": equal, "equivalent": equivalent}
     words = pd.Series(np.select(list(choices.values()), list(choices), "not told apart"), board.index)
     words = words.mask(board["lost"] > 0, words + ", where both finished")
-    untested = board["difference"].isna()
+    # Two seeds with the same difference have no test.
+    untested = board["difference"].isna() | board["p"].isna()
     words = words.mask(untested, "too few pairs").mask(untested & (board["diverged_share"] > 0.5), "diverged")
     words = words.mask(_any_untrained(board), "not trained")
     return words.mask(board["reference"].isna(), "reference")

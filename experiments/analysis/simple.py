@@ -73,8 +73,8 @@ def against_simple_models(
     DataFrame
         The columns of `compare`, in which `run` is the network and `reference` the model, after `dataset` and
         `trivial`, whether the model ignores the inputs. `error` is the model's mean over the pairs and `network` that
-        of the network. The winner of network and model was chosen by its test error among `choices` of its kind. There
-        are only models with at least one pair.
+        of the network. The winner of network and model was chosen by its test error among `choices` of its kind.
+        `margin` is that of the data set. There are only models with at least one pair.
     """
     tables = [pd.DataFrame(columns=["dataset", "trivial", "error", "network", "n", "difference"])]
     for dataset, part in board[board["rank"].notna() & (board["n"] > 0)].groupby("dataset", sort=False):
@@ -92,7 +92,7 @@ def against_simple_models(
         table["difference"] = table["difference"].fillna(table["network"] - table["error"])  # one pair has no test
         trivial = table["reference"] == TRIVIAL[best["task"]]
         table["choices"] = np.where(table["difference"] < 0, len(part), (~trivial).sum())
-        tables.append(table[table["n"] > 0].assign(dataset=dataset, trivial=trivial))
+        tables.append(table[table["n"] > 0].assign(dataset=dataset, trivial=trivial, margin=margins[str(dataset)]))
     return pd.concat([table for table in tables if len(table)] or tables, ignore_index=True)
 
 

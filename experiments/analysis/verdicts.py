@@ -5,8 +5,10 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtri
 
 from experiments.analysis.comparison import POPULATION, SPLITS
+from experiments.analysis.paired import LEVEL
 from experiments.analysis.statistics import ALPHA, seeds_needed
 from experiments.analysis.units import UNITS
 from experiments.analysis.wording import enumeration, in_sentence, verb
@@ -35,7 +37,8 @@ def comparison_sentences(board: pd.DataFrame, margins: Mapping[str, float], marg
         return [f"{'Each data set' if several else 'The study'} has one condition, so nothing is compared."]
     if board["dataset"].nunique() > 1:
         rows = rows.assign(name=rows["name"] + " on " + rows["dataset"].map(in_sentence))
-    rows = rows.assign(margin=rows["dataset"].map(margins))
+    typical = board.groupby("dataset")["spread"].median()
+    rows = rows.assign(margin=rows["dataset"].map(margins), typical=rows["dataset"].map(typical))
     result = []
     for word, comparative in (("better", "lower"), ("worse", "higher")):
         for scope in (POPULATION, SPLITS):
@@ -84,10 +87,11 @@ def _equivalent(rows: pd.DataFrame, scope: str, margin: float | None) -> str:
     note = "" if scope == POPULATION else f"; {POPULATION} this is not shown"
     constant = rows["effect"].isna()
     test = "sign" if constant.all() else "t or sign" if constant.any() else "t"
-    return (
-        f"{enumeration(rows['name'])} {verb(len(rows), 'differs', 'differ')} from {_references(rows)} by less than "
-        f"{_margin(rows, margin)} {holds} (two one-sided {test} tests, Holm, 5 %){note}."
-    )
+    names, reference = enumeration(rows["name"]), _references(rows)
+    subject = f"The differences of {names} from {reference} are"
+    if len(rows) == 1:
+        subject = f"The difference between {names} and {reference} is"
+    return f"{subject} smaller than {_margin(rows, margin)} {holds} (two one-sided {test} tests, Holm, 5 %){note}."
 
 
 def _undecided(rows: pd.DataFrame, margin: float | None) -> list[str]:
@@ -99,14 +103,9 @@ def _undecided(rows: pd.DataFrame, margin: float | None) -> list[str]:
     few = rows[needed * finished > rows["n_pairs"]]
     result = []
     if len(few):
-        count = needed[few.index].max()
-        most = "up to about" if needed[few.index].nunique() > 1 else "about"
-        run = f" (run seeds={count:.0f})" if count <= MOST else ""
-        differ = f"{enumeration(few['name'])} {verb(len(few), 'differs', 'differ')} from {_references(few)}"
-        result.append(
-            f"There are too few seeds to decide whether {differ}: {most} {count:.0f} seeds would show a difference of "
-            f"{_margin(few, margin)} with a probability of 80 %{run}."
-        )
+        # The table of needed seeds has the median standard deviation too.
+        typical = np.ceil(pd.Series(seeds_needed(few["margin"], few["typical"]), few.index) / finished[few.index])
+        result.append(_too_few(few, typical.where(typical > few["n_pairs"], needed[few.index]).max(), margin))
     others = rows.drop(few.index)
     if len(others):
         text = f"{enumeration(others['name'])} cannot be told apart from {_references(others)}"
@@ -117,12 +116,46 @@ def _undecided(rows: pd.DataFrame, margin: float | None) -> list[str]:
     return result
 
 
+def _too_few(few: pd.DataFrame, count: float, margin: float | None) -> str:
+    """Return the sentences on conditions that need more seeds: `count` would show a difference of the margin."""
+    run = f"; run seeds={count:.0f}" if count <= MOST else ""
+    differ = f"{enumeration(few['name'])} {verb(len(few), 'differs', 'differ')} from {_references(few)}"
+    text = (
+        f"There are too few seeds to decide whether {differ}. About {count:.0f} seeds would show a difference of "
+        f"{_margin(few, margin)} {SPLITS}, with a probability of 80 % (one paired t test at 5 %{run})."
+    )
+    never = few[_least_half_width(few) > few["margin"]]
+    if never.empty:
+        return text
+    subject = "it" if len(never) == len(few) else f"it of {enumeration(never['name'])}"
+    return f"{text} No number of seeds can show {subject} {POPULATION}."
+
+
+def _least_half_width(rows: pd.DataFrame) -> pd.Series:
+    """Return the half-width of the corrected interval with endless seeds, 1.96 · std · √(test rows / training rows)."""
+    paired = rows["difference_high"] - rows["difference_low"]
+    corrected = rows["corrected_high"] - rows["corrected_low"]
+    ratio = ((corrected / paired) ** 2 - 1) / rows["n_pairs"]
+    return float(ndtri((1 + LEVEL) / 2)) * rows["spread"] * np.sqrt(ratio)
+
+
 def _untested(rows: pd.DataFrame) -> list[str]:
-    """Return the sentence on conditions without a test."""
+    """Return the sentences on conditions without a test."""
+    result = []
+    constant = rows[rows["difference"].notna() & rows["p"].isna()]
+    if len(constant):
+        differ = f"{enumeration(constant['name'])} {verb(len(constant), 'differs', 'differ')} from"
+        result.append(
+            f"There are too few seeds to decide whether {differ} {_references(constant)}: two seeds with the same "
+            f"difference allow no test."
+        )
     untested = rows[rows["difference"].isna()]
-    if untested.empty:
-        return []
-    pairs = (rows["n_pairs"] + rows["lost"]).max()
+    return [*result, *_unpaired(untested)] if len(untested) else result
+
+
+def _unpaired(untested: pd.DataFrame) -> list[str]:
+    """Return the sentence on conditions that share fewer than two finished seeds with their references."""
+    pairs = (untested["n_pairs"] + untested["lost"]).max()
     if pairs < 2:
         return [
             "One seed allows no test (run seeds=10)."
@@ -140,13 +173,23 @@ def _references(rows: pd.DataFrame) -> str:
     one = rows.groupby("dataset")["reference"].nunique().max() == 1 and rows["reference_label"].nunique() == 1
     if one:
         return in_sentence(rows["reference_label"].iloc[0])
-    return "its reference" if len(rows) == 1 else "their references"
+    labels = enumeration(rows["reference_label"].drop_duplicates().map(in_sentence))
+    return f"{verb(len(rows), 'its reference', 'their references')} ({labels})"
 
 
 def _measure(rows: pd.DataFrame) -> str:
     """Return what the errors of some conditions are called."""
     names = {UNITS[task].name for task in rows["task"]}
     return names.pop() if len(names) == 1 else "error"
+
+
+def margin_sentence(board: pd.DataFrame, margins: Mapping[str, float]) -> str:
+    """Return the margin of each data set in words."""
+    tasks = board.drop_duplicates("dataset").set_index("dataset")["task"]
+    texts = {dataset: _margin_text(margins[str(dataset)], task) for dataset, task in tasks.items()}
+    if len(set(texts.values())) == 1:
+        return f"The margin is {next(iter(texts.values()))}."
+    return f"The margin is {'; '.join(f'{text} on {in_sentence(str(name))}' for name, text in texts.items())}."
 
 
 def _margin(rows: pd.DataFrame, margin: float | None) -> str:

@@ -8,10 +8,10 @@ import pandas as pd
 
 from experiments.analysis.comparison import POPULATION, SPLITS
 from experiments.analysis.simple import beats_trivial
-from experiments.analysis.statistics import ALPHA
+from experiments.analysis.statistics import ALPHA, SIGNS, seeds_needed
 from experiments.analysis.units import UNITS, Unit
 from experiments.analysis.verdicts import paired_test
-from experiments.analysis.wording import counted, enumeration, in_sentence, p_text
+from experiments.analysis.wording import counted, enumeration, in_sentence, p_text, verb
 
 
 def winner_sentences(board: pd.DataFrame, models: pd.DataFrame, margins: Mapping[str, float], rate: str) -> list[str]:
@@ -45,13 +45,21 @@ def winner_sentences(board: pd.DataFrame, models: pd.DataFrame, margins: Mapping
                 simple.append(_brief(network, rivals) if brief else _simple(network, rivals))
     best = [network.sentence for network in crowned]
     if brief and crowned:
-        lowest = "mean" if all(network.alone for network in crowned) else "lowest mean"
-        texts = [f"{network.name} on {network.dataset}, {network.error}" for network in crowned]
-        best = [f"The {lowest} test errors at {rate} are those of {'; '.join(texts)}."]
+        best = _brief_best(crowned, rate)
     if brief and simple:
         test = f"The others differ from the network {SPLITS} (paired t, Bonferroni for the choice of the best, 5 %)."
         simple = [f"The best simple models have there: {'; '.join(simple)}. {test}"]
     return [*best, *beaten, *simple]
+
+
+def _brief_best(crowned: list["_Network"], rate: str) -> list[str]:
+    """Return the best networks of many data sets in one sentence, then the networks with lower means."""
+    lower = [network.lower for network in crowned if network.lower]
+    lowest = "mean" if all(network.alone for network in crowned) else "lowest mean"
+    texts = "; ".join(f"{network.name} on {network.dataset}, {network.error}" for network in crowned)
+    if lower:
+        return [f"These networks rank first at {rate}, with their mean test errors: {texts}.", *lower]
+    return [f"The {lowest} test errors at {rate} are those of {texts}."]
 
 
 class _Network:
@@ -68,6 +76,7 @@ class _Network:
         lost = first["diverged"]
         note = f", though {lost} of {counted(first['n'] + lost, 'replica')} diverged" if lost else ""
         self.error = f"{error}{seeds}{note}"
+        self.lower = _lower(part, self.unit)
 
     @property
     def sentence(self) -> str:
@@ -75,7 +84,27 @@ class _Network:
         if self.alone:
             return f"The mean test error of {self.name} on {self.dataset} at {self.rate} is {self.error}."
         has = "have" if self.several else "has"
+        if self.lower:
+            rank = "rank" if self.several else "ranks"
+            first = f"{self.name} {rank} first on {self.dataset} at {self.rate}, with a mean test error of {self.error}"
+            return f"{first}. {self.lower}"
         return f"{self.name} {has} the lowest mean test error on {self.dataset} at {self.rate}: {self.error}."
+
+
+def _lower(part: pd.DataFrame, unit: Unit) -> str:
+    """Return the sentences on networks with a lower mean than the first of a data set, which do not rank first."""
+    first = part.iloc[0]
+    others = part[(part["n"] > 0) & ~part["untrained"] & (part["mean"].round(12) < round(first["mean"], 12))]
+    texts = []
+    for _, row in others.iterrows():
+        on = f" on {in_sentence(row['dataset'])}"
+        text, count = f"{row['name']} has {unit.full_text(row['mean'])}{on}", row["n"] + row["diverged"]
+        if row["diverged"]:
+            text += f" where it finished, but {row['diverged']} of {counted(count, 'replica')} diverged"
+        else:
+            text += f" over {counted(count, 'seed')}"
+        texts.append(f"{text}{', but it lacks seeds, so it has no rank' if pd.isna(row['rank']) else ''}.")
+    return " ".join(texts)
 
 
 def _seeds(row: pd.Series, unit: Unit) -> str:
@@ -92,7 +121,15 @@ def _no_winner(part: pd.DataFrame) -> str:
     """Return why a data set has no best condition."""
     dataset = in_sentence(part["dataset"].iloc[0])
     if part["rank"].notna().any():
-        return f"On {dataset} every replica diverged."
+        others = part[part["rank"].isna() & (part["n"] > 0) & ~part["untrained"]]
+        if others.empty:
+            return f"On {dataset} every replica diverged."
+        lost = enumeration(part.loc[part["rank"].notna(), "name"])
+        lack = verb(len(others), "lacks", "lack")
+        return (
+            f"On {dataset} every replica of {lost} diverged, so none is the best. {enumeration(others['name'])} "
+            f"finished on some seeds, but {lack} others and {verb(len(others), 'has', 'have')} no rank."
+        )
     if part["untrained"].all():
         return f"On {dataset} no network was trained (epochs=0), so none is the best."
     return f"On {dataset} the conditions share no seeds, so none is the best."
@@ -112,16 +149,19 @@ def _beaten(network: _Network, rivals: pd.DataFrame, margin: float) -> str:
     first = len(simple) and simple["difference"].iloc[0] > 0
     if first and not (useless and trivial["error"].iloc[0] <= simple["error"].iloc[0]):
         row = simple.iloc[0]
-        text = f"On {network.dataset} {row['reference']} has the lowest mean test error, {_error(row, network.unit)}"
+        lowest = "a lower mean test error than the best network" if network.lower else "the lowest mean test error"
+        text = f"On {network.dataset} {row['reference']} has {lowest}, {_error(row, network.unit)}"
         sentence = f"{text}; {best}. {_test(row, network, 'The difference')}."
-        return f"{sentence} {_useless(trivial.iloc[0], network)}" if useless else sentence
+        parts = [sentence, network.lower, _useless(trivial.iloc[0], network) if useless else ""]
+        return " ".join(filter(None, parts))
     if useless:
         row = trivial.iloc[0]
         no = "the network is not" if network.alone else "no network is"
         text = f"On {network.dataset} {no} clearly better than always predicting the {row['reference']}"
         if row["difference"] > 0 and row["p"] < ALPHA:
             text = f"On {network.dataset} {no} as good as always predicting the {row['reference']}"
-        return f"{text}, which has {_error(row, network.unit)}: {best}. {_test(row, network, 'The difference')}."
+        text = f"{text}, which has {_error(row, network.unit)}: {best}. {_test(row, network, 'The difference')}."
+        return f"{text} {network.lower}".rstrip()
     return ""
 
 
@@ -152,7 +192,7 @@ def _brief(network: _Network, rivals: pd.DataFrame) -> str:
     """Return the best model that is not a network, and whether the test tells the network from it."""
     row = rivals.iloc[0]
     told = _adjusted(row)["p"] < ALPHA
-    result = "" if told else ", not told apart"
+    result = "" if told else ", too few seeds to decide" if _too_few(row) else ", not told apart"
     return f"{_error(row, network.unit)} on {network.dataset} ({row['reference']}{result})"
 
 
@@ -169,13 +209,24 @@ def _test(row: Any, network: _Network, subject: str) -> str:
         model = f"always predicting the {row['reference']}" if row["trivial"] else row["reference"]
         return f"{network.compared} and {model} have the same error on every split"
     choices, p, corrected = _adjusted(row).values()
-    bonferroni = f"Bonferroni for the best of {choices}, " if choices > 1 else ""
+    kind = "networks" if row["difference"] < 0 else "simple models"
+    bonferroni = f"Bonferroni for the best of {choices} {kind}, " if choices > 1 else ""
     paired = f"{paired_test([row['effect']])}, {bonferroni}{p_text(p)}"
+    if p >= ALPHA and _too_few(row):
+        model = "this prediction" if row["trivial"] else row["reference"]
+        differ = f"whether {network.compared} and {model} differ ({paired})"
+        return f"{counted(row['n'], 'seed')} are too few to decide {differ}"
     if p >= ALPHA:
         return f"{subject} cannot be told from zero ({paired})"
     if corrected < ALPHA and row["n"] > 2:
         return f"{subject} is significant {SPLITS} and {POPULATION} ({paired}; corrected, {p_text(corrected)})"
     return f"{subject} is significant {SPLITS} ({paired}); {POPULATION} it is not shown"
+
+
+def _too_few(row: Any) -> bool:
+    """Return whether more seeds are needed to show a difference of the margin between a network and a simple model."""
+    constant = np.isnan(row["effect"]) and not np.isnan(row["p"])
+    return bool(row["n"] < (SIGNS if constant else seeds_needed(row["margin"], row["std"])[0]))
 
 
 def _adjusted(row: Any) -> dict[str, Any]:

@@ -13,13 +13,34 @@ def selection(select: str) -> str:
     """Return what a rule of `experiments.tables.SELECT` means."""
     text = f"the learning rate has {SELECT_WORDS[select]}."
     if select == "best_epoch_error":
-        text += " All test errors are those at this epoch."
+        text += " Each test error is that of the same epoch."
     return text if select == "error" else f"{text} This is not the default rule."
 
 
 def choice(replicas: pd.DataFrame, select: str) -> str:
     """Return how the learning rates of a study were chosen."""
-    several = equal_rates(replicas).groupby("run")["lr"].nunique() > 1
+    unused = _unused(replicas)
+    return f"{_choice(replicas, select)} {unused}" if unused else _choice(replicas, select)
+
+
+def _unused(replicas: pd.DataFrame) -> str:
+    """Return a sentence on the learning rates of reported networks that had no part in the choice, or no text."""
+    equal = equal_rates(replicas)
+    pairs = equal[["run", "lr"]].apply(tuple, axis=1)
+    left = equal[~pairs.isin(pairs[deciding(equal).index])]
+    if left.empty:
+        return ""
+    runs = left["run"].nunique()
+    rates = enumeration(f"{rate:g}" for rate in sorted(left["lr"].unique()))
+    return (
+        f"{counted(runs, 'condition')} {verb(runs, 'was', 'were')} also trained at {rates}, without tuning seeds, so "
+        f"these rates had no part in the choice."
+    )
+
+
+def _choice(replicas: pd.DataFrame, select: str) -> str:
+    """Return the rule by which learning rates were chosen, and on which seeds."""
+    several = deciding(equal_rates(replicas)).groupby("run")["lr"].nunique() > 1
     runs, count = several.index[several], int(several.sum())
     if not count:
         return "Each condition was trained at one learning rate, so none was chosen."

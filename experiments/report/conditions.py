@@ -35,6 +35,12 @@ def _rates(row: Any) -> Cell:
     return quantity(f"{text}: {row.edge}" if row.edge else text, len(shown))
 
 
+def _both_rates(row: Any) -> Cell:
+    """Return the cell of the learning rates of a condition and its reference, with the ends of their grids."""
+    ends = (row.lr, row.edge), (row.reference_lr, row.reference_edge)
+    return words(" and ".join(f"{rate:g} ({edge})" if edge else f"{rate:g}" for rate, edge in ends))
+
+
 def _verdict(row: Any) -> Cell:
     """Return the cell of a verdict with its scope."""
     return words(f"{row.verdict}, {row.scope}" if row.scope else row.verdict)
@@ -80,6 +86,7 @@ COMPARISONS: Columns = {
     "data set": lambda row: words(row.dataset),
     "output": lambda row: words(row.output),
     "reference": lambda row: words(row.reference_label),
+    "learning rates": _both_rates,
     "pairs": _pairs,
     "difference": _difference,
     "paired 95 % interval": lambda row: _signed_interval(row.difference_low, row.difference_high, row),
@@ -88,6 +95,9 @@ COMPARISONS: Columns = {
     "p (Holm)": lambda row: quantity(p_value(row.p_holm), row.p_holm),
     "corrected p (Holm)": lambda row: quantity(p_value(row.p_corrected_holm), row.p_corrected_holm),
     "p of equivalence (Holm)": lambda row: quantity(p_value(row.p_equivalence), row.p_equivalence),
+    "corrected p of equivalence (Holm)": lambda row: quantity(
+        p_value(row.p_equivalence_corrected), row.p_equivalence_corrected
+    ),
     "effect size": lambda row: quantity(number(row.effect, 2, sign=True), row.effect),
     "P(better)": lambda row: quantity(number(row.improvement, 2), row.improvement),
     "p (paired t)": lambda row: quantity(p_value(row.p), row.p),
@@ -120,7 +130,9 @@ def leaderboard(board: pd.DataFrame, best_epoch: bool = False) -> Table:
 
 def comparisons(board: pd.DataFrame) -> Table:
     """Return the comparison of each condition with its reference."""
-    return table(board[board["reference"].notna()], COMPARISONS)
+    conditions = board.set_index("run")
+    rates = {f"reference_{name}": board["reference"].map(conditions[name]) for name in ("lr", "edge")}
+    return table(board.assign(**rates)[board["reference"].notna()], COMPARISONS)
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,8 @@ class Content:
         How the learning rates were chosen.
     edge
         A sentence on conditions at the lowest or highest learning rate; empty if there are none.
+    margin
+        A sentence with the largest difference that does not matter.
     initializers
         The tables activation × initializer.
     seeds_needed
@@ -79,6 +81,7 @@ class Content:
     comparisons: Table
     choice: str
     edge: str
+    margin: str
     initializers: list[InitializerTable]
     seeds_needed: SeedsNeeded
     baselines: list[Baseline]
@@ -151,6 +154,7 @@ def gather(
         choice=choice(replicas, select),
         comparisons=comparisons(board),
         edge=edge_sentence(board),
+        margin=facts.margin,
         initializers=initializer_tables(replicas),
         seeds_needed=needed_seeds(board),
         baselines=baselines(tables),

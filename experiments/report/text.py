@@ -72,9 +72,10 @@ def _conditions(content: Content) -> list[str]:
     if content.comparisons.rows:
         note = (
             "Differences are condition − reference, paired over seeds. Holm’s family is all comparisons on one data "
-            "set. The paired interval is for these splits, and the corrected interval for new data of this kind."
+            "set. The paired interval is for these splits, and the corrected interval for new data of this kind. "
+            "Intervals are not adjusted for the number of comparisons. The verdict is adjusted (Holm). "
         )
-        parts += ["## Comparisons", note, _table(content.comparisons)]
+        parts += ["## Comparisons", note + _plain(content.margin), _table(content.comparisons)]
     if content.study_comparison:
         parts.append(f"## Against the study {_plain(content.study_comparison.name)}")
         nothing = "The studies have no data set, output and activation in common."

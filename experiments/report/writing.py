@@ -20,7 +20,15 @@ LEADERBOARD = (
 """Columns of tables/leaderboard.tex, as far as the study has them."""
 
 COMPARISONS = (
-    *("condition", "data set", "reference", "difference", "paired 95 % interval", "corrected interval"),
+    *(
+        "condition",
+        "data set",
+        "reference",
+        "learning rates",
+        "difference",
+        "paired 95 % interval",
+        "corrected interval",
+    ),
     *("p (Holm)", "corrected p (Holm)", "p of equivalence (Holm)", "effect size", "verdict"),
 )
 """Columns of tables/comparisons.tex."""

@@ -14,7 +14,8 @@ def test_findings_say_who_is_better_and_that_it_is_conditional(study):
     assert first.startswith("elu has the lowest mean test error on digits at the only rate: 5.")
     assert second == (
         "elu has a lower error than relu on these splits and for new data of this kind (paired and corrected t, Holm, "
-        "5 %). tanh differs from relu by less than 0.5 points on these splits and for new data of this kind (two "
+        "5 %). The difference between tanh and relu is smaller than 0.5 points on these splits and for new data of "
+        "this kind (two "
         "one-sided t tests, Holm, 5 %)."
     )
     assert third == "None of the 24 networks diverged. One data set says nothing about any other."
@@ -26,7 +27,9 @@ def test_on_several_data_sets_each_has_its_best_and_its_condition(study):
     ).sentences
     assert " mean test error on digits at the only rate: " in first
     assert " mean test error on wine at the only rate: " in first
-    assert second.startswith("elu on digits and elu on wine differ from relu by less than 0.5 points on these splits")
+    assert second.startswith(
+        "The differences of elu on digits and elu on wine from relu are smaller than 0.5 points on these splits"
+    )
 
 
 def test_the_answer_counts_what_diverged(study):
@@ -131,7 +134,7 @@ def test_networks_that_are_no_better_than_the_majority_class_are_not_crowned(stu
     assert text.startswith(
         "On digits no network is clearly better than always predicting the majority class, which has 11.05 %"
     )
-    assert "The difference cannot be told from zero" in text
+    assert "5 seeds are too few to decide whether relu and this prediction differ" in text
     assert "Lowest" not in text
     worse = first_sentence(study({"error": 0.3}), majority_class=0.11)
     assert worse.startswith("On digits the network is not as good as always predicting the majority class")
@@ -148,7 +151,7 @@ def test_a_regression_is_held_against_the_mean_and_its_margin_is_a_share_of_it(s
     replicas = study({"error": 50.0}, {"activation": "elu", "error": 50.1}, seeds=8, noise=0.1)
     result = findings(replicas.assign(task="regression"), baselines=models(mean=77.0, least_squares=55.0))
     assert "always predicting the mean has RMSE 77" in result.sentences[0]
-    assert "elu differs from relu by less than RMSE 1.54" in result.sentences[1]
+    assert "The difference between elu and relu is smaller than RMSE 1.54" in result.sentences[1]
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
@@ -174,26 +177,28 @@ def test_an_interval_has_only_possible_errors(study):
 
 def test_too_few_seeds_are_told_from_no_difference(study):
     few = findings(study({}, {"activation": "elu"}, seeds=3, noise=0.01)).sentences[1]
-    assert few.startswith("There are too few seeds to decide whether elu differs from relu: about ")
-    assert "seeds would show a difference of 0.5 points with a probability of 80 % (run seeds=" in few
+    assert few.startswith("There are too few seeds to decide whether elu differs from relu. About ")
+    assert "of 0.5 points on these splits, with a probability of 80 % (one paired t test at 5 %; run seeds=" in few
     equal = findings(study({}, {"activation": "elu"}, seeds=10))
-    assert "elu differs from relu by less than 0.5 points" in equal.sentences[1]
+    assert "The difference between elu and relu is smaller than 0.5 points" in equal.sentences[1]
     assert equal.board["verdict"].tolist().count("equivalent") == 1
     wide = findings(study({}, {"activation": "elu"}, seeds=10, noise=0.02), margin=10)
-    assert "elu differs from relu by less than 10 points" in wide.sentences[1]
+    assert "The difference between elu and relu is smaller than 10 points" in wide.sentences[1]
 
 
 def test_a_small_difference_is_called_small(study):
     second = findings(study({}, {"activation": "elu", "error": 0.0502}, seeds=10, noise=0.00005)).sentences[1]
     assert second.startswith("elu has a higher error than relu")
     assert second.endswith(
-        "elu differs from relu by less than 0.5 points on these splits and for new data of this kind (two one-sided t "
+        "The difference between elu and relu is smaller than 0.5 points on these splits and for new data of this "
+        "kind (two one-sided t "
         "tests, Holm, 5 %)."
     )
     noisy = study({}, {"activation": "elu", "error": 0.0525}, seeds=6, noise=0.0012)
     text = findings(noisy, margin=0.4).sentences[1]
     assert text.endswith(
-        "elu differs from relu by less than 0.4 points on these splits (two one-sided t tests, Holm, 5 %); for new "
+        "The difference between elu and relu is smaller than 0.4 points on these splits (two one-sided t tests, "
+        "Holm, 5 %); for new "
         "data of this kind this is not shown."
     )
 
@@ -215,7 +220,7 @@ def test_references_with_one_label_are_not_listed(study):
         *({"activation": a, "net.hidden": h, "error": 0.05 * len(a)} for a in ("relu", "elu") for h in widths)
     )
     second = findings(replicas).sentences[1]
-    assert "have a lower error than their references" in second
+    assert "have a lower error than their references (relu (net.hidden=[16])" in second
     assert "relu, relu" not in second
 
 
@@ -234,7 +239,7 @@ def test_seeds_that_are_not_in_common_make_no_first_rank(study):
     replicas = replicas[(replicas["activation"] != "tanh") | (replicas["seed"] < 2)]
     result = findings(replicas)
     assert result.board.set_index("activation")["rank"].isna().to_dict() == {"relu": False, "elu": False, "tanh": True}
-    assert "tanh" not in result.sentences[0]
+    assert "lowest" not in result.sentences[0]
     assert result.warnings == [
         "On digits the conditions have different seeds. Ranks and means use the seeds 0 to 5; tanh lacks some of them "
         "and has no rank."
@@ -297,7 +302,7 @@ def test_rates_equal_to_12_digits_are_one(study):
 def test_the_choice_of_the_best_network_is_paid_for(study):
     names = ("celu", "elu", "gelu", "relu", "silu", "tanh")
     text = first_sentence(study(*({"activation": name} for name in names)), softmax_regression=0.08, linear_SVM=0.09)
-    assert "(paired t, Bonferroni for the best of 6, p " in text
+    assert "(paired t, Bonferroni for the best of 6 networks, p " in text
 
 
 def test_equal_errors_are_called_equal(study):
@@ -311,7 +316,7 @@ def test_equal_errors_are_called_equal(study):
 def test_a_constant_difference_is_a_verdict_of_the_signs(study):
     replicas = study({}, {"activation": "elu", "error": 0.06}, seeds=6, noise=0)
     result = findings(replicas, baselines=models(softmax_regression=0.07))
-    assert "(signed ranks, Bonferroni for the best of 2, p = 0.062)" in result.sentences[0]
+    assert "(signed ranks, Bonferroni for the best of 2 networks, p = 0.062)" in result.sentences[0]
     assert result.board.set_index("activation")["verdict"].to_dict() == {"relu": "reference", "elu": "worse"}
     assert (
         "on these splits (signed ranks, Holm, 5 %); for new data of this kind this is not shown" in result.sentences[1]
@@ -324,7 +329,8 @@ def test_a_constant_difference_is_equivalent_on_these_splits_only(study):
     (elu,) = result.board[result.board["activation"] == "elu"].itertuples()
     assert (elu.verdict, elu.scope) == ("equivalent", "on these splits")
     assert result.sentences[1] == (
-        "elu differs from relu by less than 0.5 points on these splits (two one-sided sign tests, Holm, 5 %); for new "
+        "The difference between elu and relu is smaller than 0.5 points on these splits (two one-sided sign tests, "
+        "Holm, 5 %); for new "
         "data of this kind this is not shown."
     )
 
@@ -350,3 +356,69 @@ def test_on_many_data_sets_the_simple_models_are_tested_too(study):
         "(softmax regression); 5.55 % on wine (softmax regression). The others differ from the network on "
         "these splits (paired t, Bonferroni for the choice of the best, 5 %)."
     )
+
+
+def test_a_network_that_finished_with_a_lower_error_is_named(study):
+    lost = findings(study({"error": 0.3}, {"activation": "elu", "lost": 1}, seeds=5)).sentences[0]
+    assert lost.startswith("relu ranks first on digits at the only rate, with a mean test error of 30.")
+    assert "where it finished, but 1 of 5 replicas diverged." in lost
+    replicas = study({}, {"activation": "elu"}, {"activation": "tanh", "error": 0.01})
+    few = findings(replicas[(replicas["activation"] != "tanh") | (replicas["seed"] < 2)])
+    assert "lowest" not in few.sentences[0]
+    assert few.sentences[0].endswith("% on digits over 2 seeds, but it lacks seeds, so it has no rank.")
+
+
+def test_a_condition_without_a_rank_that_finished_did_not_diverge(study):
+    replicas = study({"lost": 4}, {"activation": "elu", "lost": 4}, {"activation": "tanh"})
+    first = findings(replicas[(replicas["activation"] != "tanh") | (replicas["seed"] < 1)]).sentences[0]
+    assert first == (
+        "On digits every replica of elu and relu diverged, so none is the best. tanh finished on some seeds, but lacks "
+        "others and has no rank."
+    )
+
+
+def test_two_seeds_with_the_same_difference_are_too_few(study):
+    result = findings(study({}, {"activation": "elu", "error": 0.06}, seeds=2, noise=0))
+    assert result.board.set_index("activation")["verdict"]["elu"] == "too few pairs"
+    assert result.sentences[1] == (
+        "There are too few seeds to decide whether elu differs from relu: two seeds with the same difference allow no "
+        "test."
+    )
+
+
+def test_the_number_of_seeds_that_is_needed_has_its_scope(study):
+    second = findings(study({}, {"activation": "elu"}, seeds=10, noise=0.02)).sentences[1]
+    assert "of 0.5 points on these splits, with a probability of 80 % (one paired t test at 5 %" in second
+    assert second.endswith("No number of seeds can show it for new data of this kind.")
+    replicas = study({}, {"activation": "elu"}, noise=0)
+    replicas["final_test_error"] += (replicas["activation"] == "elu") * (0.004 - 0.008 * (replicas["seed"] % 2))
+    reachable = findings(replicas).sentences[1]
+    assert "too few seeds" in reachable
+    assert "No number" not in reachable
+
+
+def test_three_seeds_are_too_few_to_tell_a_network_from_a_model(study):
+    text = first_sentence(study({}, seeds=3, noise=0.02), softmax_regression=0.06)
+    assert "3 seeds are too few to decide whether relu and softmax regression differ (paired t, p = " in text
+
+
+def test_networks_that_predict_one_class_say_nothing_about_activations(study):
+    replicas = study({}, {"activation": "elu"})
+    confusion = replicas[["run", "lr", "seed"]].assign(true="no", predicted="no", count=10)
+    sentence = "On digits 8 of 8 networks predict one class for nearly all test rows, so their comparison says nothing "
+    assert findings(replicas, confusion=confusion).sentences[1].endswith(sentence + "about activations.")
+
+
+def test_rates_that_had_no_part_in_the_choice_make_no_edge(study):
+    tuning = study(*({"selected": False, "lr": rate} for rate in (0.1, 0.3, 0.5)), seeds=2).assign(purpose="tuning")
+    tuning["seed"] += 100
+    report = study({"lr": 0.5}, {"lr": 1.0, "selected": False}).assign(purpose="report")
+    (row,) = findings(pd.concat([tuning, report], ignore_index=True)).board.itertuples()
+    assert (row.grid, row.edge) == ([0.1, 0.3, 0.5], "highest")
+
+
+def test_activations_without_hidden_layers_are_a_warning(study):
+    hidden = {"net.hidden": "[]"}
+    (warning,) = findings(study(hidden, hidden | {"activation": "elu"})).warnings
+    assert warning.startswith("relu and elu have no hidden layer, so their activation has no effect.")
+    assert findings(study({"net.hidden": "[8]"}, {"net.hidden": "[8]", "activation": "elu"})).warnings == []

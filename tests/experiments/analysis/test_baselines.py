@@ -102,3 +102,17 @@ def test_baselines_have_the_name_of_the_task_and_no_tuning_seeds(tmp_path):
     table, _ = of_study("study", records, replicas.assign(dataset="iris, split.test=0.2"), tmp_path)
     assert table["dataset"].unique().tolist() == ["iris, split.test=0.2"]
     assert table["seed"].unique().tolist() == [0]
+
+
+def test_of_several_scalings_each_model_has_the_better_one(tmp_path):
+    (tmp_path / "study").mkdir()
+    records, replicas = facts(0, dataset="digits")
+    config = records["a"]["config"]
+    raw = config | {"dataset": {"name": "digits", "pixels": False}}
+    both = {"a": records["a"], "b": {"config": raw, "environment": {"dataset_sha256": "0"}}}
+    rows = pd.concat([replicas, replicas.assign(run="b")])
+    table, missing = of_study("study", both, rows, tmp_path)
+    assert not missing
+    stored = pd.read_csv(tmp_path / "study" / "baselines.csv")
+    best = stored.groupby(["baseline", "key"])["test_error"].mean().groupby("baseline").min()
+    pd.testing.assert_series_equal(table.groupby("baseline")["test_error"].mean(), best, check_dtype=False)

@@ -49,3 +49,13 @@ def test_a_condition_without_a_reported_seed_at_the_chosen_rate_is_not_dropped_i
     replicas.loc[replicas["run"] == "run-0", "selected"] = False
     (left,) = alarms(replicas, {})
     assert left == "1 of 6 conditions is left out: it has no reported seed at the chosen rate."
+
+
+def test_rates_without_tuning_seeds_had_no_part_in_the_choice():
+    several = study(rates=(0.1, 0.3)).replicas
+    purpose = several["seed"].map(lambda seed: "tuning" if seed > 1 else "report")
+    tuned = several.assign(purpose=purpose)
+    tuned = tuned[(tuned["purpose"] == "report") | (tuned["lr"] == 0.1) | (tuned["activation"] != "relu")]
+    assert choice(tuned, "error").endswith(
+        "2 conditions were also trained at 0.3, without tuning seeds, so these rates had no part in the choice."
+    )

@@ -68,3 +68,10 @@ def test_an_interval_that_means_nothing_is_replaced_by_the_reason(seeds, reason)
         replicas["final_test_error"] = 0.1
     (row,) = leaderboard(findings(replicas).board).rows
     assert row.cells["95 % interval"].text == reason
+
+
+def test_a_comparison_has_the_rates_of_both_sides_with_their_ends_of_the_grid():
+    board = findings(study(rates=(0.1, 0.3), datasets=("digits",)).replicas).board
+    texts = {row.cells["learning rates"].text for row in comparisons(board).rows}
+    assert texts == {"0.1 (lowest) and 0.1 (lowest)"}
+    assert "corrected p of equivalence (Holm)" in comparisons(board).headings
