@@ -138,15 +138,18 @@ class RunFolder:
     def __init__(self, path: Path):
         self.path = path
         self.name = path.name
-        self._lock = path.parents[1] / ".locks" / f"{path.name}.lock"
 
     def lock(self) -> AbstractContextManager[None]:
         """Hold the lock of the run, as long as it is trained or changed."""
-        return locked(self._lock)
+        return locked(self._lock_file)
 
     def is_locked(self) -> bool:
         """Return whether a process holds the lock of the run."""
-        return is_locked(self._lock)
+        return is_locked(self._lock_file)
+
+    @property
+    def _lock_file(self) -> Path:
+        return self.path.parents[1] / ".locks" / f"{self.name}.lock"
 
     def read(self) -> StoredRun:
         """Read all files and compare them with the checksums in status.json."""
