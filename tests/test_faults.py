@@ -103,9 +103,8 @@ def test_a_driver_killed_twenty_times(tmp_path):
     moments = random.Random(0)
     killed = 0
     while killed < 20:
-        marks = tmp_path / "killed/results/default/.progress"
-        shutil.rmtree(marks, ignore_errors=True)  # those of the sweep that was killed before
         process = start(LONG, tmp_path / "killed")
+        marks = tmp_path / "killed/results/default/.progress"
         wait_for(lambda process=process, marks=marks: marks.exists() or process.poll() is not None)
         time.sleep(moments.uniform(0, 3))
         os.killpg(process.pid, signal.SIGKILL)
