@@ -122,17 +122,22 @@ STUDY_COMPARISON: Columns = {
 
 def leaderboard(board: pd.DataFrame, best_epoch: bool = False) -> Table:
     """Return the leaderboard from `Findings.board`; `best_epoch` says that its errors are not those of the last one."""
-    tuned = (board["grid"].map(len) > 1).any()
-    columns = LEADERBOARD if tuned else {name: cell for name, cell in LEADERBOARD.items() if name != "rates tried"}
     error = f"test {measure(board['task'])}" + (", best epoch" if best_epoch else "")
-    return table(board, columns, {"test error": error})
+    return table(board, _fitting(LEADERBOARD, board), {"test error": error})
 
 
 def comparisons(board: pd.DataFrame) -> Table:
     """Return the comparison of each condition with its reference."""
     conditions = board.set_index("run")
     rates = {f"reference_{name}": board["reference"].map(conditions[name]) for name in ("lr", "edge")}
-    return table(board.assign(**rates)[board["reference"].notna()], COMPARISONS)
+    return table(board.assign(**rates)[board["reference"].notna()], _fitting(COMPARISONS, board))
+
+
+def _fitting(columns: Columns, board: pd.DataFrame) -> Columns:
+    """Return the columns without those on chosen rates if no condition has several."""
+    if (board["grid"].map(len) > 1).any():
+        return columns
+    return {name: cell for name, cell in columns.items() if name not in ("rates tried", "learning rates")}
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ COMPARISONS = (
     ),
     *("p (Holm)", "corrected p (Holm)", "p of equivalence (Holm)", "effect size", "verdict"),
 )
-"""Columns of tables/comparisons.tex."""
+"""Columns of tables/comparisons.tex, as far as the study has them."""
 
 
 def write(

@@ -74,4 +74,6 @@ def test_a_comparison_has_the_rates_of_both_sides_with_their_ends_of_the_grid():
     board = findings(study(rates=(0.1, 0.3), datasets=("digits",)).replicas).board
     texts = {row.cells["learning rates"].text for row in comparisons(board).rows}
     assert texts == {"0.1 (lowest) and 0.1 (lowest)"}
+    single = findings(study(rates=(0.1,), datasets=("digits",)).replicas).board
+    assert "learning rates" not in comparisons(single).headings
     assert "corrected p of equivalence (Holm)" in comparisons(board).headings
