@@ -251,7 +251,7 @@ def to_sklearn(trained: TrainedNetwork) -> bytes:
     scaler.scale_ = np.broadcast_to(trained.scales["input_scale"], features)
     scaler.var_, scaler.n_features_in_, scaler.n_samples_seen_ = scaler.scale_**2, features, 0
     steps = [scaler]
-    if any(categories for _, categories in trained.columns):
+    if any(column.features != (column.name,) for column in trained.columns):
         columns = {"features": trained.features, "columns": trained.columns}
         steps.insert(0, FunctionTransformer(as_inputs, kw_args=columns))
     else:

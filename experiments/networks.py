@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from experiments import tables
 from experiments.config.choices import build
 from experiments.config.errors import ConfigError
-from experiments.data.table import Column, encode
+from experiments.data.columns import Column, Numbers, encode, from_records
 from experiments.store.files import arrays
 from experiments.store.reading import run_replicas
 from experiments.store.runs import RunFolder
@@ -63,7 +63,7 @@ class TrainedNetwork:
     task: str
     features: list[str] = field(repr=False)
     classes: list[Any] = field(repr=False)
-    columns: list[Column] = field(repr=False)
+    columns: tuple[Column, ...] = field(repr=False)
     activation: Activation
     output: Output
     network: Network = field(repr=False)
@@ -242,7 +242,7 @@ def as_inputs(inputs: ArrayLike, features: Sequence[str], columns: Sequence[Colu
     """
     if hasattr(inputs, "columns"):
         is_encoded = all(name in inputs.columns for name in features)
-        inputs = encode(inputs, columns if columns and not is_encoded else [(name, None) for name in features])
+        inputs = encode(inputs, columns if columns and not is_encoded else [Numbers(name) for name in features])
     try:
         x = np.asarray(inputs, np.float64)
     except (ValueError, TypeError) as error:
@@ -295,7 +295,7 @@ def _members(stored: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> Iter
             about["task"],
             about["features"],
             _typed_classes(about["classes"]),
-            about["columns"],
+            from_records(about["columns"]),
             activation,
             output,
             network,

@@ -63,6 +63,15 @@ def required(choice: str, option: str) -> list[str]:
     return [name for name, (_, default) in hyperparameters(variant).items() if default is MISSING] if variant else []
 
 
+def optional(choice: str, option: str) -> dict[str, Any]:
+    """Return the defaults of the settings that a condition contains only if they differ from them.
+
+    They are the keyword-only parameters of a registered function.
+    """
+    parameters = inspect.signature(REGISTRIES[choice][option]).parameters
+    return {name: item.default for name, item in parameters.items() if item.kind is item.KEYWORD_ONLY}
+
+
 def allowed_keys(choice: str, option: str) -> list[str]:
     """Return the keys that the node of a choice may have, such as those of `optimizer` when it is adam."""
     if option == "auto" and choice in AUTO:

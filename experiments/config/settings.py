@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from experiments.config.choices import AUTO, CONF, EXTRAS, REGISTRIES, allowed_keys, build, required
+from experiments.config.choices import AUTO, CONF, EXTRAS, REGISTRIES, allowed_keys, build, optional, required
 from experiments.config.errors import ConfigError
 from experiments.config.rules import LARGEST_SEED, Rates
 from experiments.config.schema import Configuration, Off, Tune, Unhashed, declared, groups, nearest_key
@@ -150,7 +150,8 @@ def from_record(record: Mapping[str, Any]) -> Settings:
         If another version wrote the record, or its data are no longer there.
     """
     try:
-        dataset = {key: value for key, value in record["dataset"].items() if key != "sha256"}
+        dataset = optional("dataset", record["dataset"]["name"]) | record["dataset"]
+        dataset = {key: _plain(value) for key, value in dataset.items() if key != "sha256"}
         config = _completed(record, Configuration)
         config["seeds"] = record["seeds"]
         config["dataset"] = dataset | {"batch_size": record["batch_size"], "lr": record["lr"][0]}
@@ -298,7 +299,9 @@ def _dataset(config: Mapping[str, Any]) -> dict[str, Any]:
         node["sha256"] = data.sha256[:12]
     if "task" in node:
         node["task"] = data.task
-    return {"dataset": node, "data": data, "path": path}
+    defaults = optional("dataset", node.pop("name"))
+    node = {key: value for key, value in node.items() if not (key in defaults and _plain(defaults[key]) == value)}
+    return {"dataset": {"name": config["dataset"]["name"], **node}, "data": data, "path": path}
 
 
 def _unless_auto(node: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from experiments.data.table import TASKS, Column, Data, encode
+from experiments.data.columns import Categories, Column, Numbers, encode
+from experiments.data.table import TASKS, Data
 from nets.names import nearest
 
 MISSING = ("refuse", "drop")
@@ -75,7 +76,7 @@ def from_frame(
     inputs = complete.drop(columns=[target, groups] if groups else [target])
     columns = _columns(inputs)
     targets, classes, task = _targets(complete[target], task)
-    features = [column if kinds is None else f"{column}={kind}" for column, kinds in columns for kind in kinds or [""]]
+    features = [feature for column in columns for feature in column.features]
     check_names(features)
     return Data(
         name,
@@ -171,19 +172,19 @@ def _columns(inputs: pd.DataFrame) -> tuple[Column, ...]:
     """Return the names and categories of the inputs' columns; refuse columns of a single value."""
     if not len(inputs.columns):
         raise ValueError("no column is left for the inputs")
-    columns = tuple((column, _categories(inputs[column])) for column in inputs)
+    columns = tuple(_column(inputs[column]) for column in inputs)
     constant = [column for column in inputs if inputs[column].nunique() == 1]
     if constant:
         raise ValueError(f"{_subject(constant)} the same in every row: {_advice(constant)}")
     return columns
 
 
-def _categories(column: pd.Series) -> tuple[str, ...] | None:
-    """Return the categories of a column, None if it has numbers; refuse identifiers and prose."""
+def _column(column: pd.Series) -> Column:
+    """Return the kind of a column; refuse identifiers and prose."""
     name = column.name
     if not types.is_bool_dtype(column) and types.is_numeric_dtype(column):
         _check_exact(column)
-        return None
+        return Numbers(str(name))
     texts = sorted(column.astype(str).unique())
     if all(re.fullmatch(r"\s*[+-]?\d+\s*", text) for text in texts) and max(abs(int(text)) for text in texts) > EXACT:
         raise _too_large(name)
@@ -194,7 +195,7 @@ def _categories(column: pd.Series) -> tuple[str, ...] | None:
             f"column {name!r} has {len(texts)} different texts, but at most {MOST_CATEGORIES} categories are allowed: "
             f"{_advice([name])}"
         )
-    return tuple(texts)
+    return Categories(str(name), tuple(texts))
 
 
 def _check_exact(column: pd.Series) -> None:

@@ -5,19 +5,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from nets.names import nearest
-
-if TYPE_CHECKING:
-    import pandas as pd
+from experiments.data.columns import Column
 
 TASKS = ("classification", "regression")
-
-Column = tuple[str, tuple[str, ...] | None]
-"""The name of a table's column, and the categories of a one-hot column."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,13 +41,15 @@ class Data:
         (n,) int64: all rows of a group belong to the same part.
     left_out : int
         Number of the table's rows that were dropped because a value was missing.
+    notes : tuple of str
+        Sentences about what a reader of the table may not expect.
     sha256 : str
         Digest of the task, the arrays' shapes and their bytes (little-endian), and of a table's names.
 
     Raises
     ------
     ValueError
-        If a value is NaN or infinite, or the arrays, labels and names do not fit together.
+        If a value is infinite, or NaN where no column imputes, or if the arrays, labels and names do not fit together.
     """
 
     name: str
@@ -66,6 +62,7 @@ class Data:
     columns: tuple[Column, ...] = field(default=(), repr=False)
     groups: np.ndarray | None = field(default=None, repr=False)
     left_out: int = field(default=0, repr=False)
+    notes: tuple[str, ...] = field(default=(), repr=False)
     sha256: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -82,7 +79,7 @@ class Data:
         features = tuple(map(str, self.features)) or tuple(f"x{j + 1}" for j in range(d))
         if len(features) != d:
             raise ValueError(f"{self.name}: {len(features)} feature names for {d} input columns")
-        _refuse_non_finite(self.name, "inputs", inputs, features)
+        _refuse_non_finite(self.name, "inputs", inputs, features, self.imputes)
         if self.task == "classification":
             targets, classes = _labels(self.name, targets, tuple(map(str, self.classes)))
         elif is_autoencoder:
@@ -93,7 +90,7 @@ class Data:
         groups = None if self.groups is None else np.array(self.groups, np.int64)
         if groups is not None and groups.shape != (n,):
             raise ValueError(f"{self.name}: groups of shape {groups.shape} do not fit {n} rows of inputs")
-        names = [self.columns, classes] if self.columns else []
+        names = [[column.record for column in self.columns], classes] if self.columns else []
         digest = hashlib.sha256(json.dumps([self.task, inputs.shape, targets.shape, *names]).encode())
         for array in (inputs, targets) if groups is None else (inputs, targets, groups):
             digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
@@ -108,6 +105,11 @@ class Data:
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
+    @property
+    def imputes(self) -> bool:
+        """Whether inputs may be NaN, which the scaling fills by the training part."""
+        return any(column.imputes for column in self.columns)
+
 
 def _labels(name: str, targets: np.ndarray, classes: tuple[str, ...]) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return the labels as int64 and the name of each; refuse labels that are not 0..K-1 without a gap."""
@@ -121,8 +123,10 @@ def _labels(name: str, targets: np.ndarray, classes: tuple[str, ...]) -> tuple[n
     return targets.astype(np.int64), classes or tuple(map(str, present.astype(np.int64)))
 
 
-def _refuse_non_finite(name: str, what: str, values: np.ndarray, columns: Sequence[str]) -> None:
-    bad = ~np.isfinite(values)
+def _refuse_non_finite(
+    name: str, what: str, values: np.ndarray, columns: Sequence[str], missing_allowed: bool = False
+) -> None:
+    bad = np.isinf(values) if missing_allowed else ~np.isfinite(values)
     if bad.any():
         names = [columns[j] for j in np.flatnonzero(bad.any(axis=0)).tolist()]
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
@@ -136,34 +140,6 @@ def read_only(array: np.ndarray) -> np.ndarray:
     """Return the same array, which can no longer be written to."""
     array.setflags(write=False)
     return array
-
-
-def encode(frame: "pd.DataFrame", columns: Sequence[Column]) -> np.ndarray:
-    """Return the inputs (n, d) float64 of a table that has these columns; the table may have further columns.
-
-    Raises
-    ------
-    ValueError
-        If a column is absent, a category is unknown, or a column of numbers has a value that is not a number.
-    """
-    parts = []
-    for column, categories in columns:
-        if column not in frame:
-            raise ValueError(f"there is no column {column!r}: {nearest(column, map(str, frame))}")
-        if categories is None:
-            try:
-                parts.append(frame[column].to_numpy(np.float64)[:, None])
-            except (ValueError, TypeError) as error:
-                raise ValueError(f"column {column!r} must hold numbers: {error}") from None
-            continue
-        text = frame[column].astype(str).to_numpy(object)
-        one_hot = text[:, None] == np.array(categories, object)
-        unknown = text[~one_hot.any(axis=1)]
-        if len(unknown):
-            raise ValueError(f"column {column!r} has the unknown category {unknown[0]!r}: {nearest('', categories)}")
-        parts.append(one_hot.astype(np.float64))
-    inputs: np.ndarray = np.concatenate(parts, axis=1)
-    return inputs
 
 
 @lru_cache(maxsize=32)

@@ -11,6 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from experiments.analysis.wording import counted, verb
+from experiments.data.columns import Categories
 from experiments.store.collecting import collect
 from experiments.store.study import Study
 from experiments.sweep.jobs import Job, Trained, run_job
@@ -86,11 +87,13 @@ def _notes(jobs: Sequence[Job]) -> Iterator[str]:
         if data.columns:
             left_out = f" ({data.left_out} more have missing values)" if data.left_out else ""
             shape = f"{len(data.inputs)} rows{left_out}, {len(data.features)} inputs"
-            one_hot = ", ".join(f"{column} {len(kinds)}" for column, kinds in data.columns if kinds)
+            categories = [column for column in data.columns if isinstance(column, Categories)]
+            one_hot = ", ".join(f"{column.name} {len(column.categories)}" for column in categories)
             targets = f"classes {', '.join(data.classes)}" if data.classes else "a number to predict"
             yield f"{data.name}: {data.task}, {targets}; {shape} (dataset.task=… decides otherwise)" + (
                 f"; one-hot: {one_hot}" if one_hot else ""
             )
+            yield from (f"{data.name}: {note}" for note in data.notes)
     repeated = sum(job.repeated for job in jobs)
     if repeated:
         yield f"{repeated} finished replicas are retrained: their networks were not kept"

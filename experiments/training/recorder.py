@@ -238,7 +238,8 @@ def _networks(settings: Settings, done: Sequence[Record]) -> dict[str, np.ndarra
     """Return the arrays of network.npz: each replica's along the first axis, and what they have in common as JSON."""
     networks = [record.network for record in done if record.network is not None]
     common = {name: settings.condition[name] for name in ("activation", "output", "net", "dtype")}
-    data = {name: getattr(settings.data, name) for name in ("task", "features", "classes", "columns")}
+    data = {name: getattr(settings.data, name) for name in ("task", "features", "classes")}
+    data["columns"] = [column.record for column in settings.data.columns]
     return {
         "validation_loss": np.array([record.final["validation_loss"] for record in done]),
         **{name: np.stack([arrays[name] for arrays in networks]) for name in networks[0]},

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from experiments.data.columns import encode
 from experiments.data.frames import from_frame
-from experiments.data.table import Data, encode
+from experiments.data.table import Data
 from tests.experiments.data.examples import columns, table
 
 
