@@ -130,9 +130,7 @@ def _by_name(names: Sequence[str], columns: np.ndarray) -> dict[str, np.ndarray]
     return {name: columns[..., index] for index, name in enumerate(names)}
 
 
-def assemble(
-    settings: Settings, records: Sequence[Record], parameters: int, threads: int, clock: Mapping[str, float]
-) -> RunTables:
+def assemble(settings: Settings, records: Sequence[Record], parameters: int, clock: Mapping[str, float]) -> RunTables:
     """Return the tables of freshly trained replicas.
 
     Parameters
@@ -143,10 +141,8 @@ def assemble(
         One record for each replica.
     parameters
         The number of parameters of one network.
-    threads
-        The number of threads that trained.
     clock
-        The seconds of each stage, and their "total".
+        The seconds of each stage, and their "total", summed over the parts.
     """
     tables = RunTables(
         {
@@ -154,7 +150,7 @@ def assemble(
             "layers": _layers(settings, records),
             "replicas": _replicas(settings, records, parameters),
             "confusion": _confusion(settings, records),
-            "timing": _timing(settings, len(records), threads, clock),
+            "timing": _timing(settings, len(records), clock),
         }
     )
     for name, order in ORDER.items():
@@ -225,8 +221,9 @@ def _confusion(settings: Settings, records: Sequence[Record]) -> pd.DataFrame:
     return _frame(rows, CONFUSION)
 
 
-def _timing(settings: Settings, replicas: int, threads: int, clock: Mapping[str, float]) -> pd.DataFrame:
+def _timing(settings: Settings, replicas: int, clock: Mapping[str, float]) -> pd.DataFrame:
     seconds = (clock[stage] for stage in ("total", *STAGES))
+    threads = 1  # of each part
     return _frame([(*_condition(settings), replicas, settings.epochs, threads, *seconds)], TIMING)
 
 
