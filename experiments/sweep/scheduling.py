@@ -98,6 +98,7 @@ class Scheduler:
         self.waiting = deque(sorted(jobs, key=lambda job: (-cost(job.settings, job.replicas), str(job.folder.path))))
         self.busy: deque[Job] = deque()  # other sweeps train them
         self.cost = sum(cost(job.settings, job.replicas) for job in jobs)  # of what is not submitted
+        self.phases: set[Phase] = set()  # whose runs are locked
         self.pieces: dict[Future[TrainedPart | None], Piece] = {}
         self.suspects: deque[Piece] = deque()  # a worker was killed while it trained one of them
         self.attempts: Counter[int] = Counter()
@@ -113,19 +114,28 @@ class Scheduler:
                     return
                 done, _ = wait(self.pieces, SECONDS, FIRST_COMPLETED)
                 self._take(done)
-                self._mark()
+                if time.monotonic() > self.marked + SECONDS:
+                    self._mark()
         except BaseException:
-            self.board.stop()
-            try:
-                wait(self.pieces)
-            except KeyboardInterrupt:  # a second one
-                self.pool.shutdown(kill_workers=True) if self.workers > 1 else None
+            self._stop()
             raise
         finally:
-            for phase in {piece.phase for piece in (*self.pieces.values(), *self.suspects)}:
-                phase.lock.__exit__(None, None, None)
+            for phase in tuple(self.phases):
+                self._close(phase)
             if self.workers == 1:
                 self.pool.shutdown()
+
+    def _stop(self) -> None:
+        """Stop the workers after the epoch that they are training; store the runs that are complete."""
+        self.board.stop()
+        self._mark()
+        try:
+            wait(self.pieces)
+        except KeyboardInterrupt:  # a second one
+            if self.workers > 1:
+                self.pool.shutdown(kill_workers=True)
+            raise
+        self._take({future for future in self.pieces if not future.exception()})
 
     # --- what is trained next
 
@@ -153,10 +163,11 @@ class Scheduler:
             self.busy.append(job)
             return
         phase = Phase(job, lock, time.perf_counter(), job.settings, ())
+        self.phases.add(phase)
         try:
             stored = job.folder.read()  # another sweep may have trained some since this one was planned
             if stored.refusal(job.settings):  # the end of the sweep asks again, and says why
-                phase.lock.__exit__(None, None, None)
+                self._close(phase)
                 return
             job.folder.clear_failure()
             self._begin(phase, stored.missing(job.settings))
@@ -168,7 +179,7 @@ class Scheduler:
         job = phase.job
         if not missing:
             job.study.marks.write(job.run, "done")
-            phase.lock.__exit__(None, None, None)
+            self._close(phase)
             return
         tunes = not set(job.settings.tuning).isdisjoint(missing)
         phase.settings = replace(job.settings, save=job.settings.save and not tunes)
@@ -179,9 +190,13 @@ class Scheduler:
         resume = [] if job.settings.force else job.folder.checkpoints()
         parts = divide(job.settings, missing, resume, least)
         phase.outstanding = len(parts)
-        job.study.marks.write(job.run, "running", 0)
         for part in parts:
             self._submit(Piece(phase, part, self._line(phase), len(parts) > 1))
+
+    def _close(self, phase: Phase) -> None:
+        """Free the run."""
+        self.phases.remove(phase)
+        phase.lock.__exit__(None, None, None)
 
     def _line(self, phase: Phase) -> int:
         line = next(self.lines)
@@ -205,25 +220,30 @@ class Scheduler:
 
     def _take(self, done: set[Future[Any]]) -> None:
         """Take the results of parts, and store each run whose last part is among them."""
-        broken = []
+        broken, interrupts = [], []
         for future in done:
             piece = self.pieces.pop(future)
             error = future.exception()
             if isinstance(error, BrokenProcessPool):
                 broken.append(piece)
                 continue
+            if isinstance(error, KeyboardInterrupt):
+                interrupts.append(error)
+                continue
             phase = piece.phase
             phase.outstanding -= 1
             if error is not None:
                 phase.error = phase.error or error
-            else:
-                phase.trained.append(future.result())
+            elif trained := future.result():  # nothing comes from a part that was stopped
+                phase.trained.append(trained)
             self._close_if_complete(phase)
+        if interrupts:
+            raise interrupts[0]
         if broken:
             self._after_a_kill(broken)
 
     def _close_if_complete(self, phase: Phase) -> None:
-        if phase.outstanding:
+        if phase.outstanding or (self.board.stopped and len(phase.trained) < len(phase.lines)):
             return
         try:
             if phase.error:
@@ -235,7 +255,7 @@ class Scheduler:
         else:
             if phase.job.folder.path in self.given_up:
                 phase.job.study.marks.write(phase.job.run, "failed")
-                phase.lock.__exit__(None, None, None)
+                self._close(phase)
 
     def _store(self, phase: Phase) -> None:
         """Store the replicas of a phase, and begin with those that follow."""
@@ -246,7 +266,8 @@ class Scheduler:
         job.folder.save(phase.settings, gathered(phase.settings, phase.trained), environment)
         phase.fresh |= set(phase.replicas)
         missing = job.folder.read().missing(job.settings, phase.fresh) if job.settings.tuning else ()
-        self._begin(phase, missing)
+        if not (missing and self.board.stopped):
+            self._begin(phase, missing)
 
     def _fail(self, phase: Phase, error: BaseException) -> None:
         """Record the error of a run."""
@@ -260,7 +281,7 @@ class Scheduler:
             job.folder.record_failure(text, describe(job.settings, job.overrides, phase.begin, status))
         except OSError as unwritten:  # for example on a full disk
             print(f"failed: {job.run}: {status} (not recorded: {unwritten.strerror})", file=sys.stderr)
-        phase.lock.__exit__(None, None, None)
+        self._close(phase)
 
     def _after_a_kill(self, broken: list[Piece]) -> None:
         """Submit the parts that the broken pool had again, each from its last checkpoint; give up some of them."""
@@ -285,14 +306,12 @@ class Scheduler:
                 self._submit(piece)
 
     def _mark(self) -> None:
-        """Mark how far the runs in training are."""
-        now = time.monotonic()
-        if now - self.marked < SECONDS:
-            return
-        self.marked = now
-        for phase in {piece.phase for piece in self.pieces.values()}:
-            epochs = sum(self.board.epochs(line) for line in phase.lines)
-            phase.job.study.marks.write(phase.job.run, "running", epochs)
+        """Mark how far the runs are that workers have begun with."""
+        self.marked = time.monotonic()
+        for phase in self.phases:
+            if any(map(self.board.begun, phase.lines)):
+                epochs = sum(map(self.board.epochs, phase.lines))
+                phase.job.study.marks.write(phase.job.run, "running", epochs)
 
 
 def train_all(jobs: Sequence[Job]) -> set[Path]:
