@@ -22,7 +22,7 @@ from experiments.training.checkpoint import Checkpoint, Start, joined, latest
 from experiments.training.diagnostics import layer_statistics, sharpness
 from experiments.training.evaluation import Evaluation, confusion, decisions, evaluate
 from experiments.training.pretraining import pretrain
-from experiments.training.recorder import Record, Recorder, assemble
+from experiments.training.recorder import Record, Recorder
 from experiments.training.stack import Stack
 
 CHUNK_BYTES = 5 << 18
@@ -80,6 +80,8 @@ def train(
 
 def gathered(settings: Settings, parts: Sequence[TrainedPart]) -> RunTables:
     """Return the tables of trained parts."""
+    from experiments.training.assembling import assemble  # here: workers need no tables
+
     clock = {stage: sum(part.clock[stage] for part in parts) for stage in ("total", *STAGES)}
     return assemble(settings, [record for part in parts for record in part.records], parts[0].parameters, clock)
 
