@@ -172,7 +172,7 @@ def test_a_table_is_predicted_from_its_own_columns(trained, folder):
         (frame[["size"]], "there is no column 'colour'"),
         (settings.data.inputs[:, :2], r"inputs of shape \(80, 2\): allowed is \(rows, 3\)"),
         (np.full((1, 3), np.nan), "inputs are NaN or infinite: size, colour=blue, colour=red"),
-        (frame.assign(size="big"), "column 'size' must hold numbers, not str"),
+        (frame.assign(size="big"), "column 'size' must hold numbers, not text"),
         (["big"], "inputs must be rows of numbers, or a table: could not convert"),
     ):
         with pytest.raises(ValueError, match=message):
