@@ -274,8 +274,9 @@ def to_sklearn(trained: TrainedNetwork) -> bytes:
         # The median of a single row is this row.
         steps.insert(0, SimpleImputer(strategy="median").fit(trained.scales["input_fill"][None]))
     if any(column.features != (column.name,) for column in trained.columns):
-        columns = {"features": trained.features, "columns": trained.columns}
-        steps.insert(0, FunctionTransformer(as_inputs, kw_args=columns))
+        # A file of plain values outlives the classes of the columns.
+        records = [column.record for column in trained.columns]
+        steps.insert(0, FunctionTransformer(as_inputs, kw_args={"features": trained.features, "columns": records}))
     else:
         steps[0].feature_names_in_ = np.array(trained.features, object)
     network = deepcopy(trained.network)

@@ -79,7 +79,7 @@ class TrainedNetwork:
         ValueError
             If the inputs do not fit the network, or one is infinite, or NaN where no column imputes.
         """
-        x = as_inputs(inputs, self.features, self.columns)
+        x = as_inputs(inputs, self.features, [column.record for column in self.columns])
         if "input_fill" in self.scales:
             x = np.where(np.isnan(x), self.scales["input_fill"], x)
         scaled = ((x - self.scales["input_mean"]) / self.scales["input_scale"]).astype(self.network.dtype)
@@ -227,7 +227,7 @@ class TrainedNetworks(Sequence[TrainedNetwork]):
         return np.stack([member.predict_proba(inputs) for member in self])
 
 
-def as_inputs(inputs: ArrayLike, features: Sequence[str], columns: Sequence[Column]) -> np.ndarray:
+def as_inputs(inputs: ArrayLike, features: Sequence[str], columns: Sequence[Any]) -> np.ndarray:
     """Return inputs (n, d) float64, in which NaN stands for a missing cell.
 
     Parameters
@@ -237,18 +237,19 @@ def as_inputs(inputs: ArrayLike, features: Sequence[str], columns: Sequence[Colu
     features
         Names of the inputs.
     columns
-        Columns from which the inputs are encoded; may be empty.
+        Records of the columns from which the inputs are encoded; may be empty.
 
     Raises
     ------
     ValueError
         If the inputs do not fit, or one is infinite, or NaN where no column imputes.
     """
-    allowed = fillable(columns) if columns else np.zeros(len(features), bool)
+    kinds = from_records(columns)
+    allowed = fillable(kinds) if kinds else np.zeros(len(features), bool)
     if hasattr(inputs, "columns"):
         is_encoded = {*features} <= {*map(str, inputs.columns)}
         encoded = [Numbers(name, imputes) for name, imputes in zip(features, allowed.tolist(), strict=True)]
-        inputs = encode(inputs, columns if columns and not is_encoded else encoded)
+        inputs = encode(inputs, kinds if kinds and not is_encoded else encoded)
     try:
         x = np.asarray(inputs, np.float64)
     except (ValueError, TypeError) as error:
@@ -258,7 +259,7 @@ def as_inputs(inputs: ArrayLike, features: Sequence[str], columns: Sequence[Colu
     faulty = (~np.isfinite(x) & ~(np.isnan(x) & allowed)).any(axis=0)
     if faulty.any():
         raise ValueError(f"inputs are NaN or infinite: {', '.join(np.array(features)[faulty])}")
-    check_missing(x, columns)
+    check_missing(x, kinds)
     return x
 
 
