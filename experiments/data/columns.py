@@ -218,7 +218,7 @@ class Dates:
                 cell = texts.iloc[wrong[0]]
                 raise ValueError(f"column {self.name!r} must hold {example}, not {cell!r} as in row {wrong[0] + 1}")
         days = (moments - pd.Timestamp(self.first)) / pd.Timedelta(days=1)
-        weekdays = (moments.dt.weekday.to_numpy()[:, None] == np.arange(len(WEEKDAYS))).astype(np.float64)
+        weekdays = (moments.dt.day_of_week.to_numpy()[:, None] == np.arange(len(WEEKDAYS))).astype(np.float64)
         weekdays[absent] = np.nan
         return np.column_stack([days.to_numpy(np.float64), weekdays])
 
