@@ -138,8 +138,7 @@ class Categories:
         has_category = MISSING in self.categories
         absent = _absent(self.name, column, allowed, "categories", self.imputes or has_category)
         codes, cells = pd.factorize(column.astype(str))
-        is_number = _content(column) == "numbers"
-        indices = np.array([*(self._index(cell, is_number) for cell in cells), -1])
+        indices = self._indices(cells, _content(column) == "numbers")
         unknown = np.flatnonzero((indices[codes] < 0) & ~absent)
         if len(unknown):
             row, cell = unknown[0] + 1, cells[codes[unknown[0]]]
@@ -153,13 +152,17 @@ class Categories:
             one_hot[absent, self.categories.index(MISSING)] = 1
         return one_hot
 
-    def _index(self, cell: str, is_number: bool) -> int:
-        """Return the index of the category that a cell's text names, or -1."""
-        texts = [cell, cell.strip()]
-        if is_number and float(cell).is_integer():
-            texts.append(str(int(float(cell))))
-        known = [*self.categories, *(category.strip() for category in self.categories)]
-        return next((known.index(text) % len(self.categories) for text in texts if text in known), -1)
+    def _indices(self, cells: Iterable[str], is_number: bool) -> np.ndarray:
+        """Return the index of the category that each text names, or -1; then -1 for a missing cell."""
+        exact = {category: index for index, category in enumerate(self.categories)}
+        known = {category.strip(): index for category, index in exact.items()} | exact
+        indices = []
+        for cell in cells:
+            index = known.get(cell, known.get(cell.strip(), -1))
+            if index < 0 and is_number and float(cell).is_integer():
+                index = known.get(str(int(float(cell))), -1)
+            indices.append(index)
+        return np.array([*indices, -1])
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ class Data:
         names = [[column.record for column in self.columns], classes] if self.columns else []
         digest = hashlib.sha256(json.dumps([self.task, inputs.shape, targets.shape, *names]).encode())
         for array in (inputs, targets) if groups is None else (inputs, targets, groups):
-            digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
+            digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).reshape(-1).data)
         values: dict[str, Any] = {
             "inputs": read_only(inputs),
             "targets": read_only(targets),
@@ -132,7 +132,9 @@ def _labels(name: str, targets: np.ndarray, classes: tuple[str, ...]) -> tuple[n
 def _refuse_non_finite(
     name: str, what: str, values: np.ndarray, columns: Sequence[str], fillable: np.ndarray | bool = False
 ) -> None:
-    bad = ~np.isfinite(values) & ~(np.isnan(values) & fillable)
+    bad = ~np.isfinite(values)
+    if np.any(fillable):
+        bad &= ~(np.isnan(values) & fillable)
     if bad.any():
         names = [columns[j] for j in np.flatnonzero(bad.any(axis=0)).tolist()]
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
