@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from experiments import tables
 from experiments.config.choices import build
 from experiments.config.errors import ConfigError
-from experiments.data.columns import Column, Numbers, check_missing, encode, fillable, from_records
+from experiments.data.columns import Column, Numbers, check_missing, content, encode, fillable, from_records
 from experiments.data.split import SCALES
 from experiments.store.files import arrays
 from experiments.store.reading import run_replicas
@@ -251,9 +251,12 @@ def as_inputs(inputs: ArrayLike, features: Sequence[str], columns: Sequence[Any]
         encoded = [Numbers(name, imputes) for name, imputes in zip(features, allowed.tolist(), strict=True)]
         inputs = encode(inputs, kinds if kinds and not is_encoded else encoded)
     try:
-        x = np.asarray(inputs, np.float64)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"inputs must be rows of numbers, or a table: {error}") from None
+        array = np.asarray(inputs)
+    except ValueError:
+        raise ValueError("inputs must be rows of numbers, or a table: the rows have different lengths") from None
+    if array.size and content(array.ravel()) not in ("numbers", "true and false"):
+        raise ValueError(f"inputs must be rows of numbers, or a table, not {content(array.ravel())}")
+    x = array.astype(np.float64)
     if x.ndim != 2 or x.shape[1] != len(features):
         raise ValueError(f"inputs of shape {x.shape}: allowed is (rows, {len(features)})")
     faulty = (~np.isfinite(x) & ~(np.isnan(x) & allowed)).any(axis=0)

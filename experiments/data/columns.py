@@ -138,7 +138,7 @@ class Categories:
         has_category = MISSING in self.categories
         absent = _absent(self.name, column, allowed, "categories", self.imputes or has_category)
         codes, cells = pd.factorize(column.astype(str))
-        indices = self._indices(cells, _content(column) == "numbers")
+        indices = self._indices(cells, content(column) == "numbers")
         unknown = np.flatnonzero((indices[codes] < 0) & ~absent)
         if len(unknown):
             row, cell = unknown[0] + 1, cells[codes[unknown[0]]]
@@ -232,13 +232,13 @@ Column = Numbers | Categories | Dates
 def from_records(records: Iterable[Any]) -> tuple[Column, ...]:
     """Return the columns whose `record` these plain values are."""
     columns: list[Column] = []
-    for name, content in records:
-        further = content if isinstance(content, dict) else {}
+    for name, values in records:
+        further = values if isinstance(values, dict) else {}
         imputes = "missing" in further
         if "first" in further:
             columns.append(Dates(name, further["first"], imputes))
-        elif "categories" in further or isinstance(content, list | tuple):
-            columns.append(Categories(name, tuple(further.get("categories", content)), imputes))
+        elif "categories" in further or isinstance(values, list | tuple):
+            columns.append(Categories(name, tuple(further.get("categories", values)), imputes))
         else:
             columns.append(Numbers(name, imputes, further.get("missing") == "indicator"))
     return tuple(columns)
@@ -367,19 +367,19 @@ def _positions(frame: "pd.DataFrame", names: Sequence[str]) -> list[int]:
     return positions
 
 
-def _content(column: "pd.Series") -> str:
-    """Return what a column holds, in words."""
+def content(values: "pd.Series | np.ndarray") -> str:
+    """Return what a column or an array (n,) holds, in words."""
     from pandas.api import types
 
-    inferred = str(types.infer_dtype(column, skipna=True))
+    inferred = str(types.infer_dtype(values, skipna=True))
     return CONTENTS.get(inferred, inferred)
 
 
 def _absent(name: str, column: "pd.Series", allowed: Sequence[str], words: str, imputes: bool) -> np.ndarray:
     """Return where the cells (n,) of a column are missing; refuse missing cells and a column of another type."""
     absent: np.ndarray = column.isna().to_numpy()
-    if not absent.all() and _content(column) not in allowed:
-        raise ValueError(f"column {name!r} must hold {words}, not {_content(column)}")
+    if not absent.all() and content(column) not in allowed:
+        raise ValueError(f"column {name!r} must hold {words}, not {content(column)}")
     if not imputes:
         _refuse_missing(name, absent)
     return absent

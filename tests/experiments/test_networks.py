@@ -177,7 +177,11 @@ def test_a_table_is_predicted_from_its_own_columns(trained, folder):
         (settings.data.inputs[:, :2], r"inputs of shape \(80, 2\): allowed is \(rows, 3\)"),
         (np.full((1, 3), np.nan), "inputs are NaN or infinite: size, colour=blue, colour=red"),
         (frame.assign(size="big"), "column 'size' must hold numbers, not text"),
-        (["big"], "inputs must be rows of numbers, or a table: could not convert"),
+        (["big"], "inputs must be rows of numbers, or a table, not text"),
+        ([["1", "0", "1"]], "inputs must be rows of numbers, or a table, not text"),
+        (np.array([["1", 0, 1]], object), "inputs must be rows of numbers, or a table, not values of several types"),
+        (np.zeros((1, 3), "datetime64[D]"), "inputs must be rows of numbers, or a table, not dates"),
+        ([[1, 0], [1, 0, 1]], "inputs must be rows of numbers, or a table: the rows have different lengths"),
     ):
         with pytest.raises(ValueError, match=message):
             networks.best.predict(inputs)
