@@ -21,6 +21,8 @@ class Source:
     texts : callable or None
         Returns the cells of a column as they are written in a text file, with or without those that pandas takes for
         missing.
+    padded : tuple of str
+        Columns of whole numbers that have cells such as 01234.
     notes : tuple of str
         What a user may not expect of how the file was read.
     """
@@ -28,6 +30,7 @@ class Source:
     format: Format = PLAIN
     lines: Callable[[], Sequence[int]] | None = None
     texts: Callable[[str, bool], pd.Series] | None = None
+    padded: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def place(self, rows: Iterable[int], most: int = 5) -> str:
