@@ -32,6 +32,9 @@ DATE = re.compile(
     r"(?:[T ]*\d{1,2}:?\d{2}(?::?\d{2}(?:\.\d+)?)?(?: ?[ap]m)?)?(?:Z| ?[+-]\d{2}:?\d{2})?",
     re.ASCII | re.IGNORECASE,
 )
+OFFSET = r"(\d:\d.*?)\s*(?:Z|[+-]\d\d(?::?\d\d)?)$"
+"""A time of day that ends with its offset from UTC: a time counts as its local time."""
+
 TIME = re.compile(r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[ap]m)?", re.ASCII | re.IGNORECASE)
 
 

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from experiments.data.cells import CHARACTERS, Format
@@ -140,13 +140,25 @@ def other_layout(file: Delimited, layout: Layout) -> str:
         if delimiter == file.delimiter:
             continue
         try:
-            rows = [row for _, row in Delimited.of(text, delimiter).rows()]
+            lines, rows = zip(*Delimited.of(text, delimiter).rows(), strict=True)
         except SyntaxError:
             continue
-        if len({len(row) for row in rows}) == 1 and len(rows[0]) > 1:
-            cells = [cell.strip() for row in rows[1:] for cell in row]
-            return " ".join([f"dataset.separator={name}", *_number_options(cells, layout, name)])
+        first = _first_row(rows)
+        if first is None:
+            continue
+        line = [] if first == 0 or layout.header != "auto" else [f"dataset.header={lines[first]}"]
+        cells = [cell.strip() for row in rows[first + 1 :] for cell in row]
+        return " ".join([*line, f"dataset.separator={name}", *_number_options(cells, layout, name)])
     return ""
+
+
+def _first_row(rows: Sequence[Sequence[str]]) -> int | None:
+    """Return the index of the first row that has as many cells as all that follow, more than one; None if few do."""
+    length = len(rows[-1])
+    first = next(place for place, row in enumerate(rows) if len(row) == length)
+    if length == 1 or 2 * first > len(rows) - 2 or any(len(row) != length for row in rows[first:]):
+        return None
+    return 0 if first == 1 and len(rows[0]) == length - 1 else first  # R names all columns but that of the row names
 
 
 def _number_options(cells: Iterable[str], layout: Layout, separator: str) -> list[str]:

@@ -106,7 +106,7 @@ class Reading:
         named = name in (*choices.categories, choices.groups)
         if kind == "dates" and not named:
             if choices.dates == "numeric":
-                return pd.to_datetime(column, utc=True).dt.tz_localize(None)
+                return pd.to_datetime(column).dt.tz_localize(None)
             self.suspicions.append(dates(name, str(column.dropna().iloc[0]) if column.notna().any() else ""))
             return column
         if kind == "strange":

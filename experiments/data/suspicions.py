@@ -10,6 +10,7 @@ import pandas as pd
 from experiments.data.cells import (
     CHARACTERS,
     DATE,
+    OFFSET,
     TIME,
     Decorated,
     Format,
@@ -267,7 +268,8 @@ def moments(texts: Texts, source: Source) -> pd.Series:
         options = {"format": "mixed", "dayfirst": day_first}
     elif not all(re.match(r"\d{4}-\d\d-|\d{8}T", text) for text in texts.distinct):
         options = {"format": "mixed"}
-    values = pd.to_datetime(pd.Series(texts.distinct, dtype=object), errors="coerce", utc=True, **options)
+    local = pd.Series(texts.distinct, dtype="str").str.replace(OFFSET, r"\1", regex=True)
+    values = pd.to_datetime(local, errors="coerce", **options)
     failed = values.isna().to_numpy()
     if failed.any():
         text = texts.distinct[int(failed.argmax())]
@@ -275,7 +277,7 @@ def moments(texts: Texts, source: Source) -> pd.Series:
             f"column {texts.name!r} has dates, but there is no {text!r} {source.place(texts.rows([text]))}: "
             f"write dates as 2026-01-31"
         )
-    return pd.Series(values.dt.tz_localize(None).reindex(texts.codes).to_numpy(), name=texts.name)
+    return pd.Series(values.reindex(texts.codes).to_numpy(), name=texts.name)
 
 
 def doubtful_numbers(inputs: pd.DataFrame, choices: Choices) -> tuple[str, ...]:
