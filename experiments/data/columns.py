@@ -158,10 +158,10 @@ class Categories:
         known = {category.strip(): index for category, index in exact.items()} | exact
         indices = []
         for cell in cells:
-            index = known.get(cell, known.get(cell.strip(), -1))
-            if index < 0 and is_number and float(cell).is_integer():
-                index = known.get(str(int(float(cell))), -1)
-            indices.append(index)
+            texts = [cell, cell.strip()]
+            if is_number and float(cell).is_integer():
+                texts += [str(int(float(cell))), str(float(cell))]
+            indices.append(next((known[text] for text in texts if text in known), -1))
         return np.array([*indices, -1])
 
 

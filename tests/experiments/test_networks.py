@@ -308,6 +308,27 @@ def test_another_type_of_column_is_refused_by_network_and_pipeline(trained, chan
             predict(frame.assign(a=column))
 
 
+@pytest.mark.parametrize("missing", ["impute", "category"])
+def test_a_file_with_missing_cells_trains_networks_that_predict_its_rows_and_later_ones(trained, missing):
+    frame = holed(120).drop(columns="when").assign(code=np.arange(120) % 3, y=np.arange(120) % 2)
+    frame.loc[::7, "code"] = None
+    frame.to_csv("mine.csv", index=False)
+    _, run = trained(
+        "dataset=csv", "dataset.path=mine.csv", "dataset.target=y", f"dataset.missing={missing}", "batch_size=8",
+        "dataset.categories=[code]",
+    )  # fmt: skip
+    best = load(run).best
+    later = pd.read_csv("mine.csv").drop(columns="y")
+    assert later["code"].dtype.kind == "f"
+    predicted = best.predict(later)
+    assert (best.predict(later.assign(code=later["code"].astype("Int64"))) == predicted).all()
+    assert (joblib.load(BytesIO(to_sklearn(best))).predict(later) == predicted).all()
+    alone = later[later["code"].notna()].iloc[:1]
+    assert best.predict(alone.assign(code=alone["code"].astype(int))) == best.predict(alone)
+    empty = later.iloc[:1].assign(**dict.fromkeys(later.columns))
+    assert best.predict(empty).shape == (1,)
+
+
 # --- what is kept
 
 

@@ -78,6 +78,7 @@ def test_a_column_without_any_value_fits_every_kind_that_imputes(dtype):
         (("1", "2"), [2, 1], [1, 0]),
         (("1", "2"), [2.0, 1.0], [1, 0]),
         (("1", "2"), ["2", " 1"], [1, 0]),
+        (("1.0", "2.0"), [2, 1], [1, 0]),
         (("1.5", "2.0"), [2.0, 1.5], [1, 0]),
         (("False", "True"), [True, False], [1, 0]),
         (("False", "True"), ["True", "False"], [1, 0]),
