@@ -11,9 +11,11 @@ network is always the one after the last epoch.
 
 `onnx` writes network.onnx into the run's folder. Its inputs (n, d) are not scaled; a text column is one-hot, as the
 file's `features` name it. Its outputs are the class with probabilities or scores, or the values of a regression.
+If the network was trained with dataset.missing, NaN is a missing number; NaN in all inputs of a text column or a date
+is a missing cell. The inputs `NAME=(missing)` that follow from a missing number are not read: pass 0.
 
-`sklearn` writes network.joblib, a fitted pipeline of a scaler and an estimator. It predicts from a table's columns
-too. joblib.load reads it if this package is installed.
+`sklearn` writes network.joblib, a fitted pipeline of a scaler and an estimator, and of an imputer for a network trained
+with dataset.missing. It predicts from a table's columns too. joblib.load reads it if this package is installed.
 """
 
 import ast
