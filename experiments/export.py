@@ -37,7 +37,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from experiments.config.arguments import exit_code, key_values
 from experiments.config.errors import ConfigError
-from experiments.data.columns import indicators, spans
+from experiments.data.imputing import indicators, spans
 from experiments.networks import TrainedNetwork, as_inputs, load
 from experiments.store.files import write_bytes
 from experiments.tables import SELECT

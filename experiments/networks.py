@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike
 from experiments import tables
 from experiments.config.choices import build
 from experiments.config.errors import ConfigError
-from experiments.data.columns import Column, Numbers, check_missing, content, encode, fillable, from_records
+from experiments.data.columns import Column, Numbers, content, encode, from_records
+from experiments.data.imputing import check_missing, fillable
 from experiments.data.split import SCALES
 from experiments.store.files import arrays
 from experiments.store.reading import run_replicas

@@ -4,7 +4,7 @@ A kind is learned from one file. Then it encodes the same column of any table, o
 encodes a missing cell as NaN; the scaling of a network fills it by the training part.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -81,7 +81,7 @@ class Numbers:
         ValueError
             If the column holds no numbers, or a missing cell that is not allowed.
         """
-        absent = _absent(self.name, column, ("numbers",), "numbers", self.imputes)
+        absent = _absent(self.name, column, self.imputes, content(column), ("numbers",), "numbers")
         values = np.full(len(column), np.nan) if absent.all() else column.to_numpy(np.float64, na_value=np.nan)
         return np.stack([values, absent], axis=1) if self.indicator else values[:, None]
 
@@ -132,13 +132,16 @@ class Categories:
         """
         import pandas as pd
 
-        if isinstance(column.dtype, pd.CategoricalDtype):
-            column = column.astype(object)
-        allowed = ("text", "true and false", "numbers", "values of several types")
+        is_categorical = isinstance(column.dtype, pd.CategoricalDtype)
+        found = content(column.cat.categories if is_categorical else column)
         has_category = MISSING in self.categories
-        absent = _absent(self.name, column, allowed, "categories", self.imputes or has_category)
-        codes, cells = pd.factorize(column.astype(str))
-        indices = self._indices(cells, content(column) == "numbers")
+        allowed = ("text", "true and false", "numbers", "values of several types")
+        absent = _absent(self.name, column, self.imputes or has_category, found, allowed, "categories")
+        if is_categorical:
+            codes, cells = column.cat.codes.to_numpy(), column.cat.categories.astype(str)
+        else:
+            codes, cells = pd.factorize(column.astype(str))
+        indices = self._indices(cells, found == "numbers")
         unknown = np.flatnonzero((indices[codes] < 0) & ~absent)
         if len(unknown):
             row, cell = unknown[0] + 1, cells[codes[unknown[0]]]
@@ -210,7 +213,7 @@ class Dates:
         import pandas as pd
 
         example = "dates such as 2026-01-31"
-        absent = _absent(self.name, column, ("dates", "text"), example, self.imputes)
+        absent = _absent(self.name, column, self.imputes, content(column), ("dates", "text"), example)
         if isinstance(column.dtype, np.dtype | pd.DatetimeTZDtype) and column.dtype.kind == "M":
             moments = column.dt.tz_localize(None)
         else:
@@ -274,70 +277,6 @@ def encode(frame: "pd.DataFrame", columns: Sequence[Column]) -> np.ndarray:
     return inputs
 
 
-def spans(columns: Iterable[Column]) -> Iterator[tuple[Column, slice]]:
-    """Yield each column with the place of its features among the inputs."""
-    start = 0
-    for column in columns:
-        stop = start + len(column.features)
-        yield column, slice(start, stop)
-        start = stop
-
-
-def fillable(columns: Iterable[Column]) -> np.ndarray:
-    """Return whether each input (d,) may be NaN."""
-    return np.array([allowed for column in columns for allowed in column.fillable], bool)
-
-
-def indicators(columns: Iterable[Column]) -> dict[int, int]:
-    """Return the index of the number that each indicator among the inputs belongs to, by the indicator's index."""
-    places = [place for column, place in spans(columns) if isinstance(column, Numbers) and column.indicator]
-    return {place.start + 1: place.start for place in places}
-
-
-def check_missing(inputs: np.ndarray, columns: Iterable[Column]) -> None:
-    """Refuse inputs (n, d) whose features of one column disagree on whether its cell is missing.
-
-    Raises
-    ------
-    ValueError
-        With the first column and row at fault.
-    """
-    for column, place in spans(columns):
-        if not any(column.fillable) or len(column.features) == 1:
-            continue
-        absent = np.isnan(inputs[:, place])
-        if isinstance(column, Numbers):
-            wrong = inputs[:, place.stop - 1] != absent[:, 0]
-            words = f"{column.features[1]!r} must be 1 where {column.name!r} is NaN, and 0 elsewhere"
-        else:
-            wrong = absent.any(axis=1) != absent.all(axis=1)
-            words = f"either all inputs of column {column.name!r} are NaN, or none"
-        if wrong.any():
-            raise ValueError(f"row {wrong.argmax() + 1} of the inputs: {words}")
-
-
-def fill(inputs: np.ndarray, columns: Iterable[Column]) -> np.ndarray:
-    """Return what stands for NaN in each input (d,), from the rows of a training part (m, d).
-
-    For a number it is the median, for a category or a weekday the most frequent one, the first of several.
-
-    Raises
-    ------
-    ValueError
-        If a column has no value in these rows.
-    """
-    for column, place in spans(columns):
-        if np.isnan(inputs[:, place.start]).all():
-            raise ValueError(f"column {column.name!r} has no value")
-    filled: np.ndarray = np.nanmedian(inputs, axis=0)
-    for column, place in spans(columns):
-        if not isinstance(column, Numbers):
-            one_hot = slice(place.start + isinstance(column, Dates), place.stop)
-            most_frequent = np.nansum(inputs[:, one_hot], axis=0).argmax()
-            filled[one_hot] = np.arange(one_hot.stop - one_hot.start) == most_frequent
-    return filled
-
-
 def _numbers(frame: "pd.DataFrame", columns: Sequence[Column]) -> np.ndarray:
     """Return the features (n, k) of columns of numbers without indicators."""
     values: np.ndarray = frame.to_numpy(np.float64, na_value=np.nan)
@@ -367,7 +306,7 @@ def _positions(frame: "pd.DataFrame", names: Sequence[str]) -> list[int]:
     return positions
 
 
-def content(values: "pd.Series | np.ndarray") -> str:
+def content(values: "pd.Series | pd.Index | np.ndarray") -> str:
     """Return what a column or an array (n,) holds, in words."""
     from pandas.api import types
 
@@ -375,11 +314,13 @@ def content(values: "pd.Series | np.ndarray") -> str:
     return CONTENTS.get(inferred, inferred)
 
 
-def _absent(name: str, column: "pd.Series", allowed: Sequence[str], words: str, imputes: bool) -> np.ndarray:
-    """Return where the cells (n,) of a column are missing; refuse missing cells and a column of another type."""
+def _absent(
+    name: str, column: "pd.Series", imputes: bool, found: str, allowed: Sequence[str], words: str
+) -> np.ndarray:
+    """Return where the cells (n,) of a column are missing; refuse missing cells and another content than allowed."""
     absent: np.ndarray = column.isna().to_numpy()
-    if not absent.all() and content(column) not in allowed:
-        raise ValueError(f"column {name!r} must hold {words}, not {content(column)}")
+    if found not in allowed and not absent.all():
+        raise ValueError(f"column {name!r} must hold {words}, not {found}")
     if not imputes:
         _refuse_missing(name, absent)
     return absent

@@ -9,7 +9,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import DTypeLike
 
-from experiments.data.columns import fill, spans
+from experiments.data.imputing import fill, spans
 from experiments.data.table import Data, read_only
 from experiments.streams import stream
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from experiments.data.columns import Column, check_missing, fillable
+from experiments.data.columns import Column
+from experiments.data.imputing import check_missing, fillable
 
 TASKS = ("classification", "regression")
 

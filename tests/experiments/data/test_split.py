@@ -10,8 +10,9 @@ from sklearn.preprocessing import StandardScaler
 
 from experiments.config.choices import required
 from experiments.config.errors import ConfigError
-from experiments.data.columns import Numbers, fill
+from experiments.data.columns import Numbers
 from experiments.data.frames import from_frame
+from experiments.data.imputing import fill
 from experiments.data.sets import DATASETS, load
 from experiments.data.split import prepare, seeds_by_part_sizes, split
 from experiments.data.table import Data, autoencoding
