@@ -255,7 +255,7 @@ def as_inputs(inputs: ArrayLike, features: Sequence[str], columns: Sequence[Any]
         array = np.asarray(inputs)
     except ValueError:
         raise ValueError("inputs must be rows of numbers, or a table: the rows have different lengths") from None
-    if array.size and content(array.ravel()) not in ("numbers", "true and false"):
+    if array.size and content(array.ravel()) not in ("numbers", "true and false", "no values"):
         raise ValueError(f"inputs must be rows of numbers, or a table, not {content(array.ravel())}")
     x = array.astype(np.float64)
     if x.ndim != 2 or x.shape[1] != len(features):

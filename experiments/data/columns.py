@@ -33,6 +33,7 @@ CONTENTS = {
     "complex": "complex numbers",
     "mixed": "values of several types",
     "mixed-integer": "values of several types",
+    "empty": "no values",
 } | dict.fromkeys(("integer", "floating", "mixed-integer-float", "decimal"), "numbers")
 """What a column holds, by the type that pandas infers."""
 

@@ -49,19 +49,16 @@ def check_missing(inputs: np.ndarray, columns: Iterable[Column]) -> None:
             raise ValueError(f"row {wrong.argmax() + 1} of the inputs: {words}")
 
 
+def empty(inputs: np.ndarray, columns: Iterable[Column]) -> list[str]:
+    """Return the names of the columns without any value in these rows (m, d)."""
+    return [column.name for column, place in spans(columns) if np.isnan(inputs[:, place.start]).all()]
+
+
 def fill(inputs: np.ndarray, columns: Iterable[Column]) -> np.ndarray:
-    """Return what stands for NaN in each input (d,), from the rows of a training part (m, d).
+    """Return what stands for NaN in each input (d,), from the rows of a training part (m, d); no column is `empty`.
 
     For a number it is the median, for a category or a weekday the most frequent one, the first of several.
-
-    Raises
-    ------
-    ValueError
-        If a column has no value in these rows.
     """
-    for column, place in spans(columns):
-        if np.isnan(inputs[:, place.start]).all():
-            raise ValueError(f"column {column.name!r} has no value")
     filled: np.ndarray = np.nanmedian(inputs, axis=0)
     for column, place in spans(columns):
         if not isinstance(column, Numbers):

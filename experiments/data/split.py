@@ -9,7 +9,8 @@ from itertools import chain
 import numpy as np
 from numpy.typing import DTypeLike
 
-from experiments.data.imputing import fill, spans
+from experiments.data.choices import override
+from experiments.data.imputing import empty, fill, spans
 from experiments.data.table import Data, read_only
 from experiments.streams import stream
 
@@ -255,14 +256,14 @@ def prepare(
 
 
 def _fill(data: Data, rows: np.ndarray, seed: int) -> np.ndarray:
-    """Return what stands for NaN in each input (d,), by the training rows of a seed."""
-    try:
-        return fill(data.inputs[rows], data.columns)
-    except ValueError as error:
+    """Return what stands for NaN in each input (d,), by the training rows of a seed; refuse columns without a value."""
+    names = empty(data.inputs[rows], data.columns)
+    if names:
         raise ValueError(
-            f"{data.name}: {error} in the training part of seed {seed}: choose other seeds, or leave the column out "
-            f"by dataset.drop"
-        ) from None
+            f"{data.name}: column {names[0]!r} has no value in the training part of seed {seed}: leave it out by "
+            f"{override('drop', names)}, or choose other seeds"
+        )
+    return fill(data.inputs[rows], data.columns)
 
 
 def _standardize(

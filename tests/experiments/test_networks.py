@@ -282,6 +282,7 @@ def test_a_network_that_fills_only_numbers_has_no_step_for_columns(settings):
     best = load(study.run(one.run).path).best
     inputs[::4, 0] = np.nan
     agree(best, inputs)
+    assert best.predict([[None, None]]) == best.predict(np.full((1, 2), np.nan))
     frame = pd.DataFrame(inputs, columns=["a", "b"])
     pipeline = joblib.load(BytesIO(to_sklearn(best)))
     assert [type(step).__name__ for step in pipeline] == ["SimpleImputer", "StandardScaler", "MLPRegressor"]
