@@ -14,6 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,13 @@ import joblib
 from filelock import Timeout
 
 from experiments.config.settings import Settings
+from experiments.data.split import split
 from experiments.sweep.jobs import Job
 from experiments.sweep.planning import epoch_cost
 from experiments.sweep.workers import Board, SharedData, Task, is_worker, make_pool, run_task, temporary_folder
 from experiments.tables import Replica
 from experiments.training.run import Part, TrainedPart, divide, gathered
+from experiments.training.stack import seeds_of
 
 ATTEMPTS = 2
 """A part is given up when its worker has been killed this many times."""
@@ -42,6 +45,10 @@ START = 2
 
 SECONDS = 0.5
 """Between two progress marks of a run."""
+
+
+_split = lru_cache(maxsize=64)(split)
+"""The driver divides the rows: the library that does it is slow to import, and most parts share their seeds."""
 
 
 @dataclass(eq=False)
@@ -205,10 +212,13 @@ class Scheduler:
 
     def _submit(self, piece: Piece) -> None:
         phase = piece.phase
+        settings, seeds = phase.settings, seeds_of(piece.part.replicas)
         task = Task(
             replace(phase.settings, data=None),  # type: ignore[arg-type]
             self.data.path(phase.settings.data),
-            piece.part,
+            piece.part._replace(
+                split=_split(phase.settings.data, seeds_of(piece.part.replicas), **phase.settings.division)
+            ),
             phase.job.folder.path.absolute(),
             piece.keep_last,
             self.board.path,

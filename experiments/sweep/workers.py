@@ -165,7 +165,9 @@ def make_pool(workers: int) -> Any:
         return ThreadPoolExecutor(1)
     from joblib.externals.loky import get_reusable_executor
 
-    return get_reusable_executor(workers, timeout=60, initializer=_begin_worker, initargs=(os.getpid(),))
+    pool = get_reusable_executor(workers, timeout=60, initializer=_begin_worker, initargs=(os.getpid(),))
+    pool.submit(os.getpid)  # all workers start, while the driver prepares what they are to do
+    return pool
 
 
 def temporary_folder() -> "tempfile.TemporaryDirectory[str]":

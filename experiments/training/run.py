@@ -16,7 +16,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from experiments.config.settings import Settings
-from experiments.data.split import seeds_by_part_sizes
+from experiments.data.split import Split, seeds_by_part_sizes
 from experiments.tables import GRADIENT_NORM, SHARPNESS, STAGES, Replica, RunTables
 from experiments.training.checkpoint import Checkpoint, Start, joined, latest
 from experiments.training.diagnostics import layer_statistics, sharpness
@@ -40,6 +40,7 @@ class Part(NamedTuple):
 
     replicas: tuple[Replica, ...]
     starts: tuple[Start, ...]  # where each replica is resumed, all after the same epoch, or nothing
+    split: Split | None = None  # how the rows are divided for its seeds, if that is known
 
 
 class TrainedPart(NamedTuple):
@@ -160,7 +161,8 @@ class Chunk:
 
     def __init__(self, settings: Settings, part: Part):
         self.settings, self.count = settings, len(part.replicas)
-        self.stack, self.recorder = Stack(settings, part.replicas), Recorder(settings, part.replicas)
+        self.stack = Stack(settings, part.replicas, split=part.split)
+        self.recorder = Recorder(settings, part.replicas)
         self.clock = dict.fromkeys(STAGES, 0.0)
         self.first = 0  # the epoch that is evaluated first
         self.decided: np.ndarray | None = None  # the classes of all rows after the last epoch
