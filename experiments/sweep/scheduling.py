@@ -214,11 +214,9 @@ class Scheduler:
         phase = piece.phase
         settings, seeds = phase.settings, seeds_of(piece.part.replicas)
         task = Task(
-            replace(phase.settings, data=None),  # type: ignore[arg-type]
-            self.data.path(phase.settings.data),
-            piece.part._replace(
-                split=_split(phase.settings.data, seeds_of(piece.part.replicas), **phase.settings.division)
-            ),
+            replace(settings, data=None),  # type: ignore[arg-type]
+            self.data.path(settings.data),
+            piece.part._replace(split=_split(settings.data, seeds, **settings.division)),
             phase.job.folder.path.absolute(),
             piece.keep_last,
             self.board.path,
