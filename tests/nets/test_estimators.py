@@ -10,12 +10,13 @@ from math import ceil
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_array
+from scipy.sparse import csc_array, csc_matrix, csr_array, csr_matrix
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_diabetes, load_digits, load_iris, make_multilabel_classification
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.inspection import permutation_importance
+from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
 from sklearn.neural_network import MLPClassifier as TheirClassifier
 from sklearn.pipeline import make_pipeline
@@ -26,7 +27,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from experiments.data.split import prepare
 from experiments.streams import stream
 from experiments.training.run import train
-from nets import estimators
+from nets import estimators, fitting
 from nets.activations import ACTIVATIONS, ELU
 from nets.estimators import MLPClassifier, MLPRegressor
 from nets.initializers import INITIALIZERS
@@ -34,6 +35,8 @@ from nets.network import Network
 from nets.optimizers import OPTIMIZERS, SCHEDULES, SGD
 from nets.outputs import OUTPUTS, LinearMSE, SigmoidCE, SoftmaxCE
 from tests.programs import ROOT
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # after so few epochs
 
 SMALL = {"hidden_layer_sizes": (16,), "learning_rate_init": 0.02, "max_iter": 25, "random_state": 0}
 ORDER = np.random.default_rng(0).permutation(150)
@@ -59,6 +62,10 @@ def serves(output, task):
     return kind.get(task, "classification") in output.tasks
 
 
+def mean_cost(model, X, targets, weight):
+    return fitting.mean_cost(model.output_, fitting.scores(model.network_, X), targets, weight)
+
+
 each_task = pytest.mark.parametrize("task", TASKS)
 each_pairing = pytest.mark.parametrize(
     ("name", "task"), [(name, task) for name, output in OUTPUTS.items() for task in TASKS if serves(output, task)]
@@ -72,8 +79,11 @@ each_pairing = pytest.mark.parametrize(
 def test_all_of_scikit_learns_checks_pass(name):
     """In a process of its own: a check of the array API needs SCIPY_ARRAY_API when SciPy is imported."""
     code = f"""
+from warnings import filterwarnings
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import estimator_checks_generator
 from nets.estimators import {name}
+filterwarnings("ignore", category=ConvergenceWarning)
 checks = [(check, check(estimator)) for estimator, check in estimator_checks_generator({name}())]
 print(len(checks))
 """
@@ -160,7 +170,7 @@ def test_with_the_runners_random_streams_a_fit_is_the_runners_training(settings,
         return stream(run.entropy, streams[name], 3, index) if name in streams else np.random.default_rng(0)
 
     monkeypatch.setattr(estimators, "stream", draws)
-    monkeypatch.setattr(estimators, "ROWS", 1000)
+    monkeypatch.setattr(fitting, "ROWS", 1000)
     prepared = prepare(run.data, (3,), dtype="float64", **run.division)
     rows = prepared.split.train[0]
     kind, y = MLPClassifier, prepared.targets
@@ -287,7 +297,7 @@ def test_a_step_goes_down_the_gradient_of_the_weighted_mean_cost(name, task):
 
     def cost(parameters):
         model.network_.parameters[:] = parameters
-        return model._loss(X, targets, weight)
+        return mean_cost(model, X, targets, weight)
 
     steps = 1e-5 * np.eye(before.size)
     gradient = np.array([cost(before + step) - cost(before - step) for step in steps]) / 2e-5
@@ -355,7 +365,7 @@ def test_early_stopping_keeps_the_best_parameters_for_the_rows_held_out(task, mo
     assert curve[-1] > min(curve)
     held_out = parts[1::2]
     assert len(held_out[0]) == ceil(len(X) / 10)
-    assert model._loss(*held_out) == min(curve)
+    assert mean_cost(model, *held_out[:3]) == min(curve)
     assert no_better(curve, model.tol)[-5:] == [False, True, True, True, True]
 
 
@@ -435,7 +445,7 @@ def test_a_trained_network_becomes_a_classifier(output, classes):
     names = np.array(classes)[y]
     assert model.score(X, names) > 0.9
     assert model.get_params()["hidden_layer_sizes"] == (16,)
-    loss = model._loss(X, model._encode(names, np.ones(len(X)))[0], np.ones(len(X)))
+    loss = mean_cost(model, X, model._encode(names, np.ones(len(X)))[0], np.ones(len(X)))
     assert model.partial_fit(X, names).loss_curve_[0] < loss
     assert model.fit(X, names).score(X, names) > 0.8
 
@@ -468,8 +478,9 @@ def test_another_network_is_refused(replicas, scores):
         ({"schedule": "cos"}, "schedule='cos': did you mean 'cosine'? Allowed: "),
         ({"init": 3}, "init=3: Allowed: "),
         ({"output": ELU()}, "output=ELU(alpha=1.0): Allowed: "),
-        ({"hidden_layer_sizes": (8, 0)}, "hidden_layer_sizes=(8, 0): allowed is a sequence of integers"),
-        ({"hidden_layer_sizes": 8}, "hidden_layer_sizes=8: allowed is a sequence of integers from 1 up"),
+        ({"hidden_layer_sizes": (8, 0)}, "hidden_layer_sizes=(8, 0): allowed is an integer from 1 up, or"),
+        ({"hidden_layer_sizes": 0}, "hidden_layer_sizes=0: allowed is an integer from 1 up, or a sequence of them"),
+        ({"hidden_layer_sizes": 8.5}, "hidden_layer_sizes=8.5: allowed is an integer from 1 up, or a sequence of them"),
         ({"validation_fraction": 1.0}, "validation_fraction == 1.0, must be < 1"),
         ({"max_iter": 0}, "max_iter == 0, must be >= 1"),
         ({"batch_size": 0}, "batch_size == 0, must be >= 1"),
@@ -479,6 +490,9 @@ def test_another_network_is_refused(replicas, scores):
         ({"tol": -1.0}, "tol == -1.0, must be >= 0"),
         ({"tol": np.nan}, "tol=nan: allowed is a finite number"),
         ({"early_stopping": "no"}, "early_stopping='no': allowed are True and False"),
+        ({"shuffle": 1}, "shuffle=1: allowed are True and False"),
+        ({"warm_start": "yes"}, "warm_start='yes': allowed are True and False"),
+        ({"verbose": -1}, "verbose == -1, must be >= 0"),
         ({"class_weight": {"setosa": -1}}, "class_weight={'setosa': -1}: allowed are numbers greater than 0"),
         ({"class_weight": {"setosa": "2"}}, "class_weight={'setosa': '2'}: allowed are numbers greater than 0"),
         ({"activation": "Relu"}, "activation='Relu': did you mean 'relu'? Allowed: "),
