@@ -202,7 +202,7 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
             ("output", output, self.output_),
         ):
             if value != present:
-                raise ValueError(f"{name}={value}: the present network has {present}; fit a new one for another")
+                raise ValueError(f"{name}={value}: the present network has {present}; a new estimator can have others")
 
     def _check_warm_start(self, y: np.ndarray) -> None:
         self._check_continued(y)
