@@ -214,7 +214,7 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
 
     def _check_partial_fit(self, y: np.ndarray, classes: ArrayLike | None) -> None:
         self._check_continued(y)
-        if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+        if classes is not None and not np.array_equal(np.unique(classes), np.unique(self.classes_)):
             given, allowed = np.unique(classes).tolist(), self.classes_.tolist()
             raise ValueError(f"classes={given}: allowed are those of the first call, {allowed}")
         if self._rule != self._optimizer:
