@@ -34,7 +34,6 @@ from nets.network import Network
 from nets.optimizers import OPTIMIZERS, SCHEDULES, Constant, Optimizer, Schedule
 from nets.outputs import OUTPUTS, Output, auto
 
-GRADIENT_NORMS = np.dtype([("epoch", int), ("layer", int), ("weight_gradient_norm", float), ("delta_norm", float)])
 INIT, ORDER, PROBE = range(3)  # streams of random numbers
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -152,15 +151,18 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         return self
 
     def _check_parameters(self) -> None:
-        for name in ("batch_size", "max_iter", "n_iter_no_change"):
+        others: dict[str, list[Any]] = {"batch_size": ["auto"], "max_iter": [], "n_iter_no_change": [np.inf]}
+        for name, allowed in others.items():
             value = getattr(self, name)
-            if (name, value) not in (("batch_size", "auto"), ("n_iter_no_change", np.inf)):
-                check_scalar(value, name, Integral, min_val=1)
+            if value not in allowed and not (isinstance(value, Integral) and int(value) >= 1):
+                words = " or ".join(["an integer from 1 up", *map(repr, allowed)])
+                raise ValueError(f"{name}={value!r}: allowed is {words}")
         check_scalar(self.learning_rate_init, "learning_rate_init", Real, min_val=0, include_boundaries="neither")
         fraction = {"min_val": 0, "max_val": 1, "include_boundaries": "neither"}
         check_scalar(self.validation_fraction, "validation_fraction", Real, **fraction)
         check_scalar(self.tol, "tol", Real, min_val=0)
-        check_scalar(self.verbose, "verbose", (Integral, np.bool_), min_val=0)
+        if not isinstance(self.verbose, Integral | np.bool_) or self.verbose < 0:
+            raise ValueError(f"verbose={self.verbose!r}: allowed are True, False and integers from 0 up")
         for name in ("learning_rate_init", "tol"):
             if not np.isfinite(getattr(self, name)):
                 raise ValueError(f"{name}={getattr(self, name)}: allowed is a finite number")
@@ -256,7 +258,7 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         self.validation_loss_curve_: list[float] = []
         self.validation_scores_: list[float] | None = [] if self.early_stopping else None
         self.best_validation_score_: float | None = None
-        self.gradient_norms_ = np.empty(0, GRADIENT_NORMS)
+        self.gradient_norms_ = np.empty(0, fitting.GRADIENT_NORMS)
         self._restart()
 
     def _restart(self) -> None:
@@ -315,9 +317,8 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         self.loss_curve_.append(self.loss_)
         self.best_loss_ = None if self.early_stopping else min(self.loss_curve_)
         probe = stream(self._seed, PROBE).permutation(count)
-        norms = fitting.gradient_norms(network, self.output_, X, targets, weight, probe)
-        rows = [(len(self.loss_curve_), layer, *values) for layer, values in enumerate(norms, start=1)]
-        self.gradient_norms_ = np.append(self.gradient_norms_, np.array(rows, GRADIENT_NORMS))
+        norms = fitting.gradient_norms(network, self.output_, X, targets, weight, probe, len(self.loss_curve_))
+        self.gradient_norms_ = np.append(self.gradient_norms_, norms)
         if self.verbose:
             print(f"Iteration {self.n_iter_}, loss = {self.loss_:.8f}")
 

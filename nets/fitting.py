@@ -14,6 +14,7 @@ from nets.outputs import Output
 
 ROWS = 256
 """Rows of one forward pass, and the largest number of rows whose gradients are measured."""
+GRADIENT_NORMS = np.dtype([("epoch", int), ("layer", int), ("weight_gradient_norm", float), ("delta_norm", float)])
 
 
 def train_epoch(
@@ -50,8 +51,8 @@ def mean_cost(output: Output, scores: np.ndarray, targets: np.ndarray, weight: n
 
 
 def gradient_norms(
-    network: Network, output: Output, X: Any, targets: np.ndarray, weight: np.ndarray, order: np.ndarray
-) -> list[tuple[float, float]]:
+    network: Network, output: Output, X: Any, targets: np.ndarray, weight: np.ndarray, order: np.ndarray, epoch: int
+) -> np.ndarray:
     """Return each layer's ‖∂L/∂W‖ and the root mean square of ∂cost/∂z, over the first rows of this order."""
     rows = order[:ROWS]
     work = Work(network, len(rows))
@@ -60,10 +61,12 @@ def gradient_norms(
     output.gradient(network.forward(work), work.targets, work.delta)
     work.delta *= weight[rows, None]
     network.backward(work)
-    return [
-        (float(np.linalg.norm(gradient.weight) / len(rows)), float(np.sqrt(np.mean(delta * delta))))
-        for gradient, delta in zip(network.gradients, [*work.pre, work.delta], strict=True)
+    deltas = [*work.pre, work.delta]
+    norms = [
+        (epoch, layer, np.linalg.norm(gradient.weight) / len(rows), np.sqrt(np.mean(delta * delta)))
+        for layer, (gradient, delta) in enumerate(zip(network.gradients, deltas, strict=True), start=1)
     ]
+    return np.array(norms, GRADIENT_NORMS)
 
 
 def _take(X: Any, rows: np.ndarray, out: np.ndarray) -> None:
