@@ -504,7 +504,11 @@ class MLPClassifier(ClassifierMixin, _MLP):  # type: ignore[misc]  # scikit-lear
 
     @_if_probabilities
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
-        """Return the logarithms of `predict_proba`, finite also where a softmax or sigmoid rounds to 0 or 1."""
+        """Return the logarithms of `predict_proba`.
+
+        They come from the scores, exact also where a probability rounds to 0 or 1, but for clipped units and for
+        sigmoid units of three or more classes.
+        """
         scores = self._scores(X)[0]
         logarithms: np.ndarray
         if self.output_.probabilities == "softmax":
