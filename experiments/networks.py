@@ -257,7 +257,7 @@ def as_inputs(inputs: ArrayLike, features: Sequence[str], columns: Sequence[Any]
         raise ValueError("inputs must be rows of numbers, or a table: the rows have different lengths") from None
     if array.size and content(array.ravel()) not in ("numbers", "true and false", "no values"):
         raise ValueError(f"inputs must be rows of numbers, or a table, not {content(array.ravel())}")
-    x = array.astype(np.float64)
+    x = array.astype(np.float64, copy=False)
     if x.ndim != 2 or x.shape[1] != len(features):
         raise ValueError(f"inputs of shape {x.shape}: allowed is (rows, {len(features)})")
     faulty = (~np.isfinite(x) & ~(np.isnan(x) & allowed)).any(axis=0)
