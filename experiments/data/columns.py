@@ -123,7 +123,7 @@ class Categories:
     def encode(self, column: "pd.Series") -> np.ndarray:
         """Return the features (n, k) of a column.
 
-        Blanks around a text are ignored. A whole number is the same category as text, integer or float: a missing cell
+        Blanks around a text are ignored. A whole number is the same category as integer and as float: a missing cell
         turns pandas' integers to floats.
 
         Raises
