@@ -11,9 +11,11 @@ network is always the one after the last epoch.
 
 `onnx` writes network.onnx into the run's folder. Its inputs (n, d) are not scaled; a text column is one-hot, as the
 file's `features` name it. Its outputs are the class with probabilities or scores, or the values of a regression.
+If the network was trained with dataset.missing, NaN is a missing number; NaN in all inputs of a text column or a date
+is a missing cell. The inputs `NAME=(missing)` that follow from a missing number are not read: pass 0.
 
-`sklearn` writes network.joblib, a fitted pipeline of a scaler and an estimator. It predicts from a table's columns
-too. joblib.load reads it if this package is installed.
+`sklearn` writes network.joblib, a fitted pipeline of a scaler and an estimator, and of an imputer for a network trained
+with dataset.missing. It predicts from a table's columns too. joblib.load reads it if this package is installed.
 """
 
 import ast
@@ -29,11 +31,13 @@ from typing import Any
 import joblib
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from experiments.config.arguments import exit_code, key_values
 from experiments.config.errors import ConfigError
+from experiments.data.imputing import indicators, spans
 from experiments.networks import TrainedNetwork, as_inputs, load
 from experiments.store.files import write_bytes
 from experiments.tables import SELECT
@@ -182,12 +186,29 @@ def _scores(model: _Model, trained: TrainedNetwork, scales: Mapping[str, str]) -
     from onnx import TensorProto
 
     activation, network = trained.activation, trained.network
-    signal = model("Div", model("Sub", "inputs", scales["input_mean"]), scales["input_scale"])
+    inputs = _filled(model, trained, scales) if "input_fill" in scales else "inputs"
+    signal = model("Div", model("Sub", inputs, scales["input_mean"]), scales["input_scale"])
     signal = model("Cast", signal, to=TensorProto.FLOAT)
     for layer, units in zip(network.layers, network.hidden, strict=False):  # the last layer has no activation
         pieces = [model.affine(signal, layer, slice(p * units, (p + 1) * units)) for p in range(activation.pieces)]
         signal = model.activation(activation, layer.learned, pieces)
     return model.affine(signal, network.layers[-1])
+
+
+def _filled(model: _Model, trained: TrainedNetwork, scales: Mapping[str, str]) -> str:
+    """Add the inputs with what stands for NaN in them. An indicator follows from the NaN of its number."""
+    from onnx import TensorProto
+
+    features, numbers = len(trained.features), indicators(trained.columns)
+    first = np.arange(features)  # the input that decides whether the cell of an input is missing
+    for _, place in spans(trained.columns):
+        first[place] = place.start
+    is_missing = model("Gather", model("IsNaN", "inputs"), model.constant(first, np.int64), axis=1)
+    filled = model("Where", is_missing, scales["input_fill"], "inputs")
+    if not numbers:
+        return filled
+    is_indicator = model.constant(np.isin(np.arange(features), list(numbers)), bool)
+    return model("Where", is_indicator, model("Cast", is_missing, to=TensorProto.DOUBLE), filled)
 
 
 def _values(model: _Model, trained: TrainedNetwork, z: str, scales: Mapping[str, str]) -> Outputs:
@@ -243,19 +264,23 @@ def _probabilities(model: _Model, trained: TrainedNetwork, z: str) -> Outputs:
 def to_sklearn(trained: TrainedNetwork) -> bytes:
     """Return the joblib file of a fitted pipeline: `StandardScaler`, then an estimator.
 
-    If some columns are one-hot, a first step encodes a table's columns as inputs. The last layer of a regression
-    contains the scale of the targets.
+    If some columns are one-hot, a first step encodes a table's columns as inputs. If the network imputes, a
+    `SimpleImputer` follows. The last layer of a regression contains the scale of the targets.
     """
     scaler, features = StandardScaler(), len(trained.features)
     scaler.mean_ = np.broadcast_to(trained.scales["input_mean"], features)
     scaler.scale_ = np.broadcast_to(trained.scales["input_scale"], features)
     scaler.var_, scaler.n_features_in_, scaler.n_samples_seen_ = scaler.scale_**2, features, 0
-    steps = [scaler]
+    steps: list[Any] = [scaler]
+    if "input_fill" in trained.scales:
+        # The median of a single row is this row.
+        steps.insert(0, SimpleImputer(strategy="median").fit(trained.scales["input_fill"][None]))
     if any(column.features != (column.name,) for column in trained.columns):
-        columns = {"features": trained.features, "columns": trained.columns}
-        steps.insert(0, FunctionTransformer(as_inputs, kw_args=columns))
+        # A file of plain values outlives the classes of the columns.
+        records = [column.record for column in trained.columns]
+        steps.insert(0, FunctionTransformer(as_inputs, kw_args={"features": trained.features, "columns": records}))
     else:
-        scaler.feature_names_in_ = np.array(trained.features, object)
+        steps[0].feature_names_in_ = np.array(trained.features, object)
     network = deepcopy(trained.network)
     if trained.task == "classification":
         estimator = MLPClassifier.from_network(network, trained.output, trained.classes)

@@ -14,7 +14,9 @@ from numpy.typing import ArrayLike
 from experiments import tables
 from experiments.config.choices import build
 from experiments.config.errors import ConfigError
-from experiments.data.columns import Column, Numbers, encode, from_records
+from experiments.data.columns import Column, Numbers, content, encode, from_records
+from experiments.data.imputing import check_missing, fillable
+from experiments.data.split import SCALES
 from experiments.store.files import arrays
 from experiments.store.reading import run_replicas
 from experiments.store.runs import RunFolder
@@ -53,7 +55,8 @@ class TrainedNetwork:
     network : Network
         A stack of one replica, for scaled inputs.
     scales : dict
-        `input_mean` and `input_scale` (d,); for a regression also `target_mean` and `target_scale` (t,).
+        `input_mean` and `input_scale` (d,); for a regression also `target_mean` and `target_scale` (t,). `input_fill`
+        (d,) stands for NaN in the inputs; a network that does not impute has none.
     """
 
     run: str
@@ -75,9 +78,11 @@ class TrainedNetwork:
         Raises
         ------
         ValueError
-            If the inputs do not fit the network, or one is not finite.
+            If the inputs do not fit the network, or one is infinite, or NaN where no column imputes.
         """
-        x = as_inputs(inputs, self.features, self.columns)
+        x = as_inputs(inputs, self.features, [column.record for column in self.columns])
+        if "input_fill" in self.scales:
+            x = np.where(np.isnan(x), self.scales["input_fill"], x)
         scaled = ((x - self.scales["input_mean"]) / self.scales["input_scale"]).astype(self.network.dtype)
         result = np.empty((len(x), self.network.outputs), self.network.dtype)
         with np.errstate(all="ignore"):
@@ -223,8 +228,8 @@ class TrainedNetworks(Sequence[TrainedNetwork]):
         return np.stack([member.predict_proba(inputs) for member in self])
 
 
-def as_inputs(inputs: ArrayLike, features: Sequence[str], columns: Sequence[Column]) -> np.ndarray:
-    """Return inputs (n, d) float64.
+def as_inputs(inputs: ArrayLike, features: Sequence[str], columns: Sequence[Any]) -> np.ndarray:
+    """Return inputs (n, d) float64, in which NaN stands for a missing cell.
 
     Parameters
     ----------
@@ -233,25 +238,32 @@ def as_inputs(inputs: ArrayLike, features: Sequence[str], columns: Sequence[Colu
     features
         Names of the inputs.
     columns
-        Columns from which the inputs are encoded; may be empty.
+        Records of the columns from which the inputs are encoded; may be empty.
 
     Raises
     ------
     ValueError
-        If the inputs do not fit, or one is not finite.
+        If the inputs do not fit, or one is infinite, or NaN where no column imputes.
     """
+    kinds = from_records(columns)
+    allowed = fillable(kinds) if kinds else np.zeros(len(features), bool)
     if hasattr(inputs, "columns"):
-        is_encoded = all(name in inputs.columns for name in features)
-        inputs = encode(inputs, columns if columns and not is_encoded else [Numbers(name) for name in features])
+        is_encoded = {*features} <= {*map(str, inputs.columns)}
+        encoded = [Numbers(name, imputes) for name, imputes in zip(features, allowed.tolist(), strict=True)]
+        inputs = encode(inputs, kinds if kinds and not is_encoded else encoded)
     try:
-        x = np.asarray(inputs, np.float64)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"inputs must be rows of numbers, or a table: {error}") from None
+        array = np.asarray(inputs)
+    except ValueError:
+        raise ValueError("inputs must be rows of numbers, or a table: the rows have different lengths") from None
+    if array.size and content(array.ravel()) not in ("numbers", "true and false", "no values"):
+        raise ValueError(f"inputs must be rows of numbers, or a table, not {content(array.ravel())}")
+    x = array.astype(np.float64, copy=False)
     if x.ndim != 2 or x.shape[1] != len(features):
         raise ValueError(f"inputs of shape {x.shape}: allowed is (rows, {len(features)})")
-    if not np.isfinite(x).all():
-        faulty = [features[j] for j in np.flatnonzero(~np.isfinite(x).all(axis=0)).tolist()]
-        raise ValueError(f"inputs are NaN or infinite: {', '.join(faulty)}")
+    faulty = (~np.isfinite(x) & ~(np.isnan(x) & allowed)).any(axis=0)
+    if faulty.any():
+        raise ValueError(f"inputs are NaN or infinite: {', '.join(np.array(features)[faulty])}")
+    check_missing(x, kinds)
     return x
 
 
@@ -279,7 +291,7 @@ def load(path: str | Path) -> TrainedNetworks:
 def _members(stored: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> Iterator[TrainedNetwork]:
     """Return the networks of a file's arrays and of its description."""
     activation, output = build("activation", about["activation"]), build("output", about["output"])
-    scales = [name for name in ("input_mean", "input_scale", "target_mean", "target_scale") if name in stored]
+    scales = [name for name in SCALES if name in stored]
     count = len(about["classes"])
     outputs = output.units("classification", count) if count else stored["target_mean"].shape[1]
     for index, parameters in enumerate(stored["parameters"]):

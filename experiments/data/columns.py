@@ -6,6 +6,7 @@ encodes a missing cell as NaN; the scaling of a network fills it by the training
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,25 @@ MISSING = "(missing)"
 """The category of a missing cell, and the name of the feature that is 1 where a number is missing."""
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+CONTENTS = {
+    "string": "text",
+    "boolean": "true and false",
+    "categorical": "categories",
+    "date": "dates",
+    "datetime": "dates",
+    "datetime64": "dates",
+    "timedelta": "durations",
+    "timedelta64": "durations",
+    "complex": "complex numbers",
+    "mixed": "values of several types",
+    "mixed-integer": "values of several types",
+    "empty": "no values",
+} | dict.fromkeys(("integer", "floating", "mixed-integer-float", "decimal"), "numbers")
+"""What a column holds, by the type that pandas infers."""
+
+OFFSET = r"(\d:\d.*?)\s*(?:Z|[+-]\d\d(?::?\d\d)?)$"
+"""A time of day that ends with its offset from UTC."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +69,11 @@ class Numbers:
         further = {"missing": "indicator" if self.indicator else "impute"} if self.imputes else None
         return [self.name, further]
 
+    @property
+    def fillable(self) -> tuple[bool, ...]:
+        """Whether each feature may be NaN."""
+        return (self.imputes, False) if self.indicator else (self.imputes,)
+
     def encode(self, column: "pd.Series") -> np.ndarray:
         """Return the features (n, k) of a column.
 
@@ -57,17 +82,8 @@ class Numbers:
         ValueError
             If the column holds no numbers, or a missing cell that is not allowed.
         """
-        from pandas.api import types
-
-        if types.is_bool_dtype(column) or not (types.is_numeric_dtype(column) or types.is_object_dtype(column)):
-            raise ValueError(f"column {self.name!r} must hold numbers, not {column.dtype}")
-        try:
-            values = column.to_numpy(np.float64, na_value=np.nan)
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"column {self.name!r} must hold numbers: {error}") from None
-        absent = np.isnan(values)
-        if not self.imputes:
-            _refuse_missing(self.name, absent)
+        absent = _absent(self.name, column, self.imputes, content(column), ("numbers",), "numbers")
+        values = np.full(len(column), np.nan) if absent.all() else column.to_numpy(np.float64, na_value=np.nan)
         return np.stack([values, absent], axis=1) if self.indicator else values[:, None]
 
 
@@ -99,8 +115,16 @@ class Categories:
         further: Any = list(self.categories)
         return [self.name, {"categories": further, "missing": "impute"} if self.imputes else further]
 
+    @property
+    def fillable(self) -> tuple[bool, ...]:
+        """Whether each feature may be NaN."""
+        return (self.imputes and MISSING not in self.categories,) * len(self.categories)
+
     def encode(self, column: "pd.Series") -> np.ndarray:
         """Return the features (n, k) of a column.
+
+        Blanks around a text are ignored. A whole number is the same category as integer and as float: a missing cell
+        turns pandas' integers to floats.
 
         Raises
         ------
@@ -109,30 +133,47 @@ class Categories:
         """
         import pandas as pd
 
-        absent = column.isna().to_numpy()
+        is_categorical = isinstance(column.dtype, pd.CategoricalDtype)
+        found = content(column.cat.categories if is_categorical else column)
         has_category = MISSING in self.categories
-        if not (self.imputes or has_category):
-            _refuse_missing(self.name, absent)
-        values = texts(column)
-        index = pd.Index(self.categories).get_indexer(values)
-        if has_category:
-            index[absent] = self.categories.index(MISSING)
-        unknown = np.flatnonzero((index < 0) & ~absent)
+        allowed = ("text", "true and false", "numbers", "values of several types")
+        absent = _absent(self.name, column, self.imputes or has_category, found, allowed, "categories")
+        if is_categorical:
+            codes, cells = column.cat.codes.to_numpy(), column.cat.categories.astype(str)
+        else:
+            codes, cells = pd.factorize(column.astype(str))
+        indices = self._indices(cells, found == "numbers")
+        unknown = np.flatnonzero((indices[codes] < 0) & ~absent)
         if len(unknown):
+            row, cell = unknown[0] + 1, cells[codes[unknown[0]]]
             raise ValueError(
-                f"column {self.name!r} has the unknown category {values.iloc[unknown[0]]!r}: "
-                f"{nearest('', self.categories)}"
+                f"column {self.name!r} has the unknown category {cell!r} in row {row}: {nearest(cell, self.categories)}"
             )
         one_hot = np.zeros((len(column), len(self.categories)))
-        one_hot[np.arange(len(column)), index] = 1
-        if not has_category:
-            one_hot[absent] = np.nan
+        one_hot[np.arange(len(column)), indices[codes]] = 1
+        one_hot[absent] = 0 if has_category else np.nan
+        if has_category:
+            one_hot[absent, self.categories.index(MISSING)] = 1
         return one_hot
+
+    def _indices(self, cells: Iterable[str], is_number: bool) -> np.ndarray:
+        """Return the index of the category that each text names, or -1; then -1 for a missing cell."""
+        exact = {category: index for index, category in enumerate(self.categories)}
+        known = {category.strip(): index for category, index in exact.items()} | exact
+        indices = []
+        for cell in cells:
+            texts = [cell, cell.strip()]
+            if is_number and float(cell).is_integer():
+                texts += [str(int(float(cell))), str(float(cell))]
+            indices.append(next((known[text] for text in texts if text in known), -1))
+        return np.array([*indices, -1])
 
 
 @dataclass(frozen=True)
 class Dates:
     """A column of dates and times: days since the first day, and a feature for each weekday.
+
+    A day may have a fraction, the time of day. A time with an offset from UTC counts as its local time.
 
     Attributes
     ----------
@@ -157,6 +198,11 @@ class Dates:
         """Plain values, from which `from_records` makes this kind again."""
         return [self.name, {"first": self.first} | ({"missing": "impute"} if self.imputes else {})]
 
+    @property
+    def fillable(self) -> tuple[bool, ...]:
+        """Whether each feature may be NaN."""
+        return (self.imputes,) * (1 + len(WEEKDAYS))
+
     def encode(self, column: "pd.Series") -> np.ndarray:
         """Return the features (n, 8) of a column of dates, or of their texts.
 
@@ -167,15 +213,19 @@ class Dates:
         """
         import pandas as pd
 
-        try:
-            moments = pd.to_datetime(column, format="ISO8601") if column.dtype.kind != "M" else column
-        except (ValueError, TypeError):
-            raise ValueError(f"column {self.name!r} must hold dates such as 2026-01-31, not {column.dtype}") from None
-        absent = moments.isna().to_numpy()
-        if not self.imputes:
-            _refuse_missing(self.name, absent)
+        example = "dates such as 2026-01-31"
+        absent = _absent(self.name, column, self.imputes, content(column), ("dates", "text"), example)
+        if isinstance(column.dtype, np.dtype | pd.DatetimeTZDtype) and column.dtype.kind == "M":
+            moments = column.dt.tz_localize(None)
+        else:
+            texts = column.astype(str).str.strip().str.replace(OFFSET, r"\1", regex=True)
+            moments = pd.to_datetime(texts, format="ISO8601", errors="coerce")
+            wrong = np.flatnonzero(moments.isna().to_numpy() & ~absent)
+            if len(wrong):
+                cell = texts.iloc[wrong[0]]
+                raise ValueError(f"column {self.name!r} must hold {example}, not {cell!r} as in row {wrong[0] + 1}")
         days = (moments - pd.Timestamp(self.first)) / pd.Timedelta(days=1)
-        weekdays = (moments.dt.weekday.to_numpy()[:, None] == np.arange(len(WEEKDAYS))).astype(np.float64)
+        weekdays = (moments.dt.day_of_week.to_numpy()[:, None] == np.arange(len(WEEKDAYS))).astype(np.float64)
         weekdays[absent] = np.nan
         return np.column_stack([days.to_numpy(np.float64), weekdays])
 
@@ -186,45 +236,102 @@ Column = Numbers | Categories | Dates
 def from_records(records: Iterable[Any]) -> tuple[Column, ...]:
     """Return the columns whose `record` these plain values are."""
     columns: list[Column] = []
-    for name, content in records:
-        further = content if isinstance(content, dict) else {}
+    for name, values in records:
+        further = values if isinstance(values, dict) else {}
         imputes = "missing" in further
         if "first" in further:
             columns.append(Dates(name, further["first"], imputes))
-        elif "categories" in further or isinstance(content, list | tuple):
-            columns.append(Categories(name, tuple(further.get("categories", content)), imputes))
+        elif "categories" in further or isinstance(values, list | tuple):
+            columns.append(Categories(name, tuple(further.get("categories", values)), imputes))
         else:
             columns.append(Numbers(name, imputes, further.get("missing") == "indicator"))
     return tuple(columns)
 
 
-def texts(column: "pd.Series") -> "pd.Series":
-    """Return the cells of a column as texts without blanks around them; a missing cell is no such text."""
-    return column.astype(str).str.strip()
-
-
 def encode(frame: "pd.DataFrame", columns: Sequence[Column]) -> np.ndarray:
-    """Return the inputs (n, d) float64 of a table that has these columns; the table may have further columns.
+    """Return the inputs (n, d) float64, read-only, of a table that has these columns and may have further ones.
 
     Raises
     ------
     ValueError
-        If a column is absent, and as in the `encode` of its kind.
+        If a column is absent or repeated, and as in the `encode` of its kind.
     """
+    positions = _positions(frame, [column.name for column in columns])
+    dtypes = list(frame.dtypes)
     inputs = np.empty((len(frame), sum(len(column.features) for column in columns)))
     start = 0
-    for column in columns:
-        if column.name not in frame:
-            raise ValueError(f"there is no column {column.name!r}: {nearest(column.name, map(str, frame))}")
-        features = column.encode(frame[column.name])
-        inputs[:, start : start + features.shape[1]] = features
-        start += features.shape[1]
+
+    def is_plain(pair: tuple[Column, int]) -> bool:
+        column, position = pair
+        return isinstance(column, Numbers) and not column.indicator and dtypes[position].kind in "iuf"
+
+    # One call for many columns of numbers: a call for each would take seconds for a wide table.
+    for plain, pairs in groupby(zip(columns, positions, strict=True), is_plain):
+        kinds, places = zip(*pairs, strict=True)
+        if plain:
+            blocks = [_numbers(frame.iloc[:, list(places)], kinds)]
+        else:
+            blocks = [kind.encode(frame.iloc[:, place]) for kind, place in zip(kinds, places, strict=True)]
+        for block in blocks:
+            inputs[:, start : start + block.shape[1]] = block
+            start += block.shape[1]
+    inputs.setflags(write=False)
     return inputs
+
+
+def _numbers(frame: "pd.DataFrame", columns: Sequence[Column]) -> np.ndarray:
+    """Return the features (n, k) of columns of numbers without indicators."""
+    values: np.ndarray = frame.to_numpy(np.float64, na_value=np.nan)
+    absent = np.isnan(values)
+    for index in np.flatnonzero(absent.any(axis=0)).tolist():
+        if not columns[index].imputes:
+            _refuse_missing(columns[index].name, absent[:, index])
+    return values
+
+
+def _positions(frame: "pd.DataFrame", names: Sequence[str]) -> list[int]:
+    """Return the positions of these columns in a table, whose names may have blanks around them."""
+    labels = [str(label) for label in frame.columns]
+    exact: dict[str, list[int]] = {}
+    stripped: dict[str, list[int]] = {}
+    for position, label in enumerate(labels):
+        exact.setdefault(label, []).append(position)
+        stripped.setdefault(label.strip(), []).append(position)
+    positions = []
+    for name in names:
+        places = exact.get(name) or stripped.get(name)
+        if not places:
+            raise ValueError(f"there is no column {name!r}: {nearest(name, labels)}")
+        if len(places) > 1:
+            raise ValueError(f"the column name {name!r} occurs {len(places)} times")
+        positions.append(places[0])
+    return positions
+
+
+def content(values: "pd.Series | pd.Index | np.ndarray") -> str:
+    """Return what a column or an array (n,) holds, in words."""
+    from pandas.api import types
+
+    inferred = str(types.infer_dtype(values, skipna=True))
+    return CONTENTS.get(inferred, inferred)
+
+
+def _absent(
+    name: str, column: "pd.Series", imputes: bool, found: str, allowed: Sequence[str], words: str
+) -> np.ndarray:
+    """Return where the cells (n,) of a column are missing; refuse missing cells and another content than allowed."""
+    absent: np.ndarray = column.isna().to_numpy()
+    if found not in allowed and not absent.all():
+        raise ValueError(f"column {name!r} must hold {words}, not {found}")
+    if not imputes:
+        _refuse_missing(name, absent)
+    return absent
 
 
 def _refuse_missing(name: str, absent: np.ndarray) -> None:
     if absent.any():
+        count = int(absent.sum())
         raise ValueError(
-            f"column {name!r} has {absent.sum()} missing values, the first in row {absent.argmax() + 1}: "
+            f"column {name!r} has {count} missing value{'s' * (count > 1)}, the first in row {absent.argmax() + 1}: "
             f"a network that fills them is trained with dataset.missing=impute"
         )

@@ -1,47 +1,61 @@
 """Reads a user's table from a file or from OpenML, and names the place of a fault; it never runs what a file holds."""
 
-import csv
 import io
 import re
 import zipfile
 import zlib
-from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from experiments.data.cells import EXACT, listed
+from experiments.data.choices import Choices
+from experiments.data.delimited import read
 from experiments.data.frames import check_names, from_frame
+from experiments.data.layout import Layout
+from experiments.data.source import Source
 from experiments.data.table import Data
 from nets.names import nearest
 
+ENDINGS = (".csv", ".parquet", ".npz")
 
-def from_file(path: str, **choices: Any) -> Data:
-    """Return the data of a file, named after it; `choices` are those of `from_frame`.
+
+def from_file(path: str, **values: Any) -> Data:
+    """Return the data of a file, named after it.
+
+    Parameters
+    ----------
+    path
+    values
+        Those of `Choices`, and for a text file those of `Layout`.
 
     Raises
     ------
     ValueError
-        If the file or a choice is not allowed; the message is one line that names the place.
+        If the file or a value is not allowed; the message is one line that names the place.
     """
     file, prefix = Path(path), f"dataset.path={path}"
+    layout = Layout(**{item.name: values.pop(item.name) for item in fields(Layout) if item.name in values})
     try:
         ending = file.suffix.lower()
-        if ending not in READERS:
-            raise ValueError(f"unknown ending {file.suffix!r}: {nearest(ending, READERS)}")
+        if ending not in ENDINGS:
+            raise ValueError(f"unknown ending {file.suffix!r}: {nearest(ending, ENDINGS)}")
         if not file.exists() and not file.is_symlink():
-            siblings = [str(other) for other in sorted(file.parent.glob("*")) if other.suffix.lower() in READERS]
+            siblings = [str(other) for other in sorted(file.parent.glob("*")) if other.suffix.lower() in ENDINGS]
             raise ValueError(f"there is no such file: {nearest(path, siblings) if siblings else 'its folder has none'}")
         if file.is_dir():
             raise ValueError("is a folder: allowed is a file")
-        frame = READERS[ending](file.read_bytes())
+        choices = Choices(**values)
+        frame, source = _read(ending, file.read_bytes(), layout, choices)
         name = re.sub(r"[^A-Za-z0-9_.-]+", "_", file.stem).strip("._-")[:60] or "data"
-        return from_frame(name, frame, **choices)
+        return from_frame(name, frame, source=source, **values)
     except OSError as error:
         raise ValueError(f"{prefix}: cannot be read: {error.strerror}") from None
     except ValueError as error:
-        raise ValueError(f"{prefix}: {error}") from None
+        raise ValueError(f"{prefix}: {_one_line(error)}") from None
 
 
 def from_openml(id: int, target: str, **choices: Any) -> Data:
@@ -74,53 +88,56 @@ def from_openml(id: int, target: str, **choices: Any) -> Data:
         name = re.sub(r"[^A-Za-z0-9_.-]+", "_", bunch.details["name"])
         return from_frame(name, bunch.frame, target=target or bunch.target_names[0], **choices)
     except ValueError as error:
-        raise ValueError(f"dataset.id={id}: {error}") from None
+        raise ValueError(f"dataset.id={id}: {_one_line(error)}") from None
 
 
-def _read_csv(content: bytes) -> pd.DataFrame:
-    text = _decoded(content)
-    # pandas would fill up rows that are too short, and take the first column of rows that are too long for an index.
-    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+def _one_line(error: ValueError) -> str:
+    """Return a message without the line breaks that names in it may have."""
+    return " ".join(str(error).splitlines())
+
+
+def _read(ending: str, content: bytes, layout: Layout, choices: Choices) -> tuple[pd.DataFrame, Source]:
+    """Return the table of a file, and what is known of its source."""
+    if ending == ".csv":
+        return read(content, layout, na=choices.na, texts=choices.categories)
+    for item in fields(Layout):
+        if getattr(layout, item.name) != item.default:
+            raise ValueError(f"dataset.{item.name}={getattr(layout, item.name)} is for .csv files only")
+    if ending == ".npz":
+        return _read_npz(content), Source()
+    frame, restored = _read_parquet(content)
+    levels = [name for name in frame.index.names if name is not None]
+    wanted = {choices.target, choices.groups, choices.index, *choices.drop, *choices.categories}
+    kept = [name for name in levels if str(name) in wanted]
+    left_out = [str(name) for name in levels if name not in kept]
+    notes = [f"the index {', '.join(left_out)} is left out"] if left_out else []
+    notes += [f"numbers are categories in {listed(restored)}, as the file declares them"] if restored else []
+    return frame.reset_index(kept).reset_index(drop=True), Source(notes=tuple(notes))
+
+
+def _read_parquet(content: bytes) -> tuple[pd.DataFrame, list[str]]:
+    """Return the table, and the names of its columns of numbers that are categories."""
     try:
-        header = next(filter(None, rows), [])
-        if not any(header):
-            raise ValueError("is empty: allowed is a line of column names, then rows")
-        if len(header) == 1 and re.search(r"[;\t|]", header[0]):
-            raise ValueError(
-                f"its header is one cell, {header[0]!r}: allowed are commas between cells, points in numbers"
-            )
-        check_names(header)
-        count = 0
-        for row in rows:
-            count += bool(row)
-            if row and len(row) != len(header):
-                raise ValueError(f"line {rows.line_num} has {len(row)} cells, the header has {len(header)}")
-    except csv.Error as error:
-        raise ValueError(f"line {rows.line_num}: {error}") from None
-    if not count:
-        raise ValueError("has a header and no rows")
-    return pd.read_csv(io.StringIO(text, newline=""), low_memory=False)
-
-
-def _decoded(content: bytes) -> str:
-    """Return the text of a file in UTF-8."""
-    if b"\0" in content:
-        line = content[: content.index(b"\0")].count(b"\n") + 1
-        raise ValueError(f"line {line} has a NUL byte: allowed is text in UTF-8")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise ValueError(f"line {line} is not UTF-8 (byte {content[error.start]:#x}): allowed is UTF-8") from None
-
-
-def _read_parquet(content: bytes) -> pd.DataFrame:
-    try:
-        return pd.read_parquet(io.BytesIO(content)).reset_index(drop=True)
+        import pyarrow  # type: ignore[import-untyped]
+        from pyarrow import lib, parquet
     except ImportError:
         raise ValueError("Parquet files need pyarrow: pip install '.[parquet]'") from None
-    except (OSError, ValueError) as error:
+    try:
+        table = parquet.read_table(io.BytesIO(content), use_threads=False)
+        frame = table.to_pandas(use_threads=False)
+    except (OSError, ValueError, lib.ArrowException) as error:
         raise ValueError(f"is no Parquet file: {str(error).splitlines()[0]}") from None
+    for name in table.column_names:
+        cells = table[name]
+        # pandas makes floats of whole numbers if a cell is missing; float64 would merge large ones.
+        is_whole = cells.null_count > 0 and cells.type in (pyarrow.int64(), pyarrow.uint64()) and name in frame
+        if is_whole and frame[name].abs().max() >= EXACT:
+            frame[name] = pd.array(cells.to_pylist(), "Int64" if cells.type == pyarrow.int64() else "UInt64")
+    stored = (table.schema.pandas_metadata or {}).get("columns", [])
+    # Parquet itself has no categories of numbers.
+    restored = [about["name"] for about in stored if about["pandas_type"] == "categorical" and about["name"] in frame]
+    restored = [name for name in restored if not isinstance(frame[name].dtype, pd.CategoricalDtype)]
+    return frame.astype(dict.fromkeys(restored, "category")), restored
 
 
 def _read_npz(content: bytes) -> pd.DataFrame:
@@ -156,7 +173,3 @@ def _array(archive: np.lib.npyio.NpzFile, name: str) -> np.ndarray:
     if array.ndim not in (1, 2):
         raise ValueError(f"array {name!r} has shape {array.shape}: allowed are (rows,) and (rows, columns)")
     return array
-
-
-READERS: dict[str, Callable[[bytes], pd.DataFrame]] = {".csv": _read_csv, ".parquet": _read_parquet, ".npz": _read_npz}
-"""What reads a file's content, by the file's ending."""

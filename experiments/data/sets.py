@@ -12,11 +12,15 @@ import inspect
 import os
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 
+from experiments.data.choices import texts
 from experiments.data.table import Data
+
+LIST = tuple[str, ...]
+"""Type of a parameter that is a list of texts."""
 
 DATASETS: dict[str, Callable[..., Data]] = {}
 
@@ -45,10 +49,14 @@ def load(name: str, *, sha256: str = "", **parameters: Any) -> Data:
         known = ", ".join(signature.parameters) or "none"
         raise ValueError(f"data set {name}: {error}; its parameters are: {known}") from None
     bound.apply_defaults()
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in bound.arguments.items()}
+    hints = get_type_hints(DATASETS[name])
+    values = {key: texts(key, value) if hints[key] == LIST else value for key, value in bound.arguments.items()}
     data = _load(DATASETS[name], tuple(sorted(values.items())), _file_state(bound.arguments.get("path")))
     if not data.sha256.startswith(sha256):
-        raise ValueError(f"{data.name}: the data are not those that were recorded")
+        raise ValueError(
+            f"{data.name}: the data are not those that were recorded: the file has changed, or an earlier "
+            f"version read it by other rules"
+        )
     return data
 
 
@@ -229,19 +237,46 @@ def friedman1(samples: int = 1000, features: int = 10, noise: float = 1.0, rando
 
 @dataset
 def csv(
-    path: str, target: str, task: str = "auto", missing: str = "refuse", groups: str = "", drop: tuple[str, ...] = ()
+    path: str,
+    target: str,
+    task: str = "auto",
+    missing: str = "refuse",
+    groups: str = "",
+    drop: tuple[str, ...] = (),
+    *,
+    na: tuple[str, ...] = (),
+    categories: tuple[str, ...] = (),
+    dates: str = "refuse",
+    index: str = "",
+    separator: str = "comma",
+    decimal: str = "point",
+    thousands: str = "",
+    encoding: str = "utf-8",
+    header: str = "auto",
 ) -> Data:
     """Your own file, .csv, .parquet or .npz; its column `target` is predicted from the other columns."""
+    values = dict(locals())
     from experiments.data.files import from_file
 
-    return from_file(path, target=target, task=task, missing=missing, groups=groups, drop=drop)
+    return from_file(**values)
 
 
 @dataset
 def openml(
-    id: int, target: str = "", task: str = "auto", missing: str = "refuse", groups: str = "", drop: tuple[str, ...] = ()
+    id: int,
+    target: str = "",
+    task: str = "auto",
+    missing: str = "refuse",
+    groups: str = "",
+    drop: tuple[str, ...] = (),
+    *,
+    na: tuple[str, ...] = (),
+    categories: tuple[str, ...] = (),
+    dates: str = "refuse",
+    index: str = "",
 ) -> Data:
     """OpenML's data set of this number, fetched once; `target`, by default OpenML's, is predicted from the rest."""
+    values = dict(locals())
     from experiments.data.files import from_openml
 
-    return from_openml(id, target=target, task=task, missing=missing, groups=groups, drop=drop)
+    return from_openml(**values)

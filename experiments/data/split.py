@@ -4,15 +4,21 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 
 import numpy as np
 from numpy.typing import DTypeLike
 
+from experiments.data.choices import override
+from experiments.data.imputing import empty, fill, spans
 from experiments.data.table import Data, read_only
 from experiments.streams import stream
 
 PROBE_ROWS = 256
 """Number of training rows on which layers are examined."""
+
+SCALES = ("input_mean", "input_scale", "target_mean", "target_scale", "input_fill")
+"""The arrays of `Prepared` by which a kept network turns raw inputs into its own, and its scores into values."""
 
 Parts = tuple[np.ndarray, np.ndarray, np.ndarray]
 """The training, validation and test rows of one seed."""
@@ -102,15 +108,23 @@ def seeds_by_part_sizes(
     Raises
     ------
     ValueError
-        As in `split`.
+        As in `prepare`.
     """
+    seeds_of: dict[tuple[int, int, int], tuple[int, ...]] = {}
     if data.groups is None:
-        return {part_sizes(data, test, validation): tuple(seeds)}
-    seeds_of: dict[tuple[int, int, int], list[int]] = {}
-    for seed in seeds:
-        train_rows, validation_rows, test_rows = _divide_groups(data, data.groups, seed, entropy, test, validation)
-        seeds_of.setdefault((len(train_rows), len(validation_rows), len(test_rows)), []).append(seed)
-    return {sizes: tuple(members) for sizes, members in seeds_of.items()}
+        seeds_of[part_sizes(data, test, validation)] = tuple(seeds)
+    else:
+        for seed in seeds:
+            train_rows, validation_rows, test_rows = _divide_groups(data, data.groups, seed, entropy, test, validation)
+            sizes = len(train_rows), len(validation_rows), len(test_rows)
+            seeds_of[sizes] = (*seeds_of.get(sizes, ()), seed)
+    if data.imputes:
+        absent = max(np.isnan(data.inputs[:, place.start]).sum() for _, place in spans(data.columns))
+        scarce = [members for sizes, members in seeds_of.items() if absent >= sizes[0]]
+        for seed in chain.from_iterable(scarce):
+            (rows,) = split(data, [seed], entropy=entropy, test=test, validation=validation).train
+            _fill(data, rows, seed)
+    return seeds_of
 
 
 def _divide_groups(data: Data, groups: np.ndarray, seed: int, entropy: int, test: float, validation: float) -> Parts:
@@ -193,6 +207,8 @@ class Prepared:
         (S, d) or (1, d) float64, as `inputs`: raw inputs are inputs · input_scale + input_mean.
     target_mean, target_scale : ndarray or None
         (S, t) float64: regression targets in their own unit are targets · target_scale + target_mean.
+    input_fill : ndarray or None
+        (S, d) float64: what stands for NaN in the raw inputs. None for data that do not impute.
     """
 
     inputs: np.ndarray
@@ -202,6 +218,7 @@ class Prepared:
     input_scale: np.ndarray
     target_mean: np.ndarray | None = None
     target_scale: np.ndarray | None = None
+    input_fill: np.ndarray | None = None
 
 
 def prepare(
@@ -210,31 +227,51 @@ def prepare(
     """Divide a data set for each seed and scale it by the statistics of that seed's training part.
 
     Pixels are divided by the data set's maximum. Other inputs and regression targets are standardised with the mean
-    and standard deviation of the training part. This is computed in float64 for one seed at a time, so that a seed's
-    numbers do not depend on its stack. The result is rounded to `dtype`. The other parameters are those of `split`.
+    and standard deviation of the training part. A missing number is its median before that, a missing category the
+    most frequent one. This is computed in float64 for one seed at a time, so that a seed's numbers do not depend on its
+    stack. The result is rounded to `dtype`. The other parameters are those of `split`.
 
     Raises
     ------
     ValueError
-        As in `split`.
+        As in `split`, or if a column has no value in the training part of a seed.
     """
     parts = split(data, seeds, entropy=entropy, test=test, validation=validation)
+    filling = None
+    if data.imputes:
+        filled = [_fill(data, rows, seed) for rows, seed in zip(parts.train, seeds, strict=True)]
+        filling = read_only(np.stack(filled))
     if data.image:
         columns = (1, data.inputs.shape[1])
         mean, scale = np.zeros(columns), np.full(columns, data.inputs.max())
         inputs = read_only((data.inputs / scale).astype(dtype)[np.newaxis])
     else:
-        inputs, mean, scale = _standardize(data.inputs, parts.train, dtype)
+        inputs, mean, scale = _standardize(data.inputs, parts.train, dtype, filling)
     if data.task == "classification":
-        return Prepared(inputs, data.targets, parts, mean, scale)
+        return Prepared(inputs, data.targets, parts, mean, scale, input_fill=filling)
     if data.targets is data.inputs:
-        return Prepared(inputs, inputs, parts, mean, scale, mean, scale)
+        return Prepared(inputs, inputs, parts, mean, scale, mean, scale, filling)
     targets, target_mean, target_scale = _standardize(data.targets, parts.train, dtype)
-    return Prepared(inputs, targets, parts, mean, scale, target_mean, target_scale)
+    return Prepared(inputs, targets, parts, mean, scale, target_mean, target_scale, filling)
 
 
-def _standardize(values: np.ndarray, train: np.ndarray, dtype: DTypeLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _fill(data: Data, rows: np.ndarray, seed: int) -> np.ndarray:
+    """Return what stands for NaN in each input (d,), by the training rows of a seed; refuse columns without a value."""
+    names = empty(data.inputs[rows], data.columns)
+    if names:
+        raise ValueError(
+            f"{data.name}: column {names[0]!r} has no value in the training part of seed {seed}: leave it out by "
+            f"{override('drop', names)}, or choose other seeds"
+        )
+    return fill(data.inputs[rows], data.columns)
+
+
+def _standardize(
+    values: np.ndarray, train: np.ndarray, dtype: DTypeLike, filling: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the columns (S, n, d) standardised by their training rows, and the means and scales (S, d).
+
+    `filling` (S, d) stands for NaN.
 
     The computed deviation of a constant column may be 1e-17 instead of 0. So a column counts as constant, with scale 1,
     if its variance v over m rows can be rounding error: v ≤ m ε v + (m ε mean)². This is the bound of the two-pass
@@ -244,10 +281,11 @@ def _standardize(values: np.ndarray, train: np.ndarray, dtype: DTypeLike) -> tup
     scaled = np.empty((len(train), *values.shape), dtype)
     means, scales = np.empty(shape), np.empty(shape)
     for s, rows in enumerate(train):
-        part = values[rows]
+        filled = values if filling is None else np.where(np.isnan(values), filling[s], values)
+        part = filled[rows]
         mean, variance = part.mean(axis=0), part.var(axis=0)
         rounding = len(part) * np.finfo(np.float64).eps
         constant = variance <= rounding * variance + (rounding * mean) ** 2
         means[s], scales[s] = mean, np.where(constant, 1, np.sqrt(variance))
-        scaled[s] = (values - means[s]) / scales[s]
+        scaled[s] = (filled - means[s]) / scales[s]
     return read_only(scaled), read_only(means), read_only(scales)

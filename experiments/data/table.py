@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from experiments.data.columns import Column
+from experiments.data.imputing import check_missing, fillable
 
 TASKS = ("classification", "regression")
 
@@ -24,7 +25,7 @@ class Data:
     task : str
         "classification" or "regression".
     inputs : ndarray
-        (n, d) float64.
+        (n, d) float64. NaN stands for a missing cell where a column imputes.
     targets : ndarray
         A classification has labels (n,) int64 in 0..K-1, each of them present. A regression has values (n, t)
         float64; a single column may be given as (n,). If the same array is also the inputs, the task is that of an
@@ -70,7 +71,7 @@ class Data:
         if self.task not in TASKS:
             raise ValueError(f"{self.name}: task {self.task!r} must be one of {', '.join(TASKS)}")
         is_autoencoder = self.targets is self.inputs
-        inputs, targets = np.array(self.inputs, np.float64, order="C"), np.asarray(self.targets)
+        inputs, targets = _own(self.inputs), np.asarray(self.targets)
         if inputs.ndim != 2 or not inputs.size:
             raise ValueError(f"{self.name}: inputs must be rows of numbers, their shape is {inputs.shape}")
         n, d = inputs.shape
@@ -79,7 +80,13 @@ class Data:
         features = tuple(map(str, self.features)) or tuple(f"x{j + 1}" for j in range(d))
         if len(features) != d:
             raise ValueError(f"{self.name}: {len(features)} feature names for {d} input columns")
-        _refuse_non_finite(self.name, "inputs", inputs, features, self.imputes)
+        if self.columns and sum(len(column.features) for column in self.columns) != d:
+            raise ValueError(f"{self.name}: the columns do not have {d} features")
+        _refuse_non_finite(self.name, "inputs", inputs, features, self.imputes and fillable(self.columns))
+        if self.imputes:
+            check_missing(inputs, self.columns)
+            # The digest must not depend on the sign and payload of a NaN.
+            inputs = np.where(np.isnan(inputs), np.nan, inputs)
         if self.task == "classification":
             targets, classes = _labels(self.name, targets, tuple(map(str, self.classes)))
         elif is_autoencoder:
@@ -93,7 +100,7 @@ class Data:
         names = [[column.record for column in self.columns], classes] if self.columns else []
         digest = hashlib.sha256(json.dumps([self.task, inputs.shape, targets.shape, *names]).encode())
         for array in (inputs, targets) if groups is None else (inputs, targets, groups):
-            digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
+            digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).reshape(-1).data)
         values: dict[str, Any] = {
             "inputs": read_only(inputs),
             "targets": read_only(targets),
@@ -108,7 +115,7 @@ class Data:
     @property
     def imputes(self) -> bool:
         """Whether inputs may be NaN, which the scaling fills by the training part."""
-        return any(column.imputes for column in self.columns)
+        return any(any(column.fillable) for column in self.columns)
 
 
 def _labels(name: str, targets: np.ndarray, classes: tuple[str, ...]) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -124,9 +131,14 @@ def _labels(name: str, targets: np.ndarray, classes: tuple[str, ...]) -> tuple[n
 
 
 def _refuse_non_finite(
-    name: str, what: str, values: np.ndarray, columns: Sequence[str], missing_allowed: bool = False
+    name: str, what: str, values: np.ndarray, columns: Sequence[str], fillable: np.ndarray | bool = False
 ) -> None:
-    bad = np.isinf(values) if missing_allowed else ~np.isfinite(values)
+    with np.errstate(all="ignore"):
+        if np.isfinite(values.sum()):  # no NaN and no infinity is lost in a sum
+            return
+    bad = ~np.isfinite(values)
+    if np.any(fillable):
+        bad &= ~(np.isnan(values) & fillable)
     if bad.any():
         names = [columns[j] for j in np.flatnonzero(bad.any(axis=0)).tolist()]
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
@@ -134,6 +146,15 @@ def _refuse_non_finite(
             f"{name}: {bad.sum()} of {bad.size} values of the {what} are NaN or infinite, in the columns "
             f"{', '.join(names[:5])}{more}"
         )
+
+
+def _own(values: np.ndarray) -> np.ndarray:
+    """Return values as a copy in float64, or as they are if nobody can change them."""
+    if isinstance(values, np.ndarray) and values.dtype == np.float64:
+        flags = values.flags
+        if flags.c_contiguous and flags.owndata and not flags.writeable:
+            return values
+    return np.array(values, np.float64, order="C")
 
 
 def read_only(array: np.ndarray) -> np.ndarray:

@@ -88,8 +88,9 @@ def _draw_regions(ax: Axes, decisions: np.ndarray, classes: int, ends: tuple[flo
 
 
 def _draw_points(ax: Axes, data: Data) -> None:
-    """Draw up to 300 rows of a data set, the same in every panel."""
-    shown = np.random.default_rng(0).permutation(len(data.inputs))[:300]
+    """Draw up to 300 rows of a data set without missing values, the same in every panel."""
+    order = np.random.default_rng(0).permutation(len(data.inputs))
+    shown = order[~np.isnan(data.inputs[order]).any(axis=1)][:300]
     colors = class_colors(len(data.classes))[data.targets[shown]]
     ax.scatter(data.inputs[shown, 0], data.inputs[shown, 1], c=colors, s=4, linewidths=0.2, edgecolors="white")
 

@@ -98,9 +98,9 @@ def decisions(stack: Stack) -> np.ndarray:
 def grid(inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the axes x and y of a grid over two features, in their units.
 
-    On each side the grid is wider than the data by a tenth.
+    On each side the grid is wider than the data by a tenth. Missing values are ignored.
     """
-    low, high = inputs.min(axis=0), inputs.max(axis=0)
+    low, high = np.nanmin(inputs, axis=0), np.nanmax(inputs, axis=0)
     margin = (high - low) / 10
     x, y = np.linspace(low - margin, high + margin, GRID).T
     return x, y

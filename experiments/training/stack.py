@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from experiments.config.settings import Settings
-from experiments.data.split import prepare
+from experiments.data.split import SCALES, prepare
 from experiments.streams import stream
 from experiments.tables import Replica
 from experiments.training.checkpoint import Checkpoint
@@ -161,9 +161,7 @@ class Stack:
 
     def trained(self) -> dict[int, dict[str, np.ndarray]]:
         """Return the parameters of each active replica, by its index, and what scales its inputs and targets."""
-        scales = {
-            name: getattr(self.prepared, name) for name in ("input_mean", "input_scale", "target_mean", "target_scale")
-        }
+        scales = {name: getattr(self.prepared, name) for name in SCALES}
         networks = {}
         for index, row, parameters in zip(self.active.tolist(), self.seed_index, self.network.parameters, strict=True):
             arrays = {

@@ -12,12 +12,15 @@ import numpy as np
 import onnxruntime
 import pandas as pd
 import pytest
+from sklearn.impute import SimpleImputer
 
 from experiments import load as load_networks
 from experiments import run_study
 from experiments.config.errors import ConfigError
+from experiments.data.columns import Numbers
 from experiments.data.sets import load as load_data
 from experiments.data.split import prepare
+from experiments.data.table import Data
 from experiments.export import main, to_onnx, to_sklearn
 from experiments.networks import load
 from experiments.store.collecting import collect
@@ -28,6 +31,7 @@ from experiments.tables import chosen_rates
 from nets.activations import ACTIVATIONS
 from nets.network import Network
 from nets.outputs import OUTPUTS
+from tests.experiments.data.examples import holed, imputing, table
 
 SMALL = ("net.hidden=[5,4]", "epochs=2", "seeds=2", "optimizer.lr=[0.05,0.1]", "save=true")
 CONDITIONS = (
@@ -172,8 +176,12 @@ def test_a_table_is_predicted_from_its_own_columns(trained, folder):
         (frame[["size"]], "there is no column 'colour'"),
         (settings.data.inputs[:, :2], r"inputs of shape \(80, 2\): allowed is \(rows, 3\)"),
         (np.full((1, 3), np.nan), "inputs are NaN or infinite: size, colour=blue, colour=red"),
-        (frame.assign(size="big"), "column 'size' must hold numbers, not str"),
-        (["big"], "inputs must be rows of numbers, or a table: could not convert"),
+        (frame.assign(size="big"), "column 'size' must hold numbers, not text"),
+        (["big"], "inputs must be rows of numbers, or a table, not text"),
+        ([["1", "0", "1"]], "inputs must be rows of numbers, or a table, not text"),
+        (np.array([["1", 0, 1]], object), "inputs must be rows of numbers, or a table, not values of several types"),
+        (np.zeros((1, 3), "datetime64[D]"), "inputs must be rows of numbers, or a table, not dates"),
+        ([[1, 0], [1, 0, 1]], "inputs must be rows of numbers, or a table: the rows have different lengths"),
     ):
         with pytest.raises(ValueError, match=message):
             networks.best.predict(inputs)
@@ -203,6 +211,123 @@ def test_classes_are_those_of_the_table(trained, values):
     assert (pipeline.predict(frame[["x", "other"]]) == predicted).all()
     session = onnxruntime.InferenceSession(to_onnx(best))
     assert (session.run(["label"], {"inputs": frame[["x", "other"]].to_numpy()})[0] == predicted).all()
+
+
+# --- missing values
+
+
+@pytest.fixture
+def holed_networks(settings):
+    """Return a function that trains networks on data with missing values."""
+
+    def run(task, *overrides):
+        dataset = "dataset=diabetes" if task == "regression" else "dataset=breast_cancer"
+        one = replace(settings(*SMALL, "batch_size=8", dataset, *overrides), data=imputing(task))
+        study = Study(one.study)
+        run_job(one, study)
+        assert study.run(one.run).failure() is None
+        collect(study)
+        return one, load(study.run(one.run).path)
+
+    return run
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_rows_with_missing_cells_are_predicted_as_in_training_and_everywhere_the_same(holed_networks, task):
+    settings, networks = holed_networks(task)
+    data, best = settings.data, networks.best
+    agree(best, data.inputs)
+    pipeline_agrees(best, data.inputs)
+    prepared = prepare(data, settings.seeds, dtype=settings.dtype, **settings.division)
+    filled = np.where(np.isnan(data.inputs), prepared.input_fill[best.seed], data.inputs)
+    filled[:, 2] = np.isnan(data.inputs[:, 1])
+    plain = replace(best, columns=(), scales={name: best.scales[name] for name in best.scales if name != "input_fill"})
+    assert (plain.predict(filled) == best.predict(data.inputs)).all()
+    with pytest.raises(ValueError, match="inputs are NaN or infinite: a, n, colour=blue"):
+        plain.predict(data.inputs)
+    frame = holed()
+    assert (best.predict(frame) == best.predict(data.inputs)).all()
+    assert (best.predict(pd.DataFrame(data.inputs, columns=data.features)) == best.predict(data.inputs)).all()
+    pipeline = joblib.load(BytesIO(to_sklearn(best)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_allclose(pipeline[:-1].transform(frame), pipeline[:-1].transform(data.inputs))
+    imputer = next(step for step in pipeline if isinstance(step, SimpleImputer))
+    assert (imputer.statistics_ == prepared.input_fill[best.seed]).all()
+
+
+def test_an_indicator_and_a_block_of_categories_cannot_disagree_with_a_missing_cell(holed_networks):
+    _, networks = holed_networks("classification")
+    best, inputs = networks.best, imputing().inputs
+    for column, message in ((2, r"'n=\(missing\)' must be 1 where 'n' is NaN"), (4, "all inputs of column 'colour'")):
+        wrong = inputs.copy()
+        wrong[np.isnan(inputs[:, column - 1]), column] = 0
+        with pytest.raises(ValueError, match=message):
+            best.predict(wrong)
+    # ONNX cannot refuse: the indicator follows from its number.
+    session = onnxruntime.InferenceSession(to_onnx(best))
+    wrong = inputs.copy()
+    wrong[:, 2] = 1 - wrong[:, 2]
+    theirs = [session.run(["probabilities"], {"inputs": rows})[0] for rows in (inputs, wrong)]
+    assert theirs[0].tobytes() == theirs[1].tobytes()
+
+
+def test_a_network_that_fills_only_numbers_has_no_step_for_columns(settings):
+    columns = (Numbers("a", imputes=True), Numbers("b", imputes=True))
+    inputs = np.random.default_rng(0).normal(size=(60, 2))
+    data = Data("numbers", "regression", inputs, inputs.sum(axis=1), features=["a", "b"], columns=columns)
+    one = replace(settings(*SMALL, "batch_size=8", "dataset=diabetes"), data=data)
+    study = Study(one.study)
+    run_job(one, study)
+    best = load(study.run(one.run).path).best
+    inputs[::4, 0] = np.nan
+    agree(best, inputs)
+    assert best.predict([[None, None]]) == best.predict(np.full((1, 2), np.nan))
+    frame = pd.DataFrame(inputs, columns=["a", "b"])
+    pipeline = joblib.load(BytesIO(to_sklearn(best)))
+    assert [type(step).__name__ for step in pipeline] == ["SimpleImputer", "StandardScaler", "MLPRegressor"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_allclose(pipeline.predict(frame), best.predict(frame), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("change", ["text", "dates", "true and false", "missing"])
+def test_another_type_of_column_is_refused_by_network_and_pipeline(trained, change):
+    frame = table(80)
+    frame.to_csv("mine.csv", index=False)
+    _, run = trained("dataset=csv", "dataset.path=mine.csv", "dataset.target=y", "batch_size=8")
+    best = load(run).best
+    column = {
+        "text": frame["a"].astype(str),
+        "dates": pd.Series(pd.Timestamp("2026-01-31"), frame.index),
+        "true and false": frame["a"] > 0,
+        "missing": frame["a"].where(frame["a"] > 0),
+    }[change]
+    message = {"missing": r"'a' has \d+ missing values, .* dataset\.missing=impute$"}
+    for predict in (best.predict, joblib.load(BytesIO(to_sklearn(best))).predict):
+        with pytest.raises(ValueError, match=message.get(change, f"^column 'a' must hold numbers, not {change}$")):
+            predict(frame.assign(a=column))
+
+
+@pytest.mark.parametrize("missing", ["impute", "category"])
+def test_a_file_with_missing_cells_trains_networks_that_predict_its_rows_and_later_ones(trained, missing):
+    frame = holed(120).drop(columns="when").assign(code=np.arange(120) % 3, y=np.arange(120) % 2)
+    frame.loc[::7, "code"] = None
+    frame.to_csv("mine.csv", index=False)
+    _, run = trained(
+        "dataset=csv", "dataset.path=mine.csv", "dataset.target=y", f"dataset.missing={missing}", "batch_size=8",
+        "dataset.categories=[code]",
+    )  # fmt: skip
+    best = load(run).best
+    later = pd.read_csv("mine.csv").drop(columns="y")
+    assert later["code"].dtype.kind == "f"
+    predicted = best.predict(later)
+    assert (best.predict(later.assign(code=later["code"].astype("Int64"))) == predicted).all()
+    assert (joblib.load(BytesIO(to_sklearn(best))).predict(later) == predicted).all()
+    alone = later[later["code"].notna()].iloc[:1]
+    assert best.predict(alone.assign(code=alone["code"].astype(int))) == best.predict(alone)
+    empty = later.iloc[:1].assign(**dict.fromkeys(later.columns))
+    assert best.predict(empty).shape == (1,)
 
 
 # --- what is kept

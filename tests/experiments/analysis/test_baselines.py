@@ -4,11 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.preprocessing import StandardScaler
 
 from experiments.analysis.baselines import COLUMNS, errors, models, of_study
 from experiments.data.sets import load
 from experiments.data.split import prepare
+from tests.experiments.data.examples import imputing
 
 SPLIT = {"test": 0.2, "validation": 0.15}
 
@@ -49,6 +51,23 @@ def test_a_seeds_error_does_not_depend_on_the_others():
     data = load("iris")
     both, one = errors(data, [0, 1], 0, SPLIT), errors(data, [1], 0, SPLIT)
     assert both[both["seed"] == 1].reset_index(drop=True).equals(one)
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_the_models_see_missing_values_filled_as_the_networks_do(task):
+    data = imputing(task)
+    table = errors(data, [0, 1], 0, SPLIT).set_index(["baseline", "seed"])["test_error"]
+    assert table.notna().all()
+    prepared = prepare(data, [1], entropy=0, dtype="float64", **SPLIT)
+    filled = np.where(np.isnan(data.inputs), prepared.input_fill[0], data.inputs)
+    train, test = prepared.split.train[0], prepared.split.test[0]
+    scaler = StandardScaler().fit(filled[train])
+    model = KNeighborsClassifier() if task == "classification" else KNeighborsRegressor()
+    targets = data.targets.reshape(len(filled), -1)[:, 0]
+    predicted = model.fit(scaler.transform(filled[train]), targets[train]).predict(scaler.transform(filled[test]))
+    wrong = predicted != targets[test] if task == "classification" else (predicted - targets[test]) ** 2
+    error = wrong.mean() if task == "classification" else np.sqrt(wrong.mean())
+    assert table["5 nearest neighbours", 1] == pytest.approx(error)
 
 
 def test_the_trivial_models_are_the_majority_class_and_the_mean():

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from experiments.data.columns import Categories, Dates, Numbers, encode
 from experiments.data.table import Data
 
 SHARES = {"entropy": 0, "test": 0.2, "validation": 0.15}
@@ -35,3 +36,42 @@ def table(rows=60, seed=0):
 
 def grouped():
     return table(200, 0).assign(patient=np.random.default_rng(0).integers(0, 23, 200))
+
+
+HOLED = (
+    Numbers("a", imputes=True),
+    Numbers("n", imputes=True, indicator=True),
+    Categories("colour", ("blue", "green", "red"), imputes=True),
+    Categories("shape", ("round", "square", "(missing)"), imputes=True),
+    Dates("when", "2026-01-01", imputes=True),
+)
+"""The columns of `holed`."""
+
+
+def holed(rows=90, seed=0, share=0.2):
+    """Return a table in which this share of the cells is missing, without its column y."""
+    generator = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "a": generator.normal(size=rows),
+            "n": generator.integers(0, 50, rows).astype(float),
+            "colour": generator.choice(["red", "blue", "green"], rows),
+            "shape": generator.choice(["round", "square"], rows),
+            "when": pd.Timestamp("2026-01-01") + pd.to_timedelta(generator.integers(0, 1000, rows), unit="h"),
+        }
+    )
+    return frame.mask(generator.random(frame.shape) < share)
+
+
+def imputing(task="classification", **shape) -> Data:
+    """Return data that impute, a regression or a classification of two classes, one in three rows being of the second.
+
+    All but every third target follow from the column a.
+    """
+    frame = holed(**shape)
+    inputs = encode(frame, HOLED)
+    values = np.where(np.arange(len(frame)) % 3, frame["a"].fillna(0), 1)
+    features = tuple(feature for column in HOLED for feature in column.features)
+    if task == "regression":
+        return Data("holed", task, inputs, values, features=features, columns=HOLED)
+    return Data("holed", task, inputs, (values > 0.4).astype(int), ("no", "yes"), features, columns=HOLED)

@@ -10,12 +10,14 @@ from sklearn.preprocessing import StandardScaler
 
 from experiments.config.choices import required
 from experiments.config.errors import ConfigError
+from experiments.data.columns import Numbers
 from experiments.data.frames import from_frame
+from experiments.data.imputing import fill
 from experiments.data.sets import DATASETS, load
 from experiments.data.split import prepare, seeds_by_part_sizes, split
-from experiments.data.table import Data
+from experiments.data.table import Data, autoencoding
 from experiments.training.run import train as train_replicas
-from tests.experiments.data.examples import OWN, SHARES, columns, grouped, table
+from tests.experiments.data.examples import HOLED, OWN, SHARES, columns, grouped, imputing, table
 
 READY = [name for name in DATASETS if not required("dataset", name)]
 
@@ -288,3 +290,72 @@ def test_the_scale_of_grouped_data_is_that_of_the_training_rows():
     prepared = prepare(data, members, dtype="float64", **SHARES)
     rows = prepared.split.train[members.index(0)]
     np.testing.assert_allclose(prepared.input_mean[members.index(0)], data.inputs[rows].mean(axis=0), rtol=1e-12)
+
+
+# --- missing values
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_missing_values_are_filled_by_the_training_part_and_then_scaled(task, dtype):
+    """The reference is scikit-learn's StandardScaler on the filled inputs."""
+    data = imputing(task)
+    prepared = prepare(data, [0, 5], **SHARES, dtype=dtype)
+    assert np.isnan(data.inputs).any()
+    assert np.isfinite(prepared.inputs).all()
+    assert (prepared.input_fill[0] != prepared.input_fill[1]).any()
+    for s, train in enumerate(prepared.split.train):
+        assert (prepared.input_fill[s] == fill(data.inputs[train], HOLED)).all()
+        filled = np.where(np.isnan(data.inputs), prepared.input_fill[s], data.inputs)
+        reference = StandardScaler().fit(filled[train]).transform(filled)
+        np.testing.assert_allclose(prepared.inputs[s], reference, rtol=1e-5, atol=1e-6)
+    assert not prepared.input_fill.flags.writeable
+
+
+def test_a_seed_has_the_same_fill_in_any_stack():
+    stack, alone = (prepare(imputing(), seeds, **SHARES, dtype=np.float32) for seeds in ([4, 0, 9], [9]))
+    assert stack.inputs[2].tobytes() == alone.inputs[0].tobytes()
+    assert stack.input_fill[2].tobytes() == alone.input_fill[0].tobytes()
+
+
+def test_missing_values_of_other_parts_do_not_change_the_fill():
+    data = imputing()
+    train = split(data, [0], **SHARES).train[0]
+    inputs = data.inputs.copy()
+    inputs[np.setdiff1d(np.arange(len(inputs)), train), 0] = 1e6
+    changed = Data("holed", data.task, inputs, data.targets, data.classes, data.features, columns=HOLED)
+    before, after = (prepare(one, [0], **SHARES, dtype=float) for one in (data, changed))
+    assert before.input_fill.tobytes() == after.input_fill.tobytes()
+
+
+def test_the_targets_of_an_autoencoder_are_its_filled_inputs():
+    prepared = prepare(autoencoding(imputing()), [0, 1], **SHARES, dtype=np.float32)
+    assert prepared.targets is prepared.inputs
+    assert np.isfinite(prepared.inputs).all()
+    assert prepared.target_mean is prepared.input_mean
+
+
+def test_data_that_do_not_impute_have_no_fill():
+    assert prepare(load("iris"), [0], **SHARES, dtype=float).input_fill is None
+
+
+def test_a_column_without_a_value_in_a_training_part_is_refused_before_the_training():
+    kinds = (Numbers("a"), Numbers("rare", imputes=True, indicator=True))
+    inputs = np.random.default_rng(0).normal(size=(40, 3))
+    inputs[:, 1], inputs[:, 2] = np.nan, 1
+    inputs[7, 1:] = 3, 0
+    data = Data("mine", "regression", inputs, np.arange(40.0), features=["a", "rare", "rare=(missing)"], columns=kinds)
+    faulty = [seed for seed in range(20) if 7 not in split(data, [seed], **SHARES).train[0]]
+    sound = sorted({*range(20)} - {*faulty})
+    assert faulty
+    assert prepare(data, sound, **SHARES, dtype=float).input_fill[:, 1].tolist() == [3] * len(sound)
+    assert seeds_by_part_sizes(data, sound, **SHARES) == {(28, 4, 8): tuple(sound)}
+    message = (
+        rf"^mine: column 'rare' has no value in the training part of seed {faulty[0]}: .* dataset.drop=\[rare\], or "
+    )
+    for refused in (
+        lambda: prepare(data, range(20), **SHARES, dtype=float),
+        lambda: seeds_by_part_sizes(data, range(20), **SHARES),
+    ):
+        with pytest.raises(ValueError, match=message):
+            refused()

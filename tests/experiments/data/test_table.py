@@ -6,7 +6,7 @@ import pytest
 from experiments.data.columns import encode
 from experiments.data.frames import from_frame
 from experiments.data.table import Data
-from tests.experiments.data.examples import columns, table
+from tests.experiments.data.examples import HOLED, columns, imputing, table
 
 
 def test_the_digest_sees_values_shapes_and_task():
@@ -81,11 +81,49 @@ def test_the_callers_arrays_stay_writable():
     inputs[0], labels[0] = 2, 1
     assert data.inputs[0].tolist() == [1, 1]
     assert data.targets[0] == 0
+    view = inputs.view()
+    view.setflags(write=False)
+    data = columns(view)
+    inputs[0] = 3
+    assert data.inputs[0].tolist() == [2, 2]
 
 
 def test_a_category_that_was_not_there_is_refused():
     columns = from_frame("mine", table(), target="y").columns
-    with pytest.raises(ValueError, match="column 'colour' has the unknown category 'pink': Allowed: blue, green, red"):
+    with pytest.raises(
+        ValueError, match="column 'colour' has the unknown category 'pink' in row 1: Allowed: blue, green, red"
+    ):
         encode(table().assign(colour="pink"), columns)
     with pytest.raises(ValueError, match="there is no column 'flag'"):
         encode(table().drop(columns="flag"), columns)
+
+
+def test_nan_is_allowed_where_a_column_imputes_and_nowhere_else():
+    data = imputing()
+    assert data.imputes
+    fields = {"targets": data.targets, "features": data.features, "columns": HOLED}
+    for place, value, message in (
+        ((3, 2), np.nan, "1 of 1530 values of the inputs are NaN or infinite, in the columns n=\\(missing\\)"),
+        ((3, 6), np.nan, "in the columns shape=round"),
+        ((3, 0), np.inf, "in the columns a"),
+        ((data.inputs[:, 2].argmax(), 2), 0, "row .* 'n=\\(missing\\)' must be 1 where 'n' is NaN, and 0 elsewhere"),
+        ((np.isnan(data.inputs[:, 3]).argmax(), 4), 0, "either all inputs of column 'colour' are NaN, or none"),
+        ((np.isnan(data.inputs[:, 9]).argmax(), 9), 0, "either all inputs of column 'when' are NaN, or none"),
+    ):
+        inputs = data.inputs.copy()
+        inputs[place] = value
+        with pytest.raises(ValueError, match=message):
+            Data("made_up", "classification", inputs, **fields)
+    with pytest.raises(ValueError, match="the columns do not have 16 features"):
+        Data("made_up", "classification", data.inputs[:, 1:], **fields | {"features": data.features[1:]})
+
+
+def test_the_digest_sees_where_values_are_missing_but_not_how_nan_is_written():
+    data = imputing()
+    fields = {"targets": data.targets, "features": data.features, "columns": HOLED, "classes": data.classes}
+    negative = np.where(np.isnan(data.inputs), -np.nan, data.inputs)
+    assert negative.tobytes() != data.inputs.tobytes()
+    assert Data("holed", "classification", negative, **fields).sha256 == data.sha256
+    filled = np.where(np.isnan(data.inputs[:, :1]), 0, data.inputs[:, :1])
+    changed = np.concatenate([filled, data.inputs[:, 1:]], axis=1)
+    assert Data("holed", "classification", changed, **fields).sha256 != data.sha256
