@@ -99,9 +99,10 @@ class Formula(Activation, name="formula"):
     def kinks(self) -> tuple[float, ...]:
         """The points where a routing gate changes its branch and h' jumps, at the initial parameters."""
         x, prime = self._sign_changes, self.prime
-        near, far = (np.abs(prime(x + step) - prime(x - step)) for step in (1e-7, 1e-6))
-        # Where h' only bends, the difference shrinks with the step. Where h' jumps, the difference stays.
-        jumps = near > np.maximum(far / 2, 1e-9 * np.maximum(1, np.abs(prime(x))))
+        with np.errstate(invalid="ignore"):  # where h' is infinite on both sides, no jump is seen
+            near, far = (np.abs(prime(x + step) - prime(x - step)) for step in (1e-7, 1e-6))
+            # Where h' only bends, the difference shrinks with the step. Where h' jumps, the difference stays.
+            jumps = near > np.maximum(far / 2, 1e-9 * np.maximum(1, np.abs(prime(x))))
         return tuple((x[jumps] + 0.0).tolist())
 
     @cached_property
@@ -515,9 +516,10 @@ def _check_derivatives(formula: Formula) -> None:
         # Several steps are tried, since a formula may bend on any scale.
         error = np.full(x.shape, np.inf)
         for step in (1e-3, 1e-4, 1e-5):
-            slope = (8 * (moved(step) - moved(-step)) - (moved(2 * step) - moved(-2 * step))) / (12 * step)
-            scale = np.maximum(1, np.abs(exact["h"])) + np.abs(slope)
-            error = np.fmin(error, np.abs(slope - exact[name]) / scale)
+            with np.errstate(all="ignore"):  # a parameter that moves may meet a pole
+                slope = (8 * (moved(step) - moved(-step)) - (moved(2 * step) - moved(-2 * step))) / (12 * step)
+                scale = np.maximum(1, np.abs(exact["h"])) + np.abs(slope)
+                error = np.fmin(error, np.abs(slope - exact[name]) / scale)
         if error.size and not error.max() < 1e-6:
             worst = error.argmax()
             _check_ties(formula, name, float(x[worst]))

@@ -14,7 +14,7 @@ from nets.expressions import FUNCTIONS
 from nets.formula import Formula
 
 NUMBERS = ["0", "1", "2", "-1", "0.5", "1.702", "1e6", "1e-6", "10"]
-OVERFLOWING = ["exp(x*x/3)", "x*exp(x*x/3)", "x**3*exp(abs(x))**4", "exp(exp(x/5))"]
+OVERFLOWING = ["exp(x*x/3)", "x*exp(x*x/3)", "x**3*exp(abs(x))**4", "exp(exp(x/5))", "exp(x*x/3)+max(x-48,0)"]
 """Formulas that are infinite somewhere beyond |x| = 10, where a network may not take them."""
 
 
