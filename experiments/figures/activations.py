@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.figures.registry import Missing, figure
-from experiments.figures.style import DOUBLE, INK, MUTED, Look, Style, legend, looks, plain, sheet
+from experiments.figures.style import DOUBLE, INK, MUTED, Look, Style, legend, looks, sheet
+from experiments.figures.texts import plain
 from experiments.store.reading import StudyTables
 from nets.activations import ACTIVATIONS, Activation
 from nets.formula import Formula

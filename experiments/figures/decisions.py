@@ -1,6 +1,7 @@
 """Figures of the decisions of trained networks: regions of the plane, and mistakes between classes."""
 
 import math
+import textwrap
 
 import numpy as np
 import pandas as pd
@@ -15,9 +16,13 @@ from experiments.data.table import Data
 from experiments.figures.parts import comparable
 from experiments.figures.registry import Missing, figure
 from experiments.figures.selection import by_dataset
-from experiments.figures.style import CLASSES, DOUBLE, INK, SINGLE, Style, legend, looks, plain, sheet, subject
+from experiments.figures.style import CLASSES, DOUBLE, INK, SINGLE, Look, Style, legend, looks, sheet, subject
+from experiments.figures.texts import distinct, legend_of_names, plain
 from experiments.store.reading import StudyTables
 from experiments.training.evaluation import grid
+
+LABELLED = 10
+"""The largest number of classes whose names and shares of correct rows fit into a matrix."""
 
 
 def panels_for(count: int, size: float) -> tuple[Figure, np.ndarray]:
@@ -56,9 +61,10 @@ def decision_boundary(tables: StudyTables) -> Figure:
     x, y = grid(data.inputs)
     ends = (x[0], x[-1], y[0], y[-1])
     appearance = {run: look for run, look in looks(replicas).items() if run in boundary}
-    result, panels = panels_for(len(appearance), 1.6)
+    size = 1.6
+    result, panels = panels_for(len(appearance), size)
     chosen = {run: rows[["lr", "seed"]] for run, rows in replicas.groupby("run")}
-    unit = UNITS["classification"]
+    unit, columns = UNITS["classification"], distinct(data.features, 30, "column #")
     for ax, (run, look) in zip(panels, appearance.items(), strict=True):
         keys = pd.MultiIndex.from_arrays([boundary[run]["lr"], boundary[run]["seed"]])
         shown = keys.isin(pd.MultiIndex.from_frame(chosen[run]))
@@ -66,12 +72,12 @@ def decision_boundary(tables: StudyTables) -> Figure:
         _draw_points(ax, data)
         done = replicas[(replicas["run"] == run) & (replicas["status"] == "done")]
         mean = unit.scale * done["final_test_error"].mean()
-        ax.set_title(plain(look.label.replace(", ", ",\n")) + f"\n{mean:.1f} {unit.label} test {unit.name}")
+        ax.set_title(_panel_title(look, size) + f"\n{mean:.1f} {unit.label} test {unit.name}")
         ax.grid(visible=False)
         ax.set(xlim=ends[:2], ylim=ends[2:])
-        ax.set_xlabel(plain(data.features[0]))
-    panels[0].set_ylabel(plain(data.features[1]))
-    _class_legend(result, data, replicas)
+        ax.set_xlabel(plain(columns[0]))
+    panels[0].set_ylabel(plain(columns[1]))
+    _class_legend(result, data, replicas, columns)
     return result
 
 
@@ -94,14 +100,23 @@ def _draw_points(ax: Axes, data: Data) -> None:
     ax.scatter(data.inputs[shown, 0], data.inputs[shown, 1], c=colors, s=4, linewidths=0.2, edgecolors="white")
 
 
-def _class_legend(figure: Figure, data: Data, replicas: pd.DataFrame) -> None:
-    """Put a legend of the classes below a figure."""
+def _panel_title(look: Look, size: float) -> str:
+    """Return the label of a condition in lines that fit above a panel of `size` inches."""
+    return plain(",\n".join(textwrap.fill(setting, round(size / 0.055)) for setting in look.label.split(", ")))
+
+
+def _class_legend(figure: Figure, data: Data, replicas: pd.DataFrame, columns: list[str]) -> None:
+    """Put a legend of the classes below a figure, and what its labels and those of the columns stand for."""
     point: Style = {"marker": "o", "linestyle": "none"}
     colors = class_colors(len(data.classes))
-    entries = [(f"class {name}", {"color": color, **point}) for name, color in zip(data.classes, colors, strict=True)]
+    names = distinct(data.classes, 50, "#")
+    entries = [(f"class {name}", {"color": color, **point}) for name, color in zip(names, colors, strict=True)]
     seeds = replicas.groupby("run")["seed"].nunique().max()
     name = replicas["dataset"].iloc[0]
-    legend(figure, entries, plain(f"{name}: decision of most of {seeds} seeds, paler where fewer agree"))
+    lines, captions = zip(legend_of_names(data.features, columns), legend_of_names(data.classes, names), strict=True)
+    title = f"{name}: decision of most of {seeds} seeds, paler where fewer agree"
+    legend(figure, entries, "\n".join(filter(None, [title, *lines])))
+    figure.set_label(" ".join(dict.fromkeys(filter(None, captions))))
 
 
 @figure("confusion", title="Which classes are mistaken for which", parts=comparable)
@@ -114,16 +129,22 @@ def confusion(tables: StudyTables) -> Figure:
     shares = confusion_shares(tables.confusion)
     appearance = {run: look for run, look in looks(tables.replicas).items() if run in shares}
     worst = max(share.where(~np.eye(len(share), dtype=bool)).max().max() for share in shares.values())
-    result, panels = panels_for(len(appearance), 1.2)
+    size = 1.2
+    result, panels = panels_for(len(appearance), size)
+    classes = next(iter(shares.values())).index.astype(str).tolist()
+    names = distinct(classes, 14, "#")
     for ax, (run, look) in zip(panels, appearance.items(), strict=True):
-        image = _draw_shares(ax, shares[run], worst or 1)
-        ax.set_title(plain(look.label.replace(", ", ",\n")))
-    result.supxlabel("predicted class", fontsize=7.5)
+        image = _draw_shares(ax, shares[run].set_axis(names), worst or 1)
+        ax.set_title(_panel_title(look, size))
+    line, caption = legend_of_names(classes, names) if len(names) <= LABELLED else ("", "")
+    result.set_label(caption)
+    result.supxlabel("\n".join(filter(None, ["predicted class", line])), fontsize=7.5)
     result.supylabel("true class", fontsize=7.5)
     result.colorbar(
         image, ax=panels.tolist(), label="mistaken (% of the true class)", fraction=0.04, pad=0.02, aspect=15
     )
-    result.suptitle(subject(tables.replicas) + "; on the diagonal: correct (%)")
+    width = result.get_size_inches()[0]
+    result.suptitle(subject(tables.replicas, "; on the diagonal: correct (%)", width))
     return result
 
 
@@ -144,7 +165,7 @@ def _draw_shares(ax: Axes, share: pd.DataFrame, worst: float) -> AxesImage:
     values = share.to_numpy().copy()
     np.fill_diagonal(values, np.nan)
     image = ax.imshow(values, cmap=ListedColormap(np.linspace([1, 1, 1], to_rgb("0.1"), 256)), vmin=0, vmax=worst)
-    if len(share) <= 10:
+    if len(share) <= LABELLED:
         for index, value in enumerate(np.diag(share)):
             ax.text(
                 index, index, f"{value:.{int(few)}f}", ha="center", va="center", fontsize=7 if few else 4.5, color=INK
@@ -154,14 +175,14 @@ def _draw_shares(ax: Axes, share: pd.DataFrame, worst: float) -> AxesImage:
             color = "white" if values[y, x] > worst / 2 else INK
             ax.text(x, y, f"{values[y, x]:.1f}", ha="center", va="center", fontsize=7, color=color)
     ax.grid(visible=False)
-    _label_classes(ax, [plain(str(name)) for name in share.index])
+    _label_classes(ax, [plain(name) for name in share.index])
     return image
 
 
 def _label_classes(ax: Axes, names: list[str]) -> None:
-    """Write the names of up to ten classes at both axes."""
+    """Write the names of at most `LABELLED` classes at both axes."""
     longest = max(map(len, names))
-    if len(names) <= 10:
+    if len(names) <= LABELLED:
         size = 6 if longest < 12 else 5
         ax.set_xticks(range(len(names)), names, rotation=0 if longest < 3 else 90, fontsize=size)
         ax.set_yticks(range(len(names)), names, fontsize=size)
