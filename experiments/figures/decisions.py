@@ -17,7 +17,7 @@ from experiments.figures.parts import comparable
 from experiments.figures.registry import Missing, figure
 from experiments.figures.selection import by_dataset
 from experiments.figures.style import CLASSES, DOUBLE, INK, SINGLE, Look, Style, legend, looks, sheet, subject
-from experiments.figures.texts import distinct, legend_of_names, plain
+from experiments.figures.texts import distinct, legend_of_names, plain, width_of
 from experiments.store.reading import StudyTables
 from experiments.training.evaluation import grid
 
@@ -25,12 +25,15 @@ LABELLED = 10
 """The largest number of classes whose names and shares of correct rows fit into a matrix."""
 
 
-def panels_for(count: int, size: float) -> tuple[Figure, np.ndarray]:
-    """Return a figure with `count` square panels of about `size` inches. A row holds as many as fit across a page."""
+def panels_for(count: int, size: float, room: float = 0) -> tuple[Figure, np.ndarray]:
+    """Return a figure with `count` square panels of about `size` inches, and `room` beside and below them all.
+
+    A row holds as many as fit across a page.
+    """
     most = int((DOUBLE - 0.9) / size)
     down = math.ceil(count / most)
     across = math.ceil(count / down)
-    result = sheet(down * (size + 0.25) + 0.5, max(SINGLE, across * size + 0.9))
+    result = sheet(down * (size + 0.25) + 0.5 + room, max(SINGLE, across * size + 0.9) + room)
     panels = result.subplots(down, across, squeeze=False, sharex=True, sharey=True).ravel()
     for ax in panels[count:]:
         ax.set_visible(False)
@@ -129,10 +132,12 @@ def confusion(tables: StudyTables) -> Figure:
     shares = confusion_shares(tables.confusion)
     appearance = {run: look for run, look in looks(tables.replicas).items() if run in shares}
     worst = max(share.where(~np.eye(len(share), dtype=bool)).max().max() for share in shares.values())
-    size = 1.2
-    result, panels = panels_for(len(appearance), size)
     classes = next(iter(shares.values())).index.astype(str).tolist()
-    names = distinct(classes, 14, "#")
+    names = distinct(classes, 16, "#")
+    longest = max(width_of(name, 6) for name in names) if len(names) <= LABELLED else 0
+    size = 1.2
+    room = longest if longest > 0.5 else 0
+    result, panels = panels_for(len(appearance), size, room)
     for ax, (run, look) in zip(panels, appearance.items(), strict=True):
         image = _draw_shares(ax, shares[run].set_axis(names), worst or 1)
         ax.set_title(_panel_title(look, size))
@@ -140,9 +145,8 @@ def confusion(tables: StudyTables) -> Figure:
     result.set_label(caption)
     result.supxlabel("\n".join(filter(None, ["predicted class", line])), fontsize=7.5)
     result.supylabel("true class", fontsize=7.5)
-    result.colorbar(
-        image, ax=panels.tolist(), label="mistaken (% of the true class)", fraction=0.04, pad=0.02, aspect=15
-    )
+    label = "mistaken (%)" if room else "mistaken (% of the true class)"
+    result.colorbar(image, ax=panels.tolist(), label=label, fraction=0.04, pad=0.02, aspect=15)
     width = result.get_size_inches()[0]
     result.suptitle(subject(tables.replicas, "; on the diagonal: correct (%)", width))
     return result

@@ -42,7 +42,7 @@ from experiments.figures.style import (
     sheet,
     subject,
 )
-from experiments.figures.texts import plain, shortened
+from experiments.figures.texts import plain, shortened, spelled
 from experiments.store.reading import StudyTables
 from experiments.tables import SELECT, deciding, reported
 
@@ -81,7 +81,7 @@ def leaderboard_figure(tables: StudyTables) -> Figure:
     reference = board[board["run"].isin(compared)] if compared.nunique() == 1 else board[:0]
     baselines = _baselines(tables.baselines, unit)
     notes = row_labels(_notes(board, rates), 6, 60)
-    title = textwrap.wrap(shortened(replicas["dataset"].iloc[0], 120), 40)
+    title = textwrap.wrap(shortened(spelled(replicas["dataset"].iloc[0]), 108), 36)
     result = sheet(
         0.48 + 0.12 * len(title) + rows.height * max(3, len(board)), max(SINGLE, 1.9 + rows.width + notes.width)
     )
@@ -290,7 +290,7 @@ def pairing_matrix(tables: StudyTables) -> Figure:
     names = row_labels(matrix.index)
     width = max(SINGLE, 0.4 + names.width + 0.75 * columns)
     star = "* without the replicas that diverged" if (lost > 0).any().any() else ""
-    title = f"{shortened(replicas['dataset'].iloc[0], 120)}: {final_error_label(replicas)}"
+    title = f"{shortened(spelled(replicas['dataset'].iloc[0]), 120)}: {final_error_label(replicas)}"
     lines = [line for text in (title, star) for line in textwrap.wrap(text, round((width - names.width) / 0.06) - 4)]
     result = sheet(0.85 + 0.13 * len(lines) + (0.05 + names.height) * rows, width)
     ax = result.subplots()

@@ -196,7 +196,7 @@ def legend(figure: Figure, entries: list[tuple[str, Style]], title: str | None =
     def fits(columns: int) -> bool:
         return bool(sum(max(part) + 5.5 * size for part in np.array_split(lengths, columns)) < 72 * width)
 
-    heading = [] if title is None else [fitted(line, width, size) for line in title.split("\n")]
+    heading = [] if title is None else [fitted(line, width - 0.2, size) for line in title.split("\n")]
     columns = max((count for count in range(1, len(texts) + 1) if fits(count)), default=1)
     rows = max(1, math.ceil(len(texts) / columns))
     figure.set_size_inches(width, height + (1.5 * (rows + len(heading)) + 0.8) * size / 72)
@@ -257,8 +257,8 @@ def subject(replicas: pd.DataFrame, tail: str = "", width: float = DOUBLE) -> st
     """
     outputs = replicas["output"].unique()
     text = ", ".join([replicas["dataset"].iloc[0], *(outputs if len(outputs) == 1 else [])])
-    size = RC["figure.titlesize"]
-    if width_of(text + tail, size) <= width:
+    size, width = RC["figure.titlesize"], width - 0.2
+    if len(text) < 150 and width_of(text + tail, size) <= width:
         return plain(text + tail)
     return "\n".join([fitted(text, width, size), *filter(None, [plain(tail.lstrip("; "))])])
 

@@ -7,7 +7,7 @@ instead, such as [U+732B], or a number stands for the whole name. So nothing is 
 import re
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 import matplotlib
 from matplotlib import font_manager
@@ -48,14 +48,17 @@ def shortened(text: str, length: int) -> str:
 
 def fitted(text: str, width: float, size: float) -> str:
     """Return text as `plain` does, shortened to a width in inches at a font size."""
-    length = len(text)
+    length = min(len(text), int(4 * 72 * width / size))  # no letter is narrower than a quarter of the size
     while length > 9 and width_of(shortened(text, length), size) > width:
         length = max(9, min(length - 1, int(length * width / width_of(shortened(text, length), size))))
     return plain(shortened(text, length))
 
 
+@lru_cache(maxsize=4096)
 def width_of(text: str, size: float) -> float:
     """Return the width of a line of text in inches at a font size."""
+    if not text.strip():
+        return 0.0  # Matplotlib makes no path of nothing
     return float(TextPath((0, 0), plain(text), size=size).get_extents().width) / 72
 
 
@@ -89,8 +92,10 @@ def legend_of_names(names: Sequence[str], labels: Sequence[str]) -> tuple[str, s
     The line is empty if no label stands for a name that no font can draw.
     """
     numbered = [(label, name) for name, label in zip(names, labels, strict=True) if spelled(name) != name]
-    line = f"{', '.join(label for label, _ in numbered)}: no font here has the letters" if numbered else ""
-    sentences = [f"{', '.join(f'{label} is {name}' for label, name in numbered)}."] if numbered else []
+    listed = shortened(", ".join(label for label, _ in numbered), 24)
+    line = f"{listed}: no font of this machine can draw the name" if numbered else ""
+    text = ", ".join(f"{label} is {name}" for label, name in numbered)
+    sentences = [f"{text[:1].upper()}{text[1:]}."] if numbered else []
     if any("…" in label and "…" not in name for name, label in zip(names, labels, strict=True)):
         sentences.append("The mark … stands for the middle of a long name.")
     return line, " ".join(sentences)
@@ -124,7 +129,11 @@ def _family(character: str) -> str | None:
 
 @cache
 def _other_families() -> list[str]:
-    names = {entry.name for entry in font_manager.fontManager.ttflist if not MATHS.fullmatch(entry.name)}
+    entries = font_manager.fontManager.ttflist
+    upright = {
+        entry.name for entry in entries if (entry.style, entry.variant, entry.weight) == ("normal", "normal", 400)
+    }
+    names = [name for name in upright if not MATHS.fullmatch(name)]
     return sorted(names, key=lambda name: ("Sans" not in name, name))
 
 
