@@ -2,6 +2,7 @@
 
 import math
 import textwrap
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -25,15 +26,18 @@ LABELLED = 10
 """The largest number of classes whose names and shares of correct rows fit into a matrix."""
 
 
-def panels_for(count: int, size: float, room: float = 0) -> tuple[Figure, np.ndarray]:
-    """Return a figure with `count` square panels of about `size` inches, and `room` beside and below them all.
+def panels_for(titles: list[str], size: float, room: float = 0) -> tuple[Figure, np.ndarray]:
+    """Return a figure with square panels of about `size` inches for these titles, and `room` beside and below them all.
 
     A row holds as many as fit across a page.
     """
+    count = len(titles)
     most = int((DOUBLE - 0.9) / size)
     down = math.ceil(count / most)
     across = math.ceil(count / down)
-    result = sheet(down * (size + 0.25) + 0.5 + room, max(SINGLE, across * size + 0.9) + room)
+    breaks = max(title.count("\n") for title in titles)
+    tall = 0.14 * breaks if breaks > 2 else 0
+    result = sheet(down * (size + 0.25 + tall) + 0.5 + room, max(SINGLE, across * size + 0.9) + room)
     panels = result.subplots(down, across, squeeze=False, sharex=True, sharey=True).ravel()
     for ax in panels[count:]:
         ax.set_visible(False)
@@ -64,18 +68,18 @@ def decision_boundary(tables: StudyTables) -> Figure:
     x, y = grid(data.inputs)
     ends = (x[0], x[-1], y[0], y[-1])
     appearance = {run: look for run, look in looks(replicas).items() if run in boundary}
-    size = 1.6
-    result, panels = panels_for(len(appearance), size)
+    titles = _panel_titles(appearance.values(), 1.6)
+    result, panels = panels_for(titles, 1.6)
     chosen = {run: rows[["lr", "seed"]] for run, rows in replicas.groupby("run")}
-    unit, columns = UNITS["classification"], distinct(data.features, 30, "column #")
-    for ax, (run, look) in zip(panels, appearance.items(), strict=True):
+    unit, columns = UNITS["classification"], distinct(data.features, 24, "column #")
+    for ax, run, title in zip(panels, appearance, titles, strict=True):
         keys = pd.MultiIndex.from_arrays([boundary[run]["lr"], boundary[run]["seed"]])
         shown = keys.isin(pd.MultiIndex.from_frame(chosen[run]))
         _draw_regions(ax, boundary[run]["decision"][shown], len(data.classes), ends)
         _draw_points(ax, data)
         done = replicas[(replicas["run"] == run) & (replicas["status"] == "done")]
         mean = unit.scale * done["final_test_error"].mean()
-        ax.set_title(_panel_title(look, size) + f"\n{mean:.1f} {unit.label} test {unit.name}")
+        ax.set_title(f"{title}\n{mean:.1f} {unit.label} test {unit.name}")
         ax.grid(visible=False)
         ax.set(xlim=ends[:2], ylim=ends[2:])
         ax.set_xlabel(plain(columns[0]))
@@ -103,9 +107,14 @@ def _draw_points(ax: Axes, data: Data) -> None:
     ax.scatter(data.inputs[shown, 0], data.inputs[shown, 1], c=colors, s=4, linewidths=0.2, edgecolors="white")
 
 
-def _panel_title(look: Look, size: float) -> str:
-    """Return the label of a condition in lines that fit above a panel of `size` inches."""
-    return plain(",\n".join(textwrap.fill(setting, round(size / 0.055)) for setting in look.label.split(", ")))
+def _panel_titles(appearance: Iterable[Look], size: float) -> list[str]:
+    """Return the labels of conditions in lines that fit above panels of `size` inches."""
+    fits, fills = round(size / 0.055), round(size / 0.085)
+    labels = (
+        [textwrap.fill(text, fits if len(text) <= fits else fills) for text in look.label.split(", ")]
+        for look in appearance
+    )
+    return [plain(",\n".join(settings)) for settings in labels]
 
 
 def _class_legend(figure: Figure, data: Data, replicas: pd.DataFrame, columns: list[str]) -> None:
@@ -135,12 +144,12 @@ def confusion(tables: StudyTables) -> Figure:
     classes = next(iter(shares.values())).index.astype(str).tolist()
     names = distinct(classes, 16, "#")
     longest = max(width_of(name, 6) for name in names) if len(names) <= LABELLED else 0
-    size = 1.2
-    room = longest if longest > 0.5 else 0
-    result, panels = panels_for(len(appearance), size, room)
-    for ax, (run, look) in zip(panels, appearance.items(), strict=True):
+    room = longest if longest > 0.3 else 0
+    titles = _panel_titles(appearance.values(), 1.2)
+    result, panels = panels_for(titles, 1.2, room)
+    for ax, run, title in zip(panels, appearance, titles, strict=True):
         image = _draw_shares(ax, shares[run].set_axis(names), worst or 1)
-        ax.set_title(_panel_title(look, size))
+        ax.set_title(title)
     line, caption = legend_of_names(classes, names) if len(names) <= LABELLED else ("", "")
     result.set_label(caption)
     result.supxlabel("\n".join(filter(None, ["predicted class", line])), fontsize=7.5)
