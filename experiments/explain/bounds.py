@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,9 @@ NEAR, FAR = 50.0, 1e6
 
 SETTLED, RELIABLE = 1e-6, 1e-7
 """Shares of a formula's size: what a settled side still changes, and the rounding error up to which a value counts."""
+
+POLE = 1e4
+"""A value this many times as large as those at the sampled points beside it belongs to a pole."""
 
 BLOCKS = 8
 """A side is compared in this many parts, each with the same ratio of its last |x| to its first."""
@@ -80,17 +84,23 @@ def _bound(formula: Formula, inner: Side, sides: list[Side], sign: int) -> str:
     sides = [Side(side.x, sign * side.h, side.size) for side in sides]
     if any(side.trend == "grows" for side in sides):
         return "∞" if sign > 0 else "−∞"
-    index = int((sign * inner.h).argmax())
-    best, point = float(sign * inner.h[index]), float(inner.x[index])
-    is_point = int(np.count_nonzero(np.abs(sign * inner.h - best) <= 1e-12 * max(1, abs(best)))) < 4
+    height = sign * inner.h
+    index = int(height.argmax())
+    best, point = float(height[index]), float(inner.x[index])
+    if _highest(formula, inner.x, height, sign).is_pole:
+        return _pole(sign, point)
+    is_point = int(np.count_nonzero(np.abs(height - best) <= 1e-12 * max(1, abs(best)))) < 4
     noise = 1e-9 * min(1, float(np.abs(inner.h).max()))
     for side in sides:
         tolerance = SETTLED * side.size
-        further = side.h[np.abs(side.x) > NEAR]
-        if side.settled and side.h[-1] >= best - tolerance:
-            best, is_point, noise = float(side.h[-1]), False, tolerance
-        elif further.size and further.max() > best + tolerance:
-            point, best = _highest(formula, side, sign)
+        limit = float(side.h[-1]) if side.settled else -math.inf
+        if limit >= best - tolerance:
+            best, is_point, noise = limit, False, tolerance
+        beyond = np.abs(side.x) > NEAR
+        if beyond.any() and side.h[beyond].max() > best + tolerance:
+            best, point, is_pole = _highest(formula, side.x[beyond], side.h[beyond], sign)
+            if is_pole:
+                return _pole(sign, point)
             is_point, noise = abs(point) <= FAR, tolerance
     value = show(0.0 if abs(best) <= noise else sign * best)
     unclear = [side for side in sides if side.trend == "unclear" and side.x.size]
@@ -102,16 +112,30 @@ def _bound(formula: Formula, inner: Side, sides: list[Side], sign: int) -> str:
     return f"{text} within |x| ≤ {show(min(abs(side.x[-1]) for side in unclear))}" if unclear else text
 
 
-def _highest(formula: Formula, side: Side, sign: int) -> tuple[float, float]:
-    """Return the highest point of a side beyond `NEAR` and its height, refined between the sampled points."""
-    index = int(np.where(np.abs(side.x) > NEAR, side.h, -np.inf).argmax())
-    low, high = side.x[max(index - 1, 0)], side.x[min(index + 1, side.x.size - 1)]
+class _Peak(NamedTuple):
+    """The highest point of a formula, and whether it is a pole."""
+
+    height: float
+    x: float
+    is_pole: bool
+
+
+def _highest(formula: Formula, x: np.ndarray, h: np.ndarray, sign: int) -> _Peak:
+    """Return the peak of sampled values, refined between the points beside it."""
+    index = int(h.argmax())
+    low, high = float(x[max(index - 1, 0)]), float(x[min(index + 1, x.size - 1)])
+    beside = float(np.delete(h[max(index - 1, 0) : index + 2], min(index, 1)).max(initial=0))
     for _ in range(6):
-        x = np.linspace(low, high, 1001)
-        h = sign * formula(x)
-        index = int(np.nanargmax(h))
-        low, high = x[max(index - 1, 0)], x[min(index + 1, 1000)]
-    return float(x[index]), float(h[index])
+        points = np.linspace(low, high, 1001)
+        heights = np.nan_to_num(sign * formula(points), nan=-np.inf, posinf=np.inf, neginf=-np.inf)
+        index = int(heights.argmax())
+        low, high = float(points[max(index - 1, 0)]), float(points[min(index + 1, 1000)])
+    height = float(heights[index])
+    return _Peak(height, float(points[index]), 0 < POLE * beside < height)
+
+
+def _pole(sign: int, x: float) -> str:
+    return f"{'∞' if sign > 0 else '−∞'} (at a pole near {show(x)})"
 
 
 def _side(formula: Formula, sign: float) -> Side:
@@ -135,5 +159,7 @@ def _side(formula: Formula, sign: float) -> Side:
         size = float(np.abs(h[: near.size]).max(initial=0, where=np.isfinite(h[: near.size])))
         spoilt = ~(error <= RELIABLE * np.maximum(size, np.abs(h))) | ~np.isfinite(h)
     spoilt[: near.size] = False
-    end = int(spoilt.argmax()) if spoilt.any() else x.size
-    return Side(x[near.size : end], h[near.size : end], size)
+    run = np.lib.stride_tricks.sliding_window_view(spoilt, 5).all(axis=1)  # a single point may be a pole
+    end = int(run.argmax()) if run.any() else x.size
+    kept = np.flatnonzero(~spoilt[:end])[near.size :]
+    return Side(x[kept], h[kept], size)

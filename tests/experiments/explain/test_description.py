@@ -67,6 +67,12 @@ def test_a_mean_that_does_not_exist_is_no_number():
         ("exp(-(x-200)*(x-200)/50)*3", "0 to 3 (at 200)"),
         ("exp(x*x/3)", "1 (at 0) to ∞"),
         ("0*x+1", "always 1"),
+        ("x/(0-1e6-x)", "−∞ (at a pole near -1e+06) to ∞ (at a pole near -1e+06)"),
+        ("1/(20-x)", "−∞ (at a pole near 20) to ∞ (at a pole near 20)"),
+        ("exp(-x*x)-1/(x-100)", "−∞ (at a pole near 100) to ∞ (at a pole near 100)"),
+        ("1/((x-20.0003)*(x-20.0003))", "0 to ∞ (at a pole near 20)"),
+        ("1+3*exp(-(x-200)*(x-200)/50)", "1 to 4 (at 200)"),
+        ("1+3*exp(-(x-200)*(x-200)/50)-2*sigmoid(-x)", "-1 to 4 (at 200)"),
         # Far out, rounding errors or an overflow spoil these.
         ("(x+1)-x", "always 1"),
         ("sqrt(x*x+1)-x", "0 to ∞"),
