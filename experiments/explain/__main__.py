@@ -8,6 +8,7 @@ A VALUE is a number, a vector [1,2] or a matrix [[1,2],[3,4]]; @ is the matrix p
 --save FILE.svg or FILE.png draws: values are green above the edges, gradients are red below them.
 """
 
+import shlex
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ from experiments.explain.examples import EXAMPLES
 from experiments.explain.printing import print_formula, print_steps, print_tensor
 from experiments.explain.trace import Step, show, trace
 from nets.expressions import ExpressionError
-from nets.formula import Formula
+from nets.formula import Formula, TiedStartError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -81,7 +82,12 @@ def _explain_formula(expression: str, arguments: Sequence[str], file: Path | Non
         if value.ndim:
             raise ConfigError(f"{name}={show(value)}: a parameter of a formula is one number")
     parameters = {name: float(value) for name, value in values.items()}
-    formula = Formula(expression=expression, parameters=parameters)
+    try:
+        formula = Formula(expression=expression, parameters=parameters)
+    except TiedStartError as error:
+        words = [expression, *(f"{name}={value:g}" for name, value in error.parameters.items())]
+        command = shlex.join(["python", "-m", "experiments.explain", "formula", *words])
+        raise ConfigError(f"{error.reason}; {f'run: {command}' if error.parameters else 'start elsewhere'}") from None
     print_formula(formula, parameters)
     if file:
         _save(file, formula, expression)

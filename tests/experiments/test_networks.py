@@ -344,7 +344,7 @@ def test_a_run_that_is_finished_without_networks_is_trained_for_them_and_says_so
     run, count = sweep(settings, "save=false")
     tables = {path.name: path.read_bytes() for path in run.glob("*.csv") if path.name != "timing.csv"}
     assert count == 4
-    with pytest.raises(ConfigError, match="keeps no networks: train it with save=true"):
+    with pytest.raises(ConfigError, match=r"keeps no networks; run: python run\.py save=true$"):
         load(run)
     capsys.readouterr()
     assert sweep(settings)[1] == 4
@@ -353,6 +353,21 @@ def test_a_run_that_is_finished_without_networks_is_trained_for_them_and_says_so
     assert len(load(run)) == 4
     assert sweep(settings)[1] == 0
     assert "retrained" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("save", ["true", "false"])
+def test_a_run_that_diverged_says_so(settings, capsys, save):
+    words = (*SMALL[:3], "dataset=iris", "optimizer.lr=[1e29,1e30]", f"save={save}")
+    job = Job.of(settings(*words), words)
+    run_sweep([job])
+    run = job.folder.path
+    capsys.readouterr()
+    assert main([f"run={run}"]) == 2
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert "keeps no networks: all of its replicas diverged; try a smaller learning rate: python run.py " in message
+    assert message.endswith(" dataset=iris optimizer.lr=1e+28 save=true\n")
+    assert message.count("optimizer.lr=") == message.count("save=") == 1
 
 
 def test_networks_are_merged_and_never_those_of_other_numbers(settings):
