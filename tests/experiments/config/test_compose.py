@@ -5,8 +5,9 @@ import math
 import pytest
 
 from experiments import run_study
-from experiments.config.compose import exact_range, sweep
+from experiments.config.compose import sweep
 from experiments.config.errors import ConfigError
+from experiments.config.values import exact_range
 
 LEAKY = ("activation=leaky_relu", "dataset=iris")
 
@@ -46,7 +47,7 @@ def test_a_value_of_a_range_is_the_condition_of_the_value_itself():
 
 def test_a_range_of_whole_numbers_holds_whole_numbers():
     assert [settings.epochs for settings, _ in sweep(["dataset=iris", "epochs=range(1,10,4)"])] == [1, 5, 9]
-    assert [settings.seeds for settings, _ in sweep(["dataset=iris", "seeds=range(3,1,-1)"])] == [(0, 1, 2), (0, 1)]
+    assert [settings.batch_size for settings, _ in sweep(["dataset=iris", "batch_size=range(3,1,-1)"])] == [3, 2]
 
 
 @pytest.mark.parametrize("numbers", [(0, 1, 0), (0.1, 0.4, 0.0), (0, math.inf, 0.1), (math.nan, 1)])
@@ -99,7 +100,7 @@ def test_rates_that_are_swept_cannot_be_tuned(rates):
 
 
 def test_a_list_of_rates_is_tuned_in_every_job_and_one_rate_needs_no_list():
-    grids = ["dataset=iris", "activation=relu,elu", "tune.seeds=3", "seeds=1,2", "optimizer.lr=[0.1,0.2]"]
+    grids = ["dataset=iris", "activation=relu,elu", "tune.seeds=3", "seeds=[0],[1]", "optimizer.lr=[0.1,0.2]"]
     assert [len(settings.tuning) for settings, _ in sweep(grids)] == [6, 6, 6, 6]
     assert len(sweep(["dataset=iris", "tune.seeds=3", "optimizer.lr=0.1"])) == 1
 

@@ -28,7 +28,7 @@ def test_a_plan_says_that_its_runs_are_of_another_data_set_and_does_not_multiply
     run_here(jobs(["activation=relu"]))
     small, large = jobs(["activation=relu", "seeds=3"], ["activation=relu", "dataset=digits"])
     assert "rough" not in plan([small])
-    assert "estimated from 1 recorded runs; none of them is of digits, so the time is rough" in plan([small, large])
+    assert "estimated from 1 recorded run; none of them is of digits, so the time is rough" in plan([small, large])
     rows = [len(job.settings.data.inputs) * (job.settings.weights + 2000) for job in (small, large)]
     assert epoch_cost(large.settings) / epoch_cost(small.settings) < 0.3 * rows[1] / rows[0]
 

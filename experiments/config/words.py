@@ -1,0 +1,321 @@
+"""The words of a command line: which of them cannot mean what was typed, and the words that say it.
+
+Hydra reads a word KEY=VALUE by a grammar of its own, in which a comma sweeps and 1e3 is a number. Here a word is
+refused that Hydra cannot read, or would read as something that nobody means, and the refusal has the words that work.
+"""
+
+import os
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from hydra.core.override_parser.types import ChoiceSweep, Glob, Sweep
+from hydra.errors import HydraException
+
+from experiments.config.choices import CONF, REGISTRIES, options
+from experiments.config.errors import ConfigError
+from experiments.config.keys import CHOICES, LIST, OPTION_SYNONYMS, SYNONYMS, TEXT, TEXTS, allowed_values, is_key, kinds
+from experiments.config.schema import Configuration, declared, groups, nearest_key
+from experiments.config.values import as_list, as_texts, closing, grammar, pieces_of, plain_or_quoted, quoted
+from nets.names import guess, nearest
+
+COUNTS = ("seeds", "tune.seeds")
+"""Settings that take a number of seeds or a list of seeds."""
+TABLE = re.compile(r"\.(csv|tsv|parquet|npz)$", re.IGNORECASE)
+
+
+def command(words: Sequence[str], program: str = "python run.py") -> str:
+    """Return a command line that a POSIX shell reads as these words."""
+    return f"{program} {shlex.join(words)}".rstrip()
+
+
+def checked(words: Sequence[str]) -> list[str]:
+    """Return words that Hydra reads as they were typed: a text such as `study=1e3` is quoted, `~/` is the home folder.
+
+    Raises
+    ------
+    ConfigError
+        For a word that cannot be read, and for one that means something else than it seems to.
+    """
+    words = list(words)
+    _check_separate(words)
+    _check_presets(words)
+    typed = []
+    for index, word in enumerate(words):
+        try:
+            typed.append(as_typed(word))
+        except ConfigError as error:
+            if error.instead is not None:
+                error.instead = [*words[:index], *error.instead, *words[index + 1 :]]
+            raise
+    return typed
+
+
+def parts(word: str) -> tuple[str, str, str]:
+    """Return the sign (+, ++ or ~), the key and the value of a word."""
+    sign = word[: len(word) - len(word.lstrip("+~"))]
+    key, _, value = word[len(sign) :].partition("=")
+    return sign, key, value
+
+
+# --- words that the shell has separated
+
+
+def _check_separate(words: Sequence[str]) -> None:
+    """Refuse words without a key: `relu`, or the parts of `epochs = 5` and of `[64, 64]`."""
+    for index, word in enumerate(words):
+        if "=" in word.strip("=") or word.startswith("~") or (word.endswith("=") and word.strip("=")):
+            rest = _open(word)
+            following = words[index + 1 : index + 1 + _bare(words[index + 1 :])]
+            if rest and following:
+                joined = word + "".join(following)
+                raise ConfigError(
+                    f"{word} {' '.join(following)}: blanks separate words, so allowed are none, or quotes around all",
+                    [*words[:index], joined, *words[index + 1 + len(following) :]],
+                )
+            continue
+        begin, meant, end = _meant(words, index)
+        hint = None if meant is None else [*words[:begin], *meant, *words[end:]]
+        about = "" if hint else "; --help lists the keys: python run.py --help"
+        raise ConfigError(f"{word}: allowed are words KEY=VALUE such as epochs=20{about}", hint)
+
+
+def _open(word: str) -> bool:
+    """Return whether a word with a key ends before its value does."""
+    value = word.partition("=")[2]
+    return not value or value.endswith(",") or bool(closing(value)) or value.count('"') % 2 == 1
+
+
+def _bare(words: Sequence[str]) -> int:
+    """Return how many of the first words have no key."""
+    return next((number for number, word in enumerate(words) if "=" in word), len(words))
+
+
+def _meant(words: Sequence[str], index: int) -> tuple[int, list[str] | None, int]:
+    """Return by what the words of an interval should be replaced, where one word has no key."""
+    word, following = words[index], words[index + 1 : index + 3]
+    before = words[index - 1] if index else ""
+    if following and following[0].startswith("="):  # epochs = 5, epochs =5
+        count = 1 + (following[0] == "=" and len(following) > 1)
+        return index, [word + "".join(following[:count])], index + 1 + count
+    key, colon, value = word.partition(":")
+    if colon and value and is_key(key):
+        return index, [f"{key}={value}"], index + 1
+    if is_key(word) and following and "=" not in following[0]:
+        return index, [f"{word}={following[0]}"], index + 2
+    choices = [choice for choice in CHOICES if word in options(choice)]
+    key = parts(before)[1]
+    if kinds().get(key) == TEXT and "=" in before:  # a file's name with a blank
+        joined = f"{parts(before)[2]}{'_' if key == 'study' else ' '}{word}"
+        return index - 1, [f"{key}={plain_or_quoted(joined)}"], index + 1
+    if any(before.startswith(f"{choice}=") for choice in choices):
+        return index - 1, [f"{before},{word}"], index + 1
+    if choices:
+        plus = "+" * (choices[0] == "experiment")
+        return index, [f"{plus}{choices[0]}={word}"], index + 1
+    if TABLE.search(word):
+        return index, ["dataset=csv", f"dataset.path={word}", "dataset.target=COLUMN"], index + 1
+    if word in CHOICES and options(word):
+        return index, [f"{'+' * (word == 'experiment')}{word}={options(word)[0]}"], index + 1
+    special = {"reproduce": "reproduce=results/STUDY/runs/RUN", "help": "--help"}
+    return index, [special[word]] if word in special else None, index + 1
+
+
+def _check_presets(words: Sequence[str]) -> None:
+    """Refuse two words for the preset."""
+    found = [index for index, word in enumerate(words) if parts(word)[1] == "experiment"]
+    if len(found) > 1:
+        values = ",".join(parts(words[index])[2] for index in found)
+        rest = [word for index, word in enumerate(words) if index not in found]
+        raise ConfigError("experiment is given twice: allowed is one list", [f"+experiment={values}", *rest])
+
+
+# --- a word
+
+
+def as_typed(word: str) -> str:
+    """Return a word that Hydra reads as it was typed.
+
+    Raises
+    ------
+    ConfigError
+        As in `checked`; its words stand for this one.
+    """
+    sign, key, raw = parts(word)
+    if "_target_" in word:
+        raise ConfigError("_target_ in an override: a configuration names options, never code")
+    if key.startswith("hydra"):
+        _check_hydra(word, key, raw)
+    else:
+        _check_key(word, sign, key, raw)
+    if sign == "~":
+        return word
+    try:
+        value = grammar().parse_override(word).value()
+    except HydraException as error:
+        _refuse_unreadable(word, error)
+    prefix = f"{sign}{key}="
+    if isinstance(value, list | dict) and _has_sweep(value):
+        raise ConfigError(f"{word}: range, choice, interval and glob cannot stand in a list: write out its values")
+    if key in CHOICES:
+        _check_choice(word, key, raw, value)
+    elif key in COUNTS and isinstance(value, ChoiceSweep):
+        _check_counts(prefix, raw, value)
+    kind = kinds().get(key)
+    if kind == TEXT:
+        return prefix + as_texts(prefix, raw, value)
+    if kind in (LIST, TEXTS):
+        return prefix + as_list(prefix, raw, value, kind == TEXTS)
+    if key == "optimizer.lr" and re.fullmatch(r"0,\d+", raw):
+        raise ConfigError(f"{word}: a comma separates values, a point stands before decimals", [word.replace(",", ".")])
+    return word
+
+
+def _has_sweep(value: object) -> bool:
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(isinstance(item, Sweep | Glob) or _has_sweep(item) for item in items)
+
+
+def _check_hydra(word: str, key: str, raw: str) -> None:
+    launcher = key == "hydra/launcher" or key.startswith("hydra.launcher.")
+    if not launcher or "${" in raw:
+        raise ConfigError(f"{word}: of Hydra's own settings only the launcher's may be set, to plain values")
+
+
+def _check_key(word: str, sign: str, key: str, raw: str) -> None:
+    """Refuse a key that no setting has, and a sign that does not fit it."""
+    name, at, _ = key.partition("@")
+    if at:
+        raise ConfigError(f"{word}: allowed is a key without @", [f"{sign}{name}={raw}"])
+    group, _, last = key.rpartition(".")
+    if group in REGISTRIES and last == "name":
+        raise ConfigError(f"{word}: the option itself is chosen with {group}={raw}", [f"{group}={raw}"])
+    known = key in kinds() or key in REGISTRIES
+    if key == "experiment" and sign != "+":
+        raise ConfigError(f"{word}: a preset is added, with a + before it", [f"+experiment={raw}"])
+    if known and (sign == "+" or (sign == "++" and key in REGISTRIES)):
+        raise ConfigError(f"{word}: {key} is there already, so it has no + before it", [f"{key}={raw}"])
+    if known and sign == "~":
+        allows = nearest("", options(key)) if key in REGISTRIES else f"nothing is left out; allowed is {key}=VALUE"
+        raise ConfigError(f"{word}: {allows}")
+    if known or key == "experiment" or (key in groups() and raw.startswith("{")):
+        return
+    meant = _known_by_another_name(key, raw)
+    if meant:
+        names = " ".join(parts(item)[1] for item in meant)
+        shown = f"'{names}'" if len(meant) == 1 else " ".join(meant)
+        raise ConfigError(f"unknown key {key!r}: did you mean {shown}?", meant)
+    if sign or group in REGISTRIES or key.startswith("formula.parameters.") or (CONF / key).is_dir():
+        return  # the options that are composed decide
+    allowed = list(declared(groups()[group])) if group in groups() else list(declared(Configuration))
+    near = guess(last, allowed)
+    instead = [f"{group}.{near}={raw}".lstrip(".")] if near else None
+    raise ConfigError(f"unknown key {key!r}: {nearest_key(key, allowed)}", instead)
+
+
+def _known_by_another_name(key: str, raw: str) -> list[str] | None:
+    """Return the words for a key that other programs use, or whose group is wrong or missing."""
+    group, _, last = key.rpartition(".")
+    if key in groups() and key not in SYNONYMS:  # split=0.2
+        return [f"{key}.{next(iter(declared(groups()[key])))}={raw}"]
+    if key in SYNONYMS or (group and last in SYNONYMS):
+        bare = raw[1:-1] if raw.startswith("[") and raw.endswith("]") else raw
+        templates = SYNONYMS.get(key) or SYNONYMS[last]
+        return [template.format(bare if "[{}]" in template else raw) for template in templates]
+    if group and (last in kinds() or last in CHOICES):
+        return [f"{'+' * (last == 'experiment')}{last}={raw}"]
+    dotted = [name for name in kinds() if name.rpartition(".")[2] == last]
+    return [f"{dotted[0]}={raw}"] if len(dotted) == 1 and group not in REGISTRIES else None
+
+
+def _check_choice(word: str, choice: str, raw: str, value: Any) -> None:
+    """Refuse what names no option of a choice."""
+    plus = "+" * (choice == "experiment")
+    if raw in ("null", ""):
+        raise ConfigError(f"{word}: {nearest('', options(choice))}")
+    if isinstance(value, list):
+        names = [str(item) for item in value]
+        known = bool(names) and set(names) <= set(options(choice))
+        raise ConfigError(
+            f"{word}: several options are separated by commas, without brackets",
+            [f"{plus}{choice}={','.join(names)}"] if known else None,
+        )
+    if not isinstance(value, str | Sweep | Glob):
+        raise ConfigError(f"unknown {word}: {nearest(raw, options(choice))}")
+    if raw in ("*", "all", "any", "glob"):
+        raise ConfigError(f"{word}: all options are glob(*)", [f"{plus}{choice}=glob(*)"])
+    _check_options(word, choice, plus, raw)
+    if choice == "dataset" and isinstance(value, str) and TABLE.search(value):
+        words = ["dataset=csv", f"dataset.path={raw}", "dataset.target=COLUMN"]
+        raise ConfigError(f"{word}: a file is the data set csv, and COLUMN is what it predicts", words)
+
+
+def _check_options(word: str, choice: str, plus: str, raw: str) -> None:
+    """Refuse an option that has another name here, or of which only a part was typed."""
+    known, names = options(choice), list(pieces_of(raw))
+    for index, name in enumerate(names):
+        folded = name.casefold().replace("-", "_")
+        longer = [option for option in known if folded in option.split("_")]
+        meant = folded if folded in known else OPTION_SYNONYMS.get((choice, folded))
+        if name in known or not (meant or longer):
+            continue
+        if meant or len(longer) == 1:
+            names[index] = meant or longer[0]
+            instead = ",".join(names)
+        else:
+            instead = ",".join(longer) if len(names) == 1 else ",".join([*names[:index], *longer, *names[index + 1 :]])
+        message = f"unknown {choice}={name}: did you mean {' or '.join([meant] if meant else longer)}?"
+        raise ConfigError(message, [f"{plus}{choice}={instead}"])
+
+
+def _check_counts(prefix: str, raw: str, value: ChoiceSweep) -> None:
+    """Refuse a sweep over numbers of seeds: the largest one contains the others."""
+    counts = [count for count in value.list if type(count) is int]
+    if len(set(counts)) > 1:
+        seeds = ",".join(map(str, counts))
+        raise ConfigError(
+            f"{prefix}{raw} would be {len(counts)} numbers of seeds, of which the largest contains the others; "
+            f"the seeds themselves stand in brackets",
+            [f"{prefix}[{seeds}]"],
+        )
+
+
+# --- what Hydra's grammar cannot read
+
+
+def _refuse_unreadable(word: str, error: HydraException) -> NoReturn:
+    sign, key, raw = parts(word)
+    prefix = f"{sign}{key}="
+    if isinstance(error.__cause__, ValueError):  # of our `range`
+        raise ConfigError(f"{word}: {' '.join(str(error).split())}") from None
+    if kinds().get(key) == TEXT:
+        stray = [mark for mark in "\"'" if raw.count(mark) % 2 and (raw[0] == mark or raw[-1] == mark)]
+        if stray:
+            raise ConfigError(f"{word}: a quote is not closed", [prefix + plain_or_quoted(raw.strip(stray[0]))])
+        is_path = key == "dataset.path"
+        pieces = [raw] if is_path and Path(raw).is_file() else list(pieces_of(raw))
+        pieces = [os.path.expanduser(piece) if is_path else piece for piece in pieces]
+        signs = " ".join(dict.fromkeys(re.findall(r"[^A-Za-z0-9_./+%*@?|\\:$\s,-]", raw)))
+        raise ConfigError(
+            f"{word}: a text with {signs or 'such signs'} needs quotes of its own",
+            [prefix + ",".join(map(quoted, pieces))],
+        )
+    for reason, candidate in (
+        ("a bracket is not closed", raw + closing(raw)),
+        ("one = is enough", raw.lstrip("= ")),
+        ("a comma is too many", re.sub(r",(\s*,)+", ",", raw).strip(", ")),
+        ("a comma separates values", raw.replace(";", ",").replace("、", ",")),
+        ("lists stand in brackets []", f"[{raw.strip('()')}]"),
+        ("quotes are not closed", raw.strip("\"'")),
+    ):
+        try:
+            grammar().parse_override(prefix + candidate)
+        except HydraException:
+            continue
+        if candidate and candidate != raw:
+            raise ConfigError(f"{word}: {reason}", [prefix + candidate])
+    rule, _ = allowed_values(key)
+    allowed = f"allowed is {rule.words}" if rule else "it cannot be read; `python run.py --help` shows what is allowed"
+    raise ConfigError(f"{word}: {allowed}")
