@@ -20,7 +20,8 @@ from experiments.config.flags import SHOWING, divided
 from experiments.config.hydra_schema import register_schema
 from experiments.config.messages import answer
 from experiments.config.settings import resolve
-from experiments.config.words import checked, parts
+from experiments.config.values import parts
+from experiments.config.words import checked
 
 # Hydra finds a sweeper by name and only in its own packages, which it loads itself. An import gives another class.
 PLUGINS = Plugins.instance().class_name_to_class

@@ -18,11 +18,10 @@ from experiments.config.choices import CONF, REGISTRIES, options, required
 from experiments.config.errors import ConfigError
 from experiments.config.hydra_schema import register_schema
 from experiments.config.messages import answer
-from experiments.config.settings import Settings, resolve
-from experiments.config.values import grammar
-from experiments.config.words import as_typed, checked, parts
+from experiments.config.settings import Settings, listing, resolve
+from experiments.config.values import grammar, parts
+from experiments.config.words import as_typed, checked
 from experiments.tables import rounded
-from nets.formula import Formula
 
 _HYDRA = threading.Lock()
 """Hydra's state is global: one thread composes at a time."""
@@ -59,9 +58,7 @@ def expand(loader: ConfigLoader, master: DictConfig, words: Sequence[str]) -> li
             rates = tuple(map(rounded, settings.rates))
             key = (settings.study, settings.run, rates, settings.seeds, settings.tune, settings.save)
             jobs.setdefault(key, (settings, line))
-    found = [settings for settings, _ in jobs.values()]
-    _check_tuning(found)
-    _check_effect(found, words)
+    _check_tuning([settings for settings, _ in jobs.values()])
     return list(jobs.values())
 
 
@@ -97,28 +94,26 @@ def _parsed(loader: ConfigLoader, words: Sequence[str]) -> list[Override]:
 
 
 def _check_tuning(jobs: Iterable[Settings]) -> None:
-    """Refuse a sweep over learning rates with tuning seeds: no job would have several rates to choose from."""
+    """Refuse a sweep over learning rates with tuning seeds: no job would have several rates to choose from.
+
+    Presets of one study may differ: a seed that tunes a run in one of them is not reported in another.
+    """
     grids_by_run: dict[tuple[str, str], set[frozenset[float]]] = {}
+    seeds_by_run: dict[tuple[str, str], tuple[set[int], set[int]]] = {}
     for settings in jobs:
+        run = settings.study, settings.run
+        tuning, reported = seeds_by_run.setdefault(run, (set(), set()))
+        tuning.update(seed for _, seed in settings.tuning)
+        reported.update(settings.seeds)
+        if tuning & reported:
+            common = listing(sorted(tuning & reported))
+            raise ConfigError(f"tune.seeds: {common} also in seeds of another job of the run {settings.run}")
         if settings.tune.seeds:
-            grid = frozenset(map(rounded, settings.rates))
-            grids_by_run.setdefault((settings.study, settings.run), set()).add(grid)
+            grids_by_run.setdefault(run, set()).add(frozenset(map(rounded, settings.rates)))
     for grids in grids_by_run.values():
         if len(grids) > 1:
             rates = ",".join(f"{rate:g}" for rate in sorted(frozenset().union(*grids)))
             raise ConfigError(f"tune.seeds needs the learning rates as one list: optimizer.lr=[{rates}]")
-
-
-def _check_effect(jobs: Sequence[Settings], words: Iterable[str]) -> None:
-    """Refuse a setting that none of the jobs reads."""
-    keys = [parts(word)[1] for word in words]
-    unread = [key for key in keys if key.startswith("formula.")]
-    if unread and not any(isinstance(settings.activation, Formula) for settings in jobs):
-        others = [word for word in words if parts(word)[1] != "activation"]
-        raise ConfigError(f"{unread[0]} is read by activation=formula only", ["activation=formula", *others])
-    lost = [key for key in keys if key in ("pretrain.lr", "pretrain.noise")]
-    if lost and not any(settings.pretrain.on for settings in jobs):
-        raise ConfigError(f"{lost[0]} has no effect without pre-training", [*words, "pretrain.epochs=20"])
 
 
 def _check_sweep(override: Override) -> None:

@@ -46,6 +46,8 @@ def divided(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
             words.append(_undashed(word, rest))
     if refused:
         raise ConfigError(f"{refused}: settings have no dashes", [*flags, *words])
+    if not SHOWING.isdisjoint(flags):
+        flags = [flag for flag in flags if flag not in ("-m", "--multirun")]
     return flags, words
 
 

@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any, get_origin
 
 from experiments.config.choices import EXTRAS, REGISTRIES, hyperparameters
+from experiments.config.rules import Rates
 from experiments.config.schema import Configuration, declared, groups
 from nets.hyperparameters import Rule, rules
 
@@ -100,6 +101,8 @@ def having(choice: str, key: str) -> list[str]:
 
 def allowed_values(key: str) -> tuple[Rule | None, Any]:
     """Return the rule and the type of the setting with this dotted key; (None, None) if there is no such key."""
+    if key == "optimizer.lr":
+        return Rates(), None
     group, _, name = key.rpartition(".")
     declaration = groups().get(group, Configuration) if group not in REGISTRIES else None
     if declaration is not None and name in declared(declaration):

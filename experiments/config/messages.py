@@ -8,11 +8,12 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
 
 from experiments.config.choices import REGISTRIES
-from experiments.config.errors import ConfigError
+from experiments.config.errors import ConfigError, in_one_line
 from experiments.config.keys import allowed_values, having
+from experiments.config.lines import lacking
 from experiments.config.schema import nearest_key
-from experiments.config.values import pieces_of
-from experiments.config.words import checked, command, parts
+from experiments.config.values import parts
+from experiments.config.words import checked
 from nets.names import nearest
 
 RAY = "hydra/launcher=ray and ray_cluster need the launcher of the extra `ray`: pip install '.[ray]'"
@@ -31,20 +32,15 @@ def answer(error: Exception, words: Sequence[str] = (), flags: Sequence[str] = (
     refusal = explained(error, words)
     if refusal is None:
         return f"{type(error).__name__}: {_first_line(error)}"
-    instead, tried = refusal.instead, 0
-    while instead and tried < len(words) + 5:  # what is meant may contain the next fault
-        tried += 1
+    instead = refusal.instead
+    for _ in range(len(words) + 3):  # what was meant may contain the next fault
         try:
-            checked(instead)
+            checked(instead or [])
         except ConfigError as further:
-            if further.instead is None:
-                break
-            instead = further.instead
-            continue
-        break
-    if not instead:
-        return str(refusal)
-    return f"{refusal}{' Run:' if str(refusal).endswith(('?', '.')) else '; run:'} {command([*flags, *instead])}"
+            instead = further.instead or instead
+        else:
+            break
+    return in_one_line(ConfigError(str(refusal), instead), "python run.py", flags)
 
 
 def explained(error: Exception, words: Sequence[str] = ()) -> ConfigError | None:
@@ -72,6 +68,8 @@ def _first_line(error: BaseException) -> str:
 def _unknown_option(error: MissingConfigException, file: str) -> ConfigError:
     group = next((choice for choice in (*REGISTRIES, "experiment") if file.startswith(f"{choice}/")), None)
     group = group or file.rpartition("/")[0]
+    if not group:
+        return ConfigError(f"there is no configuration {file!r} in conf/")
     name = file.removeprefix(f"{group}/")
     if group == "hydra/launcher" and name in ("ray", "ray_cluster"):
         return ConfigError(RAY)
@@ -85,15 +83,7 @@ def _unknown_key(key: str, declaration: Any, words: Sequence[str]) -> ConfigErro
     others = having(choice, name) if choice in REGISTRIES else []
     if not others:
         return ConfigError(f"unknown key {key!r}: {nearest_key(key, allowed)}")
-    option = declaration.__name__.removeprefix(f"{choice}_")
-    message = f"unknown key {key!r} of {option}: only {', '.join(others)} {'has' if len(others) == 1 else 'have'} it"
-    places = [index for index, word in enumerate(words) if parts(word)[1] == choice]
-    if not places:
-        return ConfigError(message, [f"{choice}={others[0]}", *words])
-    place = places[-1]
-    swept = list(pieces_of(parts(words[place])[2]))
-    kept = [item for item in swept if item in others] or others[:1]
-    return ConfigError(message, [*words[:place], f"{choice}={','.join(kept)}", *words[place + 1 :]])
+    return lacking(key, declaration.__name__.removeprefix(f"{choice}_"), words)
 
 
 def _wrong_type(key: str, error: ValidationError, words: Sequence[str]) -> ConfigError:

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from functools import cache
@@ -15,7 +16,16 @@ from hydra.errors import HydraException
 from experiments.config.errors import ConfigError
 from experiments.config.rules import MOST
 
+TABLE = re.compile(r"\.(csv|tsv|parquet|npz)$", re.IGNORECASE)
+"""The end of a file's name."""
 CLOSING = {"[": "]", "{": "}", "(": ")"}
+
+
+def parts(word: str) -> tuple[str, str, str]:
+    """Return the sign (+, ++ or ~), the key and the value of a word."""
+    sign = word[: len(word) - len(word.lstrip("+~"))]
+    key, _, value = word[len(sign) :].partition("=")
+    return sign, key, value
 
 
 @cache
@@ -70,8 +80,8 @@ def as_texts(prefix: str, raw: str, value: Any) -> str:
 
 def _as_text(prefix: str, raw: str, element: Any) -> str:
     if element is None:
-        meant = "" if prefix.startswith("dataset.") else "null"
-        raise ConfigError(f"{prefix}{raw}: null is no text", [prefix + quoted(meant)])
+        meant = None if prefix == "dataset.path=" else quoted("" if prefix.startswith("dataset.") else "null")
+        raise ConfigError(f"{prefix}{raw}: null is no text", meant and [prefix + meant])
     if isinstance(element, list | dict):
         only = element[0] if isinstance(element, list) and len(element) == 1 else raw
         raise ConfigError(f"{prefix}{raw}: allowed is one text", [prefix + plain_or_quoted(str(only))])
@@ -88,12 +98,18 @@ def as_list(prefix: str, raw: str, value: Any, texts: bool) -> str:
     if isinstance(value, ChoiceSweep) and all(isinstance(item, list) for item in value.list):
         return raw
     if not isinstance(value, list):
-        empty = value is None or isinstance(value, bool)
-        inner = "" if empty or (isinstance(value, Sweep | Glob | dict) and "(" in raw) else raw
-        raise ConfigError(f"{prefix}{raw!r}: allowed is a list such as [{inner}]", [f"{prefix}[{inner}]"])
+        inner: str | None = "" if value is None or isinstance(value, bool) else raw
+        if not texts and inner:  # 64x64
+            inner = ",".join(re.findall(r"\d+", raw)) if re.fullmatch(r"[\d\sx×,]+", raw) else None
+        if isinstance(value, dict | Glob):
+            inner = None
+        hint = "in brackets" if inner is None else f"such as [{inner}]"
+        raise ConfigError(
+            f"{prefix}{raw!r}: allowed is a list {hint}", None if inner is None else [f"{prefix}[{inner}]"]
+        )
     if any(isinstance(item, list | dict) for item in value):
-        flat = raw.strip("[]")
-        instead = None if "[" in flat or "{" in flat else [f"{prefix}[{flat}]"]
+        flat = all(isinstance(item, list) and not any(isinstance(each, list) for each in item) for item in value)
+        instead = [prefix + raw.strip()[1:-1].strip()] if flat else None
         raise ConfigError(f"{prefix}{raw}: allowed is one list, without lists in it", instead)
     pieces = list(pieces_of(raw.strip()[1:-1]))
     if not texts or len(pieces) != len(value):

@@ -6,29 +6,35 @@ refused that Hydra cannot read, or would read as something that nobody means, an
 
 import os
 import re
-import shlex
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from hydra.core.override_parser.types import ChoiceSweep, Glob, Sweep
+from hydra.core.override_parser.types import ChoiceSweep, Glob, IntervalSweep, Sweep
 from hydra.errors import HydraException
 
 from experiments.config.choices import CONF, REGISTRIES, options
 from experiments.config.errors import ConfigError
-from experiments.config.keys import CHOICES, LIST, OPTION_SYNONYMS, SYNONYMS, TEXT, TEXTS, allowed_values, is_key, kinds
+from experiments.config.keys import CHOICES, LIST, OPTION_SYNONYMS, SYNONYMS, TEXT, TEXTS, allowed_values, kinds
+from experiments.config.lines import check_line, check_together
+from experiments.config.rules import Name
 from experiments.config.schema import Configuration, declared, groups, nearest_key
-from experiments.config.values import as_list, as_texts, closing, grammar, pieces_of, plain_or_quoted, quoted
+from experiments.config.values import (
+    TABLE,
+    as_list,
+    as_texts,
+    closing,
+    grammar,
+    parts,
+    pieces_of,
+    plain_or_quoted,
+    quoted,
+)
 from nets.names import guess, nearest
 
 COUNTS = ("seeds", "tune.seeds")
 """Settings that take a number of seeds or a list of seeds."""
-TABLE = re.compile(r"\.(csv|tsv|parquet|npz)$", re.IGNORECASE)
-
-
-def command(words: Sequence[str], program: str = "python run.py") -> str:
-    """Return a command line that a POSIX shell reads as these words."""
-    return f"{program} {shlex.join(words)}".rstrip()
 
 
 def checked(words: Sequence[str]) -> list[str]:
@@ -40,99 +46,22 @@ def checked(words: Sequence[str]) -> list[str]:
         For a word that cannot be read, and for one that means something else than it seems to.
     """
     words = list(words)
-    _check_separate(words)
-    _check_presets(words)
+    check_line(words)
     typed = []
     for index, word in enumerate(words):
         try:
             typed.append(as_typed(word))
         except ConfigError as error:
             if error.instead is not None:
-                error.instead = [*words[:index], *error.instead, *words[index + 1 :]]
+                others = [*words[:index], *words[index + 1 :]]
+                error.instead = [
+                    *words[:index],
+                    *(new for new in error.instead if new not in others),
+                    *words[index + 1 :],
+                ]
             raise
+    check_together(words)
     return typed
-
-
-def parts(word: str) -> tuple[str, str, str]:
-    """Return the sign (+, ++ or ~), the key and the value of a word."""
-    sign = word[: len(word) - len(word.lstrip("+~"))]
-    key, _, value = word[len(sign) :].partition("=")
-    return sign, key, value
-
-
-# --- words that the shell has separated
-
-
-def _check_separate(words: Sequence[str]) -> None:
-    """Refuse words without a key: `relu`, or the parts of `epochs = 5` and of `[64, 64]`."""
-    for index, word in enumerate(words):
-        if "=" in word.strip("=") or word.startswith("~") or (word.endswith("=") and word.strip("=")):
-            rest = _open(word)
-            following = words[index + 1 : index + 1 + _bare(words[index + 1 :])]
-            if rest and following:
-                joined = word + "".join(following)
-                raise ConfigError(
-                    f"{word} {' '.join(following)}: blanks separate words, so allowed are none, or quotes around all",
-                    [*words[:index], joined, *words[index + 1 + len(following) :]],
-                )
-            continue
-        begin, meant, end = _meant(words, index)
-        hint = None if meant is None else [*words[:begin], *meant, *words[end:]]
-        about = "" if hint else "; --help lists the keys: python run.py --help"
-        raise ConfigError(f"{word}: allowed are words KEY=VALUE such as epochs=20{about}", hint)
-
-
-def _open(word: str) -> bool:
-    """Return whether a word with a key ends before its value does."""
-    value = word.partition("=")[2]
-    return not value or value.endswith(",") or bool(closing(value)) or value.count('"') % 2 == 1
-
-
-def _bare(words: Sequence[str]) -> int:
-    """Return how many of the first words have no key."""
-    return next((number for number, word in enumerate(words) if "=" in word), len(words))
-
-
-def _meant(words: Sequence[str], index: int) -> tuple[int, list[str] | None, int]:
-    """Return by what the words of an interval should be replaced, where one word has no key."""
-    word, following = words[index], words[index + 1 : index + 3]
-    before = words[index - 1] if index else ""
-    if following and following[0].startswith("="):  # epochs = 5, epochs =5
-        count = 1 + (following[0] == "=" and len(following) > 1)
-        return index, [word + "".join(following[:count])], index + 1 + count
-    key, colon, value = word.partition(":")
-    if colon and value and is_key(key):
-        return index, [f"{key}={value}"], index + 1
-    if is_key(word) and following and "=" not in following[0]:
-        return index, [f"{word}={following[0]}"], index + 2
-    choices = [choice for choice in CHOICES if word in options(choice)]
-    key = parts(before)[1]
-    if kinds().get(key) == TEXT and "=" in before:  # a file's name with a blank
-        joined = f"{parts(before)[2]}{'_' if key == 'study' else ' '}{word}"
-        return index - 1, [f"{key}={plain_or_quoted(joined)}"], index + 1
-    if any(before.startswith(f"{choice}=") for choice in choices):
-        return index - 1, [f"{before},{word}"], index + 1
-    if choices:
-        plus = "+" * (choices[0] == "experiment")
-        return index, [f"{plus}{choices[0]}={word}"], index + 1
-    if TABLE.search(word):
-        return index, ["dataset=csv", f"dataset.path={word}", "dataset.target=COLUMN"], index + 1
-    if word in CHOICES and options(word):
-        return index, [f"{'+' * (word == 'experiment')}{word}={options(word)[0]}"], index + 1
-    special = {"reproduce": "reproduce=results/STUDY/runs/RUN", "help": "--help"}
-    return index, [special[word]] if word in special else None, index + 1
-
-
-def _check_presets(words: Sequence[str]) -> None:
-    """Refuse two words for the preset."""
-    found = [index for index, word in enumerate(words) if parts(word)[1] == "experiment"]
-    if len(found) > 1:
-        values = ",".join(parts(words[index])[2] for index in found)
-        rest = [word for index, word in enumerate(words) if index not in found]
-        raise ConfigError("experiment is given twice: allowed is one list", [f"+experiment={values}", *rest])
-
-
-# --- a word
 
 
 def as_typed(word: str) -> str:
@@ -157,18 +86,23 @@ def as_typed(word: str) -> str:
     except HydraException as error:
         _refuse_unreadable(word, error)
     prefix = f"{sign}{key}="
+    if isinstance(value, IntervalSweep):
+        raise ConfigError(f"{word}: an interval has no values to try; allowed are a list, range(…) or commas")
     if isinstance(value, list | dict) and _has_sweep(value):
         raise ConfigError(f"{word}: range, choice, interval and glob cannot stand in a list: write out its values")
     if key in CHOICES:
         _check_choice(word, key, raw, value)
-    elif key in COUNTS and isinstance(value, ChoiceSweep):
+    elif key in COUNTS:
         _check_counts(prefix, raw, value)
+    elif key == "study" and isinstance(value, str):
+        _check_name(prefix, value)
     kind = kinds().get(key)
     if kind == TEXT:
         return prefix + as_texts(prefix, raw, value)
     if kind in (LIST, TEXTS):
         return prefix + as_list(prefix, raw, value, kind == TEXTS)
-    if key == "optimizer.lr" and re.fullmatch(r"0,\d+", raw):
+    rule, _ = allowed_values(key)
+    if rule and re.fullmatch(r"0,\d+", raw) and not rule.accepts(0):
         raise ConfigError(f"{word}: a comma separates values, a point stands before decimals", [word.replace(",", ".")])
     return word
 
@@ -202,6 +136,9 @@ def _check_key(word: str, sign: str, key: str, raw: str) -> None:
         raise ConfigError(f"{word}: {allows}")
     if known or key == "experiment" or (key in groups() and raw.startswith("{")):
         return
+    dotted = [name for name in kinds() if name.rpartition(".")[2] == key]
+    if len(dotted) > 1 and not _known_by_another_name(key, raw):
+        raise ConfigError(f"unknown key {key!r}: did you mean {' or '.join(map(repr, dotted))}?")
     meant = _known_by_another_name(key, raw)
     if meant:
         names = " ".join(parts(item)[1] for item in meant)
@@ -218,6 +155,8 @@ def _check_key(word: str, sign: str, key: str, raw: str) -> None:
 def _known_by_another_name(key: str, raw: str) -> list[str] | None:
     """Return the words for a key that other programs use, or whose group is wrong or missing."""
     group, _, last = key.rpartition(".")
+    if last in ("layers", "hidden_layers", "n_layers", "num_layers", "depth") and re.fullmatch(r"[1-9]|[1-4]\d", raw):
+        return [f"net.hidden=[{','.join(['128'] * int(raw))}]"]
     if key in groups() and key not in SYNONYMS:  # split=0.2
         return [f"{key}.{next(iter(declared(groups()[key])))}={raw}"]
     if key in SYNONYMS or (group and last in SYNONYMS):
@@ -266,13 +205,14 @@ def _check_options(word: str, choice: str, plus: str, raw: str) -> None:
             instead = ",".join(names)
         else:
             instead = ",".join(longer) if len(names) == 1 else ",".join([*names[:index], *longer, *names[index + 1 :]])
-        message = f"unknown {choice}={name}: did you mean {' or '.join([meant] if meant else longer)}?"
+        hint = meant or " or ".join(filter(None, [", ".join(longer[:-1]), longer[-1]]))
+        message = f"unknown {choice}={name}: did you mean {hint}?"
         raise ConfigError(message, [f"{plus}{choice}={instead}"])
 
 
-def _check_counts(prefix: str, raw: str, value: ChoiceSweep) -> None:
-    """Refuse a sweep over numbers of seeds: the largest one contains the others."""
-    counts = [count for count in value.list if type(count) is int]
+def _check_counts(prefix: str, raw: str, value: Any) -> None:
+    """Refuse a sweep over numbers of seeds, of which the largest one contains the others, and an interval as a text."""
+    counts = [count for count in value.list if type(count) is int] if isinstance(value, ChoiceSweep) else []
     if len(set(counts)) > 1:
         seeds = ",".join(map(str, counts))
         raise ConfigError(
@@ -280,6 +220,22 @@ def _check_counts(prefix: str, raw: str, value: ChoiceSweep) -> None:
             f"the seeds themselves stand in brackets",
             [f"{prefix}[{seeds}]"],
         )
+    interval = re.fullmatch(r"(\d{1,9})\s*(?:-|:|\.\.+)\s*(\d{1,9})", raw.strip("[]"))
+    numbers = [] if interval else re.fullmatch(r"\d+(\s+\d+)+", raw) and raw.split()
+    if interval and 0 < int(interval[2]) - int(interval[1]) < 100:
+        numbers = list(map(str, range(int(interval[1]), int(interval[2]) + 1)))
+    if numbers:
+        raise ConfigError(f"{prefix}{raw}: seeds are a list of numbers", [f"{prefix}[{','.join(numbers)}]"])
+    if isinstance(value, float) and value.is_integer():
+        raise ConfigError(f"{prefix}{raw}: allowed is a whole number", [f"{prefix}{value:.0f}"])
+
+
+def _check_name(prefix: str, text: str) -> None:
+    """Refuse a name that cannot be a folder's."""
+    if not Name().accepts(text) and "${" not in text:
+        plain = unicodedata.normalize("NFKD", text.rstrip("/").rpartition("/")[2]).encode("ascii", "ignore").decode()
+        name = re.sub(r"[^A-Za-z0-9_.-]+", "_", plain).strip("._-")[:100]
+        raise ConfigError(f"{prefix}{text!r}: allowed is {Name.words}", [f"{prefix}{name}"] if name else None)
 
 
 # --- what Hydra's grammar cannot read
