@@ -9,6 +9,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 
 from experiments.config.choices import REGISTRIES
 from experiments.config.errors import ConfigError, in_one_line
+from experiments.config.flags import divided
 from experiments.config.keys import allowed_values, having
 from experiments.config.lines import lacking
 from experiments.config.schema import nearest_key
@@ -32,15 +33,17 @@ def answer(error: Exception, words: Sequence[str] = (), flags: Sequence[str] = (
     refusal = explained(error, words)
     if refusal is None:
         return f"{type(error).__name__}: {_first_line(error)}"
-    instead = refusal.instead
+    if refusal.instead is None:
+        return str(refusal)
+    dashed, instead = divided(refusal.instead)
     for _ in range(len(words) + 3):  # what was meant may contain the next fault
         try:
-            checked(instead or [])
+            checked(instead)
         except ConfigError as further:
             instead = further.instead or instead
         else:
             break
-    return in_one_line(ConfigError(str(refusal), instead), "python run.py", flags)
+    return in_one_line(ConfigError(str(refusal), instead), "python run.py", [*flags, *dashed])
 
 
 def explained(error: Exception, words: Sequence[str] = ()) -> ConfigError | None:
