@@ -7,7 +7,9 @@ from experiments.config.keys import allowed_values, is_key
 
 SHOWING = frozenset({"--cfg", "-c", "--info", "-i", "--hydra-help", "--version", "--shell-completion", "-sc"})
 """Hydra's options that show something and start nothing."""
-ALONE = frozenset({"-m", "--multirun", "--resolve", "--hydra-help", "--version", "--shell-completion", "-sc"})
+ALONE = frozenset(
+    {"-h", "--help", "-m", "--multirun", "--resolve", "--hydra-help", "--version", "--shell-completion", "-sc"}
+)
 VALUED: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("--cfg", "-c"), ("job", "hydra", "all")),
     **dict.fromkeys(("--info", "-i"), ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")),

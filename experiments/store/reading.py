@@ -95,7 +95,7 @@ def load_tables(study: str, results: Path = RESULTS) -> StudyTables:
     known = studies(results)
     if study not in known:
         if not known:
-            raise ConfigError(f"no study {study!r} in {Path(results).resolve()}/: it has none; {ELSEWHERE}")
+            raise ConfigError(f"no study {study!r} in {Path(results).resolve()}/: it is empty; {ELSEWHERE}")
         raise ConfigError(f"no study {study!r} in {results}/: {nearest(study, known)}")
     try:
         return StudyTables(*(tables.read(Path(results) / study / f"{name}.csv") for name in STUDY_TABLES))

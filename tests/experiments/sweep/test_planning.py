@@ -3,6 +3,7 @@
 import pytest
 
 from experiments.sweep import planning
+from experiments.sweep.jobs import disjoint
 from experiments.sweep.planning import epoch_cost, plan, recorded_runs, table_rows
 from experiments.sweep.runner import run_here
 
@@ -48,3 +49,18 @@ def test_a_recorded_run_gives_its_time_and_size_in_proportion(jobs):
 def test_nothing_to_train_needs_no_time(jobs):
     run_here(jobs(["activation=relu"]))
     assert plan(jobs(["activation=relu"])) == "1 condition, 2 replicas: 2 are there already, 0 to train"
+
+
+def test_replicas_that_several_jobs_share_are_counted_once(jobs):
+    shared = jobs(["seeds=[0,1]"], ["seeds=[1,2]"], ["seeds=[0,2]"], ["activation=elu", "seeds=[1]"])
+    assert plan(shared).splitlines()[0] == "2 conditions, 4 replicas: 0 are there already, 4 to train"
+    assert [len(job.missing) for job in disjoint(shared)] == [2, 1, 0, 1]
+    run_here(shared[:1])
+    shared = jobs(["seeds=[0,1]"], ["seeds=[1,2]"])
+    assert plan(shared).splitlines()[0] == "1 condition, 3 replicas: 2 are there already, 1 to train"
+
+
+def test_replicas_that_follow_a_tuning_are_counted_once(jobs):
+    grid = ["optimizer.lr=[0.1,0.2]", "tune.seeds=[10,11]"]
+    shared = jobs([*grid, "seeds=[0,1]"], [*grid, "seeds=[1,2]"])
+    assert plan(shared).splitlines()[0] == "1 condition, 7 replicas: 0 are there already, 4 to tune, 3 to report"
