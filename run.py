@@ -138,6 +138,7 @@ def main() -> None:
         if any(word.startswith("reproduce=") for word in words):
             sys.exit(_reproduce(words))
         StudySweeper.words = checked(words)
+        sys.argv[1:] = [*flags, *StudySweeper.words]
         if SHOWING.isdisjoint(flags):
             hydra_words = [word for word in StudySweeper.words if parts(word)[1].startswith(("hydra", "experiment"))]
             sys.argv[1:] = [*flags, *hydra_words]

@@ -31,6 +31,7 @@ _KEYS = {
     ("val_size", "val_split", "validation_split", "validation_fraction"): ["split.validation={}"],
     ("name", "run_name", "experiment_name", "project", "out", "output_dir"): ["study={}"],
     ("precision", "float_type"): ["dtype={}"],
+    ("negative_slope", "leak"): ["activation.slope={}"],
     ("n_jobs", "jobs", "workers", "num_workers", "processes"): ["hydra/launcher=joblib", "hydra.launcher.n_jobs={}"],
     ("preset", "experiments", "recipe"): ["+experiment={}"],
     ("dry_run", "dryrun"): ["plan={}"],

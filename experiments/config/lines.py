@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from experiments.config.choices import CONF, REGISTRIES, options, required
 from experiments.config.errors import ConfigError
-from experiments.config.keys import CHOICES, OPTION_SYNONYMS, TEXT, having, is_key, kinds
+from experiments.config.keys import CHOICES, OPTION_SYNONYMS, TEXT, TEXTS, having, is_key, kinds
 from experiments.config.values import TABLE, closing, parts, pieces_of, plain_or_quoted
 from nets.formula import Formula
 
@@ -25,7 +25,9 @@ def check_line(words: Sequence[str]) -> None:
         begin, meant, end = _meant(words, index)
         hint = None if meant is None else [*words[:begin], *meant, *words[end:]]
         about = "" if hint else "; --help lists the keys: python run.py --help"
-        raise ConfigError(f"{word}: allowed are words KEY=VALUE such as epochs=20{about}", hint)
+        raise ConfigError(
+            f"{word if word.strip() else repr(word)}: allowed are words KEY=VALUE such as epochs=20{about}", hint
+        )
     presets = [word for word in words if parts(word)[1] == "experiment"]
     if len(presets) > 1:
         together = f"+experiment={','.join(parts(word)[2] for word in presets)}"
@@ -54,8 +56,12 @@ def _check_rest(words: Sequence[str], index: int) -> None:
         is_open = is_open and (joined.endswith(",") or bool(closing(joined)))
     if end == index + 1:
         return
-    mark = ("_" if key == "study" else " ") if is_text and value else ""
-    whole = mark.join(parts(word)[2:] + tuple(words[index + 1 : end]))
+    mark = "_" if key == "study" else " " if is_text or kinds().get(key) == TEXTS else ""
+    mark = mark if value else ""
+    whole = mark.join([value, *words[index + 1 : end]])
+    if not mark:  # [0.1 0.2]
+        spaced = re.sub(r"(?<=[\w.])\s+(?=[\w.-])", ",", " ".join([value, *words[index + 1 : end]]))
+        whole = re.sub(r"\s", "", spaced)
     meant = f"{key}={plain_or_quoted(whole)}" if is_text else word[: len(word) - len(value)] + whole
     raise ConfigError(
         f"{' '.join(words[index:end])}: blanks separate words, so allowed are none, or quotes around all",
@@ -94,6 +100,8 @@ def _meant(words: Sequence[str], index: int) -> tuple[int, list[str] | None, int
         return index - 1, [f"{before},{word}"], index + 1
     if choices:
         return index, [f"{'+' * (choices[0] == 'experiment')}{choices[0]}={word}"], index + 1
+    if re.fullmatch(r"[\d.e+-]+", word) and "=" in before:  # optimizer.lr=0.1 0.2
+        return index - 1, [f"{before},{word}"], index + 1
     if TABLE.search(word):
         return index, ["dataset=csv", f"dataset.path={word}", "dataset.target=COLUMN"], index + 1
     if word in CHOICES:

@@ -1,5 +1,6 @@
 """Errors in one line: of Hydra's, what a user can do about it; at the end the command that works."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -59,6 +60,10 @@ def explained(error: Exception, words: Sequence[str] = ()) -> ConfigError | None
         return _wrong_type(cause.full_key, cause, words)
     if not isinstance(error, HydraException | OmegaConfBaseException):
         return None
+    several = re.match("Ambiguous value for argument '(.*)'", str(error))
+    if several:
+        first = [re.sub(",.*", "", word) if word == several[1] else word for word in words]
+        return ConfigError(f"{several[1]}: --cfg shows one configuration, so allowed is one value", first)
     key = getattr(cause, "full_key", None)
     return ConfigError(f"{key}: {_first_line(cause)}" if key else _first_line(cause))
 
@@ -102,7 +107,8 @@ def _wrong_type(key: str, error: ValidationError, words: Sequence[str]) -> Confi
         return ConfigError(f"{key}: {_first_line(error)}")
     number = _number(raw)
     meant = None
-    if number is not None and rule and rule.accepts(int(number) if hint is int else number):
+    value = int(number) if number is not None and hint is int else number
+    if value is not None and value == number and (rule.accepts(value) if rule else hint is int):
         meant = [f"{key}={number:g}" if word == typed[-1] else word for word in words]
     return ConfigError(f"{key}={raw}: allowed is {allowed}", meant)
 

@@ -16,7 +16,7 @@ from hydra.errors import HydraException
 
 from experiments.config.choices import CONF, REGISTRIES, options
 from experiments.config.errors import ConfigError
-from experiments.config.keys import CHOICES, LIST, OPTION_SYNONYMS, SYNONYMS, TEXT, TEXTS, allowed_values, kinds
+from experiments.config.keys import CHOICES, LIST, OPTION_SYNONYMS, SYNONYMS, TEXT, TEXTS, allowed_values, is_key, kinds
 from experiments.config.lines import check_line, check_together
 from experiments.config.rules import Name
 from experiments.config.schema import Configuration, declared, groups, nearest_key
@@ -53,10 +53,10 @@ def checked(words: Sequence[str]) -> list[str]:
             typed.append(as_typed(word))
         except ConfigError as error:
             if error.instead is not None:
-                others = [*words[:index], *words[index + 1 :]]
+                others = {parts(other)[1] for other in (*words[:index], *words[index + 1 :])}
                 error.instead = [
                     *words[:index],
-                    *(new for new in error.instead if new not in others),
+                    *(new for new in error.instead if parts(new)[1] not in others),
                     *words[index + 1 :],
                 ]
             raise
@@ -81,6 +81,11 @@ def as_typed(word: str) -> str:
         _check_key(word, sign, key, raw)
     if sign == "~":
         return word
+    kind = kinds().get(key)
+    further = re.search(r",\s*([\w./]+)=", raw)
+    if kind != TEXT and further and is_key(further[1]):
+        first, second = word[: len(word) - len(raw) + further.start()], raw[further.start() :].lstrip(", ")
+        raise ConfigError(f"{word}: blanks separate words", [first, second])
     try:
         value = grammar().parse_override(word).value()
     except HydraException as error:
@@ -96,7 +101,8 @@ def as_typed(word: str) -> str:
         _check_counts(prefix, raw, value)
     elif key == "study" and isinstance(value, str):
         _check_name(prefix, value)
-    kind = kinds().get(key)
+    elif key == "formula.parameters" and isinstance(value, list):
+        raise ConfigError(f"{word}: allowed is a mapping such as {{beta: 1.0}}")
     if kind == TEXT:
         return prefix + as_texts(prefix, raw, value)
     if kind in (LIST, TEXTS):
@@ -114,6 +120,8 @@ def _has_sweep(value: object) -> bool:
 
 def _check_hydra(word: str, key: str, raw: str) -> None:
     launcher = key == "hydra/launcher" or key.startswith("hydra.launcher.")
+    if key == "hydra.launcher.n_jobs" and raw == "0":
+        raise ConfigError(f"{word}: allowed is -1 (all cores) or a whole number from 1 up", [word[:-1] + "-1"])
     if not launcher or "${" in raw:
         raise ConfigError(f"{word}: of Hydra's own settings only the launcher's may be set, to plain values")
 
@@ -253,14 +261,19 @@ def _refuse_unreadable(word: str, error: HydraException) -> NoReturn:
         is_path = key == "dataset.path"
         pieces = [raw] if is_path and Path(raw).is_file() else list(pieces_of(raw))
         pieces = [os.path.expanduser(piece) if is_path else piece for piece in pieces]
+        if key == "formula.expression":
+            pieces = [piece.replace("^", "**") for piece in pieces]
         signs = " ".join(dict.fromkeys(re.findall(r"[^A-Za-z0-9_./+%*@?|\\:$\s,-]", raw)))
         raise ConfigError(
             f"{word}: a text with {signs or 'such signs'} needs quotes of its own",
             [prefix + ",".join(map(quoted, pieces))],
         )
+    texts = ",".join(map(plain_or_quoted, pieces_of(raw.strip("[](){} ")))) if kinds().get(key) == TEXTS else raw
     for reason, candidate in (
         ("a bracket is not closed", raw + closing(raw)),
         ("one = is enough", raw.lstrip("= ")),
+        ("texts with such signs need quotes of their own", f"[{texts}]" if texts != raw else raw),
+        ("a colon stands between name and value", raw.replace("=", ":") if key == "formula.parameters" else raw),
         ("a comma is too many", re.sub(r",(\s*,)+", ",", raw).strip(", ")),
         ("a comma separates values", raw.replace(";", ",").replace("、", ",")),
         ("lists stand in brackets []", f"[{raw.strip('()')}]"),
@@ -272,6 +285,8 @@ def _refuse_unreadable(word: str, error: HydraException) -> NoReturn:
             continue
         if candidate and candidate != raw:
             raise ConfigError(f"{word}: {reason}", [prefix + candidate])
+    if key in CHOICES:
+        raise ConfigError(f"unknown {word}: {nearest(raw, options(key))}")
     rule, _ = allowed_values(key)
     allowed = f"allowed is {rule.words}" if rule else "it cannot be read; `python run.py --help` shows what is allowed"
     raise ConfigError(f"{word}: {allowed}")
