@@ -47,7 +47,7 @@ BAD = [
     ("epochs=-1", "epochs=-1: allowed is"),
     ("task=autoencod", "task='autoencod': did you mean 'autoencode'?"),
     ("task=autoencode output=softmax_ce", "output=softmax_ce needs classes, but task=autoencode has numbers"),
-    ("pretrain.noise=1", "pretrain.noise=1.0: allowed is"),
+    ("pretrain.epochs=1 pretrain.noise=1", "pretrain.noise=1.0: allowed is"),
     ("pretrain.epochs=1 activation=maxout", "pretrain.epochs=1: maxout has pieces"),
     ("net.output_bias=1e9", "net.output_bias=1000000000.0: allowed is"),
     ("epochz=3", "unknown key 'epochz': did you mean 'epochs'?"),

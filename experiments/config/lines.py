@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from experiments.config.choices import CONF, REGISTRIES, options, required
 from experiments.config.errors import ConfigError
 from experiments.config.keys import CHOICES, OPTION_SYNONYMS, TEXT, TEXTS, having, is_key, kinds
+from experiments.config.settings import defaults
 from experiments.config.values import TABLE, closing, parts, pieces_of, plain_or_quoted
 from nets.formula import Formula
 
@@ -119,31 +120,33 @@ def check_together(words: Sequence[str]) -> None:
         With the words and the missing one.
     """
     values = {key: value for _, key, value in map(parts, words)}
+    configuration = (CONF / "config.yaml").read_text()
+    default = dict(re.findall(r"^  - (\w+): (\w+)$", configuration, re.MULTILINE))
     launcher = next((word for word in words if parts(word)[1].startswith("hydra.launcher.")), None)
     if "experiment" in values:
         return
-    if launcher and "hydra/launcher" not in values:
+    if launcher and "hydra/launcher" not in values and "hydra/launcher" not in configuration:
         plain = [word.lstrip("+") if word == launcher else word for word in words]
         raise ConfigError(f"{launcher} needs a launcher", ["hydra/launcher=joblib", *plain])
     unread = [key for key in values if key.startswith("formula.")]
-    activations = list(pieces_of(values.get("activation", "relu")))
+    activations = pieces_of(values.get("activation") or default["activation"])
     variants = [REGISTRIES["activation"].get(name, Formula) for name in activations]
     if unread and not any(variant is Formula for variant in variants):
         rest = [word for word in words if parts(word)[1] != "activation"]
         raise ConfigError(f"{unread[0]} is read by activation=formula only", ["activation=formula", *rest])
     idle = [key for key in ("pretrain.lr", "pretrain.noise") if key in values]
-    if idle and "pretrain.epochs" not in values:
+    if idle and "pretrain.epochs" not in values and not defaults()["pretrain"]["epochs"]:
         raise ConfigError(f"{idle[0]} has no effect without pre-training", [*words, "pretrain.epochs=20"])
-    defaults = dict(re.findall(r"^  - (\w+): (\w+)$", (CONF / "config.yaml").read_text(), re.MULTILINE))
     for key in values:
         choice, _, name = key.partition(".")
-        chosen = list(pieces_of(values.get(choice) or defaults.get(choice) or ""))
+        chosen = list(pieces_of(values.get(choice) or default.get(choice) or ""))
         if choice in REGISTRIES and having(choice, name) and {*chosen} <= {*REGISTRIES[choice], "auto"}:
             for option in chosen:
                 if option not in having(choice, name):
                     raise lacking(key, option, words)
     for name in pieces_of(values.get("dataset", "")):
-        missing = [key for key in required("dataset", name) if f"dataset.{key}" not in values]
+        needed = required("dataset", name) if name in options("dataset") else []
+        missing = [key for key in needed if f"dataset.{key}" not in values]
         if missing and not re.search(r"^(path|id):", (CONF / "dataset" / f"{name}.yaml").read_text(), re.MULTILINE):
             examples = {"path": "FILE.csv", "target": "COLUMN", "id": "61"}
             added = [f"dataset.{key}={examples.get(key, 'VALUE')}" for key in missing]

@@ -104,9 +104,8 @@ def as_list(prefix: str, raw: str, value: Any, texts: bool) -> str:
         if isinstance(value, dict | Glob):
             inner = None
         hint = "in brackets" if inner is None else f"such as [{inner}]"
-        raise ConfigError(
-            f"{prefix}{raw!r}: allowed is a list {hint}", None if inner is None else [f"{prefix}[{inner}]"]
-        )
+        instead = None if inner is None else [f"{prefix}[{inner}]"]
+        raise ConfigError(f"{prefix}{repr(raw) if texts else raw}: allowed is a list {hint}", instead)
     if any(isinstance(item, list | dict) for item in value):
         flat = all(isinstance(item, list) and not any(isinstance(each, list) for each in item) for item in value)
         instead = [prefix + raw.strip()[1:-1].strip()] if flat else None
