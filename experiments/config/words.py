@@ -259,13 +259,15 @@ def _refuse_unreadable(word: str, error: HydraException) -> NoReturn:
         if stray:
             raise ConfigError(f"{word}: a quote is not closed", [prefix + plain_or_quoted(raw.strip(stray[0]))])
         is_path = key == "dataset.path"
-        pieces = [raw] if is_path and Path(raw).is_file() else list(pieces_of(raw))
+        pieces = list(pieces_of(raw))
+        if not all(pieces) or (is_path and Path(raw).is_file()):
+            pieces = [raw]
         pieces = [os.path.expanduser(piece) if is_path else piece for piece in pieces]
         if key == "formula.expression":
             pieces = [piece.replace("^", "**") for piece in pieces]
         signs = " ".join(dict.fromkeys(re.findall(r"[^A-Za-z0-9_./+%*@?|\\:$\s,-]", raw)))
         raise ConfigError(
-            f"{word}: a text with {signs or 'such signs'} needs quotes of its own",
+            f"{word}: a text with {signs or ','} needs quotes of its own",
             [prefix + ",".join(map(quoted, pieces))],
         )
     texts = ",".join(map(plain_or_quoted, pieces_of(raw.strip("[](){} ")))) if kinds().get(key) == TEXTS else raw

@@ -41,7 +41,7 @@ class Job:
     reported_later
         The seeds that are trained, at most, when the missing tuning replicas have chosen their learning rate.
     repeated
-        How many of the missing ones are finished, but without the network that is to be kept now.
+        Those of the missing ones that are finished, but without the network that is to be kept now.
     """
 
     settings: Settings
@@ -50,7 +50,7 @@ class Job:
     planned: tuple[Replica, ...]
     finished: frozenset[Replica]
     reported_later: frozenset[int]
-    repeated: int
+    repeated: frozenset[Replica]
 
     @classmethod
     def of(cls, settings: Settings, overrides: Sequence[str] = ()) -> "Job":
@@ -83,8 +83,10 @@ class Job:
                 seed for seed in settings.seeds if any((rate, seed) not in finished for rate in settings.rates)
             )
         planned = tuple(stored.planned(settings, finished))
-        repeated = stored.without_network & set(planned) - finished if settings.save and not settings.force else ()
-        return cls(settings, Study(settings.study), overrides, planned, finished, reported_later, len(repeated))
+        repeated: frozenset[Replica] = frozenset()
+        if settings.save and not settings.force:
+            repeated = frozenset(stored.without_network & set(planned) - finished)
+        return cls(settings, Study(settings.study), overrides, planned, finished, reported_later, repeated)
 
     @property
     def run(self) -> str:

@@ -91,9 +91,10 @@ def _notes(jobs: Sequence[Job]) -> Iterator[str]:
             yield f"{data.name}: {data.task}, {targets}; {shape} (dataset.task=… decides otherwise)" + (
                 f"; one-hot: {one_hot}" if one_hot else ""
             )
-    repeated = sum(job.repeated for job in jobs)
+    repeated = len({(job.folder.path, replica) for job in jobs for replica in job.repeated})
     if repeated:
-        yield f"{repeated} finished replicas are retrained: their networks were not kept"
+        noun = verb(repeated, "finished replica is", "finished replicas are")
+        yield f"{repeated} {noun} retrained: {verb(repeated, 'its network was', 'their networks were')} not kept"
 
 
 def _mark_waiting(jobs: Sequence[Job]) -> None:

@@ -71,6 +71,7 @@ BAD = [
     (["hydra/launcher=joblib"], "hydra/launcher=joblib: only the command line has launchers"),
     (["+x={_target_:os.system}"], "_target_ in an override"),
     (["study=one,two"], "run_study runs one study"),
+    (["+experiment=smoke,depth"], "run_study runs one study, these words name depth, smoke: add 'study=NAME' for all"),
     (["plan=true"], "no plan"),
     (["optimizer=[1]"], "several options are separated by commas"),
     (["epochs"], "epochs: allowed are words KEY=VALUE"),

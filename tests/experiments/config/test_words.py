@@ -97,6 +97,8 @@ WORDS = [
     ([*CSV, "dataset.path=my", "file.csv"], BLANKS, [*CSV, "dataset.path=my file.csv"]),
     ([*CSV, "dataset.path=my", "(1).csv"], BLANKS, [*CSV, 'dataset.path="my (1).csv"']),
     ([*CSV, "dataset.path=[1e3.csv]"], "allowed is one text", [*CSV, "dataset.path=1e3.csv"]),
+    (["dataset=csv", "dataset.path=1e3.csv", "dataset.target=,"], QUOTES.format(","),
+     ["dataset=csv", "dataset.path=1e3.csv", 'dataset.target=","']),
     ([*CSV, "dataset.path=null"], "dataset.path=null: null is no text", None),
     (["activation=formula", "formula.expression=x*sigmoid(x)"], QUOTES.format("( )"),
      ["activation=formula", 'formula.expression="x*sigmoid(x)"']),
