@@ -53,7 +53,7 @@ def checked(words: Sequence[str]) -> list[str]:
             typed.append(as_typed(word))
         except ConfigError as error:
             if error.instead is not None:
-                others = {parts(other)[1] for other in (*words[:index], *words[index + 1 :])}
+                others = {parts(other)[1] for other in (*words[:index], *words[index + 1 :])} - {parts(word)[1]}
                 error.instead = [
                     *words[:index],
                     *(new for new in error.instead if parts(new)[1] not in others),
@@ -208,14 +208,10 @@ def _check_options(word: str, choice: str, plus: str, raw: str) -> None:
         meant = folded if folded in known else OPTION_SYNONYMS.get((choice, folded))
         if name in known or not (meant or longer):
             continue
-        if meant or len(longer) == 1:
-            names[index] = meant or longer[0]
-            instead = ",".join(names)
-        else:
-            instead = ",".join(longer) if len(names) == 1 else ",".join([*names[:index], *longer, *names[index + 1 :]])
+        names[index : index + 1] = [meant] if meant else longer
         hint = meant or " or ".join(filter(None, [", ".join(longer[:-1]), longer[-1]]))
         message = f"unknown {choice}={name}: did you mean {hint}?"
-        raise ConfigError(message, [f"{plus}{choice}={instead}"])
+        raise ConfigError(message, [f"{plus}{choice}={','.join(names)}"])
 
 
 def _check_counts(prefix: str, raw: str, value: Any) -> None:
@@ -250,6 +246,7 @@ def _check_name(prefix: str, text: str) -> None:
 
 
 def _refuse_unreadable(word: str, error: HydraException) -> NoReturn:
+    """Refuse a word with the first reading of it that Hydra can read."""
     sign, key, raw = parts(word)
     prefix = f"{sign}{key}="
     if isinstance(error.__cause__, ValueError):  # of our `range`

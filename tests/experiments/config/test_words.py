@@ -159,6 +159,7 @@ WORDS = [
     (["activation", "=", "relu", ",", "elu"], KEY, ["activation=relu,elu"]),
     (["activation=relu,,elu"], "a comma is too many", ["activation=relu,elu"]),
     (["activation=ReLU,Tanh"], "unknown activation=ReLU: did you mean relu?", ["activation=relu,tanh"]),
+    (["init=he,orthogonal"], "did you mean he_normal or he_uniform?", ["init=he_normal,he_uniform,orthogonal"]),
     (["activation=swish"], "unknown activation=swish: did you mean silu?", ["activation=silu"]),
     (["schedule=*"], "all options are glob(*)", ["schedule=glob(*)"]),
     (["activation=glob(se*"], "a bracket is not closed", ["activation=glob(se*)"]),
