@@ -8,11 +8,21 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, get_origin
 
 import yaml
 
-from experiments.config.choices import AUTO, CONF, EXTRAS, REGISTRIES, allowed_keys, build, optional, required
+from experiments.config.choices import (
+    AUTO,
+    CONF,
+    EXTRAS,
+    REGISTRIES,
+    allowed_keys,
+    build,
+    hyperparameters,
+    optional,
+    required,
+)
 from experiments.config.errors import ConfigError
 from experiments.config.rules import LARGEST_SEED, Rates
 from experiments.config.schema import Configuration, Off, Tune, Unhashed, declared, groups, nearest_key
@@ -229,6 +239,12 @@ def _check_keys(config: Mapping[str, Any]) -> None:
     for key, names in allowed.items():
         if names is not None:
             _check_names(config[key], names, f"{key}.")
+    parameters = hyperparameters(REGISTRIES["dataset"][config["dataset"]["name"]])
+    for key, value in config["dataset"].items():
+        is_list = key in parameters and get_origin(parameters[key][0]) is tuple
+        items = value if isinstance(value, list | tuple) else [value]
+        if is_list and (items is not value or not all(isinstance(item, str | int | float) for item in items)):
+            raise ConfigError(f"dataset.{key}={value}: allowed is a list of texts, such as [a,b]")
 
 
 def _check_names(node: Mapping[str, Any], allowed: Collection[str], prefix: str = "") -> None:
@@ -330,6 +346,9 @@ def _check_together(settings: Settings) -> None:
         )
     if settings.class_weight != "none" and data.task == "regression":
         raise ConfigError(f"class_weight={settings.class_weight} needs classes, but {data.name} is a regression")
+    if settings.pretrain.on and not settings.net.hidden:
+        epochs = settings.pretrain.epochs
+        raise ConfigError(f"pretrain.epochs={epochs} needs hidden layers, such as net.hidden=[64,64]: net.hidden is []")
     if settings.pretrain.on and activation.pieces > 1:
         epochs = settings.pretrain.epochs
         raise ConfigError(f"pretrain.epochs={epochs}: {activation.name} has pieces, only 0 is allowed")

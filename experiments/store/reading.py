@@ -18,6 +18,7 @@ from nets.names import nearest
 if TYPE_CHECKING:
     import pandas as pd
 
+ELSEWHERE = "results are looked for where a command is run, so cd to the folder in which run.py was run"
 STUDY_TABLES = ("history", "layers", "replicas")
 
 
@@ -93,7 +94,9 @@ def load_tables(study: str, results: Path = RESULTS) -> StudyTables:
     """
     known = studies(results)
     if study not in known:
-        raise ConfigError(f"no study {study!r} in {results}/: {nearest(study, known) if known else 'it is empty'}")
+        if not known:
+            raise ConfigError(f"no study {study!r} in {Path(results).resolve()}/: it is empty; {ELSEWHERE}")
+        raise ConfigError(f"no study {study!r} in {results}/: {nearest(study, known)}")
     try:
         return StudyTables(*(tables.read(Path(results) / study / f"{name}.csv") for name in STUDY_TABLES))
     except (OSError, ValueError) as error:

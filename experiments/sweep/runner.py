@@ -89,9 +89,10 @@ def _notes(jobs: Sequence[Job]) -> Iterator[str]:
         if data.columns:
             yield _reading(data)
             yield from (f"{data.name}: {note}" for note in data.notes)
-    repeated = sum(job.repeated for job in jobs)
+    repeated = len({(job.folder.path, replica) for job in jobs for replica in job.repeated})
     if repeated:
-        yield f"{repeated} finished replicas are retrained: their networks were not kept"
+        noun = verb(repeated, "finished replica is", "finished replicas are")
+        yield f"{repeated} {noun} retrained: {verb(repeated, 'its network was', 'their networks were')} not kept"
 
 
 def _reading(data: Data) -> str:

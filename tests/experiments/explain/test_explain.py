@@ -95,7 +95,7 @@ BAD = [
     (("graph",), 2, "graph needs an expression"),
     (("example",), 2, "example needs a name"),
     (("example", "sigmoid"), 2, "unknown example 'sigmoid': allowed are add_mul"),
-    (("graph", "x*y", "x=1"), 2, "'y' is unknown: Allowed: x"),
+    (("graph", "x*y", "x=1"), 2, "'x*y': y has no value; run: python -m experiments.explain graph 'x*y' x=1 y=1"),
     (("graph", "x.T", "x=1"), 2, "'x.T' is an attribute"),
     (("graph", "__import__('os')", "x=1"), 2, "is unknown"),
     (("graph", "x", "x"), 2, "'x': allowed is NAME=VALUE"),
