@@ -150,8 +150,8 @@ def from_record(record: Mapping[str, Any]) -> Settings:
         If another version wrote the record, or its data are no longer there.
     """
     try:
-        dataset = optional("dataset", record["dataset"]["name"]) | record["dataset"]
-        dataset = {key: _plain(value) for key, value in dataset.items() if key != "sha256"}
+        dataset = optional("dataset", record["dataset"]["name"]) | _recorded_dataset(record)
+        dataset = {key: _plain(value) for key, value in dataset.items()}
         config = _completed(record, Configuration)
         config["seeds"] = record["seeds"]
         config["dataset"] = dataset | {"batch_size": record["batch_size"], "lr": record["lr"][0]}
@@ -159,11 +159,36 @@ def from_record(record: Mapping[str, Any]) -> Settings:
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise ConfigError(f"the record of another version: {error}") from error
     settings = resolve(config)
+    recorded_data(record)
+    return settings
+
+
+def recorded_data(record: Mapping[str, Any]) -> Data:
+    """Return the data of a recorded run.
+
+    Raises
+    ------
+    ConfigError
+        If they are refused, or are not those that were recorded.
+    """
     try:
-        load(**record["dataset"])
+        data = load(**_recorded_dataset(record))
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    return settings
+    if record.get("task") == "autoencode":
+        data = autoencoding(data)
+    if not data.sha256.startswith(record["dataset"].get("sha256", "")):
+        raise ConfigError(f"{data.name}: the data are not those that were recorded")
+    return data
+
+
+def _recorded_dataset(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the data set's node of a record, without the digest of its data.
+
+    The record of an autoencoder has its own task, a regression. It does not use the target, which may be a class.
+    """
+    dataset = {key: value for key, value in record["dataset"].items() if key != "sha256"}
+    return dataset | ({"task": "auto"} if record.get("task") == "autoencode" and "task" in dataset else {})
 
 
 def _completed(record: Mapping[str, Any], declaration: type) -> dict[str, Any]:

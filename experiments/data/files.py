@@ -1,6 +1,7 @@
 """Reads a user's table from a file or from OpenML, and names the place of a fault; it never runs what a file holds."""
 
 import csv
+import hashlib
 import io
 import re
 import zipfile
@@ -35,9 +36,10 @@ def from_file(path: str, **choices: Any) -> Data:
             raise ValueError(f"there is no such file: {nearest(path, siblings) if siblings else 'its folder has none'}")
         if file.is_dir():
             raise ValueError("is a folder: allowed is a file")
-        frame = READERS[ending](file.read_bytes())
+        content = file.read_bytes()
+        frame = READERS[ending](content)
         name = re.sub(r"[^A-Za-z0-9_.-]+", "_", file.stem).strip("._-")[:60] or "data"
-        return from_frame(name, frame, **choices)
+        return from_frame(name, frame, **choices, file_sha256=hashlib.sha256(content).hexdigest())
     except OSError as error:
         raise ValueError(f"{prefix}: cannot be read: {error.strerror}") from None
     except ValueError as error:

@@ -39,6 +39,7 @@ def from_frame(
     missing: str = "refuse",
     groups: str = "",
     drop: Sequence[str] = (),
+    file_sha256: str = "",
 ) -> Data:
     """Return the data of a table.
 
@@ -59,6 +60,8 @@ def from_frame(
         Column that is no feature; rows with equal values in it belong to the same part of the split.
     drop
         Columns to leave out.
+    file_sha256
+        Digest of the bytes of the file that the table was read from.
 
     Raises
     ------
@@ -88,6 +91,7 @@ def from_frame(
         columns=columns,
         left_out=len(frame) - len(complete),
         groups=np.unique(complete[groups].astype(str), return_inverse=True)[1] if groups else None,
+        file_sha256=file_sha256,
     )
 
 

@@ -15,6 +15,7 @@ from experiments.data.columns import Categories
 from experiments.store.collecting import collect
 from experiments.store.study import Study
 from experiments.sweep.jobs import Job, Trained, run_job
+from experiments.sweep.planning import earlier_runs
 from experiments.sweep.progress import live_view
 from experiments.sweep.summary import summary
 
@@ -94,6 +95,7 @@ def _notes(jobs: Sequence[Job]) -> Iterator[str]:
                 f"; one-hot: {one_hot}" if one_hot else ""
             )
             yield from (f"{data.name}: {note}" for note in data.notes)
+    yield from earlier_runs(jobs)
     repeated = sum(job.repeated for job in jobs)
     if repeated:
         yield f"{repeated} finished replicas are retrained: their networks were not kept"
