@@ -8,6 +8,7 @@ regular expression). The first case is the file as it is. `plain` marks a file i
 import re
 import shlex
 import tomllib
+from contextlib import suppress
 from functools import cache
 
 import pytest
@@ -48,33 +49,39 @@ def outcome(name, options):
     try:
         return load("csv", path=str(FOLDER / name), **parsed(shlex.split(options)))
     except ValueError as error:
-        return str(error).replace(f"{FOLDER}/", "")
+        return str(error).removeprefix(f"dataset.path={FOLDER / name}: ")
 
 
 def suggestions(line):
-    """Return the settings of a message that can be copied into bash, as the shell's words."""
-    words = []
+    """Return the commands of a message that can be copied into bash: each is a list of words."""
+    commands, end = [], None
     for match in re.finditer(r"(?<![\w.=])['\"]?dataset\.\w+=", line):
-        word = shell_word(line[match.start() :])
+        word, length = shell_word(line[match.start() :])
         # What stands for a choice of the reader is no command.
-        if not re.search(r"=(…|[A-Z]+$|\[…)", word):
-            words.append(word)
-    return words
+        if re.search(r"=(…|[A-Z]+$|\[…)", word):
+            continue
+        if end is not None and line[end : match.start()] == " ":
+            commands[-1].append(word)
+        else:
+            commands.append([word])
+        end = match.start() + length
+    return commands
 
 
 def shell_word(text):
-    """Return the first word of a text as bash reads it; a sentence's punctuation does not belong to it."""
-    lexer = shlex.shlex(text, posix=True, punctuation_chars=False)
-    lexer.whitespace_split, lexer.commenters = True, ""
-    word = lexer.get_token()
-    return word if text[0] in "'\"" else word.rstrip(".,;:)")
+    """Return the first word of a text as bash reads it, and its length; the end of a sentence does not belong to it."""
+    for blank in re.finditer(r"\s|$", text):
+        written = text[: blank.start()].rstrip(".,;:)")
+        with suppress(ValueError):  # a quote is open
+            return shlex.split(written)[0], len(written)
+    raise ValueError(f"no word of bash: {text}")
 
 
-def replaced(options, word):
-    """Return the options with a word instead of the one that has the same key."""
-    key = word.partition("=")[0]
-    words = [other for other in shlex.split(options) if other.partition("=")[0] != key]
-    return shlex.join([*words, word])
+def replaced(options, words):
+    """Return the options with words instead of those that have the same key."""
+    keys = {word.partition("=")[0] for word in words}
+    others = [other for other in shlex.split(options) if other.partition("=")[0] not in keys]
+    return shlex.join([*others, *words])
 
 
 def test_every_file_is_declared_once():
@@ -121,9 +128,9 @@ def test_no_quirk_passes_silently(file):
 @pytest.mark.parametrize(("name", "options"), REFUSED)
 def test_every_command_of_a_refusal_works(name, options):
     line = outcome(name, options)
-    words = suggestions(line)
-    for word in words:
-        follow(name, replaced(options, word), {line})
+    assert isinstance(line, str)
+    for words in suggestions(line):
+        follow(name, replaced(options, words), {line})
 
 
 def follow(name, options, lines):
@@ -134,10 +141,10 @@ def follow(name, options, lines):
             return
         assert result not in lines, f"{options}: the same line again: {result}"
         lines = lines | {result}
-        words = suggestions(result)
-        if not words:  # what a person must mend in the file
+        commands = suggestions(result)
+        if not commands:  # what a person must mend in the file
             return
-        options = replaced(options, words[0])
+        options = replaced(options, commands[0])
     pytest.fail(f"{options}: after {STEPS} commands: {result}")
 
 
