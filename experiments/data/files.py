@@ -1,45 +1,58 @@
 """Reads a user's table from a file or from OpenML, and names the place of a fault; it never runs what a file holds."""
 
-import csv
 import hashlib
 import io
 import re
 import zipfile
 import zlib
-from collections.abc import Callable
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from experiments.data.choices import Choices
+from experiments.data.delimited import Layout, read
 from experiments.data.frames import check_names, from_frame
+from experiments.data.source import Source
 from experiments.data.table import Data
 from nets.names import nearest
 
+ENDINGS = (".csv", ".parquet", ".npz")
 
-def from_file(path: str, **choices: Any) -> Data:
-    """Return the data of a file, named after it; `choices` are those of `from_frame`.
+
+def from_file(path: str, **values: Any) -> Data:
+    """Return the data of a file, named after it.
+
+    Parameters
+    ----------
+    path
+    values
+        Those of `Choices`, and for a text file those of `Layout`.
 
     Raises
     ------
     ValueError
-        If the file or a choice is not allowed; the message is one line that names the place.
+        If the file or a value is not allowed; the message is one line that names the place.
     """
     file, prefix = Path(path), f"dataset.path={path}"
+    layout = Layout(**{item.name: values.pop(item.name) for item in fields(Layout) if item.name in values})
     try:
         ending = file.suffix.lower()
-        if ending not in READERS:
-            raise ValueError(f"unknown ending {file.suffix!r}: {nearest(ending, READERS)}")
+        if ending not in ENDINGS:
+            raise ValueError(f"unknown ending {file.suffix!r}: {nearest(ending, ENDINGS)}")
         if not file.exists() and not file.is_symlink():
-            siblings = [str(other) for other in sorted(file.parent.glob("*")) if other.suffix.lower() in READERS]
+            siblings = [str(other) for other in sorted(file.parent.glob("*")) if other.suffix.lower() in ENDINGS]
             raise ValueError(f"there is no such file: {nearest(path, siblings) if siblings else 'its folder has none'}")
         if file.is_dir():
             raise ValueError("is a folder: allowed is a file")
+        choices = Choices(**values)
         content = file.read_bytes()
-        frame = READERS[ending](content)
+        frame, source = _read(ending, content, layout, choices)
+        source = replace(source, sha256=hashlib.sha256(content).hexdigest())
         name = re.sub(r"[^A-Za-z0-9_.-]+", "_", file.stem).strip("._-")[:60] or "data"
-        return from_frame(name, frame, **choices, file_sha256=hashlib.sha256(content).hexdigest())
+        return from_frame(name, frame, source=source, **values)
     except OSError as error:
         raise ValueError(f"{prefix}: cannot be read: {error.strerror}") from None
     except ValueError as error:
@@ -79,50 +92,39 @@ def from_openml(id: int, target: str, **choices: Any) -> Data:
         raise ValueError(f"dataset.id={id}: {error}") from None
 
 
-def _read_csv(content: bytes) -> pd.DataFrame:
-    text = _decoded(content)
-    # pandas would fill up rows that are too short, and take the first column of rows that are too long for an index.
-    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        header = next(filter(None, rows), [])
-        if not any(header):
-            raise ValueError("is empty: allowed is a line of column names, then rows")
-        if len(header) == 1 and re.search(r"[;\t|]", header[0]):
-            raise ValueError(
-                f"its header is one cell, {header[0]!r}: allowed are commas between cells, points in numbers"
-            )
-        check_names(header)
-        count = 0
-        for row in rows:
-            count += bool(row)
-            if row and len(row) != len(header):
-                raise ValueError(f"line {rows.line_num} has {len(row)} cells, the header has {len(header)}")
-    except csv.Error as error:
-        raise ValueError(f"line {rows.line_num}: {error}") from None
-    if not count:
-        raise ValueError("has a header and no rows")
-    return pd.read_csv(io.StringIO(text, newline=""), low_memory=False)
-
-
-def _decoded(content: bytes) -> str:
-    """Return the text of a file in UTF-8."""
-    if b"\0" in content:
-        line = content[: content.index(b"\0")].count(b"\n") + 1
-        raise ValueError(f"line {line} has a NUL byte: allowed is text in UTF-8")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise ValueError(f"line {line} is not UTF-8 (byte {content[error.start]:#x}): allowed is UTF-8") from None
+def _read(ending: str, content: bytes, layout: Layout, choices: Choices) -> tuple[pd.DataFrame, Source]:
+    """Return the table of a file, and what is known of its source."""
+    if ending == ".csv":
+        return read(content, layout, na=choices.na, texts=choices.categories)
+    for item in fields(Layout):
+        if getattr(layout, item.name) != item.default:
+            raise ValueError(f"dataset.{item.name}={getattr(layout, item.name)} is for .csv files only")
+    if ending == ".npz":
+        return _read_npz(content), Source()
+    frame = _read_parquet(content)
+    levels = [name for name in frame.index.names if name is not None]
+    wanted = {choices.target, choices.groups, choices.index, *choices.drop, *choices.categories}
+    kept = [name for name in levels if str(name) in wanted]
+    note = f"the index {', '.join(map(str, levels))} of the file is no feature" if len(kept) < len(levels) else ""
+    return frame.reset_index(kept).reset_index(drop=True), Source(notes=(note,) if note else ())
 
 
 def _read_parquet(content: bytes) -> pd.DataFrame:
+    """Return the table; categories stay categories, and an index that the user may want becomes a column."""
     try:
-        return pd.read_parquet(io.BytesIO(content)).reset_index(drop=True)
+        from pyarrow import lib, parquet  # type: ignore[import-untyped]
     except ImportError:
         raise ValueError("Parquet files need pyarrow: pip install '.[parquet]'") from None
-    except (OSError, ValueError) as error:
+    try:
+        table = parquet.read_table(io.BytesIO(content), use_threads=False)
+        frame = table.to_pandas(use_threads=False)
+    except (OSError, ValueError, lib.ArrowException) as error:
         raise ValueError(f"is no Parquet file: {str(error).splitlines()[0]}") from None
+    stored = (table.schema.pandas_metadata or {}).get("columns", [])
+    for about in stored:  # Parquet itself has no categories of numbers
+        if about["pandas_type"] == "categorical" and about["name"] in frame:
+            frame[about["name"]] = frame[about["name"]].astype("category")
+    return frame
 
 
 def _read_npz(content: bytes) -> pd.DataFrame:
@@ -158,7 +160,3 @@ def _array(archive: np.lib.npyio.NpzFile, name: str) -> np.ndarray:
     if array.ndim not in (1, 2):
         raise ValueError(f"array {name!r} has shape {array.shape}: allowed are (rows,) and (rows, columns)")
     return array
-
-
-READERS: dict[str, Callable[[bytes], pd.DataFrame]] = {".csv": _read_csv, ".parquet": _read_parquet, ".npz": _read_npz}
-"""What reads a file's content, by the file's ending."""

@@ -1,46 +1,32 @@
 """Turns a table into `Data`: infers the types of its columns and the task, and names the columns at fault.
 
 A column of numbers is a feature. A column of text, of true and false or of categories is one-hot: it becomes a feature
-`column=category` for each of its categories, in the order of their text.
+`column=category` for each of its categories, in the order of their text. On request, dates become days and weekdays.
 """
 
-import json
-import re
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from experiments.data.columns import Categories, Column, Numbers, encode
-from experiments.data.table import TASKS, Data
+from experiments.data.cells import EXACT
+from experiments.data.choices import MOST_CLASSES, Choices
+from experiments.data.columns import MISSING, Categories, Column, Dates, Numbers, encode
+from experiments.data.plain import plain
+from experiments.data.rows import row_numbers, without_row_names, without_written_index
+from experiments.data.source import UNKNOWN, Source
+from experiments.data.suspicions import too_large
+from experiments.data.table import Data
 from nets.names import nearest
-
-MISSING = ("refuse", "drop")
 
 MOST_CATEGORIES = 100
 """A column with more different texts holds identifiers or prose, not categories."""
 
-MOST_CLASSES = 20
-"""A target with more different whole numbers is a quantity, not a class."""
 
-EXACT = 2**53
-"""float64 represents every whole number up to this one exactly."""
-
-
-def from_frame(
-    name: str,
-    frame: pd.DataFrame,
-    *,
-    target: str,
-    task: str = "auto",
-    missing: str = "refuse",
-    groups: str = "",
-    drop: Sequence[str] = (),
-    file_sha256: str = "",
-) -> Data:
+def from_frame(name: str, frame: pd.DataFrame, *, source: Source = UNKNOWN, **values: Any) -> Data:
     """Return the data of a table.
 
     Parameters
@@ -49,36 +35,25 @@ def from_frame(
         Name of the data set.
     frame
         One row for each example.
-    target
-        Column to predict.
-    task
-        "classification", "regression" or "auto". "auto" means classification if the target is text, true or false, or
-        at most 20 different whole numbers; otherwise it means regression.
-    missing
-        "refuse" raises an error that names the columns with missing values; "drop" leaves out their rows.
-    groups
-        Column that is no feature; rows with equal values in it belong to the same part of the split.
-    drop
-        Columns to leave out.
-    file_sha256
-        Digest of the bytes of the file that the table was read from.
+    source
+        Where the table came from.
+    values
+        Those of `Choices`.
 
     Raises
     ------
     ValueError
-        If an argument or a column is not allowed; the message is one line.
+        If a choice or a column is not allowed; the message is one line.
     """
-    _check_choices(task, missing, drop)
-    frame = frame.set_axis([str(column) for column in frame], axis=1)
-    drop = [str(column) for column in drop]
-    check_names(frame.columns)
-    _check_columns(frame, target, groups, drop)
-    frame = frame.drop(columns=drop)
-    _check_types(frame)
-    complete = _without_missing(frame, missing)
-    inputs = complete.drop(columns=[target, groups] if groups else [target])
-    columns = _columns(inputs)
-    targets, classes, task = _targets(complete[target], task)
+    choices = Choices(**values)
+    frame, notes = _named(frame, choices)
+    _check_columns(frame, choices)
+    frame = without_row_names(frame.drop(columns=list(choices.drop)), choices.index)
+    frame, more = plain(frame, choices, source)
+    complete = _complete(frame, choices, source)
+    inputs = complete.drop(columns=[choices.target, choices.groups] if choices.groups else [choices.target])
+    columns = _columns(inputs, choices)
+    targets, classes, task = _targets(complete[choices.target], choices)
     features = [feature for column in columns for feature in column.features]
     check_names(features)
     return Data(
@@ -90,8 +65,9 @@ def from_frame(
         tuple(features),
         columns=columns,
         left_out=len(frame) - len(complete),
-        groups=np.unique(complete[groups].astype(str), return_inverse=True)[1] if groups else None,
-        file_sha256=file_sha256,
+        groups=_groups(complete[choices.groups]) if choices.groups else None,
+        notes=(*source.notes, *notes, *more, *row_numbers(inputs, choices)),
+        file_sha256=source.sha256,
     )
 
 
@@ -104,119 +80,164 @@ def check_names(names: Iterable[str]) -> None:
         With the first name or column at fault.
     """
     names = list(names)
-    repeated = [name for name, count in Counter(names).items() if count > 1]
+    repeated = [name for name, count in Counter(names).items() if count > 1 and name]
     if repeated:
         raise ValueError(f"the column name {repeated[0]!r} occurs {names.count(repeated[0])} times")
     if "" in names:
-        raise ValueError(
-            f"column {names.index('') + 1} has no name: each needs one (an index that pandas wrote? index=False)"
-        )
+        raise ValueError(f"column {names.index('') + 1} has no name: each column needs one")
 
 
-def _check_choices(task: str, missing: str, drop: Sequence[str]) -> None:
-    """Refuse values that are not allowed for any table."""
-    if isinstance(drop, str):
-        raise ValueError(f"dataset.drop={drop!r}: allowed is a list such as [{drop}]")
-    for key, value, allowed in (("task", task, ("auto", *TASKS)), ("missing", missing, MISSING)):
-        if value not in allowed:
-            raise ValueError(f"dataset.{key}={value!r}: {nearest(str(value), allowed)}")
+def _named(frame: pd.DataFrame, choices: Choices) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return the table with names that are texts without blanks, and without an index that was written; with notes."""
+    names = [str(column) for column in frame]
+    stripped = [name.strip() for name in names]
+    blanks = sum(name != text for name, text in zip(names, stripped, strict=True))
+    frame, notes = without_written_index(frame.set_axis(stripped, axis=1), choices)
+    check_names(frame.columns)
+    if blanks:
+        notes += (f"blanks around {blanks} column name{'s' if blanks > 1 else ''} are left out",)
+    return frame, notes
 
 
-def _check_columns(frame: pd.DataFrame, target: str, groups: str, drop: Sequence[str]) -> None:
+def _check_columns(frame: pd.DataFrame, choices: Choices) -> None:
     """Refuse columns that are not there, and a column that is chosen twice."""
-    for key, names in (("target", [target]), ("groups", [groups] if groups else []), ("drop", drop)):
+    single = {"target": choices.target, "groups": choices.groups, "index": choices.index}
+    single = {key: column for key, column in single.items() if column or key == "target"}
+    several = {"drop": choices.drop, "categories": choices.categories}
+    for key, names in [*((key, (column,)) for key, column in single.items()), *several.items()]:
         for column in names:
             if column not in frame:
-                raise ValueError(f"dataset.{key}: there is no column {column!r}: {nearest(str(column), frame)}")
-    for key, column in (("target", target), ("groups", groups)):
-        if column in drop:
+                raise ValueError(f"dataset.{key}: there is no column {column!r}: {nearest(column, frame)}")
+    for key, column in single.items():
+        if column in choices.drop:
             raise ValueError(f"dataset.{key}: column {column!r} is also in dataset.drop")
-    if groups == target:
-        raise ValueError(f"dataset.groups: column {groups!r} is the target")
-
-
-def _check_types(frame: pd.DataFrame) -> None:
-    """Refuse columns that are neither numbers nor text."""
-    for name, column in frame.items():
-        kind = None
-        if types.is_complex_dtype(column) or column.dtype.kind in "mM":
-            kind = column.dtype
-        elif types.is_object_dtype(column):
-            strange = (value for value in column.dropna() if not isinstance(value, str | bool | np.bool_ | int))
-            kind = next((type(value).__name__ for value in strange), None)
-        if kind is not None:
-            allowed = "allowed are numbers, true and false, text"
-            raise ValueError(f"column {name!r} holds {kind}: {allowed}; {_advice([name])}")
-
-
-def _without_missing(frame: pd.DataFrame, missing: str) -> pd.DataFrame:
-    """Return the rows without a missing value; refuse empty columns and infinite values."""
-    empty = frame.columns[frame.isna().all()].tolist()
-    if empty:
-        raise ValueError(f"{_subject(empty)} empty: {_advice(empty)}")
-    absent = frame.isna()
-    if absent.any(axis=None) and missing == "refuse":
-        counts = ", ".join(f"{column} {count}" for column, count in absent.sum().items() if count)
-        remainder = f"{(~absent.any(axis=1)).sum()} of {len(frame)} rows then remain"
+    if choices.groups == choices.target:
+        raise ValueError(f"dataset.groups: column {choices.groups!r} is the target")
+    if choices.index and choices.index in (choices.target, choices.groups):
+        role = "target" if choices.index == choices.target else "groups"
+        raise ValueError(f"dataset.index: column {choices.index!r} is also dataset.{role}")
+    if choices.target in choices.categories:
         raise ValueError(
-            f"values are missing, by column: {counts}: leave out their rows by dataset.missing=drop ({remainder}), "
-            f"or columns by dataset.drop"
+            f"dataset.categories: column {choices.target!r} is the target: dataset.task=classification suits it"
         )
-    frame = frame[~absent.any(axis=1)]
+
+
+def _complete(frame: pd.DataFrame, choices: Choices, source: Source) -> pd.DataFrame:
+    """Return the rows that can be used; refuse empty columns, missing cells and infinite values."""
+    absent = frame.isna()
+    empty = frame.columns[absent.all()].tolist()
+    if empty:
+        raise ValueError(f"{_subject(empty)} empty: {choices.leave_out(empty)}")
+    if choices.fills:
+        if choices.groups and absent[choices.groups].any():
+            rows = np.flatnonzero(absent[choices.groups])
+            raise ValueError(
+                f"dataset.groups: column {choices.groups!r} has missing cells {source.place(rows)}: "
+                f"dataset.missing=drop leaves out their rows"
+            )
+        frame = frame[~absent[choices.target]]
+    elif absent.any(axis=None):
+        if choices.missing == "refuse":
+            raise _missing(frame, absent, source)
+        frame = frame[~absent.any(axis=1)]
     if frame.empty:
         raise ValueError("no row is without a missing value")
     numbers = frame.select_dtypes("number")
-    infinite = numbers.columns[np.isinf(numbers.to_numpy(np.float64)).any(axis=0)].tolist()
+    infinite = numbers.columns[np.isinf(numbers.to_numpy(np.float64, na_value=np.nan)).any(axis=0)].tolist()
     if infinite:
-        raise ValueError(f"values are infinite, in the columns {', '.join(infinite)}: {_advice(infinite)}")
+        raise ValueError(f"values are infinite, in the columns {', '.join(infinite)}: {choices.leave_out(infinite)}")
     return frame
 
 
-def _columns(inputs: pd.DataFrame) -> tuple[Column, ...]:
-    """Return the names and categories of the inputs' columns; refuse columns of a single value."""
+def _missing(frame: pd.DataFrame, absent: pd.DataFrame, source: Source) -> ValueError:
+    """Return the refusal of missing cells with all ways out."""
+    columns = {str(column): int(count) for column, count in absent.sum().items() if count}
+    counts = ", ".join(f"{column} {count}" for column, count in list(columns.items())[:10])
+    more = f" and {len(columns) - 10} more columns" if len(columns) > 10 else ""
+    written: Counter[str] = Counter()
+    for column in list(columns)[:10]:
+        if source.texts:
+            cells = source.texts(column, False)[absent[column].to_numpy()].astype(str).str.strip()
+            written.update(text for text in cells if text)
+    markers = ", ".join(f"{text!r} {count}" for text, count in written.most_common(5))
+    ways = [
+        f"leave out their rows by dataset.missing=drop ({(~absent.any(axis=1)).sum()} of {len(frame)} rows then remain)"
+    ]
+    ways.append("fill them by dataset.missing=impute")
+    if any(not types.is_numeric_dtype(frame[column]) for column in columns):
+        ways.append("make a category of missing texts by dataset.missing=category")
+    return ValueError(
+        f"values are missing, by column: {counts}{more}{f' (written as {markers})' if markers else ''}: "
+        f"{', '.join(ways)}, or leave out columns by dataset.drop"
+    )
+
+
+def _columns(inputs: pd.DataFrame, choices: Choices) -> tuple[Column, ...]:
+    """Return the kinds of the inputs' columns; refuse columns of a single value."""
     if not len(inputs.columns):
         raise ValueError("no column is left for the inputs")
-    columns = tuple(_column(inputs[column]) for column in inputs)
-    constant = [column for column in inputs if inputs[column].nunique() == 1]
+    absent = dict(zip(inputs.columns, inputs.isna().any().tolist(), strict=True))
+    numbers = inputs.select_dtypes("number")
+    for name in numbers.select_dtypes("integer"):
+        if _is_inexact(numbers[name]):
+            raise too_large(name, choices)
+    values = numbers.to_numpy(np.float64, na_value=np.nan)
+    same = dict(zip(numbers.columns, (values == values[:1]).all(axis=0).tolist(), strict=True))
+    columns = tuple(
+        Numbers(name, choices.fills, choices.fills and absent[name])
+        if name in same
+        else _column(inputs[name], absent[name], choices)
+        for name in inputs
+    )
+    constant = [
+        name
+        for name in inputs
+        if same.get(name, False) or (name not in same and inputs[name].nunique(dropna=False) == 1)
+    ]
     if constant:
-        raise ValueError(f"{_subject(constant)} the same in every row: {_advice(constant)}")
+        raise ValueError(f"{_subject(constant)} the same in every row: {choices.leave_out(constant)}")
     return columns
 
 
-def _column(column: pd.Series) -> Column:
-    """Return the kind of a column; refuse identifiers and prose."""
-    name = column.name
-    if not types.is_bool_dtype(column) and types.is_numeric_dtype(column):
-        _check_exact(column)
-        return Numbers(str(name))
-    texts = sorted(column.astype(str).unique())
-    if all(re.fullmatch(r"\s*[+-]?\d+\s*", text) for text in texts) and max(abs(int(text)) for text in texts) > EXACT:
-        raise _too_large(name)
+def _column(column: pd.Series, absent: bool, choices: Choices) -> Column:
+    """Return the kind of a column that has no numbers; refuse identifiers and prose."""
+    name = str(column.name)
+    if column.dtype.kind == "M":
+        return Dates(name, str(column.min().date()), choices.fills)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        texts = sorted(column.cat.categories[np.unique(column.cat.codes[column.cat.codes >= 0])])
+    else:
+        texts = sorted(column.dropna().astype(str).unique())
     if len(texts) == len(column):
-        raise ValueError(f"column {name!r} has another text in every row: {_advice([name])}")
+        raise ValueError(f"column {name!r} has another text in every row: {choices.leave_out([name])}")
     if len(texts) > MOST_CATEGORIES:
         raise ValueError(
             f"column {name!r} has {len(texts)} different texts, but at most {MOST_CATEGORIES} categories are allowed: "
-            f"{_advice([name])}"
+            f"{choices.leave_out([name])}"
         )
-    return Categories(str(name), tuple(texts))
+    if absent and choices.missing == "category":
+        return Categories(name, (*(text for text in texts if text != MISSING), MISSING))
+    return Categories(name, tuple(texts), choices.fills)
 
 
-def _check_exact(column: pd.Series) -> None:
-    """Refuse whole numbers that float64 rounds."""
-    if types.is_integer_dtype(column) and max(abs(int(column.min())), abs(int(column.max()))) > EXACT:
-        raise _too_large(column.name)
+def _is_inexact(column: pd.Series) -> bool:
+    return max(abs(int(column.min())), abs(int(column.max()))) > EXACT
 
 
-def _too_large(name: str) -> ValueError:
-    return ValueError(f"column {name!r} has whole numbers beyond 2^53, which float64 rounds: {_advice([name])}")
+def _groups(column: pd.Series) -> np.ndarray:
+    """Return the number of each row's group, in the order of the groups' texts."""
+    if column.dtype.kind == "f" and column.abs().max() >= EXACT:
+        raise ValueError(f"dataset.groups: column {column.name!r} has numbers beyond 2^53, which float64 rounds")
+    numbers: np.ndarray = np.unique(column.astype(str).to_numpy(object), return_inverse=True)[1]
+    return numbers
 
 
-def _targets(column: pd.Series, task: str) -> tuple[np.ndarray, tuple[str, ...], str]:
+def _targets(column: pd.Series, choices: Choices) -> tuple[np.ndarray, tuple[str, ...], str]:
     """Return the labels or values, the names of the classes, and the task."""
-    name = column.name
+    name, task = str(column.name), choices.task
     if types.is_numeric_dtype(column) and not types.is_bool_dtype(column):
-        values = column.to_numpy(np.float64)
+        whole = column.dtype.kind in "iu"  # these stay whole: float64 would merge those beyond 2^53
+        values = column.to_numpy(f"{column.dtype.kind}8" if whole else np.float64)
         distinct = np.unique(values)
         is_whole = bool((distinct == np.round(distinct)).all())
         if task == "auto":
@@ -224,10 +245,15 @@ def _targets(column: pd.Series, task: str) -> tuple[np.ndarray, tuple[str, ...],
         if len(distinct) == 1:
             raise ValueError(f"the target {name!r} is the same in every row: {distinct[0]:g}")
         if task == "regression":
-            _check_exact(column)
-            return values, (), task
+            if whole and _is_inexact(column):
+                raise too_large(name, choices)
+            return values.astype(np.float64), (), task
+        if not whole and np.abs(distinct).max() >= EXACT:
+            raise ValueError(f"the target {name!r} has classes beyond 2^53, which float64 rounds: store them as text")
         classes = tuple(str(int(value)) if is_whole else repr(float(value)) for value in distinct)
         return np.searchsorted(distinct, values), classes, task
+    if column.dtype.kind == "M":
+        raise ValueError(f"the target {name!r} has dates: allowed are numbers and classes")
     if task == "regression":
         raise ValueError(f"dataset.task=regression: the target {name!r} has no numbers: allowed is classification")
     texts, labels = np.unique(column.astype(str).to_numpy(object), return_inverse=True)
@@ -238,12 +264,3 @@ def _targets(column: pd.Series, task: str) -> tuple[np.ndarray, tuple[str, ...],
 
 def _subject(columns: Sequence[str]) -> str:
     return f"the column {columns[0]!r} is" if len(columns) == 1 else f"the columns {', '.join(columns)} are"
-
-
-def _advice(columns: Sequence[str]) -> str:
-    """Return the advice to leave out columns, with an override that can be copied into a shell."""
-    # Hydra needs quotes around all names that are not plain words, and the shell needs quotes around those.
-    plain = all(re.fullmatch(r"[A-Za-z_]\w*", column, re.ASCII) for column in columns)
-    names = columns if plain else [json.dumps(column, ensure_ascii=False) for column in columns]
-    override = f"dataset.drop=[{','.join(names)}]"
-    return f"leave out columns by {override if plain else shlex.quote(override)}"

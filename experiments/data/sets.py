@@ -229,19 +229,46 @@ def friedman1(samples: int = 1000, features: int = 10, noise: float = 1.0, rando
 
 @dataset
 def csv(
-    path: str, target: str, task: str = "auto", missing: str = "refuse", groups: str = "", drop: tuple[str, ...] = ()
+    path: str,
+    target: str,
+    task: str = "auto",
+    missing: str = "refuse",
+    groups: str = "",
+    drop: tuple[str, ...] = (),
+    *,
+    na: tuple[str, ...] = (),
+    categories: tuple[str, ...] = (),
+    dates: str = "refuse",
+    index: str = "",
+    separator: str = "comma",
+    decimal: str = "point",
+    thousands: str = "",
+    encoding: str = "utf-8",
+    header: str = "auto",
 ) -> Data:
     """Your own file, .csv, .parquet or .npz; its column `target` is predicted from the other columns."""
+    values = dict(locals())
     from experiments.data.files import from_file
 
-    return from_file(path, target=target, task=task, missing=missing, groups=groups, drop=drop)
+    return from_file(**values)
 
 
 @dataset
 def openml(
-    id: int, target: str = "", task: str = "auto", missing: str = "refuse", groups: str = "", drop: tuple[str, ...] = ()
+    id: int,
+    target: str = "",
+    task: str = "auto",
+    missing: str = "refuse",
+    groups: str = "",
+    drop: tuple[str, ...] = (),
+    *,
+    na: tuple[str, ...] = (),
+    categories: tuple[str, ...] = (),
+    dates: str = "refuse",
+    index: str = "",
 ) -> Data:
     """OpenML's data set of this number, fetched once; `target`, by default OpenML's, is predicted from the rest."""
+    values = dict(locals())
     from experiments.data.files import from_openml
 
-    return from_openml(id, target=target, task=task, missing=missing, groups=groups, drop=drop)
+    return from_openml(**values)

@@ -1,0 +1,122 @@
+"""What a user chooses about a table, and the overrides that messages suggest."""
+
+import json
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from experiments.data.table import TASKS
+from nets.names import nearest
+
+ALLOWED = {
+    "task": ("auto", *TASKS),
+    "missing": ("refuse", "drop", "impute", "category"),
+    "dates": ("refuse", "numeric"),
+}
+"""The values of the choices that are not the user's own words."""
+
+MOST_CLASSES = 20
+"""A target with more different whole numbers is a quantity, not a class."""
+
+LISTS = ("drop", "categories", "na")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What a user chooses about a table.
+
+    Attributes
+    ----------
+    target : str
+        Column to predict.
+    task : str
+        "classification", "regression" or "auto". "auto" means classification if the target is text, true or false, or
+        at most 20 different whole numbers; otherwise it means regression.
+    missing : str
+        "refuse" raises an error that names the columns with missing cells. "drop" leaves out their rows. "impute" lets
+        the scaling fill them. "category" does so too, but a missing text is a category of its own.
+    groups : str
+        Column that is no feature; rows with equal values in it belong to the same part of the split.
+    index : str
+        Column that names the rows and is no feature; it differs in every row.
+    drop : tuple of str
+        Columns to leave out.
+    na : tuple of str
+        Further texts that mean a missing cell.
+    dates : str
+        "refuse" raises an error that names the columns of dates; "numeric" makes features of them.
+    categories : tuple of str
+        Columns that are categories although they look like numbers or dates.
+
+    Raises
+    ------
+    ValueError
+        If a value is not allowed for any table.
+    """
+
+    target: str
+    task: str = "auto"
+    missing: str = "refuse"
+    groups: str = ""
+    index: str = ""
+    drop: tuple[str, ...] = ()
+    na: tuple[str, ...] = ()
+    dates: str = "refuse"
+    categories: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the values, and strip blanks around names and markers."""
+        for key, allowed in ALLOWED.items():
+            value = getattr(self, key)
+            if value not in allowed:
+                raise ValueError(f"dataset.{key}={value!r}: {nearest(str(value), allowed)}")
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if item.name in LISTS:
+                stripped: Any = tuple(text.strip() for text in texts(item.name, value))
+            else:
+                stripped = str(value).strip()
+            object.__setattr__(self, item.name, stripped)
+
+    @property
+    def fills(self) -> bool:
+        """Whether missing cells stay, to be filled by the scaling or to be a category."""
+        return self.missing in ("impute", "category")
+
+    def override(self, key: str, further: Sequence[str]) -> str:
+        """Return the override that adds texts to a list, as it can be pasted into a shell."""
+        return override(key, tuple(dict.fromkeys([*getattr(self, key), *further])))
+
+    def leave_out(self, columns: Sequence[str]) -> str:
+        """Return the advice to leave out columns."""
+        return f"leave out columns by {self.override('drop', columns)}"
+
+
+def texts(key: str, value: Any) -> tuple[str, ...]:
+    """Return a list of the user's words as texts.
+
+    Raises
+    ------
+    ValueError
+        If it is no list of texts or numbers.
+    """
+    if isinstance(value, list | tuple) and all(type(item) in (str, int, float) for item in value):
+        return tuple(map(str, value))
+    example = [value] if isinstance(value, str) and value else ["?" if key == "na" else "a"]
+    shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    raise ValueError(f"dataset.{key}={shown}: allowed is a list such as {override(key, example)}")
+
+
+def override(key: str, values: Sequence[str]) -> str:
+    """Return the override of a list, as it can be pasted into a shell."""
+    # Hydra needs quotes around all texts that are not plain words, and the shell needs quotes around those.
+    plain = all(
+        re.fullmatch(r"[A-Za-z_]\w*", value, re.ASCII)
+        and value.lower() not in ("null", "true", "false", "nan", "inf", "infinity")
+        for value in values
+    )
+    items = values if plain else [json.dumps(value, ensure_ascii=False) for value in values]
+    text = f"dataset.{key}=[{','.join(items)}]"
+    return text if plain else shlex.quote(text)

@@ -1,0 +1,79 @@
+"""Columns that number or name the rows of a table instead of describing them."""
+
+import re
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+from experiments.data.cells import listed
+from experiments.data.choices import Choices
+
+WRITTEN = re.compile(r"(?:Unnamed: ?\d+(?:\.\d+)?|level_\d+|index|__index_level_\d+__)?")
+"""Names of the index columns that pandas and R write."""
+
+
+def without_written_index(frame: pd.DataFrame, choices: Choices) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return a table without the leading columns that pandas or R wrote to number the rows, and a note of each."""
+    chosen = {choices.target, choices.groups, choices.index, *choices.drop, *choices.categories} - {""}
+    notes: tuple[str, ...] = ()
+    while len(frame.columns) and frame.columns[0] not in chosen and WRITTEN.fullmatch(frame.columns[0]):
+        name, first = frame.columns[0], frame.iloc[:, 0]
+        if not (name == "" and first.is_unique) and not is_running(first):
+            break
+        what = f"column {name!r}" if name else "the first column, which has no name,"
+        notes += (f"{what} only numbers the rows and is left out",)
+        frame = frame.iloc[:, 1:]
+    empty = [place for place, name in enumerate(frame.columns) if name == "" and frame.iloc[:, place].isna().all()]
+    if empty:
+        notes += (f"column {empty[0] + 1}, which has no name and no cells, is left out",)
+        frame = frame.iloc[:, [place for place in range(len(frame.columns)) if place not in empty]]
+    return frame, notes
+
+
+def is_running(column: pd.Series) -> bool:
+    """Return whether a column is k, k + 1, … in any order."""
+    if not types.is_numeric_dtype(column) or types.is_bool_dtype(column) or column.isna().any():
+        return False
+    values = np.sort(column.to_numpy(np.float64))
+    return bool(len(values) and (values == np.arange(len(values)) + values[0]).all() and values[0].is_integer())
+
+
+def row_numbers(inputs: pd.DataFrame, choices: Choices) -> tuple[str, ...]:
+    """Return a note about the inputs that number the rows, or that are another whole number in every row."""
+    numbers = inputs.select_dtypes("number")
+    if len(inputs) < 2 or not len(numbers.columns):
+        return ()
+    values = numbers.to_numpy(np.float64, na_value=np.nan)
+    candidates = np.flatnonzero(((values == np.round(values)) | np.isnan(values)).all(axis=0))
+    ordered = np.sort(values[:, candidates], axis=0)
+    steps = np.diff(ordered, axis=0)
+    running = [str(numbers.columns[place]) for place in candidates[(steps == 1).all(axis=0)]]
+    distinct = [str(numbers.columns[place]) for place in candidates[(steps > 0).all(axis=0)]]
+    distinct = [name for name in distinct if name not in set(running)]
+    notes = []
+    for names, what in ((running, "numbers the rows"), (distinct, "is another whole number in every row")):
+        if names:
+            subject = f"column {names[0]!r}" if len(names) == 1 else f"each of the columns {listed(names)}"
+            notes.append(f"{subject} {what}: if it does not describe them, {choices.leave_out(names[:10])}")
+    return tuple(notes)
+
+
+def without_row_names(frame: pd.DataFrame, index: str) -> pd.DataFrame:
+    """Return a table without the column that the user calls the names of its rows.
+
+    Raises
+    ------
+    ValueError
+        If two rows have the same name.
+    """
+    if not index:
+        return frame
+    repeated = np.flatnonzero(frame[index].duplicated().to_numpy())
+    if len(repeated):
+        value = str(frame[index].iloc[repeated[0]])
+        raise ValueError(
+            f"dataset.index: column {index!r} has {value!r} more than once, but an index differs in every row: "
+            f"dataset.groups keeps equal rows together"
+        )
+    return frame.drop(columns=index)
