@@ -79,7 +79,7 @@ def alarms(replicas: pd.DataFrame, unfinished: Mapping[str, str], earlier_readin
     readings = conditions["run"].map(earlier_readings)
     for (dataset, reading), part in conditions.groupby(["dataset", readings]):
         conditions_were = f"{counted(len(part), 'condition')} {verb(len(part), 'was', 'were')}"
-        result.append(f"{dataset}: {conditions_were} {reading}, so the file gives other data now.")
+        result.append(f"{dataset}: {conditions_were} {reading}. Today the file gives other data, or is refused.")
     left = len(conditions) - replicas.loc[replicas["selected"], "run"].nunique()
     if left:
         verbs = verb(left, "is left out: it has", "are left out: they have")
