@@ -32,6 +32,9 @@ DATE = re.compile(
     r"(?:[T ]*\d{1,2}:?\d{2}(?::?\d{2}(?:\.\d+)?)?(?: ?[ap]m)?)?(?:Z| ?[+-]\d{2}:?\d{2})?",
     re.ASCII | re.IGNORECASE,
 )
+OFFSET = r"(\d:\d.*?)\s*(?:Z|[+-]\d\d(?::?\d\d)?)$"
+"""A time of day that ends with its offset from UTC: a time counts as its local time."""
+
 TIME = re.compile(r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[ap]m)?", re.ASCII | re.IGNORECASE)
 
 
@@ -167,16 +170,18 @@ PLAIN = Format()
 
 FORMATS = tuple(
     Format(decimal, thousands)
-    for decimal, thousands in [(".", ","), (",", ""), (",", "."), (".", " "), (",", " "), (".", "'"), (".", "_")]
+    for decimal in ".,"
+    for thousands in ("", ",", ".", " ", "'", "_")
+    if thousands != decimal
 )
-"""Other ways to write numbers than the plain one."""
+"""The known ways to write numbers."""
 
 SIGNS = r"[$€£¥₹₽₩₺₪฿¢]|\b(?:USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD|SEK|NOK|DKK|PLN|CZK|BRL|ZAR|RUB|TRY)\b|R\$"
 
 DECORATED = re.compile(
     rf"(?P<comparison>[<>≤≥~≈]=?)?\s*(?P<open>\()?\s*(?P<sign>[+\-−–])?\s*(?P<before>{SIGNS})?\s*(?P<second>[+\-−])?\s*"
     rf"(?P<core>[\d.,'_ \u00a0\u202f]*\d[.,]?(?:[eE][+-]?\d+)?)\s*"
-    rf"(?:(?P<percent>[%‰])|(?P<after>{SIGNS})|(?P<unit>[^\W\d_](?:[^\W\d_]|[°µ²³/·^.%])*|°[CFcf]?|[\"'′″]))?\s*(?P<close>\))?"
+    rf"(?:(?P<percent>[%‰])|(?P<after>{SIGNS})|(?P<unit>[^\W\d_](?:[^\W\d_]|[°µ²³/·^.%])*|°[CFcf]?|[\"'′″]))?\s*(?P<close>\))?\s*(?P<last>[-−])?"
 )
 
 
@@ -196,14 +201,17 @@ def decorated(text: str) -> Decorated | None:
         return None
     signs = [match[name] for name in ("comparison", "before", "percent", "after") if match[name]]
     signs += ["()"] if match["open"] else []
-    signs += [match[name] for name in ("sign", "second") if match[name] and match[name] in "−–"]
+    signs += [
+        match[name] for name in ("sign", "second", "last") if match[name] and (match[name] in "−–" or name == "last")
+    ]
     return Decorated(match["core"].strip(), tuple(signs), match["unit"] or "")
 
 
 def number_format(texts: Iterable[str], usual: Format) -> Format | None:
     """Return the way in which all the texts are numbers, first the usual; None if there is none."""
     texts = list(texts)
-    return next((way for way in (usual, *FORMATS) if all(map(way.fits, texts))), None)
+    ways = sorted(FORMATS, key=lambda way: way.decimal != usual.decimal)
+    return next((way for way in (usual, *ways) if all(map(way.fits, texts))), None)
 
 
 def listed(names: Sequence[str], most: int = 5) -> str:

@@ -117,6 +117,11 @@ def override(key: str, values: Sequence[str]) -> str:
         and value.lower() not in ("null", "true", "false", "nan", "inf", "infinity")
         for value in values
     )
-    items = values if plain else [json.dumps(value, ensure_ascii=False) for value in values]
+    items = values if plain else [_quoted(value) for value in values]
     text = f"dataset.{key}=[{','.join(items)}]"
     return text if plain else shlex.quote(text)
+
+
+def _quoted(text: str) -> str:
+    """Return a text in Hydra's quotes, in which a backslash counts only before a quote."""
+    return '"' + re.sub(r'(\\*)("|$)', lambda match: match[1] * 2 + ('\\"' if match[2] else ""), text) + '"'

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from experiments.data.cells import listed
 from experiments.data.choices import Choices
-from experiments.data.delimited import Layout, read
+from experiments.data.delimited import read
 from experiments.data.frames import check_names, from_frame
+from experiments.data.layout import Layout
 from experiments.data.source import Source
 from experiments.data.table import Data
 from nets.names import nearest
@@ -56,7 +58,7 @@ def from_file(path: str, **values: Any) -> Data:
     except OSError as error:
         raise ValueError(f"{prefix}: cannot be read: {error.strerror}") from None
     except ValueError as error:
-        raise ValueError(f"{prefix}: {error}") from None
+        raise ValueError(f"{prefix}: {_one_line(error)}") from None
 
 
 def from_openml(id: int, target: str, **choices: Any) -> Data:
@@ -89,7 +91,12 @@ def from_openml(id: int, target: str, **choices: Any) -> Data:
         name = re.sub(r"[^A-Za-z0-9_.-]+", "_", bunch.details["name"])
         return from_frame(name, bunch.frame, target=target or bunch.target_names[0], **choices)
     except ValueError as error:
-        raise ValueError(f"dataset.id={id}: {error}") from None
+        raise ValueError(f"dataset.id={id}: {_one_line(error)}") from None
+
+
+def _one_line(error: ValueError) -> str:
+    """Return a message without the line breaks that names in it may have."""
+    return " ".join(str(error).splitlines())
 
 
 def _read(ending: str, content: bytes, layout: Layout, choices: Choices) -> tuple[pd.DataFrame, Source]:
@@ -101,16 +108,18 @@ def _read(ending: str, content: bytes, layout: Layout, choices: Choices) -> tupl
             raise ValueError(f"dataset.{item.name}={getattr(layout, item.name)} is for .csv files only")
     if ending == ".npz":
         return _read_npz(content), Source()
-    frame = _read_parquet(content)
+    frame, restored = _read_parquet(content)
     levels = [name for name in frame.index.names if name is not None]
     wanted = {choices.target, choices.groups, choices.index, *choices.drop, *choices.categories}
     kept = [name for name in levels if str(name) in wanted]
-    note = f"the index {', '.join(map(str, levels))} of the file is no feature" if len(kept) < len(levels) else ""
-    return frame.reset_index(kept).reset_index(drop=True), Source(notes=(note,) if note else ())
+    left_out = [str(name) for name in levels if name not in kept]
+    notes = [f"the index {', '.join(left_out)} is left out"] if left_out else []
+    notes += [f"numbers are categories in {listed(restored)}, as the file declares them"] if restored else []
+    return frame.reset_index(kept).reset_index(drop=True), Source(notes=tuple(notes))
 
 
-def _read_parquet(content: bytes) -> pd.DataFrame:
-    """Return the table; categories stay categories, and an index that the user may want becomes a column."""
+def _read_parquet(content: bytes) -> tuple[pd.DataFrame, list[str]]:
+    """Return the table, and the names of its columns of numbers that are categories."""
     try:
         from pyarrow import lib, parquet  # type: ignore[import-untyped]
     except ImportError:
@@ -121,10 +130,10 @@ def _read_parquet(content: bytes) -> pd.DataFrame:
     except (OSError, ValueError, lib.ArrowException) as error:
         raise ValueError(f"is no Parquet file: {str(error).splitlines()[0]}") from None
     stored = (table.schema.pandas_metadata or {}).get("columns", [])
-    for about in stored:  # Parquet itself has no categories of numbers
-        if about["pandas_type"] == "categorical" and about["name"] in frame:
-            frame[about["name"]] = frame[about["name"]].astype("category")
-    return frame
+    # Parquet itself has no categories of numbers.
+    restored = [about["name"] for about in stored if about["pandas_type"] == "categorical" and about["name"] in frame]
+    restored = [name for name in restored if not isinstance(frame[name].dtype, pd.CategoricalDtype)]
+    return frame.astype(dict.fromkeys(restored, "category")), restored
 
 
 def _read_npz(content: bytes) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from experiments.data.columns import MISSING, Categories, Column, Dates, Numbers
 from experiments.data.plain import plain
 from experiments.data.rows import row_numbers, without_row_names, without_written_index
 from experiments.data.source import UNKNOWN, Source
-from experiments.data.suspicions import too_large
+from experiments.data.suspicions import doubtful_numbers, too_large
 from experiments.data.table import Data
 from nets.names import nearest
 
@@ -66,7 +66,7 @@ def from_frame(name: str, frame: pd.DataFrame, *, source: Source = UNKNOWN, **va
         columns=columns,
         left_out=len(frame) - len(complete),
         groups=_groups(complete[choices.groups]) if choices.groups else None,
-        notes=(*source.notes, *notes, *more, *row_numbers(inputs, choices)),
+        notes=(*source.notes, *notes, *more, *doubtful_numbers(inputs, choices), *row_numbers(inputs, choices)),
         file_sha256=source.sha256,
     )
 

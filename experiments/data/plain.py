@@ -13,6 +13,7 @@ from experiments.data.choices import MOST_CLASSES, Choices
 from experiments.data.source import Source
 from experiments.data.suspicions import (
     NUMERIC_DATES,
+    TOTALS,
     Suspicion,
     dates,
     has_units,
@@ -46,7 +47,12 @@ def plain(frame: pd.DataFrame, choices: Choices, source: Source) -> tuple[pd.Dat
         frame = frame.copy(deep=False)
         for name, column in changed.items():
             frame[name] = column.set_axis(frame.index)
-    return frame, reading.notes
+    padded = [name for name in source.padded if name in frame and name not in (choices.target, choices.groups)]
+    notes = reading.notes
+    if padded:
+        override = choices.override("categories", padded)
+        notes += (f"zeros before the numbers of {listed(padded)} are left out: add {override} if they are codes",)
+    return frame, notes
 
 
 def _without_markers(frame: pd.DataFrame, texts: Collection[str]) -> pd.DataFrame:
@@ -74,6 +80,8 @@ class Reading:
         self._blanks: list[str] = []
         self._markers: dict[str, list[str]] = {}
         self._units: list[str] = []
+        self._mixed: list[str] = []
+        self._totals: list[str] = []
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -87,6 +95,9 @@ class Reading:
             notes.append(f"texts that may mean missing cells are categories: {cells}: add {override} if they do")
         if self._units:
             notes.append(f"numbers with a sign or a unit are categories in {listed(self._units)}")
+        if self._mixed:
+            notes.append(f"numbers beside texts are categories in {listed(self._mixed)}")
+        notes += self._totals
         return tuple(notes)
 
     def plain(self, column: pd.Series) -> pd.Series:
@@ -95,7 +106,7 @@ class Reading:
         named = name in (*choices.categories, choices.groups)
         if kind == "dates" and not named:
             if choices.dates == "numeric":
-                return pd.to_datetime(column, utc=True).dt.tz_localize(None)
+                return pd.to_datetime(column).dt.tz_localize(None)
             self.suspicions.append(dates(name, str(column.dropna().iloc[0]) if column.notna().any() else ""))
             return column
         if kind == "strange":
@@ -121,6 +132,10 @@ class Reading:
             return self._categories(texts)
         found = suspicion(texts, self.source)
         if found is None:
+            if has_units(texts) and not is_target:
+                self._units.append(texts.name)
+            if sum(map(numbers.fits, texts.distinct)) > 1:
+                self._mixed.append(texts.name)
             return self._categories(texts)
         if found.remedy == ((NUMERIC_DATES,), False, "") and choices.dates == "numeric":
             return moments(texts, self.source)
@@ -151,8 +166,12 @@ class Reading:
     def _categories(self, texts: Texts) -> pd.Series:
         for text, count in markers(texts):
             self._markers.setdefault(text, []).append(f"{texts.name} {count}")
-        if texts.name not in self.choices.categories and has_units(texts):
-            self._units.append(texts.name)
+        last = texts.distinct[texts.codes[-1]] if len(texts.codes) and texts.codes[-1] >= 0 else ""
+        if last.casefold() in TOTALS and texts.counts[texts.codes[-1]] == 1:
+            row = len(texts.codes) - 1
+            self._totals.append(
+                f"{last!r} in column {texts.name} {self.source.place([row])} may be no row: it is read as one"
+            )
         return texts.categorical()
 
 

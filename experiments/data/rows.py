@@ -19,10 +19,11 @@ def without_written_index(frame: pd.DataFrame, choices: Choices) -> tuple[pd.Dat
     notes: tuple[str, ...] = ()
     while len(frame.columns) and frame.columns[0] not in chosen and WRITTEN.fullmatch(frame.columns[0]):
         name, first = frame.columns[0], frame.iloc[:, 0]
-        if not (name == "" and first.is_unique) and not is_running(first):
+        names_rows = name == "" and first.is_unique and first.dtype.kind != "f"
+        if not names_rows and not is_running(first):
             break
-        what = f"column {name!r}" if name else "the first column, which has no name,"
-        notes += (f"{what} only numbers the rows and is left out",)
+        does = "numbers the rows" if is_running(first) else "names the rows"
+        notes += (f"{f'column {name!r}' if name else 'the first column, which has no name,'} {does} and is left out",)
         frame = frame.iloc[:, 1:]
     empty = [place for place, name in enumerate(frame.columns) if name == "" and frame.iloc[:, place].isna().all()]
     if empty:

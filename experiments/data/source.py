@@ -21,6 +21,8 @@ class Source:
     texts : callable or None
         Returns the cells of a column as they are written in a text file, with or without those that pandas takes for
         missing.
+    padded : tuple of str
+        Columns of whole numbers that have cells such as 01234.
     notes : tuple of str
         What a user may not expect of how the file was read.
     sha256 : str
@@ -30,6 +32,7 @@ class Source:
     format: Format = PLAIN
     lines: Callable[[], Sequence[int]] | None = None
     texts: Callable[[str, bool], pd.Series] | None = None
+    padded: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     sha256: str = ""
 

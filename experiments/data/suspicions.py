@@ -4,11 +4,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from experiments.data.cells import (
     CHARACTERS,
     DATE,
+    OFFSET,
     TIME,
     Decorated,
     Format,
@@ -25,11 +27,20 @@ MARKERS = frozenset(
     {
         *("?", "??", "-", "--", "---", "—", "–", ".", "..", "...", "*", "**", "/", "\\", "\\n", "''", '""', "(null)"),
         *("na", "n/a", "n.a", "n.a.", "n/d", "nd", "n.d.", "nil", "nan", "null", "none", "unk", "unknown", "missing"),
-        *("#div/0!", "#value!", "#ref!", "#name?", "#num!", "#n/a!", "undefined", "tbd", "x"),
+        *("#div/0!", "#value!", "#ref!", "#name?", "#num!", "#n/a!", "undefined", "tbd"),
         *("not available", "not applicable", "not known", "no data"),
     }
 )
 """Texts, in small letters, that often mean a missing cell."""
+
+TRUTHS = frozenset({"0", "1", "true", "false", "t", "f", "yes", "no", "y", "n"})
+"""Words for true and false, in small letters."""
+
+TOTALS = frozenset({"total", "totals", "sum", "grand total", "average", "mean"})
+"""Words, in small letters, for a row that sums up the others."""
+
+SENTINELS = (-9, -99, -999, -9999, -99999, -999999, 99, 999, 9999, 99999, 999999)
+"""Numbers that often mean a missing cell where all others are far away."""
 
 NUMERIC_DATES = "dataset.dates=numeric"
 
@@ -86,16 +97,15 @@ def refuse(suspicions: Sequence[Suspicion], choices: Choices) -> None:
     names = [other.column for other in same if other.column != choices.target]
     na = list(dict.fromkeys(text for other in same for text in other.na))
     overrides = [*([choices.override("na", na)] if na else []), *first.fixes]
-    ways = [first.advice] if first.advice else []
-    if overrides:
-        ways.append(f"add {' '.join(overrides)} to {'read it' if first.fixes else 'read them as missing'}")
+    ways = [f"add {' '.join(overrides)} to {'read it' if first.fixes else 'read them as missing'}"] if overrides else []
+    ways += [first.advice] if first.advice else []
     if is_target:
         ways.append("add dataset.task=classification to read classes")
     else:
         ways.append(f"add {choices.override('categories', names)} to read categories")
         ways.append(f"add {choices.override('drop', names)} to leave it out")
     others = [other.column for other in same[1:]]
-    more = f" (and so have the columns {listed(others)})" if others else ""
+    more = f" (the same in {listed(others)})" if others else ""
     raise ValueError(f"{first.reason}{more}: {', or '.join(ways)}")
 
 
@@ -116,6 +126,9 @@ def suspicion(texts: Texts, source: Source) -> Suspicion | None:
     """Return why a column of text may be numbers or dates; None if it is a column of categories."""
     if texts.share(source.format.fits) > 0.5:
         return _nearly_numbers(texts, source)
+    if {text.casefold() for text in texts.distinct} <= TRUTHS and set(texts.distinct) & {"0", "1"}:
+        reason = f"column {texts.name!r} has numbers and words for true and false: {shown(texts.cells(texts.distinct))}"
+        return Suspicion(texts.name, reason, advice="write them in one way")
     if texts.share(DATE.fullmatch) > 0.5:
         return _dates(texts, source)
     if texts.share(TIME.fullmatch) > 0.5 and len(texts.distinct) > FEW:
@@ -130,8 +143,9 @@ def markers(texts: Texts) -> list[tuple[str, int]]:
 
 
 def has_units(texts: Texts) -> bool:
-    """Return whether all texts are numbers with a sign or a unit."""
-    return bool(texts.distinct) and all(map(decorated, texts.distinct))
+    """Return whether all texts are numbers, and some have a sign or a unit."""
+    parts = [decorated(text) for text in texts.distinct]
+    return all(parts) and any(part.signs or part.unit for part in parts if part)
 
 
 def _nearly_numbers(texts: Texts, source: Source) -> Suspicion:
@@ -191,6 +205,8 @@ def _ways(odd: Sequence[str], numbers: Sequence[str], usual: Format) -> tuple[tu
     if not signs:
         return fixes, _second_way(cores, way, numbers)
     further = f" and add {' '.join(fixes)}" if fixes else ""
+    if set(signs) & {"()", "-", "−", "–"}:
+        return (), f"write numbers below zero as -5 in the file{further} to read numbers"
     return (), f"remove {' and '.join(map(repr, signs[:3]))} from the file{further} to read numbers"
 
 
@@ -199,7 +215,7 @@ def _second_way(cores: Sequence[str], way: Format | None, numbers: Sequence[str]
     fraction = Format(",")
     if way != Format(".", ",") or not all(map(fraction.fits, [*cores, *numbers])):
         return ""
-    return f"add dataset.decimal=comma if {cores[0]} is less than {int(fraction.value(cores[0])) + 1}"
+    return f"add dataset.decimal=comma if {cores[0]} is {fraction.value(cores[0]):g}"
 
 
 def _overrides(way: Format, usual: Format) -> tuple[str, ...]:
@@ -252,7 +268,8 @@ def moments(texts: Texts, source: Source) -> pd.Series:
         options = {"format": "mixed", "dayfirst": day_first}
     elif not all(re.match(r"\d{4}-\d\d-|\d{8}T", text) for text in texts.distinct):
         options = {"format": "mixed"}
-    values = pd.to_datetime(pd.Series(texts.distinct, dtype=object), errors="coerce", utc=True, **options)
+    local = pd.Series(texts.distinct, dtype="str").str.replace(OFFSET, r"\1", regex=True)
+    values = pd.to_datetime(local, errors="coerce", **options)
     failed = values.isna().to_numpy()
     if failed.any():
         text = texts.distinct[int(failed.argmax())]
@@ -260,4 +277,33 @@ def moments(texts: Texts, source: Source) -> pd.Series:
             f"column {texts.name!r} has dates, but there is no {text!r} {source.place(texts.rows([text]))}: "
             f"write dates as 2026-01-31"
         )
-    return pd.Series(values.dt.tz_localize(None).reindex(texts.codes).to_numpy(), name=texts.name)
+    return pd.Series(values.reindex(texts.codes).to_numpy(), name=texts.name)
+
+
+def doubtful_numbers(inputs: pd.DataFrame, choices: Choices) -> tuple[str, ...]:
+    """Return notes about numbers that may mean missing cells or dates, such as -999 and 20260131."""
+    numbers = inputs.select_dtypes("number")
+    values = numbers.to_numpy(np.float64, na_value=np.nan)
+    cells: dict[str, list[str]] = {}
+    days = []
+    ends = np.column_stack([np.nanmin(values, axis=0), np.nanmax(values, axis=0)])
+    for place in np.flatnonzero(np.isin(ends, SENTINELS).any(axis=1)):
+        column = values[:, place]
+        for end in ends[place][np.isin(ends[place], SENTINELS)]:
+            others = column[column != end]
+            if len(others) and (np.nanmin(others) > end / 3 if end < 0 else np.nanmax(others) < end / 3):
+                count = int((column == end).sum())
+                cells.setdefault(f"{end:.0f}", []).append(f"{numbers.columns[place]} {count}")
+    for place in np.flatnonzero((ends[:, 0] >= 19000101) & (ends[:, 1] <= 21001231)):
+        month, day = values[:, place] // 100 % 100, values[:, place] % 100
+        if ((month >= 1) & (month <= 12) & (day >= 1) & (day <= 31) & (day == np.round(day))).all():
+            days.append(str(numbers.columns[place]))
+    notes = []
+    if cells:
+        found = "; ".join(f"{text} in {listed(columns)}" for text, columns in cells.items())
+        notes.append(
+            f"numbers that may mean missing cells: {found}: add {choices.override('na', list(cells))} if they do"
+        )
+    if days:
+        notes.append(f"numbers that may be dates are read as numbers in {listed(days)}: write them as 2026-01-31")
+    return tuple(notes)

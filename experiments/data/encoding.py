@@ -1,0 +1,53 @@
+"""Decodes the text of a file, and says which encoding reads it where the usual one does not."""
+
+import codecs
+import re
+
+
+def decoded(content: bytes, encoding: str) -> str:
+    """Return the text of a file.
+
+    Raises
+    ------
+    ValueError
+        With the line and the encoding that reads the file, where one is known.
+    """
+    try:
+        codecs.lookup(encoding)
+        "".encode(encoding)
+    except LookupError:
+        raise ValueError(
+            f"dataset.encoding={encoding}: allowed is an encoding of text that Python knows, such as utf-8, cp1252, "
+            f"latin-1 and utf-16"
+        ) from None
+    is_utf8 = codecs.lookup(encoding).name == "utf-8"
+    for mark, name in ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
+        if is_utf8 and content.startswith(mark):
+            raise ValueError(f"is written in UTF-16: add dataset.encoding={name}")
+    if is_utf8 and b"\0" in content:
+        line = content[: content.index(b"\0")].count(b"\n") + 1
+        for name, zeros in (("utf-16-le", content[1::2]), ("utf-16-be", content[::2])):
+            if len(content) % 2 == 0 and zeros.count(0) > 0.9 * len(zeros):
+                raise ValueError(f"line {line} has a NUL byte, the file looks like UTF-16: add dataset.encoding={name}")
+        raise ValueError(f"line {line} has a NUL byte: allowed is text in UTF-8")
+    try:
+        text = content.decode("utf-8-sig" if is_utf8 else encoding)
+    except UnicodeDecodeError as error:
+        raise _undecodable(content, encoding, error) from None
+    if "\0" in text:
+        raise ValueError(f"line {text[: text.index(chr(0))].count(chr(10)) + 1} has a NUL character")
+    return text.removeprefix("\ufeff")
+
+
+def _undecodable(content: bytes, encoding: str, error: UnicodeDecodeError) -> ValueError:
+    line = content[: error.start].count(b"\n")
+    name = "UTF-8" if encoding == "utf-8" else encoding
+    message = f"line {line + 1} is not {name} (byte {content[error.start]:#x})"
+    for other in ("cp1252", "latin-1") if name == "UTF-8" else ():
+        try:
+            text = content.decode(other)
+        except UnicodeDecodeError:
+            continue
+        word = re.search(r"\S*[^\x00-\x7f]\S*", text.split("\n")[line])
+        return ValueError(f"{message}: add dataset.encoding={other}, if {word[0][:40] if word else ''!r} is right")
+    return ValueError(f"{message}: dataset.encoding=… names the encoding of the file")

@@ -1,0 +1,116 @@
+"""Finds the column names of a text file, and refuses a header that looks like a title or like a row."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import islice, pairwise
+
+import numpy as np
+import pandas as pd
+
+from experiments.data.cells import CHARACTERS, PLAIN, listed
+from experiments.data.layout import Delimited, Layout, other_layout
+
+FIRST_ROWS = 100
+"""Number of rows that are looked at to find out how a file is written."""
+
+
+def header(file: Delimited, layout: Layout) -> tuple[list[str], int]:
+    """Return the names of the columns and the number of lines before the first row.
+
+    Raises
+    ------
+    ValueError
+        If there is no such line, or if another layout or another line has the names.
+    """
+    if layout.header in ("auto", "none"):
+        line, cells = next(file.rows(), (0, []))
+        if not any(cells):
+            raise ValueError("is empty: allowed is a line of column names, then rows")
+        if layout.header == "none":
+            return [f"x{number}" for number in range(1, len(cells) + 1)], 0
+    else:
+        if not layout.header.isdecimal() or not int(layout.header):
+            raise ValueError(f"dataset.header={layout.header}: allowed are auto, none and the number of a line, from 1")
+        line, cells = next(file.rows(int(layout.header) - 1), (0, []))
+        if not any(cells):
+            raise ValueError(f"dataset.header={layout.header}: the file has no such line")
+    names = [cell.strip() for cell in cells]
+    if len(cells) == 1:
+        other = other_layout(file, layout)
+        separator = re.fullmatch(r"sep=(.)", names[0])
+        if separator:
+            name = {character: name for name, character in CHARACTERS.items()}.get(separator[1], separator[1])
+            other = f"dataset.header={line + 1} dataset.separator={name}"
+        if other:
+            raise ValueError(f"its header is one cell, {names[0][:60]!r}: add {other}")
+    if layout.header == "auto" and (len(cells) == 1 or names.count("") > 1):
+        better = _line_of_names(file, line)
+        if better:
+            raise ValueError(
+                f"line {line} looks like a title, {listed([name for name in names if name])[:60]!r}: "
+                f"add dataset.header={better} if line {better} has the column names"
+            )
+    return cells, line
+
+
+def _line_of_names(file: Delimited, line: int) -> int:
+    """Return the first line after this one that has as many cells as all that follow it, none of them empty; else 0."""
+    rows = list(islice(file.rows(line), FIRST_ROWS))
+    common = Counter(len(cells) for _, cells in rows).most_common(1)
+    for place, (further, cells) in enumerate(rows):
+        if len(cells) == common[0][0] > 1:
+            same = all(len(after) == len(cells) for _, after in rows[place:])
+            return further if same and all(cell.strip() and not PLAIN.fits(cell.strip()) for cell in cells) else 0
+    return 0
+
+
+def ragged(file: Delimited, layout: Layout, names: Sequence[str], start: int, line: int, cells: int) -> ValueError:
+    """Return the refusal of a row that has more or fewer cells than the header."""
+    first = "the first row" if layout.header == "none" else "the header"
+    message = f"line {line} has {cells} cell{'s' if cells != 1 else ''}, {first} has {len(names)}"
+    other = other_layout(file, layout)
+    if other:
+        return ValueError(f"{message}: add {other}")
+    if layout.header != "auto":
+        return ValueError(message)
+    if all(length == len(names) + 1 for _, length in islice(file.lengths(start), FIRST_ROWS)):
+        return ValueError(f"{message}: each column needs a name, also that of the row names (col.names=NA in R)")
+    better = _line_of_names(file, start)
+    return ValueError(
+        f"{message}: add dataset.header={better} if line {better} has the column names" if better else message
+    )
+
+
+def check_header(frame: pd.DataFrame, names: Sequence[str], layout: Layout, line: int) -> tuple[str, ...]:
+    """Return a note about a header that may be a row.
+
+    Raises
+    ------
+    ValueError
+        If it looks like a row.
+    """
+    stripped = [name.strip() for name in names]
+    numbers = [name for name in stripped if PLAIN.fits(name)]
+    if layout.header != "auto" or not (numbers or len(set(stripped)) < len(stripped)):
+        return ()
+    values = [float(name) for name in numbers]
+    rising = all(before < after for before, after in pairwise(values))
+    occurs = sum(_occurs(frame[place], name) for place, name in enumerate(stripped)) > len(names) / 2
+    if occurs or not rising:
+        why = "its cells occur in their columns again" if occurs else f"{len(numbers)} of {len(names)} are numbers"
+        raise ValueError(
+            f"line {line} looks like a row ({listed(stripped, 6)}), because {why}: add dataset.header=none if there "
+            f"are no column names (they are then x1, x2, …), or dataset.header={line} if these are the names"
+        )
+    steps = np.diff(values)
+    if len(values) == 1 or (len(values) and not np.allclose(steps, steps[0])):
+        return (f"column names are numbers ({listed(numbers)}): if line {line} is a row, add dataset.header=none",)
+    return ()
+
+
+def _occurs(column: pd.Series, text: str) -> bool:
+    """Return whether a text is a cell of a column."""
+    if column.dtype.kind in "iuf":
+        return bool(PLAIN.fits(text) and (column == float(text)).any())
+    return bool((column.astype(str).str.strip() == text).any())

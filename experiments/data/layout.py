@@ -1,0 +1,171 @@
+"""How a text file of rows of cells is written, and which layout divides its rows."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from experiments.data.cells import CHARACTERS, Format
+from nets.names import nearest
+
+SEPARATORS = ("comma", "semicolon", "tab", "pipe", "space")
+
+COMMA = Format(",")
+
+BLANK = "\x1f"
+"""Stands for a run of blanks between two cells."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """How a text file is written.
+
+    Attributes
+    ----------
+    separator : str
+        The character between two cells, or its name; "space" means any number of blanks.
+    decimal, thousands : str
+        The character before a number's fraction and the one between its groups of three digits, or its name.
+    encoding : str
+        One that Python knows.
+    header : str
+        The number of the line of column names, from 1; "none" means that there is none; "auto" means the first line,
+        which is refused if it looks like a row.
+    """
+
+    separator: str = "comma"
+    decimal: str = "point"
+    thousands: str = ""
+    encoding: str = "utf-8"
+    header: str = "auto"
+
+    @property
+    def format(self) -> Format:
+        """How numbers are written.
+
+        Raises
+        ------
+        ValueError
+            If a character is not allowed.
+        """
+        decimal, thousands = (self._character(key) for key in ("decimal", "thousands"))
+        if decimal not in (".", ","):
+            raise ValueError(f"dataset.decimal={self.decimal}: Allowed: point, comma")
+        if thousands == decimal:
+            raise ValueError(f"dataset.thousands={self.thousands}: dataset.decimal is the same character")
+        if thousands and thousands not in ",.'_ ":
+            raise ValueError(
+                f"dataset.thousands={self.thousands}: Allowed: comma, point, space, apostrophe, underscore"
+            )
+        return Format(decimal, thousands)
+
+    @property
+    def delimiter(self) -> str:
+        """The character between two cells.
+
+        Raises
+        ------
+        ValueError
+            If it is not allowed.
+        """
+        character = self._character("separator")
+        if len(character) != 1 or character in '"\n\r\0' or character.isalnum():
+            raise ValueError(
+                f"dataset.separator={self.separator}: {nearest(self.separator, SEPARATORS)}, or one character"
+            )
+        return BLANK if character == " " else character
+
+    def _character(self, key: str) -> str:
+        value: str = getattr(self, key)
+        return CHARACTERS.get(value, value)
+
+
+@dataclass(frozen=True)
+class Delimited:
+    """The text of a file and how it is divided into rows of cells."""
+
+    text: str
+    delimiter: str
+
+    @classmethod
+    def of(cls, text: str, delimiter: str) -> "Delimited":
+        """Return the rows of a text; each run of blanks becomes one character if blanks are between cells."""
+        if delimiter == BLANK:
+            quoted = re.sub(r'("(?:[^"]|"")*")|[ \t]+', lambda match: match[1] or BLANK, text)
+            text = re.sub(rf"(?m)^{BLANK}|{BLANK}(?=\r?$)", "", quoted)
+        return cls(text, delimiter)
+
+    def rows(self, start: int = 0) -> Iterator[tuple[int, list[str]]]:
+        """Return the last line and the cells of each row that is not empty, after the first `start` lines.
+
+        Raises
+        ------
+        SyntaxError
+            If a quote is not closed, or more than a separator follows it.
+        """
+        handle = self.handle(start)
+        reader = csv.reader(handle, delimiter=self.delimiter, strict=True)
+        try:
+            for row in reader:
+                if row:
+                    yield start + reader.line_num, row
+        except csv.Error as error:
+            raise SyntaxError(f"line {start + reader.line_num}: {error}") from None
+
+    def lengths(self, start: int = 0) -> Iterator[tuple[int, int]]:
+        """Return the last line and the number of cells of each row that is not empty, after the first `start` lines."""
+        if '"' in self.text:
+            yield from ((line, len(row)) for line, row in self.rows(start))
+            return
+        text = self.handle(start).read()
+        text = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+        for line, content in enumerate(text.split("\n"), start + 1):
+            if content:
+                yield line, content.count(self.delimiter) + 1
+
+    def handle(self, start: int) -> io.StringIO:
+        """Return the text as a file that is read up to a line."""
+        handle = io.StringIO(self.text, newline="")
+        for _ in range(start):
+            handle.readline()
+        return handle
+
+
+def other_layout(file: Delimited, layout: Layout) -> str:
+    """Return the options that divide the first rows into at least two columns; "" if there are none."""
+    text = "".join(file.text.replace(BLANK, " ").splitlines(keepends=True)[:100])
+    for name in SEPARATORS:
+        delimiter = Layout(separator=name).delimiter
+        if delimiter == file.delimiter:
+            continue
+        try:
+            lines, rows = zip(*Delimited.of(text, delimiter).rows(), strict=True)
+        except SyntaxError:
+            continue
+        first = _first_row(rows)
+        if first is None:
+            continue
+        line = [] if first == 0 or layout.header != "auto" else [f"dataset.header={lines[first]}"]
+        cells = [cell.strip() for row in rows[first + 1 :] for cell in row]
+        return " ".join([*line, f"dataset.separator={name}", *_number_options(cells, layout, name)])
+    return ""
+
+
+def _first_row(rows: Sequence[Sequence[str]]) -> int | None:
+    """Return the index of the first row that has as many cells as all that follow, more than one; None if few do."""
+    length = len(rows[-1])
+    first = next(place for place, row in enumerate(rows) if len(row) == length)
+    if length == 1 or 2 * first > len(rows) - 2 or any(len(row) != length for row in rows[first:]):
+        return None
+    return 0 if first == 1 and len(rows[0]) == length - 1 else first  # R names all columns but that of the row names
+
+
+def _number_options(cells: Iterable[str], layout: Layout, separator: str) -> list[str]:
+    """Return the options that read decimal commas."""
+    fractions = [cell for cell in cells if re.fullmatch(r"[+-]?[\d. \u00a0\u202f]*\d,\d+", cell)]
+    if separator == "comma" or layout.format.decimal == "," or not fractions:
+        return []
+    groups = {"point": Format(",", "."), "space": Format(",", " ")}
+    found = [name for name, way in groups.items() if any(way.fits(cell) and not COMMA.fits(cell) for cell in fractions)]
+    return ["dataset.decimal=comma", *(f"dataset.thousands={name}" for name in found[:1] if not layout.thousands)]
