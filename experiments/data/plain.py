@@ -36,10 +36,12 @@ def plain(frame: pd.DataFrame, choices: Choices, source: Source) -> tuple[pd.Dat
     reading = Reading(choices, source)
     frame = _without_markers(frame, choices.na)
     changed: dict[str, pd.Series] = {}
+    floats = frame.select_dtypes("floating")
+    # A missing cell makes floats of whole numbers; the text of the file has their last digits.
+    large = set(floats.columns[(np.abs(floats.to_numpy(np.float64)) >= EXACT).any(axis=0)] if source.texts else ())
     for name, dtype in frame.dtypes.items():
         is_number = types.is_numeric_dtype(dtype) and dtype.kind != "c" and name not in choices.categories
-        # A missing cell makes floats of whole numbers; the text of the file has their last digits.
-        if is_number and not (dtype.kind == "f" and source.texts and frame[name].abs().max() >= EXACT):
+        if is_number and name not in large:
             continue
         changed[str(name)] = reading.plain(frame[name])
     refuse(reading.suspicions, choices)
