@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from experiments.data.cells import EXACT
+from experiments.data.cells import EXACT, listed
 from experiments.data.choices import MOST_CLASSES, Choices
 from experiments.data.columns import MISSING, Categories, Column, Dates, Numbers, encode
 from experiments.data.plain import plain
@@ -63,12 +63,20 @@ def from_frame(name: str, frame: pd.DataFrame, *, source: Source = UNKNOWN, **va
         targets,
         classes,
         tuple(features),
+        file_sha256=source.sha256,
         columns=columns,
         left_out=len(frame) - len(complete),
         groups=_groups(complete[choices.groups]) if choices.groups else None,
-        notes=(*source.notes, *notes, *more, *doubtful_numbers(inputs, choices), *row_numbers(inputs, choices)),
-        file_sha256=source.sha256,
+        notes=(*source.notes, *notes, *more, *_inferred(inputs, choices)),
     )
+
+
+def _inferred(inputs: pd.DataFrame, choices: Choices) -> tuple[str, ...]:
+    """Return notes about the inputs: missing cells, and numbers that may be something else."""
+    counts = inputs.isna().sum()
+    filled = [f"{column} {count}" for column, count in counts[counts > 0].items()]
+    notes = (f"missing cells are filled by each training part, by column: {listed(filled)}",) if filled else ()
+    return (*notes, *doubtful_numbers(inputs, choices), *row_numbers(inputs, choices))
 
 
 def check_names(names: Iterable[str]) -> None:
