@@ -16,7 +16,7 @@ from experiments.config.choices import AUTO, CONF, EXTRAS, REGISTRIES, allowed_k
 from experiments.config.errors import ConfigError
 from experiments.config.rules import LARGEST_SEED, Rates
 from experiments.config.schema import Configuration, Off, Tune, Unhashed, declared, groups, nearest_key
-from experiments.data.sets import load
+from experiments.data.sets import check_digest, load
 from experiments.data.split import seeds_by_part_sizes
 from experiments.data.table import Data, autoencoding
 from experiments.tables import Replica, rounded
@@ -173,12 +173,11 @@ def recorded_data(record: Mapping[str, Any]) -> Data:
     """
     try:
         data = load(**_recorded_dataset(record))
+        if record.get("task") == "autoencode":
+            data = autoencoding(data)
+        check_digest(data, record["dataset"].get("sha256", ""))
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    if record.get("task") == "autoencode":
-        data = autoencoding(data)
-    if not data.sha256.startswith(record["dataset"].get("sha256", "")):
-        raise ConfigError(f"{data.name}: the data are not those that were recorded")
     return data
 
 
