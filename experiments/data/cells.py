@@ -35,6 +35,13 @@ DATE = re.compile(
 OFFSET = r"(\d:\d.*?)\s*(?:Z|[+-]\d\d(?::?\d\d)?)$"
 """A time of day that ends with its offset from UTC: a time counts as its local time."""
 
+FOREIGN = {
+    re.compile(r"\d{4}[-/]\d{1,2}|\d{4} ?Q[1-4]", re.ASCII): ("months", "write them as days, such as 2026-01-01"),
+    re.compile(r"[+-]?0x[0-9a-f]+", re.IGNORECASE): ("hexadecimal numbers", "write them as decimal numbers"),
+    re.compile(r"[+-]?\d*\.?\d*[dD][+-]?\d+", re.ASCII): ("exponents after D", "write them after e, such as 1.5e3"),
+}
+"""What other programs write, its name and what to do."""
+
 TIME = re.compile(r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[ap]m)?", re.ASCII | re.IGNORECASE)
 
 
@@ -161,8 +168,12 @@ class Format:
         return (text.replace(self.thousands, "") if self.thousands else text).replace(self.decimal, ".")
 
 
+BLANKS = str.maketrans("\u00a0\u202f\u2009\u2019", "   '")
+"""Other blanks and the typographic apostrophe, which stand between groups of digits, as those of a keyboard."""
+
+
 def _plain_blanks(text: str) -> str:
-    return text.replace("\u00a0", " ").replace("\u202f", " ")
+    return text.translate(BLANKS)
 
 
 PLAIN = Format()
@@ -180,7 +191,7 @@ SIGNS = r"[$€£¥₹₽₩₺₪฿¢]|\b(?:USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AU
 
 DECORATED = re.compile(
     rf"(?P<comparison>[<>≤≥~≈]=?)?\s*(?P<open>\()?\s*(?P<sign>[+\-−–])?\s*(?P<before>{SIGNS})?\s*(?P<second>[+\-−])?\s*"
-    rf"(?P<core>[\d.,'_ \u00a0\u202f]*\d[.,]?(?:[eE][+-]?\d+)?)\s*"
+    rf"(?P<core>[\d.,'_ \u00a0\u202f\u2009\u2019]*\d[.,]?(?:[eE][+-]?\d+)?)\s*"
     rf"(?:(?P<percent>[%‰])|(?P<after>{SIGNS})|(?P<unit>[^\W\d_](?:[^\W\d_]|[°µ²³/·^.%])*|°[CFcf]?|[\"'′″]))?\s*(?P<close>\))?\s*(?P<last>[-−])?"
 )
 

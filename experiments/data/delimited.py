@@ -48,12 +48,13 @@ def read(
             names=places,
             index_col=False,
             low_memory=False,
+            skipinitialspace=file.skips_blanks,
             **options,
         )
 
     def cells_of(name: str, missing: bool) -> pd.Series:
         place = stripped.index(name)
-        return parse(usecols=[place], dtype=str, keep_default_na=missing)[place]
+        return parse(usecols=[place], dtype=str, keep_default_na=missing)[place].rename(name)
 
     def lines() -> list[int]:
         return [line for line, _ in file.lengths(start)]
@@ -65,6 +66,8 @@ def read(
         frame = _grouped(frame, parse, numbers)
     frame = frame.copy()  # in one block for each type: a table of many columns is ten times faster so
     notes = check_header(frame, names, layout, start)
+    if file.skips_blanks:
+        notes += ("quotes after a blank are read as quotes",)
     padded = tuple(stripped[place] for place in _padded(file, frame, parse))
     return frame.set_axis(names, axis=1), Source(numbers, lines, cells_of, padded, notes)
 

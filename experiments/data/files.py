@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from experiments.data.cells import listed
+from experiments.data.cells import EXACT, listed
 from experiments.data.choices import Choices
 from experiments.data.delimited import read
 from experiments.data.frames import check_names, from_frame
@@ -121,7 +121,8 @@ def _read(ending: str, content: bytes, layout: Layout, choices: Choices) -> tupl
 def _read_parquet(content: bytes) -> tuple[pd.DataFrame, list[str]]:
     """Return the table, and the names of its columns of numbers that are categories."""
     try:
-        from pyarrow import lib, parquet  # type: ignore[import-untyped]
+        import pyarrow  # type: ignore[import-untyped]
+        from pyarrow import lib, parquet
     except ImportError:
         raise ValueError("Parquet files need pyarrow: pip install '.[parquet]'") from None
     try:
@@ -129,6 +130,12 @@ def _read_parquet(content: bytes) -> tuple[pd.DataFrame, list[str]]:
         frame = table.to_pandas(use_threads=False)
     except (OSError, ValueError, lib.ArrowException) as error:
         raise ValueError(f"is no Parquet file: {str(error).splitlines()[0]}") from None
+    for name in table.column_names:
+        cells = table[name]
+        # pandas makes floats of whole numbers if a cell is missing; float64 would merge large ones.
+        is_whole = cells.null_count > 0 and cells.type in (pyarrow.int64(), pyarrow.uint64()) and name in frame
+        if is_whole and frame[name].abs().max() >= EXACT:
+            frame[name] = pd.array(cells.to_pylist(), "Int64" if cells.type == pyarrow.int64() else "UInt64")
     stored = (table.schema.pandas_metadata or {}).get("columns", [])
     # Parquet itself has no categories of numbers.
     restored = [about["name"] for about in stored if about["pandas_type"] == "categorical" and about["name"] in frame]

@@ -7,6 +7,7 @@ from itertools import islice, pairwise
 
 import numpy as np
 import pandas as pd
+from pandas.api import types
 
 from experiments.data.cells import CHARACTERS, PLAIN, listed
 from experiments.data.layout import Delimited, Layout, other_layout
@@ -92,11 +93,18 @@ def check_header(frame: pd.DataFrame, names: Sequence[str], layout: Layout, line
     """
     stripped = [name.strip() for name in names]
     numbers = [name for name in stripped if PLAIN.fits(name)]
-    if layout.header != "auto" or not (numbers or len(set(stripped)) < len(stripped)):
+    if layout.header != "auto":
         return ()
     values = [float(name) for name in numbers]
     rising = all(before < after for before, after in pairwise(values))
-    occurs = sum(_occurs(frame[place], name) for place, name in enumerate(stripped)) > len(names) / 2
+    kinds = list(frame.dtypes)
+    # Only a number can be a cell of a column of numbers: of ten thousand columns few must be looked at.
+    possible = [
+        place
+        for place, name in enumerate(names)
+        if not types.is_numeric_dtype(kinds[place]) or PLAIN.fits(name.strip())
+    ]
+    occurs = sum(_occurs(frame[place], names[place]) for place in possible) > len(names) / 2
     if occurs or not rising:
         why = "its cells occur in their columns again" if occurs else f"{len(numbers)} of {len(names)} are numbers"
         raise ValueError(
@@ -104,13 +112,11 @@ def check_header(frame: pd.DataFrame, names: Sequence[str], layout: Layout, line
             f"are no column names (they are then x1, x2, …), or dataset.header={line} if these are the names"
         )
     steps = np.diff(values)
-    if len(values) == 1 or (len(values) and not np.allclose(steps, steps[0])):
+    if len(values) == 1 or (len(values) > 1 and not np.allclose(steps, steps[0])):
         return (f"column names are numbers ({listed(numbers)}): if line {line} is a row, add dataset.header=none",)
     return ()
 
 
-def _occurs(column: pd.Series, text: str) -> bool:
-    """Return whether a text is a cell of a column."""
-    if column.dtype.kind in "iuf":
-        return bool(PLAIN.fits(text) and (column == float(text)).any())
-    return bool((column.astype(str).str.strip() == text).any())
+def _occurs(column: pd.Series, name: str) -> bool:
+    """Return whether a column's name is a cell of the column."""
+    return bool((column == (float(name) if types.is_numeric_dtype(column) else name)).any())

@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from experiments.data.cells import CHARACTERS, Format
 from nets.names import nearest
@@ -83,10 +84,19 @@ class Layout:
 
 @dataclass(frozen=True)
 class Delimited:
-    """The text of a file and how it is divided into rows of cells."""
+    """The text of a file and how it is divided into rows of cells.
+
+    Attributes
+    ----------
+    text : str
+    delimiter : str
+    skips_blanks : bool
+        Whether a quote may follow the blanks after a delimiter.
+    """
 
     text: str
     delimiter: str
+    skips_blanks: bool = False
 
     @classmethod
     def of(cls, text: str, delimiter: str) -> "Delimited":
@@ -94,9 +104,11 @@ class Delimited:
         if delimiter == BLANK:
             quoted = re.sub(r'("(?:[^"]|"")*")|[ \t]+', lambda match: match[1] or BLANK, text)
             text = re.sub(rf"(?m)^{BLANK}|{BLANK}(?=\r?$)", "", quoted)
-        return cls(text, delimiter)
+        file = cls(text, delimiter)
+        quotes = any(re.match(r' +"', cell) for _, cells in islice(file.rows(lenient=True), 100) for cell in cells)
+        return cls(text, delimiter, quotes)
 
-    def rows(self, start: int = 0) -> Iterator[tuple[int, list[str]]]:
+    def rows(self, start: int = 0, lenient: bool = False) -> Iterator[tuple[int, list[str]]]:
         """Return the last line and the cells of each row that is not empty, after the first `start` lines.
 
         Raises
@@ -104,13 +116,18 @@ class Delimited:
         SyntaxError
             If a quote is not closed, or more than a separator follows it.
         """
-        handle = self.handle(start)
-        reader = csv.reader(handle, delimiter=self.delimiter, strict=True)
+        reader = csv.reader(
+            self.handle(start), delimiter=self.delimiter, strict=not lenient, skipinitialspace=self.skips_blanks
+        )
+        line = start
         try:
             for row in reader:
+                line = start + reader.line_num
                 if row:
-                    yield start + reader.line_num, row
+                    yield line, row
         except csv.Error as error:
+            if "unexpected end" in str(error):
+                raise SyntaxError(f"line {line + 1}: a quote opens here and never closes") from None
             raise SyntaxError(f"line {start + reader.line_num}: {error}") from None
 
     def lengths(self, start: int = 0) -> Iterator[tuple[int, int]]:

@@ -38,10 +38,15 @@ def plain(frame: pd.DataFrame, choices: Choices, source: Source) -> tuple[pd.Dat
     changed: dict[str, pd.Series] = {}
     floats = frame.select_dtypes("floating")
     # A missing cell makes floats of whole numbers; the text of the file has their last digits.
-    large = set(floats.columns[(np.abs(floats.to_numpy(np.float64)) >= EXACT).any(axis=0)] if source.texts else ())
+    large = set(
+        floats.columns[(np.abs(floats.to_numpy(np.float64, na_value=np.nan)) >= EXACT).any(axis=0)]
+        if source.texts
+        else ()
+    )
     for name, dtype in frame.dtypes.items():
         is_number = types.is_numeric_dtype(dtype) and dtype.kind != "c" and name not in choices.categories
-        if is_number and name not in large:
+        is_padded = name in source.padded and name in (choices.target, choices.groups)
+        if is_number and name not in large and not is_padded:
             continue
         changed[str(name)] = reading.plain(frame[name])
     refuse(reading.suspicions, choices)
@@ -84,6 +89,7 @@ class Reading:
         self._units: list[str] = []
         self._mixed: list[str] = []
         self._totals: list[str] = []
+        self._zeros: list[str] = []
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -99,6 +105,8 @@ class Reading:
             notes.append(f"numbers with a sign or a unit are categories in {listed(self._units)}")
         if self._mixed:
             notes.append(f"numbers beside texts are categories in {listed(self._mixed)}")
+        if self._zeros:
+            notes.append(f"zeros before the numbers of {listed(self._zeros)} tell them apart, so they are kept")
         notes += self._totals
         return tuple(notes)
 
@@ -113,8 +121,8 @@ class Reading:
             return column
         if kind == "strange":
             raise ValueError(f"{_strange(column)}; {choices.leave_out([name])}")
-        if kind == "large":
-            return self._large(column)
+        if kind == "numbers of a file":
+            return self._written(column)
         texts = Texts.of(column, choices.na)
         if texts.blanks:
             self._blanks.append(name)
@@ -155,14 +163,21 @@ class Reading:
             return texts.mapped(numbers.whole, np.int64, 0)
         return texts.mapped(numbers.value, np.float64, np.nan)
 
-    def _large(self, column: pd.Series) -> pd.Series:
-        """Return a column of numbers beyond 2^53, which are read again if they are whole in the text of the file."""
+    def _written(self, column: pd.Series) -> pd.Series:
+        """Return a column of numbers, read again from the text of the file if whole numbers were merged."""
         name = str(column.name)
         if self.source.texts is None:
             return column
         texts = Texts.of(self.source.texts(name, True), self.choices.na)
         if not all(map(self.source.format.is_whole, texts.distinct)):
             return column
+        if name in self.source.padded:
+            merged = len(texts.distinct) > column.nunique()
+            is_class = name == self.choices.groups or len(texts.distinct) <= MOST_CLASSES
+            if not (merged and is_class) or (name == self.choices.target and self.choices.task == "regression"):
+                return column
+            self._zeros.append(name)
+            return texts.categorical()
         return texts.categorical() if name == self.choices.groups else self._numbers(texts, True)
 
     def _categories(self, texts: Texts) -> pd.Series:
@@ -187,7 +202,7 @@ def _kind(column: pd.Series) -> str:
     if dtype.kind in "mc" or isinstance(dtype, pd.PeriodDtype | pd.IntervalDtype):
         return "strange"
     if types.is_numeric_dtype(dtype):
-        return "large"
+        return "numbers of a file"
     if not types.is_object_dtype(dtype):
         return "texts"
     found = set(map(type, column.dropna()))

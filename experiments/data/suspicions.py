@@ -10,6 +10,7 @@ import pandas as pd
 from experiments.data.cells import (
     CHARACTERS,
     DATE,
+    FOREIGN,
     OFFSET,
     TIME,
     Decorated,
@@ -131,6 +132,11 @@ def suspicion(texts: Texts, source: Source) -> Suspicion | None:
         return Suspicion(texts.name, reason, advice="write them in one way")
     if texts.share(DATE.fullmatch) > 0.5:
         return _dates(texts, source)
+    for pattern, (what, advice) in FOREIGN.items():
+        if texts.share(pattern.fullmatch) > 0.5:
+            return Suspicion(
+                texts.name, f"column {texts.name!r} has {what}, such as {texts.distinct[0]!r}", advice=advice
+            )
     if texts.share(TIME.fullmatch) > 0.5 and len(texts.distinct) > FEW:
         reason = f"column {texts.name!r} has times, such as {texts.distinct[0]!r}"
         return Suspicion(texts.name, reason, advice="write them as numbers, such as minutes")
