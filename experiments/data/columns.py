@@ -175,7 +175,7 @@ class Dates:
         if not self.imputes:
             _refuse_missing(self.name, absent)
         days = (moments - pd.Timestamp(self.first)) / pd.Timedelta(days=1)
-        weekdays = (moments.dt.weekday.to_numpy()[:, None] == np.arange(len(WEEKDAYS))).astype(np.float64)
+        weekdays = (moments.dt.day_of_week.to_numpy()[:, None] == np.arange(len(WEEKDAYS))).astype(np.float64)
         weekdays[absent] = np.nan
         return np.column_stack([days.to_numpy(np.float64), weekdays])
 
