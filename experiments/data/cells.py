@@ -38,7 +38,10 @@ OFFSET = r"(\d:\d.*?)\s*(?:Z|[+-]\d\d(?::?\d\d)?)$"
 FOREIGN = {
     re.compile(r"\d{4}[-/]\d{1,2}|\d{4} ?Q[1-4]", re.ASCII): ("months", "write them as days, such as 2026-01-01"),
     re.compile(r"[+-]?0x[0-9a-f]+", re.IGNORECASE): ("hexadecimal numbers", "write them as decimal numbers"),
-    re.compile(r"[+-]?\d*\.?\d*[dD][+-]?\d+", re.ASCII): ("exponents after D", "write them after e, such as 1.5e3"),
+    re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)[dD][+-]?\d+", re.ASCII): (
+        "exponents after D",
+        "write them after e, such as 1.5e3",
+    ),
 }
 """What other programs write, its name and what to do."""
 

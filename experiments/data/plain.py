@@ -121,7 +121,7 @@ class Reading:
             return column
         if kind == "strange":
             raise ValueError(f"{_strange(column)}; {choices.leave_out([name])}")
-        if kind == "numbers of a file":
+        if kind == "numbers of a file" and name not in choices.categories:
             return self._written(column)
         texts = Texts.of(column, choices.na)
         if texts.blanks:

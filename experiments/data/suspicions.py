@@ -163,7 +163,7 @@ def _nearly_numbers(texts: Texts, source: Source) -> Suspicion:
     cells = texts.cells(wrong)
     absent = tuple(text for text, _ in cells if text.casefold() in MARKERS or not re.search(r"\d", text))
     rest = [text for text in wrong if text not in absent]
-    fixes, advice = _ways(rest, [text for text in texts.distinct if usual.fits(text)], usual)
+    fixes, advice = _ways(rest, [text for text in texts.distinct if usual.fits(text)], source)
     count = sum(count for _, count in cells)
     reason = (
         f"column {texts.name!r} has numbers, but {count} of {texts.size} cells {'is' if count == 1 else 'are'} none: "
@@ -187,7 +187,7 @@ def _decorated_numbers(texts: Texts, source: Source) -> Suspicion | None:
     if (units or only_comparison) and len(texts.distinct) <= FEW and not numbers:
         return None
     absent = tuple(text for text, _ in markers(texts))
-    fixes, advice = _ways(list(odd), numbers, usual)
+    fixes, advice = _ways(list(odd), numbers, source)
     cells = texts.cells(list(odd))
     reason = f"column {texts.name!r} looks like numbers: {shown(cells, 3)} {source.place(texts.rows(list(odd)))}"
     return Suspicion(texts.name, reason, fixes, absent if fixes else (), advice)
@@ -199,8 +199,9 @@ def _in_decoration(text: str, usual: Format) -> Decorated | None:
     return number if number and number_format([number.core], usual) else None
 
 
-def _ways(odd: Sequence[str], numbers: Sequence[str], usual: Format) -> tuple[tuple[str, ...], str]:
+def _ways(odd: Sequence[str], numbers: Sequence[str], source: Source) -> tuple[tuple[str, ...], str]:
     """Return the overrides that read texts as numbers beside others that are numbers already, and other advice."""
+    usual = source.format
     parts = [number for text in odd if (number := decorated(text))]
     if not odd or len(parts) < len(odd):
         return (), ""
@@ -208,6 +209,8 @@ def _ways(odd: Sequence[str], numbers: Sequence[str], usual: Format) -> tuple[tu
     way = number_format([*cores, *numbers], usual)
     fixes = _overrides(way, usual) if way else ()
     signs = sorted({sign for number in parts for sign in (*number.signs, number.unit) if sign})
+    if source.texts is None:
+        return (), "store them as numbers"
     if not signs:
         return fixes, _second_way(cores, way, numbers)
     further = f" and add {' '.join(fixes)}" if fixes else ""
