@@ -199,7 +199,8 @@ def _columns(inputs: pd.DataFrame, choices: Choices) -> tuple[Column, ...]:
     constant = [
         name
         for name in inputs
-        if same.get(name, False) or (name not in same and inputs[name].nunique(dropna=False) == 1)
+        if same.get(name, False)
+        or (name not in same and inputs[name].nunique(dropna=choices.missing != "category") == 1)
     ]
     if constant:
         raise ValueError(f"{_subject(constant)} the same in every row: {choices.leave_out(constant)}")

@@ -98,6 +98,7 @@ REFUSED = {
     "UTF-16": (GOOD.encode("utf-16"), "is written in UTF-16: add dataset.encoding=utf-16"),
     "no header, numbers": ("6,148,35,1\n1,85,29,0\n8,183,6,1\n" * 9, "line 1 looks like a row (6, 148, 35, 1)"),
     "no header, some": ("39,State,77516,u\n50,Self,83311,v\n38,State,215646,u\n" * 9, "add dataset.header=none"),
+    "the header again": (GOOD * 2, "line 42 has the column names again: take it out of the file"),
     "no header, letters": ("p,x,s,n\ne,x,s,y\np,b,s,w\n" * 9, "because its cells occur in their columns again"),
 }
 
