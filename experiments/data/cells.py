@@ -121,7 +121,7 @@ class Texts:
 
 def whole(value: object) -> str:
     """Return a value's text; a whole number in floating point has the text of the whole number."""
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
     return str(value)
 

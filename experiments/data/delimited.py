@@ -65,7 +65,7 @@ def read(
     if thousands:
         frame = _grouped(frame, parse, numbers)
     frame = frame.copy()  # in one block for each type: a table of many columns is ten times faster so
-    notes = check_header(frame, names, layout, start)
+    notes = check_header(frame, names, layout, start, lines)
     if file.skips_blanks:
         notes += ("quotes after a blank are read as quotes",)
     padded = tuple(stripped[place] for place in _padded(file, frame, parse))

@@ -36,13 +36,7 @@ def plain(frame: pd.DataFrame, choices: Choices, source: Source) -> tuple[pd.Dat
     reading = Reading(choices, source)
     frame = _without_markers(frame, choices.na)
     changed: dict[str, pd.Series] = {}
-    floats = frame.select_dtypes("floating")
-    # A missing cell makes floats of whole numbers; the text of the file has their last digits.
-    large = set(
-        floats.columns[(np.abs(floats.to_numpy(np.float64, na_value=np.nan)) >= EXACT).any(axis=0)]
-        if source.texts
-        else ()
-    )
+    large = _large(frame) if source.texts else set()
     for name, dtype in frame.dtypes.items():
         is_number = types.is_numeric_dtype(dtype) and dtype.kind != "c" and name not in choices.categories
         is_padded = name in source.padded and name in (choices.target, choices.groups)
@@ -60,6 +54,12 @@ def plain(frame: pd.DataFrame, choices: Choices, source: Source) -> tuple[pd.Dat
         override = choices.override("categories", padded)
         notes += (f"zeros before the numbers of {listed(padded)} are left out: add {override} if they are codes",)
     return frame, notes
+
+
+def _large(frame: pd.DataFrame) -> set[str]:
+    """Return the columns of floats beyond 2^53, which a missing cell may have made of whole numbers."""
+    floats = frame.select_dtypes("floating")
+    return set(floats.columns[(np.abs(floats.to_numpy(np.float64, na_value=np.nan)) >= EXACT).any(axis=0)])
 
 
 def _without_markers(frame: pd.DataFrame, texts: Collection[str]) -> pd.DataFrame:

@@ -272,7 +272,7 @@ def moments(texts: Texts, source: Source) -> pd.Series:
         if why:
             raise ValueError(
                 f"column {texts.name!r} has dates that {why}, such as {texts.distinct[0]!r} "
-                f"{source.place(texts.rows(texts.distinct[:1]), 1)}: write them as 2026-01-31"
+                f"{source.place(texts.rows(texts.distinct[:1])[:1])}: write them as 2026-01-31"
             )
         options = {"format": "mixed", "dayfirst": day_first}
     elif not all(re.match(r"\d{4}-\d\d-|\d{8}T", text) for text in texts.distinct):
