@@ -176,7 +176,7 @@ BLANKS = str.maketrans("\u00a0\u202f\u2009\u2019", "   '")
 
 
 def _plain_blanks(text: str) -> str:
-    return text.translate(BLANKS)
+    return text if text.isascii() else text.translate(BLANKS)
 
 
 PLAIN = Format()

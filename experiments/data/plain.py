@@ -114,7 +114,8 @@ class Reading:
         """Return a plain column; the column itself where it is suspicious."""
         name, choices, kind = str(column.name), self.choices, _kind(column)
         named = name in (*choices.categories, choices.groups)
-        if kind == "dates" and not named:
+        is_class = name == choices.target and choices.task == "classification"
+        if kind == "dates" and not (named or is_class):
             if choices.dates == "numeric":
                 return pd.to_datetime(column).dt.tz_localize(None)
             self.suspicions.append(dates(name, str(column.dropna().iloc[0]) if column.notna().any() else ""))
@@ -126,7 +127,7 @@ class Reading:
         texts = Texts.of(column, choices.na)
         if texts.blanks:
             self._blanks.append(name)
-        if kind == "categories" or named:
+        if kind in ("categories", "dates") or named:
             return self._categories(texts)
         was_cleaned = (texts.codes < 0).sum() > column.isna().sum()
         return self._texts(texts, column, kind == "numbers" or bool(self.source.texts) or bool(was_cleaned))
