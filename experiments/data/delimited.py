@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from experiments.data.cells import Format
-from experiments.data.encoding import decoded
+from experiments.data.encoding import decoded, other_reading
 from experiments.data.header import check_header, header, ragged
 from experiments.data.layout import Delimited, Layout, other_layout
 from experiments.data.source import Source
@@ -35,7 +35,8 @@ def read(
         If the file is not written so; the message names the line and, where they are known, the options that read it.
     """
     numbers = layout.format
-    file = Delimited.of(decoded(content, layout.encoding), layout.delimiter)
+    text = decoded(content, layout.encoding)
+    file = Delimited.of(text, layout.delimiter)
     names, start = _names(file, layout)
     stripped = [name.strip() for name in names]
 
@@ -66,6 +67,9 @@ def read(
         frame = _grouped(frame, parse, numbers)
     frame = frame.copy()  # in one block for each type: a table of many columns is ten times faster so
     notes = check_header(frame, names, layout, start, lines)
+    otherwise = other_reading(content, text) if layout.encoding != "utf-8" else ""
+    if otherwise:
+        notes += (f"the file is also text in UTF-8: with dataset.encoding=utf-8, {otherwise}",)
     if file.skips_blanks:
         notes += ("quotes after a blank are read as quotes",)
     padded = tuple(stripped[place] for place in _padded(file, frame, parse))

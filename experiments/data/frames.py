@@ -74,8 +74,16 @@ def from_frame(name: str, frame: pd.DataFrame, *, source: Source = UNKNOWN, **va
 def _inferred(inputs: pd.DataFrame, choices: Choices) -> tuple[str, ...]:
     """Return notes about the inputs: missing cells, and numbers that may be something else."""
     counts = inputs.isna().sum()
-    filled = [f"{column} {count}" for column, count in counts[counts > 0].items()]
-    notes = (f"missing cells are filled by each training part, by column: {listed(filled)}",) if filled else ()
+    own: list[str] = []
+    filled: list[str] = []
+    for column, count in counts[counts > 0].items():
+        is_category = choices.missing == "category" and isinstance(inputs[column].dtype, pd.CategoricalDtype)
+        (own if is_category else filled).append(f"{column} {count}")
+    notes: list[str] = []
+    if filled:
+        notes.append(f"missing cells are filled by each training part, by column: {listed(filled)}")
+    if own:
+        notes.append(f"missing cells are a category of their own, by column: {listed(own)}")
     return (*notes, *doubtful_numbers(inputs, choices), *row_numbers(inputs, choices))
 
 

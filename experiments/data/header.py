@@ -75,7 +75,10 @@ def ragged(file: Delimited, layout: Layout, names: Sequence[str], start: int, li
         return ValueError(f"{message}: add {other}")
     if layout.header != "auto":
         return ValueError(message)
-    if all(length == len(names) + 1 for _, length in islice(file.lengths(start), FIRST_ROWS)):
+    rows = [cells for _, cells in islice(file.rows(start), FIRST_ROWS)]
+    if all(len(cells) == len(names) + 1 for cells in rows):
+        if not any(cells[-1] for cells in rows):
+            return ValueError(f"{message}: each row ends with a separator, so the header needs one at its end, too")
         return ValueError(f"{message}: each column needs a name, also that of the row names (col.names=NA in R)")
     better = _line_of_names(file, start)
     return ValueError(

@@ -93,11 +93,15 @@ REFUSED = {
     ),
     "cp1252": (
         GOOD.replace("red", "röd").encode("cp1252"),
-        "line 2 is not UTF-8 (byte 0xf6): add dataset.encoding=cp1252",
+        "line 2 is not utf-8 (byte 0xf6): add dataset.encoding=cp1252",
     ),
     "UTF-16": (GOOD.encode("utf-16"), "is written in UTF-16: add dataset.encoding=utf-16"),
     "no header, numbers": ("6,148,35,1\n1,85,29,0\n8,183,6,1\n" * 9, "line 1 looks like a row (6, 148, 35, 1)"),
     "no header, some": ("39,State,77516,u\n50,Self,83311,v\n38,State,215646,u\n" * 9, "add dataset.header=none"),
+    "separators at the ends of rows": (
+        GOOD.replace("\n", ",\n").replace("y,", "y", 1),
+        "the header needs one at its end",
+    ),
     "the header again": (GOOD * 2, "line 42 has the column names again: take it out of the file"),
     "no header, letters": ("p,x,s,n\ne,x,s,y\np,b,s,w\n" * 9, "because its cells occur in their columns again"),
 }
@@ -109,6 +113,16 @@ def test_another_layout_is_refused_with_the_options_that_read_it(name, read):
     with pytest.raises(ValueError, match=re.escape(message)) as refusal:
         read(text)
     assert "\n" not in str(refusal.value)
+
+
+def test_another_encoding_than_that_of_the_file_is_said_or_refused(read):
+    text = GOOD.replace("red", "röd")
+    assert read(text, "encoding=cp1252").notes == (
+        "the file is also text in UTF-8: with dataset.encoding=utf-8, 'rÃ¶d' would be 'röd'",
+    )
+    for encoding in ("utf-16", "ascii"):
+        with pytest.raises(ValueError, match=f"is not {encoding}.*: add dataset.encoding=utf-8"):
+            read(text, f"encoding={encoding}")
 
 
 def test_without_a_header_columns_have_numbers(read):
