@@ -10,6 +10,8 @@ from itertools import islice
 from experiments.data.cells import CHARACTERS, Format
 from nets.names import nearest
 
+csv.field_size_limit(2**31 - 1)  # a cell of prose may be longer than the module's own limit
+
 SEPARATORS = ("comma", "semicolon", "tab", "pipe", "space")
 
 COMMA = Format(",")

@@ -184,3 +184,7 @@ def test_a_wide_file_is_read_in_blocks(tmp_path):
     data = load("csv", path=str(path), target="y")
     assert data.inputs.shape == (20, 3000)
     assert not data.notes
+
+
+def test_a_cell_may_hold_a_long_text(read):
+    assert len(read(GOOD + f"1.5,{'r' * 200_000},u\n").features) == 5
