@@ -137,8 +137,10 @@ class Reading:
         is_target = texts.name == choices.target
         if texts.distinct and all(map(numbers.fits, texts.distinct)):
             whole = all(map(numbers.is_whole, texts.distinct))
-            if may_be_numbers or (is_target and whole):
+            if may_be_numbers:
                 return self._numbers(texts, whole)
+            if is_target and whole and len(texts.distinct) <= MOST_CLASSES:
+                return self._categories(texts)
         if is_target and choices.task == "classification":
             return self._categories(texts)
         found = suspicion(texts, self.source)

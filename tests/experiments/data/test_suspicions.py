@@ -275,4 +275,4 @@ def test_numbers_that_are_stored_as_text_are_refused():
     with pytest.raises(ValueError, match=r"numbers that are stored as text, such as '1': .*dataset\.categories=\[c\]"):
         from_frame("mine", table(["1", "2"]), target="y")
     assert from_frame("mine", table(["1", "2"]), target="y", categories=["c"]).features[1:] == ("c=1", "c=2")
-    assert from_frame("mine", table(["1", "2"]), target="c", drop=["y"]).classes == ("1", "2")
+    assert from_frame("mine", table(["01", "2"]), target="c", drop=["y"]).classes == ("01", "2")
