@@ -193,9 +193,9 @@ FORMATS = tuple(
 SIGNS = r"[$€£¥₹₽₩₺₪฿¢]|\b(?:USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD|SEK|NOK|DKK|PLN|CZK|BRL|ZAR|RUB|TRY)\b|R\$"
 
 DECORATED = re.compile(
-    rf"(?P<comparison>[<>≤≥~≈]=?)?\s*(?P<open>\()?\s*(?P<sign>[+\-−–])?\s*(?P<before>{SIGNS})?\s*(?P<second>[+\-−])?\s*"
+    rf"(?P<comparison>[<>≤≥~≈]=?)?\s*(?P<open>\()?\s*(?P<sign>[+\-−–])?\s*(?P<before>{SIGNS}|[#'’=])?\s*(?P<second>[+\-−])?\s*"
     rf"(?P<core>[\d.,'_ \u00a0\u202f\u2009\u2019]*\d[.,]?(?:[eE][+-]?\d+)?)\s*"
-    rf"(?:(?P<percent>[%‰])|(?P<after>{SIGNS})|(?P<unit>[^\W\d_](?:[^\W\d_]|[°µ²³/·^.%])*|°[CFcf]?|[\"'′″]))?\s*(?P<close>\))?\s*(?P<last>[-−])?"
+    rf"(?:(?P<percent>[%‰*†])|(?P<after>{SIGNS})|(?P<unit>[^\W\d_](?:[^\W\d_]|[°µ²³/·^.%])*|°[CFcf]?|[\"'′″]))?\s*(?P<close>\))?\s*(?P<last>[-−])?"
 )
 
 
