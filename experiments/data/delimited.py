@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from experiments.data.cells import Format
@@ -58,7 +59,7 @@ def read(
         return parse(usecols=[place], dtype=str, keep_default_na=missing)[place].rename(name)
 
     def lines() -> list[int]:
-        return [line for line, _ in file.lengths(start)]
+        return file.lines(start)
 
     as_text = {place: str for place, name in enumerate(stripped) if name in texts}
     thousands = numbers.thousands or None
@@ -80,15 +81,14 @@ def _names(file: Delimited, layout: Layout) -> tuple[list[str], int]:
     """Return the names of the columns and the number of lines before the first row; refuse rows of other lengths."""
     try:
         names, start = header(file, layout)
-        count = 0
-        for line, cells in file.lengths(start):
-            count += 1
-            if cells != len(names):
-                raise ragged(file, layout, names, start, line, cells)
+        lengths = file.lengths(start)
+        wrong = np.flatnonzero(lengths != len(names))
+        if len(wrong):
+            raise ragged(file, layout, names, start, file.lines(start)[wrong[0]], int(lengths[wrong[0]]))
     except SyntaxError as error:
         other = other_layout(file, layout)
         raise ValueError(f"{error}: add {other}" if other else str(error)) from None
-    if not count:
+    if not len(lengths):
         raise ValueError("has a header and no rows")
     return names, start
 
