@@ -26,7 +26,7 @@ from experiments.config.choices import (
 from experiments.config.errors import ConfigError
 from experiments.config.rules import LARGEST_SEED, Rates
 from experiments.config.schema import Configuration, Off, Tune, Unhashed, declared, groups, nearest_key
-from experiments.data.sets import load
+from experiments.data.sets import check_digest, load
 from experiments.data.split import seeds_by_part_sizes
 from experiments.data.table import Data, autoencoding
 from experiments.tables import Replica, rounded
@@ -160,8 +160,8 @@ def from_record(record: Mapping[str, Any]) -> Settings:
         If another version wrote the record, or its data are no longer there.
     """
     try:
-        dataset = optional("dataset", record["dataset"]["name"]) | record["dataset"]
-        dataset = {key: _plain(value) for key, value in dataset.items() if key != "sha256"}
+        dataset = optional("dataset", record["dataset"]["name"]) | _recorded_dataset(record)
+        dataset = {key: _plain(value) for key, value in dataset.items()}
         config = _completed(record, Configuration)
         config["seeds"] = record["seeds"]
         config["dataset"] = dataset | {"batch_size": record["batch_size"], "lr": record["lr"][0]}
@@ -169,11 +169,35 @@ def from_record(record: Mapping[str, Any]) -> Settings:
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise ConfigError(f"the record of another version: {error}") from error
     settings = resolve(config)
+    recorded_data(record)
+    return settings
+
+
+def recorded_data(record: Mapping[str, Any]) -> Data:
+    """Return the data of a recorded run.
+
+    Raises
+    ------
+    ConfigError
+        If they are refused, or are not those that were recorded.
+    """
     try:
-        load(**record["dataset"])
+        data = load(**_recorded_dataset(record))
+        if record.get("task") == "autoencode":
+            data = autoencoding(data)
+        check_digest(data, record["dataset"].get("sha256", ""))
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    return settings
+    return data
+
+
+def _recorded_dataset(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the data set's node of a record, without the digest of its data.
+
+    The record of an autoencoder has its own task, a regression. It does not use the target, which may be a class.
+    """
+    dataset = {key: value for key, value in record["dataset"].items() if key != "sha256"}
+    return dataset | ({"task": "auto"} if record.get("task") == "autoencode" and "task" in dataset else {})
 
 
 def _completed(record: Mapping[str, Any], declaration: type) -> dict[str, Any]:

@@ -121,7 +121,7 @@ class Texts:
 
 def whole(value: object) -> str:
     """Return a value's text; a whole number in floating point has the text of the whole number."""
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
     return str(value)
 
@@ -176,7 +176,7 @@ BLANKS = str.maketrans("\u00a0\u202f\u2009\u2019", "   '")
 
 
 def _plain_blanks(text: str) -> str:
-    return text.translate(BLANKS)
+    return text if text.isascii() else text.translate(BLANKS)
 
 
 PLAIN = Format()
@@ -193,9 +193,9 @@ FORMATS = tuple(
 SIGNS = r"[$€£¥₹₽₩₺₪฿¢]|\b(?:USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD|SEK|NOK|DKK|PLN|CZK|BRL|ZAR|RUB|TRY)\b|R\$"
 
 DECORATED = re.compile(
-    rf"(?P<comparison>[<>≤≥~≈]=?)?\s*(?P<open>\()?\s*(?P<sign>[+\-−–])?\s*(?P<before>{SIGNS})?\s*(?P<second>[+\-−])?\s*"
+    rf"(?P<comparison>[<>≤≥~≈]=?)?\s*(?P<open>\()?\s*(?P<sign>[+\-−–])?\s*(?P<before>{SIGNS}|[#'’=])?\s*(?P<second>[+\-−])?\s*"
     rf"(?P<core>[\d.,'_ \u00a0\u202f\u2009\u2019]*\d[.,]?(?:[eE][+-]?\d+)?)\s*"
-    rf"(?:(?P<percent>[%‰])|(?P<after>{SIGNS})|(?P<unit>[^\W\d_](?:[^\W\d_]|[°µ²³/·^.%])*|°[CFcf]?|[\"'′″]))?\s*(?P<close>\))?\s*(?P<last>[-−])?"
+    rf"(?:(?P<percent>[%‰*†])|(?P<after>{SIGNS})|(?P<unit>[^\W\d_](?:[^\W\d_]|[°µ²³/·^.%])*|°[CFcf]?|[\"'′″]))?\s*(?P<close>\))?\s*(?P<last>[-−])?"
 )
 
 

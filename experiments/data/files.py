@@ -1,10 +1,11 @@
 """Reads a user's table from a file or from OpenML, and names the place of a fault; it never runs what a file holds."""
 
+import hashlib
 import io
 import re
 import zipfile
 import zlib
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,9 @@ def from_file(path: str, **values: Any) -> Data:
         if file.is_dir():
             raise ValueError("is a folder: allowed is a file")
         choices = Choices(**values)
-        frame, source = _read(ending, file.read_bytes(), layout, choices)
+        content = file.read_bytes()
+        frame, source = _read(ending, content, layout, choices)
+        source = replace(source, sha256=hashlib.sha256(content).hexdigest())
         name = re.sub(r"[^A-Za-z0-9_.-]+", "_", file.stem).strip("._-")[:60] or "data"
         return from_frame(name, frame, source=source, **values)
     except OSError as error:

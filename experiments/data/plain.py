@@ -36,13 +36,7 @@ def plain(frame: pd.DataFrame, choices: Choices, source: Source) -> tuple[pd.Dat
     reading = Reading(choices, source)
     frame = _without_markers(frame, choices.na)
     changed: dict[str, pd.Series] = {}
-    floats = frame.select_dtypes("floating")
-    # A missing cell makes floats of whole numbers; the text of the file has their last digits.
-    large = set(
-        floats.columns[(np.abs(floats.to_numpy(np.float64, na_value=np.nan)) >= EXACT).any(axis=0)]
-        if source.texts
-        else ()
-    )
+    large = _large(frame) if source.texts else set()
     for name, dtype in frame.dtypes.items():
         is_number = types.is_numeric_dtype(dtype) and dtype.kind != "c" and name not in choices.categories
         is_padded = name in source.padded and name in (choices.target, choices.groups)
@@ -60,6 +54,12 @@ def plain(frame: pd.DataFrame, choices: Choices, source: Source) -> tuple[pd.Dat
         override = choices.override("categories", padded)
         notes += (f"zeros before the numbers of {listed(padded)} are left out: add {override} if they are codes",)
     return frame, notes
+
+
+def _large(frame: pd.DataFrame) -> set[str]:
+    """Return the columns of floats beyond 2^53, which a missing cell may have made of whole numbers."""
+    floats = frame.select_dtypes("floating")
+    return set(floats.columns[(np.abs(floats.to_numpy(np.float64, na_value=np.nan)) >= EXACT).any(axis=0)])
 
 
 def _without_markers(frame: pd.DataFrame, texts: Collection[str]) -> pd.DataFrame:
@@ -114,7 +114,8 @@ class Reading:
         """Return a plain column; the column itself where it is suspicious."""
         name, choices, kind = str(column.name), self.choices, _kind(column)
         named = name in (*choices.categories, choices.groups)
-        if kind == "dates" and not named:
+        is_class = name == choices.target and choices.task == "classification"
+        if kind == "dates" and not (named or is_class):
             if choices.dates == "numeric":
                 return pd.to_datetime(column).dt.tz_localize(None)
             self.suspicions.append(dates(name, str(column.dropna().iloc[0]) if column.notna().any() else ""))
@@ -126,7 +127,7 @@ class Reading:
         texts = Texts.of(column, choices.na)
         if texts.blanks:
             self._blanks.append(name)
-        if kind == "categories" or named:
+        if kind in ("categories", "dates") or named:
             return self._categories(texts)
         was_cleaned = (texts.codes < 0).sum() > column.isna().sum()
         return self._texts(texts, column, kind == "numbers" or bool(self.source.texts) or bool(was_cleaned))
@@ -136,8 +137,10 @@ class Reading:
         is_target = texts.name == choices.target
         if texts.distinct and all(map(numbers.fits, texts.distinct)):
             whole = all(map(numbers.is_whole, texts.distinct))
-            if may_be_numbers or (is_target and whole):
+            if may_be_numbers:
                 return self._numbers(texts, whole)
+            if is_target and whole and len(texts.distinct) <= MOST_CLASSES:
+                return self._categories(texts)
         if is_target and choices.task == "classification":
             return self._categories(texts)
         found = suspicion(texts, self.source)

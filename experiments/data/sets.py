@@ -52,12 +52,23 @@ def load(name: str, *, sha256: str = "", **parameters: Any) -> Data:
     hints = get_type_hints(DATASETS[name])
     values = {key: texts(key, value) if hints[key] == LIST else value for key, value in bound.arguments.items()}
     data = _load(DATASETS[name], tuple(sorted(values.items())), _file_state(bound.arguments.get("path")))
+    check_digest(data, sha256)
+    return data
+
+
+def check_digest(data: Data, sha256: str) -> None:
+    """Refuse data whose digest does not begin with the recorded one.
+
+    Raises
+    ------
+    ValueError
+        If it does not.
+    """
     if not data.sha256.startswith(sha256):
         raise ValueError(
             f"{data.name}: the data are not those that were recorded: the file has changed, or an earlier "
             f"version read it by other rules"
         )
-    return data
 
 
 @lru_cache(maxsize=32)

@@ -97,8 +97,9 @@ def refuse(suspicions: Sequence[Suspicion], choices: Choices) -> None:
     same = [other for other in suspicions if other.remedy == first.remedy]
     names = [other.column for other in same if other.column != choices.target]
     na = list(dict.fromkeys(text for other in same for text in other.na))
-    overrides = [*([choices.override("na", na)] if na else []), *first.fixes]
-    ways = [f"add {' '.join(overrides)} to {'read it' if first.fixes else 'read them as missing'}"] if overrides else []
+    fixes = [fix for fix in first.fixes if not (is_target and fix == NUMERIC_DATES)]
+    overrides = [*([choices.override("na", na)] if na else []), *fixes]
+    ways = [f"add {' '.join(overrides)} to {'read it' if fixes else 'read them as missing'}"] if overrides else []
     ways += [first.advice] if first.advice else []
     if is_target:
         ways.append("add dataset.task=classification to read classes")
@@ -272,7 +273,7 @@ def moments(texts: Texts, source: Source) -> pd.Series:
         if why:
             raise ValueError(
                 f"column {texts.name!r} has dates that {why}, such as {texts.distinct[0]!r} "
-                f"{source.place(texts.rows(texts.distinct[:1]), 1)}: write them as 2026-01-31"
+                f"{source.place(texts.rows(texts.distinct[:1])[:1])}: write them as 2026-01-31"
             )
         options = {"format": "mixed", "dayfirst": day_first}
     elif not all(re.match(r"\d{4}-\d\d-|\d{8}T", text) for text in texts.distinct):

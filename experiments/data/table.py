@@ -44,6 +44,8 @@ class Data:
         Number of the table's rows that were dropped because a value was missing.
     notes : tuple of str
         Sentences about what a reader of the table may not expect.
+    file_sha256 : str
+        Digest of the bytes of the file that the table was read from; empty if there was no file.
     sha256 : str
         Digest of the task, the arrays' shapes and their bytes (little-endian), and of a table's names.
 
@@ -64,6 +66,7 @@ class Data:
     groups: np.ndarray | None = field(default=None, repr=False)
     left_out: int = field(default=0, repr=False)
     notes: tuple[str, ...] = field(default=(), repr=False)
+    file_sha256: str = field(default="", repr=False)
     sha256: str = field(init=False)
 
     def __post_init__(self) -> None:

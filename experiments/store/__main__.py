@@ -3,7 +3,7 @@
 python -m experiments.store status|verify|prune|collect study=NAME [format=parquet]
 
 status     the state of each run: done, incomplete, damaged, outdated or failed; or unfinished: a sweep has planned more
-           replicas of this run
+           replicas of this run; a run whose file is read differently today is named too
 verify     check the checksums, row counts and cells of every table; exit code 1 if there is a problem
 prune      remove incomplete, damaged and outdated runs without checkpoints, files that a crash left, the notes of
            sweeps that were interrupted, and those of failures in runs that have results
@@ -78,6 +78,9 @@ def print_states(study: Study) -> None:
         state, words = states.get(name, ("planned", "nothing"))
         if state in ("planned", "done"):
             states[name] = ("unfinished", f"{reason} ({words} stored)")
+    for name, reading in study.earlier_readings().items():
+        state, words = states[name]
+        states[name] = (state, f"{words}, {reading}")
     for run, (state, words) in states.items():
         print(f"{state:<12}{run}  {words}")
     counts = Counter(state for state, _ in states.values())

@@ -47,7 +47,7 @@ def task_id(files: Mapping[str, bytes]) -> str:
     files
         The content of the run's files by name.
     """
-    config = yaml.load(files["config.yaml"], _LOADER)
+    config = yaml.load(files["config.yaml"], LOADER)
     dataset = config["dataset"]
     settings = {key: value for key, value in dataset.items() if key != "path"}
     data = json.loads(files["environment.json"]).get("dataset_sha256", settings)
@@ -61,7 +61,7 @@ def task_id(files: Mapping[str, bytes]) -> str:
     ).hexdigest()[:10]
 
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The loader of PyYAML that is written in C takes a tenth of the time; not every build has it."""
 
 

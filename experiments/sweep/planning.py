@@ -10,6 +10,7 @@ from experiments import tables
 from experiments.analysis.wording import counted, verb
 from experiments.config.errors import ConfigError
 from experiments.config.settings import Settings, from_record
+from experiments.store.earlier import earlier_reading
 from experiments.store.runs import outcomes
 from experiments.store.study import Study
 from experiments.sweep.jobs import Job, disjoint
@@ -41,6 +42,7 @@ def plan(jobs: Sequence[Job]) -> str:
     conditions = counted(len({job.folder.path for job in jobs}), "condition")
     there = replicas - missing
     lines = [f"{conditions}, {counted(replicas, 'replica')}: {there} {verb(there, 'is', 'are')} there already, {work}"]
+    lines += earlier_runs(jobs)
     runs = recorded_runs({job.study.folder: job.study for job in jobs}.values()) if missing else []
     if missing and not runs:
         lines.append("time and disk: unknown, because this study has no recorded run yet")
@@ -66,6 +68,22 @@ def _wanted(job: Job) -> Iterable[tuple[float | None, int]]:
     """Return the replicas that a job asks for; those that follow the tuning have no learning rate yet."""
     reported = ((None, seed) for seed in job.settings.seeds)
     return (*job.settings.tuning, *reported) if job.settings.tuning else job.planned
+
+
+def earlier_runs(jobs: Iterable[Job]) -> list[str]:
+    """Return a sentence for each file of which a study has runs that were read differently, and now lacks a run."""
+    studies = {(job.settings.path, job.settings.data.name, job.study.folder): job.study for job in jobs if job.missing}
+    lines = []
+    for (path, name, _), study in studies.items():
+        runs_by_reading: dict[str, list[str]] = {}
+        for run in study.runs() if path else ():
+            reading = earlier_reading(run.path) if run.name.startswith(f"{name}-") else None
+            if reading:
+                runs_by_reading.setdefault(reading, []).append(run.name)
+        for reading, runs in runs_by_reading.items():
+            stay = counted(len(runs), "earlier run") + verb(len(runs), " stays: ", " stay, such as ")
+            lines.append(f"{name}: {stay}{runs[0]}, which was {reading}")
+    return lines
 
 
 def epoch_cost(settings: Settings) -> int:

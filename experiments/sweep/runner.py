@@ -17,6 +17,7 @@ from experiments.data.table import Data
 from experiments.store.collecting import collect
 from experiments.store.study import Study
 from experiments.sweep.jobs import Job, Trained, run_job
+from experiments.sweep.planning import earlier_runs
 from experiments.sweep.progress import live_view
 from experiments.sweep.summary import summary
 
@@ -89,6 +90,7 @@ def _notes(jobs: Sequence[Job]) -> Iterator[str]:
         if data.columns:
             yield _reading(data)
             yield from (f"{data.name}: {note}" for note in data.notes)
+    yield from earlier_runs(jobs)
     repeated = len({(job.folder.path, replica) for job in jobs for replica in job.repeated})
     if repeated:
         noun = verb(repeated, "finished replica is", "finished replicas are")

@@ -184,7 +184,7 @@ FAULTS = {
     "nothing but missing values": (b"a,b,y\n" + b",,\n" * 20, "the columns a, b, y are empty"),
     "another encoding": (
         GOOD.encode() + b"1,2,\xe9\n",
-        "line 42 is not UTF-8 (byte 0xe9): add dataset.encoding=cp1252",
+        "line 42 is not utf-8 (byte 0xe9): add dataset.encoding=cp1252",
     ),
     "UTF-16": (GOOD.encode("utf-16-le"), "looks like UTF-16: add dataset.encoding=utf-16-le"),
     "a NUL byte": (lines("1,\0,u"), "line 42 has a NUL byte"),

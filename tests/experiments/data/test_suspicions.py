@@ -175,6 +175,16 @@ def test_typed_dates_are_refused_or_numeric(kind, tmp_path):
     assert days[0] == (0 if kind == "date" else 0.5)
 
 
+def test_dates_are_no_target_but_as_classes():
+    frame = table([1.5, 2.5]).assign(y=["2026-01-31", "2026-02-28"] * (ROWS // 2))
+    for dates in (frame, frame.assign(y=pd.to_datetime(frame["y"]))):
+        with pytest.raises(
+            ValueError, match=r"has dates, such as '2026-01-31[^:]*(:00)*': add dataset\.task=classification"
+        ):
+            from_frame("mine", dates, target="y")
+        assert len(from_frame("mine", dates, target="y", task="classification").classes) == 2
+
+
 @pytest.mark.parametrize(
     ("values", "kind"), [([datetime.time(3)], "time"), ([datetime.timedelta(1)], "timedelta64"), ([1j], "complex128")]
 )
@@ -265,4 +275,4 @@ def test_numbers_that_are_stored_as_text_are_refused():
     with pytest.raises(ValueError, match=r"numbers that are stored as text, such as '1': .*dataset\.categories=\[c\]"):
         from_frame("mine", table(["1", "2"]), target="y")
     assert from_frame("mine", table(["1", "2"]), target="y", categories=["c"]).features[1:] == ("c=1", "c=2")
-    assert from_frame("mine", table(["1", "2"]), target="c", drop=["y"]).classes == ("1", "2")
+    assert from_frame("mine", table(["01", "2"]), target="c", drop=["y"]).classes == ("01", "2")
