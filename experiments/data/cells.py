@@ -32,8 +32,6 @@ DATE = re.compile(
     r"(?:[T ]*\d{1,2}:?\d{2}(?::?\d{2}(?:\.\d+)?)?(?: ?[ap]m)?)?(?:Z| ?[+-]\d{2}:?\d{2})?",
     re.ASCII | re.IGNORECASE,
 )
-OFFSET = r"(\d:\d.*?)\s*(?:Z|[+-]\d\d(?::?\d\d)?)$"
-"""A time of day that ends with its offset from UTC: a time counts as its local time."""
 
 FOREIGN = {
     re.compile(r"\d{4}[-/]\d{1,2}|\d{4} ?Q[1-4]", re.ASCII): ("months", "write them as days, such as 2026-01-01"),

@@ -11,7 +11,6 @@ from experiments.data.cells import (
     CHARACTERS,
     DATE,
     FOREIGN,
-    OFFSET,
     TIME,
     Decorated,
     Format,
@@ -22,6 +21,7 @@ from experiments.data.cells import (
     shown,
 )
 from experiments.data.choices import MOST_CLASSES, Choices
+from experiments.data.columns import OFFSET
 from experiments.data.source import Source
 
 MARKERS = frozenset(

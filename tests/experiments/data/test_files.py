@@ -251,12 +251,13 @@ CHOICES = [
     (["dataset.task=regression"], "dataset.task=regression: the target 'y' has no numbers"),
     (["dataset.missing=mean"], "dataset.missing='mean': Allowed: refuse, drop, impute, category"),
     (["dataset.drop=[aa]"], "dataset.drop: there is no column 'aa': did you mean 'a'? Allowed: a, b, y"),
-    (["dataset.drop=a"], "dataset.drop=a: allowed is a list such as dataset.drop=[a]"),
+    (["dataset.drop=a"], "dataset.drop='a': allowed is a list such as [a]; run: "),
     *(
-        ([f"dataset.drop={value}"], "allowed is a list such as dataset.drop=[a]")
-        for value in ("0", "null", "true", "[[x]]")
+        ([f"dataset.drop={value}"], f"dataset.drop='{value}': allowed is a list such as [")
+        for value in ("0", "null", "true")
     ),
-    (["dataset.na=x"], "dataset.na=x: allowed is a list such as dataset.na=[x]"),
+    (["dataset.drop=[[x]]"], "dataset.drop=[[x]]: allowed is one list, without lists in it; run: "),
+    (["dataset.na=x"], "dataset.na='x': allowed is a list such as [x]; run: "),
     (["dataset.categories=[y]"], "column 'y' is the target: dataset.task=classification"),
     (["dataset.index=y"], "dataset.index: column 'y' is also dataset.target"),
     (["dataset.separator=tabs"], "dataset.separator=tabs: did you mean 'tab'?"),
