@@ -6,17 +6,21 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from omegaconf import DictConfig
 
-from experiments.config.compose import check_overrides, expand, one_line, plain
+from experiments.config.compose import expand, plain
 from experiments.config.errors import ConfigError
+from experiments.config.flags import SHOWING, divided
 from experiments.config.hydra_schema import register_schema
+from experiments.config.messages import answer
 from experiments.config.settings import resolve
+from experiments.config.values import parts
+from experiments.config.words import checked
 
 # Hydra finds a sweeper by name and only in its own packages, which it loads itself. An import gives another class.
 PLUGINS = Plugins.instance().class_name_to_class
@@ -30,7 +34,13 @@ else:
 
 
 class StudySweeper(BasicSweeper):
-    """Hydra's basic sweeper, but every job is checked before the first one starts."""
+    """Hydra's basic sweeper, but every job is checked before the first one starts.
+
+    Hydra itself composes its own settings and the preset only: an option's setting may fit each option of a sweep, but
+    not the default, with which Hydra would compose it.
+    """
+
+    words: ClassVar[list[str]] = []
 
     def sweep(self, arguments: list[str]) -> NoReturn:
         """Run what the study lacks; exit with 1 if a job failed."""
@@ -40,7 +50,7 @@ class StudySweeper(BasicSweeper):
 
         assert self.hydra_context is not None  # Hydra has called `setup`
         assert self.config is not None
-        jobs = [Job.of(*job) for job in expand(self.hydra_context.config_loader, self.config, arguments)]
+        jobs = [Job.of(*job) for job in expand(self.hydra_context.config_loader, self.config, self.words)]
         if jobs[0].settings.plan:
             print(plan(jobs))
             sys.exit(0)
@@ -49,10 +59,12 @@ class StudySweeper(BasicSweeper):
 
     def _launch(self, jobs: Sequence["Job"]) -> Sequence["Trained | None"]:
         """Run the jobs and return what they returned."""
+        from experiments.sweep.jobs import disjoint
+
         assert self.launcher is not None
         assert self.config is not None
         # A worker may not see the study: its command line names the missing replicas, and it returns them.
-        lines = [line for job in jobs for line in job.command_lines()]
+        lines = [line for job in disjoint(jobs) for line in job.command_lines()]
         return [result.return_value for result in self.launcher.launch(lines, initial_job_idx=0)]
 
 
@@ -67,6 +79,19 @@ def job(config: DictConfig) -> object:
 def _launcher(hydra_node: Any) -> str:
     """Return the class of the launcher in use: BasicLauncher, JoblibLauncher or RayLauncher."""
     return str(hydra_node.launcher._target_).rpartition(".")[2]
+
+
+def _reproduce(words: Sequence[str]) -> int:
+    """Train a recorded run again and compare; return the exit code."""
+    from experiments.sweep.reproduce import reproduce
+
+    path = words[0].partition("=")[2]
+    if len(words) > 1:
+        alone = next(word for word in words if word.startswith("reproduce="))
+        raise ConfigError("reproduce=RUN stands alone: a recorded run has its own settings", [alone])
+    if not path:
+        raise ConfigError("reproduce= needs the folder of a run: reproduce=results/STUDY/runs/RUN")
+    return reproduce(Path(path).expanduser())
 
 
 class Terminated(KeyboardInterrupt):
@@ -91,19 +116,22 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _terminate)
     register_schema()
     PLUGINS[SWEEPER] = StudySweeper
+    flags, words = list[str](), list[str]()
     try:
-        check_overrides(sys.argv[1:])
-        if any(argument.startswith("reproduce=") for argument in sys.argv[1:]):
-            from experiments.sweep.reproduce import reproduce
-
-            if len(sys.argv) > 2:
-                raise ConfigError("reproduce=RUN stands alone: a recorded run has its own settings")
-            sys.exit(reproduce(Path(sys.argv[1].partition("=")[2])))
+        flags, words = divided(sys.argv[1:])
+        if any(word.startswith("reproduce=") for word in words):
+            sys.exit(_reproduce(words))
+        StudySweeper.words = checked(words)
+        sys.argv[1:] = [*flags, *StudySweeper.words]
+        if SHOWING.isdisjoint(flags):
+            hydra_words = [word for word in StudySweeper.words if parts(word)[1].startswith(("hydra", "experiment"))]
+            sys.argv[1:] = [*flags, *hydra_words]
+            StudySweeper.words = [word for word in StudySweeper.words if not parts(word)[1].startswith("hydra")]
         job()
     except Exception as error:  # a job records its own errors, so this one was raised before the training
         if traceback:
             raise
-        print(f"run.py: {one_line(error)}", file=sys.stderr)
+        print(f"run.py: {answer(error, words, flags)}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt as interrupt:
         terminated = isinstance(interrupt, Terminated)

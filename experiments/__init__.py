@@ -38,8 +38,10 @@ def run_study(*overrides: str) -> "StudyTables":
             raise ConfigError(f"{override}: only the command line has launchers")
     jobs = [Job.of(settings, words) for settings, words in sweep(overrides)]
     studies = sorted({job.settings.study for job in jobs})
-    if len(studies) > 1 or any(job.settings.plan for job in jobs):
-        raise ConfigError("run_study runs one study and makes no plan; the command line can do both")
+    if len(studies) > 1:
+        raise ConfigError(f"run_study runs one study, these words name {', '.join(studies)}: add 'study=NAME' for all")
+    if any(job.settings.plan for job in jobs):
+        raise ConfigError("run_study makes no plan; the command line can")
     if run_sweep(jobs):
         raise RuntimeError(f"a run of study {studies[0]!r} failed: its traceback is in {jobs[0].study.folder}/runs/")
     return load_all_tables(studies[0])

@@ -257,7 +257,7 @@ def as_inputs(inputs: ArrayLike, features: Sequence[str], columns: Sequence[Any]
         raise ValueError("inputs must be rows of numbers, or a table: the rows have different lengths") from None
     if array.size and content(array.ravel()) not in ("numbers", "true and false", "no values"):
         raise ValueError(f"inputs must be rows of numbers, or a table, not {content(array.ravel())}")
-    x = array.astype(np.float64)
+    x = array.astype(np.float64, copy=False)
     if x.ndim != 2 or x.shape[1] != len(features):
         raise ValueError(f"inputs of shape {x.shape}: allowed is (rows, {len(features)})")
     faulty = (~np.isfinite(x) & ~(np.isnan(x) & allowed)).any(axis=0)
@@ -284,8 +284,22 @@ def load(path: str | Path) -> TrainedNetworks:
     except (ValueError, KeyError) as error:
         raise ConfigError(f"{path} is no network.npz of this version: {error}") from error
     if not members:
-        raise ConfigError(f"{path} keeps no networks: train it with save=true")
+        raise ConfigError(_why_empty(path, files))
     return TrainedNetworks(members, {name: files[name] for name in CHOICE_FILES if name in files})
+
+
+def _why_empty(path: Path, files: Mapping[str, bytes]) -> str:
+    """Return why a run keeps no networks, and the command that trains it anew."""
+    if "replicas.csv" not in files:
+        return f"{path} keeps no networks: all of its replicas diverged"
+    words = [word for word in json.loads(files["environment.json"])["overrides"] if not word.startswith("save=")]
+    replicas = run_replicas(files)
+    if (replicas.loc[replicas["purpose"] == "report", "status"] == "diverged").all():
+        rate = float(replicas["lr"].min()) / 10
+        lower = [word for word in words if not word.startswith(("optimizer.lr=", "tune."))]
+        command = shlex.join(["python", "run.py", *lower, f"optimizer.lr={rate:.1g}", "save=true"])
+        return f"{path} keeps no networks: all of its replicas diverged; try a smaller learning rate: {command}"
+    return f"{path} keeps no networks; run: {shlex.join(['python', 'run.py', *words, 'save=true'])}"
 
 
 def _members(stored: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> Iterator[TrainedNetwork]:

@@ -4,8 +4,8 @@ In the formulas z is a pre-activation, h is the activation and h' = dh/dz. sigma
 where c is true and 0 elsewhere.
 
 The error of h and h' is at most 8 eps max(|exact|, largest term of the formula) + 2 tiny, for every float32 or float64
-z, infinite or not. A result that is out of range is ±inf, without a warning. A NaN in z gives a NaN in h, and in h'
-unless h' is piecewise constant.
+z, infinite or not. A result that is out of range is ±inf, without a warning. A NaN in z gives a NaN in h and in what
+`prime` returns. The method `derivative` may give a number there if h' is piecewise constant in that z.
 """
 
 from abc import ABC, abstractmethod

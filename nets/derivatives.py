@@ -23,7 +23,7 @@ Function = Callable[[Any], Any]
 
 
 def gradient(function: Function, x: ArrayLike, by: str = "graph") -> np.ndarray:
-    """Return ∇ₓy of y = function(x), shaped (*x.shape, *y.shape).
+    """Return ∇ₓy of y = function(x), shaped (*x.shape, *y.shape); an entry that does not exist is NaN.
 
     Parameters
     ----------

@@ -1,10 +1,11 @@
 """The multilayer perceptron as scikit-learn estimators: any activation, output pairing and optimizer, in a pipeline.
 
-Parameters have the names that scikit-learn's own perceptrons use. Nothing is standardised: put a scaler in front.
-Everything is computed in the dtype of X, float32 or float64. The same `random_state` draws the same split, batches and
-base weights for every activation, so comparisons are paired.
+Parameters and attributes have the names that scikit-learn's own perceptrons use. Nothing is standardised: put a scaler
+in front. Everything is computed in the dtype of X, float32 or float64. A sparse X gives the numbers of the dense one.
+The same `random_state` draws the same split, batches and base weights for every activation, so comparisons are paired.
 """
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
@@ -13,7 +14,10 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse
+from scipy.special import log_expit, log_softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state, check_scalar, column_or_1d, compute_class_weight
 from sklearn.utils.metaestimators import available_if
@@ -21,17 +25,15 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 from threadpoolctl import ThreadpoolController
 
+from nets import fitting
 from nets.activations import ACTIVATIONS, Activation
 from nets.descent import Descent
 from nets.initializers import INITIALIZERS, Initializer
 from nets.names import nearest
-from nets.network import Network, Work
-from nets.optimizers import OPTIMIZERS, SCHEDULES, Optimizer, Schedule
+from nets.network import Network
+from nets.optimizers import OPTIMIZERS, SCHEDULES, Constant, Optimizer, Schedule
 from nets.outputs import OUTPUTS, Output, auto
 
-ROWS = 256
-"""Rows of one forward pass, and the largest number of rows that `gradient_norms_` uses."""
-GRADIENT_NORMS = np.dtype([("epoch", int), ("layer", int), ("weight_gradient_norm", float), ("delta_norm", float)])
 INIT, ORDER, PROBE = range(3)  # streams of random numbers
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -51,6 +53,10 @@ def _typed(decorator: Any) -> Callable[[Method], Method]:
 # More threads make such small products slower, and far slower if the cores have other work.
 _one_thread = _typed(ThreadpoolController().wrap(limits=1, user_api="blas"))
 
+_if_probabilities = _typed(
+    available_if(lambda self: getattr(OUTPUTS.get(self.output, self.output), "probabilities", self.output == "auto"))
+)
+
 
 def stream(seed: int, name: int, index: int = 0) -> np.random.Generator:
     """Return a generator at the start of one of an estimator's streams; `index` is the layer or the epoch."""
@@ -59,7 +65,7 @@ def stream(seed: int, name: int, index: int = 0) -> np.random.Generator:
 
 @dataclass(eq=False, repr=False)
 class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    hidden_layer_sizes: tuple[int, ...] = (128, 128)
+    hidden_layer_sizes: int | Sequence[int] = (128, 128)
     _: KW_ONLY
     activation: str | Activation = "relu"
     output: str | Output = "auto"
@@ -67,22 +73,25 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     optimizer: str | Optimizer = "adam"
     schedule: str | Schedule = "constant"
     learning_rate_init: float = 0.001
-    batch_size: int = 32
+    batch_size: int | str = 32
     max_iter: int = 50
     early_stopping: bool = False
     validation_fraction: float = 0.1
-    n_iter_no_change: int = 10
+    n_iter_no_change: float = 10
     tol: float = 1e-4
+    shuffle: bool = True
+    warm_start: bool = False
+    verbose: bool | int = False
     random_state: int | np.random.RandomState | None = None
 
     @_one_thread
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Train a new network.
+        """Train a new network, or go on from the present one with `warm_start`.
 
         Parameters
         ----------
         X
-            (n, features).
+            (n, features), dense or sparse. Of a sparse X only the rows in use are made dense.
         y
             Classes (n,), labels as zeros and ones (n, labels), or targets (n,) or (n, targets).
         sample_weight
@@ -93,28 +102,37 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         ------
         ValueError
             If a parameter or the data are not allowed, or the training diverges.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If `max_iter` ends the training, at a constant learning rate.
         """
-        X, y, weight = self._check(X, y, sample_weight, first=True)
-        self._begin(X, y)
-        targets, weight = self._encode(y, weight)
-        training, held_out = (X, targets, weight), None
-        if self.early_stopping:
-            strata = y if y.ndim == 1 else None  # classes
-            split = {"test_size": self.validation_fraction, "random_state": self._seed, "stratify": strata}
-            parts = train_test_split(*training, **split)
-            training, held_out = parts[::2], parts[1::2]
+        first = not (self.warm_start and hasattr(self, "network_"))
+        X, y, weight = self._check(X, y, sample_weight, first)
+        if first:
+            self._begin(X, y)
+        else:
+            self._check_warm_start(y)
+            self._restart()
+        training, held_out = self._divide(y, X, *self._encode(y, weight))
         best, parameters, waited = np.inf, self.network_.parameters.copy(), 0
         while self.n_iter_ < self.max_iter and waited < self.n_iter_no_change:
             self._train_epoch(*training)
-            loss = self.loss_curve_[-1]
-            if held_out:
-                loss = self._loss(*held_out)
-                self.validation_loss_curve_.append(loss)
+            loss = self._validate(*held_out) if held_out else self.loss_
             waited = 0 if loss < best - self.tol else waited + 1
             if loss < best:
                 best, parameters = loss, self.network_.parameters.copy()
         if held_out:
             self.network_.parameters[:] = parameters
+        # The other schedules are made for just so many epochs.
+        if waited < self.n_iter_no_change and self._schedule == Constant():
+            warnings.warn(
+                f"training ended after max_iter={self.max_iter} epochs, before the loss stopped falling by more than "
+                f"tol={self.tol}: raise max_iter or tol",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
         return self
 
     @_one_thread
@@ -123,39 +141,47 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     ) -> Self:
         first = not hasattr(self, "network_")
         X, y, weight = self._check(X, y, sample_weight, first)
+        if self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True: only fit holds out rows")
         if first:
             self._begin(X, y, classes)
-        elif y.shape[1:] != self._target_shape:
-            raise ValueError(f"y has rows of shape {y.shape[1:]}: allowed is {self._target_shape}, as at first")
-        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
-            given, allowed = np.unique(classes).tolist(), self.classes_.tolist()
-            raise ValueError(f"classes={given}: allowed are those of the first call, {allowed}")
+        else:
+            self._check_partial_fit(y, classes)
         self._train_epoch(X, *self._encode(y, weight))
         return self
+
+    def _check_parameters(self) -> None:
+        others: dict[str, list[Any]] = {"batch_size": ["auto"], "max_iter": [], "n_iter_no_change": [np.inf]}
+        for name, allowed in others.items():
+            value = getattr(self, name)
+            if value not in allowed and not (isinstance(value, Integral) and int(value) >= 1):
+                words = " or ".join(["an integer from 1 up", *map(repr, allowed)])
+                raise ValueError(f"{name}={value!r}: allowed is {words}")
+        check_scalar(self.learning_rate_init, "learning_rate_init", Real, min_val=0, include_boundaries="neither")
+        fraction = {"min_val": 0, "max_val": 1, "include_boundaries": "neither"}
+        check_scalar(self.validation_fraction, "validation_fraction", Real, **fraction)
+        check_scalar(self.tol, "tol", Real, min_val=0)
+        if not isinstance(self.verbose, Integral | np.bool_) or self.verbose < 0:
+            raise ValueError(f"verbose={self.verbose!r}: allowed are True, False and integers from 0 up")
+        for name in ("learning_rate_init", "tol"):
+            if not np.isfinite(getattr(self, name)):
+                raise ValueError(f"{name}={getattr(self, name)}: allowed is a finite number")
+        for name in ("early_stopping", "shuffle", "warm_start"):
+            if not isinstance(getattr(self, name), bool | np.bool_):
+                raise ValueError(f"{name}={getattr(self, name)!r}: allowed are True and False")
+        _ = self._sizes, self._rule, self._schedule  # these refuse what is not allowed
 
     def _check(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, first: bool
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the rows of positive weight, and their weights."""
-        sizes = self.hidden_layer_sizes
-        if np.ndim(sizes) != 1 or not all(isinstance(units, Integral) and units >= 1 for units in sizes):
-            raise ValueError(f"hidden_layer_sizes={sizes!r}: allowed is a sequence of integers from 1 up")
-        for name in ("batch_size", "max_iter", "n_iter_no_change"):
-            check_scalar(getattr(self, name), name, Integral, min_val=1)
-        check_scalar(self.learning_rate_init, "learning_rate_init", Real, min_val=0, include_boundaries="neither")
-        fraction = {"min_val": 0, "max_val": 1, "include_boundaries": "neither"}
-        check_scalar(self.validation_fraction, "validation_fraction", Real, **fraction)
-        check_scalar(self.tol, "tol", Real, min_val=0)
-        for name in ("learning_rate_init", "tol"):
-            if not np.isfinite(getattr(self, name)):
-                raise ValueError(f"{name}={getattr(self, name)}: allowed is a finite number")
-        if not isinstance(self.early_stopping, bool | np.bool_):
-            raise ValueError(f"early_stopping={self.early_stopping!r}: allowed are True and False")
+        self._check_parameters()
         inputs, targets = validate_data(
             self,
             X,
             y,
             reset=first,
+            accept_sparse="csr",
             dtype=[np.float64, np.float32] if first else self.network_.dtype,
             order="C",
             multi_output=True,
@@ -166,6 +192,52 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         kept = weight > 0
         return (inputs, targets, weight) if kept.all() else (inputs[kept], targets[kept], weight[kept])
 
+    def _check_continued(self, y: np.ndarray) -> None:
+        """Refuse targets and parameters that are not those of the present network."""
+        if y.shape[1:] != self._target_shape:
+            raise ValueError(f"y has rows of shape {y.shape[1:]}: allowed is {self._target_shape}, as at first")
+        network = self.network_
+        output = self.output_ if self.output == "auto" else _named("output", self.output, OUTPUTS, Output)
+        for name, value, present in (
+            ("hidden_layer_sizes", self._sizes, network.hidden),
+            ("activation", _named("activation", self.activation, ACTIVATIONS, Activation), network.activation),
+            ("output", output, self.output_),
+        ):
+            if value != present:
+                raise ValueError(f"{name}={value}: the present network has {present}; a new estimator can have others")
+
+    def _check_warm_start(self, y: np.ndarray) -> None:
+        self._check_continued(y)
+        if not self._target_shape and not np.array_equal(np.unique(y), np.unique(self.classes_)):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
+                f"Previously got {self.classes_}, `y` has {np.unique(y)}"
+            )
+
+    def _check_partial_fit(self, y: np.ndarray, classes: ArrayLike | None) -> None:
+        self._check_continued(y)
+        if classes is not None and not np.array_equal(np.unique(classes), np.unique(self.classes_)):
+            given, allowed = np.unique(classes).tolist(), self.classes_.tolist()
+            raise ValueError(f"classes={given}: allowed are those of the first call, {allowed}")
+        if self._rule != self._optimizer:
+            raise ValueError(f"optimizer={self.optimizer!r}: partial_fit goes on with {self._optimizer}")
+
+    @property
+    def _sizes(self) -> tuple[int, ...]:
+        given: Any = self.hidden_layer_sizes
+        sizes: Any = given if np.ndim(given) else (given,)
+        if np.ndim(sizes) != 1 or not all(isinstance(units, Integral) and int(units) >= 1 for units in sizes):
+            raise ValueError(f"hidden_layer_sizes={given!r}: allowed is an integer from 1 up, or a sequence of them")
+        return tuple(sizes)
+
+    @property
+    def _rule(self) -> Optimizer:
+        return _named("optimizer", self.optimizer, OPTIMIZERS, Optimizer)
+
+    @property
+    def _schedule(self) -> Schedule:
+        return _named("schedule", self.schedule, SCHEDULES, Schedule)
+
     def _begin(self, X: np.ndarray, y: np.ndarray, classes: ArrayLike | None = None) -> None:
         """Make a new network for such rows."""
         task, count = self._learn(y, classes)
@@ -174,20 +246,39 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         init = activation.initializer if self.init == "auto" else self.init
         init = _named("init", init, INITIALIZERS, Initializer)
         units = output.units(task, count)
-        self._adopt(Network(X.shape[1], self.hidden_layer_sizes, units, activation, 1, X.dtype), output, y.shape[1:])
+        self._adopt(Network(X.shape[1], self._sizes, units, activation, 1, X.dtype), output, y.shape[1:])
         self.network_.initialize(init, lambda replica, layer: stream(self._seed, INIT, layer))
 
     def _adopt(self, network: Network, output: Output, target_shape: tuple[int, ...]) -> None:
         """Make this network the fitted one, before its first epoch."""
         self.network_, self.output_, self._target_shape = network, output, target_shape
         self.n_features_in_ = network.inputs
-        self._optimizer = _named("optimizer", self.optimizer, OPTIMIZERS, Optimizer)
-        self._state, self._steps = self._optimizer.state(network.parameters), 0
         self._seed = check_random_state(self.random_state).randint(2**31 - 1)
-        self.n_iter_ = 0
         self.loss_curve_: list[float] = []
         self.validation_loss_curve_: list[float] = []
-        self.gradient_norms_ = np.empty(0, GRADIENT_NORMS)
+        self.validation_scores_: list[float] | None = [] if self.early_stopping else None
+        self.best_validation_score_: float | None = None
+        self.gradient_norms_ = np.empty(0, fitting.GRADIENT_NORMS)
+        self._restart()
+
+    def _restart(self) -> None:
+        """Begin a training: the optimizer has taken no step."""
+        self._optimizer = self._rule
+        self._state, self._steps = self._optimizer.state(self.network_.parameters), 0
+        self.n_iter_ = 0
+
+    def _divide(self, y: np.ndarray, *rows: Any) -> tuple[Sequence[Any], Sequence[Any] | None]:
+        """Return the rows to train on, and if there is early stopping the others, followed by their y."""
+        if not self.early_stopping:
+            return rows, None
+        strata = y if y.ndim == 1 else None  # classes
+        split = {"test_size": self.validation_fraction, "random_state": self._seed, "stratify": strata}
+        parts = train_test_split(*rows, y, **split)
+        if len(parts[-1]) < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
+            )
+        return parts[:-2:2], parts[1::2]
 
     @classmethod
     def _from_network(
@@ -204,72 +295,78 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         return estimator
 
     @np.errstate(all="ignore")  # an overflow is noticed in the loss
-    def _train_epoch(self, X: np.ndarray, targets: np.ndarray, weight: np.ndarray) -> None:
-        """Use all rows once, except those of a last incomplete batch: a step by few rows does harm."""
-        network = self.network_
-        descent = Descent(network, self.output_, self._optimizer, self._state, self._steps)
+    def _train_epoch(self, X: Any, targets: np.ndarray, weight: np.ndarray) -> None:
+        network, count = self.network_, X.shape[0]
         self.n_iter_ += 1
-        batch = min(self.batch_size, len(X))
-        schedule = _named("schedule", self.schedule, SCHEDULES, Schedule)
-        factor = schedule.factor(min(self.n_iter_, self.max_iter), self.max_iter)
-        rate = np.full((1, 1), self.learning_rate_init * factor, network.dtype)
+        rate = self.learning_rate_init * self._schedule.factor(min(self.n_iter_, self.max_iter), self.max_iter)
+        order = np.arange(count)
+        if self.shuffle:
+            order = stream(self._seed, ORDER, len(self.loss_curve_) + 1).permutation(count)
+        batch = min(200 if self.batch_size == "auto" else self.batch_size, count)
         weight = weight / weight.mean()
-        scale = weight * self._optimizer.gradient_factor(rate)[0, 0] / batch
-        order = stream(self._seed, ORDER, self.n_iter_).permutation(len(X))
-        work = Work(network, batch)
-        for start in range(0, len(X) - batch + 1, batch):
-            rows = order[start : start + batch]
-            # mode="clip" lets take write straight into `out`; no index is out of range.
-            np.take(X, rows, axis=0, out=work.inputs[0], mode="clip")
-            np.take(targets, rows, axis=0, out=work.targets[0], mode="clip")
-            descent.step(work, rate, scale[rows, None])
+        descent = Descent(network, self.output_, self._optimizer, self._state, self._steps)
+        fitting.train_epoch(descent, X, targets, weight, order, batch, rate)
         self._steps = descent.steps
-        loss = self._loss(X, targets, weight)
-        if not np.isfinite(loss):
+        self.loss_ = fitting.mean_cost(self.output_, fitting.scores(network, X), targets, weight)
+        if not np.isfinite(self.loss_):
             del self.network_  # nothing is fitted: all predictions would be NaN
             raise ValueError(
                 f"training diverged in epoch {self.n_iter_}: "
                 f"learning_rate_init={self.learning_rate_init} is too large, or the data need scaling"
             )
-        self.loss_curve_.append(loss)
-        self._measure_gradients(X, targets, weight)
-
-    def _measure_gradients(self, X: np.ndarray, targets: np.ndarray, weight: np.ndarray) -> None:
-        network = self.network_
-        rows = stream(self._seed, PROBE).permutation(len(X))[:ROWS]
-        work = Work(network, len(rows))
-        work.inputs[0], work.targets[0] = X[rows], targets[rows]
-        self.output_.gradient(network.forward(work), work.targets, work.delta)
-        work.delta *= weight[rows, None]
-        network.backward(work)
-        deltas = [*work.pre, work.delta]
-        norms = [
-            (self.n_iter_, layer, np.linalg.norm(gradient.weight) / len(rows), np.sqrt(np.mean(delta * delta)))
-            for layer, (gradient, delta) in enumerate(zip(network.gradients, deltas, strict=True), start=1)
-        ]
-        self.gradient_norms_ = np.append(self.gradient_norms_, np.array(norms, GRADIENT_NORMS))
+        self.loss_curve_.append(self.loss_)
+        self.best_loss_ = None if self.early_stopping else min(self.loss_curve_)
+        probe = stream(self._seed, PROBE).permutation(count)
+        norms = fitting.gradient_norms(network, self.output_, X, targets, weight, probe, len(self.loss_curve_))
+        self.gradient_norms_ = np.append(self.gradient_norms_, norms)
+        if self.verbose:
+            print(f"Iteration {self.n_iter_}, loss = {self.loss_:.8f}")
 
     @np.errstate(all="ignore")
-    def _loss(self, X: np.ndarray, targets: np.ndarray, weight: np.ndarray) -> float:
-        """Return the weighted mean cost."""
-        costs = self.output_.cost(self._forward(X), targets[None])[0]
-        return float(np.average(costs, weights=weight))
+    def _validate(self, X: Any, targets: np.ndarray, weight: np.ndarray, y: np.ndarray) -> float:
+        """Store the loss and the score of the rows held out; return the loss."""
+        scores = fitting.scores(self.network_, X)
+        loss = fitting.mean_cost(self.output_, scores, targets, weight)
+        score = float(self._metric(y, self._decide(scores), sample_weight=weight))
+        self.validation_loss_curve_.append(loss)
+        self.validation_scores_ = [*(self.validation_scores_ or []), score]
+        self.best_validation_score_ = max(self.validation_scores_)
+        if self.verbose:
+            print(f"Validation loss = {loss:.8f}, score = {score:.8f}")
+        return loss
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Return what y has in `fit`: classes (n,), labels (n, labels), or predictions (n,) or (n, targets)."""
+        decided: np.ndarray = self._decide(self._scores(X))
+        return decided
 
     @_one_thread
     def _scores(self, X: ArrayLike) -> np.ndarray:
         """Return the scores (1, n, units) of a user's rows."""
         check_is_fitted(self, "network_")
-        return self._forward(validate_data(self, X, reset=False, dtype=self.network_.dtype))
+        rows = validate_data(self, X, reset=False, accept_sparse="csr", dtype=self.network_.dtype)
+        return fitting.scores(self.network_, rows)
 
-    def _forward(self, X: np.ndarray) -> np.ndarray:
-        network, rows = self.network_, min(ROWS, len(X))
-        scores = np.empty((1, len(X), network.outputs), network.dtype)
-        work = Work(network, rows)
-        # The last rows overlap those before them, so one set of buffers is enough.
-        for start in (*range(0, len(X) - rows, rows), len(X) - rows):
-            work.inputs[0] = X[start : start + rows]
-            scores[:, start : start + rows] = network.forward(work)
-        return scores
+    @property
+    def coefs_(self) -> list[np.ndarray]:
+        return [layer.weight[0] for layer in self.network_.layers]
+
+    @property
+    def intercepts_(self) -> list[np.ndarray]:
+        return [layer.bias[0, 0] for layer in self.network_.layers]
+
+    @property
+    def n_layers_(self) -> int:
+        return len(self.network_.layers) + 1
+
+    @property
+    def n_outputs_(self) -> int:
+        return self.network_.outputs
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
 
 @dataclass(eq=False, repr=False)
@@ -279,21 +376,28 @@ class MLPClassifier(ClassifierMixin, _MLP):  # type: ignore[misc]  # scikit-lear
     Parameters
     ----------
     hidden_layer_sizes
-        Units of each hidden layer; empty for a linear model.
+        Units of each hidden layer, or of the only one; empty for a linear model.
     activation, output, init, optimizer, schedule
         A name from the registry of `nets.activations`, `outputs`, `initializers` or `optimizers`, or such an object:
         "elu" or `ELU(alpha=0.5)`. "auto" is the usual output of the task, and the activation's own initializer.
     learning_rate_init
         In each epoch the schedule multiplies it by its factor.
     batch_size
-        Rows of a batch. If there are fewer rows, one batch holds all. The last incomplete batch of an epoch is left
-        out.
+        Rows of a batch; "auto" is 200. If there are fewer rows, one batch holds all. The last incomplete batch of an
+        epoch is left out.
     max_iter, n_iter_no_change, tol
         The largest number of epochs. Training ends earlier if the loss has not fallen by more than `tol` for
-        `n_iter_no_change` epochs.
+        `n_iter_no_change` epochs, which may be infinite.
     early_stopping
         Hold out `validation_fraction` of the rows and use their loss to end the training. The parameters with the
         lowest such loss are kept.
+    shuffle
+        Draw a new order of the rows for each epoch.
+    warm_start
+        Let each `fit` start from the parameters of the last one, with a new state of the optimizer. The curves and
+        the random numbers go on, so the same rows are held out again.
+    verbose
+        Print the loss of each epoch.
     random_state
         The seed of the split, the batches and the weights.
     class_weight
@@ -305,16 +409,28 @@ class MLPClassifier(ClassifierMixin, _MLP):  # type: ignore[misc]  # scikit-lear
         In the order of scores and probabilities; 0, 1, … for several labels.
     network_, output_
         The fitted `Network` of one replica, and its output.
+    coefs_, intercepts_
+        Weights (fan_in, fan_out) and biases (fan_out,) of each layer, as views. Of maxout units, fan_out counts pieces.
+    n_layers_, n_outputs_
+        Layers, the inputs among them, and scores.
     n_iter_
-        Epochs; each call of `partial_fit` adds one.
-    loss_curve_, validation_loss_curve_
-        The mean cost of the training rows and of those held out, after each epoch.
+        Epochs of the last `fit`; each call of `partial_fit` adds one.
+    loss_curve_, loss_, best_loss_
+        The mean cost of the training rows after each epoch, the last and the lowest; the lowest is None with early
+        stopping.
+    validation_loss_curve_
+        The mean cost of the rows held out, after each epoch.
+    validation_scores_, best_validation_score_
+        Their accuracy after each epoch, weighted like the cost (R² of an `MLPRegressor`), and the highest; None without
+        early stopping.
     gradient_norms_
         Structured array, a row per epoch and layer: with L the mean cost of up to 256 training rows after the epoch,
         `weight_gradient_norm` is ‖∂L/∂W‖, `delta_norm` the root mean square of their weighted ∂cost/∂z.
     """
 
     class_weight: dict[Any, Any] | str | None = None
+
+    _metric = staticmethod(accuracy_score)
 
     def partial_fit(
         self,
@@ -356,9 +472,7 @@ class MLPClassifier(ClassifierMixin, _MLP):  # type: ignore[misc]  # scikit-lear
         estimator.classes_ = np.asarray(classes)
         return estimator
 
-    def predict(self, X: ArrayLike) -> np.ndarray:
-        """Return classes (n,), or labels (n, labels) of 0 and 1."""
-        scores = self._scores(X)
+    def _decide(self, scores: np.ndarray) -> np.ndarray:
         decided: np.ndarray
         if self._target_shape:
             decided = (scores[0] > self.output_.threshold).astype(int)
@@ -380,17 +494,31 @@ class MLPClassifier(ClassifierMixin, _MLP):  # type: ignore[misc]  # scikit-lear
             scores = scores[:, 1] - scores[:, 0]
         return scores
 
-    @_typed(
-        available_if(
-            lambda self: getattr(OUTPUTS.get(self.output, self.output), "probabilities", self.output == "auto")
-        )
-    )
+    @_if_probabilities
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return probabilities (n, classes), or those of each label (n, labels), if the output has probabilities."""
         scores = self._scores(X)
         predict = self.output_.predict if self._target_shape else self.output_.class_probabilities
         probabilities: np.ndarray = predict(scores)[0]
         return probabilities
+
+    @_if_probabilities
+    def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
+        """Return the logarithms of `predict_proba`.
+
+        They come from the scores, exact also where a probability rounds to 0 or 1, but for clipped units and for
+        sigmoid units of three or more classes.
+        """
+        scores = self._scores(X)[0]
+        logarithms: np.ndarray
+        if self.output_.probabilities == "softmax":
+            logarithms = log_softmax(scores, axis=1)
+        elif self.output_.probabilities == "sigmoid" and (self._target_shape or self.n_outputs_ == 1):
+            logarithms = log_expit(scores if self._target_shape else np.hstack([-scores, scores]))
+        else:
+            with np.errstate(divide="ignore"):
+                logarithms = np.log(self.predict_proba(X))
+        return logarithms
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -440,6 +568,8 @@ class MLPRegressor(RegressorMixin, _MLP):  # type: ignore[misc]  # scikit-learn 
     Targets are not standardised: `sklearn.compose.TransformedTargetRegressor` does it.
     """
 
+    _metric = staticmethod(r2_score)
+
     def partial_fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train for one epoch on these rows, in other respects as `fit`. The first call makes a new network."""
         return self._partial_fit(X, y, sample_weight)
@@ -449,9 +579,7 @@ class MLPRegressor(RegressorMixin, _MLP):  # type: ignore[misc]  # scikit-learn 
         """Return a fitted estimator that predicts as a trained network does, as `MLPClassifier.from_network`."""
         return cls._from_network(network, output, "regression", network.outputs, parameters)
 
-    def predict(self, X: ArrayLike) -> np.ndarray:
-        """Return predictions (n,), or (n, targets) of several targets."""
-        scores = self._scores(X)
+    def _decide(self, scores: np.ndarray) -> np.ndarray:
         values: np.ndarray = self.output_.predict(scores)[0]
         return values[:, 0] if values.shape[1] == 1 else values
 

@@ -5,6 +5,7 @@ array is reused as soon as its value is no longer needed.
 """
 
 import ast
+import contextlib
 import keyword
 import math
 import re
@@ -27,6 +28,24 @@ FLAT = 0.005
 
 _FAR, _NEAR = 50.0, 10.0  # no NaN within ±_FAR, nothing infinite within ±_NEAR
 _TAKEN = {"x", "weight", "bias", "learned", *FUNCTIONS}
+
+
+class TiedStartError(ValueError):
+    """The refusal of a parameter that starts where two arguments of max, min, abs or relu are equal for every x.
+
+    Attributes
+    ----------
+    reason
+        What is tied, without the advice.
+    parameters
+        First values that are allowed; empty if none was found nearby.
+    """
+
+    def __init__(self, formula: "Formula", reason: str, parameters: dict[str, float]) -> None:
+        self.reason, self.parameters = reason, parameters
+        values = ", ".join(f"{name}: {value!r}" for name, value in parameters.items())
+        advice = f"start with 'formula.parameters={{{values}}}'" if parameters else "start elsewhere"
+        super().__init__(f"formula.expression={formula.expression!r}: {reason}; {advice}")
 
 
 @dataclass(frozen=True)
@@ -80,9 +99,10 @@ class Formula(Activation, name="formula"):
     def kinks(self) -> tuple[float, ...]:
         """The points where a routing gate changes its branch and h' jumps, at the initial parameters."""
         x, prime = self._sign_changes, self.prime
-        near, far = (np.abs(prime(x + step) - prime(x - step)) for step in (1e-7, 1e-6))
-        # Where h' only bends, the difference shrinks with the step. Where h' jumps, the difference stays.
-        jumps = near > np.maximum(far / 2, 1e-9 * np.maximum(1, np.abs(prime(x))))
+        with np.errstate(invalid="ignore"):  # where h' is infinite on both sides, no jump is seen
+            near, far = (np.abs(prime(x + step) - prime(x - step)) for step in (1e-7, 1e-6))
+            # Where h' only bends, the difference shrinks with the step. Where h' jumps, the difference stays.
+            jumps = near > np.maximum(far / 2, 1e-9 * np.maximum(1, np.abs(prime(x))))
         return tuple((x[jumps] + 0.0).tolist())
 
     @cached_property
@@ -449,7 +469,16 @@ def _check_finite(formula: Formula) -> None:
             bad = np.isnan(values) | (np.isinf(values) & near)
             if bad.any():
                 quantity = "it" if result == "h" else f"its derivative by {result}"
-                raise ExpressionError(f"{quantity} is {values[bad][0]:g} at x = {x[bad][0]:g} in {np.dtype(dtype)}")
+                place = f"{quantity} is {values[bad][0]:g} at x = {x[bad][0]:g} in {np.dtype(dtype)}"
+                reason = _why_nan(formula, float(x[bad][0])) if np.isnan(values[bad][0]) else ""
+                raise ExpressionError(f"{place}: {reason}" if reason else place)
+
+
+def _why_nan(formula: Formula, x: float) -> str:
+    """Return why a formula that is finite at x has a derivative that is NaN there; "" if the graph does not show it."""
+    leaves = {name: Node(value, name) for name, value in {"x": x, **formula._initial}.items()}
+    y, pieces = build(formula._tree(), leaves)
+    return graph.why_nan(y, backpropagate(y, leaves.values()), lambda node: node.name or pieces[node])
 
 
 def _divisor(node: Node) -> Node | None:
@@ -487,11 +516,38 @@ def _check_derivatives(formula: Formula) -> None:
         # Several steps are tried, since a formula may bend on any scale.
         error = np.full(x.shape, np.inf)
         for step in (1e-3, 1e-4, 1e-5):
-            slope = (8 * (moved(step) - moved(-step)) - (moved(2 * step) - moved(-2 * step))) / (12 * step)
-            scale = np.maximum(1, np.abs(exact["h"])) + np.abs(slope)
-            error = np.fmin(error, np.abs(slope - exact[name]) / scale)
+            with np.errstate(all="ignore"):  # a parameter that moves may meet a pole
+                slope = (8 * (moved(step) - moved(-step)) - (moved(2 * step) - moved(-2 * step))) / (12 * step)
+                scale = np.maximum(1, np.abs(exact["h"])) + np.abs(slope)
+                error = np.fmin(error, np.abs(slope - exact[name]) / scale)
         if error.size and not error.max() < 1e-6:
             worst = error.argmax()
+            _check_ties(formula, name, float(x[worst]))
             raise ExpressionError(
                 f"its derivative by {name} at x = {x[worst]:g} is not {exact[name][worst]:g} by differences"
             )
+
+
+def _check_ties(formula: Formula, name: str, x: float) -> None:
+    """Refuse a parameter that starts where two arguments of a routing gate are equal, at a point x without a kink."""
+    leaves = {leaf: Node(value, leaf) for leaf, value in {"x": x, **formula._initial}.items()}
+    y, pieces = build(formula._tree(), leaves)
+    for node in graph.history(y) if name in formula._initial else []:
+        if node.gate is None or node.gate.effect != "routes" or leaves[name] not in graph.history(node):
+            continue
+        first, second = [*(float(source.value) for source in node.inputs), 0.0][:2]
+        if abs(first - second) <= 1e-12 * max(1, abs(first)):
+            start = f"{name}={formula._initial[name]:g}"
+            reason = f"{pieces[node]!r} is a tie for every x while {start}, so it has no derivative by {name} there"
+            raise TiedStartError(formula, reason, _start_nearby(formula, name))
+
+
+def _start_nearby(formula: Formula, name: str) -> dict[str, float]:
+    """Return first values of the parameters that are allowed, with another one of `name`; empty if none is nearby."""
+    value = formula._initial[name]
+    for candidate in (0.9 * value, 1.1 * value) if value else (0.1, -0.1):
+        parameters = formula._initial | {name: round(candidate, 6)}
+        with contextlib.suppress(ValueError):
+            Formula(formula.name, formula.expression, parameters)
+            return parameters
+    return {}

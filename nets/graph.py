@@ -336,3 +336,52 @@ def backpropagate(y: Node, leaves: Iterable[Node], upstream: Operand = 1.0) -> B
                 total[source] = total[source] + part if source in total else part
     zeros = {leaf: Node(np.zeros(leaf.shape)) for leaf in leaves if leaf not in total}
     return Backward(total | zeros, sent)
+
+
+def why_nan(y: Node, backward: Backward, name: Callable[[Node], str]) -> str:
+    """Return where a gradient becomes NaN on the way back from y, as a clause; "" if none does.
+
+    Parameters
+    ----------
+    y
+        A node without a NaN.
+    backward
+        Its backward pass.
+    name
+        What to call a node in the text.
+    """
+    for node in reversed(history(y)):
+        if node not in backward.total or node.gate is None:
+            continue
+        upstream = backward.total[node]
+        if np.isnan(upstream.value).any():
+            return f"infinite gradients of opposite sign meet at {name(node)}"
+        for index in range(len(node.inputs)):
+            part = backward.sent.get((node, index))
+            if part is not None and np.isnan(part.value).any():
+                return _why_sent_nan(node, node.gate, index, upstream, name)
+    leaves = [node for node in backward.total if node.gate is None and np.isnan(backward.total[node].value).any()]
+    return f"infinite gradients of opposite sign meet at {name(leaves[0])}" if leaves else ""
+
+
+def _why_sent_nan(node: Node, gate: Gate, index: int, upstream: Node, name: Callable[[Node], str]) -> str:
+    """Return why a gate sends NaN to an input, at the first entry where it does."""
+    rule = gate.local[index]
+    if rule is None or not gate.elementwise:
+        return f"{name(node)} sums 0 times an infinite number"
+    factor = rule(node, *node.inputs)
+    local = factor.value if isinstance(factor, Node) else np.asarray(float(factor))
+    *values, local, above = np.broadcast_arrays(*(source.value for source in node.inputs), local, upstream.value)
+    with np.errstate(all="ignore"):
+        entries = np.argwhere(np.isnan(local * above))
+    if not len(entries):
+        return f"{name(node)} sends infinite gradients of opposite sign to {name(node.inputs[index])}"
+    first = tuple(entries[0])
+    if not np.isnan(local[first]):
+        return f"{name(node)} multiplies the upstream gradient {above[first] + 0:.4g} by {local[first] + 0:.4g}"
+    shown = [(name(source), f"{value[first] + 0:.4g}") for source, value in zip(node.inputs, values, strict=True)]
+    point = ", ".join(f"{label} = {value}" for label, value in shown if label != value)
+    reason = f"{name(node)} has no derivative by {shown[index][0]} at {point}"
+    if gate is power and index == 1 and values[0][first] < 0:
+        reason += ": a negative number has powers only for whole exponents"
+    return reason

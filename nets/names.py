@@ -4,10 +4,16 @@ import difflib
 from collections.abc import Iterable
 
 
+def guess(name: str, allowed: Iterable[str]) -> str | None:
+    """Return the allowed name that is near to another, or None."""
+    folded = {option.casefold(): option for option in reversed(list(allowed))}
+    close = difflib.get_close_matches(name.casefold(), folded, n=1)
+    return folded[close[0]] if close else None
+
+
 def nearest(name: str, allowed: Iterable[str]) -> str:
     """Return the end of a message: the allowed names, after `did you mean …?` if one of them is near."""
     allowed = list(allowed)
-    folded = {option.casefold(): option for option in reversed(allowed)}
-    close = difflib.get_close_matches(name.casefold(), folded, n=1)
-    hint = f"did you mean {folded[close[0]]!r}? " if close else ""
+    near = guess(name, allowed)
+    hint = f"did you mean {near!r}? " if near else ""
     return f"{hint}Allowed: {', '.join(allowed)}"

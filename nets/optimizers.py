@@ -88,7 +88,11 @@ class SGD(Optimizer, name="sgd"):
 
 @dataclass(frozen=True)
 class Momentum(Optimizer, name="momentum"):
-    """v ← μv − ε(g + λθ), θ ← θ + v (Polyak 1964)."""
+    """v ← μv − ε(g + λθ), θ ← θ + v (Polyak 1964).
+
+    The velocity contains the learning rate of each of its steps. PyTorch's v ← μv + g, θ ← θ − εv applies the current
+    rate to all of them. Both are the same at a constant rate, and differ where a schedule changes it.
+    """
 
     momentum: Annotated[float, Number("[0, 1)")] = 0.9
 
@@ -106,7 +110,10 @@ class Momentum(Optimizer, name="momentum"):
 
 @dataclass(frozen=True)
 class Nesterov(Momentum, name="nesterov"):
-    """v ← μv − ε(g + λθ), θ ← θ + μv − ε(g + λθ) (Nesterov 1983, as written by Sutskever et al. 2013)."""
+    """v ← μv − ε(g + λθ), θ ← θ + μv − ε(g + λθ) (Nesterov 1983, as written by Sutskever et al. 2013).
+
+    Under a schedule it differs from PyTorch as `Momentum` does.
+    """
 
     def step(
         self, parameters: np.ndarray, gradient: np.ndarray, state: State, rate: np.ndarray, decayed: int, count: int
@@ -184,7 +191,10 @@ class Adam(Optimizer, name="adam"):
 
 @dataclass(frozen=True)
 class AdamW(Adam, name="adamw"):
-    """W ← (1 − ελ)W, then Adam's step with g without λθ (Loshchilov & Hutter 2019)."""
+    """θ ← θ − ε·m̂/(√ŝ + ϵ) − ελθ, with g, m̂ and ŝ as in Adam but without λθ (Loshchilov & Hutter 2019).
+
+    g and the decay λθ are both taken at the θ before the step.
+    """
 
     weight_decay: Annotated[float, Number("[0, inf)")] = 0.01
 

@@ -1,9 +1,9 @@
 """Output units, each fused with the cost that trains it, on raw scores z.
 
 Scores z and targets y are arrays (replicas, batch, units) of one shape and one dtype. A cost is per example: it is
-summed over the units and not divided by the batch. A squared cost keeps its ½. Everything is computed from z. It is
-finite and gives no warning up to |z| = 1e300 in float64 and 1e37 in float32 (`linear_mse`: 1e150 and 1e18). No
-replica's numbers depend on the other replicas of its stack.
+summed over the units and not divided by the batch. A squared cost keeps its ½. Everything is computed from z. What one
+unit adds is finite up to |z| = 1e300 in float64 and 1e37 in float32 (`linear_mse`: 1e150 and 1e18); the sum of many
+units may be +inf there. Nothing gives a warning. No replica's numbers depend on the other replicas of its stack.
 """
 
 from abc import ABC, abstractmethod
@@ -196,6 +196,7 @@ class SigmoidCE(Output, name="sigmoid_ce"):
     one_unit_if_binary = True
     probabilities = "sigmoid"
 
+    @np.errstate(over="ignore")
     def cost(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return -Σ [y log p + (1 - y) log(1 - p)] = Σ [max(z, 0) - y z + log(1 + exp(-|z|))]."""
         _same_shape(z, y=y)
@@ -252,6 +253,7 @@ class LinearMSE(Output, name="linear_mse"):
     tasks = ("classification", "multilabel", "regression")
     threshold = 0.5
 
+    @np.errstate(over="ignore")
     def cost(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return ½ Σ (z - y)²."""
         _same_shape(z, y=y)

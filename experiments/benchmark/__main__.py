@@ -11,6 +11,7 @@ The peers need pip install '.[bench]' (without a GPU, first: pip install torch==
 import argparse
 import json
 import platform
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -82,6 +83,10 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     allowed = [*WORKLOADS, *OTHERS, "scaling"]
     for name in options.names:
         if name not in allowed:
+            option, equals, value = name.partition("=")
+            if equals and option in vars(options):
+                words = shlex.join([f"--{option}", value])
+                parser.error(f"unknown name {name!r}; run: python -m experiments.benchmark {words}")
             parser.error(f"unknown name {name!r}: {nearest(name, allowed)}")
     options.names = list(dict.fromkeys(options.names)) or [*WORKLOADS, *OTHERS]
     if options.save and options.save.suffix not in (".png", ".svg"):

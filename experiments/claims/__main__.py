@@ -10,10 +10,12 @@ Learning rates have the lowest validation error, which is registered (select=err
 select=best_epoch_error, the command judges by that rule into results/claims-loss/ or results/claims-best_epoch_error/.
 """
 
+import re
 import sys
 from collections.abc import Sequence
 
 from experiments.claims.registry import MODULES
+from experiments.config.errors import ConfigError, in_one_line
 from nets.names import nearest
 
 
@@ -28,7 +30,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     allowed = [*map(str, MODULES), "--quick"]
     for word in words:
         if word not in allowed:
-            return _refuse(f"unknown argument {word!r}: {nearest(word, [*allowed, 'select='])}")
+            meant = [part for each in arguments for part in _meant(each)]
+            known = all(part in allowed or part.startswith("select=") for part in meant)
+            reason = f"unknown argument {word!r}: {nearest(word, [*allowed, 'select='])}"
+            return _refuse(reason, meant if known else None)
     numbers = sorted({int(word) for word in words if word != "--quick"}) or list(MODULES)
     from experiments.tables import SELECT  # help and a bad number need none of its libraries
 
@@ -42,8 +47,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return judge_claims(numbers, quick="--quick" in words, select=rules[0] if rules else "error")
 
 
-def _refuse(reason: str) -> int:
-    print(f"claims: {reason}", file=sys.stderr)
+def _meant(word: str) -> list[str]:
+    """Return what an argument seems to mean: several numbers in one word, or dashes too many or too few."""
+    if re.fullmatch(r"\d+(,\d+)*", word):
+        return word.split(",")
+    bare = word.lstrip("-")
+    return [f"--{bare}" if bare == "quick" else bare]
+
+
+def _refuse(reason: str, instead: Sequence[str] | None = None) -> int:
+    print(f"claims: {in_one_line(ConfigError(reason, instead), 'python -m experiments.claims')}", file=sys.stderr)
     return 2
 
 

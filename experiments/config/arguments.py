@@ -1,32 +1,60 @@
 """The KEY=VALUE arguments of a command, and its exit code."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
-from experiments.config.errors import ConfigError
-from nets.names import nearest
+from experiments.config.errors import ConfigError, in_one_line
+from nets.names import guess, nearest
 
 
-def key_values(arguments: Iterable[str], allowed: Iterable[str]) -> dict[str, str]:
+def key_values(arguments: Sequence[str], allowed: Sequence[str], before: Sequence[str] = ()) -> dict[str, str]:
     """Return the values of a command's KEY=VALUE arguments.
+
+    Parameters
+    ----------
+    arguments, allowed
+        The arguments, and the allowed keys; a value without a key seems to be meant for the first one.
+    before
+        The words of the command line before these arguments.
 
     Raises
     ------
     ConfigError
         For another key, an argument without a value, and a key that is given twice.
     """
-    allowed = list(allowed)
     values: dict[str, str] = {}
-    for argument in arguments:
+    for index, argument in enumerate(arguments):
         key, _, value = argument.partition("=")
         if key not in allowed:
-            raise ConfigError(f"unknown argument {argument!r}: {nearest(key, allowed)} (as KEY=VALUE)")
+            rest, meant = [*arguments[index + 1 :]], _meant(argument, arguments[index + 1 :], allowed)
+            instead = meant and [*before, *arguments[:index], meant[0], *rest[meant[1] :]]
+            hint = (
+                nearest(key, allowed)
+                if "=" in argument or argument.startswith("-")
+                else f"Allowed: {', '.join(allowed)}"
+            )
+            raise ConfigError(f"unknown argument {argument!r}: {hint} (as KEY=VALUE)", instead)
         if not value:
-            raise ConfigError(f"{key} has no value: allowed is {key}=VALUE")
+            rest = [word for word in arguments[index + 1 :] if word != "="]
+            value = rest[0].lstrip("=") if rest and "=" not in rest[0][1:] else ""
+            instead = [*before, *arguments[:index], f"{key}={value}", *rest[1:]] if value else None
+            raise ConfigError(f"{key} has no value: allowed is {key}=VALUE", instead)
         if key in values:
             raise ConfigError(f"{key} is given twice: allowed is one {key}=VALUE")
         values[key] = value
     return values
+
+
+def _meant(argument: str, rest: Sequence[str], allowed: Sequence[str]) -> tuple[str, int] | None:
+    """Return the argument that was meant by a wrong one, and how many of the next ones are part of it."""
+    name, equals, value = argument.lstrip("-").partition("=")
+    dashed = argument.startswith("-")
+    near = name if name in allowed else guess(name, allowed) if dashed or equals else None
+    if near and (equals or not dashed):
+        return (f"{near}={value}", 0) if value else None
+    if dashed:
+        return (f"{near}={rest[0]}", 1) if near and rest and "=" not in rest[0] else None
+    return (f"{allowed[0]}={argument}", 0) if not equals else None
 
 
 def exit_code(command: str, run: Callable[[], int]) -> int:
@@ -34,7 +62,7 @@ def exit_code(command: str, run: Callable[[], int]) -> int:
     try:
         return run()
     except ConfigError as error:
-        print(f"{command}: {error}", file=sys.stderr)
+        print(f"{command}: {in_one_line(error, f'python -m experiments.{command}')}", file=sys.stderr)
         return 2
     except OSError as error:
         print(f"{command}: {error.strerror}: {error.filename}", file=sys.stderr)

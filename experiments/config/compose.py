@@ -1,34 +1,27 @@
-"""From a command line's words to settings: Hydra composes, a sweep becomes jobs, and an error becomes one line."""
+"""From a command line's words to settings: Hydra composes, and a sweep becomes jobs."""
 
 import itertools
-import math
 import threading
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from dataclasses import fields, is_dataclass
-from decimal import Decimal
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from hydra import initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, Sweep
+from hydra.core.override_parser.types import Glob, Override
 from hydra.core.singleton import Singleton
-from hydra.errors import HydraException, MissingConfigException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
 
 from experiments.config.choices import CONF, REGISTRIES, options, required
 from experiments.config.errors import ConfigError
 from experiments.config.hydra_schema import register_schema
-from experiments.config.rules import MOST
-from experiments.config.schema import nearest_key
-from experiments.config.settings import Settings, resolve
+from experiments.config.messages import answer
+from experiments.config.settings import Settings, listing, resolve
+from experiments.config.values import grammar, parts
+from experiments.config.words import as_typed, checked
 from experiments.tables import rounded
-from nets.names import nearest
 
 _HYDRA = threading.Lock()
 """Hydra's state is global: one thread composes at a time."""
@@ -41,111 +34,86 @@ def plain(config: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in values.items() if key != "hydra"}
 
 
-def check_overrides(overrides: Iterable[str]) -> None:
-    """Refuse overrides that could run code, and settings of Hydra that would bypass the study.
-
-    Raises
-    ------
-    ConfigError
-        For such an override, and for one that leaves a choice empty.
-    """
-    for override in overrides:
-        key, _, value = override.lstrip("+~").partition("=")
-        if value.startswith(("[", "{")) and "(" in value and _has_sweep_inside(override):
-            raise ConfigError(
-                f"{override}: range, choice, interval and glob cannot stand in a list: write out its values"
-            )
-        if "_target_" in override:
-            raise ConfigError("_target_ in an override: a configuration names options, never code")
-        if key.startswith("hydra"):
-            launcher = key == "hydra/launcher" or key.startswith("hydra.launcher.")
-            if not launcher or "${" in value:
-                raise ConfigError(
-                    f"{override}: of Hydra's own settings only the launcher's may be set, to plain values"
-                )
-        choice = key.removesuffix(".name")
-        if choice != key and choice in REGISTRIES:
-            raise ConfigError(f"{override}: the option itself is chosen with {choice}={value}")
-        if key in REGISTRIES and value in ("null", ""):
-            raise ConfigError(f"{override}: {nearest('', options(key))}")
-
-
-def _has_sweep_inside(override: str) -> bool:
-    """Return whether a list of an override has a sweep among its items."""
-
-    def found(value: object) -> bool:
-        items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-        return any(isinstance(item, Sweep | Glob) or found(item) for item in items)
-
-    with suppress(HydraException):  # Hydra says itself what it cannot read
-        return found(OverridesParser.create().parse_override(override).value())
-    return False
-
-
-def expand(loader: ConfigLoader, master: DictConfig, overrides: Sequence[str]) -> list[tuple[Settings, list[str]]]:
+def expand(loader: ConfigLoader, master: DictConfig, words: Sequence[str]) -> list[tuple[Settings, list[str]]]:
     """Return the distinct jobs of a sweep: the settings of each and the overrides that compose them.
 
     Parameters
     ----------
     loader, master
-        Hydra's configuration loader, and what it composed of all overrides together.
-    overrides
-        The overrides of the command line; those of a preset are put before them.
+        Hydra's configuration loader, and what it composed of Hydra's own settings.
+    words
+        The `checked` words of the command line. Those of a preset are put before them; several presets are expanded
+        one after the other, each with its own sweep.
 
     Raises
     ------
     ConfigError
         For the first job that is refused, and for an override that matches nothing.
     """
-    preset = [f"{key}={value}" for key, value in (master.hydra.sweeper.params or {}).items()]
-    parser = OverridesParser.create(config_loader=loader)
-    parser.functions.functions["range"] = exact_range
-    parsed = parser.parse_overrides([*preset, *overrides])
-    for override in parsed:
-        _check_sweep(override)
     jobs: dict[tuple[Any, ...], tuple[Settings, list[str]]] = {}
-    for line in itertools.chain(*BasicSweeper.split_arguments(parsed, None)):
-        settings = resolve(plain(loader.load_sweep_config(master, line)))
-        rates = tuple(map(rounded, settings.rates))
-        key = (settings.study, settings.run, rates, settings.seeds, settings.tune, settings.save)
-        jobs.setdefault(key, (settings, line))
+    for preset, alone in _by_preset(loader, words):
+        parsed = _parsed(loader, [*_swept_by(loader, master, preset), *alone])
+        for line in itertools.chain(*BasicSweeper.split_arguments(parsed, None)):
+            settings = resolve(plain(loader.load_sweep_config(master, line)))
+            rates = tuple(map(rounded, settings.rates))
+            key = (settings.study, settings.run, rates, settings.seeds, settings.tune, settings.save)
+            jobs.setdefault(key, (settings, line))
     _check_tuning([settings for settings, _ in jobs.values()])
     return list(jobs.values())
 
 
+def _by_preset(loader: ConfigLoader, words: Sequence[str]) -> Iterator[tuple[str | None, list[str]]]:
+    """Yield each preset that the words name, or None, with the words that name no other preset."""
+    place = next((index for index, word in enumerate(words) if parts(word)[1] == "experiment"), None)
+    if place is None:
+        yield None, list(words)
+        return
+    (override,) = _parsed(loader, [words[place]])
+    names = override.sweep_string_iterator() if override.is_sweep_override() else [override.value()]
+    for name in dict.fromkeys(map(str, names)):
+        yield name, [*words[:place], f"+experiment={name}", *words[place + 1 :]]
+
+
+def _swept_by(loader: ConfigLoader, master: DictConfig, preset: str | None) -> list[str]:
+    """Return what a preset sweeps, as words."""
+    config = master if preset is None else loader.load_sweep_config(master, [f"+experiment={preset}"])
+    words = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
+    try:
+        return [as_typed(word) for word in words]
+    except ConfigError as error:
+        raise ConfigError(f"conf/experiment/{preset}.yaml, hydra.sweeper.params: {error}") from error
+
+
+def _parsed(loader: ConfigLoader, words: Sequence[str]) -> list[Override]:
+    """Return the words as Hydra's overrides; refuse a sweep that matches nothing."""
+    parsed = grammar().parse_overrides(list(words))
+    for override in parsed:
+        override.config_loader = loader
+        _check_sweep(override)
+    return parsed
+
+
 def _check_tuning(jobs: Iterable[Settings]) -> None:
-    """Refuse a sweep over learning rates with tuning seeds: no job would have several rates to choose from."""
+    """Refuse a sweep over learning rates with tuning seeds: no job would have several rates to choose from.
+
+    Presets of one study may differ: a seed that tunes a run in one of them is not reported in another.
+    """
     grids_by_run: dict[tuple[str, str], set[frozenset[float]]] = {}
+    seeds_by_run: dict[tuple[str, str], tuple[set[int], set[int]]] = {}
     for settings in jobs:
+        run = settings.study, settings.run
+        tuning, reported = seeds_by_run.setdefault(run, (set(), set()))
+        tuning.update(seed for _, seed in settings.tuning)
+        reported.update(settings.seeds)
+        if tuning & reported:
+            common = listing(sorted(tuning & reported))
+            raise ConfigError(f"tune.seeds: {common} also in seeds of another job of the run {settings.run}")
         if settings.tune.seeds:
-            grid = frozenset(map(rounded, settings.rates))
-            grids_by_run.setdefault((settings.study, settings.run), set()).add(grid)
+            grids_by_run.setdefault(run, set()).add(frozenset(map(rounded, settings.rates)))
     for grids in grids_by_run.values():
         if len(grids) > 1:
             rates = ",".join(f"{rate:g}" for rate in sorted(frozenset().union(*grids)))
             raise ConfigError(f"tune.seeds needs the learning rates as one list: optimizer.lr=[{rates}]")
-
-
-def exact_range(start: float, stop: float | None = None, step: float = 1) -> ChoiceSweep:
-    """Return the values of `range(start,stop,step)` without `stop`; Hydra's own adds binary fractions.
-
-    Three times 0.1 is 0.3 here, as a person means it: the shortest decimals of the numbers are added exactly. Whole
-    numbers give whole numbers.
-
-    Raises
-    ------
-    ValueError
-        If a number is not finite, the step is 0, or there are too many values.
-    """
-    first, last = (0, start) if stop is None else (start, stop)
-    if not all(map(math.isfinite, (first, last, step))) or step == 0:
-        raise ValueError("allowed are finite numbers, and a step that is not 0")
-    begin, end, width = (Decimal(str(number)) for number in (first, last, step))
-    count = math.ceil((end - begin) / width)
-    if count > MOST:
-        raise ValueError(f"allowed are up to {MOST} values")
-    kind = int if all(isinstance(number, int) for number in (first, last, step)) else float
-    return ChoiceSweep(list=[kind(begin + i * width) for i in range(count)])
 
 
 def _check_sweep(override: Override) -> None:
@@ -154,7 +122,7 @@ def _check_sweep(override: Override) -> None:
     if choice in REGISTRIES and isinstance(value, Glob):
         value.exclude += [option for option in options(choice) if required(choice, option)]
     if override.is_sweep_override() and not list(override.sweep_string_iterator()):
-        allowed = ", ".join(options(choice))
+        allowed = ", ".join(name for name in options(choice) if not (choice in REGISTRIES and required(choice, name)))
         raise ConfigError(f"{override.input_line} matches nothing" + (f". Allowed: {allowed}" if allowed else ""))
 
 
@@ -166,35 +134,20 @@ def sweep(overrides: Sequence[str]) -> list[tuple[Settings, list[str]]]:
     ConfigError
         With one line for whatever is wrong with it.
     """
-    check_overrides(overrides)
-    with _HYDRA:
-        return _sweep(overrides)
+    try:
+        words = checked(overrides)
+        with _HYDRA:
+            return _sweep(words)
+    except Exception as error:
+        raise ConfigError(answer(error, overrides)) from error
 
 
-def _sweep(overrides: Sequence[str]) -> list[tuple[Settings, list[str]]]:
+def _sweep(words: Sequence[str]) -> list[tuple[Settings, list[str]]]:
     state = Singleton.get_state()
     try:
         register_schema()
         with initialize_config_dir(str(CONF), version_base="1.3"):
             loader = GlobalHydra.instance().config_loader()
-            return expand(loader, loader.load_configuration("config", list(overrides), RunMode.MULTIRUN), overrides)
-    except Exception as error:
-        raise ConfigError(one_line(error)) from error
+            return expand(loader, loader.load_configuration("config", [], RunMode.MULTIRUN), words)
     finally:
         Singleton.set_state(state)
-
-
-def one_line(error: Exception) -> str:
-    """Return one line for an error of Hydra's or of ours; for an unforeseen error it begins with the error's class."""
-    if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
-        group, _, name = error.missing_cfg_file.rpartition("/")
-        return f"unknown {group}={name}: {nearest(name, error.options)}"
-    cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
-    if isinstance(cause, ConfigKeyError | ConfigAttributeError) and is_dataclass(cause.object_type):
-        allowed = [item.name for item in fields(cause.object_type)]
-        return f"unknown key {cause.full_key!r}: {nearest_key(str(cause.full_key), allowed)}"
-    if isinstance(cause, ValidationError) and cause.full_key:
-        return f"{cause.full_key}: {str(cause).splitlines()[0]}"
-    foreseen = isinstance(error, ConfigError | HydraException | OmegaConfBaseException)
-    text = " ".join(line.strip() for line in str(cause).splitlines() if line.strip())
-    return text if foreseen else f"{type(error).__name__}: {text}"

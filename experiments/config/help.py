@@ -26,7 +26,7 @@ def help_text() -> str:
         "Choices, CHOICE=NAME (several: NAME,NAME; all: 'CHOICE=glob(*)'), with their own settings, CHOICE.KEY=VALUE:",
         *_choices(),
         "",
-        "Presets, each a whole sweep, +experiment=NAME:",
+        "Presets, each a whole sweep, +experiment=NAME (several: NAME,NAME):",
         *_presets(),
         "",
         "Settings, KEY=VALUE or KEY.KEY=VALUE, with their defaults:",

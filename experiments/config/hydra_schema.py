@@ -8,7 +8,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
-from experiments.config.choices import EXTRAS, REGISTRIES, hyperparameters
+from experiments.config.choices import AUTO, EXTRAS, REGISTRIES, hyperparameters
 from experiments.config.schema import Configuration, declared
 
 PLAIN = (bool, int, float, str)
@@ -29,6 +29,8 @@ def register_schema() -> None:
         for name, variant in registry.items():
             node = _twin(f"{choice}_{name}", {"name": (str, name), **extras, **hyperparameters(variant)})
             store.store(group=f"schema/{choice}", name=name, node=node)
+    for choice in AUTO:
+        store.store(group=f"schema/{choice}", name="auto", node=_twin(f"{choice}_auto", {"name": (str, "auto")}))
 
 
 def _columns(declaration: type) -> dict[str, tuple[Any, Any]]:

@@ -8,15 +8,25 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, get_origin
 
 import yaml
 
-from experiments.config.choices import AUTO, CONF, EXTRAS, REGISTRIES, allowed_keys, build, optional, required
+from experiments.config.choices import (
+    AUTO,
+    CONF,
+    EXTRAS,
+    REGISTRIES,
+    allowed_keys,
+    build,
+    hyperparameters,
+    optional,
+    required,
+)
 from experiments.config.errors import ConfigError
 from experiments.config.rules import LARGEST_SEED, Rates
 from experiments.config.schema import Configuration, Off, Tune, Unhashed, declared, groups, nearest_key
-from experiments.data.sets import load
+from experiments.data.sets import check_digest, load
 from experiments.data.split import seeds_by_part_sizes
 from experiments.data.table import Data, autoencoding
 from experiments.tables import Replica, rounded
@@ -150,8 +160,8 @@ def from_record(record: Mapping[str, Any]) -> Settings:
         If another version wrote the record, or its data are no longer there.
     """
     try:
-        dataset = optional("dataset", record["dataset"]["name"]) | record["dataset"]
-        dataset = {key: _plain(value) for key, value in dataset.items() if key != "sha256"}
+        dataset = optional("dataset", record["dataset"]["name"]) | _recorded_dataset(record)
+        dataset = {key: _plain(value) for key, value in dataset.items()}
         config = _completed(record, Configuration)
         config["seeds"] = record["seeds"]
         config["dataset"] = dataset | {"batch_size": record["batch_size"], "lr": record["lr"][0]}
@@ -159,11 +169,35 @@ def from_record(record: Mapping[str, Any]) -> Settings:
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise ConfigError(f"the record of another version: {error}") from error
     settings = resolve(config)
+    recorded_data(record)
+    return settings
+
+
+def recorded_data(record: Mapping[str, Any]) -> Data:
+    """Return the data of a recorded run.
+
+    Raises
+    ------
+    ConfigError
+        If they are refused, or are not those that were recorded.
+    """
     try:
-        load(**record["dataset"])
+        data = load(**_recorded_dataset(record))
+        if record.get("task") == "autoencode":
+            data = autoencoding(data)
+        check_digest(data, record["dataset"].get("sha256", ""))
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    return settings
+    return data
+
+
+def _recorded_dataset(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the data set's node of a record, without the digest of its data.
+
+    The record of an autoencoder has its own task, a regression. It does not use the target, which may be a class.
+    """
+    dataset = {key: value for key, value in record["dataset"].items() if key != "sha256"}
+    return dataset | ({"task": "auto"} if record.get("task") == "autoencode" and "task" in dataset else {})
 
 
 def _completed(record: Mapping[str, Any], declaration: type) -> dict[str, Any]:
@@ -229,6 +263,12 @@ def _check_keys(config: Mapping[str, Any]) -> None:
     for key, names in allowed.items():
         if names is not None:
             _check_names(config[key], names, f"{key}.")
+    parameters = hyperparameters(REGISTRIES["dataset"][config["dataset"]["name"]])
+    for key, value in config["dataset"].items():
+        is_list = key in parameters and get_origin(parameters[key][0]) is tuple
+        items = value if isinstance(value, list | tuple) else [value]
+        if is_list and (items is not value or not all(isinstance(item, str | int | float) for item in items)):
+            raise ConfigError(f"dataset.{key}={value}: allowed is a list of texts, such as [a,b]")
 
 
 def _check_names(node: Mapping[str, Any], allowed: Collection[str], prefix: str = "") -> None:
@@ -330,6 +370,9 @@ def _check_together(settings: Settings) -> None:
         )
     if settings.class_weight != "none" and data.task == "regression":
         raise ConfigError(f"class_weight={settings.class_weight} needs classes, but {data.name} is a regression")
+    if settings.pretrain.on and not settings.net.hidden:
+        epochs = settings.pretrain.epochs
+        raise ConfigError(f"pretrain.epochs={epochs} needs hidden layers, such as net.hidden=[64,64]: net.hidden is []")
     if settings.pretrain.on and activation.pieces > 1:
         epochs = settings.pretrain.epochs
         raise ConfigError(f"pretrain.epochs={epochs}: {activation.name} has pieces, only 0 is allowed")

@@ -32,8 +32,16 @@ DATE = re.compile(
     r"(?:[T ]*\d{1,2}:?\d{2}(?::?\d{2}(?:\.\d+)?)?(?: ?[ap]m)?)?(?:Z| ?[+-]\d{2}:?\d{2})?",
     re.ASCII | re.IGNORECASE,
 )
-OFFSET = r"(\d:\d.*?)\s*(?:Z|[+-]\d\d(?::?\d\d)?)$"
-"""A time of day that ends with its offset from UTC: a time counts as its local time."""
+
+FOREIGN = {
+    re.compile(r"\d{4}[-/]\d{1,2}|\d{4} ?Q[1-4]", re.ASCII): ("months", "write them as days, such as 2026-01-01"),
+    re.compile(r"[+-]?0x[0-9a-f]+", re.IGNORECASE): ("hexadecimal numbers", "write them as decimal numbers"),
+    re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)[dD][+-]?\d+", re.ASCII): (
+        "exponents after D",
+        "write them after e, such as 1.5e3",
+    ),
+}
+"""What other programs write, its name and what to do."""
 
 TIME = re.compile(r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[ap]m)?", re.ASCII | re.IGNORECASE)
 
@@ -111,7 +119,7 @@ class Texts:
 
 def whole(value: object) -> str:
     """Return a value's text; a whole number in floating point has the text of the whole number."""
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
     return str(value)
 
@@ -161,8 +169,12 @@ class Format:
         return (text.replace(self.thousands, "") if self.thousands else text).replace(self.decimal, ".")
 
 
+BLANKS = str.maketrans("\u00a0\u202f\u2009\u2019", "   '")
+"""Other blanks and the typographic apostrophe, which stand between groups of digits, as those of a keyboard."""
+
+
 def _plain_blanks(text: str) -> str:
-    return text.replace("\u00a0", " ").replace("\u202f", " ")
+    return text if text.isascii() else text.translate(BLANKS)
 
 
 PLAIN = Format()
@@ -179,9 +191,9 @@ FORMATS = tuple(
 SIGNS = r"[$€£¥₹₽₩₺₪฿¢]|\b(?:USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD|SEK|NOK|DKK|PLN|CZK|BRL|ZAR|RUB|TRY)\b|R\$"
 
 DECORATED = re.compile(
-    rf"(?P<comparison>[<>≤≥~≈]=?)?\s*(?P<open>\()?\s*(?P<sign>[+\-−–])?\s*(?P<before>{SIGNS})?\s*(?P<second>[+\-−])?\s*"
-    rf"(?P<core>[\d.,'_ \u00a0\u202f]*\d[.,]?(?:[eE][+-]?\d+)?)\s*"
-    rf"(?:(?P<percent>[%‰])|(?P<after>{SIGNS})|(?P<unit>[^\W\d_](?:[^\W\d_]|[°µ²³/·^.%])*|°[CFcf]?|[\"'′″]))?\s*(?P<close>\))?\s*(?P<last>[-−])?"
+    rf"(?P<comparison>[<>≤≥~≈]=?)?\s*(?P<open>\()?\s*(?P<sign>[+\-−–])?\s*(?P<before>{SIGNS}|[#'’=])?\s*(?P<second>[+\-−])?\s*"
+    rf"(?P<core>[\d.,'_ \u00a0\u202f\u2009\u2019]*\d[.,]?(?:[eE][+-]?\d+)?)\s*"
+    rf"(?:(?P<percent>[%‰*†])|(?P<after>{SIGNS})|(?P<unit>[^\W\d_](?:[^\W\d_]|[°µ²³/·^.%])*|°[CFcf]?|[\"'′″]))?\s*(?P<close>\))?\s*(?P<last>[-−])?"
 )
 
 

@@ -123,7 +123,7 @@ class Categories:
     def encode(self, column: "pd.Series") -> np.ndarray:
         """Return the features (n, k) of a column.
 
-        Blanks around a text are ignored. A whole number is the same category as text, integer or float: a missing cell
+        Blanks around a text are ignored. A whole number is the same category as integer and as float: a missing cell
         turns pandas' integers to floats.
 
         Raises
@@ -249,7 +249,7 @@ def from_records(records: Iterable[Any]) -> tuple[Column, ...]:
 
 
 def encode(frame: "pd.DataFrame", columns: Sequence[Column]) -> np.ndarray:
-    """Return the inputs (n, d) float64 of a table that has these columns; the table may have further columns.
+    """Return the inputs (n, d) float64, read-only, of a table that has these columns and may have further ones.
 
     Raises
     ------
@@ -275,6 +275,7 @@ def encode(frame: "pd.DataFrame", columns: Sequence[Column]) -> np.ndarray:
         for block in blocks:
             inputs[:, start : start + block.shape[1]] = block
             start += block.shape[1]
+    inputs.setflags(write=False)
     return inputs
 
 

@@ -4,10 +4,11 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from experiments.data.cells import Format
-from experiments.data.encoding import decoded
+from experiments.data.encoding import decoded, other_reading
 from experiments.data.header import check_header, header, ragged
 from experiments.data.layout import Delimited, Layout, other_layout
 from experiments.data.source import Source
@@ -35,7 +36,8 @@ def read(
         If the file is not written so; the message names the line and, where they are known, the options that read it.
     """
     numbers = layout.format
-    file = Delimited.of(decoded(content, layout.encoding), layout.delimiter)
+    text = decoded(content, layout.encoding)
+    file = Delimited.of(text, layout.delimiter)
     names, start = _names(file, layout)
     stripped = [name.strip() for name in names]
 
@@ -48,22 +50,29 @@ def read(
             names=places,
             index_col=False,
             low_memory=False,
+            skipinitialspace=file.skips_blanks,
             **options,
         )
 
     def cells_of(name: str, missing: bool) -> pd.Series:
         place = stripped.index(name)
-        return parse(usecols=[place], dtype=str, keep_default_na=missing)[place]
+        return parse(usecols=[place], dtype=str, keep_default_na=missing)[place].rename(name)
 
     def lines() -> list[int]:
-        return [line for line, _ in file.lengths(start)]
+        return file.lines(start)
 
     as_text = {place: str for place, name in enumerate(stripped) if name in texts}
     thousands = numbers.thousands or None
     frame = parse(na_values=list(na), dtype=as_text, decimal=numbers.decimal, thousands=thousands)
     if thousands:
         frame = _grouped(frame, parse, numbers)
-    notes = check_header(frame, names, layout, start)
+    frame = frame.copy()  # in one block for each type: a table of many columns is ten times faster so
+    notes = check_header(frame, names, layout, start, lines)
+    otherwise = other_reading(content, text) if layout.encoding != "utf-8" else ""
+    if otherwise:
+        notes += (f"the file is also text in UTF-8: with dataset.encoding=utf-8, {otherwise}",)
+    if file.skips_blanks:
+        notes += ("quotes after a blank are read as quotes",)
     padded = tuple(stripped[place] for place in _padded(file, frame, parse))
     return frame.set_axis(names, axis=1), Source(numbers, lines, cells_of, padded, notes)
 
@@ -72,15 +81,14 @@ def _names(file: Delimited, layout: Layout) -> tuple[list[str], int]:
     """Return the names of the columns and the number of lines before the first row; refuse rows of other lengths."""
     try:
         names, start = header(file, layout)
-        count = 0
-        for line, cells in file.lengths(start):
-            count += 1
-            if cells != len(names):
-                raise ragged(file, layout, names, start, line, cells)
+        lengths = file.lengths(start)
+        wrong = np.flatnonzero(lengths != len(names))
+        if len(wrong):
+            raise ragged(file, layout, names, start, file.lines(start)[wrong[0]], int(lengths[wrong[0]]))
     except SyntaxError as error:
         other = other_layout(file, layout)
         raise ValueError(f"{error}: add {other}" if other else str(error)) from None
-    if not count:
+    if not len(lengths):
         raise ValueError("has a header and no rows")
     return names, start
 

@@ -20,7 +20,10 @@ def decoded(content: bytes, encoding: str) -> str:
             f"dataset.encoding={encoding}: allowed is an encoding of text that Python knows, such as utf-8, cp1252, "
             f"latin-1 and utf-16"
         ) from None
-    is_utf8 = codecs.lookup(encoding).name == "utf-8"
+    known = codecs.lookup(encoding).name
+    is_utf8 = known == "utf-8"
+    if known.startswith(("utf-16", "utf-32")) and b"\0" not in content:
+        raise ValueError(f"the file is not {encoding}: add dataset.encoding=utf-8")
     for mark, name in ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
         if is_utf8 and content.startswith(mark):
             raise ValueError(f"is written in UTF-16: add dataset.encoding={name}")
@@ -33,7 +36,7 @@ def decoded(content: bytes, encoding: str) -> str:
     try:
         text = content.decode("utf-8-sig" if is_utf8 else encoding)
     except UnicodeDecodeError as error:
-        raise _undecodable(content, encoding, error) from None
+        raise _undecodable(content, known, error) from None
     if "\0" in text:
         raise ValueError(f"line {text[: text.index(chr(0))].count(chr(10)) + 1} has a NUL character")
     return text.removeprefix("\ufeff")
@@ -41,13 +44,24 @@ def decoded(content: bytes, encoding: str) -> str:
 
 def _undecodable(content: bytes, encoding: str, error: UnicodeDecodeError) -> ValueError:
     line = content[: error.start].count(b"\n")
-    name = "UTF-8" if encoding == "utf-8" else encoding
-    message = f"line {line + 1} is not {name} (byte {content[error.start]:#x})"
-    for other in ("cp1252", "latin-1") if name == "UTF-8" else ():
+    message = f"line {line + 1} is not {encoding} (byte {content[error.start]:#x})"
+    for other in ("cp1252", "latin-1") if encoding == "utf-8" else ("utf-8", "cp1252"):
         try:
             text = content.decode(other)
         except UnicodeDecodeError:
             continue
         word = re.search(r"\S*[^\x00-\x7f]\S*", text.split("\n")[line])
-        return ValueError(f"{message}: add dataset.encoding={other}, if {word[0][:40] if word else ''!r} is right")
+        condition = f", if {word[0][:40]!r} is right" if word else ""
+        return ValueError(f"{message}: add dataset.encoding={other}{condition}")
     return ValueError(f"{message}: dataset.encoding=… names the encoding of the file")
+
+
+def other_reading(content: bytes, text: str) -> str:
+    """Return a word that UTF-8 reads otherwise than the text does, with both readings; "" if there is none."""
+    word = re.search(r"[^\s,;]*[^\x00-\x7f][^\s,;]*", text)
+    try:
+        usual = content.decode("utf-8-sig") if word else text
+    except UnicodeDecodeError:
+        return ""
+    other = re.search(r"[^\s,;]*[^\x00-\x7f][^\s,;]*", usual)
+    return f"{word[0]!r} would be {other[0]!r}" if word and other and usual != text else ""

@@ -1,17 +1,18 @@
 """Reads a user's table from a file or from OpenML, and names the place of a fault; it never runs what a file holds."""
 
+import hashlib
 import io
 import re
 import zipfile
 import zlib
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from experiments.data.cells import listed
+from experiments.data.cells import EXACT, listed
 from experiments.data.choices import Choices
 from experiments.data.delimited import read
 from experiments.data.frames import check_names, from_frame
@@ -49,7 +50,9 @@ def from_file(path: str, **values: Any) -> Data:
         if file.is_dir():
             raise ValueError("is a folder: allowed is a file")
         choices = Choices(**values)
-        frame, source = _read(ending, file.read_bytes(), layout, choices)
+        content = file.read_bytes()
+        frame, source = _read(ending, content, layout, choices)
+        source = replace(source, sha256=hashlib.sha256(content).hexdigest())
         name = re.sub(r"[^A-Za-z0-9_.-]+", "_", file.stem).strip("._-")[:60] or "data"
         return from_frame(name, frame, source=source, **values)
     except OSError as error:
@@ -118,7 +121,8 @@ def _read(ending: str, content: bytes, layout: Layout, choices: Choices) -> tupl
 def _read_parquet(content: bytes) -> tuple[pd.DataFrame, list[str]]:
     """Return the table, and the names of its columns of numbers that are categories."""
     try:
-        from pyarrow import lib, parquet  # type: ignore[import-untyped]
+        import pyarrow  # type: ignore[import-untyped]
+        from pyarrow import lib, parquet
     except ImportError:
         raise ValueError("Parquet files need pyarrow: pip install '.[parquet]'") from None
     try:
@@ -126,6 +130,12 @@ def _read_parquet(content: bytes) -> tuple[pd.DataFrame, list[str]]:
         frame = table.to_pandas(use_threads=False)
     except (OSError, ValueError, lib.ArrowException) as error:
         raise ValueError(f"is no Parquet file: {str(error).splitlines()[0]}") from None
+    for name in table.column_names:
+        cells = table[name]
+        # pandas makes floats of whole numbers if a cell is missing; float64 would merge large ones.
+        is_whole = cells.null_count > 0 and cells.type in (pyarrow.int64(), pyarrow.uint64()) and name in frame
+        if is_whole and frame[name].abs().max() >= EXACT:
+            frame[name] = pd.array(cells.to_pylist(), "Int64" if cells.type == pyarrow.int64() else "UInt64")
     stored = (table.schema.pandas_metadata or {}).get("columns", [])
     # Parquet itself has no categories of numbers.
     restored = [about["name"] for about in stored if about["pandas_type"] == "categorical" and about["name"] in frame]

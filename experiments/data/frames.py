@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from experiments.data.cells import EXACT
+from experiments.data.cells import EXACT, listed
 from experiments.data.choices import MOST_CLASSES, Choices
 from experiments.data.columns import MISSING, Categories, Column, Dates, Numbers, encode
 from experiments.data.plain import plain
@@ -63,11 +63,28 @@ def from_frame(name: str, frame: pd.DataFrame, *, source: Source = UNKNOWN, **va
         targets,
         classes,
         tuple(features),
+        file_sha256=source.sha256,
         columns=columns,
         left_out=len(frame) - len(complete),
         groups=_groups(complete[choices.groups]) if choices.groups else None,
-        notes=(*source.notes, *notes, *more, *doubtful_numbers(inputs, choices), *row_numbers(inputs, choices)),
+        notes=(*source.notes, *notes, *more, *_inferred(inputs, choices)),
     )
+
+
+def _inferred(inputs: pd.DataFrame, choices: Choices) -> tuple[str, ...]:
+    """Return notes about the inputs: missing cells, and numbers that may be something else."""
+    counts = inputs.isna().sum()
+    own: list[str] = []
+    filled: list[str] = []
+    for column, count in counts[counts > 0].items():
+        is_category = choices.missing == "category" and isinstance(inputs[column].dtype, pd.CategoricalDtype)
+        (own if is_category else filled).append(f"{column} {count}")
+    notes: list[str] = []
+    if filled:
+        notes.append(f"missing cells are filled by each training part, by column: {listed(filled)}")
+    if own:
+        notes.append(f"missing cells are a category of their own, by column: {listed(own)}")
+    return (*notes, *doubtful_numbers(inputs, choices), *row_numbers(inputs, choices))
 
 
 def check_names(names: Iterable[str]) -> None:
@@ -177,34 +194,34 @@ def _columns(inputs: pd.DataFrame, choices: Choices) -> tuple[Column, ...]:
         raise ValueError("no column is left for the inputs")
     absent = dict(zip(inputs.columns, inputs.isna().any().tolist(), strict=True))
     numbers = inputs.select_dtypes("number")
-    for name in numbers.select_dtypes("integer"):
-        if _is_inexact(numbers[name]):
-            raise too_large(name, choices)
     values = numbers.to_numpy(np.float64, na_value=np.nan)
+    for name in numbers.columns[(np.abs(values) >= EXACT).any(axis=0)]:
+        if numbers[name].dtype.kind in "iu" and _is_inexact(numbers[name]):
+            raise too_large(name, choices)
     same = dict(zip(numbers.columns, (values == values[:1]).all(axis=0).tolist(), strict=True))
-    columns = tuple(
-        Numbers(name, choices.fills, choices.fills and absent[name])
-        if name in same
-        else _column(inputs[name], absent[name], choices)
-        for name in inputs
-    )
-    constant = [
-        name
-        for name in inputs
-        if same.get(name, False) or (name not in same and inputs[name].nunique(dropna=False) == 1)
-    ]
+    columns: list[Column] = []
+    constant = []
+    for name in inputs:
+        if name in same:
+            columns.append(Numbers(name, choices.fills, choices.fills and absent[name]))
+            is_constant = same[name]
+        elif inputs[name].dtype.kind == "M":
+            columns.append(Dates(name, str(inputs[name].min().date()), choices.fills))
+            is_constant = inputs[name].nunique() == 1
+        else:
+            columns.append(_categories(inputs[name], absent[name], choices))
+            is_constant = len(columns[-1].features) == 1
+        constant += [name] if is_constant else []
     if constant:
         raise ValueError(f"{_subject(constant)} the same in every row: {choices.leave_out(constant)}")
-    return columns
+    return tuple(columns)
 
 
-def _column(column: pd.Series, absent: bool, choices: Choices) -> Column:
-    """Return the kind of a column that has no numbers; refuse identifiers and prose."""
-    name = str(column.name)
-    if column.dtype.kind == "M":
-        return Dates(name, str(column.min().date()), choices.fills)
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        texts = sorted(column.cat.categories[np.unique(column.cat.codes[column.cat.codes >= 0])])
+def _categories(column: pd.Series, absent: bool, choices: Choices) -> Categories:
+    """Return the categories of a column; refuse identifiers and prose."""
+    name, cells = str(column.name), column.array
+    if isinstance(cells, pd.Categorical):
+        texts = sorted(cells.categories[np.unique(cells.codes[cells.codes >= 0])])
     else:
         texts = sorted(column.dropna().astype(str).unique())
     if len(texts) == len(column):

@@ -2,11 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice, pairwise
 
 import numpy as np
 import pandas as pd
+from pandas.api import types
 
 from experiments.data.cells import CHARACTERS, PLAIN, listed
 from experiments.data.layout import Delimited, Layout, other_layout
@@ -74,7 +75,10 @@ def ragged(file: Delimited, layout: Layout, names: Sequence[str], start: int, li
         return ValueError(f"{message}: add {other}")
     if layout.header != "auto":
         return ValueError(message)
-    if all(length == len(names) + 1 for _, length in islice(file.lengths(start), FIRST_ROWS)):
+    rows = [cells for _, cells in islice(file.rows(start), FIRST_ROWS)]
+    if all(len(cells) == len(names) + 1 for cells in rows):
+        if not any(cells[-1] for cells in rows):
+            return ValueError(f"{message}: each row ends with a separator, so the header needs one at its end, too")
         return ValueError(f"{message}: each column needs a name, also that of the row names (col.names=NA in R)")
     better = _line_of_names(file, start)
     return ValueError(
@@ -82,35 +86,44 @@ def ragged(file: Delimited, layout: Layout, names: Sequence[str], start: int, li
     )
 
 
-def check_header(frame: pd.DataFrame, names: Sequence[str], layout: Layout, line: int) -> tuple[str, ...]:
-    """Return a note about a header that may be a row.
+def check_header(
+    frame: pd.DataFrame, names: Sequence[str], layout: Layout, line: int, lines: Callable[[], Sequence[int]]
+) -> tuple[str, ...]:
+    """Return a note about a header that may be a row; `lines` returns the line of each row.
 
     Raises
     ------
     ValueError
-        If it looks like a row.
+        If it looks like a row, or is repeated further below.
     """
+    if layout.header != "auto":
+        return ()
     stripped = [name.strip() for name in names]
     numbers = [name for name in stripped if PLAIN.fits(name)]
-    if layout.header != "auto" or not (numbers or len(set(stripped)) < len(stripped)):
-        return ()
     values = [float(name) for name in numbers]
-    rising = all(before < after for before, after in pairwise(values))
-    occurs = sum(_occurs(frame[place], name) for place, name in enumerate(stripped)) > len(names) / 2
-    if occurs or not rising:
-        why = "its cells occur in their columns again" if occurs else f"{len(numbers)} of {len(names)} are numbers"
+    repeated = _repeated(frame, names)
+    common = repeated.any(axis=0).sum() > len(names) / 2
+    again = np.flatnonzero(repeated.all(axis=1))
+    if common and len(again) and repeated.sum() == len(again) * len(names):
+        raise ValueError(f"line {lines()[again[0]]} has the column names again: take it out of the file")
+    if common or any(before >= after for before, after in pairwise(values)):
+        why = "its cells occur in their columns again" if common else f"{len(numbers)} of {len(names)} are numbers"
         raise ValueError(
             f"line {line} looks like a row ({listed(stripped, 6)}), because {why}: add dataset.header=none if there "
             f"are no column names (they are then x1, x2, …), or dataset.header={line} if these are the names"
         )
     steps = np.diff(values)
-    if len(values) == 1 or (len(values) and not np.allclose(steps, steps[0])):
+    if len(values) == 1 or (len(values) > 1 and not np.allclose(steps, steps[0])):
         return (f"column names are numbers ({listed(numbers)}): if line {line} is a row, add dataset.header=none",)
     return ()
 
 
-def _occurs(column: pd.Series, text: str) -> bool:
-    """Return whether a text is a cell of a column."""
-    if column.dtype.kind in "iuf":
-        return bool(PLAIN.fits(text) and (column == float(text)).any())
-    return bool((column.astype(str).str.strip() == text).any())
+def _repeated(frame: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
+    """Return where the cells (n, d) of a table are the names of their columns."""
+    repeated = np.zeros(frame.shape, bool)
+    for place, (name, dtype) in enumerate(zip(names, list(frame.dtypes), strict=True)):
+        is_number = types.is_numeric_dtype(dtype)
+        # Only a number can be a cell of a column of numbers: of ten thousand columns few must be looked at.
+        if not is_number or PLAIN.fits(name.strip()):
+            repeated[:, place] = (frame[place] == (float(name) if is_number else name)).to_numpy(bool)
+    return repeated

@@ -6,12 +6,19 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from experiments.data.cells import CHARACTERS, Format
 from nets.names import nearest
+
+csv.field_size_limit(2**31 - 1)  # a cell of prose may be longer than the module's own limit
 
 SEPARATORS = ("comma", "semicolon", "tab", "pipe", "space")
 
 COMMA = Format(",")
+
+PEEK = 100_000
+"""Number of characters in which a quote after a blank is looked for."""
 
 BLANK = "\x1f"
 """Stands for a run of blanks between two cells."""
@@ -83,10 +90,19 @@ class Layout:
 
 @dataclass(frozen=True)
 class Delimited:
-    """The text of a file and how it is divided into rows of cells."""
+    """The text of a file and how it is divided into rows of cells.
+
+    Attributes
+    ----------
+    text : str
+    delimiter : str
+    skips_blanks : bool
+        Whether a quote may follow the blanks after a delimiter.
+    """
 
     text: str
     delimiter: str
+    skips_blanks: bool = False
 
     @classmethod
     def of(cls, text: str, delimiter: str) -> "Delimited":
@@ -94,9 +110,11 @@ class Delimited:
         if delimiter == BLANK:
             quoted = re.sub(r'("(?:[^"]|"")*")|[ \t]+', lambda match: match[1] or BLANK, text)
             text = re.sub(rf"(?m)^{BLANK}|{BLANK}(?=\r?$)", "", quoted)
-        return cls(text, delimiter)
+        file = cls(text[:PEEK], delimiter)
+        quotes = any(re.match(r' +"', cell) for _, cells in file.rows(lenient=True) for cell in cells)
+        return cls(text, delimiter, quotes)
 
-    def rows(self, start: int = 0) -> Iterator[tuple[int, list[str]]]:
+    def rows(self, start: int = 0, lenient: bool = False) -> Iterator[tuple[int, list[str]]]:
         """Return the last line and the cells of each row that is not empty, after the first `start` lines.
 
         Raises
@@ -104,25 +122,49 @@ class Delimited:
         SyntaxError
             If a quote is not closed, or more than a separator follows it.
         """
-        handle = self.handle(start)
-        reader = csv.reader(handle, delimiter=self.delimiter, strict=True)
+        reader = csv.reader(
+            self.handle(start), delimiter=self.delimiter, strict=not lenient, skipinitialspace=self.skips_blanks
+        )
+        line = start
         try:
             for row in reader:
+                line = start + reader.line_num
                 if row:
-                    yield start + reader.line_num, row
+                    yield line, row
         except csv.Error as error:
+            if "unexpected end" in str(error):
+                raise SyntaxError(f"line {line + 1}: a quote opens here and never closes") from None
             raise SyntaxError(f"line {start + reader.line_num}: {error}") from None
 
-    def lengths(self, start: int = 0) -> Iterator[tuple[int, int]]:
-        """Return the last line and the number of cells of each row that is not empty, after the first `start` lines."""
+    def lengths(self, start: int) -> np.ndarray:
+        """Return the number of cells of each row that is not empty, after the first `start` lines.
+
+        Raises
+        ------
+        SyntaxError
+            As in `rows`.
+        """
         if '"' in self.text:
-            yield from ((line, len(row)) for line, row in self.rows(start))
-            return
+            reader = csv.reader(
+                self.handle(start), delimiter=self.delimiter, strict=True, skipinitialspace=self.skips_blanks
+            )
+            try:
+                lengths = np.fromiter(map(len, reader), np.int64)
+            except csv.Error:
+                return np.array([len(cells) for _, cells in self.rows(start)])  # which names the line
+        else:
+            lengths = np.array([line.count(self.delimiter) + bool(line) for line in self._lines(start)])
+        return lengths[lengths > 0]
+
+    def lines(self, start: int) -> list[int]:
+        """Return the last line of each row that is not empty, after the first `start` lines."""
+        if '"' in self.text:
+            return [line for line, _ in self.rows(start)]
+        return [line for line, text in enumerate(self._lines(start), start + 1) if text]
+
+    def _lines(self, start: int) -> list[str]:
         text = self.handle(start).read()
-        text = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
-        for line, content in enumerate(text.split("\n"), start + 1):
-            if content:
-                yield line, content.count(self.delimiter) + 1
+        return (text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text).split("\n")
 
     def handle(self, start: int) -> io.StringIO:
         """Return the text as a file that is read up to a line."""

@@ -36,10 +36,11 @@ def plain(frame: pd.DataFrame, choices: Choices, source: Source) -> tuple[pd.Dat
     reading = Reading(choices, source)
     frame = _without_markers(frame, choices.na)
     changed: dict[str, pd.Series] = {}
+    large = _large(frame) if source.texts else set()
     for name, dtype in frame.dtypes.items():
         is_number = types.is_numeric_dtype(dtype) and dtype.kind != "c" and name not in choices.categories
-        # A missing cell makes floats of whole numbers; the text of the file has their last digits.
-        if is_number and not (dtype.kind == "f" and source.texts and frame[name].abs().max() >= EXACT):
+        is_padded = name in source.padded and name in (choices.target, choices.groups)
+        if is_number and name not in large and not is_padded:
             continue
         changed[str(name)] = reading.plain(frame[name])
     refuse(reading.suspicions, choices)
@@ -53,6 +54,12 @@ def plain(frame: pd.DataFrame, choices: Choices, source: Source) -> tuple[pd.Dat
         override = choices.override("categories", padded)
         notes += (f"zeros before the numbers of {listed(padded)} are left out: add {override} if they are codes",)
     return frame, notes
+
+
+def _large(frame: pd.DataFrame) -> set[str]:
+    """Return the columns of floats beyond 2^53, which a missing cell may have made of whole numbers."""
+    floats = frame.select_dtypes("floating")
+    return set(floats.columns[(np.abs(floats.to_numpy(np.float64, na_value=np.nan)) >= EXACT).any(axis=0)])
 
 
 def _without_markers(frame: pd.DataFrame, texts: Collection[str]) -> pd.DataFrame:
@@ -82,6 +89,7 @@ class Reading:
         self._units: list[str] = []
         self._mixed: list[str] = []
         self._totals: list[str] = []
+        self._zeros: list[str] = []
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -97,6 +105,8 @@ class Reading:
             notes.append(f"numbers with a sign or a unit are categories in {listed(self._units)}")
         if self._mixed:
             notes.append(f"numbers beside texts are categories in {listed(self._mixed)}")
+        if self._zeros:
+            notes.append(f"zeros before the numbers of {listed(self._zeros)} tell them apart, so they are kept")
         notes += self._totals
         return tuple(notes)
 
@@ -104,19 +114,20 @@ class Reading:
         """Return a plain column; the column itself where it is suspicious."""
         name, choices, kind = str(column.name), self.choices, _kind(column)
         named = name in (*choices.categories, choices.groups)
-        if kind == "dates" and not named:
+        is_class = name == choices.target and choices.task == "classification"
+        if kind == "dates" and not (named or is_class):
             if choices.dates == "numeric":
                 return pd.to_datetime(column).dt.tz_localize(None)
             self.suspicions.append(dates(name, str(column.dropna().iloc[0]) if column.notna().any() else ""))
             return column
         if kind == "strange":
             raise ValueError(f"{_strange(column)}; {choices.leave_out([name])}")
-        if kind == "large":
-            return self._large(column)
+        if kind == "numbers of a file" and name not in choices.categories:
+            return self._written(column)
         texts = Texts.of(column, choices.na)
         if texts.blanks:
             self._blanks.append(name)
-        if kind == "categories" or named:
+        if kind in ("categories", "dates") or named:
             return self._categories(texts)
         was_cleaned = (texts.codes < 0).sum() > column.isna().sum()
         return self._texts(texts, column, kind == "numbers" or bool(self.source.texts) or bool(was_cleaned))
@@ -126,8 +137,10 @@ class Reading:
         is_target = texts.name == choices.target
         if texts.distinct and all(map(numbers.fits, texts.distinct)):
             whole = all(map(numbers.is_whole, texts.distinct))
-            if may_be_numbers or (is_target and whole):
+            if may_be_numbers:
                 return self._numbers(texts, whole)
+            if is_target and whole and len(texts.distinct) <= MOST_CLASSES:
+                return self._categories(texts)
         if is_target and choices.task == "classification":
             return self._categories(texts)
         found = suspicion(texts, self.source)
@@ -153,14 +166,21 @@ class Reading:
             return texts.mapped(numbers.whole, np.int64, 0)
         return texts.mapped(numbers.value, np.float64, np.nan)
 
-    def _large(self, column: pd.Series) -> pd.Series:
-        """Return a column of numbers beyond 2^53, which are read again if they are whole in the text of the file."""
+    def _written(self, column: pd.Series) -> pd.Series:
+        """Return a column of numbers, read again from the text of the file if whole numbers were merged."""
         name = str(column.name)
         if self.source.texts is None:
             return column
         texts = Texts.of(self.source.texts(name, True), self.choices.na)
         if not all(map(self.source.format.is_whole, texts.distinct)):
             return column
+        if name in self.source.padded:
+            merged = len(texts.distinct) > column.nunique()
+            is_class = name == self.choices.groups or len(texts.distinct) <= MOST_CLASSES
+            if not (merged and is_class) or (name == self.choices.target and self.choices.task == "regression"):
+                return column
+            self._zeros.append(name)
+            return texts.categorical()
         return texts.categorical() if name == self.choices.groups else self._numbers(texts, True)
 
     def _categories(self, texts: Texts) -> pd.Series:
@@ -185,7 +205,7 @@ def _kind(column: pd.Series) -> str:
     if dtype.kind in "mc" or isinstance(dtype, pd.PeriodDtype | pd.IntervalDtype):
         return "strange"
     if types.is_numeric_dtype(dtype):
-        return "large"
+        return "numbers of a file"
     if not types.is_object_dtype(dtype):
         return "texts"
     found = set(map(type, column.dropna()))

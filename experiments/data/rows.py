@@ -72,9 +72,10 @@ def without_row_names(frame: pd.DataFrame, index: str) -> pd.DataFrame:
         return frame
     repeated = np.flatnonzero(frame[index].duplicated().to_numpy())
     if len(repeated):
-        value = str(frame[index].iloc[repeated[0]])
+        cell = frame[index].iloc[repeated[0]]
+        value = "a missing cell" if pd.isna(cell) else repr(str(cell))
         raise ValueError(
-            f"dataset.index: column {index!r} has {value!r} more than once, but an index differs in every row: "
+            f"dataset.index: column {index!r} has {value} more than once, but an index differs in every row: "
             f"dataset.groups keeps equal rows together"
         )
     return frame.drop(columns=index)

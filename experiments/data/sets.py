@@ -12,11 +12,15 @@ import inspect
 import os
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 
+from experiments.data.choices import texts
 from experiments.data.table import Data
+
+LIST = tuple[str, ...]
+"""Type of a parameter that is a list of texts."""
 
 DATASETS: dict[str, Callable[..., Data]] = {}
 
@@ -45,11 +49,26 @@ def load(name: str, *, sha256: str = "", **parameters: Any) -> Data:
         known = ", ".join(signature.parameters) or "none"
         raise ValueError(f"data set {name}: {error}; its parameters are: {known}") from None
     bound.apply_defaults()
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in bound.arguments.items()}
+    hints = get_type_hints(DATASETS[name])
+    values = {key: texts(key, value) if hints[key] == LIST else value for key, value in bound.arguments.items()}
     data = _load(DATASETS[name], tuple(sorted(values.items())), _file_state(bound.arguments.get("path")))
-    if not data.sha256.startswith(sha256):
-        raise ValueError(f"{data.name}: the data are not those that were recorded")
+    check_digest(data, sha256)
     return data
+
+
+def check_digest(data: Data, sha256: str) -> None:
+    """Refuse data whose digest does not begin with the recorded one.
+
+    Raises
+    ------
+    ValueError
+        If it does not.
+    """
+    if not data.sha256.startswith(sha256):
+        raise ValueError(
+            f"{data.name}: the data are not those that were recorded: the file has changed, or an earlier "
+            f"version read it by other rules"
+        )
 
 
 @lru_cache(maxsize=32)

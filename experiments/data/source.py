@@ -7,6 +7,9 @@ import pandas as pd
 
 from experiments.data.cells import PLAIN, Format
 
+SHOWN = 5
+"""A message names at most so many lines."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -25,6 +28,8 @@ class Source:
         Columns of whole numbers that have cells such as 01234.
     notes : tuple of str
         What a user may not expect of how the file was read.
+    sha256 : str
+        Digest of the file's bytes; empty if there is no file.
     """
 
     format: Format = PLAIN
@@ -32,16 +37,17 @@ class Source:
     texts: Callable[[str, bool], pd.Series] | None = None
     padded: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    sha256: str = ""
 
-    def place(self, rows: Iterable[int], most: int = 5) -> str:
+    def place(self, rows: Iterable[int]) -> str:
         """Return the place of rows for a message, such as `in lines 4, 9 and 12`."""
         rows = [int(row) for row in rows]
         lines = self.lines() if self.lines else None
-        numbers = [str(lines[row] if lines else row + 1) for row in rows[:most]]
+        numbers = [str(lines[row] if lines else row + 1) for row in rows[:SHOWN]]
         unit = "line" if lines else "row"
         if len(rows) == 1:
             return f"in {unit} {numbers[0]}"
-        end = ", …" if len(rows) > most else f" and {numbers.pop()}"
+        end = ", …" if len(rows) > SHOWN else f" and {numbers.pop()}"
         return f"in {unit}s {', '.join(numbers)}{end}"
 
 

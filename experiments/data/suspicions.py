@@ -10,7 +10,7 @@ import pandas as pd
 from experiments.data.cells import (
     CHARACTERS,
     DATE,
-    OFFSET,
+    FOREIGN,
     TIME,
     Decorated,
     Format,
@@ -21,6 +21,7 @@ from experiments.data.cells import (
     shown,
 )
 from experiments.data.choices import MOST_CLASSES, Choices
+from experiments.data.columns import OFFSET
 from experiments.data.source import Source
 
 MARKERS = frozenset(
@@ -96,8 +97,9 @@ def refuse(suspicions: Sequence[Suspicion], choices: Choices) -> None:
     same = [other for other in suspicions if other.remedy == first.remedy]
     names = [other.column for other in same if other.column != choices.target]
     na = list(dict.fromkeys(text for other in same for text in other.na))
-    overrides = [*([choices.override("na", na)] if na else []), *first.fixes]
-    ways = [f"add {' '.join(overrides)} to {'read it' if first.fixes else 'read them as missing'}"] if overrides else []
+    fixes = [fix for fix in first.fixes if not (is_target and fix == NUMERIC_DATES)]
+    overrides = [*([choices.override("na", na)] if na else []), *fixes]
+    ways = [f"add {' '.join(overrides)} to {'read it' if fixes else 'read them as missing'}"] if overrides else []
     ways += [first.advice] if first.advice else []
     if is_target:
         ways.append("add dataset.task=classification to read classes")
@@ -131,6 +133,11 @@ def suspicion(texts: Texts, source: Source) -> Suspicion | None:
         return Suspicion(texts.name, reason, advice="write them in one way")
     if texts.share(DATE.fullmatch) > 0.5:
         return _dates(texts, source)
+    for pattern, (what, advice) in FOREIGN.items():
+        if texts.share(pattern.fullmatch) > 0.5:
+            return Suspicion(
+                texts.name, f"column {texts.name!r} has {what}, such as {texts.distinct[0]!r}", advice=advice
+            )
     if texts.share(TIME.fullmatch) > 0.5 and len(texts.distinct) > FEW:
         reason = f"column {texts.name!r} has times, such as {texts.distinct[0]!r}"
         return Suspicion(texts.name, reason, advice="write them as numbers, such as minutes")
@@ -157,7 +164,7 @@ def _nearly_numbers(texts: Texts, source: Source) -> Suspicion:
     cells = texts.cells(wrong)
     absent = tuple(text for text, _ in cells if text.casefold() in MARKERS or not re.search(r"\d", text))
     rest = [text for text in wrong if text not in absent]
-    fixes, advice = _ways(rest, [text for text in texts.distinct if usual.fits(text)], usual)
+    fixes, advice = _ways(rest, [text for text in texts.distinct if usual.fits(text)], source)
     count = sum(count for _, count in cells)
     reason = (
         f"column {texts.name!r} has numbers, but {count} of {texts.size} cells {'is' if count == 1 else 'are'} none: "
@@ -181,7 +188,7 @@ def _decorated_numbers(texts: Texts, source: Source) -> Suspicion | None:
     if (units or only_comparison) and len(texts.distinct) <= FEW and not numbers:
         return None
     absent = tuple(text for text, _ in markers(texts))
-    fixes, advice = _ways(list(odd), numbers, usual)
+    fixes, advice = _ways(list(odd), numbers, source)
     cells = texts.cells(list(odd))
     reason = f"column {texts.name!r} looks like numbers: {shown(cells, 3)} {source.place(texts.rows(list(odd)))}"
     return Suspicion(texts.name, reason, fixes, absent if fixes else (), advice)
@@ -193,8 +200,9 @@ def _in_decoration(text: str, usual: Format) -> Decorated | None:
     return number if number and number_format([number.core], usual) else None
 
 
-def _ways(odd: Sequence[str], numbers: Sequence[str], usual: Format) -> tuple[tuple[str, ...], str]:
+def _ways(odd: Sequence[str], numbers: Sequence[str], source: Source) -> tuple[tuple[str, ...], str]:
     """Return the overrides that read texts as numbers beside others that are numbers already, and other advice."""
+    usual = source.format
     parts = [number for text in odd if (number := decorated(text))]
     if not odd or len(parts) < len(odd):
         return (), ""
@@ -202,6 +210,8 @@ def _ways(odd: Sequence[str], numbers: Sequence[str], usual: Format) -> tuple[tu
     way = number_format([*cores, *numbers], usual)
     fixes = _overrides(way, usual) if way else ()
     signs = sorted({sign for number in parts for sign in (*number.signs, number.unit) if sign})
+    if source.texts is None:
+        return (), "store them as numbers"
     if not signs:
         return fixes, _second_way(cores, way, numbers)
     further = f" and add {' '.join(fixes)}" if fixes else ""
@@ -263,7 +273,7 @@ def moments(texts: Texts, source: Source) -> pd.Series:
         if why:
             raise ValueError(
                 f"column {texts.name!r} has dates that {why}, such as {texts.distinct[0]!r} "
-                f"{source.place(texts.rows(texts.distinct[:1]), 1)}: write them as 2026-01-31"
+                f"{source.place(texts.rows(texts.distinct[:1])[:1])}: write them as 2026-01-31"
             )
         options = {"format": "mixed", "dayfirst": day_first}
     elif not all(re.match(r"\d{4}-\d\d-|\d{8}T", text) for text in texts.distinct):

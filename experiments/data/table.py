@@ -44,6 +44,8 @@ class Data:
         Number of the table's rows that were dropped because a value was missing.
     notes : tuple of str
         Sentences about what a reader of the table may not expect.
+    file_sha256 : str
+        Digest of the bytes of the file that the table was read from; empty if there was no file.
     sha256 : str
         Digest of the task, the arrays' shapes and their bytes (little-endian), and of a table's names.
 
@@ -64,6 +66,7 @@ class Data:
     groups: np.ndarray | None = field(default=None, repr=False)
     left_out: int = field(default=0, repr=False)
     notes: tuple[str, ...] = field(default=(), repr=False)
+    file_sha256: str = field(default="", repr=False)
     sha256: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -71,7 +74,7 @@ class Data:
         if self.task not in TASKS:
             raise ValueError(f"{self.name}: task {self.task!r} must be one of {', '.join(TASKS)}")
         is_autoencoder = self.targets is self.inputs
-        inputs, targets = np.array(self.inputs, np.float64, order="C"), np.asarray(self.targets)
+        inputs, targets = _own(self.inputs), np.asarray(self.targets)
         if inputs.ndim != 2 or not inputs.size:
             raise ValueError(f"{self.name}: inputs must be rows of numbers, their shape is {inputs.shape}")
         n, d = inputs.shape
@@ -86,7 +89,7 @@ class Data:
         if self.imputes:
             check_missing(inputs, self.columns)
             # The digest must not depend on the sign and payload of a NaN.
-            inputs[np.isnan(inputs)] = np.nan
+            inputs = np.where(np.isnan(inputs), np.nan, inputs)
         if self.task == "classification":
             targets, classes = _labels(self.name, targets, tuple(map(str, self.classes)))
         elif is_autoencoder:
@@ -133,6 +136,9 @@ def _labels(name: str, targets: np.ndarray, classes: tuple[str, ...]) -> tuple[n
 def _refuse_non_finite(
     name: str, what: str, values: np.ndarray, columns: Sequence[str], fillable: np.ndarray | bool = False
 ) -> None:
+    with np.errstate(all="ignore"):
+        if np.isfinite(values.sum()):  # no NaN and no infinity is lost in a sum
+            return
     bad = ~np.isfinite(values)
     if np.any(fillable):
         bad &= ~(np.isnan(values) & fillable)
@@ -143,6 +149,15 @@ def _refuse_non_finite(
             f"{name}: {bad.sum()} of {bad.size} values of the {what} are NaN or infinite, in the columns "
             f"{', '.join(names[:5])}{more}"
         )
+
+
+def _own(values: np.ndarray) -> np.ndarray:
+    """Return values as a copy in float64, or as they are if nobody can change them."""
+    if isinstance(values, np.ndarray) and values.dtype == np.float64:
+        flags = values.flags
+        if flags.c_contiguous and flags.owndata and not flags.writeable:
+            return values
+    return np.array(values, np.float64, order="C")
 
 
 def read_only(array: np.ndarray) -> np.ndarray:

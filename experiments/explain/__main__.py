@@ -8,20 +8,25 @@ A VALUE is a number, a vector [1,2] or a matrix [[1,2],[3,4]]; @ is the matrix p
 --save FILE.svg or FILE.png draws: values are green above the edges, gradients are red below them.
 """
 
+import re
+import shlex
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from experiments.config.errors import ConfigError
+from experiments.config.errors import ConfigError, in_one_line
 from experiments.explain.arguments import parse_values, take_save
 from experiments.explain.examples import EXAMPLES
 from experiments.explain.printing import print_formula, print_steps, print_tensor
 from experiments.explain.trace import Step, show, trace
-from nets.expressions import ExpressionError
-from nets.formula import Formula
+from nets.expressions import ExpressionError, parse
+from nets.formula import Formula, TiedStartError
+
+COMMANDS = ("graph", "example", "formula")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,6 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     try:
         _run(arguments)
+    except ConfigError as error:
+        print(f"explain: {' '.join(in_one_line(error, 'python -m experiments.explain').split())}", file=sys.stderr)
+        return 2
     except (ValueError, OSError) as error:
         print(f"explain: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
@@ -42,8 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> None:
     file = take_save(arguments)
     command, *rest = arguments or [""]
-    if command not in ("graph", "example", "formula"):
-        raise ConfigError(f"unknown command {command!r}: allowed are graph, example, formula")
+    if command not in COMMANDS:
+        kind = "example" if command in EXAMPLES else "formula" if re.search(r"\bx\b", command) else None
+        allowed = f"unknown command {command!r}: allowed are {', '.join(COMMANDS)}"
+        raise ConfigError(allowed, [kind, command, *rest] if kind else None)
     if not rest:
         raise ConfigError(f"{command} needs {'a name' if command == 'example' else 'an expression'}")
     subject, *values = rest
@@ -52,7 +62,9 @@ def _run(arguments: list[str]) -> None:
 
 
 def _explain_graph(expression: str, arguments: Sequence[str], file: Path | None) -> None:
-    steps = _traced(expression, parse_values(arguments))
+    values = parse_values(arguments)
+    _check_values(expression, arguments, values)
+    steps = _traced(expression, values)
     print(f"f = {expression}")
     print_steps(steps)
     if file:
@@ -81,10 +93,31 @@ def _explain_formula(expression: str, arguments: Sequence[str], file: Path | Non
         if value.ndim:
             raise ConfigError(f"{name}={show(value)}: a parameter of a formula is one number")
     parameters = {name: float(value) for name, value in values.items()}
-    formula = Formula(expression=expression, parameters=parameters)
+    try:
+        formula = Formula(expression=expression, parameters=parameters)
+    except TiedStartError as error:
+        words = [expression, *(f"{name}={value:g}" for name, value in error.parameters.items())]
+        command = shlex.join(["python", "-m", "experiments.explain", "formula", *words])
+        raise ConfigError(f"{error.reason}; {f'run: {command}' if error.parameters else 'start elsewhere'}") from None
     print_formula(formula, parameters)
     if file:
         _save(file, formula, expression)
+
+
+def _check_values(expression: str, arguments: Sequence[str], values: Mapping[str, np.ndarray]) -> None:
+    """Refuse an expression of which a name has no value."""
+    try:
+        parse(expression, values, matrices=True)
+    except ExpressionError as error:
+        names = re.findall(r"(?<![\w.])[A-Za-z]\w*(?!\w*\s*[(.])", expression)
+        missing = [name for name in dict.fromkeys(names) if name not in values]
+        given = {**values, **dict.fromkeys(missing, np.ones(()))}
+        with suppress(ExpressionError):
+            parse(expression, given, matrices=True)
+            verb = "has" if len(missing) == 1 else "have"
+            added = [f"{name}=1" for name in missing]
+            message = f"{expression!r}: {', '.join(missing)} {verb} no value"
+            raise ConfigError(message, ["graph", expression, *arguments, *added]) from error
 
 
 def _traced(expression: str, values: Mapping[str, np.ndarray]) -> list[Step]:

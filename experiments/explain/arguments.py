@@ -1,7 +1,9 @@
 """Reads the arguments of `experiments.explain`."""
 
 import json
+import os
 import re
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -47,7 +49,7 @@ def take_save(arguments: list[str]) -> Path | None:
     Raises
     ------
     ConfigError
-        If the file has another ending than .svg or .png, or for another option.
+        If the file has another ending than .svg or .png or cannot be written, or for another option.
     """
     for index, argument in enumerate(arguments):
         option, equals, value = argument.partition("=")
@@ -56,8 +58,20 @@ def take_save(arguments: list[str]) -> Path | None:
             del arguments[index : index + (1 if equals else 2)]
             if Path(path).suffix not in (".svg", ".png"):
                 raise ConfigError(f"--save {path or 'without a file'}: allowed is a file that ends in .svg or .png")
+            _check_writable(Path(path))
             return Path(path)
         if argument.startswith("--"):
             allowed = "--save FILE.svg or FILE.png; write an expression that begins with -- in parentheses"
             raise ConfigError(f"unknown option {argument}: allowed is {allowed}")
     return None
+
+
+def _check_writable(file: Path) -> None:
+    """Refuse a file that cannot be written, before anything is computed or printed."""
+    folder = file.absolute().parent
+    if not folder.is_dir():
+        what = "is no folder" if folder.exists() else "does not exist"
+        advice = "" if folder.exists() else f"; run: mkdir -p {shlex.quote(str(file.parent))}"
+        raise ConfigError(f"--save {file}: the folder {folder} {what}{advice}")
+    if file.is_dir() or not os.access(file if file.exists() else folder, os.W_OK):
+        raise ConfigError(f"--save {file}: {'it is a folder' if file.is_dir() else 'it cannot be written there'}")

@@ -16,7 +16,8 @@ from matplotlib.patches import Circle
 from matplotlib.textpath import TextPath
 
 from experiments.explain.trace import SYMBOLS, Step, show
-from experiments.figures.style import COLORS, INK, MUTED, RC, legend, plain, sheet
+from experiments.figures.style import COLORS, INK, MUTED, RC, legend, sheet
+from experiments.figures.texts import plain
 from nets.formula import Formula
 from nets.graph import Gate, Node
 

@@ -12,7 +12,7 @@ from experiments.explain.description import describe
 from experiments.explain.trace import Step, show
 from nets.derivatives import gradient, product_tensor
 from nets.formula import Formula
-from nets.graph import Node
+from nets.graph import Node, backpropagate, why_nan
 
 COLUMNS: dict[str, JustifyMethod] = {
     "node": "left",
@@ -44,9 +44,24 @@ def print_steps(steps: Sequence[Step]) -> None:
         if not np.isfinite(step.node.value).all():
             print(f"{step.label} = {step.operation} is not finite: later values and all gradients are meaningless.")
             break
+    else:
+        _print_nan(steps, labels)
     result = steps[-1].node
     if result.shape:
         print(f"f has shape {result.shape}: the gradients are those of the sum of its entries.")
+
+
+def _print_nan(steps: Sequence[Step], labels: Mapping[Node, str]) -> None:
+    """Print why the gradient of a variable is NaN, if one is although all values are finite."""
+    variables = [step.node for step in steps if step.node.name]
+    result = steps[-1].node
+    backward = backpropagate(result, variables)
+    faulty = [node.name for node in variables if np.isnan(backward.total[node].value).any()]
+    if faulty:
+        operations = {step.node: step.operation if step.node.gate else step.label for step in steps}
+        reason = why_nan(result, backward, operations.__getitem__)
+        names = " and ".join(f"∂{labels[result]}/∂{name}" for name in faulty)
+        print(f"{names} is NaN, although {labels[result]} is finite: {reason}.")
 
 
 def _rows(step: Step, labels: Mapping[Node, str]) -> list[list[str]]:

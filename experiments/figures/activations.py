@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.figures.registry import Missing, figure
-from experiments.figures.style import DOUBLE, INK, MUTED, Look, Style, legend, looks, plain, sheet
+from experiments.figures.style import DOUBLE, INK, MUTED, Look, Style, legend, looks, sheet
+from experiments.figures.texts import plain
 from experiments.store.reading import StudyTables
 from nets.activations import ACTIVATIONS, Activation
 from nets.formula import Formula
@@ -56,14 +57,15 @@ def activation_curves(tables: StudyTables) -> Figure:
     height = math.ceil(len(rows) / 6)
     width = math.ceil(len(rows) / height)
     size = (DOUBLE - 0.4) / max(width, 3)
-    result = sheet(0.3 + height * (0.8 * size + 0.3), width=size * width + 0.4)
+    titles = [plain(textwrap.fill(look.label, round(size / 0.065))) for look in appearance.values()]
+    tall = 0.12 * max(0, max(title.count("\n") for title in titles) - 1)
+    result = sheet(0.3 + height * (0.8 * size + 0.3 + tall), width=size * width + 0.4)
     panels = result.subplots(height, width, sharex=True, sharey=True, squeeze=False).ravel()
     several_inputs = False
-    for ax, (run, look) in zip(panels, appearance.items(), strict=False):
+    for ax, (run, look), title in zip(panels, appearance.items(), titles, strict=False):
         activation = rebuild(rows.loc[run])
         several_inputs |= activation.pieces > 1
         _draw_activation(ax, activation, run, look)
-        title = plain(textwrap.fill(look.label, round(size / 0.065)))
         ax.set(title=title, xlim=(-4, 4), ylim=(-2.2, 4.2), xticks=(-4, 0, 4), yticks=(-2, 0, 2, 4))
     for ax in panels[len(rows) :]:
         ax.remove()

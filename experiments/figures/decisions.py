@@ -1,6 +1,8 @@
 """Figures of the decisions of trained networks: regions of the plane, and mistakes between classes."""
 
 import math
+import textwrap
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -15,17 +17,27 @@ from experiments.data.table import Data
 from experiments.figures.parts import comparable
 from experiments.figures.registry import Missing, figure
 from experiments.figures.selection import by_dataset
-from experiments.figures.style import CLASSES, DOUBLE, INK, SINGLE, Style, legend, looks, plain, sheet, subject
+from experiments.figures.style import CLASSES, DOUBLE, INK, SINGLE, Look, Style, legend, looks, sheet, subject
+from experiments.figures.texts import distinct, legend_of_names, plain, width_of
 from experiments.store.reading import StudyTables
 from experiments.training.evaluation import grid
 
+LABELLED = 10
+"""The largest number of classes whose names and shares of correct rows fit into a matrix."""
 
-def panels_for(count: int, size: float) -> tuple[Figure, np.ndarray]:
-    """Return a figure with `count` square panels of about `size` inches. A row holds as many as fit across a page."""
+
+def panels_for(titles: list[str], size: float, room: float = 0) -> tuple[Figure, np.ndarray]:
+    """Return a figure with square panels of about `size` inches for these titles, and `room` beside and below them all.
+
+    A row holds as many as fit across a page.
+    """
+    count = len(titles)
     most = int((DOUBLE - 0.9) / size)
     down = math.ceil(count / most)
     across = math.ceil(count / down)
-    result = sheet(down * (size + 0.25) + 0.5, max(SINGLE, across * size + 0.9))
+    breaks = max(title.count("\n") for title in titles)
+    tall = 0.14 * breaks if breaks > 2 else 0
+    result = sheet(down * (size + 0.25 + tall) + 0.5 + room, max(SINGLE, across * size + 0.9) + room)
     panels = result.subplots(down, across, squeeze=False, sharex=True, sharey=True).ravel()
     for ax in panels[count:]:
         ax.set_visible(False)
@@ -56,22 +68,23 @@ def decision_boundary(tables: StudyTables) -> Figure:
     x, y = grid(data.inputs)
     ends = (x[0], x[-1], y[0], y[-1])
     appearance = {run: look for run, look in looks(replicas).items() if run in boundary}
-    result, panels = panels_for(len(appearance), 1.6)
+    titles = _panel_titles(appearance.values(), 1.6)
+    result, panels = panels_for(titles, 1.6)
     chosen = {run: rows[["lr", "seed"]] for run, rows in replicas.groupby("run")}
-    unit = UNITS["classification"]
-    for ax, (run, look) in zip(panels, appearance.items(), strict=True):
+    unit, columns = UNITS["classification"], distinct(data.features, 24, "column #")
+    for ax, run, title in zip(panels, appearance, titles, strict=True):
         keys = pd.MultiIndex.from_arrays([boundary[run]["lr"], boundary[run]["seed"]])
         shown = keys.isin(pd.MultiIndex.from_frame(chosen[run]))
         _draw_regions(ax, boundary[run]["decision"][shown], len(data.classes), ends)
         _draw_points(ax, data)
         done = replicas[(replicas["run"] == run) & (replicas["status"] == "done")]
         mean = unit.scale * done["final_test_error"].mean()
-        ax.set_title(plain(look.label.replace(", ", ",\n")) + f"\n{mean:.1f} {unit.label} test {unit.name}")
+        ax.set_title(f"{title}\n{mean:.1f} {unit.label} test {unit.name}")
         ax.grid(visible=False)
         ax.set(xlim=ends[:2], ylim=ends[2:])
-        ax.set_xlabel(plain(data.features[0]))
-    panels[0].set_ylabel(plain(data.features[1]))
-    _class_legend(result, data, replicas)
+        ax.set_xlabel(plain(columns[0]))
+    panels[0].set_ylabel(plain(columns[1]))
+    _class_legend(result, data, replicas, columns)
     return result
 
 
@@ -95,14 +108,28 @@ def _draw_points(ax: Axes, data: Data) -> None:
     ax.scatter(data.inputs[shown, 0], data.inputs[shown, 1], c=colors, s=4, linewidths=0.2, edgecolors="white")
 
 
-def _class_legend(figure: Figure, data: Data, replicas: pd.DataFrame) -> None:
-    """Put a legend of the classes below a figure."""
+def _panel_titles(appearance: Iterable[Look], size: float) -> list[str]:
+    """Return the labels of conditions in lines that fit above panels of `size` inches."""
+    fits, fills = round(size / 0.055), round(size / 0.085)
+    labels = (
+        [textwrap.fill(text, fits if len(text) <= fits else fills) for text in look.label.split(", ")]
+        for look in appearance
+    )
+    return [plain(",\n".join(settings)) for settings in labels]
+
+
+def _class_legend(figure: Figure, data: Data, replicas: pd.DataFrame, columns: list[str]) -> None:
+    """Put a legend of the classes below a figure, and what its labels and those of the columns stand for."""
     point: Style = {"marker": "o", "linestyle": "none"}
     colors = class_colors(len(data.classes))
-    entries = [(f"class {name}", {"color": color, **point}) for name, color in zip(data.classes, colors, strict=True)]
+    names = distinct(data.classes, 50, "#")
+    entries = [(f"class {name}", {"color": color, **point}) for name, color in zip(names, colors, strict=True)]
     seeds = replicas.groupby("run")["seed"].nunique().max()
     name = replicas["dataset"].iloc[0]
-    legend(figure, entries, plain(f"{name}: decision of most of {seeds} seeds, paler where fewer agree"))
+    lines, captions = zip(legend_of_names(data.features, columns), legend_of_names(data.classes, names), strict=True)
+    title = f"{name}: decision of most of {seeds} seeds, paler where fewer agree"
+    legend(figure, entries, "\n".join(filter(None, [title, *lines])))
+    figure.set_label(" ".join(dict.fromkeys(filter(None, captions))))
 
 
 @figure("confusion", title="Which classes are mistaken for which", parts=comparable)
@@ -115,16 +142,23 @@ def confusion(tables: StudyTables) -> Figure:
     shares = confusion_shares(tables.confusion)
     appearance = {run: look for run, look in looks(tables.replicas).items() if run in shares}
     worst = max(share.where(~np.eye(len(share), dtype=bool)).max().max() for share in shares.values())
-    result, panels = panels_for(len(appearance), 1.2)
-    for ax, (run, look) in zip(panels, appearance.items(), strict=True):
-        image = _draw_shares(ax, shares[run], worst or 1)
-        ax.set_title(plain(look.label.replace(", ", ",\n")))
-    result.supxlabel("predicted class", fontsize=7.5)
+    classes = next(iter(shares.values())).index.astype(str).tolist()
+    names = distinct(classes, 16, "#")
+    longest = max(width_of(name, 6) for name in names) if len(names) <= LABELLED else 0
+    room = longest if longest > 0.3 else 0
+    titles = _panel_titles(appearance.values(), 1.2)
+    result, panels = panels_for(titles, 1.2, room)
+    for ax, run, title in zip(panels, appearance, titles, strict=True):
+        image = _draw_shares(ax, shares[run].set_axis(names), worst or 1)
+        ax.set_title(title)
+    line, caption = legend_of_names(classes, names) if len(names) <= LABELLED else ("", "")
+    result.set_label(caption)
+    result.supxlabel("\n".join(filter(None, ["predicted class", line])), fontsize=7.5)
     result.supylabel("true class", fontsize=7.5)
-    result.colorbar(
-        image, ax=panels.tolist(), label="mistaken (% of the true class)", fraction=0.04, pad=0.02, aspect=15
-    )
-    result.suptitle(subject(tables.replicas) + "; on the diagonal: correct (%)")
+    label = "mistaken (%)" if room else "mistaken (% of the true class)"
+    result.colorbar(image, ax=panels.tolist(), label=label, fraction=0.04, pad=0.02, aspect=15)
+    width = result.get_size_inches()[0]
+    result.suptitle(subject(tables.replicas, "; on the diagonal: correct (%)", width))
     return result
 
 
@@ -145,7 +179,7 @@ def _draw_shares(ax: Axes, share: pd.DataFrame, worst: float) -> AxesImage:
     values = share.to_numpy().copy()
     np.fill_diagonal(values, np.nan)
     image = ax.imshow(values, cmap=ListedColormap(np.linspace([1, 1, 1], to_rgb("0.1"), 256)), vmin=0, vmax=worst)
-    if len(share) <= 10:
+    if len(share) <= LABELLED:
         for index, value in enumerate(np.diag(share)):
             ax.text(
                 index, index, f"{value:.{int(few)}f}", ha="center", va="center", fontsize=7 if few else 4.5, color=INK
@@ -155,14 +189,14 @@ def _draw_shares(ax: Axes, share: pd.DataFrame, worst: float) -> AxesImage:
             color = "white" if values[y, x] > worst / 2 else INK
             ax.text(x, y, f"{values[y, x]:.1f}", ha="center", va="center", fontsize=7, color=color)
     ax.grid(visible=False)
-    _label_classes(ax, [plain(str(name)) for name in share.index])
+    _label_classes(ax, [plain(name) for name in share.index])
     return image
 
 
 def _label_classes(ax: Axes, names: list[str]) -> None:
-    """Write the names of up to ten classes at both axes."""
+    """Write the names of at most `LABELLED` classes at both axes."""
     longest = max(map(len, names))
-    if len(names) <= 10:
+    if len(names) <= LABELLED:
         size = 6 if longest < 12 else 5
         ax.set_xticks(range(len(names)), names, rotation=0 if longest < 3 else 90, fontsize=size)
         ax.set_yticks(range(len(names)), names, fontsize=size)

@@ -15,7 +15,8 @@ from matplotlib.ticker import MaxNLocator
 from experiments.figures.curves import averaged_rows, condition_legend, draw, last_epoch, means
 from experiments.figures.parts import comparable
 from experiments.figures.registry import figure
-from experiments.figures.style import looks, plain, sheet, subject
+from experiments.figures.style import looks, sheet, subject
+from experiments.figures.texts import plain
 from experiments.store.reading import StudyTables
 
 
@@ -76,13 +77,14 @@ def gradient_flow(tables: StudyTables) -> Figure:
         scale = ScalarMappable(norm, "viridis")
         result.colorbar(scale, ax=neighbours.ravel().tolist(), label=label, fraction=0.03, pad=pad, aspect=aspect)
     _set_epochs(panels, maps, len(appearance))
-    result.suptitle(subject(replicas) + " (last layer: output)")
+    result.suptitle(subject(replicas, " (last layer: output)"))
     return result
 
 
 def _fill(label: str, width: int) -> str:
     """Return a label in lines of this width."""
-    return plain(textwrap.fill(label, width, break_long_words=False))
+    longest = max(map(len, label.split()))
+    return plain(textwrap.fill(label, width, break_long_words=longest > 3 * width))
 
 
 def _maps(means: pd.Series, runs: list[str]) -> dict[str, pd.DataFrame]:

@@ -38,11 +38,11 @@ from experiments.figures.style import (
     legend,
     log_axis,
     looks,
-    plain,
     row_labels,
     sheet,
     subject,
 )
+from experiments.figures.texts import plain, shortened, spelled
 from experiments.store.reading import StudyTables
 from experiments.tables import SELECT, deciding, reported
 
@@ -81,7 +81,10 @@ def leaderboard_figure(tables: StudyTables) -> Figure:
     reference = board[board["run"].isin(compared)] if compared.nunique() == 1 else board[:0]
     baselines = _baselines(tables.baselines, unit)
     notes = row_labels(_notes(board, rates), 6, 60)
-    result = sheet(0.6 + rows.height * max(3, len(board)), max(SINGLE, 1.9 + rows.width + notes.width))
+    title = textwrap.wrap(shortened(spelled(replicas["dataset"].iloc[0]), 108), 36)
+    result = sheet(
+        0.48 + 0.12 * len(title) + rows.height * max(3, len(board)), max(SINGLE, 1.9 + rows.width + notes.width)
+    )
     ax = result.subplots()
     for mean in reference["mean"].dropna():
         ax.axvline(mean, **REFERENCE, zorder=0)
@@ -95,7 +98,7 @@ def leaderboard_figure(tables: StudyTables) -> Figure:
     ax.set(yticks=range(len(board)), ylim=(len(board) - 0.4, -0.6), xlabel=final_error_label(replicas))
     ax.set_yticklabels(rows.texts, fontsize=rows.size)
     ax.grid(axis="y", visible=False)
-    ax.set_title(plain(textwrap.fill(replicas["dataset"].iloc[0], 40)))
+    ax.set_title(plain("\n".join(title)))
     entries = _marks(shown, "the" if len(reference) else "its")
     entries += [(f"reference: {names[index]}", REFERENCE) for index in reference.index]
     entries += [(baseline.name, baseline.line) for baseline in near]
@@ -287,7 +290,7 @@ def pairing_matrix(tables: StudyTables) -> Figure:
     names = row_labels(matrix.index)
     width = max(SINGLE, 0.4 + names.width + 0.75 * columns)
     star = "* without the replicas that diverged" if (lost > 0).any().any() else ""
-    title = f"{replicas['dataset'].iloc[0]}: {final_error_label(replicas)}"
+    title = f"{shortened(spelled(replicas['dataset'].iloc[0]), 120)}: {final_error_label(replicas)}"
     lines = [line for text in (title, star) for line in textwrap.wrap(text, round((width - names.width) / 0.06) - 4)]
     result = sheet(0.85 + 0.13 * len(lines) + (0.05 + names.height) * rows, width)
     ax = result.subplots()

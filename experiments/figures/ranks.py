@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.textpath import TextPath
 
 from experiments.analysis.comparison import treatments, treatments_over_datasets
 from experiments.figures.registry import Missing, figure
-from experiments.figures.style import INK, Style, identity, plain, sheet
+from experiments.figures.style import INK, Style, identity, sheet
+from experiments.figures.texts import distinct, plain, width_of
 from experiments.store.reading import StudyTables
 
 ABOVE = 0.75
@@ -27,8 +27,9 @@ def critical_difference(tables: StudyTables) -> Figure:
     ranks = over.ranks
     half = (len(ranks) + 1) // 2
     bars = groups_within(ranks.to_numpy(), over.critical_difference)
-    left = [f"{name}  {rank:.2f}" for name, rank in ranks[:half].items()]
-    right = [f"{rank:.2f}  {name}" for name, rank in ranks[half:].items()]
+    names = distinct(list(ranks.index), 60)
+    left = [f"{name}  {rank:.2f}" for name, rank in zip(names, ranks[:half], strict=False)]
+    right = [f"{rank:.2f}  {name}" for name, rank in zip(names[half:], ranks[half:], strict=True)]
     # One unit of y is an inch, so that lines of text have the same distance for any number of treatments.
     top = 0.28 + 0.13 * len(bars)
     result, ax = _rank_axis(left, right, top + 0.2 * half)
@@ -46,10 +47,7 @@ def critical_difference(tables: StudyTables) -> Figure:
 def _rank_axis(left: Sequence[str], right: Sequence[str], height: float) -> tuple[Figure, Axes]:
     """Return a figure with an axis of ranks along its top, and room for texts beside it, `height` inches deep."""
     size = matplotlib.rcParams["font.size"]
-    margins = [
-        max(TextPath((0, 0), plain(text), size=size).get_extents().width / 72 + 0.12 for text in texts)
-        for texts in (left, right)
-    ]
+    margins = [max(width_of(text, size) + 0.12 for text in texts) for texts in (left, right)]
     count = len(left) + len(right)
     middle = max(1.6, min(3.6, 0.4 * count))
     width = margins[0] + middle + margins[1]

@@ -19,10 +19,10 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
-from matplotlib.textpath import TextPath
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from experiments.analysis import labels
+from experiments.figures.texts import distinct, fitted, plain, width_of
 from nets.activations import ACTIVATIONS
 
 if TYPE_CHECKING:
@@ -185,28 +185,39 @@ def legend(figure: Figure, entries: list[tuple[str, Style]], title: str | None =
     entries : list of (str, dict)
         Label and line style of each entry.
     title : str, optional
-        A line above the entries.
+        One or more lines above the entries.
     """
     size = matplotlib.rcParams["legend.fontsize"]
-    texts = [plain(label) for label, _ in entries]
-    lengths = [TextPath((0, 0), text, size=size).get_extents().width for text in texts]
     width, height = figure.get_size_inches()
+    texts = _entry_texts([label for label, _ in entries], width - 5.5 * size / 72, size)
+    lengths = [72 * width_of(text, size) for text in texts]
+    texts = [plain(text) for text in texts]
 
     def fits(columns: int) -> bool:
         return bool(sum(max(part) + 5.5 * size for part in np.array_split(lengths, columns)) < 72 * width)
 
+    heading = [] if title is None else [fitted(line, width - 0.2, size) for line in title.split("\n")]
     columns = max((count for count in range(1, len(texts) + 1) if fits(count)), default=1)
     rows = max(1, math.ceil(len(texts) / columns))
-    figure.set_size_inches(width, height + (1.5 * (rows + (title is not None)) + 0.8) * size / 72)
+    figure.set_size_inches(width, height + (1.5 * (rows + len(heading)) + 0.8) * size / 72)
     figure.legend(
         [Line2D([], [], **style) for _, style in entries],
         texts,
-        title=title,
+        title="\n".join(heading) or None,
         loc="outside lower center",
         ncols=math.ceil(len(texts) / rows),
         handlelength=3,
         columnspacing=1.5,
     )
+
+
+def _entry_texts(labels: list[str], width: float, size: float) -> list[str]:
+    """Return the texts of a legend, shortened where one is wider than a line."""
+    texts, length = labels, max(map(len, labels), default=0)
+    while length > 9 and (widest := max((width_of(text, size) for text in texts), default=0)) > width:
+        length = max(9, min(length - 1, int(length * width / widest)))
+        texts = distinct(labels, length)
+    return texts
 
 
 class RowLabels(NamedTuple):
@@ -234,20 +245,22 @@ def row_labels(names: Iterable[str], size: float = 7, length: int = 44) -> RowLa
     """Return the labels of an axis of conditions in lines of up to `length` characters, so that none is cut off."""
     texts = [textwrap.fill(name, length, break_on_hyphens=False) for name in names]
     lines = [line for text in texts for line in text.splitlines()]
-    width = max((TextPath((0, 0), plain(line), size=size).get_extents().width / 72 for line in lines), default=0)
+    width = max((width_of(line, size) for line in lines), default=0)
     breaks = max(text.count("\n") for text in texts)
     return RowLabels([plain(text) for text in texts], size, width, 0.17 + 0.11 * breaks)
 
 
-def plain(text: str) -> str:
-    """Return text from a study in the form that Matplotlib writes unchanged: `$` starts no formula."""
-    return text.replace("$", r"\$")
+def subject(replicas: pd.DataFrame, tail: str = "", width: float = DOUBLE) -> str:
+    """Return the heading of a figure: its data set, its output if there is only one, and `tail`.
 
-
-def subject(replicas: pd.DataFrame) -> str:
-    """Return the heading of a figure: its data set, and its output if there is only one."""
+    If they are wider than `width` inches, the tail becomes a line of its own, and the data set's name is shortened.
+    """
     outputs = replicas["output"].unique()
-    return plain(", ".join([replicas["dataset"].iloc[0], *(outputs if len(outputs) == 1 else [])]))
+    text = ", ".join([replicas["dataset"].iloc[0], *(outputs if len(outputs) == 1 else [])])
+    size, width = RC["figure.titlesize"], width - 0.2
+    if len(text) < 150 and width_of(text + tail, size) <= width:
+        return plain(text + tail)
+    return "\n".join([fitted(text, width, size), *filter(None, [plain(tail.lstrip("; "))])])
 
 
 def log_axis(ax: Axes, low: float, high: float, axis: str = "y") -> None:

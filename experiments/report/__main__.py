@@ -21,7 +21,7 @@ from experiments.config.arguments import exit_code, key_values
 from experiments.config.errors import ConfigError
 from experiments.report.writing import write
 from experiments.store.files import RESULTS
-from experiments.store.reading import studies
+from experiments.store.reading import ELSEWHERE, studies
 from experiments.tables import SELECT
 from nets.names import nearest
 
@@ -38,7 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _report(values: Mapping[str, str]) -> int:
     """Write the report and print the files and what is missing."""
     if not values.get("study") and not studies():
-        raise ConfigError(f"no study in {RESULTS}/; run: python run.py -m activation=relu,tanh")
+        first = "python run.py -m activation=relu,tanh"
+        raise ConfigError(f"no study in {RESULTS.resolve()}/; {ELSEWHERE}, or run: {first}")
     select, margin = values.get("select", "error"), _margin(values.get("margin"))
     if select not in SELECT:
         raise ConfigError(f"select={select}: {nearest(select, SELECT)}")

@@ -66,7 +66,7 @@ def _tuned(replicas: pd.DataFrame) -> int:
     return tuning.loc[tuning["purpose"] == "tuning", "run"].nunique() if "purpose" in tuning else 0
 
 
-def alarms(replicas: pd.DataFrame, unfinished: Mapping[str, str]) -> list[str]:
+def alarms(replicas: pd.DataFrame, unfinished: Mapping[str, str], earlier_readings: Mapping[str, str]) -> list[str]:
     """Return sentences that stand above everything else."""
     result = []
     if unfinished:
@@ -76,6 +76,10 @@ def alarms(replicas: pd.DataFrame, unfinished: Mapping[str, str]) -> list[str]:
             f"finish: {enumeration(runs)}."
         )
     conditions = replicas.drop_duplicates("run")
+    readings = conditions["run"].map(earlier_readings)
+    for (dataset, reading), part in conditions.groupby(["dataset", readings]):
+        conditions_were = f"{counted(len(part), 'condition')} {verb(len(part), 'was', 'were')}"
+        result.append(f"{dataset}: {conditions_were} {reading}. Today the file gives other data, or is refused.")
     left = len(conditions) - replicas.loc[replicas["selected"], "run"].nunique()
     if left:
         verbs = verb(left, "is left out: it has", "are left out: they have")

@@ -108,6 +108,7 @@ def gather(
     other: tuple[str, StudyTables] | None = None,
     *,
     unfinished: Mapping[str, str] | None = None,
+    earlier_readings: Mapping[str, str] | None = None,
     select: str = "error",
     margin: float | None = None,
 ) -> Content:
@@ -129,6 +130,8 @@ def gather(
         Name and tables of a study to compare with.
     unfinished
         By run, the reason why it is not finished.
+    earlier_readings
+        By run whose file gives other data today, how it was read.
     select
         The rule by which `selected` was set, a key of `experiments.tables.SELECT`.
     margin
@@ -144,7 +147,7 @@ def gather(
     board = facts.board
     return Content(
         study=study,
-        alarms=alarms(replicas, unfinished or {}),
+        alarms=alarms(replicas, unfinished or {}, earlier_readings or {}),
         selection="" if select == "error" else selection(select),
         sentences=facts.sentences,
         warnings=facts.warnings,

@@ -101,7 +101,7 @@ def _draw_figure(name: str, study: str, tables: StudyTables, results: Path, marg
             write_bytes(path, content)
         drawings.written.extend(files)
         svg = files[folder / f"{stem}.svg"].decode()
-        caption = _caption(drawable)
+        caption = " ".join(filter(None, [_caption(drawable), str(figure.get_label())]))
         drawings.pictures.append(Picture(name, stem, drawable.title, caption, svg, drawable.demonstration))
     for kind in KINDS:
         for path in {folder / f"{name}.{kind}", *folder.glob(f"{name}-*.{kind}")} - set(drawings.written):

@@ -12,7 +12,7 @@ Records = dict[str, dict[str, Any]]
 
 OF_ONE_RUN = (
     *("status", "finished", "seconds", "command", "overrides", "configuration"),
-    *("dataset_sha256", "entropy"),
+    *("dataset_sha256", "file_sha256", "entropy"),
 )
 """Keys of an environment that may differ between runs of one environment."""
 

@@ -54,7 +54,7 @@ def _attribute(key: str, value: str, prefix: str, used: set[str], styles: dict[s
     if key == "id":
         return f' id="{prefix}-{value}"' if value in used else ""
     if key == "style":
-        value = value.replace("; font-family: 'DejaVu Sans'", "")  # the page's style sheet sets the font
+        value = re.sub("; font-family: [^;]*", "", value)  # the page's style sheet sets the font
         return f' class="s{styles.setdefault(value, len(styles))}"'
     if key == "d":
         value = _path(value)

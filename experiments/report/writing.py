@@ -80,10 +80,10 @@ def write(
     tables = tables._replace(baselines=lines)
     drawings = draw(study, tables, Path(results), select, margin)
     missing = drawings.missing | {f"baselines on {dataset}": reason for dataset, reason in lacking.items()}
-    unfinished = Study(study, results).unfinished()
     content = gather(
         *(study, tables, records, drawings.pictures, missing, other),
-        unfinished=unfinished,
+        unfinished=Study(study, results).unfinished(),
+        earlier_readings=Study(study, results).earlier_readings(),
         select=select,
         margin=margin,
     )

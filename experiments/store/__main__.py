@@ -3,7 +3,7 @@
 python -m experiments.store status|verify|prune|collect study=NAME [format=parquet]
 
 status     the state of each run: done, incomplete, damaged, outdated or failed; or unfinished: a sweep has planned more
-           replicas of this run
+           replicas of this run; a run whose file is read differently today is named too
 verify     check the checksums, row counts and cells of every table; exit code 1 if there is a problem
 prune      remove incomplete, damaged and outdated runs without checkpoints, files that a crash left, the notes of
            sweeps that were interrupted, and those of failures in runs that have results
@@ -22,7 +22,7 @@ from experiments.config.arguments import exit_code, key_values
 from experiments.config.errors import ConfigError
 from experiments.store.collecting import Index, collect, collect_parquet
 from experiments.store.files import LEFTOVERS, RESULTS
-from experiments.store.reading import STUDY_TABLES
+from experiments.store.reading import ELSEWHERE, STUDY_TABLES
 from experiments.store.study import Study
 from nets.names import nearest
 
@@ -41,8 +41,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(name: str, *options: str) -> int:
     if name not in COMMANDS:
-        raise ConfigError(f"unknown command {name!r}: {nearest(name, COMMANDS)}")
-    values = key_values(options, ["study", "format"] if name == "collect" else ["study"])
+        later = next((word for word in options if word in COMMANDS), None)
+        argument = name if "=" in name else f"study={name}"
+        meant = later and [later, argument, *(word for word in options if word != later)]
+        raise ConfigError(f"unknown command {name!r}: {nearest(name, COMMANDS)}", meant)
+    values = key_values(options, ["study", "format"] if name == "collect" else ["study"], [name])
     study = _study(values.get("study"))
     if name == "status":
         print_states(study)
@@ -61,8 +64,10 @@ def _run(name: str, *options: str) -> int:
 def _study(name: str | None) -> Study:
     known = sorted(path.parent.name for path in RESULTS.glob("*/runs"))
     if name is None or name not in known:
-        missing = "which study? " if name is None else f"no study {name!r} in {RESULTS}/: "
-        raise ConfigError(missing + (nearest(name or "", known) if known else "there is none"))
+        missing = (
+            "which study? " if name is None else f"no study {name!r} in {RESULTS if known else RESULTS.resolve()}/: "
+        )
+        raise ConfigError(missing + (nearest(name or "", known) if known else f"there is none; {ELSEWHERE}"))
     return Study(name)
 
 
@@ -73,6 +78,9 @@ def print_states(study: Study) -> None:
         state, words = states.get(name, ("planned", "nothing"))
         if state in ("planned", "done"):
             states[name] = ("unfinished", f"{reason} ({words} stored)")
+    for name, reading in study.earlier_readings().items():
+        state, words = states[name]
+        states[name] = (state, f"{words}, {reading}")
     for run, (state, words) in states.items():
         print(f"{state:<12}{run}  {words}")
     counts = Counter(state for state, _ in states.values())

@@ -18,6 +18,7 @@ from nets.names import nearest
 if TYPE_CHECKING:
     import pandas as pd
 
+ELSEWHERE = "results are looked for where a command is run, so cd to the folder in which run.py was run"
 STUDY_TABLES = ("history", "layers", "replicas")
 
 
@@ -46,7 +47,7 @@ def task_id(files: Mapping[str, bytes]) -> str:
     files
         The content of the run's files by name.
     """
-    config = yaml.load(files["config.yaml"], _LOADER)
+    config = yaml.load(files["config.yaml"], LOADER)
     dataset = config["dataset"]
     settings = {key: value for key, value in dataset.items() if key != "path"}
     data = json.loads(files["environment.json"]).get("dataset_sha256", settings)
@@ -60,7 +61,7 @@ def task_id(files: Mapping[str, bytes]) -> str:
     ).hexdigest()[:10]
 
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The loader of PyYAML that is written in C takes a tenth of the time; not every build has it."""
 
 
@@ -93,7 +94,9 @@ def load_tables(study: str, results: Path = RESULTS) -> StudyTables:
     """
     known = studies(results)
     if study not in known:
-        raise ConfigError(f"no study {study!r} in {results}/: {nearest(study, known) if known else 'it is empty'}")
+        if not known:
+            raise ConfigError(f"no study {study!r} in {Path(results).resolve()}/: it is empty; {ELSEWHERE}")
+        raise ConfigError(f"no study {study!r} in {results}/: {nearest(study, known)}")
     try:
         return StudyTables(*(tables.read(Path(results) / study / f"{name}.csv") for name in STUDY_TABLES))
     except (OSError, ValueError) as error:

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from experiments.config.errors import ConfigError
+from experiments.store.earlier import earlier_reading
 from experiments.store.files import RESULTS, locked
 from experiments.store.marks import ProgressMarks
 from experiments.store.runs import RunFolder
@@ -47,6 +48,11 @@ class Study:
         names = sorted({run.name for run in self.runs()} | marks.keys())
         reasons = {name: self.run(name).unfinished(marks[name].state if name in marks else None) for name in names}
         return {name: reason for name, reason in reasons.items() if reason is not None}
+
+    def earlier_readings(self) -> dict[str, str]:
+        """Return the runs whose file gives other data today: by name, how each was read."""
+        readings = {run.name: earlier_reading(run.path) for run in self.runs()}
+        return {name: reading for name, reading in readings.items() if reading is not None}
 
     def lock(self) -> AbstractContextManager[None]:
         """Hold the lock of the study's tables."""

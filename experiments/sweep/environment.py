@@ -51,6 +51,7 @@ def describe(settings: Settings, overrides: Sequence[str], begin: float, status:
         "blas": _blas(),
         "openblas_coretype": os.environ.get("OPENBLAS_CORETYPE"),
         "dataset_sha256": settings.data.sha256,
+        **({"file_sha256": settings.data.file_sha256} if settings.data.file_sha256 else {}),
         "entropy": settings.entropy,
     }
 

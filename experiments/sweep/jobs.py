@@ -6,9 +6,10 @@ that is refused leaves the run as it is.
 
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import NamedTuple
 
 from experiments.config.errors import ConfigError
@@ -36,9 +37,9 @@ class Job:
     finished
         The run's replicas that need no training.
     reported_later
-        How many replicas are trained, at most, when the missing tuning replicas have chosen their learning rate.
+        The seeds that are trained, at most, when the missing tuning replicas have chosen their learning rate.
     repeated
-        How many of the missing ones are finished, but without the network that is to be kept now.
+        Those of the missing ones that are finished, but without the network that is to be kept now.
     """
 
     settings: Settings
@@ -46,8 +47,8 @@ class Job:
     overrides: tuple[str, ...]
     planned: tuple[Replica, ...]
     finished: frozenset[Replica]
-    reported_later: int
-    repeated: int
+    reported_later: frozenset[int]
+    repeated: frozenset[Replica]
 
     @classmethod
     def of(cls, settings: Settings, overrides: Sequence[str] = ()) -> "Job":
@@ -74,13 +75,16 @@ class Job:
     ) -> "Job":
         """Return the job of these settings; replicas that are `fresh` count as finished even if training is forced."""
         finished = frozenset(stored.finished(settings) | fresh)
-        reported_later = 0
+        reported_later: frozenset[int] = frozenset()
         if not finished >= set(settings.tuning):
-            unreported = (any((rate, seed) not in finished for rate in settings.rates) for seed in settings.seeds)
-            reported_later = sum(unreported)
+            reported_later = frozenset(
+                seed for seed in settings.seeds if any((rate, seed) not in finished for rate in settings.rates)
+            )
         planned = tuple(stored.planned(settings, finished))
-        repeated = stored.without_network & set(planned) - finished if settings.save and not settings.force else ()
-        return cls(settings, Study(settings.study), overrides, planned, finished, reported_later, len(repeated))
+        repeated: frozenset[Replica] = frozenset()
+        if settings.save and not settings.force:
+            repeated = frozenset(stored.without_network & set(planned) - finished)
+        return cls(settings, Study(settings.study), overrides, planned, finished, reported_later, repeated)
 
     @property
     def run(self) -> str:
@@ -100,7 +104,7 @@ class Job:
     @property
     def replicas(self) -> int:
         """Number of replicas to train, those included that follow the tuning."""
-        return len(self.missing) + self.reported_later
+        return len(self.missing) + len(self.reported_later)
 
     @property
     def work(self) -> int:
@@ -150,6 +154,19 @@ class Job:
             elif self.refusal() is None:
                 self.folder.save(self.settings, trained.tables, trained.environment)
         self.study.marks.write(self.run, "failed" if trained.tables is None else "done")
+
+
+def disjoint(jobs: Iterable[Job]) -> list[Job]:
+    """Return the jobs, each without the replicas of the jobs before it: what a sweep trains, counted once."""
+    counted: dict[Path, tuple[set[Replica], set[int]]] = {}
+    alone = []
+    for job in jobs:
+        replicas, later = counted.setdefault(job.folder.path, (set(), set()))
+        planned = tuple(replica for replica in job.planned if replica not in replicas)
+        alone.append(replace(job, planned=planned, reported_later=job.reported_later - later))
+        replicas.update(planned)
+        later.update(job.reported_later)
+    return alone
 
 
 class Trained(NamedTuple):

@@ -7,11 +7,13 @@ from typing import NamedTuple
 import yaml
 
 from experiments import tables
+from experiments.analysis.wording import counted, verb
 from experiments.config.errors import ConfigError
 from experiments.config.settings import Settings, from_record
+from experiments.store.earlier import earlier_reading
 from experiments.store.runs import outcomes
 from experiments.store.study import Study
-from experiments.sweep.jobs import Job
+from experiments.sweep.jobs import Job, disjoint
 
 EPOCH_ROWS = 2000
 """Without them, a data set of few rows would make the epochs of a large one seem ten times as long as they are."""
@@ -30,16 +32,17 @@ def plan(jobs: Sequence[Job]) -> str:
 
     Time and bytes are those of the most similar recorded run, in proportion to what differs.
     """
-    replicas = sum(
-        len(job.settings.tuning) + len(job.settings.seeds) if job.settings.tuning else len(job.planned) for job in jobs
-    )
+    replicas = len({(job.folder.path, replica) for job in jobs for replica in _wanted(job)})
+    jobs = disjoint(jobs)
     missing = sum(job.replicas for job in jobs)
     work = f"{missing} to train"
     if any(job.settings.tuning for job in jobs):
         tuning = sum(len(set(job.missing).intersection(job.settings.tuning)) for job in jobs)
         work = f"{tuning} to tune, {missing - tuning} to report"
-    conditions = f"{len(jobs)} condition{'s' * (len(jobs) != 1)}"
-    lines = [f"{conditions}, {replicas} replicas: {replicas - missing} are there already, {work}"]
+    conditions = counted(len({job.folder.path for job in jobs}), "condition")
+    there = replicas - missing
+    lines = [f"{conditions}, {counted(replicas, 'replica')}: {there} {verb(there, 'is', 'are')} there already, {work}"]
+    lines += earlier_runs(jobs)
     runs = recorded_runs({job.study.folder: job.study for job in jobs}.values()) if missing else []
     if missing and not runs:
         lines.append("time and disk: unknown, because this study has no recorded run yet")
@@ -52,11 +55,35 @@ def plan(jobs: Sequence[Job]) -> str:
                 unrecorded.add(job.settings.data.name)
             seconds += run.seconds * epoch_cost(job.settings) * job.work
             size += run.bytes * table_rows(job.settings) * job.replicas
-        lines.append(f"time: about {_duration(seconds)} in one process, estimated from {len(runs)} recorded runs")
+        lines.append(
+            f"time: about {_duration(seconds)} in one process, estimated from {counted(len(runs), 'recorded run')}"
+        )
         if unrecorded:
             lines[-1] += f"; none of them is of {', '.join(sorted(unrecorded))}, so the time is rough"
         lines.append(f"disk: about {2 * size / 1e6:,.1f} MB, of which half is the study's own copy of the tables")
     return "\n".join(lines)
+
+
+def _wanted(job: Job) -> Iterable[tuple[float | None, int]]:
+    """Return the replicas that a job asks for; those that follow the tuning have no learning rate yet."""
+    reported = ((None, seed) for seed in job.settings.seeds)
+    return (*job.settings.tuning, *reported) if job.settings.tuning else job.planned
+
+
+def earlier_runs(jobs: Iterable[Job]) -> list[str]:
+    """Return a sentence for each file of which a study has runs that were read differently, and now lacks a run."""
+    studies = {(job.settings.path, job.settings.data.name, job.study.folder): job.study for job in jobs if job.missing}
+    lines = []
+    for (path, name, _), study in studies.items():
+        runs_by_reading: dict[str, list[str]] = {}
+        for run in study.runs() if path else ():
+            reading = earlier_reading(run.path) if run.name.startswith(f"{name}-") else None
+            if reading:
+                runs_by_reading.setdefault(reading, []).append(run.name)
+        for reading, runs in runs_by_reading.items():
+            stay = counted(len(runs), "earlier run") + verb(len(runs), " stays: ", " stay, such as ")
+            lines.append(f"{name}: {stay}{runs[0]}, which was {reading}")
+    return lines
 
 
 def epoch_cost(settings: Settings) -> int:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from experiments.sweep.jobs import Job
+from experiments.sweep.jobs import Job, disjoint
 
 
 @contextmanager
@@ -15,6 +15,7 @@ def live_view(jobs: Sequence[Job]) -> Iterator[None]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+    jobs = disjoint(jobs)
     console = Console(file=sys.stderr)
     if not (console.is_terminal and jobs):
         yield

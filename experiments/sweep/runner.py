@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from experiments.analysis.wording import counted, verb
-from experiments.data.columns import Categories
+from experiments.data.cells import PLAIN, listed
+from experiments.data.columns import Categories, Dates
+from experiments.data.table import Data
 from experiments.store.collecting import collect
 from experiments.store.study import Study
 from experiments.sweep.jobs import Job, Trained
+from experiments.sweep.planning import earlier_runs
 from experiments.sweep.progress import live_view
 from experiments.sweep.scheduling import ATTEMPTS, train_all
 from experiments.sweep.summary import summary
@@ -74,18 +77,27 @@ def _notes(jobs: Sequence[Job]) -> Iterator[str]:
     """Return what a user may not expect: how a file was understood, and which replicas are retrained."""
     for data in {job.settings.data.sha256: job.settings.data for job in jobs}.values():
         if data.columns:
-            left_out = f" ({data.left_out} more have missing values)" if data.left_out else ""
-            shape = f"{len(data.inputs)} rows{left_out}, {len(data.features)} inputs"
-            categories = [column for column in data.columns if isinstance(column, Categories)]
-            one_hot = ", ".join(f"{column.name} {len(column.categories)}" for column in categories)
-            targets = f"classes {', '.join(data.classes)}" if data.classes else "a number to predict"
-            yield f"{data.name}: {data.task}, {targets}; {shape} (dataset.task=… decides otherwise)" + (
-                f"; one-hot: {one_hot}" if one_hot else ""
-            )
+            yield _reading(data)
             yield from (f"{data.name}: {note}" for note in data.notes)
-    repeated = sum(job.repeated for job in jobs)
+    yield from earlier_runs(jobs)
+    repeated = len({(job.folder.path, replica) for job in jobs for replica in job.repeated})
     if repeated:
-        yield f"{repeated} finished replicas are retrained: their networks were not kept"
+        noun = verb(repeated, "finished replica is", "finished replicas are")
+        yield f"{repeated} {noun} retrained: {verb(repeated, 'its network was', 'their networks were')} not kept"
+
+
+def _reading(data: Data) -> str:
+    """Return the sentence that says how a table was understood."""
+    left_out = f" ({data.left_out} more have missing values)" if data.left_out else ""
+    shape = f"{len(data.inputs)} rows{left_out}, {len(data.features)} inputs"
+    other = "classification" if data.task == "regression" else "regression"
+    is_open = not data.classes or all(map(PLAIN.fits, data.classes))
+    choice = f" (dataset.task={other} decides otherwise)" if is_open else ""
+    targets = f"classes {listed(data.classes, 20)}" if data.classes else "a number to predict"
+    one_hot = [f"{column.name} {len(column.categories)}" for column in data.columns if isinstance(column, Categories)]
+    dates = [column.name for column in data.columns if isinstance(column, Dates)]
+    kinds = [f"; {kind}: {listed(names, 20)}" for kind, names in (("one-hot", one_hot), ("dates", dates)) if names]
+    return f"{data.name}: {data.task}, {targets}; {shape}{choice}{''.join(kinds)}"
 
 
 def _mark_waiting(jobs: Sequence[Job]) -> None:

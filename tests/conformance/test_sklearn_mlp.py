@@ -5,6 +5,7 @@ from `Network`, an output pairing and an optimizer. Two replicas, of other weigh
 """
 
 import warnings
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -87,14 +88,13 @@ def theirs(layers, replica, task, activation, settings, rate):
         hidden_layer_sizes=HIDDEN,
         activation=activation,
         learning_rate_init=rate,
-        alpha=0,
         batch_size=task.batch,
         shuffle=False,
         warm_start=True,
         max_iter=1,
         n_iter_no_change=EPOCHS + 1,
         random_state=0,
-        **settings,
+        **{"alpha": 0, **settings},
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # after so few epochs
@@ -120,6 +120,20 @@ def test_training_reproduces_loss_curve_and_weights(task, activation, optimizer)
     for replica, (estimator, curve) in enumerate(references):
         assert max(curve) > 1.01 * min(curve)
         np.testing.assert_allclose(curves[:, replica] / divisor, curve, rtol=1e-9)
+        for layer, weight, bias in zip(network.layers, estimator.coefs_, estimator.intercepts_, strict=True):
+            np.testing.assert_allclose(layer.weight[replica], weight, rtol=1e-8, atol=1e-9)
+            np.testing.assert_allclose(layer.bias[replica, 0], bias, rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_weight_decay_is_their_penalty_divided_by_the_rows_of_a_batch(name):
+    task, (optimizer, settings, rates) = TASKS["iris-3-classes"], OPTIMIZERS[name]
+    network = Network(task.inputs.shape[1], HIDDEN, task.targets.shape[1], Tanh(), len(rates), "float64")
+    network.parameters[:] = np.random.default_rng(0).normal(scale=0.4, size=network.parameters.shape)
+    penalized = {**settings, "alpha": 1.5}
+    references = [theirs(network.layers, r, task, "tanh", penalized, rate)[0] for r, rate in enumerate(rates)]
+    ours(network, task, replace(optimizer, weight_decay=1.5 / task.batch), rates)
+    for replica, estimator in enumerate(references):
         for layer, weight, bias in zip(network.layers, estimator.coefs_, estimator.intercepts_, strict=True):
             np.testing.assert_allclose(layer.weight[replica], weight, rtol=1e-8, atol=1e-9)
             np.testing.assert_allclose(layer.bias[replica, 0], bias, rtol=1e-8, atol=1e-9)

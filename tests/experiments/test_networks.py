@@ -25,8 +25,9 @@ from experiments.export import main, to_onnx, to_sklearn
 from experiments.networks import load
 from experiments.store.collecting import collect
 from experiments.store.study import Study
-from experiments.sweep.jobs import Job, run_job
+from experiments.sweep.jobs import Job
 from experiments.sweep.runner import run_sweep
+from experiments.sweep.scheduling import train_all
 from experiments.tables import chosen_rates
 from nets.activations import ACTIVATIONS
 from nets.network import Network
@@ -66,7 +67,7 @@ def trained(settings):
     def run(*overrides):
         one = settings(*SMALL, *overrides)
         study = Study(one.study)
-        run_job(one, study)
+        train_all([replace(Job.of(one), study=study)])
         assert study.run(one.run).failure() is None
         collect(study)
         return one, study.run(one.run).path
@@ -224,7 +225,7 @@ def holed_networks(settings):
         dataset = "dataset=diabetes" if task == "regression" else "dataset=breast_cancer"
         one = replace(settings(*SMALL, "batch_size=8", dataset, *overrides), data=imputing(task))
         study = Study(one.study)
-        run_job(one, study)
+        train_all([replace(Job.of(one), study=study)])
         assert study.run(one.run).failure() is None
         collect(study)
         return one, load(study.run(one.run).path)
@@ -278,7 +279,7 @@ def test_a_network_that_fills_only_numbers_has_no_step_for_columns(settings):
     data = Data("numbers", "regression", inputs, inputs.sum(axis=1), features=["a", "b"], columns=columns)
     one = replace(settings(*SMALL, "batch_size=8", "dataset=diabetes"), data=data)
     study = Study(one.study)
-    run_job(one, study)
+    train_all([replace(Job.of(one), study=study)])
     best = load(study.run(one.run).path).best
     inputs[::4, 0] = np.nan
     agree(best, inputs)
@@ -344,7 +345,7 @@ def test_a_run_that_is_finished_without_networks_is_trained_for_them_and_says_so
     run, count = sweep(settings, "save=false")
     tables = {path.name: path.read_bytes() for path in run.glob("*.csv") if path.name != "timing.csv"}
     assert count == 4
-    with pytest.raises(ConfigError, match="keeps no networks: train it with save=true"):
+    with pytest.raises(ConfigError, match=r"keeps no networks; run: python run\.py save=true$"):
         load(run)
     capsys.readouterr()
     assert sweep(settings)[1] == 4
@@ -353,6 +354,21 @@ def test_a_run_that_is_finished_without_networks_is_trained_for_them_and_says_so
     assert len(load(run)) == 4
     assert sweep(settings)[1] == 0
     assert "retrained" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("save", ["true", "false"])
+def test_a_run_that_diverged_says_so(settings, capsys, save):
+    words = (*SMALL[:3], "dataset=iris", "optimizer.lr=[1e29,1e30]", f"save={save}")
+    job = Job.of(settings(*words), words)
+    run_sweep([job])
+    run = job.folder.path
+    capsys.readouterr()
+    assert main([f"run={run}"]) == 2
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert "keeps no networks: all of its replicas diverged; try a smaller learning rate: python run.py " in message
+    assert message.endswith(" dataset=iris optimizer.lr=1e+28 save=true\n")
+    assert message.count("optimizer.lr=") == message.count("save=") == 1
 
 
 def test_networks_are_merged_and_never_those_of_other_numbers(settings):

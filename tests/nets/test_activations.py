@@ -292,6 +292,41 @@ def test_not_a_number_stays_one(activation, dtype):
     assert np.isnan(activation.prime(z)).all()
 
 
+def evaluated(activation, z):
+    """Return h and the raw derivative of z (rows, columns)."""
+    stack = z[None]
+    h = np.empty((1, len(z), z.shape[1] // activation.pieces), z.dtype)
+    work, learned = activation.buffers(stack.shape, z.dtype), activation.init(1, h.shape[-1], z.dtype)
+    activation.forward(stack, h, work, **learned)
+    return h[0], activation.derivative(stack, h, work, **learned)[0]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("activation", VARIANTS, ids=repr)
+def test_nan_is_as_the_module_says(activation, dtype):
+    random = np.random.default_rng(0)
+    z = random.normal(size=(200, 2 * activation.pieces)).astype(dtype) * 4
+    nan = random.uniform(size=z.shape) < 0.1
+    holed = np.where(nan, dtype(np.nan), z)
+    affected = nan.reshape(len(z), activation.pieces, -1).any(axis=1)  # a unit that has a NaN in any of its pieces
+    h, raw = evaluated(activation, holed)
+    for values in (h, activation(holed)):
+        np.testing.assert_array_equal(np.isnan(values), affected)
+        np.testing.assert_array_equal(values[~affected], activation(z)[~affected])
+    prime = activation.prime(holed)
+    assert np.isnan(prime[nan]).all()
+    unaffected = ~np.tile(affected, activation.pieces)
+    np.testing.assert_array_equal(prime[unaffected], activation.prime(z)[unaffected])
+    assert not np.isnan(raw[unaffected]).any()
+    for piece in range(activation.pieces):
+        columns = slice(2 * piece, 2 * piece + 2)
+        moved = z.copy()
+        moved[:, columns] += dtype(1e-3)
+        changes = np.mean(evaluated(activation, z)[1][:, columns] != evaluated(activation, moved)[1][:, columns])
+        if changes > 0.1:  # h' is not piecewise constant in this piece
+            assert np.isnan(raw[:, columns][nan[:, columns]]).all()
+
+
 @pytest.mark.parametrize("activation", ELEMENTWISE, ids=repr)
 def test_the_derivative_is_the_slope_away_from_kinks(activation):
     z = np.linspace(-6, 6, 241) + 0.013

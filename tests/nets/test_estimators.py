@@ -6,16 +6,19 @@ import pickle
 import re
 import subprocess
 import sys
+import warnings
+from functools import partial, partialmethod
 from math import ceil
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_array
+from scipy.sparse import csc_array, csc_matrix, csr_array, csr_matrix
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_diabetes, load_digits, load_iris, make_multilabel_classification
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.inspection import permutation_importance
+from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
 from sklearn.neural_network import MLPClassifier as TheirClassifier
 from sklearn.pipeline import make_pipeline
@@ -26,7 +29,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from experiments.data.split import prepare
 from experiments.streams import stream
 from experiments.training.run import train
-from nets import estimators
+from nets import estimators, fitting
 from nets.activations import ACTIVATIONS, ELU
 from nets.estimators import MLPClassifier, MLPRegressor
 from nets.initializers import INITIALIZERS
@@ -34,6 +37,8 @@ from nets.network import Network
 from nets.optimizers import OPTIMIZERS, SCHEDULES, SGD
 from nets.outputs import OUTPUTS, LinearMSE, SigmoidCE, SoftmaxCE
 from tests.programs import ROOT
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # after so few epochs
 
 SMALL = {"hidden_layer_sizes": (16,), "learning_rate_init": 0.02, "max_iter": 25, "random_state": 0}
 ORDER = np.random.default_rng(0).permutation(150)
@@ -59,6 +64,10 @@ def serves(output, task):
     return kind.get(task, "classification") in output.tasks
 
 
+def mean_cost(model, X, targets, weight):
+    return fitting.mean_cost(model.output_, fitting.scores(model.network_, X), targets, weight)
+
+
 each_task = pytest.mark.parametrize("task", TASKS)
 each_pairing = pytest.mark.parametrize(
     ("name", "task"), [(name, task) for name, output in OUTPUTS.items() for task in TASKS if serves(output, task)]
@@ -72,8 +81,11 @@ each_pairing = pytest.mark.parametrize(
 def test_all_of_scikit_learns_checks_pass(name):
     """In a process of its own: a check of the array API needs SCIPY_ARRAY_API when SciPy is imported."""
     code = f"""
+from warnings import filterwarnings
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import estimator_checks_generator
 from nets.estimators import {name}
+filterwarnings("ignore", category=ConvergenceWarning)
 checks = [(check, check(estimator)) for estimator, check in estimator_checks_generator({name}())]
 print(len(checks))
 """
@@ -160,7 +172,7 @@ def test_with_the_runners_random_streams_a_fit_is_the_runners_training(settings,
         return stream(run.entropy, streams[name], 3, index) if name in streams else np.random.default_rng(0)
 
     monkeypatch.setattr(estimators, "stream", draws)
-    monkeypatch.setattr(estimators, "ROWS", 1000)
+    monkeypatch.setattr(fitting, "ROWS", 1000)
     prepared = prepare(run.data, (3,), dtype="float64", **run.division)
     rows = prepared.split.train[0]
     kind, y = MLPClassifier, prepared.targets
@@ -287,7 +299,7 @@ def test_a_step_goes_down_the_gradient_of_the_weighted_mean_cost(name, task):
 
     def cost(parameters):
         model.network_.parameters[:] = parameters
-        return model._loss(X, targets, weight)
+        return mean_cost(model, X, targets, weight)
 
     steps = 1e-5 * np.eye(before.size)
     gradient = np.array([cost(before + step) - cost(before - step) for step in steps]) / 2e-5
@@ -355,7 +367,7 @@ def test_early_stopping_keeps_the_best_parameters_for_the_rows_held_out(task, mo
     assert curve[-1] > min(curve)
     held_out = parts[1::2]
     assert len(held_out[0]) == ceil(len(X) / 10)
-    assert model._loss(*held_out) == min(curve)
+    assert mean_cost(model, *held_out[:3]) == min(curve)
     assert no_better(curve, model.tol)[-5:] == [False, True, True, True, True]
 
 
@@ -422,7 +434,290 @@ def test_any_number_of_rows_is_predicted_row_by_row(count):
     np.testing.assert_allclose(model.decision_function(X), rows, rtol=1e-12, atol=1e-14)
 
 
+def test_the_end_by_max_iter_is_a_warning():
+    message = (
+        r"^training ended after max_iter=25 epochs, before the loss .* by more than tol=0.0001: raise max_iter or tol$"
+    )
+    with pytest.warns(ConvergenceWarning, match=message) as warned:
+        MLPClassifier(**SMALL).fit(*IRIS)
+    assert warned[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        MLPClassifier(**SMALL, schedule="cosine").fit(*IRIS)  # it is made for just so many epochs
+        assert MLPClassifier(**SMALL, tol=0.05).fit(*IRIS).n_iter_ < 25
+        MLPClassifier(**SMALL).partial_fit(*IRIS)
+
+
+def test_training_need_not_end_before_max_iter():
+    model = MLPClassifier(**SMALL, tol=1000, n_iter_no_change=np.inf).fit(*IRIS)
+    assert model.n_iter_ == 25
+
+
+def test_without_shuffling_the_rows_stay_in_order():
+    X, y = IRIS
+    parameters = {**SMALL, "optimizer": "sgd", "batch_size": 50, "shuffle": False}
+    model, by_batch = (MLPClassifier(**parameters).partial_fit(X[:50], y[:50]) for _ in range(2))
+    model.partial_fit(X, y)
+    for start in (0, 50, 100):
+        by_batch.partial_fit(X[start : start + 50], y[start : start + 50])
+    np.testing.assert_array_equal(model.network_.parameters, by_batch.network_.parameters)
+    shuffled = MLPClassifier(**{**parameters, "shuffle": True}).partial_fit(X[:50], y[:50]).partial_fit(X, y)
+    assert abs(shuffled.network_.parameters - model.network_.parameters).max() > 1e-6
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "same"),
+    [("hidden_layer_sizes", 16, (16,)), ("hidden_layer_sizes", np.array([8, 4]), [8, 4]), ("batch_size", "auto", 200)],
+)
+def test_two_values_of_a_parameter_mean_the_same(name, value, same):
+    X, y = np.tile(IRIS[0], (3, 1)), np.tile(IRIS[1], 3)
+    one, other = (MLPClassifier(**{**SMALL, "max_iter": 2, name: given}).fit(X, y) for given in (value, same))
+    np.testing.assert_array_equal(one.network_.parameters, other.network_.parameters)
+
+
+def test_verbose_prints_each_epoch(capsys):
+    model = MLPClassifier(**{**SMALL, "max_iter": 2}, verbose=True, early_stopping=True).fit(*IRIS)
+    lines = [
+        f"Iteration {epoch}, loss = {loss:.8f}\nValidation loss = {held_out:.8f}, score = {score:.8f}\n"
+        for epoch, loss, held_out, score in zip(
+            (1, 2), model.loss_curve_, model.validation_loss_curve_, model.validation_scores_, strict=True
+        )
+    ]
+    assert capsys.readouterr().out == "".join(lines)
+    MLPClassifier(**{**SMALL, "max_iter": 2}).fit(*IRIS)
+    assert capsys.readouterr().out == ""
+
+
+def test_the_loss_is_stored_beside_its_curve():
+    model = MLPClassifier(**{**SMALL, "learning_rate_init": 0.5}).fit(*IRIS)
+    assert model.loss_ == model.loss_curve_[-1]
+    assert model.best_loss_ == min(model.loss_curve_) < model.loss_
+    assert model.validation_scores_ is None
+    assert model.best_validation_score_ is None
+
+
+@each_task
+def test_with_early_stopping_the_score_of_the_rows_held_out_is_stored(task, monkeypatch):
+    parts = []
+    monkeypatch.setattr(
+        estimators, "train_test_split", lambda *a, **k: parts.extend(train_test_split(*a, **k)) or parts
+    )
+    X, y = TASKS[task]
+    weight = np.linspace(1, 2, len(X))
+    model = estimator_for(task, early_stopping=True, max_iter=1).fit(X, y, weight)
+    rows, _, weight, truth = parts[1::2]
+    score = r2_score if "target" in task else accuracy_score
+    assert model.validation_scores_ == [score(truth, model.predict(rows), sample_weight=weight)]
+    monkeypatch.undo()
+    model.set_params(max_iter=20, warm_start=True).fit(X, y)
+    assert len(model.validation_scores_) == len(model.validation_loss_curve_) == 1 + model.n_iter_
+    assert model.best_validation_score_ == max(model.validation_scores_)
+    assert model.best_loss_ is None
+
+
+def test_early_stopping_is_refused_where_no_rows_can_be_held_out():
+    model = MLPClassifier(**SMALL, early_stopping=True)
+    for _ in range(2):
+        with pytest.raises(
+            ValueError, match=r"^partial_fit does not support early_stopping=True: only fit holds out rows$"
+        ):
+            model.partial_fit(*IRIS)
+        model.fit(*IRIS)
+    with pytest.raises(
+        ValueError, match=r"^The validation set is too small\. Increase 'validation_fraction' or the size"
+    ):
+        MLPRegressor(**SMALL, early_stopping=True).fit([[1.0], [2.0], [3.0]], [1.0, 2.0, 3.0])
+
+
+# --- warm start
+
+
+@each_task
+def test_warm_starts_are_the_epochs_of_one_fit(task):
+    """Plain SGD has no state, and a constant schedule none either."""
+    X, y = TASKS[task]
+    model = estimator_for(task, optimizer="sgd", warm_start=True, max_iter=2).fit(X, y)
+    model.set_params(max_iter=3).fit(X, y)
+    assert model.n_iter_ == 3
+    whole = estimator_for(task, optimizer="sgd", max_iter=5).fit(X, y)
+    assert model.loss_curve_ == whole.loss_curve_
+    np.testing.assert_array_equal(model.network_.parameters, whole.network_.parameters)
+    np.testing.assert_array_equal(model.gradient_norms_, whole.gradient_norms_)
+    assert model.partial_fit(X, y).n_iter_ == 4
+
+
+def test_a_warm_start_has_a_new_optimizer_and_its_own_end():
+    parameters = {"max_iter": 4, "batch_size": 150, "warm_start": True, "random_state": 0}
+    model = MLPClassifier(16, **parameters).fit(*IRIS)
+    for optimizer in ("adam", "momentum"):
+        network = copy.deepcopy(model.network_)
+        model.set_params(optimizer=optimizer).fit(*IRIS)
+        other = MLPClassifier.from_network(network, SoftmaxCE(), model.classes_, **parameters, optimizer=optimizer)
+        np.testing.assert_allclose(other.fit(*IRIS).network_.parameters, model.network_.parameters, rtol=1e-7)
+    model.set_params(max_iter=50, tol=1000, n_iter_no_change=2).fit(*IRIS)
+    assert model.n_iter_ == 3
+    assert len(model.loss_curve_) == 4 + 4 + 4 + 3
+
+
+def test_a_warm_start_holds_out_the_same_rows(monkeypatch):
+    parts = []
+    split = train_test_split
+    monkeypatch.setattr(estimators, "train_test_split", lambda *a, **k: parts.append(split(*a, **k)) or parts[-1])
+    model = MLPClassifier(**{**SMALL, "random_state": None}, early_stopping=True, warm_start=True)
+    model.fit(*IRIS).fit(*IRIS)
+    np.testing.assert_array_equal(parts[0][1], parts[1][1])
+
+
+def test_a_trained_network_goes_on_with_a_warm_start():
+    X, y = scale(load_iris().data), load_iris().target
+    network = MLPClassifier(**SMALL).fit(X, y).network_
+    kept = network.parameters.copy()
+    parameters = {"learning_rate_init": 1e-300, "max_iter": 1}
+    model = MLPClassifier.from_network(network, SoftmaxCE(), ["c", "b", "a"], warm_start=True, **parameters)
+    model.fit(X, np.array(["c", "b", "a"])[y])
+    assert model.network_ is network
+    np.testing.assert_allclose(network.parameters, kept, rtol=1e-12)
+
+
+def test_a_network_keeps_its_classes_and_its_shape():
+    X, y = IRIS
+    model = MLPClassifier(**SMALL, warm_start=True).fit(X, y)
+    message = (
+        "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
+        "Previously got ['setosa' 'versicolor' 'virginica'], `y` has ['setosa' 'versicolor']"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        model.fit(X[y != "virginica"], y[y != "virginica"])
+    with pytest.raises(ValueError, match=r"^y has rows of shape \(3,\): allowed is \(\), as at first$"):
+        model.fit(X, (y[:, None] == np.unique(y)).astype(int))
+    with pytest.raises(ValueError, match="features"):
+        model.fit(X[:, :2], y)
+    changes = {
+        "hidden_layer_sizes": ((16, 8), "hidden_layer_sizes=(16, 8): the present network has (16,); a new estimator"),
+        "activation": ("tanh", "activation=Tanh(): the present network has ReLU("),
+        "output": ("softmax_mse", "output=SoftmaxMSE(): the present network has SoftmaxCE(); a new estimator"),
+    }
+    for name, (value, message) in changes.items():
+        for method in ("fit", "partial_fit"):
+            changed = copy.deepcopy(model).set_params(**{name: value})
+            with pytest.raises(ValueError, match=f"^{re.escape(message)}[^\n]*$"):
+                getattr(changed, method)(X, y)
+    model.set_params(activation=ACTIVATIONS["relu"](), output="softmax_ce", hidden_layer_sizes=[16]).fit(X, y)
+    with pytest.raises(ValueError, match=r"^optimizer='sgd': partial_fit goes on with Adam\("):
+        model.set_params(optimizer="sgd").partial_fit(X, y)
+    model.set_params(warm_start=False, activation="tanh").fit(X, y)
+    assert model.network_.activation == ACTIVATIONS["tanh"]()
+
+
+@pytest.mark.parametrize("parameters", [{"optimizer": "adm"}, {"schedule": "cos"}, {"hidden_layer_sizes": 0}])
+def test_a_refusal_leaves_what_was_fitted(parameters):
+    model = MLPClassifier(**SMALL).fit(*IRIS)
+    scores = model.decision_function(IRIS[0])
+    with pytest.raises(ValueError, match="llowed"):
+        model.set_params(**parameters).fit(*IRIS)
+    np.testing.assert_array_equal(model.decision_function(IRIS[0]), scores)
+
+
+# --- sparse inputs
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("container", [csr_matrix, csc_matrix, csr_array, csc_array])
+@each_task
+def test_sparse_inputs_give_the_numbers_of_dense_ones(task, container, dtype):
+    X, y = TASKS[task]
+    X = np.tile(np.where(abs(X) > 1, X, 0), (3, 1)).astype(dtype)[:300]  # more than one forward pass
+    y = np.concatenate([y, y, y])[:300]
+    weight = np.random.default_rng(0).integers(3, size=len(X))
+    outcomes = []
+    for rows in (X, container(X)):
+        stopped = estimator_for(task, early_stopping=True, max_iter=3).fit(rows, y, weight)
+        model = estimator_for(task, max_iter=2).fit(rows, y).partial_fit(rows, y)
+        outcomes.append(
+            [
+                *(one.network_.parameters for one in (stopped, model)),
+                *(one.gradient_norms_ for one in (stopped, model)),
+                stopped.validation_loss_curve_,
+                model.predict(rows),
+                *([] if "target" in task else [model.predict_proba(rows), model.decision_function(rows)]),
+            ]
+        )
+    for dense, sparse in zip(*outcomes, strict=True):
+        np.testing.assert_array_equal(sparse, dense)
+    assert model.network_.dtype == dtype
+
+
+@pytest.mark.parametrize("container", [csr_array, csc_array])
+def test_sparse_inputs_are_never_dense_as_a_whole(container, monkeypatch):
+    counts = []
+
+    def spying(dense, rows, *arguments, **options):
+        counts.append(rows.shape[0])
+        return dense(rows, *arguments, **options)
+
+    for kind in (csr_array, csc_array):
+        monkeypatch.setattr(kind, "toarray", partialmethod(partial(spying, kind.toarray)))
+    X = container(np.eye(600, 50))
+    y = np.arange(600) < 300
+    model = MLPClassifier(**SMALL, early_stopping=True).fit(X, y)
+    model.predict(X)
+    model.set_params(early_stopping=False).partial_fit(X, y)
+    assert set(counts) == {32, 60, 256}
+
+
 # --- trained networks
+
+
+@pytest.mark.parametrize("activation", ["relu", "maxout"])
+def test_layers_are_lists_of_arrays_too(activation):
+    model = MLPClassifier(**{**SMALL, "hidden_layer_sizes": (8, 5)}, activation=activation)
+    for name in ("coefs_", "intercepts_", "n_layers_", "n_outputs_"):
+        assert not hasattr(model, name)
+    model.fit(*IRIS)
+    pieces = model.network_.activation.pieces
+    assert [weight.shape for weight in model.coefs_] == [(4, 8 * pieces), (8, 5 * pieces), (5, 3)]
+    assert [bias.shape for bias in model.intercepts_] == [(8 * pieces,), (5 * pieces,), (3,)]
+    assert (model.n_layers_, model.n_outputs_) == (4, 3)
+    if activation == "relu":
+        h = IRIS[0]
+        for weight, bias in zip(model.coefs_[:-1], model.intercepts_[:-1], strict=True):
+            h = np.maximum(h @ weight + bias, 0)
+        np.testing.assert_allclose(h @ model.coefs_[-1] + model.intercepts_[-1], model.decision_function(IRIS[0]))
+    model.coefs_[0][:] = 0  # a view
+    assert np.unique(model.decision_function(IRIS[0]), axis=0).shape == (1, 3)
+
+
+@each_pairing
+def test_logarithms_are_those_of_the_probabilities(name, task):
+    if "target" in task:
+        return
+    X, y = TASKS[task]
+    model = estimator_for(task, output=name).fit(X, y)
+    assert hasattr(model, "predict_log_proba") == hasattr(model, "predict_proba")
+    if hasattr(model, "predict_proba"):
+        p = model.predict_proba(X)
+        with np.errstate(divide="ignore"):
+            np.testing.assert_allclose(model.predict_log_proba(X), np.log(p), rtol=1e-7, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("output", "bias", "logarithms"),
+    [
+        (SigmoidCE(), [800], [-800, 0]),
+        (SigmoidCE(), [30], [-30, -np.exp(-30)]),
+        (SigmoidCE(), [-30], [-np.exp(-30), -30]),
+        (SoftmaxCE(), [0, 900], [-900, 0]),
+        (SoftmaxCE(), [0, 30], [-30, -np.exp(-30)]),
+    ],
+)
+def test_logarithms_of_probabilities_are_exact_where_these_round_to_0_or_1(output, bias, logarithms, dtype):
+    network = Network(1, (), len(bias), ELU(), 1, dtype)
+    network.layers[0].bias[:] = bias
+    model = MLPClassifier.from_network(network, output, ["no", "yes"])
+    found = model.predict_log_proba([[0.0]])
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, [logarithms], rtol=1e-6, atol=1e-13)
 
 
 @pytest.mark.parametrize(("output", "classes"), [(SoftmaxCE(), ["c", "a", "b"]), (SigmoidCE(), ["yes", "no"])])
@@ -435,8 +730,8 @@ def test_a_trained_network_becomes_a_classifier(output, classes):
     names = np.array(classes)[y]
     assert model.score(X, names) > 0.9
     assert model.get_params()["hidden_layer_sizes"] == (16,)
-    loss = model._loss(X, model._encode(names, np.ones(len(X)))[0], np.ones(len(X)))
-    assert model.partial_fit(X, names).loss_curve_[0] < loss
+    loss = mean_cost(model, X, model._encode(names, np.ones(len(X)))[0], np.ones(len(X)))
+    assert model.partial_fit(X, names, classes=sorted(classes)).loss_curve_[0] < loss
     assert model.fit(X, names).score(X, names) > 0.8
 
 
@@ -468,17 +763,24 @@ def test_another_network_is_refused(replicas, scores):
         ({"schedule": "cos"}, "schedule='cos': did you mean 'cosine'? Allowed: "),
         ({"init": 3}, "init=3: Allowed: "),
         ({"output": ELU()}, "output=ELU(alpha=1.0): Allowed: "),
-        ({"hidden_layer_sizes": (8, 0)}, "hidden_layer_sizes=(8, 0): allowed is a sequence of integers"),
-        ({"hidden_layer_sizes": 8}, "hidden_layer_sizes=8: allowed is a sequence of integers from 1 up"),
+        ({"hidden_layer_sizes": (8, 0)}, "hidden_layer_sizes=(8, 0): allowed is an integer from 1 up, or"),
+        ({"hidden_layer_sizes": 0}, "hidden_layer_sizes=0: allowed is an integer from 1 up, or a sequence of them"),
+        ({"hidden_layer_sizes": 8.5}, "hidden_layer_sizes=8.5: allowed is an integer from 1 up, or a sequence of them"),
         ({"validation_fraction": 1.0}, "validation_fraction == 1.0, must be < 1"),
-        ({"max_iter": 0}, "max_iter == 0, must be >= 1"),
-        ({"batch_size": 0}, "batch_size == 0, must be >= 1"),
-        ({"n_iter_no_change": 0}, "n_iter_no_change == 0, must be >= 1"),
+        ({"max_iter": 0}, "max_iter=0: allowed is an integer from 1 up"),
+        ({"max_iter": np.inf}, "max_iter=inf: allowed is an integer from 1 up"),
+        ({"batch_size": 0}, "batch_size=0: allowed is an integer from 1 up or 'auto'"),
+        ({"batch_size": "atuo"}, "batch_size='atuo': allowed is an integer from 1 up or 'auto'"),
+        ({"n_iter_no_change": 2.5}, "n_iter_no_change=2.5: allowed is an integer from 1 up or inf"),
         ({"learning_rate_init": 0.0}, "learning_rate_init == 0.0, must be > 0"),
         ({"learning_rate_init": np.nan}, "learning_rate_init=nan: allowed is a finite number"),
         ({"tol": -1.0}, "tol == -1.0, must be >= 0"),
         ({"tol": np.nan}, "tol=nan: allowed is a finite number"),
         ({"early_stopping": "no"}, "early_stopping='no': allowed are True and False"),
+        ({"shuffle": 1}, "shuffle=1: allowed are True and False"),
+        ({"warm_start": "yes"}, "warm_start='yes': allowed are True and False"),
+        ({"verbose": -1}, "verbose=-1: allowed are True, False and integers from 0 up"),
+        ({"verbose": "yes"}, "verbose='yes': allowed are True, False and integers from 0 up"),
         ({"class_weight": {"setosa": -1}}, "class_weight={'setosa': -1}: allowed are numbers greater than 0"),
         ({"class_weight": {"setosa": "2"}}, "class_weight={'setosa': '2'}: allowed are numbers greater than 0"),
         ({"activation": "Relu"}, "activation='Relu': did you mean 'relu'? Allowed: "),

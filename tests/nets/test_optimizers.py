@@ -190,6 +190,35 @@ def test_weight_decay_touches_weights_only(name):
     np.testing.assert_array_equal(parameters[:, DECAYED:], before[:, DECAYED:])
 
 
+def torch_momentum(gradients, rates, mu, nesterov):
+    """Return θ by PyTorch's rule: the velocity v ← μv + g has no rate in it."""
+    theta = velocity = 0.0
+    for g, rate in zip(gradients, rates, strict=True):
+        velocity = mu * velocity + g
+        theta -= rate * (g + mu * velocity if nesterov else velocity)
+    return theta
+
+
+@pytest.mark.parametrize("name", ["momentum", "nesterov"])
+def test_momentum_is_that_of_pytorch_unless_the_rate_changes(name):
+    def ours(gradients, rates):
+        optimizer, theta = OPTIMIZERS[name](momentum=0.9), np.zeros((1, 1))
+        state = optimizer.state(theta)
+        for step, (g, rate) in enumerate(zip(gradients, rates, strict=True), start=1):
+            folded = g * optimizer.gradient_factor(np.array([[rate]]))
+            optimizer.step(theta, folded, state, np.array([[rate]]), 0, step)
+        return theta.item()
+
+    gradients = [1.0, 1.0, -2.0]
+    constant, falling = [0.5, 0.5, 0.5], [1.0, 0.1, 0.1]
+    assert ours(gradients, constant) == pytest.approx(torch_momentum(gradients, constant, 0.9, name == "nesterov"))
+    # v is -1, then -0.9 - 0.1, then -0.9 + 0.2.
+    if name == "momentum":
+        assert ours(gradients, falling) == pytest.approx(-1 - 1 - 0.7)
+        assert torch_momentum(gradients, falling, 0.9, nesterov=False) == pytest.approx(-1 - 0.19 + 0.029)
+    assert ours(gradients, falling) < torch_momentum(gradients, falling, 0.9, name == "nesterov") - 1
+
+
 def test_only_adamw_decays_by_default():
     assert {name: optimizer().weight_decay for name, optimizer in OPTIMIZERS.items()} == {
         "sgd": 0, "momentum": 0, "nesterov": 0, "rmsprop": 0, "adam": 0, "adamw": 0.01

@@ -157,6 +157,20 @@ def test_extreme_scores_stay_finite_and_silent(output, dtype, classes):
     assert np.isfinite(output.predict(z[None])).all()
 
 
+@each_output
+@each_dtype
+def test_a_sum_over_many_units_may_be_infinite_but_never_nan_or_loud(output, dtype):
+    big = (1e300 if dtype == np.float64 else 1e37) ** (0.5 if output.name == "linear_mse" else 1)
+    units = output.units("classification", 1000)
+    z = np.where(np.arange(units) % 2, big, -big)[None].astype(dtype)
+    for label in range(2):
+        cost, slope = rows(output, z, output.encode(np.array([label]), 1000, dtype))
+        assert cost[0] >= 0
+        assert np.isfinite(slope).all()
+    infinite = dtype == np.float32 and output.name in ("sigmoid_ce", "linear_mse")
+    assert np.isfinite(cost[0]) != infinite
+
+
 # --- values from mpmath, on scores whose differences are exact, so that only the pairing's own rounding shows
 
 

@@ -5,8 +5,10 @@ import math
 import pytest
 
 from experiments import run_study
-from experiments.config.compose import exact_range, sweep
+from experiments.config.choices import CONF
+from experiments.config.compose import sweep
 from experiments.config.errors import ConfigError
+from experiments.config.values import exact_range
 
 LEAKY = ("activation=leaky_relu", "dataset=iris")
 
@@ -46,7 +48,7 @@ def test_a_value_of_a_range_is_the_condition_of_the_value_itself():
 
 def test_a_range_of_whole_numbers_holds_whole_numbers():
     assert [settings.epochs for settings, _ in sweep(["dataset=iris", "epochs=range(1,10,4)"])] == [1, 5, 9]
-    assert [settings.seeds for settings, _ in sweep(["dataset=iris", "seeds=range(3,1,-1)"])] == [(0, 1, 2), (0, 1)]
+    assert [settings.batch_size for settings, _ in sweep(["dataset=iris", "batch_size=range(3,1,-1)"])] == [3, 2]
 
 
 @pytest.mark.parametrize("numbers", [(0, 1, 0), (0.1, 0.4, 0.0), (0, math.inf, 0.1), (math.nan, 1)])
@@ -99,7 +101,7 @@ def test_rates_that_are_swept_cannot_be_tuned(rates):
 
 
 def test_a_list_of_rates_is_tuned_in_every_job_and_one_rate_needs_no_list():
-    grids = ["dataset=iris", "activation=relu,elu", "tune.seeds=3", "seeds=1,2", "optimizer.lr=[0.1,0.2]"]
+    grids = ["dataset=iris", "activation=relu,elu", "tune.seeds=3", "seeds=[0],[1]", "optimizer.lr=[0.1,0.2]"]
     assert [len(settings.tuning) for settings, _ in sweep(grids)] == [6, 6, 6, 6]
     assert len(sweep(["dataset=iris", "tune.seeds=3", "optimizer.lr=0.1"])) == 1
 
@@ -111,3 +113,59 @@ def test_a_sweep_inside_a_list_is_refused(values):
     reason = "range, choice, interval and glob cannot stand in a list: write out its values"
     assert str(refused.value) == f"optimizer.lr={values}: {reason}"
     assert len(sweep(["dataset=iris", "optimizer.lr=[float(1),0.1]"])) == 1
+
+
+# --- several presets
+
+
+def studies(*words):
+    """Return by study the names of its jobs' activation and output."""
+    jobs = {}
+    for settings, _ in sweep(words):
+        jobs.setdefault(settings.study, []).append((settings.activation.name, settings.output.name))
+    return jobs
+
+
+SMOKE = [("relu", "softmax_ce"), ("tanh", "softmax_ce")]
+OUTPUTS = [("relu", name) for name in ("softmax_ce", "softmax_mse", "sigmoid_ce", "sigmoid_mse")]
+
+
+def test_each_of_several_presets_has_its_own_sweep_and_study():
+    assert studies("+experiment=smoke,mse_vs_ce") == {"smoke": SMOKE, "mse_vs_ce": OUTPUTS}
+    assert studies("+experiment=glob(smok*)") == {"smoke": SMOKE}
+    assert studies("+experiment=smoke,smoke") == {"smoke": SMOKE}
+
+
+def test_the_rest_of_the_command_line_goes_to_each_preset():
+    assert studies("+experiment=smoke,mse_vs_ce", "study=mine") == {"mine": [*SMOKE, *OUTPUTS]}
+    jobs = sweep(["+experiment=smoke,mse_vs_ce", "activation=elu,tanh", "dataset=iris", "epochs=7"])
+    assert [settings.activation.name for settings, _ in jobs] == ["elu", "tanh"] * 5
+    assert {settings.epochs for settings, _ in jobs} == {7}
+    assert {settings.data.name for settings, _ in jobs} == {"iris"}
+
+
+def test_the_words_of_a_job_name_its_own_preset():
+    words = {settings.study: line for settings, line in sweep(["+experiment=smoke,mse_vs_ce", "seeds=1"])}
+    assert {"+experiment=smoke", "activation=tanh", "dataset=iris", "seeds=1"} == set(words["smoke"])
+    for study, line in words.items():
+        ((again, _),) = sweep(line)
+        assert again.study == study
+
+
+def test_presets_with_the_same_conditions_are_one_job():
+    words = ("+experiment=clevert_2015,clevert_2015_shifted", "activation=relu", "dataset=iris", "optimizer.lr=0.1")
+    assert studies(*words) == {"clevert_2015": [("relu", "softmax_ce")]}
+
+
+def test_a_seed_that_tunes_in_one_preset_is_not_reported_in_another(tmp_path, monkeypatch):
+    for name, text in {"one": "seeds: [7]\ntune: {seeds: [8]}", "two": "seeds: [8]"}.items():
+        preset = f"# @package _global_\n# {name}\nstudy: both\noptimizer: {{lr: [0.1, 0.2]}}\n{text}\n"
+        (tmp_path / "experiment").mkdir(exist_ok=True)
+        (tmp_path / f"experiment/{name}.yaml").write_text(preset)
+    for path in CONF.iterdir():
+        if path.name != "experiment":
+            (tmp_path / path.name).symlink_to(path)
+    monkeypatch.setattr("experiments.config.compose.CONF", tmp_path)
+    assert len(sweep(["+experiment=one", "dataset=iris"])) == 1
+    with pytest.raises(ConfigError, match=r"tune.seeds: 8 is also in seeds of another job of the run iris-relu"):
+        sweep(["+experiment=one,two", "dataset=iris"])

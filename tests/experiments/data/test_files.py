@@ -105,14 +105,11 @@ def test_an_inferred_task_is_the_same_run_as_a_stated_one_and_is_printed(setting
     inferred = settings(*OWN, "dataset.path=mine.csv")
     assert settings(*OWN, "dataset.path=mine.csv", "dataset.task=classification").run == inferred.run
     printed = python(ROOT / "run.py", *OWN, "dataset.path=mine.csv", cwd=".").stdout
-    assert printed.startswith(
-        "mine: classification, classes no, yes; 60 rows, 7 inputs (dataset.task=… decides otherwise); "
-        "one-hot: flag 2, colour 3\n"
-    )
+    assert printed.startswith("mine: classification, classes no, yes; 60 rows, 7 inputs; one-hot: flag 2, colour 3\n")
     assert "2 replicas trained" in printed
     table().assign(a=[None, *range(59)]).to_csv("mine.csv", index=False)
     printed = python(ROOT / "run.py", *OWN, "dataset.path=mine.csv", "dataset.missing=drop", cwd=".").stdout
-    assert "; 59 rows (1 more have missing values), 7 inputs (" in printed
+    assert "; 59 rows (1 more have missing values), 7 inputs; " in printed
 
 
 # --- what is wrong with a file
@@ -150,14 +147,21 @@ FAULTS = {
     "a short row": (lines("1,2"), "line 42 has 2 cells, the header has 3"),
     "a long row": (lines("1,2,u,4"), "line 42 has 4 cells, the header has 3"),
     "all rows longer": (b"a,y\n" + b"1,2,u\n" * 40, "line 2 has 3 cells, the header has 2"),
-    "an open quote": (lines('1,"2,u'), "line 42: unexpected end of data"),
+    "an open quote": (lines('1,"2,u'), "line 42: a quote opens here and never closes"),
     "empty": (b"", "is empty: allowed is a line of column names"),
     "a header only": (b"a,b,y\n", "has a header and no rows"),
     "a column without a name": (b"a,,y\n1,2,u\n", "column 2 has no name"),
-    "semicolons": (GOOD.replace(",", ";").encode(), "its header is one cell, 'a;b;y': allowed are commas between"),
-    "decimal commas": (b"a;y\n" + b"1,5;u\n2,5;v\n" * 20, "its header is one cell, 'a;y': allowed are commas between"),
+    "semicolons": (GOOD.replace(",", ";").encode(), "its header is one cell, 'a;b;y': add dataset.separator=semicolon"),
+    "decimal commas": (
+        b"a;y\n" + b"1,5;u\n2,5;v\n" * 20,
+        "its header is one cell, 'a;y': add dataset.separator=semicolon dataset.decimal=comma",
+    ),
+    "quoted headers": (
+        b'"a";"b";"y"\n' + b"1;2;u\n2;3;v\n" * 20,
+        "add dataset.separator=semicolon",
+    ),
     "a text for each row": (
-        b"how much?,y\n" + b"".join(b'"%d,5",%d\n' % (i, i % 2) for i in range(40)),
+        b"how much?,y\n" + b"".join(b'"so, %d",%d\n' % (i, i % 2) for i in range(40)),
         "column 'how much?' has another text in every row: leave out columns by 'dataset.drop=[\"how much?\"]'",
     ),
     "a category like a column": (
@@ -178,8 +182,11 @@ FAULTS = {
         "the column 'b' is empty: leave out columns by dataset.drop=[b]",
     ),
     "nothing but missing values": (b"a,b,y\n" + b",,\n" * 20, "the columns a, b, y are empty"),
-    "another encoding": (GOOD.encode() + b"1,2,\xe9\n", "line 42 is not UTF-8 (byte 0xe9): allowed is UTF-8"),
-    "UTF-16": (GOOD.encode("utf-16-le"), "line 1 has a NUL byte: allowed is text in UTF-8"),
+    "another encoding": (
+        GOOD.encode() + b"1,2,\xe9\n",
+        "line 42 is not utf-8 (byte 0xe9): add dataset.encoding=cp1252",
+    ),
+    "UTF-16": (GOOD.encode("utf-16-le"), "looks like UTF-16: add dataset.encoding=utf-16-le"),
     "a NUL byte": (lines("1,\0,u"), "line 42 has a NUL byte"),
     "whole numbers of 60 bits": (lines(f"{2**60},2,u"), "column 'a' has whole numbers beyond 2^53"),
     "whole numbers of 100 bits": (lines(f"{2**100},2,u"), "column 'a' has whole numbers beyond 2^53"),
@@ -205,7 +212,10 @@ FAULTS = {
     "a scalar.npz": (npz(X=np.array(1.0), y=LABELS), "array 'X' has shape (): allowed are (rows,) and (rows, columns)"),
     "a cube.npz": (npz(X=np.ones((40, 2, 2)), y=LABELS), "array 'X' has shape (40, 2, 2)"),
     "complex.npz": (npz(X=NUMBERS * 1j, y=LABELS), "column 'X' holds complex128: allowed are numbers"),
-    "dates.npz": (npz(X=NUMBERS.astype("M8[D]"), y=LABELS), "column 'X' holds datetime64[s]: allowed are numbers"),
+    "dates.npz": (
+        npz(X=NUMBERS.astype("M8[D]"), y=LABELS),
+        "column 'X' has dates, such as '1970-01-01 00:00:00': add dataset.dates=numeric to read it",
+    ),
     "not one.npz": (b"PK\3\4 and no more", "is no .npz archive of arrays"),
     "a single array.npz": (npy(NUMBERS), "is no .npz archive of arrays"),
     "not one.parquet": (GOOD.encode(), "is no Parquet file: "),
@@ -239,9 +249,23 @@ def test_a_faulty_file_is_one_line_and_leaves_nothing(fault, folder):
 CHOICES = [
     (["dataset.task=ranking"], "dataset.task='ranking': Allowed: auto, classification, regression"),
     (["dataset.task=regression"], "dataset.task=regression: the target 'y' has no numbers"),
-    (["dataset.missing=mean"], "dataset.missing='mean': Allowed: refuse, drop"),
+    (["dataset.missing=mean"], "dataset.missing='mean': Allowed: refuse, drop, impute, category"),
     (["dataset.drop=[aa]"], "dataset.drop: there is no column 'aa': did you mean 'a'? Allowed: a, b, y"),
-    (["dataset.drop=a"], "dataset.drop='a': allowed is a list such as [a]"),
+    (["dataset.drop=a"], "dataset.drop='a': allowed is a list such as [a]; run: "),
+    *(
+        ([f"dataset.drop={value}"], f"dataset.drop='{value}': allowed is a list such as [")
+        for value in ("0", "null", "true")
+    ),
+    (["dataset.drop=[[x]]"], "dataset.drop=[[x]]: allowed is one list, without lists in it; run: "),
+    (["dataset.na=x"], "dataset.na='x': allowed is a list such as [x]; run: "),
+    (["dataset.categories=[y]"], "column 'y' is the target: dataset.task=classification"),
+    (["dataset.index=y"], "dataset.index: column 'y' is also dataset.target"),
+    (["dataset.separator=tabs"], "dataset.separator=tabs: did you mean 'tab'?"),
+    (["dataset.decimal=x"], "dataset.decimal=x: Allowed: point, comma"),
+    (["dataset.thousands=point"], "dataset.thousands=point: dataset.decimal is the same character"),
+    (["dataset.encoding=utf9"], "dataset.encoding=utf9: allowed is an encoding of text that Python knows"),
+    (["dataset.header=0"], "dataset.header=0: allowed are auto, none and the number of a line"),
+    (["dataset.header=99"], "dataset.header=99: the file has no such line"),
     (["dataset.drop=[y]"], "dataset.target: column 'y' is also in dataset.drop"),
     (["dataset.groups=y"], "dataset.groups: column 'y' is the target"),
     (["dataset.groups=g"], "dataset.groups: there is no column 'g'"),

@@ -81,6 +81,11 @@ def test_the_callers_arrays_stay_writable():
     inputs[0], labels[0] = 2, 1
     assert data.inputs[0].tolist() == [1, 1]
     assert data.targets[0] == 0
+    view = inputs.view()
+    view.setflags(write=False)
+    data = columns(view)
+    inputs[0] = 3
+    assert data.inputs[0].tolist() == [2, 2]
 
 
 def test_a_category_that_was_not_there_is_refused():

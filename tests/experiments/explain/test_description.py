@@ -1,10 +1,12 @@
 """A formula is described with its true range, mean, slopes and kinks."""
 
+import re
+
 import numpy as np
 import pytest
 
 from experiments.explain.description import describe
-from nets.activations import SELU
+from nets.activations import ACTIVATIONS, SELU
 from nets.formula import Formula
 
 
@@ -40,14 +42,64 @@ def test_the_mean_is_right_at_kinks_too(expression, mean):
     assert mean in describe(Formula(expression=expression))["zero-centred"]
 
 
+def test_a_mean_that_does_not_exist_is_no_number():
+    for expression in ("exp(x*x/1.5)", "x*exp(x*x/2)"):
+        assert describe(Formula(expression=expression))["zero-centred"].endswith(": infinite or undefined")
+    assert describe(Formula(expression="exp(x*x/4)"))["zero-centred"].endswith(": 1.414")
+
+
 @pytest.mark.parametrize(
     ("expression", "said"),
     [
-        ("x*0.001", "-0.05 (at -50, still changing) to 0.05 (at 50, still changing)"),
+        ("x*0.001", "−∞ to ∞"),
         ("tanh(x)*0.001", "-0.001 to 0.001"),
         ("max(x,0)", "0 to ∞"),
         ("exp(-x*x)", "0 to 1 (at 0)"),
+        ("30*tanh(x/30)", "-30 to 30"),
+        ("x/(1+abs(x))", "-1 to 1"),
+        ("1e-6*1e-6*tanh(x)", "-1e-12 to 1e-12"),
+        ("tanh(x/1e6/1e6)", "-1 to 1"),
+        ("sin(x/100)", "-1 (at -785.4) to 1 (at -471.2)"),
+        ("sin(x*1.5)", "-1 (at -5.236) to 1 (at 5.236)"),
+        ("cos(x)*x/(1+abs(x))", "-1 to 1"),
+        ("x*sin(x)", "−∞ to ∞"),
+        ("log(1+x*x)", "0 (at 0) to ∞"),
+        ("exp(-(x-200)*(x-200)/50)*3", "0 to 3 (at 200)"),
+        ("exp(x*x/3)", "1 (at 0) to ∞"),
+        ("0*x+1", "always 1"),
+        ("x/(0-1e6-x)", "−∞ (at a pole near -1e+06) to ∞ (at a pole near -1e+06)"),
+        ("1/(20-x)", "−∞ (at a pole near 20) to ∞ (at a pole near 20)"),
+        ("exp(-x*x)-1/(x-100)", "−∞ (at a pole near 100) to ∞ (at a pole near 100)"),
+        ("1/((x-20.0003)*(x-20.0003))", "0 to ∞ (at a pole near 20)"),
+        ("1+3*exp(-(x-200)*(x-200)/50)", "1 to 4 (at 200)"),
+        ("1+3*exp(-(x-200)*(x-200)/50)-2*sigmoid(-x)", "-1 to 4 (at 200)"),
+        # Far out, rounding errors or an overflow spoil these.
+        ("(x+1)-x", "always 1"),
+        ("sqrt(x*x+1)-x", "0 to ∞"),
+        ("x/sqrt(1+x*x)", "-1 to 1"),
+        ("exp(x)/(1+exp(x))", "0 to 1"),
+        # Too slow for a verdict.
+        ("log(1+log(1+x*x))", "0 (at 0) to at least 6.566 (at -1.34e+154, still growing)"),
+        ("0-log(1+log(1+x*x))", "at most -6.566 (at -1.34e+154, still falling) to 0 (at 0)"),
+        ("100*exp(-x*x)+log(1+log(1+x*x))", "1.196 (at -2.821) to 100 (at 0) within |x| ≤ 1.34e+154"),
     ],
 )
 def test_the_range_says_where_it_is_attained(expression, said):
     assert describe(Formula(expression=expression))["range"] == said
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_no_value_is_out_of_the_range(name):
+    activation = ACTIVATIONS[name]()
+    if activation.pieces > 1 or activation.init(1, 1, float) or not activation.expression:
+        return
+    constants = {field: str(value) for field, value in vars(type(activation)).items() if isinstance(value, float)}
+    expression = re.sub("[a-z_]+", lambda word: constants.get(word[0], word[0]), activation.expression)
+    low, high = re.fullmatch(
+        r"(\S+)(?: \(.*?\))? to (\S+)(?: \(.*?\))?", describe(Formula("mine", expression))["range"]
+    ).groups()
+    values = activation(np.concatenate([-np.geomspace(1e-3, 1e300, 5000), np.geomspace(1e-3, 1e300, 5000)]))
+    assert low == "−∞" or values.min() >= float(low) - 1e-4
+    assert high == "∞" or values.max() <= float(high) + 1e-4
+    assert (low == "−∞") == (values.min() < -1e6)
+    assert (high == "∞") == (values.max() > 1e6)

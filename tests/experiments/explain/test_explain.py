@@ -23,6 +23,7 @@ def traced(expression, *given):
 def run(capsys, *arguments, code=0):
     assert main(arguments) == code
     captured = capsys.readouterr()
+    assert not (code and captured.out)
     return captured.err if code else captured.out
 
 
@@ -94,7 +95,7 @@ BAD = [
     (("graph",), 2, "graph needs an expression"),
     (("example",), 2, "example needs a name"),
     (("example", "sigmoid"), 2, "unknown example 'sigmoid': allowed are add_mul"),
-    (("graph", "x*y", "x=1"), 2, "'y' is unknown: Allowed: x"),
+    (("graph", "x*y", "x=1"), 2, "'x*y': y has no value; run: python -m experiments.explain graph 'x*y' x=1 y=1"),
     (("graph", "x.T", "x=1"), 2, "'x.T' is an attribute"),
     (("graph", "__import__('os')", "x=1"), 2, "is unknown"),
     (("graph", "x", "x"), 2, "'x': allowed is NAME=VALUE"),
@@ -112,7 +113,12 @@ BAD = [
     (("graph", "x", "x=1", "--save", "x.pdf"), 2, "--save x.pdf: allowed is a file that ends in .svg or .png"),
     (("graph", "x", "x=1", "--save"), 2, "allowed is a file"),
     (("graph", "x", "x=1", "--draw"), 2, "unknown option --draw"),
-    (("graph", "x", "x=1", "--save=/nowhere/at/all.svg"), 2, "/nowhere/at/all.svg"),
+    (("graph", "x", "x=1", "--save=/nowhere/at all/x.svg"), 2, "does not exist; run: mkdir -p '/nowhere/at all'"),
+    (("graph", "x", "x=1", "--save=/dev/null/x.svg"), 2, "the folder /dev/null is no folder"),
+    (("formula", "max(x, a*x)", "a=1"), 2, "a tie for every x while a=1, so it has no derivative by a"),
+    (("formula", "max(x, a*x)", "a=1"), 2, "; run: python -m experiments.explain formula 'max(x, a*x)' a=0.9\n"),
+    (("formula", "x**a", "a=2"), 2, "x ** a has no derivative by a at x = -50, a = 2: a negative number has powers"),
+    (("formula", "sqrt(abs(x))"), 2, "its derivative by x is nan at x = 0 in float64: abs(x) multiplies the upstream"),
     (("graph", "x", "x=1", "y=2"), 2, "'x': has no y in it"),
     (("example", "add_mul", "q=2"), 2, "has no q in it"),
     *(
@@ -171,6 +177,43 @@ def test_what_is_not_finite_is_named(capsys):
     assert "f = log(x) is not finite" in run(capsys, "graph", "log(x)", "x=-1")
     assert "a = 1 ÷ x is not finite" in run(capsys, "graph", "exp(1/x)", "x=0")
     assert "not finite" not in run(capsys, "graph", "log(x)", "x=1")
+
+
+@pytest.mark.parametrize(
+    ("expression", "given", "said"),
+    [
+        (
+            "x**y",
+            ("x=-2", "y=3"),
+            "∂f/∂y is NaN, although f is finite: x ** y has no derivative by y at x = -2, y = 3: a",
+        ),
+        (
+            "sum(x**y)",
+            ("x=[1,-2]", "y=2"),
+            "∂f/∂y is NaN, although f is finite: x ** y has no derivative by y at x = -2",
+        ),
+        (
+            "sqrt(abs(x))",
+            ("x=0",),
+            "∂f/∂x is NaN, although f is finite: abs(x) multiplies the upstream gradient inf by 0.",
+        ),
+        (
+            "x*sqrt(y)",
+            ("x=0", "y=0"),
+            "∂f/∂y is NaN, although f is finite: sqrt(y) multiplies the upstream gradient 0 by",
+        ),
+        (
+            "sqrt(x)-sqrt(x)",
+            ("x=0",),
+            "∂f/∂x is NaN, although f is finite: infinite gradients of opposite sign meet at x.",
+        ),
+        ("sqrt(2*x)-sqrt(2*x)", ("x=0",), "meet at x."),
+        ("sum(w*y**b)", ("w=[1,-1]", "y=0", "b=[0.5,0.5]"), "y ** b sends infinite gradients of opposite sign to y."),
+        ("sum(x@y)*sqrt(z)", ("x=[0,0]", "y=[1,1]", "z=0"), "∂f/∂z is NaN, although"),
+    ],
+)
+def test_a_gradient_that_is_nan_gets_a_word(expression, given, said, capsys):
+    assert said in run(capsys, "graph", expression, *given)
 
 
 @pytest.mark.parametrize("arguments", [("example", "relu_layer"), ("formula", "max(x,0)+min(0,b*expm1(x))", "b=0.5")])

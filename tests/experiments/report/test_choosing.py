@@ -34,20 +34,20 @@ def test_only_conditions_with_several_rates_have_a_chosen_one():
 
 def test_an_unfinished_study_and_untrained_networks_are_alarms():
     replicas = study().replicas
-    assert alarms(replicas, {}) == []
-    (unfinished,) = alarms(replicas, {"digits-relu": "failed", "digits-elu": "waiting"})
+    assert alarms(replicas, {}, {}) == []
+    (unfinished,) = alarms(replicas, {"digits-relu": "failed", "digits-elu": "waiting"}, {})
     assert unfinished == (
         "This study is unfinished, so its answer may change. 2 runs of a sweep did not finish: digits-relu (failed) "
         "and digits-elu (waiting)."
     )
-    (untrained,) = alarms(replicas.assign(epochs=(replicas["activation"] != "relu") * 5), {})
+    (untrained,) = alarms(replicas.assign(epochs=(replicas["activation"] != "relu") * 5), {}, {})
     assert untrained == "2 of 6 conditions have epochs=0, so they show random weights and have no rank."
 
 
 def test_a_condition_without_a_reported_seed_at_the_chosen_rate_is_not_dropped_in_silence():
     replicas = study().replicas
     replicas.loc[replicas["run"] == "run-0", "selected"] = False
-    (left,) = alarms(replicas, {})
+    (left,) = alarms(replicas, {}, {})
     assert left == "1 of 6 conditions is left out: it has no reported seed at the chosen rate."
 
 

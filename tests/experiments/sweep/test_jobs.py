@@ -96,4 +96,4 @@ def test_finished_replicas_without_networks_are_counted_where_they_are_trained_a
     train_all(jobs(["activation=relu", "save=false"]))
     (job,) = jobs(["activation=relu", "save=true", "seeds=[1,2]"])
     assert job.missing == ((0.05, 1), (0.05, 2))
-    assert job.repeated == 1
+    assert len(job.repeated) == 1

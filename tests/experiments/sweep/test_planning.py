@@ -3,6 +3,7 @@
 import pytest
 
 from experiments.sweep import planning
+from experiments.sweep.jobs import disjoint
 from experiments.sweep.planning import epoch_cost, plan, recorded_runs, table_rows
 from experiments.sweep.scheduling import train_all
 
@@ -28,7 +29,7 @@ def test_a_plan_says_that_its_runs_are_of_another_data_set_and_does_not_multiply
     train_all(jobs(["activation=relu"]))
     small, large = jobs(["activation=relu", "seeds=3"], ["activation=relu", "dataset=digits"])
     assert "rough" not in plan([small])
-    assert "estimated from 1 recorded runs; none of them is of digits, so the time is rough" in plan([small, large])
+    assert "estimated from 1 recorded run; none of them is of digits, so the time is rough" in plan([small, large])
     rows = [len(job.settings.data.inputs) * (job.settings.weights + 2000) for job in (small, large)]
     assert epoch_cost(large.settings) / epoch_cost(small.settings) < 0.3 * rows[1] / rows[0]
 
@@ -48,3 +49,18 @@ def test_a_recorded_run_gives_its_time_and_size_in_proportion(jobs):
 def test_nothing_to_train_needs_no_time(jobs):
     train_all(jobs(["activation=relu"]))
     assert plan(jobs(["activation=relu"])) == "1 condition, 2 replicas: 2 are there already, 0 to train"
+
+
+def test_replicas_that_several_jobs_share_are_counted_once(jobs):
+    shared = jobs(["seeds=[0,1]"], ["seeds=[1,2]"], ["seeds=[0,2]"], ["activation=elu", "seeds=[1]"])
+    assert plan(shared).splitlines()[0] == "2 conditions, 4 replicas: 0 are there already, 4 to train"
+    assert [len(job.missing) for job in disjoint(shared)] == [2, 1, 0, 1]
+    train_all(shared[:1])
+    shared = jobs(["seeds=[0,1]"], ["seeds=[1,2]"])
+    assert plan(shared).splitlines()[0] == "1 condition, 3 replicas: 2 are there already, 1 to train"
+
+
+def test_replicas_that_follow_a_tuning_are_counted_once(jobs):
+    grid = ["optimizer.lr=[0.1,0.2]", "tune.seeds=[10,11]"]
+    shared = jobs([*grid, "seeds=[0,1]"], [*grid, "seeds=[1,2]"])
+    assert plan(shared).splitlines()[0] == "1 condition, 7 replicas: 0 are there already, 4 to tune, 3 to report"

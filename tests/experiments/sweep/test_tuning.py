@@ -271,7 +271,7 @@ def test_the_time_of_a_plan_covers_both_phases(settings, study):
     run_sweep([Job.of(settings(*SMALL, *TUNED))])
     grid = Job.of(settings(*SMALL, *TUNED, "epochs=3"))
     assert grid.work == (9 + 2) * 3
-    assert "estimated from 1 recorded runs" in plan([grid])
+    assert "estimated from 1 recorded run" in plan([grid])
 
 
 def test_a_tuned_run_is_reproduced_with_its_own_rows(sweep, study, capsys):

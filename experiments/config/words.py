@@ -1,0 +1,291 @@
+"""The words of a command line: which of them cannot mean what was typed, and the words that say it.
+
+Hydra reads a word KEY=VALUE by a grammar of its own, in which a comma sweeps and 1e3 is a number. Here a word is
+refused that Hydra cannot read, or would read as something that nobody means, and the refusal has the words that work.
+"""
+
+import os
+import re
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from hydra.core.override_parser.types import ChoiceSweep, Glob, IntervalSweep, Sweep
+from hydra.errors import HydraException
+
+from experiments.config.choices import CONF, REGISTRIES, options
+from experiments.config.errors import ConfigError
+from experiments.config.keys import CHOICES, LIST, OPTION_SYNONYMS, SYNONYMS, TEXT, TEXTS, allowed_values, is_key, kinds
+from experiments.config.lines import check_line, check_together
+from experiments.config.rules import Name
+from experiments.config.schema import Configuration, declared, groups, nearest_key
+from experiments.config.values import (
+    TABLE,
+    as_list,
+    as_texts,
+    closing,
+    grammar,
+    parts,
+    pieces_of,
+    plain_or_quoted,
+    quoted,
+)
+from nets.names import guess, nearest
+
+COUNTS = ("seeds", "tune.seeds")
+"""Settings that take a number of seeds or a list of seeds."""
+
+
+def checked(words: Sequence[str]) -> list[str]:
+    """Return words that Hydra reads as they were typed: a text such as `study=1e3` is quoted, `~/` is the home folder.
+
+    Raises
+    ------
+    ConfigError
+        For a word that cannot be read, and for one that means something else than it seems to.
+    """
+    words = list(words)
+    check_line(words)
+    typed = []
+    for index, word in enumerate(words):
+        try:
+            typed.append(as_typed(word))
+        except ConfigError as error:
+            if error.instead is not None:
+                others = {parts(other)[1] for other in (*words[:index], *words[index + 1 :])} - {parts(word)[1]}
+                error.instead = [
+                    *words[:index],
+                    *(new for new in error.instead if parts(new)[1] not in others),
+                    *words[index + 1 :],
+                ]
+            raise
+    check_together(words)
+    return typed
+
+
+def as_typed(word: str) -> str:
+    """Return a word that Hydra reads as it was typed.
+
+    Raises
+    ------
+    ConfigError
+        As in `checked`; its words stand for this one.
+    """
+    sign, key, raw = parts(word)
+    if "_target_" in word:
+        raise ConfigError("_target_ in an override: a configuration names options, never code")
+    if key.startswith("hydra"):
+        _check_hydra(word, key, raw)
+    else:
+        _check_key(word, sign, key, raw)
+    if sign == "~":
+        return word
+    kind = kinds().get(key)
+    further = re.search(r",\s*([\w./]+)=", raw)
+    if kind != TEXT and further and is_key(further[1]):
+        first, second = word[: len(word) - len(raw) + further.start()], raw[further.start() :].lstrip(", ")
+        raise ConfigError(f"{word}: blanks separate words", [first, second])
+    try:
+        value = grammar().parse_override(word).value()
+    except HydraException as error:
+        _refuse_unreadable(word, error)
+    prefix = f"{sign}{key}="
+    if isinstance(value, IntervalSweep):
+        raise ConfigError(f"{word}: an interval has no values to try; allowed are a list, range(…) or commas")
+    if isinstance(value, list | dict) and _has_sweep(value):
+        raise ConfigError(f"{word}: range, choice, interval and glob cannot stand in a list: write out its values")
+    if key in CHOICES:
+        _check_choice(word, key, raw, value)
+    elif key in COUNTS:
+        _check_counts(prefix, raw, value)
+    elif key == "study" and isinstance(value, str):
+        _check_name(prefix, value)
+    elif key == "formula.parameters" and isinstance(value, list):
+        raise ConfigError(f"{word}: allowed is a mapping such as {{beta: 1.0}}")
+    if kind == TEXT:
+        return prefix + as_texts(prefix, raw, value)
+    if kind in (LIST, TEXTS):
+        return prefix + as_list(prefix, raw, value, kind == TEXTS)
+    rule, _ = allowed_values(key)
+    if rule and re.fullmatch(r"0,\d+", raw) and not rule.accepts(0):
+        raise ConfigError(f"{word}: a comma separates values, a point stands before decimals", [word.replace(",", ".")])
+    return word
+
+
+def _has_sweep(value: object) -> bool:
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(isinstance(item, Sweep | Glob) or _has_sweep(item) for item in items)
+
+
+def _check_hydra(word: str, key: str, raw: str) -> None:
+    launcher = key == "hydra/launcher" or key.startswith("hydra.launcher.")
+    if key == "hydra.launcher.n_jobs" and raw == "0":
+        raise ConfigError(f"{word}: allowed is -1 (all cores) or a whole number from 1 up", [word[:-1] + "-1"])
+    if not launcher or "${" in raw:
+        raise ConfigError(f"{word}: of Hydra's own settings only the launcher's may be set, to plain values")
+
+
+def _check_key(word: str, sign: str, key: str, raw: str) -> None:
+    """Refuse a key that no setting has, and a sign that does not fit it."""
+    name, at, _ = key.partition("@")
+    if at:
+        raise ConfigError(f"{word}: allowed is a key without @", [f"{sign}{name}={raw}"])
+    group, _, last = key.rpartition(".")
+    if group in REGISTRIES and last == "name":
+        raise ConfigError(f"{word}: the option itself is chosen with {group}={raw}", [f"{group}={raw}"])
+    known = key in kinds() or key in REGISTRIES
+    if key == "experiment" and sign != "+":
+        raise ConfigError(f"{word}: a preset is added, with a + before it", [f"+experiment={raw}"])
+    if known and (sign == "+" or (sign == "++" and key in REGISTRIES)):
+        raise ConfigError(f"{word}: {key} is there already, so it has no + before it", [f"{key}={raw}"])
+    if known and sign == "~":
+        allows = nearest("", options(key)) if key in REGISTRIES else f"nothing is left out; allowed is {key}=VALUE"
+        raise ConfigError(f"{word}: {allows}")
+    if known or key == "experiment" or (key in groups() and raw.startswith("{")):
+        return
+    dotted = [name for name in kinds() if name.rpartition(".")[2] == key]
+    if len(dotted) > 1 and not _known_by_another_name(key, raw):
+        raise ConfigError(f"unknown key {key!r}: did you mean {' or '.join(map(repr, dotted))}?")
+    meant = _known_by_another_name(key, raw)
+    if meant:
+        names = " ".join(parts(item)[1] for item in meant)
+        shown = f"'{names}'" if len(meant) == 1 else " ".join(meant)
+        raise ConfigError(f"unknown key {key!r}: did you mean {shown}?", meant)
+    if sign or group in REGISTRIES or key.startswith("formula.parameters.") or (CONF / key).is_dir():
+        return  # the options that are composed decide
+    allowed = list(declared(groups()[group])) if group in groups() else list(declared(Configuration))
+    near = guess(last, allowed)
+    instead = [f"{group}.{near}={raw}".lstrip(".")] if near else None
+    raise ConfigError(f"unknown key {key!r}: {nearest_key(key, allowed)}", instead)
+
+
+def _known_by_another_name(key: str, raw: str) -> list[str] | None:
+    """Return the words for a key that other programs use, or whose group is wrong or missing."""
+    group, _, last = key.rpartition(".")
+    if last in ("layers", "hidden_layers", "n_layers", "num_layers", "depth") and re.fullmatch(r"[1-9]|[1-4]\d", raw):
+        return [f"net.hidden=[{','.join(['128'] * int(raw))}]"]
+    if key in groups() and key not in SYNONYMS:  # split=0.2
+        return [f"{key}.{next(iter(declared(groups()[key])))}={raw}"]
+    if key in SYNONYMS or (group and last in SYNONYMS):
+        bare = raw[1:-1] if raw.startswith("[") and raw.endswith("]") else raw
+        templates = SYNONYMS.get(key) or SYNONYMS[last]
+        return [template.format(bare if "[{}]" in template else raw) for template in templates]
+    if group and (last in kinds() or last in CHOICES):
+        return [f"{'+' * (last == 'experiment')}{last}={raw}"]
+    dotted = [name for name in kinds() if name.rpartition(".")[2] == last]
+    return [f"{dotted[0]}={raw}"] if len(dotted) == 1 and group not in REGISTRIES else None
+
+
+def _check_choice(word: str, choice: str, raw: str, value: Any) -> None:
+    """Refuse what names no option of a choice."""
+    plus = "+" * (choice == "experiment")
+    if raw in ("null", ""):
+        raise ConfigError(f"{word}: {nearest('', options(choice))}")
+    if isinstance(value, list):
+        names = [str(item) for item in value]
+        known = bool(names) and set(names) <= set(options(choice))
+        raise ConfigError(
+            f"{word}: several options are separated by commas, without brackets",
+            [f"{plus}{choice}={','.join(names)}"] if known else None,
+        )
+    if not isinstance(value, str | Sweep | Glob):
+        raise ConfigError(f"unknown {word}: {nearest(raw, options(choice))}")
+    if raw in ("*", "all", "any", "glob"):
+        raise ConfigError(f"{word}: all options are glob(*)", [f"{plus}{choice}=glob(*)"])
+    _check_options(word, choice, plus, raw)
+    if choice == "dataset" and isinstance(value, str) and TABLE.search(value):
+        words = ["dataset=csv", f"dataset.path={raw}", "dataset.target=COLUMN"]
+        raise ConfigError(f"{word}: a file is the data set csv, and COLUMN is what it predicts", words)
+
+
+def _check_options(word: str, choice: str, plus: str, raw: str) -> None:
+    """Refuse an option that has another name here, or of which only a part was typed."""
+    known, names = options(choice), list(pieces_of(raw))
+    for index, name in enumerate(names):
+        folded = name.casefold().replace("-", "_")
+        longer = [option for option in known if folded in option.split("_")]
+        meant = folded if folded in known else OPTION_SYNONYMS.get((choice, folded))
+        if name in known or not (meant or longer):
+            continue
+        names[index : index + 1] = [meant] if meant else longer
+        hint = meant or " or ".join(filter(None, [", ".join(longer[:-1]), longer[-1]]))
+        message = f"unknown {choice}={name}: did you mean {hint}?"
+        raise ConfigError(message, [f"{plus}{choice}={','.join(names)}"])
+
+
+def _check_counts(prefix: str, raw: str, value: Any) -> None:
+    """Refuse a sweep over numbers of seeds, of which the largest one contains the others, and an interval as a text."""
+    counts = [count for count in value.list if type(count) is int] if isinstance(value, ChoiceSweep) else []
+    if len(set(counts)) > 1:
+        seeds = ",".join(map(str, counts))
+        raise ConfigError(
+            f"{prefix}{raw} would be {len(counts)} numbers of seeds, of which the largest contains the others; "
+            f"the seeds themselves stand in brackets",
+            [f"{prefix}[{seeds}]"],
+        )
+    interval = re.fullmatch(r"(\d{1,9})\s*(?:-|:|\.\.+)\s*(\d{1,9})", raw.strip("[]"))
+    numbers = [] if interval else re.fullmatch(r"\d+(\s+\d+)+", raw) and raw.split()
+    if interval and 0 < int(interval[2]) - int(interval[1]) < 100:
+        numbers = list(map(str, range(int(interval[1]), int(interval[2]) + 1)))
+    if numbers:
+        raise ConfigError(f"{prefix}{raw}: seeds are a list of numbers", [f"{prefix}[{','.join(numbers)}]"])
+    if isinstance(value, float) and value.is_integer():
+        raise ConfigError(f"{prefix}{raw}: allowed is a whole number", [f"{prefix}{value:.0f}"])
+
+
+def _check_name(prefix: str, text: str) -> None:
+    """Refuse a name that cannot be a folder's."""
+    if not Name().accepts(text) and "${" not in text:
+        plain = unicodedata.normalize("NFKD", text.rstrip("/").rpartition("/")[2]).encode("ascii", "ignore").decode()
+        name = re.sub(r"[^A-Za-z0-9_.-]+", "_", plain).strip("._-")[:100]
+        raise ConfigError(f"{prefix}{text!r}: allowed is {Name.words}", [f"{prefix}{name}"] if name else None)
+
+
+# --- what Hydra's grammar cannot read
+
+
+def _refuse_unreadable(word: str, error: HydraException) -> NoReturn:
+    """Refuse a word with the first reading of it that Hydra can read."""
+    sign, key, raw = parts(word)
+    prefix = f"{sign}{key}="
+    if isinstance(error.__cause__, ValueError):  # of our `range`
+        raise ConfigError(f"{word}: {' '.join(str(error).split())}") from None
+    if kinds().get(key) == TEXT:
+        stray = [mark for mark in "\"'" if raw.count(mark) % 2 and (raw[0] == mark or raw[-1] == mark)]
+        if stray:
+            raise ConfigError(f"{word}: a quote is not closed", [prefix + plain_or_quoted(raw.strip(stray[0]))])
+        is_path = key == "dataset.path"
+        pieces = list(pieces_of(raw))
+        if not all(pieces) or (is_path and Path(raw).is_file()):
+            pieces = [raw]
+        pieces = [os.path.expanduser(piece) if is_path else piece for piece in pieces]
+        if key == "formula.expression":
+            pieces = [piece.replace("^", "**") for piece in pieces]
+        signs = " ".join(dict.fromkeys(re.findall(r"[^A-Za-z0-9_./+%*@?|\\:$\s,-]", raw)))
+        raise ConfigError(
+            f"{word}: a text with {signs or ','} needs quotes of its own",
+            [prefix + ",".join(map(quoted, pieces))],
+        )
+    texts = ",".join(map(plain_or_quoted, pieces_of(raw.strip("[](){} ")))) if kinds().get(key) == TEXTS else raw
+    for reason, candidate in (
+        ("a bracket is not closed", raw + closing(raw)),
+        ("one = is enough", raw.lstrip("= ")),
+        ("texts with such signs need quotes of their own", f"[{texts}]" if texts != raw else raw),
+        ("a colon stands between name and value", raw.replace("=", ":") if key == "formula.parameters" else raw),
+        ("a comma is too many", re.sub(r",(\s*,)+", ",", raw).strip(", ")),
+        ("a comma separates values", raw.replace(";", ",").replace("、", ",")),
+        ("lists stand in brackets []", f"[{raw.strip('()')}]"),
+        ("quotes are not closed", raw.strip("\"'")),
+    ):
+        try:
+            grammar().parse_override(prefix + candidate)
+        except HydraException:
+            continue
+        if candidate and candidate != raw:
+            raise ConfigError(f"{word}: {reason}", [prefix + candidate])
+    if key in CHOICES:
+        raise ConfigError(f"unknown {word}: {nearest(raw, options(key))}")
+    rule, _ = allowed_values(key)
+    allowed = f"allowed is {rule.words}" if rule else "it cannot be read; `python run.py --help` shows what is allowed"
+    raise ConfigError(f"{word}: {allowed}")

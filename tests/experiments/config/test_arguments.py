@@ -1,0 +1,82 @@
+"""The arguments of the commands: what is almost KEY=VALUE is answered with the command that works."""
+
+import re
+import shlex
+
+import pytest
+
+from experiments import export
+from experiments.benchmark import __main__ as benchmark
+from experiments.claims import __main__ as claims
+from experiments.config.arguments import key_values
+from experiments.config.errors import ConfigError
+from experiments.explain import __main__ as explain
+from experiments.report import __main__ as report
+from experiments.store import __main__ as store
+
+MAINS = {
+    "report": report.main,
+    "store": store.main,
+    "export": export.main,
+    "claims": claims.main,
+    "explain": explain.main,
+    "benchmark": benchmark.main,
+}
+WRONG = [
+    ("report --study mine", "unknown argument '--study'", "report study=mine"),
+    ("report --study=mine select=loss", "unknown argument '--study=mine'", "report study=mine select=loss"),
+    ("report mine", "unknown argument 'mine': Allowed: study, compare", "report study=mine"),
+    ("report study mine", "study has no value: allowed is study=VALUE", "report study=mine"),
+    ("report study = mine", "study has no value: allowed is study=VALUE", "report study=mine"),
+    ("report stdy=mine", "unknown argument 'stdy=mine': did you mean 'study'?", "report study=mine"),
+    ("report --verbose", "unknown argument '--verbose'", None),
+    ("report study=mine study=other", "study is given twice", None),
+    ("store status mine", "unknown argument 'mine'", "store status study=mine"),
+    ("store status --study mine", "unknown argument '--study'", "store status study=mine"),
+    ("store mine status", "unknown command 'mine'", "store status study=mine"),
+    ("store study=mine verify", "unknown command 'study=mine'", "store verify study=mine"),
+    ("export results/mine/runs/one", "unknown argument 'results/mine/runs/one'", "export run=results/mine/runs/one"),
+    ("export --run=one format=onnx", "unknown argument '--run=one'", "export run=one format=onnx"),
+    ("claims 1,2", "unknown argument '1,2'", "claims 1 2"),
+    ("claims 4 quick", "unknown argument 'quick'", "claims 4 --quick"),
+    ("claims --select=loss", "unknown argument '--select=loss'", "claims select=loss"),
+    ("claims all", "unknown argument 'all'", None),
+    ("explain graph w*x+b w=1 x=2", "'w*x+b': b has no value", "explain graph w*x+b w=1 x=2 b=1"),
+    ("explain graph exp(w*x)", "'exp(w*x)': w, x have no value", "explain graph exp(w*x) w=1 x=1"),
+    ("explain x*tanh(x)", "unknown command 'x*tanh(x)'", "explain formula x*tanh(x)"),
+    ("explain add_mul", "unknown command 'add_mul'", "explain example add_mul"),
+    ("benchmark repeats=3", "unknown name 'repeats=3'", "benchmark --repeats 3"),
+]
+
+
+@pytest.mark.parametrize(("words", "message", "meant"), WRONG, ids=[words for words, *_ in WRONG])
+def test_a_wrong_argument_is_one_line_with_the_command_that_works(words, message, meant, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    name, *arguments = words.split()
+    try:
+        code = MAINS[name](arguments)
+    except SystemExit as stop:
+        code = stop.code
+    line = capsys.readouterr().err
+    assert code == 2
+    assert line.startswith(f"{name}: {message}")
+    assert line.count("\n") == 1
+    better = re.search(r" [rR]un: python -m experiments\.(.*)\n$", line)
+    assert (shlex.split(better[1]) if better else None) == (meant.split() if meant else None)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("words", ["report", "report study=mine", "store status study=mine"])
+def test_a_command_in_another_folder_says_where_it_has_looked(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    name, *arguments = words.split()
+    assert MAINS[name](arguments) == 2
+    line = capsys.readouterr().err
+    assert f"{tmp_path.resolve()}/results/" in line
+    assert "cd to the folder in which run.py was run" in line
+
+
+def test_values_may_hold_an_equals_sign():
+    assert key_values(["study=a=b"], ("study",)) == {"study": "a=b"}
+    with pytest.raises(ConfigError, match="study has no value"):
+        key_values(["study="], ("study",))

@@ -1,0 +1,312 @@
+"""What a newcomer types: words that cannot be read, or would mean something else, are answered with words that work."""
+
+import re
+import shlex
+
+import pytest
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
+
+from experiments.config.choices import CONF
+from experiments.config.compose import expand
+from experiments.config.errors import ConfigError
+from experiments.config.flags import divided
+from experiments.config.hydra_schema import register_schema
+from experiments.config.keys import SYNONYMS
+from experiments.config.messages import answer
+from experiments.config.words import checked
+
+FILES = (
+    "my (1).csv",
+    "a#b.csv",
+    "a=b.csv",
+    "a&b.csv",
+    "a[1].csv",
+    "ä.csv",
+    "a,b.csv",
+    "it's.csv",
+    "my file.csv",
+    "1e3.csv",
+)
+CSV = ("dataset=csv", "dataset.target=y")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """Work in a folder with small tables whose names have signs of Hydra's grammar; it is the home folder too."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    rows = "".join(f"{number / 10},{'ab'[number % 2]}\n" for number in range(90))
+    for name in FILES:
+        (tmp_path / name).write_text(f"x,y\n{rows}")
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def sweep():
+    """Return a function from a command line's words to its jobs; what all have in common is composed once."""
+    register_schema()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        master = loader.load_configuration("config", [], RunMode.MULTIRUN)
+        yield lambda words: expand(loader, master, checked(words))
+
+
+@pytest.fixture(scope="module")
+def told(sweep):
+    """Return a function from a command line to what it is refused with, in one line; None if it is not refused."""
+
+    def refusal(arguments):
+        flags, words = [], []
+        try:
+            flags, words = divided(arguments)
+            sweep(words)
+        except Exception as error:
+            line = answer(error, words, flags)
+            assert "\n" not in line
+            return line
+        return None
+
+    return refusal
+
+
+def offered(line):
+    """Return the words of the command that a refusal ends with; None if it has none."""
+    found = re.search(r"[;?.] [rR]un: python run\.py (.*)$", line)
+    return found and shlex.split(found[1])
+
+
+QUOTES = "a text with {} needs quotes of its own"
+BLANKS = "blanks separate words, so allowed are none, or quotes around all"
+DASHES = "settings have no dashes"
+KEY = "allowed are words KEY=VALUE such as epochs=20"
+LIST = "allowed is a list such as [{}]"
+COUNTS = "numbers of seeds, of which the largest contains the others; the seeds themselves stand in brackets"
+OTHER = "did you mean '{}'?"
+WORDS = [
+    # paths and other texts
+    ([*CSV, "dataset.path=my (1).csv"], QUOTES.format("( )"), [*CSV, 'dataset.path="my (1).csv"']),
+    ([*CSV, "dataset.path=a#b.csv"], QUOTES.format("#"), [*CSV, 'dataset.path="a#b.csv"']),
+    ([*CSV, "dataset.path=a=b.csv"], QUOTES.format("="), [*CSV, 'dataset.path="a=b.csv"']),
+    ([*CSV, "dataset.path=a&b.csv"], QUOTES.format("&"), [*CSV, 'dataset.path="a&b.csv"']),
+    ([*CSV, "dataset.path=a[1].csv"], QUOTES.format("[ ]"), [*CSV, 'dataset.path="a[1].csv"']),
+    ([*CSV, "dataset.path=ä.csv"], QUOTES.format("ä"), [*CSV, 'dataset.path="ä.csv"']),
+    ([*CSV, "dataset.path=it's.csv"], QUOTES.format("'"), [*CSV, 'dataset.path="it\'s.csv"']),
+    ([*CSV, "dataset.path=a,b.csv"], "a comma separates values unless", [*CSV, 'dataset.path="a,b.csv"']),
+    ([*CSV, "dataset.path=my", "file.csv"], BLANKS, [*CSV, "dataset.path=my file.csv"]),
+    ([*CSV, "dataset.path=my", "(1).csv"], BLANKS, [*CSV, 'dataset.path="my (1).csv"']),
+    ([*CSV, "dataset.path=[1e3.csv]"], "allowed is one text", [*CSV, "dataset.path=1e3.csv"]),
+    (["dataset=csv", "dataset.path=1e3.csv", "dataset.target=,"], QUOTES.format(","),
+     ["dataset=csv", "dataset.path=1e3.csv", 'dataset.target=","']),
+    ([*CSV, "dataset.path=null"], "dataset.path=null: null is no text", None),
+    (["activation=formula", "formula.expression=x*sigmoid(x)"], QUOTES.format("( )"),
+     ["activation=formula", 'formula.expression="x*sigmoid(x)"']),
+    (["activation=formula", "formula.expression=max(x,0.1*x)"], QUOTES.format("( )"),
+     ["activation=formula", 'formula.expression="max(x,0.1*x)"']),
+    (["activation=formula", "formula.expression=x*tanh(x),tanh(x)"], QUOTES.format("( )"),
+     ["activation=formula", 'formula.expression="x*tanh(x)","tanh(x)"']),
+    (["formula.expression=x*x"], "is read by activation=formula only",
+     ["activation=formula", "formula.expression=x*x"]),
+    (["activation=formula", "formula.expression=x*a", "formula.parameters=a:1"], "parameters stand in braces",
+     ["activation=formula", "formula.expression=x*a", "formula.parameters={a:1}"]),
+    (["activation=formula", "formula.expression=a*x+b", "formula.parameters=a:1", "formula.parameters=b:2"],
+     "parameters stand in braces", ["activation=formula", "formula.expression=a*x+b", "formula.parameters={a:1,b:2}"]),
+    (['study="a'], "a quote is not closed", ["study=a"]),
+    (["study='a"], "a quote is not closed", ["study=a"]),
+    (["activation=formula", "formula.expression=x^2"], QUOTES.format("^"),
+     ["activation=formula", 'formula.expression="x**2"']),
+    (["study=null"], "null is no text", ['study="null"']),
+    (["study=my", "study"], BLANKS, ["study=my_study"]),
+    (["study=études"], QUOTES.format("é"), ["study=etudes"]),
+    (["study=results/mine"], "study='results/mine': allowed is a name", ["study=mine"]),
+    # lists
+    ([*CSV, "dataset.path=1e3.csv", "dataset.drop=z"], "dataset.drop='z': " + LIST.format("z"), ...),
+    ([*CSV, "dataset.path=1e3.csv", "dataset.drop=0"], LIST.format("0"), ...),
+    ([*CSV, "dataset.path=1e3.csv", "dataset.drop=null"], LIST.format(""),
+     [*CSV, "dataset.path=1e3.csv", "dataset.drop=[]"]),
+    ([*CSV, "dataset.path=1e3.csv", "dataset.drop=true"], LIST.format(""),
+     [*CSV, "dataset.path=1e3.csv", "dataset.drop=[]"]),
+    ([*CSV, "dataset.path=1e3.csv", "dataset.drop=[[z]]"], "without lists in it", ...),
+    ([*CSV, "dataset.path=1e3.csv", "dataset.drop=[a(b),c]"], "quotes of their own",
+     [*CSV, "dataset.path=1e3.csv", 'dataset.drop=["a(b)",c]']),
+    ([*CSV, "dataset.path=1e3.csv", "dataset.drop=[a", "b,", "c]"], BLANKS,
+     [*CSV, "dataset.path=1e3.csv", "dataset.drop=[a b, c]"]),
+    (["net.hidden=64"], LIST.format("64"), ["net.hidden=[64]"]),
+    (["net.hidden=64,32"], LIST.format("64,32"), ["net.hidden=[64,32]"]),
+    (["net.hidden=64x32"], LIST.format("64,32"), ["net.hidden=[64,32]"]),
+    (["net.hidden=(64,32)"], "lists stand in brackets []", ["net.hidden=[64,32]"]),
+    (["net.hidden=[64,32"], "a bracket is not closed", ["net.hidden=[64,32]"]),
+    (["net.hidden=[64,", "32]"], BLANKS, ["net.hidden=[64,32]"]),
+    (["net.hidden=[64;32]"], "a comma separates values", ["net.hidden=[64,32]"]),
+    (["net.hidden=[[64,32],[8]]"], "without lists in it", ["net.hidden=[64,32],[8]"]),
+    (["schedule=multistep", "schedule.milestones=3"], LIST.format("3"),
+     ["schedule=multistep", "schedule.milestones=[3]"]),
+    # seeds
+    (["seeds=1,2,3"], f"seeds=1,2,3 would be 3 {COUNTS}", ["seeds=[1,2,3]"]),
+    (["seeds=0,1"], f"seeds=0,1 would be 2 {COUNTS}", ["seeds=[0,1]"]),
+    (["seeds=range(1,4)"], f"seeds=range(1,4) would be 3 {COUNTS}", ["seeds=[1,2,3]"]),
+    (["seeds=choice(1,3)"], f"seeds=choice(1,3) would be 2 {COUNTS}", ["seeds=[1,3]"]),
+    (["tune.seeds=101,102", "optimizer.lr=[0.1,0.2]"], COUNTS, ["tune.seeds=[101,102]", "optimizer.lr=[0.1,0.2]"]),
+    (["seeds=1-3"], "seeds are a list of numbers", ["seeds=[1,2,3]"]),
+    (["seeds=1..3"], "seeds are a list of numbers", ["seeds=[1,2,3]"]),
+    (["seeds=1 2 3"], "seeds are a list of numbers", ["seeds=[1,2,3]"]),
+    (["seeds=1e1"], "allowed is a whole number", ["seeds=10"]),
+    # choices and their own settings
+    (["activation=[relu,elu]"], "separated by commas, without brackets", ["activation=relu,elu"]),
+    (["activation=relu,", "elu"], BLANKS, ["activation=relu,elu"]),
+    (["activation=relu", "elu"], KEY, ["activation=relu,elu"]),
+    (["activation", "=", "relu", ",", "elu"], KEY, ["activation=relu,elu"]),
+    (["activation=relu,,elu"], "a comma is too many", ["activation=relu,elu"]),
+    (["activation=ReLU,Tanh"], "unknown activation=ReLU: did you mean relu?", ["activation=relu,tanh"]),
+    (["init=he,orthogonal"], "did you mean he_normal or he_uniform?", ["init=he_normal,he_uniform,orthogonal"]),
+    (["activation=swish"], "unknown activation=swish: did you mean silu?", ["activation=silu"]),
+    (["schedule=*"], "all options are glob(*)", ["schedule=glob(*)"]),
+    (["activation=glob(se*"], "a bracket is not closed", ["activation=glob(se*)"]),
+    (["activation@x=relu"], "allowed is a key without @", ["activation=relu"]),
+    (["activation.name=elu"], "the option itself is chosen with activation=elu", ["activation=elu"]),
+    (["activation.relu"], KEY, ["activation=relu"]),
+    (["relu"], f"relu: {KEY}", ["activation=relu"]),
+    (["+activation=elu"], "activation is there already, so it has no + before it", ["activation=elu"]),
+    (["++activation=elu"], "activation is there already, so it has no + before it", ["activation=elu"]),
+    (["+epochs=3"], "epochs is there already, so it has no + before it", ["epochs=3"]),
+    (["~epochs"], "~epochs: nothing is left out; allowed is epochs=VALUE", None),
+    (["activation=elu,relu", "activation.alpha=0.5"], "unknown key 'activation.alpha' of relu: only elu, celu have it",
+     ["activation=elu", "activation.alpha=0.5"]),
+    (["activation=glob(*)", "activation.alpha=0.5"], "only elu, celu have it", ...),
+    (["alpha=0.5"], OTHER.format("activation.alpha"), ["activation=elu", "activation.alpha=0.5"]),
+    (["init.gain=0.8"], "unknown key 'init.gain' of auto: only he_normal", ["init=he_normal", "init.gain=0.8"]),
+    (["optimizer.momentum=0.9"], "of sgd: only momentum, nesterov have it",
+     ["optimizer=momentum", "optimizer.momentum=0.9"]),
+    (["output=mse"], "did you mean clipped_mse, linear_mse, sigmoid_mse or softmax_mse?", ...),
+    (["init=xavier"], "did you mean glorot_uniform?", ["init=glorot_uniform"]),
+    (["dataset=1e3.csv"], "a file is the data set csv, and COLUMN is what it predicts", ...),
+    (["dataset=csv"], "dataset=csv needs dataset.path=…", ...),
+    (["pretrain.epochs=3", "net.hidden=[]"], "pretrain.epochs=3 needs hidden layers, such as net.hidden=[64,64]", None),
+    (["pretrain.lr=0.1"], "pretrain.lr has no effect without pre-training", ["pretrain.lr=0.1", "pretrain.epochs=20"]),
+    # presets
+    (["experiment=smoke"], "a preset is added, with a + before it", ["+experiment=smoke"]),
+    (["experiment=smoke,mse_vs_ce"], "a preset is added, with a + before it", ["+experiment=smoke,mse_vs_ce"]),
+    (["+experiment=[smoke,mse_vs_ce]"], "without brackets", ["+experiment=smoke,mse_vs_ce"]),
+    (["+experiment=smoke", "+experiment=mse_vs_ce"], "experiment is given twice", ["+experiment=smoke,mse_vs_ce"]),
+    (["smoke"], f"smoke: {KEY}", ["+experiment=smoke"]),
+    (["+experiment=smkoe"], "unknown experiment=smkoe: did you mean 'smoke'?", None),
+    (["+experiment=glob(x*)"], "+experiment=glob(x*) matches nothing. Allowed: clevert_2015", None),
+    # other programs' names
+    (["lr=0.1"], OTHER.format("optimizer.lr"), ["optimizer.lr=0.1"]),
+    (["learning_rate=0.1"], OTHER.format("optimizer.lr"), ["optimizer.lr=0.1"]),
+    (["optimizer.learning_rate=0.1"], OTHER.format("optimizer.lr"), ["optimizer.lr=0.1"]),
+    (["n_epochs=3"], OTHER.format("epochs"), ["epochs=3"]),
+    (["max_iter=3"], OTHER.format("epochs"), ["epochs=3"]),
+    (["training.epochs=3"], OTHER.format("epochs"), ["epochs=3"]),
+    (["hidden_layer_sizes=[32]"], OTHER.format("net.hidden"), ["net.hidden=[32]"]),
+    (["layers=2"], OTHER.format("net.hidden"), ["net.hidden=[128,128]"]),
+    (["net=[32]"], OTHER.format("net.hidden"), ["net.hidden=[32]"]),
+    (["batch=16"], OTHER.format("batch_size"), ["batch_size=16"]),
+    (["seed=3"], OTHER.format("seeds"), ["seeds=[3]"]),
+    (["random_state=3"], OTHER.format("seeds"), ["seeds=[3]"]),
+    (["model=relu"], OTHER.format("activation"), ["activation=relu"]),
+    (["loss=cross_entropy"], OTHER.format("output"), ["output=softmax_ce"]),
+    (["cost=softmax_mse"], OTHER.format("output"), ["output=softmax_mse"]),
+    (["split=0.3"], OTHER.format("split.test"), ["split.test=0.3"]),
+    (["n_jobs=2"], "did you mean hydra/launcher=joblib hydra.launcher.n_jobs=2?",
+     ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]),
+    (["epochz=3"], "unknown key 'epochz': did you mean 'epochs'?", ["epochs=3"]),
+    (["noise=3"], "did you mean 'pretrain.noise' or 'dataset.noise'?", None),
+    (["n_epochs=3", "lr=0.1", "activation=Relu"], OTHER.format("epochs"),
+     ["epochs=3", "optimizer.lr=0.1", "activation=relu"]),
+    # numbers
+    (["epochs=ten"], "epochs=ten: allowed is a whole number from 0 to 1000000", None),
+    (["epochs=1e1"], "epochs=1e1: allowed is a whole number from 0 to 1000000", ["epochs=10"]),
+    (["epochs==5"], "one = is enough", ["epochs=5"]),
+    (["epochs:5"], KEY, ["epochs=5"]),
+    (["epochs", "5"], KEY, ["epochs=5"]),
+    (["epochs", "=", "5"], KEY, ["epochs=5"]),
+    (["epochs=", "5"], BLANKS, ["epochs=5"]),
+    (["epochs=3;4"], "a comma separates values", ["epochs=3,4"]),
+    (["epochs=3,seeds=2"], "blanks separate words", ["epochs=3", "seeds=2"]),
+    (["optimizer.lr=[0.1", "0.2]"], BLANKS, ["optimizer.lr=[0.1,0.2]"]),
+    (["optimizer.lr=0.1", "0.2"], KEY, ["optimizer.lr=0.1,0.2"]),
+    (["split.test=20%"], "split.test=20%: allowed is a number in (0, 1)", ["split.test=0.2"]),
+    (["optimizer.lr=0,1"], "a comma separates values, a point stands before decimals", ["optimizer.lr=0.1"]),
+    (["optimizer.lr=interval(0.1,0.2)"], "an interval has no values to try", None),
+    (["save=maybe"], "save=maybe: allowed is true or false", None),
+    (["activation=elu", "activation.alpha=big"], "activation.alpha=big: allowed is a number in (0, 1e6]", None),
+    (["epochs=${other}"], "epochs: Interpolation key 'other' not found", None),
+    # options and launchers
+    (["--seeds", "5"], f"--seeds: {DASHES}", ["seeds=5"]),
+    (["-m", "--seeds=5", "--learning-rate", "0.1", "--plan"], f"--seeds=5: {DASHES}",
+     ["-m", "seeds=5", "optimizer.lr=0.1", "plan=true"]),
+    (["--activation", "relu", "elu"], f"--activation: {DASHES}", ["activation=relu,elu"]),
+    (["--seeds"], f"--seeds: {DASHES}; allowed is seeds=VALUE", None),
+    (["--fast"], "unknown option --fast", None),
+    (["--cfg"], "--cfg: allowed is --cfg job|hydra|all", None),
+    (["hydra/launcher=joblib", "hydra.launcher.n_jobs=0"], "allowed is -1 (all cores) or a whole number from 1 up",
+     ["hydra/launcher=joblib", "hydra.launcher.n_jobs=-1"]),
+    (["hydra/launcher=joblib", "n_jobs=2"], "did you mean", ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]),
+    (["hydra.launcher.n_jobs=2"], "hydra.launcher.n_jobs=2 needs a launcher",
+     ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]),
+    (["results/mine"], f"results/mine: {KEY}", None),
+    (["unheard=3"], "unknown key 'unheard': Allowed: dataset, task, activation", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "message", "meant"), WORDS, ids=[" ".join(words)[:50] for words, *_ in WORDS])
+def test_a_wrong_word_is_answered_with_the_words_that_work(words, message, meant, told, folder):
+    before = sorted(path.name for path in folder.iterdir())
+    line = told(words)
+    assert message in line
+    assert not re.search(r"hydra\.cc|full_key|object_type|Lexer|EOF|struct|<class", line)
+    better = offered(line)
+    if meant is not ...:
+        assert better == meant
+    if meant is not None and "COLUMN" not in line:
+        again = told([*better, "dataset=iris"] if not set(CSV) & set(better) else better)
+        assert again is None or "there is no column" in again, again
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("name", SYNONYMS)
+def test_another_programs_name_of_a_setting_is_known(name):
+    with pytest.raises(ConfigError, match="did you mean"):
+        checked([f"{name}=3"])
+
+
+@pytest.mark.parametrize("name", ["1e3", "007", "1.50", "1_000", "true", "nan", "0x1f", "2024"])
+def test_a_name_is_kept_as_it_was_typed(name, sweep):
+    ((settings, _),) = sweep(["dataset=iris", f"study={name}"])
+    assert settings.study == name
+    assert [settings.study for settings, _ in sweep(["dataset=iris", f"study={name},b"])] == [name, "b"]
+
+
+def test_a_text_that_needs_no_care_is_passed_on_as_it_is():
+    words = ["study=2024", "dataset.drop=[a,2020]", 'dataset.path="a b.csv"', "activation=relu,elu"]
+    assert checked(["dataset=csv", "dataset.target=y", *words])[2:] == words
+
+
+def test_the_names_of_columns_are_kept_as_they_were_typed():
+    assert checked([*CSV, "dataset.path=x.csv", "dataset.drop=[a,1e3,true]"])[-1] == 'dataset.drop=[a,"1e3","true"]'
+    assert checked(["dataset=csv", "dataset.path=x.csv", "dataset.target=1.50"])[-1] == 'dataset.target="1.50"'
+
+
+@pytest.mark.parametrize("word", ["dataset.path=~/a#b.csv", 'dataset.path="~/a#b.csv"'])
+def test_the_home_folder_is_found(word, sweep, told, folder):
+    words = [*CSV, word]
+    line = told(words)
+    if line is not None:
+        words = offered(line)
+    ((settings, _),) = sweep(words)
+    assert settings.path == str(folder / "a#b.csv")
+
+
+def test_an_options_setting_is_composed_with_the_options_that_are_swept(sweep):
+    jobs = sweep(["dataset=iris", "activation=elu,celu", "activation.alpha=0.5"])
+    assert [(settings.activation.name, settings.activation.alpha) for settings, _ in jobs] == [
+        ("elu", 0.5),
+        ("celu", 0.5),
+    ]
+
+
+def test_lists_of_seeds_may_be_swept(sweep):
+    assert [settings.seeds for settings, _ in sweep(["dataset=iris", "seeds=[0,1],[1,2]"])] == [(0, 1), (1, 2)]
+    assert [settings.seeds for settings, _ in sweep(["dataset=iris", "seeds=3,3"])] == [(0, 1, 2)]
