@@ -72,6 +72,12 @@ def optional(choice: str, option: str) -> dict[str, Any]:
     return {name: item.default for name, item in parameters.items() if item.kind is item.KEYWORD_ONLY}
 
 
+def annotations(choice: str, option: str) -> dict[str, tuple[Any, ...]]:
+    """Return what the types of an option's settings are marked with, such as `OfFile`."""
+    hints = get_type_hints(REGISTRIES[choice][option], include_extras=True)
+    return {name: getattr(hint, "__metadata__", ()) for name, hint in hints.items()}
+
+
 def allowed_keys(choice: str, option: str) -> list[str]:
     """Return the keys that the node of a choice may have, such as those of `optimizer` when it is adam."""
     if option == "auto" and choice in AUTO:

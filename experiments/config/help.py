@@ -5,6 +5,7 @@ import re
 from experiments.config.choices import CONF, REGISTRIES, hyperparameters, options, required
 from experiments.config.rules import Rates
 from experiments.config.schema import Configuration, declared, groups
+from experiments.data.sets import DATASETS
 from nets.hyperparameters import rules
 
 INTRODUCTION = """\
@@ -46,6 +47,8 @@ def _choices() -> list[str]:
             variant = registry.get(name)
             about = variant.__doc__.partition("\n")[0] if variant else AUTO.get(choice, "A formula.")
             lines.append(f"    {name:<20}{'  '.join([*describe(choice, name), about])}".rstrip())
+        if choice == "dataset":
+            lines += [f"      dataset.{key:<12}{words}" for key, words in _reading_options().items()]
     return lines
 
 
@@ -59,6 +62,11 @@ def describe(choice: str, option: str) -> list[str]:
         value = "…" if key in needed else list(default) if isinstance(default, tuple) else default
         texts.append(f"{key}={value}")
     return texts
+
+
+def _reading_options() -> dict[str, str]:
+    """Return the allowed values of the options of reading a table, by their names."""
+    return {key: rule.words for function in DATASETS.values() for key, rule in rules(function).items()}
 
 
 def _presets() -> list[str]:

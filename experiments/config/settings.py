@@ -18,6 +18,7 @@ from experiments.config.choices import (
     EXTRAS,
     REGISTRIES,
     allowed_keys,
+    annotations,
     build,
     hyperparameters,
     optional,
@@ -26,6 +27,7 @@ from experiments.config.choices import (
 from experiments.config.errors import ConfigError
 from experiments.config.rules import LARGEST_SEED, Rates
 from experiments.config.schema import Configuration, Off, Tune, Unhashed, declared, groups, nearest_key
+from experiments.data.options import OfFile, in_condition
 from experiments.data.sets import check_digest, load
 from experiments.data.split import seeds_by_part_sizes
 from experiments.data.table import Data, autoencoding
@@ -51,11 +53,14 @@ class Settings(Configuration):
         rate has the other seeds.
     path
         Where the file of the data set lies. The condition contains the digest of the data instead.
+    layout
+        How the file is written, as far as that is not the usual way. The digest stands for it, too.
     """
 
     data: Data = field(repr=False)
     rates: tuple[float, ...]
     path: str | None
+    layout: Mapping[str, str]
 
     @cached_property
     def condition(self) -> dict[str, Any]:
@@ -100,9 +105,9 @@ class Settings(Configuration):
 
     @property
     def record(self) -> dict[str, Any]:
-        """The condition with the path of its data, from which `from_record` makes the settings again."""
+        """The condition with the path and layout of its data, from which `from_record` makes the settings again."""
         path = {} if self.path is None else {"path": self.path}
-        return self.condition | {"dataset": self.condition["dataset"] | path}
+        return self.condition | {"dataset": self.condition["dataset"] | path | self.layout}
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -326,7 +331,7 @@ def check(key: str, value: Any, rule: Rule | None) -> None:
 
 
 def _dataset(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values that follow from the data set's node: `dataset`, `data` and `path`."""
+    """Return the values that follow from the data set's node: `dataset`, `data`, `path` and `layout`."""
     node = {key: value for key, value in config["dataset"].items() if key not in EXTRAS["dataset"]}
     for key in required("dataset", node["name"]):
         if node[key] == "???":
@@ -339,9 +344,14 @@ def _dataset(config: Mapping[str, Any]) -> dict[str, Any]:
         node["sha256"] = data.sha256[:12]
     if "task" in node:
         node["task"] = data.task
-    defaults = optional("dataset", node.pop("name"))
-    node = {key: value for key, value in node.items() if not (key in defaults and _plain(defaults[key]) == value)}
-    return {"dataset": {"name": config["dataset"]["name"], **node}, "data": data, "path": path}
+    marks = annotations("dataset", node["name"])
+    layout: dict[str, str] = {}
+    for key, default in optional("dataset", node["name"]).items():
+        value = in_condition(node.pop(key), marks[key])
+        if value != in_condition(default, marks[key]):
+            of_file = any(isinstance(mark, OfFile) for mark in marks[key])
+            (layout if of_file else node)[key] = value
+    return {"dataset": node, "data": data, "path": path, "layout": layout}
 
 
 def _unless_auto(node: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -8,18 +8,6 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-CHARACTERS = {
-    "comma": ",",
-    "semicolon": ";",
-    "tab": "\t",
-    "pipe": "|",
-    "space": " ",
-    "point": ".",
-    "apostrophe": "'",
-    "underscore": "_",
-}
-"""Names of characters that a shell or Hydra would need quotes for."""
-
 EXACT = 2**53
 """float64 represents every whole number up to this one exactly."""
 

@@ -5,28 +5,18 @@ import re
 
 
 def decoded(content: bytes, encoding: str) -> str:
-    """Return the text of a file.
+    """Return the text of a file in an encoding, which has Python's name for it.
 
     Raises
     ------
     ValueError
         With the line and the encoding that reads the file, where one is known.
     """
-    try:
-        codecs.lookup(encoding)
-        "".encode(encoding)
-    except LookupError:
-        raise ValueError(
-            f"dataset.encoding={encoding}: allowed is an encoding of text that Python knows, such as utf-8, cp1252, "
-            f"latin-1 and utf-16"
-        ) from None
-    known = codecs.lookup(encoding).name
-    is_utf8 = known == "utf-8"
-    if known.startswith(("utf-16", "utf-32")) and b"\0" not in content:
+    is_utf8 = encoding == "utf-8"
+    if encoding.startswith(("utf-16", "utf-32")) and b"\0" not in content:
         raise ValueError(f"the file is not {encoding}: add dataset.encoding=utf-8")
-    for mark, name in ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
-        if is_utf8 and content.startswith(mark):
-            raise ValueError(f"is written in UTF-16: add dataset.encoding={name}")
+    if is_utf8 and content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ValueError("is written in UTF-16: add dataset.encoding=utf-16")
     if is_utf8 and b"\0" in content:
         line = content[: content.index(b"\0")].count(b"\n") + 1
         for name, zeros in (("utf-16-le", content[1::2]), ("utf-16-be", content[::2])):
@@ -36,7 +26,7 @@ def decoded(content: bytes, encoding: str) -> str:
     try:
         text = content.decode("utf-8-sig" if is_utf8 else encoding)
     except UnicodeDecodeError as error:
-        raise _undecodable(content, known, error) from None
+        raise _undecodable(content, encoding, error) from None
     if "\0" in text:
         raise ValueError(f"line {text[: text.index(chr(0))].count(chr(10)) + 1} has a NUL character")
     return text.removeprefix("\ufeff")

@@ -39,8 +39,9 @@ def from_file(path: str, **values: Any) -> Data:
         If the file or a value is not allowed; the message is one line that names the place.
     """
     file, prefix = Path(path), f"dataset.path={path}"
-    layout = Layout(**{item.name: values.pop(item.name) for item in fields(Layout) if item.name in values})
+    options = {item.name: values.pop(item.name) for item in fields(Layout) if item.name in values}
     try:
+        layout = Layout(**options)
         ending = file.suffix.lower()
         if ending not in ENDINGS:
             raise ValueError(f"unknown ending {file.suffix!r}: {nearest(ending, ENDINGS)}")

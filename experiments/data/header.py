@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from experiments.data.cells import CHARACTERS, PLAIN, listed
+from experiments.data.cells import PLAIN, listed
 from experiments.data.layout import Delimited, Layout, other_layout
+from experiments.data.options import NAMES
 
 FIRST_ROWS = 100
 """Number of rows that are looked at to find out how a file is written."""
@@ -31,8 +32,6 @@ def header(file: Delimited, layout: Layout) -> tuple[list[str], int]:
         if layout.header == "none":
             return [f"x{number}" for number in range(1, len(cells) + 1)], 0
     else:
-        if not layout.header.isdecimal() or not int(layout.header):
-            raise ValueError(f"dataset.header={layout.header}: allowed are auto, none and the number of a line, from 1")
         line, cells = next(file.rows(int(layout.header) - 1), (0, []))
         if not any(cells):
             raise ValueError(f"dataset.header={layout.header}: the file has no such line")
@@ -41,7 +40,7 @@ def header(file: Delimited, layout: Layout) -> tuple[list[str], int]:
         other = other_layout(file, layout)
         separator = re.fullmatch(r"sep=(.)", names[0])
         if separator:
-            name = {character: name for name, character in CHARACTERS.items()}.get(separator[1], separator[1])
+            name = NAMES.get(separator[1], separator[1])
             other = f"dataset.header={line + 1} dataset.separator={name}"
         if other:
             raise ValueError(f"its header is one cell, {names[0][:60]!r}: add {other}")

@@ -1,5 +1,6 @@
 """How a text file of rows of cells is written, and which layout divides its rows."""
 
+import codecs
 import csv
 import io
 import re
@@ -8,12 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from experiments.data.cells import CHARACTERS, Format
-from nets.names import nearest
+from experiments.data import options
+from experiments.data.cells import Format
+from experiments.data.options import CHARACTERS, NAMES, SEPARATORS
 
 csv.field_size_limit(2**31 - 1)  # a cell of prose may be longer than the module's own limit
-
-SEPARATORS = ("comma", "semicolon", "tab", "pipe", "space")
 
 COMMA = Format(",")
 
@@ -39,53 +39,38 @@ class Layout:
     header : str
         The number of the line of column names, from 1; "none" means that there is none; "auto" means the first line,
         which is refused if it looks like a row.
+
+    Raises
+    ------
+    ValueError
+        If a value is not allowed.
     """
 
-    separator: str = "comma"
-    decimal: str = "point"
-    thousands: str = ""
-    encoding: str = "utf-8"
-    header: str = "auto"
+    separator: options.Separator = "comma"
+    decimal: options.Decimal = "point"
+    thousands: options.Thousands = ""
+    encoding: options.Encoding = "utf-8"
+    header: options.Header = "auto"
+
+    def __post_init__(self) -> None:
+        """Check the values, and give characters and the encoding their usual names."""
+        options.check(self)
+        for key in ("separator", "decimal", "thousands"):
+            value = getattr(self, key)
+            object.__setattr__(self, key, NAMES.get(value, value))
+        object.__setattr__(self, "encoding", codecs.lookup(self.encoding).name)
+        if self.thousands == self.decimal:
+            raise ValueError(f"dataset.thousands={self.thousands}: dataset.decimal is the same character")
 
     @property
     def format(self) -> Format:
-        """How numbers are written.
-
-        Raises
-        ------
-        ValueError
-            If a character is not allowed.
-        """
-        decimal, thousands = (self._character(key) for key in ("decimal", "thousands"))
-        if decimal not in (".", ","):
-            raise ValueError(f"dataset.decimal={self.decimal}: Allowed: point, comma")
-        if thousands == decimal:
-            raise ValueError(f"dataset.thousands={self.thousands}: dataset.decimal is the same character")
-        if thousands and thousands not in ",.'_ ":
-            raise ValueError(
-                f"dataset.thousands={self.thousands}: Allowed: comma, point, space, apostrophe, underscore"
-            )
-        return Format(decimal, thousands)
+        """How numbers are written."""
+        return Format(CHARACTERS[self.decimal], CHARACTERS.get(self.thousands, ""))
 
     @property
     def delimiter(self) -> str:
-        """The character between two cells.
-
-        Raises
-        ------
-        ValueError
-            If it is not allowed.
-        """
-        character = self._character("separator")
-        if len(character) != 1 or character in '"\n\r\0' or character.isalnum():
-            raise ValueError(
-                f"dataset.separator={self.separator}: {nearest(self.separator, SEPARATORS)}, or one character"
-            )
-        return BLANK if character == " " else character
-
-    def _character(self, key: str) -> str:
-        value: str = getattr(self, key)
-        return CHARACTERS.get(value, value)
+        """The character between two cells."""
+        return BLANK if self.separator == "space" else CHARACTERS.get(self.separator, self.separator)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from experiments.data.cells import (
-    CHARACTERS,
     DATE,
     FOREIGN,
     TIME,
@@ -22,6 +21,7 @@ from experiments.data.cells import (
 )
 from experiments.data.choices import MOST_CLASSES, Choices
 from experiments.data.columns import OFFSET
+from experiments.data.options import NAMES
 from experiments.data.source import Source
 
 MARKERS = frozenset(
@@ -230,9 +230,8 @@ def _second_way(cores: Sequence[str], way: Format | None, numbers: Sequence[str]
 
 def _overrides(way: Format, usual: Format) -> tuple[str, ...]:
     """Return the overrides that make a way of writing numbers the usual one."""
-    names = {character: name for name, character in CHARACTERS.items()}
     return tuple(
-        f"dataset.{key}={names[getattr(way, key)]}"
+        f"dataset.{key}={NAMES[getattr(way, key)]}"
         for key in ("decimal", "thousands")
         if getattr(way, key) not in ("", getattr(usual, key))
     )

@@ -260,11 +260,13 @@ CHOICES = [
     (["dataset.na=x"], "dataset.na='x': allowed is a list such as [x]; run: "),
     (["dataset.categories=[y]"], "column 'y' is the target: dataset.task=classification"),
     (["dataset.index=y"], "dataset.index: column 'y' is also dataset.target"),
-    (["dataset.separator=tabs"], "dataset.separator=tabs: did you mean 'tab'?"),
-    (["dataset.decimal=x"], "dataset.decimal=x: Allowed: point, comma"),
+    (["dataset.separator=tabs"], "dataset.separator='tabs': did you mean 'tab'?"),
+    (["dataset.decimal=x"], "dataset.decimal='x': Allowed: point, comma"),
     (["dataset.thousands=point"], "dataset.thousands=point: dataset.decimal is the same character"),
-    (["dataset.encoding=utf9"], "dataset.encoding=utf9: allowed is an encoding of text that Python knows"),
-    (["dataset.header=0"], "dataset.header=0: allowed are auto, none and the number of a line"),
+    (["dataset.encoding=utf9"], "dataset.encoding='utf9': allowed is an encoding of text that Python knows"),
+    (["dataset.encoding=punycode"], "dataset.encoding='punycode': allowed is an encoding of text that Python knows"),
+    (["dataset.encoding=undefined"], "dataset.encoding='undefined': allowed is an encoding of text"),
+    (["dataset.header=0"], "dataset.header='0': allowed is auto, none or the number of a line"),
     (["dataset.header=99"], "dataset.header=99: the file has no such line"),
     (["dataset.drop=[y]"], "dataset.target: column 'y' is also in dataset.drop"),
     (["dataset.groups=y"], "dataset.groups: column 'y' is the target"),
@@ -283,6 +285,45 @@ def test_a_choice_that_does_not_fit_the_table_is_refused(overrides, message, fol
         sweep([*OWN, "dataset.path=good.csv", *overrides])
     assert message in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+SPELLINGS = [
+    ["dataset.separator=comma"],
+    ['dataset.separator=","', "dataset.decimal=point", 'dataset.thousands=""'],
+    ["dataset.decimal=."],
+    ["dataset.encoding=UTF-8"],
+    ["dataset.encoding=latin-1"],
+    ["dataset.header=1"],
+    ["dataset.na=[]", "dataset.dates=refuse", 'dataset.index=""'],
+]
+
+
+@pytest.mark.parametrize("overrides", SPELLINGS, ids=" ".join)
+def test_how_a_file_is_written_is_no_part_of_a_run(overrides, folder, settings):
+    (folder / "good.csv").write_text(GOOD)
+    usual, other = (settings(*OWN, "dataset.path=good.csv", *more) for more in ([], overrides))
+    assert other.run == usual.run
+    assert other.record["dataset"]["path"] == "good.csv"
+
+
+def test_a_file_with_other_separators_is_the_same_run_and_is_read_again_from_its_record(folder, settings):
+    (folder / "a").mkdir()
+    (folder / "good.csv").write_text(GOOD)
+    (folder / "a" / "good.csv").write_text(GOOD.replace(",", "\t"), encoding="utf-16")
+    usual = settings(*OWN, "dataset.path=good.csv")
+    other = settings(*OWN, "dataset.path=a/good.csv", "dataset.separator=tab", "dataset.encoding=utf-16")
+    assert other.run == usual.run
+    assert "separator" not in usual.record["dataset"]
+    record = json.loads(json.dumps(other.record)) | {"seeds": [0], "lr": [0.05]}
+    assert from_record(record).record == other.record
+
+
+def test_lists_of_numbers_are_lists_of_texts_and_the_order_of_markers_has_no_effect(folder, settings):
+    (folder / "good.csv").write_text(GOOD)
+    ways = ["dataset.na=[-9,x]", 'dataset.na=["-9",x]', 'dataset.na=[x,"-9 ","-9"]']
+    runs = {settings(*OWN, "dataset.path=good.csv", way).run for way in ways}
+    assert len(runs) == 1
+    assert runs != {settings(*OWN, "dataset.path=good.csv").run}
 
 
 def test_what_a_data_set_needs_is_said():
