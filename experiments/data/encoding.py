@@ -24,7 +24,7 @@ def decoded(content: bytes, encoding: str) -> str:
                 raise ValueError(f"line {line} has a NUL byte, the file looks like UTF-16: add dataset.encoding={name}")
         raise ValueError(f"line {line} has a NUL byte: allowed is text in UTF-8")
     try:
-        text = content.decode("utf-8-sig" if is_utf8 else encoding)
+        text = content.decode(encoding)
     except UnicodeDecodeError as error:
         raise _undecodable(content, encoding, error) from None
     if "\0" in text:
