@@ -244,7 +244,7 @@ def _groups(column: pd.Series) -> np.ndarray:
     """Return the number of each row's group, in the order of the groups' texts."""
     if column.dtype.kind == "f" and column.abs().max() >= EXACT:
         raise ValueError(f"dataset.groups: column {column.name!r} has numbers beyond 2^53, which float64 rounds")
-    numbers: np.ndarray = np.unique(column.astype(str).to_numpy(object), return_inverse=True)[1]
+    numbers: np.ndarray = pd.factorize(column.astype(str), sort=True)[0]
     return numbers
 
 
@@ -272,7 +272,7 @@ def _targets(column: pd.Series, choices: Choices) -> tuple[np.ndarray, tuple[str
         raise ValueError(f"the target {name!r} has dates: allowed are numbers and classes")
     if task == "regression":
         raise ValueError(f"dataset.task=regression: the target {name!r} has no numbers: allowed is classification")
-    texts, labels = np.unique(column.astype(str).to_numpy(object), return_inverse=True)
+    labels, texts = pd.factorize(column.astype(str), sort=True)
     if len(texts) == 1:
         raise ValueError(f"the target {name!r} is the same in every row: {texts[0]!r}")
     return labels, tuple(texts), "classification"

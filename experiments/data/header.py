@@ -105,16 +105,29 @@ def check_header(
     again = np.flatnonzero(repeated.all(axis=1))
     if common and len(again) and repeated.sum() == len(again) * len(names):
         raise ValueError(f"line {lines()[again[0]]} has the column names again: take it out of the file")
-    if common or any(before >= after for before, after in pairwise(values)):
-        why = "its cells occur in their columns again" if common else f"{len(numbers)} of {len(names)} are numbers"
+    why = ""
+    if common:
+        why = "its cells occur in their columns again"
+    elif any(before >= after for before, after in pairwise(values)):
+        why = f"{len(numbers)} of {len(names)} are numbers"
+    elif numbers and all(_is_like_cells(frame[place], name) for place, name in enumerate(stripped) if name in numbers):
+        why = f"{listed(numbers)} {'is' if len(numbers) == 1 else 'are'} like the numbers below"
+    if why:
         raise ValueError(
             f"line {line} looks like a row ({listed(stripped, 6)}), because {why}: add dataset.header=none if there "
             f"are no column names (they are then x1, x2, …), or dataset.header={line} if these are the names"
         )
     steps = np.diff(values)
-    if len(values) == 1 or (len(values) > 1 and not np.allclose(steps, steps[0])):
+    if values and (len(values) < 3 or not np.allclose(steps, steps[0])):  # two numbers are no sequence
         return (f"column names are numbers ({listed(numbers)}): if line {line} is a row, add dataset.header=none",)
     return ()
+
+
+def _is_like_cells(column: pd.Series, name: str) -> bool:
+    """Return whether a name is a fraction within the range of its column."""
+    if not types.is_float_dtype(column) or float(name).is_integer():
+        return False
+    return bool(column.min() <= float(name) <= column.max())
 
 
 def _repeated(frame: pd.DataFrame, names: Sequence[str]) -> np.ndarray:

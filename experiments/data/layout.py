@@ -99,8 +99,9 @@ class Delimited:
         if delimiter == BLANK:
             quoted = re.sub(r'("(?:[^"]|"")*")|[ \t]+', lambda match: match[1] or BLANK, text)
             text = re.sub(rf"(?m)^{BLANK}|{BLANK}(?=\r?$)", "", quoted)
-        file = cls(text[:PEEK], delimiter)
-        quotes = any(re.match(r' +"', cell) for _, cells in file.rows(lenient=True) for cell in cells)
+        first = text[:PEEK]
+        rows = cls(first, delimiter).rows(lenient=True) if ' "' in first else ()
+        quotes = any(re.match(r' +"', cell) for _, cells in rows for cell in cells)
         return cls(text, delimiter, quotes)
 
     def rows(self, start: int = 0, lenient: bool = False) -> Iterator[tuple[int, list[str]]]:
@@ -139,7 +140,7 @@ class Delimited:
 
     def cells(self, start: int) -> Cells | None:
         """Return the cells after the first `start` lines, as `scan` finds them."""
-        return scan(self._content[self._offset(start) :], self.delimiter)
+        return scan(self._content, self.delimiter, self._offset(start))
 
     def lines(self, start: int) -> list[int]:
         """Return the last line of each row that is not empty, after the first `start` lines."""
@@ -153,8 +154,8 @@ class Delimited:
 
     @cached_property
     def _content(self) -> bytes:
-        """The text in UTF-8, and two empty lines."""
-        return (self.text + "\n\n").encode()
+        """The text in UTF-8."""
+        return self.text.encode()
 
     def _offset(self, start: int) -> int:
         """Return the number of bytes of the first `start` lines."""

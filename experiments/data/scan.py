@@ -38,39 +38,26 @@ class Cells:
         if np.isin(first, (32, 9)).any():
             return None
         starts = starts + (first == QUOTE)
-        second = self.content[starts + 1]
+        second = self.content[np.minimum(starts + 1, len(self.content) - 1)]
         return bool(((self.content[starts] == ZERO) & (second >= ZERO) & (second <= NINE)).any())
 
 
-def scan(content: bytes, delimiter: str) -> Cells | None:
-    """Return the cells of a text that ends with two empty lines; None if its quotes need a reader of rows.
+def scan(content: bytes, delimiter: str, offset: int) -> Cells | None:
+    """Return the cells of a text from a byte on; None if its quotes need a reader of rows.
 
     A quote needs one unless it opens at the start of a cell and closes at the end of a cell.
     """
     if not delimiter.isascii():
         return None
     if b"\r" in content:
-        content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    array, between, has_quotes = np.frombuffer(content, np.uint8), ord(delimiter), b'"' in content
-    borders = np.isin(np.arange(256), (between, NEWLINE, QUOTE))
-    ends, is_open = [], np.uint8(0)
-    for begin in range(0, len(array), BLOCK):
-        block = array[begin : begin + BLOCK]
-        is_end = (block == between) | (block == NEWLINE)
-        if has_quotes:
-            quotes = block == QUOTE
-            inside = np.bitwise_xor.accumulate(quotes.view(np.uint8)) ^ is_open
-            is_open = inside[-1]
-            is_outside = inside == 0
-            opening = np.flatnonzero(quotes & ~is_outside) + begin
-            closing = np.flatnonzero(quotes & is_outside) + begin
-            if not (borders[array[opening - 1]].all() and borders[array[closing + 1]].all()):
-                return None
-            is_end &= is_outside
-        ends.append(np.flatnonzero(is_end) + begin)
-    if is_open:
+        content, offset = _plain_lines(content[offset:]), 0
+    if not content.endswith(b"\n"):
+        content += b"\n"
+    array = np.frombuffer(content, np.uint8, offset=offset)
+    find = _ends_outside_quotes if b'"' in content else _ends
+    stops = find(array, ord(delimiter))
+    if stops is None:
         return None
-    stops = np.concatenate(ends)
     starts = np.concatenate([[0], stops[:-1] + 1])
     last = np.flatnonzero(array[stops] == NEWLINE)
     lengths = np.diff(last, prepend=-1)
@@ -78,3 +65,38 @@ def scan(content: bytes, delimiter: str) -> Cells | None:
     if is_empty.any():
         starts = np.delete(starts, last[is_empty])
     return Cells(array, starts, lengths[~is_empty])
+
+
+def _plain_lines(content: bytes) -> bytes:
+    return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+def _ends(content: np.ndarray, delimiter: int) -> np.ndarray:
+    """Return the index of the byte after each cell of a text without quotes."""
+    ends = []
+    for begin in range(0, len(content), BLOCK):
+        block = content[begin : begin + BLOCK]
+        ends.append(np.flatnonzero((block == delimiter) | (block == NEWLINE)) + begin)
+    return np.concatenate(ends)
+
+
+def _ends_outside_quotes(content: np.ndarray, delimiter: int) -> np.ndarray | None:
+    """Return the index of the byte after each cell; None if a quote stands within a cell or is not closed."""
+    ends = []
+    previous, was_open, was_closing = -1, False, False
+    for begin in range(0, len(content), BLOCK):
+        block = content[begin : begin + BLOCK]
+        is_quote = block == QUOTE
+        marks = np.flatnonzero(is_quote | (block == delimiter) | (block == NEWLINE))
+        if not len(marks):
+            continue
+        is_quote = is_quote[marks]
+        is_open = np.logical_xor.accumulate(is_quote) ^ was_open
+        marks += begin
+        is_closing = is_quote & ~is_open
+        follows = np.concatenate([[was_closing], is_closing[:-1]])
+        if (np.diff(marks, prepend=previous)[follows | (is_quote & is_open)] != 1).any():
+            return None
+        ends.append(marks[~is_quote & ~is_open])
+        previous, was_open, was_closing = marks[-1], is_open[-1], is_closing[-1]
+    return None if was_open else np.concatenate(ends)

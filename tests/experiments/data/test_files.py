@@ -318,6 +318,13 @@ def test_a_file_with_other_separators_is_the_same_run_and_is_read_again_from_its
     assert from_record(record).record == other.record
 
 
+def test_the_record_of_a_reading_option_gives_the_columns_in_the_same_order(folder, settings):
+    (folder / "good.csv").write_text(GOOD)
+    own = settings(*OWN, "dataset.path=good.csv", 'dataset.na=["-1"]', "dataset.dates=numeric")
+    record = json.loads(json.dumps(own.record)) | {"seeds": [0], "lr": [0.05]}
+    assert list(from_record(record).columns) == list(own.columns)
+
+
 def test_lists_of_numbers_are_lists_of_texts_and_the_order_of_markers_has_no_effect(folder, settings):
     (folder / "good.csv").write_text(GOOD)
     ways = ["dataset.na=[-9,x]", 'dataset.na=["-9",x]', 'dataset.na=[x,"-9 ","-9"]']

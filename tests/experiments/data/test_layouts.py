@@ -133,13 +133,30 @@ def test_without_a_header_columns_have_numbers(read):
 
 
 @pytest.mark.parametrize(
-    ("names", "note"), [("2001,2002,2003,y", 0), ("0,1,2,y", 0), ("400.5,410.5,600,y", 1), ("a,b,2020,y", 1)]
+    ("names", "note"),
+    [
+        ("2001,2002,2003,y", 0),
+        ("0,1,2,y", 0),
+        ("400.5,410.5,600,y", 1),
+        ("a,b,2020,y", 1),
+        ("a,2020,2021,y", 1),
+        ("a,b,9.5,y", 1),
+    ],
 )
 def test_names_that_are_rising_numbers_are_names(names, note, read):
     rows = "".join(f"{row % 7},{row % 5},{row % 3}.5,{'uv'[row % 2]}\n" for row in range(40))
     data = read(f"{names}\n{rows}")
     assert (list(data.features), len(data.notes)) == (names.split(",")[:3], note)
     assert not read(f"{names}\n{rows}", "header=1").notes
+
+
+def test_a_row_of_two_ascending_numbers_is_no_header(read):
+    rows = "".join(f"{row / 40:.3f},{row % 7 + 0.25},{'uv'[row % 2]}\n" for row in range(40))
+    with pytest.raises(
+        ValueError, match=r"looks like a row .*, because 0\.637, 0\.881 are like the numbers below"
+    ):
+        read(f"0.637,0.881,u\n{rows}", target="u")
+    assert len(read(f"0.637,0.881,u\n{rows}", "header=none", target="x3").inputs) == 41
 
 
 def test_blanks_around_names_and_texts_are_left_out_and_said(read):
