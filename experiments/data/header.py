@@ -10,11 +10,8 @@ import pandas as pd
 from pandas.api import types
 
 from experiments.data.cells import PLAIN, listed
-from experiments.data.layout import Delimited, Layout, other_layout
+from experiments.data.layout import FIRST_ROWS, Delimited, Layout, other_layout
 from experiments.data.options import NAMES
-
-FIRST_ROWS = 100
-"""Number of rows that are looked at to find out how a file is written."""
 
 
 def header(file: Delimited, layout: Layout) -> tuple[list[str], int]:

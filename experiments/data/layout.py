@@ -22,6 +22,9 @@ COMMA = Format(",")
 PEEK = 100_000
 """Number of characters in which a quote after a blank is looked for."""
 
+FIRST_ROWS = 100
+"""Number of rows that are looked at to find out how a file is written."""
+
 BLANK = "\x1f"
 """Stands for a run of blanks between two cells."""
 
@@ -176,7 +179,7 @@ class Delimited:
 
 def other_layout(file: Delimited, layout: Layout) -> str:
     """Return the options that divide the first rows into at least two columns; "" if there are none."""
-    text = "".join(file.text.replace(BLANK, " ").splitlines(keepends=True)[:100])
+    text = "".join(file.text.replace(BLANK, " ").splitlines(keepends=True)[:FIRST_ROWS])
     for name in SEPARATORS:
         delimiter = Layout(separator=name).delimiter
         if delimiter == file.delimiter:

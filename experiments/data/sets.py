@@ -266,7 +266,7 @@ def csv(
     encoding: options.Encoding = "utf-8",
     header: options.Header = "auto",
 ) -> Data:
-    """Your own file, .csv, .parquet or .npz; its column `target` is predicted from the other columns."""
+    """Your own file: text such as .csv, .parquet or .npz; its column `target` is predicted from the other columns."""
     values = dict(locals())
     from experiments.data.files import from_file
 

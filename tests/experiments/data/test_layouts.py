@@ -152,9 +152,7 @@ def test_names_that_are_rising_numbers_are_names(names, note, read):
 
 def test_a_row_of_two_ascending_numbers_is_no_header(read):
     rows = "".join(f"{row / 40:.3f},{row % 7 + 0.25},{'uv'[row % 2]}\n" for row in range(40))
-    with pytest.raises(
-        ValueError, match=r"looks like a row .*, because 0\.637, 0\.881 are like the numbers below"
-    ):
+    with pytest.raises(ValueError, match=r"looks like a row .*, because 0\.637, 0\.881 are like the numbers below"):
         read(f"0.637,0.881,u\n{rows}", target="u")
     assert len(read(f"0.637,0.881,u\n{rows}", "header=none", target="x3").inputs) == 41
 
@@ -189,8 +187,17 @@ def test_the_markers_that_were_taken_for_missing_are_named(read):
 
 def test_options_of_text_files_are_for_text_files(tmp_path):
     table().to_parquet(tmp_path / "mine.parquet")
-    with pytest.raises(ValueError, match=r"dataset\.separator=tab is for \.csv files only"):
+    with pytest.raises(ValueError, match=r"dataset\.separator=tab is for text files only"):
         load("csv", path=str(tmp_path / "mine.parquet"), target="y", separator="tab")
+
+
+@pytest.mark.parametrize("ending", ["tsv", "txt", "data"])
+def test_text_files_have_several_endings(ending, tmp_path):
+    path = tmp_path / f"mine.{ending}"
+    path.write_text(GOOD.replace(",", "\t"))
+    with pytest.raises(ValueError, match=r"add dataset\.separator=tab"):
+        load("csv", path=str(path), target="y")
+    assert len(load("csv", path=str(path), target="y", separator="tab").inputs) == 40
 
 
 def test_a_wide_file_is_read_in_blocks(tmp_path):
