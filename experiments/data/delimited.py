@@ -37,7 +37,7 @@ def read(
         If the file is not written so; the message names the line and, where they are known, the options that read it.
     """
     numbers = layout.format
-    text = decoded(content, layout.encoding)
+    text = decoded(content, layout)
     file = Delimited.of(text, layout.delimiter)
     names, start, cells = _names(file, layout)
     stripped = [name.strip() for name in names]

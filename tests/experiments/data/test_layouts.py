@@ -96,6 +96,14 @@ REFUSED = {
         "line 2 is not utf-8 (byte 0xf6): add dataset.encoding=cp1252",
     ),
     "UTF-16": (GOOD.encode("utf-16"), "is written in UTF-16: add dataset.encoding=utf-16"),
+    "cp1252 and semicolons": (
+        SEMICOLONS.replace("red", "röd").encode("cp1252"),
+        "add dataset.encoding=cp1252 dataset.separator=semicolon dataset.decimal=comma, if '0,0;röd;u' is right",
+    ),
+    "UTF-16 and tabs": (
+        GOOD.replace(",", "\t").encode("utf-16"),
+        "is written in UTF-16: add dataset.encoding=utf-16 dataset.separator=tab",
+    ),
     "no header, numbers": ("6,148,35,1\n1,85,29,0\n8,183,6,1\n" * 9, "line 1 looks like a row (6, 148, 35, 1)"),
     "no header, some": ("39,State,77516,u\n50,Self,83311,v\n38,State,215646,u\n" * 9, "add dataset.header=none"),
     "separators at the ends of rows": (
