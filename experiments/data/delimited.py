@@ -43,12 +43,12 @@ def read(
     stripped = [name.strip() for name in names]
 
     def parse(**options: Any) -> pd.DataFrame:
-        places = range(len(names))
+        positions = range(len(names))
         return pd.read_csv(
             file.handle(start),
             sep=file.delimiter,
             header=None,
-            names=places,
+            names=positions,
             index_col=False,
             low_memory=False,
             skipinitialspace=file.skips_blanks,
@@ -56,13 +56,13 @@ def read(
         )
 
     def cells_of(name: str, missing: bool) -> pd.Series:
-        place = stripped.index(name)
-        return parse(usecols=[place], dtype=str, keep_default_na=missing)[place].rename(name)
+        position = stripped.index(name)
+        return parse(usecols=[position], dtype=str, keep_default_na=missing)[position].rename(name)
 
     def lines() -> list[int]:
         return file.lines(start)
 
-    as_text = {place: str for place, name in enumerate(stripped) if name in texts}
+    as_text = {position: str for position, name in enumerate(stripped) if name in texts}
     thousands = numbers.thousands or None
     frame = parse(na_values=list(na), dtype=as_text, decimal=numbers.decimal, thousands=thousands)
     if thousands:
@@ -74,7 +74,7 @@ def read(
         notes += (f"the file is also text in UTF-8: with dataset.encoding=utf-8, {otherwise}",)
     if file.skips_blanks:
         notes += ("quotes after a blank are read as quotes",)
-    padded = tuple(stripped[place] for place in _padded(cells, frame, parse))
+    padded = tuple(stripped[position] for position in _padded(cells, frame, parse))
     return frame.set_axis(names, axis=1), Source(numbers, lines, cells_of, padded, notes)
 
 
@@ -104,9 +104,9 @@ def _names(file: Delimited, layout: Layout) -> tuple[list[str], int, Cells | Non
 def _grouped(frame: pd.DataFrame, parse: Callable[..., pd.DataFrame], numbers: Format) -> pd.DataFrame:
     """Return the table with texts where pandas read numbers in spite of wrong groups of digits, such as 0,5 as 5."""
     written = parse(dtype=str)
-    for place in frame.select_dtypes("number").columns:
-        if not all(map(numbers.fits, map(str.strip, written[place].dropna().unique()))):
-            frame[place] = written[place]
+    for position in frame.select_dtypes("number").columns:
+        if not all(map(numbers.fits, map(str.strip, written[position].dropna().unique()))):
+            frame[position] = written[position]
     return frame
 
 

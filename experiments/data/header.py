@@ -55,9 +55,9 @@ def _line_of_names(file: Delimited, line: int) -> int:
     """Return the first line after this one that has as many cells as all that follow it, none of them empty; else 0."""
     rows = list(islice(file.rows(line), FIRST_ROWS))
     common = Counter(len(cells) for _, cells in rows).most_common(1)
-    for place, (further, cells) in enumerate(rows):
+    for position, (further, cells) in enumerate(rows):
         if len(cells) == common[0][0] > 1:
-            same = all(len(after) == len(cells) for _, after in rows[place:])
+            same = all(len(after) == len(cells) for _, after in rows[position:])
             return further if same and all(cell.strip() and not PLAIN.fits(cell.strip()) for cell in cells) else 0
     return 0
 
@@ -107,7 +107,7 @@ def check_header(
         why = "its cells occur in their columns again"
     elif any(before >= after for before, after in pairwise(values)):
         why = f"{len(numbers)} of {len(names)} are numbers"
-    elif numbers and all(_is_like_cells(frame[place], name) for place, name in enumerate(stripped) if name in numbers):
+    elif numbers and all(_is_like_cells(frame[stripped.index(name)], name) for name in numbers):
         why = f"{listed(numbers)} {'is' if len(numbers) == 1 else 'are'} like the numbers below"
     if why:
         raise ValueError(
@@ -130,9 +130,9 @@ def _is_like_cells(column: pd.Series, name: str) -> bool:
 def _repeated(frame: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
     """Return where the cells (n, d) of a table are the names of their columns."""
     repeated = np.zeros(frame.shape, bool)
-    for place, (name, dtype) in enumerate(zip(names, list(frame.dtypes), strict=True)):
+    for position, (name, dtype) in enumerate(zip(names, list(frame.dtypes), strict=True)):
         is_number = types.is_numeric_dtype(dtype)
         # Only a number can be a cell of a column of numbers: of ten thousand columns few must be looked at.
         if not is_number or PLAIN.fits(name.strip()):
-            repeated[:, place] = (frame[place] == (float(name) if is_number else name)).to_numpy(bool)
+            repeated[:, position] = (frame[position] == (float(name) if is_number else name)).to_numpy(bool)
     return repeated

@@ -200,7 +200,7 @@ def other_layout(file: Delimited, layout: Layout) -> str:
 def _first_row(rows: Sequence[Sequence[str]]) -> int | None:
     """Return the index of the first row that has as many cells as all that follow, more than one; None if few do."""
     length = len(rows[-1])
-    first = next(place for place, row in enumerate(rows) if len(row) == length)
+    first = next(position for position, row in enumerate(rows) if len(row) == length)
     if length == 1 or 2 * first > len(rows) - 2 or any(len(row) != length for row in rows[first:]):
         return None
     return 0 if first == 1 and len(rows[0]) == length - 1 else first  # R names all columns but that of the row names
@@ -212,5 +212,5 @@ def _number_options(cells: Iterable[str], layout: Layout, separator: str) -> lis
     if separator == "comma" or layout.format.decimal == "," or not fractions:
         return []
     groups = {"point": Format(",", "."), "space": Format(",", " ")}
-    found = [name for name, way in groups.items() if any(way.fits(cell) and not COMMA.fits(cell) for cell in fractions)]
-    return ["dataset.decimal=comma", *(f"dataset.thousands={name}" for name in found[:1] if not layout.thousands)]
+    names = [name for name, way in groups.items() if any(way.fits(cell) and not COMMA.fits(cell) for cell in fractions)]
+    return ["dataset.decimal=comma", *(f"dataset.thousands={name}" for name in names[:1] if not layout.thousands)]
