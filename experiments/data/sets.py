@@ -4,8 +4,8 @@ To add a data set, write a function that returns `Data` and decorate it with `@d
 the function's name. The function's parameters are the data set's settings; annotate them as int, float, str, bool or
 tuple[str, ...]. A run's name and record contain a parameter after `*` only if it differs from its default, so that a
 later setting renames no earlier run. A parameter `path` names a file: what was read from it identifies a run. Its path,
-and what is marked `OfFile`, do not. A synthetic data set is drawn from its own `random_state`, so it is the same for every seed; seeds only
-divide it differently.
+and what is marked `OfFile`, do not. A synthetic data set is drawn from its own `random_state`, so it is the same for
+every seed; seeds only divide it differently.
 """
 
 import inspect
