@@ -102,6 +102,11 @@ def check_header(
     again = np.flatnonzero(repeated.all(axis=1))
     if common and len(again) and repeated.sum() == len(again) * len(names):
         raise ValueError(f"line {lines()[again[0]]} has the column names again: take it out of the file")
+    texts_occur = repeated[:, [name not in numbers for name in stripped]].any()
+    # A table without names gets these from pandas. Two numbers are no sequence: a row may begin with 0 and 1.
+    is_default = numbers in ([str(number + first) for number in range(len(numbers))] for first in (0, 1))
+    if is_default and len(numbers) > 2 and not texts_occur:
+        return ()
     why = ""
     if common:
         why = "its cells occur in their columns again"
@@ -115,7 +120,7 @@ def check_header(
             f"are no column names (they are then x1, x2, …), or dataset.header={line} if these are the names"
         )
     steps = np.diff(values)
-    if values and (len(values) < 3 or not np.allclose(steps, steps[0])):  # two numbers are no sequence
+    if values and (len(values) < 3 or not np.allclose(steps, steps[0])):
         return (f"column names are numbers ({listed(numbers)}): if line {line} is a row, add dataset.header=none",)
     return ()
 

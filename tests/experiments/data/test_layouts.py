@@ -158,6 +158,18 @@ def test_names_that_are_rising_numbers_are_names(names, note, read):
     assert not read(f"{names}\n{rows}", "header=1").notes
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_numbers_that_pandas_gives_to_columns_are_names(first, read):
+    names = ",".join(str(number + first) for number in range(5))
+    cells = [[(row * factor + 1) % 6 for factor in (1, 5, 7, 11, 13)] for row in range(40)]
+    rows = "".join(f"{str(row)[1:-1]},{'uv'[sum(row) % 2]}\n".replace(" ", "") for row in cells)
+    data = read(f"{names},y\n{rows}")
+    assert (data.features, len(data.inputs)) == (tuple(names.split(",")), 40)
+    assert read(f"{names},y\n{rows}", "header=1").sha256 == data.sha256
+    with pytest.raises(ValueError, match="line 1 looks like a row"):
+        read(f"{names},u\n{rows}", target="u")
+
+
 def test_a_row_of_two_ascending_numbers_is_no_header(read):
     rows = "".join(f"{row / 40:.3f},{row % 7 + 0.25},{'uv'[row % 2]}\n" for row in range(40))
     with pytest.raises(ValueError, match=r"looks like a row .*, because 0\.637, 0\.881 are like the numbers below"):
