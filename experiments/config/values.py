@@ -108,7 +108,7 @@ def as_list(prefix: str, raw: str, value: Any, texts: bool) -> str:
         return raw
     if not isinstance(value, list):
         inner: str | None = "" if value is None or isinstance(value, bool) else raw
-        if isinstance(value, dict | Glob) or not (texts or re.fullmatch(r"[\d\s,]*", inner)):
+        if isinstance(value, dict | Glob) or not (texts or re.fullmatch(r"[\d\s,]*", raw)):
             inner = None
         hint = "in brackets" if inner is None else f"such as [{inner}]"
         instead = None if inner is None else [f"{prefix}[{inner}]"]
