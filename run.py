@@ -46,13 +46,13 @@ class StudySweeper(BasicSweeper):
         """Run what the study lacks; exit with 1 if a job failed."""
         from experiments.sweep.jobs import Job
         from experiments.sweep.planning import plan
-        from experiments.sweep.runner import run_sweep
+        from experiments.sweep.runner import readings, run_sweep
 
         assert self.hydra_context is not None  # Hydra has called `setup`
         assert self.config is not None
         jobs = [Job.of(*job) for job in expand(self.hydra_context.config_loader, self.config, self.words)]
         if jobs[0].settings.plan:
-            print(plan(jobs))
+            print("\n".join([*readings(jobs), plan(jobs)]))
             sys.exit(0)
         sys.exit(run_sweep(jobs, self._launch))
 

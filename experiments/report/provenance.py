@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from experiments.config.values import plain_or_quoted
+
 Records = dict[str, dict[str, Any]]
 """By run, its record, as `experiments.store.reading.load_records` returns it."""
 
@@ -141,8 +143,7 @@ def command(config: dict[str, Any], replicas: pd.DataFrame, select: str = "error
 def _override(value: Any) -> str:
     """Return a value as Hydra's command line reads it."""
     if isinstance(value, str):
-        plain = value.replace("_", "").replace("-", "").replace(".", "").isalnum()
-        return value if plain else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return plain_or_quoted(value)
     if isinstance(value, dict):
         return "{" + ",".join(f"{key}:{_override(setting)}" for key, setting in value.items()) + "}"
     if isinstance(value, list):
