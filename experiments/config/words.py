@@ -202,12 +202,13 @@ def _check_options(word: str, choice: str, plus: str, raw: str) -> None:
         folded = name.casefold().replace("-", "_")
         longer = [option for option in known if folded in option.split("_")]
         meant = folded if folded in known else OPTION_SYNONYMS.get((choice, folded))
+        meant = longer[0] if not meant and len(longer) == 1 else meant
         if name in known or not (meant or longer):
             continue
-        names[index : index + 1] = [meant] if meant else longer
+        names[index] = meant or name
         hint = meant or " or ".join(filter(None, [", ".join(longer[:-1]), longer[-1]]))
         message = f"unknown {choice}={name}: did you mean {hint}?"
-        raise ConfigError(message, [f"{plus}{choice}={','.join(names)}"])
+        raise ConfigError(message, [f"{plus}{choice}={','.join(names)}"] if meant else None)
 
 
 def _check_counts(prefix: str, raw: str, value: Any) -> None:
@@ -224,7 +225,7 @@ def _check_counts(prefix: str, raw: str, value: Any) -> None:
 def _check_name(prefix: str, text: str) -> None:
     """Refuse a name that cannot be a folder's."""
     if not Name().accepts(text) and "${" not in text:
-        name = re.sub(r"[^A-Za-z0-9_.-]+", "_", text.rstrip("/").rpartition("/")[2]).strip("._-")[:100]
+        name = re.sub(r"[^A-Za-z0-9_.-]+", "_", text.removeprefix("results/").replace("/", "-")).strip("._-")[:100]
         raise ConfigError(
             f"{prefix}{text!r}: allowed is {Name.words}", [f"{prefix}{name}"] if name and text.isascii() else None
         )
