@@ -49,6 +49,8 @@ def options_and_words(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
             words.append(_undashed(word, rest))
     if refused:
         raise ConfigError(f"{refused}: settings have no dashes", [*flags, *words])
+    if "--resolve" in flags and {"--cfg", "-c"}.isdisjoint(flags):
+        raise ConfigError("--resolve needs --cfg job", ["--cfg", "job", *flags, *words])
     if not SHOWING.isdisjoint(flags):
         flags = [flag for flag in flags if flag not in ("-m", "--multirun")]
     return flags, words

@@ -312,7 +312,8 @@ def check(key: str, value: Any, rule: Rule | None) -> None:
         return
     if isinstance(rule, OneOf) and isinstance(value, str):
         raise ConfigError(f"{key}={value!r}: {nearest(value, rule.texts)}")
-    raise ConfigError(f"{key}={value!r}: allowed is {rule.words}")
+    typed = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
+    raise ConfigError(f"{key}={typed}: allowed is {rule.words}")
 
 
 def _dataset(config: Mapping[str, Any]) -> dict[str, Any]:

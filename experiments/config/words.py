@@ -239,7 +239,7 @@ def _refuse_unreadable(word: str, error: HydraException) -> NoReturn:
     sign, key, raw = parts(word)
     prefix = f"{sign}{key}="
     if isinstance(error.__cause__, ValueError):  # of our `range`
-        raise ConfigError(f"{word}: {' '.join(str(error).split())}") from None
+        raise ConfigError(f"{word}: {error.__cause__}") from None
     if key == "study":
         _check_name(prefix, raw.strip("\"'"))
     if kinds().get(key) == TEXT:
@@ -255,11 +255,12 @@ def _refuse_unreadable(word: str, error: HydraException) -> NoReturn:
             f"{word}: a text with {characters or ','} needs quotes of its own",
             [prefix + ",".join(map(quoted, pieces))],
         )
-    texts = ",".join(map(plain_or_quoted, pieces_of(raw.strip("[](){} ")))) if kinds().get(key) == TEXTS else raw
+    bare = raw[1:-1] if raw[:1] + raw[-1:] in ("[]", "()") else raw
+    texts = ",".join(map(plain_or_quoted, pieces_of(bare))) if kinds().get(key) == TEXTS else raw
     for reason, candidate in (
         ("a bracket is not closed", raw + closing(raw)),
         ("texts with such characters need quotes of their own", f"[{texts}]" if texts != raw else raw),
-        ("lists stand in brackets []", f"[{raw.strip('()')}]"),
+        ("lists stand in brackets []", f"[{bare}]"),
         ("quotes are not closed", raw.strip("\"'")),
     ):
         try:
