@@ -7,8 +7,11 @@ looked up in the registries by name; a configuration never names code.
 import inspect
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
+
+import yaml
 
 from experiments.config.rules import Rates
 from experiments.data.sets import DATASETS
@@ -41,6 +44,19 @@ EXTRAS: dict[str, dict[str, Any]] = {
 def options(group: str) -> list[str]:
     """Return the names of a configuration group's options."""
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def read_conf(file: str) -> dict[str, Any]:
+    """Return what a file of conf/ contains."""
+    return dict(yaml.safe_load((CONF / f"{file}.yaml").read_text()))
+
+
+@cache
+def default_options() -> dict[str, str]:
+    """Return the option of each choice that conf/config.yaml names."""
+    return {
+        key: name for item in read_conf("config")["defaults"] if isinstance(item, dict) for key, name in item.items()
+    }
 
 
 def hyperparameters(variant: Any) -> dict[str, tuple[Any, Any]]:

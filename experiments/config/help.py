@@ -1,8 +1,6 @@
 """The text of `python run.py --help`, from the declarations, the registries and conf/."""
 
-import re
-
-from experiments.config.choices import CONF, REGISTRIES, hyperparameters, options, required
+from experiments.config.choices import CONF, REGISTRIES, default_options, hyperparameters, options, required
 from experiments.config.rules import Rates
 from experiments.config.schema import Configuration, declared, groups
 from experiments.data.sets import DATASETS
@@ -39,7 +37,7 @@ def help_text() -> str:
 
 
 def _choices() -> list[str]:
-    defaults = dict(re.findall(r"^  - (\w+): (\w+)$", (CONF / "config.yaml").read_text(), re.MULTILINE))
+    defaults = default_options()
     lines = []
     for choice, registry in REGISTRIES.items():
         lines.append(f"  {choice}, by default {defaults[choice]}:")

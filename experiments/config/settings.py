@@ -8,20 +8,17 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from functools import cached_property
-from typing import Any, get_origin
-
-import yaml
+from typing import Any
 
 from experiments.config.choices import (
     AUTO,
-    CONF,
     EXTRAS,
     REGISTRIES,
     allowed_keys,
     annotations,
     build,
-    hyperparameters,
     optional,
+    read_conf,
     required,
 )
 from experiments.config.errors import ConfigError
@@ -219,8 +216,7 @@ def _completed(record: Mapping[str, Any], declaration: type) -> dict[str, Any]:
 
 def defaults() -> dict[str, Any]:
     """Return the defaults of conf/config.yaml, without its choices."""
-    content = yaml.safe_load((CONF / "config.yaml").read_text())
-    return {key: value for key, value in content.items() if key not in ("defaults", "hydra")}
+    return {key: value for key, value in read_conf("config").items() if key not in ("defaults", "hydra")}
 
 
 def _resolve(config: Mapping[str, Any]) -> Settings:
@@ -268,12 +264,6 @@ def _check_keys(config: Mapping[str, Any]) -> None:
     for key, names in allowed.items():
         if names is not None:
             _check_names(config[key], names, f"{key}.")
-    parameters = hyperparameters(REGISTRIES["dataset"][config["dataset"]["name"]])
-    for key, value in config["dataset"].items():
-        is_list = key in parameters and get_origin(parameters[key][0]) is tuple
-        items = value if isinstance(value, list | tuple) else [value]
-        if is_list and (items is not value or not all(isinstance(item, str | int | float) for item in items)):
-            raise ConfigError(f"dataset.{key}={value}: allowed is a list of texts, such as [a,b]")
 
 
 def _check_names(node: Mapping[str, Any], allowed: Collection[str], prefix: str = "") -> None:
@@ -327,7 +317,8 @@ def check(key: str, value: Any, rule: Rule | None) -> None:
         return
     if isinstance(rule, OneOf) and isinstance(value, str):
         raise ConfigError(f"{key}={value!r}: {nearest(value, rule.texts)}")
-    raise ConfigError(f"{key}={value!r}: allowed is {rule.words}")
+    typed = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
+    raise ConfigError(f"{key}={typed}: allowed is {rule.words}")
 
 
 def _dataset(config: Mapping[str, Any]) -> dict[str, Any]:

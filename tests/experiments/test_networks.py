@@ -365,7 +365,9 @@ def test_a_run_that_diverged_says_so(settings, capsys, save):
     assert main([f"run={run}"]) == 2
     message = capsys.readouterr().err
     assert message.count("\n") == 1
-    assert "keeps no networks: all of its replicas diverged; try a smaller learning rate: python run.py " in message
+    assert (
+        "keeps no networks: all of its replicas diverged. Try a smaller learning rate. Run: python run.py " in message
+    )
     assert message.endswith(" dataset=iris optimizer.lr=1e+28 save=true\n")
     assert message.count("optimizer.lr=") == message.count("save=") == 1
 
