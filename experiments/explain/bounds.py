@@ -70,7 +70,8 @@ def bounds(formula: Formula) -> str:
     h = formula(x)
     inner = Side(x[np.isfinite(h)], h[np.isfinite(h)], 0.0)
     sides = [_side(formula, sign) for sign in (-1.0, 1.0)]
-    points = denser(formula, np.unique(np.concatenate([inner.x, *(side.x for side in sides)])))
+    points = np.concatenate([inner.x, *(side.x[np.abs(side.x) > NEAR] for side in sides)])
+    points = denser(formula, np.sort(points))
     low, high = (_bound(formula, inner, sides, peaks(formula, points, sign), sign) for sign in (-1, 1))
     return f"always {low}" if low == high else f"{low} to {high}"
 
