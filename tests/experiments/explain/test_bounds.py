@@ -81,18 +81,17 @@ def test_a_narrow_peak_has_its_height_and_is_no_pole(shape, background):
 @pytest.mark.parametrize("background", ["{p}", "{p}+5*tanh(x)"])
 def test_a_pole_is_found_wherever_it_is(pole, background):
     choose = random.Random(f"{pole}{background}")
-    for _ in range(2):
-        centre = round(choose.choice([-1, 1]) * 10 ** choose.uniform(1.1, 3.5), 4)
-        text = bounds(Formula(expression=background.format(p=pole.format(c=centre).replace("--", "+"))))
-        assert text.endswith("∞") or re.search(rf"∞ \(at a pole near -?{abs(centre):.4g}\)$", text), (
-            pole,
-            centre,
-            text,
-        )
+    centre = round(choose.choice([-1, 1]) * 10 ** choose.uniform(1.1, 3.5), 4)
+    text = bounds(Formula(expression=background.format(p=pole.format(c=centre).replace("--", "+"))))
+    assert text.endswith("∞") or re.search(rf"∞ \(at a pole near -?{abs(centre):.4g}\)$", text), (
+        pole,
+        centre,
+        text,
+    )
 
 
 @pytest.mark.parametrize(
-    ("expression", "said"),
+    ("expression", "expected"),
     [
         ("exp(-(x-2000.3)**2)", "0 to 1 (at 2000)"),
         ("exp(-(1e4*(x-0.30037))**2)", "0 to 1 (at 0.3004)"),
@@ -105,14 +104,14 @@ def test_a_pole_is_found_wherever_it_is(pole, background):
         ("log(abs(x-77.77777))", "−∞ (at a pole near 77.78) to ∞"),
     ],
 )
-def test_a_pole_and_a_high_peak_are_told_apart(expression, said):
-    assert bounds(Formula(expression=expression)) == said
+def test_a_pole_and_a_high_peak_are_told_apart(expression, expected):
+    assert bounds(Formula(expression=expression)) == expected
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_the_range_of_random_formulas_encloses_their_values(seed):
     choose, accepted = random.Random(seed), 0
-    while accepted < 12:
+    while accepted < 8:
         try:
             formula = Formula(expression=expression(choose, choose.randint(1, 4), ["x"]))
         except ValueError:
@@ -125,7 +124,7 @@ def test_the_range_of_random_formulas_encloses_their_values(seed):
 def test_an_enclosure_encloses(seed):
     choose, accepted = random.Random(100 + seed), 0
     random_numbers = np.random.default_rng(seed)
-    while accepted < 25:
+    while accepted < 15:
         try:
             formula = Formula(expression=expression(choose, choose.randint(1, 4), ["x"]))
         except ValueError:
@@ -133,8 +132,8 @@ def test_an_enclosure_encloses(seed):
         accepted += 1
         low = random_numbers.uniform(-9, 9, 50)
         high = low + 10.0 ** random_numbers.uniform(-12, 0, 50)
-        found = enclosure(formula, Interval(low, high))
+        bounded = enclosure(formula, Interval(low, high))
         h = formula(low + (high - low) * np.linspace(0, 1, 41)[:, None])
         slack = 1e-9 * np.abs(h).max(axis=0)
-        assert (found.low <= h.min(axis=0) + slack).all(), formula.expression
-        assert (found.high >= h.max(axis=0) - slack).all(), formula.expression
+        assert (bounded.low <= h.min(axis=0) + slack).all(), formula.expression
+        assert (bounded.high >= h.max(axis=0) - slack).all(), formula.expression
