@@ -117,6 +117,12 @@ class Texts:
         return pd.Series(np.array([*map(value, self.distinct), absent], dtype)[self.codes], name=self.name)
 
 
+def is_exact(column: pd.Series) -> bool:
+    """Return whether float64 represents every whole number up to the largest of a column of whole numbers."""
+    known = column.dropna()
+    return known.empty or max(abs(int(known.min())), abs(int(known.max()))) <= EXACT
+
+
 def whole(value: object) -> str:
     """Return a value's text; a whole number in floating point has the text of the whole number."""
     if isinstance(value, float | np.floating) and float(value).is_integer():

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from experiments.data.cells import EXACT, listed
+from experiments.data.cells import EXACT, is_exact, listed
 from experiments.data.choices import MOST_CLASSES, Choices
 from experiments.data.columns import MISSING, Categories, Column, Dates, Numbers, encode
 from experiments.data.plain import plain
@@ -67,23 +67,28 @@ def from_frame(name: str, frame: pd.DataFrame, *, source: Source = UNKNOWN, **va
         columns=columns,
         left_out=len(frame) - len(complete),
         groups=_groups(complete[choices.groups]) if choices.groups else None,
-        notes=(*source.notes, *notes, *more, *_inferred(inputs, choices)),
+        notes=(*source.notes, *notes, *more, *_inferred(inputs, columns, choices)),
     )
 
 
-def _inferred(inputs: pd.DataFrame, choices: Choices) -> tuple[str, ...]:
+def _inferred(inputs: pd.DataFrame, columns: Sequence[Column], choices: Choices) -> tuple[str, ...]:
     """Return notes about the inputs: missing cells, and numbers that may be something else."""
-    counts = inputs.isna().sum()
-    own: list[str] = []
+    categories: list[str] = []
     filled: list[str] = []
-    for column, count in counts[counts > 0].items():
-        is_category = choices.missing == "category" and isinstance(inputs[column].dtype, pd.CategoricalDtype)
-        (own if is_category else filled).append(f"{column} {count}")
+    merged: list[str] = []
+    for column, count in zip(columns, inputs.isna().sum().tolist(), strict=True):
+        has_category = isinstance(column, Categories) and MISSING in column.categories
+        if count:
+            (categories if has_category else filled).append(f"{column.name} {count}")
+        if has_category and choices.fills and (inputs[column.name].astype(str) == MISSING).any():
+            merged.append(column.name)
     notes: list[str] = []
     if filled:
         notes.append(f"missing cells are filled by each training part, by column: {listed(filled)}")
-    if own:
-        notes.append(f"missing cells are a category of their own, by column: {listed(own)}")
+    if categories:
+        notes.append(f"missing cells are a category of their own, by column: {listed(categories)}")
+    if merged:
+        notes.append(f"the text {MISSING!r} and a missing cell are the same category in {listed(merged)}")
     return (*notes, *doubtful_numbers(inputs, choices), *row_numbers(inputs, choices))
 
 
@@ -140,10 +145,17 @@ def _check_columns(frame: pd.DataFrame, choices: Choices) -> None:
 
 def _complete(frame: pd.DataFrame, choices: Choices, source: Source) -> pd.DataFrame:
     """Return the rows that can be used; refuse empty columns, missing cells and infinite values."""
-    absent = frame.isna()
+    absent, count = frame.isna(), len(frame)
+    if choices.fills and not absent[choices.target].all():
+        has_target = ~absent[choices.target]
+        frame, absent = frame[has_target], absent[has_target]
     empty = frame.columns[absent.all()].tolist()
+    if choices.target in empty:
+        raise ValueError(f"the target {choices.target!r} is empty: choose another column by dataset.target")
     if empty:
-        raise ValueError(f"{_subject(empty)} empty: {choices.leave_out(empty)}")
+        where = " in the rows that have a target" if len(frame) < count else ""
+        subject = f"the column {empty[0]!r} is" if len(empty) == 1 else f"the columns {listed(empty)} are"
+        raise ValueError(f"{subject} empty{where}: {choices.leave_out(empty)}")
     if choices.fills:
         if choices.groups and absent[choices.groups].any():
             rows = np.flatnonzero(absent[choices.groups])
@@ -151,21 +163,20 @@ def _complete(frame: pd.DataFrame, choices: Choices, source: Source) -> pd.DataF
                 f"dataset.groups: column {choices.groups!r} has missing cells {source.place(rows)}: "
                 f"dataset.missing=drop leaves out their rows"
             )
-        frame = frame[~absent[choices.target]]
     elif absent.any(axis=None):
         if choices.missing == "refuse":
-            raise _missing(frame, absent, source)
+            raise _missing(frame, absent, choices, source)
         frame = frame[~absent.any(axis=1)]
     if frame.empty:
         raise ValueError("no row is without a missing value")
     numbers = frame.select_dtypes("number")
     infinite = numbers.columns[np.isinf(numbers.to_numpy(np.float64, na_value=np.nan)).any(axis=0)].tolist()
     if infinite:
-        raise ValueError(f"values are infinite, in the columns {', '.join(infinite)}: {choices.leave_out(infinite)}")
+        raise ValueError(f"values are infinite, in the columns {listed(infinite)}: {choices.leave_out(infinite)}")
     return frame
 
 
-def _missing(frame: pd.DataFrame, absent: pd.DataFrame, source: Source) -> ValueError:
+def _missing(frame: pd.DataFrame, absent: pd.DataFrame, choices: Choices, source: Source) -> ValueError:
     """Return the refusal of missing cells with all ways out."""
     columns = {str(column): int(count) for column, count in absent.sum().items() if count}
     counts = ", ".join(f"{column} {count}" for column, count in list(columns.items())[:10])
@@ -176,15 +187,17 @@ def _missing(frame: pd.DataFrame, absent: pd.DataFrame, source: Source) -> Value
             cells = source.texts(column, False)[absent[column].to_numpy()].astype(str).str.strip()
             written.update(text for text in cells if text)
     markers = ", ".join(f"{text!r} {count}" for text, count in written.most_common(5))
-    ways = [
-        f"leave out their rows by dataset.missing=drop ({(~absent.any(axis=1)).sum()} of {len(frame)} rows then remain)"
-    ]
-    ways.append("fill them by dataset.missing=impute")
-    if any(not types.is_numeric_dtype(frame[column]) for column in columns):
-        ways.append("make a category of missing texts by dataset.missing=category")
+    complete = int((~absent.any(axis=1)).sum())
+    ways = []
+    if complete:
+        ways.append(f"leave out their rows by dataset.missing=drop ({complete} of {len(frame)} rows then remain)")
+    if choices.groups not in columns:
+        ways.append("fill them by dataset.missing=impute")
+        if any(not types.is_numeric_dtype(frame[column]) for column in columns):
+            ways.append("make a category of missing texts by dataset.missing=category")
     return ValueError(
         f"values are missing, by column: {counts}{more}{f' (written as {markers})' if markers else ''}: "
-        f"{', '.join(ways)}, or leave out columns by dataset.drop"
+        f"{', or '.join([', '.join(ways)] * bool(ways) + ['leave out columns by dataset.drop'])}"
     )
 
 
@@ -196,7 +209,7 @@ def _columns(inputs: pd.DataFrame, choices: Choices) -> tuple[Column, ...]:
     numbers = inputs.select_dtypes("number")
     values = numbers.to_numpy(np.float64, na_value=np.nan)
     for name in numbers.columns[(np.abs(values) >= EXACT).any(axis=0)]:
-        if numbers[name].dtype.kind in "iu" and _is_inexact(numbers[name]):
+        if numbers[name].dtype.kind in "iu" and not is_exact(numbers[name]):
             raise too_large(name, choices)
     same = dict(zip(numbers.columns, (values == values[:1]).all(axis=0).tolist(), strict=True))
     columns: list[Column] = []
@@ -213,7 +226,8 @@ def _columns(inputs: pd.DataFrame, choices: Choices) -> tuple[Column, ...]:
             is_constant = len(columns[-1].features) == 1
         constant += [name] if is_constant else []
     if constant:
-        raise ValueError(f"{_subject(constant)} the same in every row: {choices.leave_out(constant)}")
+        subject = f"column {constant[0]!r}" if len(constant) == 1 else f"each of the columns {listed(constant)}"
+        raise ValueError(f"{subject} has one value only: {choices.leave_out(constant)}")
     return tuple(columns)
 
 
@@ -234,10 +248,6 @@ def _categories(column: pd.Series, absent: bool, choices: Choices) -> Categories
     if absent and choices.missing == "category":
         return Categories(name, (*(text for text in texts if text != MISSING), MISSING))
     return Categories(name, tuple(texts), choices.fills)
-
-
-def _is_inexact(column: pd.Series) -> bool:
-    return max(abs(int(column.min())), abs(int(column.max()))) > EXACT
 
 
 def _groups(column: pd.Series) -> np.ndarray:
@@ -261,7 +271,7 @@ def _targets(column: pd.Series, choices: Choices) -> tuple[np.ndarray, tuple[str
         if len(distinct) == 1:
             raise ValueError(f"the target {name!r} is the same in every row: {distinct[0]:g}")
         if task == "regression":
-            if whole and _is_inexact(column):
+            if whole and not is_exact(column):
                 raise too_large(name, choices)
             return values.astype(np.float64), (), task
         if not whole and np.abs(distinct).max() >= EXACT:
@@ -276,7 +286,3 @@ def _targets(column: pd.Series, choices: Choices) -> tuple[np.ndarray, tuple[str
     if len(texts) == 1:
         raise ValueError(f"the target {name!r} is the same in every row: {texts[0]!r}")
     return labels, tuple(texts), "classification"
-
-
-def _subject(columns: Sequence[str]) -> str:
-    return f"the column {columns[0]!r} is" if len(columns) == 1 else f"the columns {', '.join(columns)} are"

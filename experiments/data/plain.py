@@ -2,13 +2,14 @@
 
 import datetime
 from collections.abc import Collection
+from contextlib import suppress
 from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from experiments.data.cells import EXACT, Texts, listed
+from experiments.data.cells import EXACT, Texts, is_exact, listed
 from experiments.data.choices import MOST_CLASSES, Choices
 from experiments.data.source import Source
 from experiments.data.suspicions import (
@@ -64,17 +65,22 @@ def _large(frame: pd.DataFrame) -> set[str]:
 
 def _without_markers(frame: pd.DataFrame, texts: Collection[str]) -> pd.DataFrame:
     """Return the table with missing cells in place of the numbers that the user declares missing."""
-    numbers = []
+    values = []
     for text in texts:
-        try:
-            numbers.append(float(text))
-        except ValueError:
-            continue
-    columns = frame.select_dtypes("number").columns
-    if not numbers or not len(columns):
+        with suppress(ValueError):
+            values.append(float(text))
+    numbers = frame.select_dtypes("number")
+    if not values or not len(numbers.columns):
         return frame
-    hits = frame[columns].isin(numbers)
-    return frame.assign(**{name: frame[name].mask(hits[name]) for name in columns[hits.any()]})
+    hits = numbers.isin(values)
+    frame = frame.copy(deep=False)
+    for name in numbers.columns[hits.any()]:
+        column = frame[name]
+        if column.dtype.kind in "iu" and not is_exact(column):
+            # pandas makes floats of whole numbers if a cell is missing; float64 would merge large ones.
+            column = column.astype(f"{'UInt' if column.dtype.kind == 'u' else 'Int'}64")
+        frame[name] = column.mask(hits[name])
+    return frame
 
 
 class Reading:

@@ -224,6 +224,25 @@ def test_floats_that_were_rounded_are_no_classes():
             from_frame("mine", frame, **choices)
 
 
+def test_numbers_that_mean_missing_cells_leave_large_ones_exact(tmp_path):
+    values = [-9, 2**53 + 1, 2**53 + 2, 2**53 + 3]
+    frame = table(values)
+    frame.to_parquet(tmp_path / "mine.parquet")
+    np.savez(tmp_path / "mine.npz", a=frame["a"], c=frame["c"], y=frame["y"].to_numpy("U1"))
+    for ending in ("parquet", "npz"):
+        choices = {"path": str(tmp_path / f"mine.{ending}"), "na": ["-9"], "missing": "impute"}
+        with pytest.raises(ValueError, match=r"column 'c' has whole numbers beyond 2\^53"):
+            load("csv", target="y", **choices)
+        assert load("csv", target="c", **choices).classes == tuple(map(str, values[1:]))
+        data = load("csv", target="y", categories=["c"], **choices)
+        assert data.features[1:] == tuple(f"c={value}" for value in values[1:])
+
+
+def test_a_column_may_have_the_name_of_a_parameter():
+    frame = table([-9, 1, 2]).rename(columns={"c": "self"})
+    assert from_frame("mine", frame, target="y", na=["-9"], missing="drop").left_out == 20
+
+
 # --- columns that number the rows
 
 
