@@ -8,6 +8,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from experiments.data.choices import MOST_CATEGORIES
+
 CHARACTERS = {
     "comma": ",",
     "semicolon": ";",
@@ -34,11 +36,17 @@ DATE = re.compile(
 )
 
 FOREIGN = {
-    re.compile(r"\d{4}[-/]\d{1,2}|\d{4} ?Q[1-4]", re.ASCII): ("months", "write them as days, such as 2026-01-01"),
-    re.compile(r"[+-]?0x[0-9a-f]+", re.IGNORECASE): ("hexadecimal numbers", "write them as decimal numbers"),
+    re.compile(r"\d{4}[-/]\d{1,2}|\d{4} ?Q[1-4]", re.ASCII): (
+        "months",
+        "write them as days in the file, such as 2026-01-01",
+    ),
+    re.compile(r"[+-]?0x[0-9a-f]+", re.IGNORECASE): (
+        "hexadecimal numbers",
+        "write them as decimal numbers in the file",
+    ),
     re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)[dD][+-]?\d+", re.ASCII): (
         "exponents after D",
-        "write them after e, such as 1.5e3",
+        "write them after e in the file, such as 1.5e3",
     ),
 }
 """What other programs write, its name and what to do."""
@@ -70,18 +78,18 @@ class Texts:
     def of(cls, column: pd.Series, absent: Collection[str] = ()) -> "Texts":
         """Return the texts of a column; a cell that is empty or one of the `absent` is missing."""
         if isinstance(column.dtype, pd.CategoricalDtype):
-            codes, found = column.cat.codes.to_numpy(), column.cat.categories
+            codes, values = column.cat.codes.to_numpy(), column.cat.categories
         else:
-            codes, found = pd.factorize(column)
-        raw = [whole(value) for value in found]
+            codes, values = pd.factorize(column)
+        raw = [whole(value) for value in values]
         stripped = [text.strip() for text in raw]
         index: dict[str, int] = {}
         for text in stripped:
             if text and text not in absent:
                 index.setdefault(text, len(index))
-        places = np.array([*(index.get(text, -1) for text in stripped), -1])
+        indices = np.array([*(index.get(text, -1) for text in stripped), -1])
         blanks = any(text != original and text for text, original in zip(stripped, raw, strict=True))
-        return cls(str(column.name), tuple(index), places[codes], blanks)
+        return cls(str(column.name), tuple(index), indices[codes], blanks)
 
     @cached_property
     def counts(self) -> np.ndarray:
@@ -93,10 +101,17 @@ class Texts:
         """The number of cells that are not missing."""
         return int(self.counts.sum())
 
-    def share(self, fits: Callable[[str], object]) -> float:
-        """Return the share of cells whose text fits."""
-        chosen = np.array([bool(fits(text)) for text in self.distinct], bool)
-        return float(self.counts[chosen].sum() / max(1, self.size))
+    @property
+    def may_be_categories(self) -> bool:
+        """Whether the texts are few enough for categories."""
+        return len(self.distinct) <= MOST_CATEGORIES and len(self.distinct) < self.size
+
+    def share(self, fits: Callable[[str], object], known: Collection[str]) -> float:
+        """Return the share of cells whose text fits among those whose text is known."""
+        known = set(known)
+        counts = dict(zip(self.distinct, self.counts.tolist(), strict=True))
+        total = sum(counts[text] for text in known)
+        return float(sum(counts[text] for text in known if fits(text)) / max(1, total))
 
     def cells(self, chosen: Collection[str]) -> list[tuple[str, int]]:
         """Return the chosen texts with their counts, the most frequent first."""
@@ -105,8 +120,8 @@ class Texts:
 
     def rows(self, chosen: Collection[str]) -> np.ndarray:
         """Return the rows whose text is one of the chosen."""
-        places = [place for place, text in enumerate(self.distinct) if text in chosen]
-        return np.flatnonzero(np.isin(self.codes, places))
+        indices = [index for index, text in enumerate(self.distinct) if text in chosen]
+        return np.flatnonzero(np.isin(self.codes, indices))
 
     def categorical(self) -> pd.Series:
         """Return the column as categories."""

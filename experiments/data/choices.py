@@ -20,6 +20,9 @@ ALLOWED = {
 MOST_CLASSES = 20
 """A target with more different whole numbers is a quantity, not a class."""
 
+MOST_CATEGORIES = 100
+"""A column with more different texts holds identifiers or prose, not categories."""
+
 LISTS = ("drop", "categories", "na")
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from experiments.data.cells import EXACT, is_exact, listed
-from experiments.data.choices import MOST_CLASSES, Choices
+from experiments.data.cells import EXACT, Texts, is_exact, listed
+from experiments.data.choices import MOST_CATEGORIES, MOST_CLASSES, Choices
 from experiments.data.columns import MISSING, Categories, Column, Dates, Numbers, encode
 from experiments.data.plain import plain
 from experiments.data.rows import row_numbers, without_row_names, without_written_index
@@ -21,9 +21,6 @@ from experiments.data.source import UNKNOWN, Source
 from experiments.data.suspicions import doubtful_numbers, too_large
 from experiments.data.table import Data
 from nets.names import nearest
-
-MOST_CATEGORIES = 100
-"""A column with more different texts holds identifiers or prose, not categories."""
 
 
 def from_frame(name: str, frame: pd.DataFrame, *, source: Source = UNKNOWN, **values: Any) -> Data:
@@ -210,7 +207,7 @@ def _columns(inputs: pd.DataFrame, choices: Choices) -> tuple[Column, ...]:
     values = numbers.to_numpy(np.float64, na_value=np.nan)
     for name in numbers.columns[(np.abs(values) >= EXACT).any(axis=0)]:
         if numbers[name].dtype.kind in "iu" and not is_exact(numbers[name]):
-            raise too_large(name, choices)
+            raise too_large(name, choices, Texts.of(numbers[name]).may_be_categories)
     same = dict(zip(numbers.columns, (values == values[:1]).all(axis=0).tolist(), strict=True))
     columns: list[Column] = []
     constant = []
@@ -272,7 +269,7 @@ def _targets(column: pd.Series, choices: Choices) -> tuple[np.ndarray, tuple[str
             raise ValueError(f"the target {name!r} is the same in every row: {distinct[0]:g}")
         if task == "regression":
             if whole and not is_exact(column):
-                raise too_large(name, choices)
+                raise too_large(name, choices, False)
             return values.astype(np.float64), (), task
         if not whole and np.abs(distinct).max() >= EXACT:
             raise ValueError(f"the target {name!r} has classes beyond 2^53, which float64 rounds: store them as text")

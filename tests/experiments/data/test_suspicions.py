@@ -92,7 +92,59 @@ def test_columns_that_the_same_options_read_are_named_together():
     ):
         from_frame("mine", frame, target="y")
     with pytest.raises(ValueError, match=r"""dataset\.na=\["x","\?","-"\].*dataset\.drop=\[a,c,d\]"""):
-        from_frame("mine", frame, target="y", na=["x"], drop=["a"])
+        from_frame("mine", frame.assign(e=frame["a"]), target="y", na=["x"], drop=["a"])
+
+
+def test_only_overrides_that_the_column_allows_are_named(tmp_path):
+    path = tmp_path / "mine.csv"
+
+    def refusal(cells, **choices):
+        path.write_text("a,c,y\n" + "".join(f"{row % 7}.5,{cell},{'uv'[row % 2]}\n" for row, cell in enumerate(cells)))
+        with pytest.raises(ValueError, match=r".") as error:
+            load("csv", path=str(path), target="y", **choices)
+        return str(error.value)
+
+    assert refusal(numbers("${}", 40)).endswith(
+        "remove '$' from the file to read numbers, or add dataset.drop=[c] to leave it out"
+    )
+    line = refusal([*numbers("{}.5", 356), "?"])
+    assert line.endswith("""add 'dataset.na=["?"]' to read them as missing, or add dataset.drop=[c] to leave it out""")
+    line = refusal([*numbers("{}.5", 356), "A/5"])
+    assert line.endswith(
+        """add 'dataset.na=["A/5"]' to read them as missing, or add dataset.drop=[c] to leave it out"""
+    )
+    assert "categories" not in refusal([2**60 + row for row in range(200)])
+    assert "categories" in refusal([2**60 + row % 5 for row in range(200)])
+    assert "categories" not in refusal(pd.date_range("2026-01-01", periods=101).astype(str))
+    assert "dates=numeric" not in refusal(["2026-01-31", "2026-02-30"] * 20)
+    assert "in the file" in refusal(["2026-01-31", "2026-02-28", "week 9"] * 20)
+    path.write_text("c,y\n" + "$1,u\n$2,v\n" * 20)
+    with pytest.raises(ValueError, match=r"\[c\] to read categories$"):
+        load("csv", path=str(path), target="y")
+
+
+def test_markers_do_not_count_where_the_other_cells_tell_what_a_column_holds():
+    for other in ("{}.5", "2026-01-{:02}", "{}%", "{}-", "12:{}"):
+        frame = table([*numbers(other, 20), *["?"] * 40])
+        with pytest.raises(ValueError, match=r"column 'c' (has|looks like) (numbers|dates|times)"):
+            from_frame("mine", frame, target="y")
+    data = from_frame("mine", table([*["?"] * 40, *"ab" * 10]), target="y")
+    assert data.features[1:] == ("c=?", "c=a", "c=b")
+
+
+def test_objects_of_several_types_are_texts():
+    data = from_frame("mine", table(["x", "z", 1.5, 2, np.float64(3), True]), target="y")
+    assert data.features[1:] == ("c=1.5", "c=2", "c=3", "c=True", "c=x", "c=z")
+    with pytest.raises(ValueError, match="numbers, but 12 of 60 cells are none: 'x'"):
+        from_frame("mine", table(["x", 1.5, 2.5, 3, 4]), target="y")
+
+
+def test_dates_with_several_offsets_count_as_their_local_times():
+    first, second = (
+        datetime.datetime(2026, 1, day, 12, tzinfo=datetime.timezone(datetime.timedelta(hours=day))) for day in (1, 3)
+    )
+    data = from_frame("mine", table([first, second, datetime.datetime(2026, 1, 5)]), target="y", dates="numeric")
+    assert data.inputs[:3, 1].tolist() == [0.5, 2.5, 4]
 
 
 def test_a_target_follows_the_same_rules():
@@ -147,7 +199,7 @@ def test_dates_become_days_and_weekdays_on_request(tmp_path):
         assert data.features[1:3] == ("day (days)", "day=Monday")
         assert data.inputs[:2, 1:3].tolist() == [[0, 0], [2, 1]]
     for first, second, why in (
-        ("01/02/2026", "03/04/2026", "do not tell the day from the month, such as '01/02/2026' in line 2"),
+        ("01/02/2026", "03/04/2026", "do not tell the day from the month, such as '01/02/2026' in lines 2, 4"),
         ("31/01/26", "02/02/26", "two digits for the year"),
         ("2026-01-31", "2026-02-30", "there is no '2026-02-30' in lines 3, 5"),
     ):
