@@ -96,6 +96,10 @@ class Texts:
         """The number of cells of each text."""
         return np.bincount(self.codes[self.codes >= 0], minlength=len(self.distinct))
 
+    @cached_property
+    def _count_of(self) -> dict[str, int]:
+        return dict(zip(self.distinct, self.counts.tolist(), strict=True))
+
     @property
     def size(self) -> int:
         """The number of cells that are not missing."""
@@ -108,14 +112,12 @@ class Texts:
 
     def share(self, fits: Callable[[str], object], known: Collection[str]) -> float:
         """Return the share of cells whose text fits among those whose text is known."""
-        known = set(known)
-        counts = dict(zip(self.distinct, self.counts.tolist(), strict=True))
-        total = sum(counts[text] for text in known)
-        return float(sum(counts[text] for text in known if fits(text)) / max(1, total))
+        counts = self._count_of
+        return sum(counts[text] for text in known if fits(text)) / max(1, sum(counts[text] for text in known))
 
     def cells(self, chosen: Collection[str]) -> list[tuple[str, int]]:
         """Return the chosen texts with their counts, the most frequent first."""
-        pairs = [(text, int(count)) for text, count in zip(self.distinct, self.counts, strict=True) if text in chosen]
+        pairs = [(text, count) for text, count in self._count_of.items() if text in chosen]
         return sorted(pairs, key=lambda pair: -pair[1])
 
     def rows(self, chosen: Collection[str]) -> np.ndarray:
