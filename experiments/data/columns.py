@@ -184,29 +184,34 @@ class Dates:
         The first day of the file, as 2026-01-31.
     imputes : bool
         Whether a missing cell is allowed.
+    indicator : bool
+        Whether a last feature is 1 where the date is missing.
     """
 
     name: str
     first: str
     imputes: bool = False
+    indicator: bool = False
 
     @property
     def features(self) -> tuple[str, ...]:
         """Names of the features."""
-        return (f"{self.name} (days)", *(f"{self.name}={day}" for day in WEEKDAYS))
+        days = (f"{self.name} (days)", *(f"{self.name}={day}" for day in WEEKDAYS))
+        return (*days, f"{self.name}={MISSING}") if self.indicator else days
 
     @property
     def record(self) -> Any:
         """Plain values, from which `from_records` makes this kind again."""
-        return [self.name, {"first": self.first} | ({"missing": "impute"} if self.imputes else {})]
+        further = {"missing": "indicator" if self.indicator else "impute"} if self.imputes else {}
+        return [self.name, {"first": self.first} | further]
 
     @property
     def fillable(self) -> tuple[bool, ...]:
         """Whether each feature may be NaN."""
-        return (self.imputes,) * (1 + len(WEEKDAYS))
+        return (self.imputes,) * (1 + len(WEEKDAYS)) + (False,) * self.indicator
 
     def encode(self, column: "pd.Series", block: np.ndarray) -> None:
-        """Write the features of a column of dates, or of their texts, into a block (n, 8).
+        """Write the features of a column of dates, or of their texts, into a block (n, k).
 
         Raises
         ------
@@ -227,8 +232,11 @@ class Dates:
                 cell = texts.iloc[wrong[0]]
                 raise ValueError(f"column {self.name!r} must hold {example}, not {cell!r} as in row {wrong[0] + 1}")
         block[:, 0] = (moments - pd.Timestamp(self.first)) / pd.Timedelta(days=1)
-        block[:, 1:] = moments.dt.day_of_week.to_numpy()[:, None] == np.arange(len(WEEKDAYS))
-        block[absent, 1:] = np.nan
+        weekdays = block[:, 1 : 1 + len(WEEKDAYS)]
+        weekdays[:] = moments.dt.day_of_week.to_numpy()[:, None] == np.arange(len(WEEKDAYS))
+        weekdays[absent] = np.nan
+        if self.indicator:
+            block[:, -1] = absent
 
 
 Column = Numbers | Categories | Dates
@@ -239,13 +247,13 @@ def from_records(records: Iterable[Any]) -> tuple[Column, ...]:
     columns: list[Column] = []
     for name, values in records:
         further = values if isinstance(values, dict) else {}
-        imputes = "missing" in further
+        imputes, indicator = "missing" in further, further.get("missing") == "indicator"
         if "first" in further:
-            columns.append(Dates(name, further["first"], imputes))
+            columns.append(Dates(name, further["first"], imputes, indicator))
         elif "categories" in further or isinstance(values, list | tuple):
             columns.append(Categories(name, tuple(further.get("categories", values)), imputes))
         else:
-            columns.append(Numbers(name, imputes, further.get("missing") == "indicator"))
+            columns.append(Numbers(name, imputes, indicator))
     return tuple(columns)
 
 

@@ -47,7 +47,10 @@ def from_frame(name: str, frame: pd.DataFrame, *, source: Source = UNKNOWN, **va
     _check_columns(frame, choices)
     frame = without_row_names(frame.drop(columns=list(choices.drop)), choices.index)
     frame, more = plain(frame, choices, source)
+    _check_categories(frame, choices)
     complete = _complete(frame, choices, source)
+    if len(complete) < len(frame):
+        _check_categories(complete, choices)
     inputs = complete.drop(columns=[choices.target, choices.groups] if choices.groups else [choices.target])
     columns = _columns(inputs, choices)
     targets, classes, task = _targets(complete[choices.target], choices)
@@ -81,9 +84,9 @@ def _inferred(inputs: pd.DataFrame, columns: Sequence[Column], choices: Choices)
             merged.append(column.name)
     notes: list[str] = []
     if filled:
-        notes.append(f"missing cells are filled by each training part, by column: {listed(filled)}")
+        notes.append(f"missing cells ({listed(filled)}) are filled with values of the training part")
     if categories:
-        notes.append(f"missing cells are a category of their own, by column: {listed(categories)}")
+        notes.append(f"missing cells ({listed(categories)}) are a category of their own")
     if merged:
         notes.append(f"the text {MISSING!r} and a missing cell are the same category in {listed(merged)}")
     return (*notes, *doubtful_numbers(inputs, choices), *row_numbers(inputs, choices))
@@ -184,17 +187,27 @@ def _missing(frame: pd.DataFrame, absent: pd.DataFrame, choices: Choices, source
             cells = source.texts(column, False)[absent[column].to_numpy()].astype(str).str.strip()
             written.update(text for text in cells if text)
     markers = ", ".join(f"{text!r} {count}" for text, count in written.most_common(5))
-    complete = int((~absent.any(axis=1)).sum())
+    rows = np.flatnonzero(absent.any(axis=1))
+    has_inputs = set(columns) - {choices.target, choices.groups}
     ways = []
-    if complete:
-        ways.append(f"leave out their rows by dataset.missing=drop ({complete} of {len(frame)} rows then remain)")
-    if choices.groups not in columns:
-        ways.append("fill them by dataset.missing=impute")
-        if any(not types.is_numeric_dtype(frame[column]) for column in columns):
+    if len(rows) == 1 and rows[0] == len(frame) - 1:
+        ways.append(f"take {source.place(rows).removeprefix('in ')} out of the file if it is no row")
+    if len(rows) < len(frame):
+        kept = len(frame) - len(rows)
+        ways.append(f"leave out their rows by dataset.missing=drop ({kept} of {len(frame)} rows then remain)")
+    if has_inputs and choices.groups not in columns:
+        but = ", which leaves out rows without a target" if choices.target in columns else ""
+        ways.append(f"fill them by dataset.missing=impute{but}")
+        if any(not types.is_numeric_dtype(frame[column]) for column in has_inputs):
             ways.append("make a category of missing texts by dataset.missing=category")
+    if has_inputs:
+        ways.append("leave out columns by dataset.drop")
+    elif not ways:
+        ways.append("choose another column")
+    *others, last = ways
     return ValueError(
         f"values are missing, by column: {counts}{more}{f' (written as {markers})' if markers else ''}: "
-        f"{', or '.join([', '.join(ways)] * bool(ways) + ['leave out columns by dataset.drop'])}"
+        f"{', '.join(others)}{', or ' if others else ''}{last}"
     )
 
 
@@ -216,7 +229,7 @@ def _columns(inputs: pd.DataFrame, choices: Choices) -> tuple[Column, ...]:
             columns.append(Numbers(name, choices.fills, choices.fills and absent[name]))
             is_constant = same[name]
         elif inputs[name].dtype.kind == "M":
-            columns.append(Dates(name, str(inputs[name].min().date()), choices.fills))
+            columns.append(Dates(name, str(inputs[name].min().date()), choices.fills, choices.fills and absent[name]))
             is_constant = inputs[name].nunique() == 1
         else:
             columns.append(_categories(inputs[name], absent[name], choices))
@@ -229,22 +242,32 @@ def _columns(inputs: pd.DataFrame, choices: Choices) -> tuple[Column, ...]:
 
 
 def _categories(column: pd.Series, absent: bool, choices: Choices) -> Categories:
-    """Return the categories of a column; refuse identifiers and prose."""
+    """Return the categories of a column."""
     name, cells = str(column.name), column.array
     if isinstance(cells, pd.Categorical):
         texts = sorted(cells.categories[np.unique(cells.codes[cells.codes >= 0])])
     else:
         texts = sorted(column.dropna().astype(str).unique())
-    if len(texts) == len(column):
-        raise ValueError(f"column {name!r} has another text in every row: {choices.leave_out([name])}")
-    if len(texts) > MOST_CATEGORIES:
-        raise ValueError(
-            f"column {name!r} has {len(texts)} different texts, but at most {MOST_CATEGORIES} categories are allowed: "
-            f"{choices.leave_out([name])}"
-        )
     if absent and choices.missing == "category":
         return Categories(name, (*(text for text in texts if text != MISSING), MISSING))
     return Categories(name, tuple(texts), choices.fills)
+
+
+def _check_categories(frame: pd.DataFrame, choices: Choices) -> None:
+    """Refuse columns of identifiers and of prose, all at once."""
+    texts = frame.drop(columns=[choices.target, choices.groups] if choices.groups else [choices.target])
+    counts = texts.select_dtypes(exclude=["number", "datetime"]).nunique()
+    counts = counts[(counts > MOST_CATEGORIES) | (counts == len(frame))]
+    if not len(counts):
+        return
+    name, count = counts.index[0], counts.iloc[0]
+    reason = f"column {name!r} has {count} different texts, but at most {MOST_CATEGORIES} categories are allowed"
+    if count == len(frame):
+        reason = f"column {name!r} has another text in every row"
+    if len(counts) > 1:
+        columns = listed([f"{name} {count}" for name, count in counts.items()])
+        reason = f"columns have too many different texts for categories ({columns})"
+    raise ValueError(f"{reason}: {choices.leave_out(list(map(str, counts.index)))}")
 
 
 def _groups(column: pd.Series) -> np.ndarray:

@@ -15,6 +15,7 @@ from experiments.data.source import Source
 from experiments.data.suspicions import (
     TOTALS,
     Suspicion,
+    are_times,
     dates,
     has_units,
     markers,
@@ -92,6 +93,7 @@ NUMBERS = (int, float, np.integer, np.floating, Decimal)
 
 BLANKS = "blanks around the texts of {} are left out"
 UNITS = "numbers with a sign or a unit are categories in {}"
+TIMES = "times are categories in {}"
 MIXED = "numbers beside texts are categories in {}"
 ZEROS = "zeros before the numbers of {} tell them apart, so they are kept"
 
@@ -159,6 +161,8 @@ class Reading:
         if suspect is None:
             if has_units(texts) and not is_target:
                 self._note(UNITS, texts.name)
+            if are_times(texts) and not is_target:
+                self._note(TIMES, texts.name)
             if sum(map(numbers.fits, texts.distinct)) > 1:
                 self._note(MIXED, texts.name)
             return self._categories(texts)

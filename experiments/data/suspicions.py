@@ -46,7 +46,7 @@ SENTINELS = (-9, -99, -999, -9999, -99999, -999999, 99, 999, 9999, 99999, 999999
 NUMERIC_DATES = "dataset.dates=numeric"
 
 FEW = 10
-"""At most so many different texts with a unit are categories, and at most so many may all mean missing cells."""
+"""A column with at most so many different texts that have a unit is a column of categories."""
 
 ORDINALS = {"st", "nd", "rd", "th"}
 
@@ -117,7 +117,8 @@ def refuse(suspicions: Sequence[Suspicion], choices: Choices, inputs: Collection
     ways = [f"add {' '.join(overrides)} to {'read it' if first.fixes else 'read them as missing'}"] if overrides else []
     ways += [first.advice] if first.advice else []
     if is_target:
-        ways.append("add dataset.task=classification to read classes")
+        ways += ["add dataset.task=classification to read classes"] if first.may_be_categories else []
+        ways = ways or ["choose another target"]
     else:
         categories = [other.column for other in same if other.may_be_categories]
         if categories:
@@ -174,6 +175,11 @@ def markers(texts: Texts) -> list[tuple[str, int]]:
     return texts.cells([text for text in texts.distinct if text.casefold() in MARKERS])
 
 
+def are_times(texts: Texts) -> bool:
+    """Return whether all texts are times of day."""
+    return bool(texts.distinct) and all(map(TIME.fullmatch, texts.distinct))
+
+
 def has_units(texts: Texts) -> bool:
     """Return whether all texts are numbers, and some have a sign or a unit."""
     parts = [decorated(text) for text in texts.distinct]
@@ -187,22 +193,22 @@ def _nearly_numbers(texts: Texts, source: Source) -> Suspicion:
         reason = f"column {texts.name!r} has numbers that are stored as text, such as {texts.distinct[0]!r}"
         return Suspicion(texts.name, reason, may_be_categories, advice="store them as numbers in the file")
     cells = texts.cells(wrong)
-    absent = _absent(cells)
+    absent = tuple(text for text, _ in markers(texts))
     rest = [text for text in wrong if text not in absent]
     fixes, advice = _ways(rest, [text for text in texts.distinct if usual.fits(text)], source)
     if rest and not fixes:
-        absent = tuple(wrong) if not advice and not may_be_categories and len(wrong) <= FEW else ()
+        rows = texts.rows(rest)
+        is_end = len(rows) == 1 and rows[0] in (0, len(texts.codes) - 1)
+        line = source.place(rows).removeprefix("in ")
+        advice = f"take {line} out of the file if it is no row" if is_end else advice or "write numbers in the file"
+        absent = ()
     count = sum(count for _, count in cells)
+    are = "is no number" if count == 1 else "are no numbers"
     reason = (
-        f"column {texts.name!r} has numbers, but {count} of {texts.size} cells {'is' if count == 1 else 'are'} none: "
+        f"column {texts.name!r} has numbers, but {count} of {texts.size} cells {are}: "
         f"{shown(cells)} {source.place(texts.rows(wrong))}"
     )
     return Suspicion(texts.name, reason, may_be_categories, fixes, absent, advice)
-
-
-def _absent(cells: Sequence[tuple[str, int]]) -> tuple[str, ...]:
-    """Return the texts of cells that are missing if all others are numbers or dates."""
-    return tuple(text for text, _ in cells if text.casefold() in MARKERS or not re.search(r"\d", text))
 
 
 def _decorated_numbers(texts: Texts, known: Sequence[str], source: Source) -> Suspicion | None:
@@ -274,14 +280,14 @@ def _dates(texts: Texts, source: Source) -> Suspicion:
     wrong = [text for text in texts.distinct if not DATE.fullmatch(text)]
     days = [text for text in texts.distinct if DATE.fullmatch(text)]
     cells = texts.cells(wrong)
-    absent = _absent(cells)
+    absent = tuple(text for text, _ in markers(texts))
     values, fault, examples = _moments(days)
     reason = f"column {texts.name!r} has dates, such as {days[0]!r}"
     if fault:
         rows = texts.rows(examples)
         reason = f"column {texts.name!r} has dates{fault} {examples[0]!r} {source.place(rows)}"
     elif wrong:
-        reason = f"{reason}, but some cells are none: {shown(cells)} {source.place(texts.rows(wrong))}"
+        reason = f"{reason}, but some cells are no dates: {shown(cells)} {source.place(texts.rows(wrong))}"
     if fault or len(wrong) > len(absent):
         advice = "write all of them as 2026-01-31 in the file"
         return Suspicion(texts.name, reason, texts.may_be_categories, advice=advice)
@@ -326,9 +332,10 @@ def doubtful_numbers(inputs: pd.DataFrame, choices: Choices) -> tuple[str, ...]:
     ends = np.column_stack([np.nanmin(values, axis=0), np.nanmax(values, axis=0)])
     for index in np.flatnonzero(np.isin(ends, SENTINELS).any(axis=1)):
         column = values[:, index]
+        others = column[~np.isin(column, SENTINELS) & ~np.isnan(column)]
         for end in ends[index][np.isin(ends[index], SENTINELS)]:
-            others = column[column != end]
-            if len(others) and (np.nanmin(others) > end / 3 if end < 0 else np.nanmax(others) < end / 3):
+            # A sentinel is as far from the others as they are wide, at least.
+            if len(others) and np.abs(others - end).min() > max(np.ptp(others), abs(end) / 2):
                 count = int((column == end).sum())
                 cells.setdefault(f"{end:.0f}", []).append(f"{numbers.columns[index]} {count}")
     for index in np.flatnonzero((ends[:, 0] >= 19000101) & (ends[:, 1] <= 21001231)):

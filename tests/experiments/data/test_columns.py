@@ -19,6 +19,7 @@ KINDS = (
     Categories("x", ("a", "(missing)")),
     Dates("x", "2026-01-31"),
     Dates("x", "2026-01-31", imputes=True),
+    Dates("x", "2026-01-31", imputes=True, indicator=True),
 )
 DAY = pd.Timestamp("2026-01-31")
 

@@ -67,7 +67,7 @@ def test_a_column_without_a_cell_in_the_rows_that_have_a_target_is_empty():
 
 def test_missing_groups_are_not_filled():
     frame = table().assign(patient=[None, *range(59)])
-    with pytest.raises(ValueError, match=r"patient 1: leave out their rows .*\), or leave out columns by"):
+    with pytest.raises(ValueError, match=r"patient 1: leave out their rows .*rows then remain\)$"):
         from_frame("mine", frame, target="y", groups="patient")
 
 
@@ -88,3 +88,28 @@ def test_many_columns_are_not_all_named():
     with pytest.raises(ValueError, match=r"there is no column 'Y': did you mean 'y'\?") as error:
         from_frame("mine", frame, target="Y")
     assert len(str(error.value)) < 1000
+
+
+def test_missing_targets_are_not_said_to_be_filled():
+    frame = table().assign(y=[None, *["u", "v"] * 29, "u"])
+    with pytest.raises(ValueError, match=r"y 1: leave out their rows by dataset\.missing=drop \([^)]*\)$"):
+        from_frame("mine", frame, target="y")
+    frame.loc[3, "colour"] = None
+    with pytest.raises(ValueError, match=r"missing=impute, which leaves out rows without a target, make a category"):
+        from_frame("mine", frame, target="y")
+
+
+def test_identifiers_are_refused_together_before_missing_cells():
+    names = [f"name {row}" for row in range(150)]
+    frame = pd.DataFrame({"a": [None, *range(149)], "id": names, "b": [*names[:120], *[None] * 30], "y": [0, 1] * 75})
+    with pytest.raises(ValueError, match=r"too many .* \(id 150, b 120\): leave out columns by dataset\.drop=\[id,b\]"):
+        from_frame("mine", frame, target="y")
+    with pytest.raises(ValueError, match=r"column 'id' has another text in every row: .*dataset\.drop=\[b,id\]"):
+        from_frame("mine", frame, target="y", drop=["b"])
+
+
+def test_the_last_row_is_doubted_if_it_alone_has_missing_cells():
+    frame = table().astype({"n": float})
+    frame.loc[59, ["n", "colour"]] = None
+    with pytest.raises(ValueError, match="take row 60 out of the file if it is no row, leave out"):
+        from_frame("mine", frame, target="y")
