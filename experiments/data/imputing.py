@@ -41,15 +41,12 @@ def check_missing(inputs: np.ndarray, columns: Iterable[Column]) -> None:
     for column, part in spans(columns):
         if not any(column.fillable) or len(column.features) == 1:
             continue
-        absent = np.isnan(inputs[:, part])
-        wrong = np.zeros(len(inputs), bool)
-        if _has_indicator(column):
+        absent = np.isnan(inputs[:, part])[:, np.array(column.fillable)]
+        wrong = absent.any(axis=1) != absent.all(axis=1)
+        words = f"either all inputs of column {column.name!r} are NaN, or none"
+        if _has_indicator(column) and not wrong.any():
             wrong = inputs[:, part.stop - 1] != absent[:, 0]
             words = f"{column.features[-1]!r} must be 1 where {column.features[0]!r} is NaN, and 0 elsewhere"
-        if not wrong.any():
-            absent = absent[:, np.array(column.fillable)]
-            wrong = absent.any(axis=1) != absent.all(axis=1)
-            words = f"either all inputs of column {column.name!r} are NaN, or none"
         if wrong.any():
             raise ValueError(f"row {wrong.argmax() + 1} of the inputs: {words}")
 
