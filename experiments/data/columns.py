@@ -41,6 +41,10 @@ OFFSET = r"(\d:\d.*?)\s*(?:Z|[+-]\d\d(?::?\d\d)?)$"
 """A time of day that ends with its offset from UTC."""
 
 
+EXAMPLES = {"": "2026-01-31", "day": "31/01/2026", "month": "01/31/2026"}
+"""A date in each order."""
+
+
 @dataclass(frozen=True)
 class Numbers:
     """A column of numbers, which is a feature.
@@ -186,12 +190,15 @@ class Dates:
         Whether a missing cell is allowed.
     indicator : bool
         Whether a last feature is 1 where the date is missing.
+    order : str
+        Whether "day" or "month" comes first in texts such as 31/01/2026; empty if such texts are refused.
     """
 
     name: str
     first: str
     imputes: bool = False
     indicator: bool = False
+    order: str = ""
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -203,7 +210,7 @@ class Dates:
     def record(self) -> Any:
         """Plain values, from which `from_records` makes this kind again."""
         further = {"missing": "indicator" if self.indicator else "impute"} if self.imputes else {}
-        return [self.name, {"first": self.first} | further]
+        return [self.name, {"first": self.first} | further | ({"order": self.order} if self.order else {})]
 
     @property
     def fillable(self) -> tuple[bool, ...]:
@@ -220,16 +227,20 @@ class Dates:
         """
         import pandas as pd
 
-        example = "dates such as 2026-01-31"
+        example = f"dates such as {EXAMPLES[self.order]}"
         absent = _absent(self.name, column, self.imputes, content(column), ("dates", "text"), example)
         if isinstance(column.dtype, np.dtype | pd.DatetimeTZDtype) and column.dtype.kind == "M":
             moments = column.dt.tz_localize(None)
         else:
             texts = column.astype(str).str.strip().str.replace(OFFSET, r"\1", regex=True)
+            texts = texts.str.replace(r"^(\d{4})/(\d\d?)/(\d\d?)", r"\1-\2-\3", regex=True)
+            if self.order:
+                iso = r"\3-\2-\1" if self.order == "day" else r"\3-\1-\2"
+                texts = texts.str.replace(r"^(\d\d?)[/.-](\d\d?)[/.-](\d{4})", iso, regex=True)
             moments = pd.to_datetime(texts, format="ISO8601", errors="coerce")
             wrong = np.flatnonzero(moments.isna().to_numpy() & ~absent)
             if len(wrong):
-                cell = texts.iloc[wrong[0]]
+                cell = str(column.iloc[wrong[0]])
                 raise ValueError(f"column {self.name!r} must hold {example}, not {cell!r} as in row {wrong[0] + 1}")
         block[:, 0] = (moments - pd.Timestamp(self.first)) / pd.Timedelta(days=1)
         weekdays = block[:, 1 : 1 + len(WEEKDAYS)]
@@ -249,7 +260,7 @@ def from_records(records: Iterable[Any]) -> tuple[Column, ...]:
         further = values if isinstance(values, dict) else {}
         imputes, indicator = "missing" in further, further.get("missing") == "indicator"
         if "first" in further:
-            columns.append(Dates(name, further["first"], imputes, indicator))
+            columns.append(Dates(name, further["first"], imputes, indicator, further.get("order", "")))
         elif "categories" in further or isinstance(values, list | tuple):
             columns.append(Categories(name, tuple(further.get("categories", values)), imputes))
         else:

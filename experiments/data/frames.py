@@ -5,7 +5,7 @@ A column of numbers is a feature. A column of text, of true and false or of cate
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,13 +46,13 @@ def from_frame(name: str, frame: pd.DataFrame, *, source: Source = UNKNOWN, **va
     frame, notes = _named(frame, choices)
     _check_columns(frame, choices)
     frame = without_row_names(frame.drop(columns=list(choices.drop)), choices.index)
-    frame, more = plain(frame, choices, source)
+    frame, more, orders = plain(frame, choices, source)
     _check_categories(frame, choices)
     complete = _complete(frame, choices, source)
     if len(complete) < len(frame):
         _check_categories(complete, choices)
     inputs = complete.drop(columns=[choices.target, choices.groups] if choices.groups else [choices.target])
-    columns = _columns(inputs, choices)
+    columns = _columns(inputs, choices, orders)
     targets, classes, task = _targets(complete[choices.target], choices)
     features = [feature for column in columns for feature in column.features]
     check_names(features)
@@ -211,7 +211,7 @@ def _missing(frame: pd.DataFrame, absent: pd.DataFrame, choices: Choices, source
     )
 
 
-def _columns(inputs: pd.DataFrame, choices: Choices) -> tuple[Column, ...]:
+def _columns(inputs: pd.DataFrame, choices: Choices, orders: Mapping[str, str]) -> tuple[Column, ...]:
     """Return the kinds of the inputs' columns; refuse columns of a single value."""
     if not len(inputs.columns):
         raise ValueError("no column is left for the inputs")
@@ -229,7 +229,8 @@ def _columns(inputs: pd.DataFrame, choices: Choices) -> tuple[Column, ...]:
             columns.append(Numbers(name, choices.fills, choices.fills and absent[name]))
             is_constant = same[name]
         elif inputs[name].dtype.kind == "M":
-            columns.append(Dates(name, str(inputs[name].min().date()), choices.fills, choices.fills and absent[name]))
+            first, order = str(inputs[name].min().date()), orders.get(name, "")
+            columns.append(Dates(name, first, choices.fills, choices.fills and absent[name], order))
             is_constant = inputs[name].nunique() == 1
         else:
             columns.append(_categories(inputs[name], absent[name], choices))

@@ -25,8 +25,10 @@ from experiments.data.suspicions import (
 )
 
 
-def plain(frame: pd.DataFrame, choices: Choices, source: Source) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return the table with plain columns, and what a user may not expect of them.
+def plain(
+    frame: pd.DataFrame, choices: Choices, source: Source
+) -> tuple[pd.DataFrame, tuple[str, ...], dict[str, str]]:
+    """Return the table with plain columns, what a user may not expect of them, and the order of the texts of dates.
 
     Raises
     ------
@@ -48,7 +50,7 @@ def plain(frame: pd.DataFrame, choices: Choices, source: Source) -> tuple[pd.Dat
         frame = frame.copy(deep=False)
         for name, column in changed.items():
             frame[name] = column.set_axis(frame.index)
-    return frame, (*reading.notes, *_padded(frame, choices, source))
+    return frame, (*reading.notes, *_padded(frame, choices, source)), reading.orders
 
 
 def _padded(frame: pd.DataFrame, choices: Choices, source: Source) -> tuple[str, ...]:
@@ -105,6 +107,7 @@ class Reading:
         self.choices = choices
         self.source = source
         self.suspicions: list[Suspicion] = []
+        self.orders: dict[str, str] = {}
         self._columns: dict[str, list[str]] = {}
         self._markers: dict[str, list[str]] = {}
         self._totals: list[str] = []
@@ -167,6 +170,7 @@ class Reading:
                 self._note(MIXED, texts.name)
             return self._categories(texts)
         if suspect.moments is not None and choices.dates == "numeric" and not is_target:
+            self.orders[texts.name] = suspect.order
             return suspect.moments
         self.suspicions.append(suspect)
         return column

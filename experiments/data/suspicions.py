@@ -45,6 +45,9 @@ SENTINELS = (-9, -99, -999, -9999, -99999, -999999, 99, 999, 9999, 99999, 999999
 
 NUMERIC_DATES = "dataset.dates=numeric"
 
+DAY_OR_MONTH = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d+)", re.ASCII)
+"""The start of a date whose year comes last."""
+
 FEW = 10
 """A column with at most so many different texts that have a unit is a column of categories."""
 
@@ -72,6 +75,8 @@ class Suspicion:
         Whether its texts are few enough for categories.
     moments : Series or None
         The dates of a column of texts that are all dates.
+    order : str
+        Whether the day or the month comes first in these texts, as in `Dates`.
     """
 
     column: str
@@ -81,6 +86,7 @@ class Suspicion:
     na: tuple[str, ...] = ()
     advice: str = ""
     moments: pd.Series | None = None
+    order: str = ""
 
     @property
     def remedy(self) -> tuple[object, ...]:
@@ -292,7 +298,7 @@ def _dates(texts: Texts, source: Source) -> Suspicion:
         advice = "write all of them as 2026-01-31 in the file"
         return Suspicion(texts.name, reason, texts.may_be_categories, advice=advice)
     moments = None if wrong else pd.Series(values.reindex(texts.codes).to_numpy(), name=texts.name)
-    return Suspicion(texts.name, reason, texts.may_be_categories, (NUMERIC_DATES,), absent, moments=moments)
+    return Suspicion(texts.name, reason, texts.may_be_categories, (NUMERIC_DATES,), absent, "", moments, _order(days))
 
 
 def dates(column: pd.Series) -> Suspicion:
@@ -303,18 +309,25 @@ def dates(column: pd.Series) -> Suspicion:
     return Suspicion(str(column.name), f"column {column.name!r} has dates{example}", few, (NUMERIC_DATES,))
 
 
+def _order(days: Sequence[str]) -> str:
+    """Return whether the day or the month comes first in all texts; empty if they do not tell."""
+    parts = [DAY_OR_MONTH.match(text) for text in days]
+    first, second = (any(int(part[group]) > 12 for part in parts if part) for group in (1, 2))
+    return "" if first == second or not all(parts) else "day" if first else "month"
+
+
 def _moments(days: Sequence[str]) -> tuple[pd.Series, str, list[str]]:
     """Return the moments that texts are; and a fault in words with the texts at fault, if they cannot be read."""
-    parts = [re.match(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d+)", text, re.ASCII) for text in days]
+    parts = [DAY_OR_MONTH.match(text) for text in days]
     options: dict[str, object] = {"format": "ISO8601"}
     values = pd.Series(pd.NaT, range(len(days)))
     if any(parts):
-        first, second = ([int(part[group]) > 12 for part in parts if part] for group in (1, 2))
+        order = _order(days)
         if any(part and len(part[3]) < 4 for part in parts):
             return values, " that have two digits for the year, such as", list(days[:1])
-        if any(first) == any(second) or not all(parts):
+        if not order:
             return values, " that do not tell the day from the month, such as", list(days[:1])
-        options = {"format": "mixed", "dayfirst": any(first)}
+        options = {"format": "mixed", "dayfirst": order == "day"}
     elif not all(re.match(r"\d{4}-\d\d-|\d{8}T", text) for text in days):
         options = {"format": "mixed"}
     local = pd.Series(days, dtype="str").str.replace(OFFSET, r"\1", regex=True)

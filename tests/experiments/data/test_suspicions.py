@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments.data.columns import encode, from_records
 from experiments.data.frames import from_frame
 from experiments.data.sets import load
 
@@ -217,6 +218,25 @@ def test_dates_become_days_and_weekdays_on_request(tmp_path):
         path.write_text("a,day,y\n" + f"1,{first},u\n2,{second},v\n" * 20)
         with pytest.raises(ValueError, match=why):
             load("csv", path=str(path), target="y", dates="numeric")
+
+
+def test_later_rows_have_their_dates_in_the_order_of_the_file(tmp_path):
+    path = tmp_path / "mine.csv"
+    for order, cells in {
+        "day": ("31/01/2026", "2/2/2026", "04.02.2026 12:00"),
+        "month": ("01/31/2026", "2/2/2026", "02/04/2026 12:00"),
+        "": ("2026/01/31", "2026/2/2", "2026-02-04 12:00"),
+    }.items():
+        path.write_text("a,day,y\n" + "".join(f"{row}.5,{cells[row % 3]},{'uv'[row % 2]}\n" for row in range(ROWS)))
+        data = load("csv", path=str(path), target="y", dates="numeric")
+        kind = data.columns[1]
+        assert kind.order == order
+        assert from_records([kind.record]) == (kind,)
+        assert data.inputs[:3, 1].tolist() == [0, 2, 4.5]
+        assert (encode(pd.read_csv(path), data.columns) == data.inputs).all()
+        for strange in ("13/13/2026", "31.1.26"):
+            with pytest.raises(ValueError, match=r"column 'day' must hold dates such as .*2026.*, not '.* in row 1"):
+                encode(pd.DataFrame({"a": [1], "day": [strange]}), data.columns)
 
 
 DAYS = pd.date_range("2026-01-31 12:00", periods=ROWS)
