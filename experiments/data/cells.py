@@ -27,16 +27,23 @@ EXACT = 2**53
 
 WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 
+NAMES = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+
+MONTH = r"(?:0?[1-9]|1[0-2])"
+
 DATE = re.compile(
-    r"(?:\d{4}-\d{1,2}-\d{1,2}|\d{4}/\d{1,2}/\d{1,2}|\d{1,2}[/.-]\d{1,2}[/.-](?:\d{4}|\d{2})"
-    r"|\d{1,2}[ -](?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ -]\d{2,4}"
-    r"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]* \d{1,2},? \d{4}|\d{8}(?=T\d))"
+    r"(?:\d{4}-\d{1,2}-\d{1,2}|\d{4}/\d{1,2}/\d{1,2}|\d{1,2}[/.-]\d{1,2}[/.-]\d{4}"
+    r"|\d{1,2}[/-]\d{1,2}[/-]\d{2}|\d{2}\.\d{2}\.\d{2}"
+    rf"|\d{{1,2}}[ -](?:{NAMES})[a-z]*[ -]\d{{2,4}}|(?:{NAMES})[a-z]* \d{{1,2}},? \d{{4}}|\d{{8}}(?=T\d))"
     r"(?:[T ]*\d{1,2}:?\d{2}(?::?\d{2}(?:\.\d+)?)?(?: ?[ap]m)?)?(?:Z| ?[+-]\d{2}:?\d{2})?",
     re.ASCII | re.IGNORECASE,
 )
 
 FOREIGN = {
-    re.compile(r"\d{4}[-/]\d{1,2}|\d{4} ?Q[1-4]", re.ASCII): (
+    re.compile(
+        rf"\d{{4}}[-/]{MONTH}|{MONTH}[-/]\d{{4}}|(?:{NAMES})[a-z]*[ -]\d{{2,4}}|\d{{4}} ?Q[1-4]",
+        re.ASCII | re.IGNORECASE,
+    ): (
         "months",
         "write them as days in the file, such as 2026-01-01",
     ),
@@ -106,9 +113,10 @@ class Texts:
         return int(self.counts.sum())
 
     @property
-    def may_be_categories(self) -> bool:
-        """Whether the texts are few enough for categories."""
-        return len(self.distinct) <= MOST_CATEGORIES and len(self.distinct) < self.size
+    def levels(self) -> int:
+        """The number of categories; 0 if there are too many different texts for categories."""
+        count = len(self.distinct)
+        return count if count <= MOST_CATEGORIES and count < self.size else 0
 
     def share(self, fits: Callable[[str], object], known: Collection[str]) -> float:
         """Return the share of cells whose text fits among those whose text is known."""

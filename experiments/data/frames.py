@@ -67,11 +67,11 @@ def from_frame(name: str, frame: pd.DataFrame, *, source: Source = UNKNOWN, **va
         columns=columns,
         left_out=len(frame) - len(complete),
         groups=_groups(complete[choices.groups]) if choices.groups else None,
-        notes=(*source.notes, *notes, *more, *_inferred(inputs, columns, choices)),
+        notes=(*source.notes, *notes, *more, *_inferred(inputs, complete[choices.target], columns, choices)),
     )
 
 
-def _inferred(inputs: pd.DataFrame, columns: Sequence[Column], choices: Choices) -> tuple[str, ...]:
+def _inferred(inputs: pd.DataFrame, target: pd.Series, columns: Sequence[Column], choices: Choices) -> tuple[str, ...]:
     """Return notes about the inputs: missing cells, and numbers that may be something else."""
     categories: list[str] = []
     filled: list[str] = []
@@ -89,7 +89,7 @@ def _inferred(inputs: pd.DataFrame, columns: Sequence[Column], choices: Choices)
         notes.append(f"missing cells ({listed(categories)}) are a category of their own")
     if merged:
         notes.append(f"the text {MISSING!r} and a missing cell are the same category in {listed(merged)}")
-    return (*notes, *doubtful_numbers(inputs, choices), *row_numbers(inputs, choices))
+    return (*notes, *doubtful_numbers(inputs, target, choices), *row_numbers(inputs, choices))
 
 
 def check_names(names: Iterable[str]) -> None:
@@ -220,7 +220,7 @@ def _columns(inputs: pd.DataFrame, choices: Choices, orders: Mapping[str, str]) 
     values = numbers.to_numpy(np.float64, na_value=np.nan)
     for name in numbers.columns[(np.abs(values) >= EXACT).any(axis=0)]:
         if numbers[name].dtype.kind in "iu" and not is_exact(numbers[name]):
-            raise too_large(name, choices, Texts.of(numbers[name]).may_be_categories)
+            raise too_large(name, choices, Texts.of(numbers[name]).levels)
     same = dict(zip(numbers.columns, (values == values[:1]).all(axis=0).tolist(), strict=True))
     columns: list[Column] = []
     constant = []
@@ -229,6 +229,9 @@ def _columns(inputs: pd.DataFrame, choices: Choices, orders: Mapping[str, str]) 
             columns.append(Numbers(name, choices.fills, choices.fills and absent[name]))
             is_constant = same[name]
         elif inputs[name].dtype.kind == "M":
+            years = inputs[name].dt.year
+            if years.min() < 1 or years.max() > 9999:
+                raise ValueError(f"column {name!r} has dates outside the years 1 to 9999: {choices.leave_out([name])}")
             first, order = str(inputs[name].min().date()), orders.get(name, "")
             columns.append(Dates(name, first, choices.fills, choices.fills and absent[name], order))
             is_constant = inputs[name].nunique() == 1
@@ -293,7 +296,7 @@ def _targets(column: pd.Series, choices: Choices) -> tuple[np.ndarray, tuple[str
             raise ValueError(f"the target {name!r} is the same in every row: {distinct[0]:g}")
         if task == "regression":
             if whole and not is_exact(column):
-                raise too_large(name, choices, False)
+                raise too_large(name, choices, 0)
             return values.astype(np.float64), (), task
         if not whole and np.abs(distinct).max() >= EXACT:
             raise ValueError(f"the target {name!r} has classes beyond 2^53, which float64 rounds: store them as text")

@@ -58,7 +58,7 @@ def _padded(frame: pd.DataFrame, choices: Choices, source: Source) -> tuple[str,
     padded = [name for name in source.padded if name in frame and name not in (choices.target, choices.groups)]
     if not padded or source.texts is None:
         return ()
-    codes = [name for name in padded if Texts.of(source.texts(name, True), choices.na).may_be_categories]
+    codes = [name for name in padded if Texts.of(source.texts(name, True), choices.na).levels]
     override = choices.override("categories", codes)
     advice = f": add {override} if they are codes" if codes else ""
     return (f"zeros before the numbers of {listed(padded)} are left out{advice}",)
@@ -181,7 +181,7 @@ class Reading:
         if whole and max(abs(numbers.whole(text)) for text in texts.distinct) > EXACT:
             if texts.name == choices.target and len(texts.distinct) <= MOST_CLASSES:
                 return texts.categorical()
-            raise too_large(texts.name, choices, texts.may_be_categories)
+            raise too_large(texts.name, choices, texts.levels)
         if whole and (texts.codes >= 0).all():
             return texts.mapped(numbers.whole, np.int64, 0)
         return texts.mapped(numbers.value, np.float64, np.nan)

@@ -48,6 +48,9 @@ NUMERIC_DATES = "dataset.dates=numeric"
 DAY_OR_MONTH = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d+)", re.ASCII)
 """The start of a date whose year comes last."""
 
+SHORT_YEAR = re.compile(r"\d{1,2}[/. -](?:\d{1,2}|[a-z]+)[/. -]\d{2,3}(?!\d)", re.ASCII | re.IGNORECASE)
+"""The start of a date whose year has less than four digits."""
+
 FEW = 10
 """A column with at most so many different texts that have a unit is a column of categories."""
 
@@ -71,8 +74,8 @@ class Suspicion:
         Texts that are to be declared missing.
     advice : str
         What to do where no override helps.
-    may_be_categories : bool
-        Whether its texts are few enough for categories.
+    levels : int
+        Number of its categories; 0 if it has too many different texts for categories.
     moments : Series or None
         The dates of a column of texts that are all dates.
     order : str
@@ -81,7 +84,7 @@ class Suspicion:
 
     column: str
     reason: str
-    may_be_categories: bool
+    levels: int
     fixes: tuple[str, ...] = ()
     na: tuple[str, ...] = ()
     advice: str = ""
@@ -123,13 +126,14 @@ def refuse(suspicions: Sequence[Suspicion], choices: Choices, inputs: Collection
     ways = [f"add {' '.join(overrides)} to {'read it' if first.fixes else 'read them as missing'}"] if overrides else []
     ways += [first.advice] if first.advice else []
     if is_target:
-        ways += ["add dataset.task=classification to read classes"] if first.may_be_categories else []
+        ways += ["add dataset.task=classification to read classes"] if first.levels else []
         ways = ways or ["choose another target"]
     else:
-        categories = [other.column for other in same if other.may_be_categories]
+        categories = [other.column for other in same if other.levels]
         if categories:
             subject = f" of {listed(categories)}" if len(categories) < len(same) else ""
-            ways.append(f"add {choices.override('categories', categories)} to read categories{subject}")
+            way = f"add {choices.override('categories', categories)} to read categories{subject}"
+            ways.insert(len(ways) if overrides or first.levels > FEW else 0, way)
         if not set(inputs) <= set(columns):
             ways.append(f"add {choices.override('drop', columns)} to leave {'them' if columns[1:] else 'it'} out")
         ways = ways or ["write numbers alone in the file"]
@@ -137,14 +141,14 @@ def refuse(suspicions: Sequence[Suspicion], choices: Choices, inputs: Collection
     raise ValueError(f"{first.reason}{more}: {', or '.join(ways)}")
 
 
-def too_large(name: str, choices: Choices, may_be_categories: bool) -> ValueError:
+def too_large(name: str, choices: Choices, levels: int) -> ValueError:
     """Return the refusal of whole numbers that float64 would merge."""
     if name == choices.target:
         return ValueError(
             f"the target {name!r} has whole numbers beyond 2^53, which float64 rounds, and more than {MOST_CLASSES} of "
             f"them are different: write at most 15 digits in the file"
         )
-    ways = f", or add {choices.override('categories', [name])} to read categories" if may_be_categories else ""
+    ways = f", or add {choices.override('categories', [name])} to read categories" if levels else ""
     return ValueError(
         f"column {name!r} has whole numbers beyond 2^53, which float64 rounds: {choices.leave_out([name])}{ways}"
     )
@@ -164,7 +168,7 @@ def suspicion(texts: Texts, source: Source) -> Suspicion | None:
         return _nearly_numbers(texts, source)
     if {text.casefold() for text in known} <= TRUTHS and set(known) & {"0", "1"}:
         reason = f"column {texts.name!r} has numbers and words for true and false: {shown(texts.cells(known))}"
-        return Suspicion(texts.name, reason, texts.may_be_categories, advice="write them in one way in the file")
+        return Suspicion(texts.name, reason, texts.levels, advice="write them in one way in the file")
     if most(DATE.fullmatch):
         return _dates(texts, source)
     what, advice = next((words for pattern, words in FOREIGN.items() if most(pattern.fullmatch)), ("", ""))
@@ -172,7 +176,7 @@ def suspicion(texts: Texts, source: Source) -> Suspicion | None:
         what, advice = "times", "write them as numbers, such as minutes, in the file"
     if what:
         reason = f"column {texts.name!r} has {what}, such as {known[0]!r}"
-        return Suspicion(texts.name, reason, texts.may_be_categories, advice=advice)
+        return Suspicion(texts.name, reason, texts.levels, advice=advice)
     return _decorated_numbers(texts, known, source)
 
 
@@ -193,11 +197,11 @@ def has_units(texts: Texts) -> bool:
 
 
 def _nearly_numbers(texts: Texts, source: Source) -> Suspicion:
-    usual, may_be_categories = source.format, texts.may_be_categories
+    usual = source.format
     wrong = [text for text in texts.distinct if not usual.fits(text)]
     if not wrong:
         reason = f"column {texts.name!r} has numbers that are stored as text, such as {texts.distinct[0]!r}"
-        return Suspicion(texts.name, reason, may_be_categories, advice="store them as numbers in the file")
+        return Suspicion(texts.name, reason, texts.levels, advice="store them as numbers in the file")
     cells = texts.cells(wrong)
     absent = tuple(text for text, _ in markers(texts))
     rest = [text for text in wrong if text not in absent]
@@ -214,7 +218,7 @@ def _nearly_numbers(texts: Texts, source: Source) -> Suspicion:
         f"column {texts.name!r} has numbers, but {count} of {texts.size} cells {are}: "
         f"{shown(cells)} {source.place(texts.rows(wrong))}"
     )
-    return Suspicion(texts.name, reason, may_be_categories, fixes, absent, advice)
+    return Suspicion(texts.name, reason, texts.levels, fixes, absent, advice)
 
 
 def _decorated_numbers(texts: Texts, known: Sequence[str], source: Source) -> Suspicion | None:
@@ -235,7 +239,7 @@ def _decorated_numbers(texts: Texts, known: Sequence[str], source: Source) -> Su
     fixes, advice = _ways(list(odd), numbers, source)
     cells = texts.cells(list(odd))
     reason = f"column {texts.name!r} looks like numbers: {shown(cells, 3)} {source.place(texts.rows(list(odd)))}"
-    return Suspicion(texts.name, reason, texts.may_be_categories, fixes, absent if fixes else (), advice)
+    return Suspicion(texts.name, reason, texts.levels, fixes, absent if fixes else (), advice)
 
 
 def _in_decoration(text: str, usual: Format) -> Decorated | None:
@@ -296,17 +300,17 @@ def _dates(texts: Texts, source: Source) -> Suspicion:
         reason = f"{reason}, but some cells are no dates: {shown(cells)} {source.place(texts.rows(wrong))}"
     if fault or len(wrong) > len(absent):
         advice = "write all of them as 2026-01-31 in the file"
-        return Suspicion(texts.name, reason, texts.may_be_categories, advice=advice)
+        return Suspicion(texts.name, reason, texts.levels, advice=advice)
     moments = None if wrong else pd.Series(values.reindex(texts.codes).to_numpy(), name=texts.name)
-    return Suspicion(texts.name, reason, texts.may_be_categories, (NUMERIC_DATES,), absent, "", moments, _order(days))
+    return Suspicion(texts.name, reason, texts.levels, (NUMERIC_DATES,), absent, "", moments, _order(days))
 
 
 def dates(column: pd.Series) -> Suspicion:
     """Return the suspicion of a column of dates."""
     known = column.dropna()
-    few = known.nunique() <= MOST_CATEGORIES and not known.is_unique
+    levels = 0 if known.is_unique or known.nunique() > MOST_CATEGORIES else known.nunique()
     example = f", such as {str(known.iloc[0])!r}" if len(known) else ""
-    return Suspicion(str(column.name), f"column {column.name!r} has dates{example}", few, (NUMERIC_DATES,))
+    return Suspicion(str(column.name), f"column {column.name!r} has dates{example}", levels, (NUMERIC_DATES,))
 
 
 def _order(days: Sequence[str]) -> str:
@@ -321,10 +325,11 @@ def _moments(days: Sequence[str]) -> tuple[pd.Series, str, list[str]]:
     parts = [DAY_OR_MONTH.match(text) for text in days]
     options: dict[str, object] = {"format": "ISO8601"}
     values = pd.Series(pd.NaT, range(len(days)))
+    short = [text for text in days if SHORT_YEAR.match(text)]
+    if short:
+        return values, " that have two digits for the year, such as", short[:1]
     if any(parts):
         order = _order(days)
-        if any(part and len(part[3]) < 4 for part in parts):
-            return values, " that have two digits for the year, such as", list(days[:1])
         if not order:
             return values, " that do not tell the day from the month, such as", list(days[:1])
         options = {"format": "mixed", "dayfirst": order == "day"}
@@ -336,11 +341,11 @@ def _moments(days: Sequence[str]) -> tuple[pd.Series, str, list[str]]:
     return values, ", but there is no" if failed else "", failed[:1]
 
 
-def doubtful_numbers(inputs: pd.DataFrame, choices: Choices) -> tuple[str, ...]:
+def doubtful_numbers(inputs: pd.DataFrame, target: pd.Series, choices: Choices) -> tuple[str, ...]:
     """Return notes about numbers that may mean missing cells or dates, such as -999 and 20260131."""
     numbers = inputs.select_dtypes("number")
     values = numbers.to_numpy(np.float64, na_value=np.nan)
-    cells: dict[str, list[str]] = {}
+    cells: dict[int, dict[str, int]] = {}
     days = []
     ends = np.column_stack([np.nanmin(values, axis=0), np.nanmax(values, axis=0)])
     for index in np.flatnonzero(np.isin(ends, SENTINELS).any(axis=1)):
@@ -350,17 +355,20 @@ def doubtful_numbers(inputs: pd.DataFrame, choices: Choices) -> tuple[str, ...]:
             # A sentinel is as far from the others as they are wide, at least.
             if len(others) and np.abs(others - end).min() > max(np.ptp(others), abs(end) / 2):
                 count = int((column == end).sum())
-                cells.setdefault(f"{end:.0f}", []).append(f"{numbers.columns[index]} {count}")
+                cells.setdefault(int(end), {})[str(numbers.columns[index])] = count
     for index in np.flatnonzero((ends[:, 0] >= 19000101) & (ends[:, 1] <= 21001231)):
         month, day = values[:, index] // 100 % 100, values[:, index] % 100
         if ((month >= 1) & (month <= 12) & (day >= 1) & (day <= 31) & (day == np.round(day))).all():
             days.append(str(numbers.columns[index]))
     notes = []
-    if cells:
-        columns = "; ".join(f"{text} in {listed(names)}" for text, names in cells.items())
-        notes.append(
-            f"numbers that may mean missing cells: {columns}: add {choices.override('na', list(cells))} if they do"
-        )
+    both = pd.concat([numbers, target], axis=1).select_dtypes("number")
+    for number, counts in cells.items():
+        columns = listed([f"{name} {count}" for name, count in counts.items()])
+        others = [str(name) for name in both.columns[(both == number).any()] if name not in counts]
+        advice = f"add {choices.override('na', [str(number)])} if they do"
+        if others:
+            advice = f"leave them empty in the file if they do, because {listed(others)} has {number}, too"
+        notes.append(f"numbers that may mean missing cells: {number} in {columns}: {advice}")
     if days:
         notes.append(f"numbers that may be dates are read as numbers in {listed(days)}: write them as 2026-01-31")
     return tuple(notes)

@@ -27,7 +27,15 @@ def numbers(text, count=30):
 
 CATEGORIES = [
     *(["<=50K", ">50K"], ["18-24", "25-34", "65+"], ["1st", "2nd", "3rd"], ["A1", "A2"], ["2-door", "4-door"]),
-    *(["<30", ">30", "NO"], ["SW1A 1AA", "N1 9GU"], ["1.2.3", "1.2.4"], ["10W-40", "5W-30"], ["XS", "1X", "2X"]),
+    *(
+        ["<30", ">30", "NO"],
+        ["SW1A 1AA", "N1 9GU"],
+        ["1.2.3", "1.2.4"],
+        ["1.2.10", "1.2.11"],
+        ["2019-20", "2020-21", "2021-22"],
+        ["10W-40", "5W-30"],
+        ["XS", "1X", "2X"],
+    ),
     *(["yes", "no"], ["5'11", "6'1"], ["level 1", "level 2"], ["1/2", "1/3"], ["192.168.0.1", "10.0.0.1"]),
     *(["36 months", "60 months"], ["5mg", "10mg", "20mg"], ["2 yrs", "3 mos"], ["10:30", "11:00"]),
 ]
@@ -74,6 +82,9 @@ LOOKALIKES = [
     (numbers("{:02}/01/2026"), r"add dataset\.dates=numeric"),
     (numbers("12:{}"), "has times, .*such as minutes"),
     (["2026-01", "2026-02"], "has months"),
+    (["12/2025", "01/2026"], "has months"),
+    (["Dec-2025", "Jan-2026"], "has months"),
+    (["2", "3", "4", "5more"], r"add dataset\.categories=\[c\] to read categories, or remove 'more' from the file"),
     (["True", "False", "0", "1"], "has numbers and words for true and false"),
 ]
 
@@ -119,7 +130,7 @@ def test_only_overrides_that_the_column_allows_are_named(tmp_path):
     assert "dates=numeric" not in refusal(["2026-01-31", "2026-02-30"] * 20)
     assert "in the file" in refusal(["2026-01-31", "2026-02-28", "week 9"] * 20)
     path.write_text("c,y\n" + "$1,u\n$2,v\n" * 20)
-    with pytest.raises(ValueError, match=r"\[c\] to read categories$"):
+    with pytest.raises(ValueError, match=r"\[c\] to read categories, or remove '\$' from the file to read numbers$"):
         load("csv", path=str(path), target="y")
 
 
@@ -174,6 +185,22 @@ def test_numbers_can_be_markers():
     assert from_frame("mine", frame, target="y", na=["-999"], missing="drop").left_out == 2
 
 
+def test_a_marker_that_another_column_holds_as_a_number_is_not_declared_missing():
+    frame = table([20, 31, 45, 999], pct=np.arange(ROWS) + 950.5).assign(count=np.arange(ROWS) % 7 + 995)
+    assert from_frame("mine", frame, target="y").notes == (
+        "numbers that may mean missing cells: 999 in c 15: leave them empty in the file if they do, because count "
+        "has 999, too",
+    )
+    frame = table([20, 31, 45, -9]).assign(y=[-9, 1] * 30)
+    assert "because y has -9, too" in from_frame("mine", frame, target="y").notes[0]
+
+
+def test_dates_beyond_those_of_python_are_refused():
+    years = pd.Series(np.arange(2**62, 2**62 + ROWS).view("M8[us]"))
+    with pytest.raises(ValueError, match=r"column 'c' has dates outside the years 1 to 9999: .*dataset\.drop=\[c\]"):
+        from_frame("mine", table([1], c=years), target="y", dates="numeric")
+
+
 def test_numbers_near_the_others_are_no_markers():
     for values in ([-9, -1, 0, 5, 9], [99, 98, 60, 70], [-99, -60, 40]):
         assert not from_frame("mine", table([*values, 0.5]), target="y").notes
@@ -213,6 +240,7 @@ def test_dates_become_days_and_weekdays_on_request(tmp_path):
     for first, second, why in (
         ("01/02/2026", "03/04/2026", "do not tell the day from the month, such as '01/02/2026' in lines 2, 4"),
         ("31/01/26", "02/02/26", "two digits for the year"),
+        ("04-Jun-69", "05-Jul-70", "two digits for the year"),
         ("2026-01-31", "2026-02-30", "there is no '2026-02-30' in lines 3, 5"),
     ):
         path.write_text("a,day,y\n" + f"1,{first},u\n2,{second},v\n" * 20)
