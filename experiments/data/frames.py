@@ -1,6 +1,6 @@
 """Turns a table into `Data`: infers the types of its columns and the task, and names the columns at fault.
 
-A column of numbers is a feature. A column of text, of true and false or of categories is one-hot: it becomes a feature
+A column of numbers is a feature. A column of text, of true and false or of categories is one-hot. It becomes a feature
 `column=category` for each of its categories, in the order of their text. On request, dates become days and weekdays.
 """
 

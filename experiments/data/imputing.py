@@ -22,7 +22,7 @@ def fillable(columns: Iterable[Column]) -> np.ndarray:
 
 
 def indicators(columns: Iterable[Column]) -> dict[int, int]:
-    """Return the index of the input that is NaN where each indicator is 1, by the indicator's index."""
+    """Return a dict from the index of an indicator to the index of the input that it tells about."""
     return {part.stop - 1: part.start for column, part in spans(columns) if _has_indicator(column)}
 
 

@@ -209,8 +209,9 @@ class Reading:
         last = texts.distinct[texts.codes[-1]] if len(texts.codes) and texts.codes[-1] >= 0 else ""
         if last.casefold() in TOTALS and texts.counts[texts.codes[-1]] == 1:
             row = len(texts.codes) - 1
+            where = self.source.place([row])
             self._totals.append(
-                f"{last!r} in column {texts.name} {self.source.place([row])} may be no row: it is read as one"
+                f"{last!r} in column {texts.name} {where} may be a row of sums: it is read as an example"
             )
         return texts.categorical()
 

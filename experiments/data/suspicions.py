@@ -32,13 +32,13 @@ MARKERS = frozenset(
         *("not available", "not applicable", "not known", "no data"),
     }
 )
-"""Texts, in small letters, that often mean a missing cell."""
+"""Texts, in lowercase, that often mean a missing cell."""
 
 TRUTHS = frozenset({"0", "1", "true", "false", "t", "f", "yes", "no", "y", "n"})
-"""Words for true and false, in small letters."""
+"""Words for true and false, in lowercase."""
 
 TOTALS = frozenset({"total", "totals", "sum", "grand total", "average", "mean"})
-"""Words, in small letters, for a row that sums up the others."""
+"""Words, in lowercase, for a row that sums up the others."""
 
 SENTINELS = (-9, -99, -999, -9999, -99999, -999999, 99, 999, 9999, 99999, 999999)
 """Numbers that often mean a missing cell where all others are far away."""
@@ -61,7 +61,7 @@ MAGNITUDES = {"k", "K", "m", "M", "B", "bn", "G", "T"}
 
 @dataclass(frozen=True)
 class Suspicion:
-    """A column that looks like numbers or dates, but is none as it stands.
+    """A column that looks like numbers or dates, but cannot be read so as it is written.
 
     Attributes
     ----------
