@@ -190,7 +190,7 @@ def _missing(frame: pd.DataFrame, absent: pd.DataFrame, choices: Choices, source
     rows = np.flatnonzero(absent.any(axis=1))
     has_inputs = set(columns) - {choices.target, choices.groups}
     ways = []
-    if len(rows) == 1 and rows[0] == len(frame) - 1:
+    if len(rows) == 1 and rows[0] == len(frame) - 1 and absent.iloc[-1].mean() >= 0.5:
         ways.append(f"take {source.place(rows).removeprefix('in ')} out of the file if it is no row")
     if len(rows) < len(frame):
         kept = len(frame) - len(rows)

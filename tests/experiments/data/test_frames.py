@@ -110,6 +110,6 @@ def test_identifiers_are_refused_together_before_missing_cells():
 
 def test_the_last_row_is_doubted_if_it_alone_has_missing_cells():
     frame = table().astype({"n": float})
-    frame.loc[59, ["n", "colour"]] = None
+    frame.loc[59, ["a", "n", "colour"]] = None
     with pytest.raises(ValueError, match="take row 60 out of the file if it is no row, leave out"):
         from_frame("mine", frame, target="y")
