@@ -14,7 +14,7 @@ from experiments import tables
 from experiments.config.choices import build
 from experiments.config.errors import ConfigError, in_one_line
 from experiments.data.columns import Column, Numbers, content, encode, from_records
-from experiments.data.imputing import check_missing, fillable
+from experiments.data.imputing import check_missing, fillable, indicators
 from experiments.data.split import SCALES
 from experiments.store.files import arrays
 from experiments.store.reading import run_replicas
@@ -259,6 +259,13 @@ def as_inputs(inputs: ArrayLike, features: Sequence[str], columns: Sequence[Any]
     x = array.astype(np.float64, copy=False)
     if x.ndim != 2 or x.shape[1] != len(features):
         raise ValueError(f"inputs of shape {x.shape}: allowed is (rows, {len(features)})")
+    if numbers := indicators(kinds):
+        x = x.copy()
+        for indicator, number in numbers.items():
+            # An indicator follows from the NaN of its number, as in ONNX; 0 and NaN may stand for it.
+            absent = np.isnan(x[:, number])
+            x[absent & ((x[:, indicator] == 0) | np.isnan(x[:, indicator])), indicator] = 1
+            x[~absent & np.isnan(x[:, indicator]), indicator] = 0
     faulty = (~np.isfinite(x) & ~(np.isnan(x) & allowed)).any(axis=0)
     if faulty.any():
         raise ValueError(f"inputs are NaN or infinite: {', '.join(np.array(features)[faulty])}")

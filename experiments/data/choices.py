@@ -12,6 +12,9 @@ from experiments.data import options
 MOST_CLASSES = 20
 """A target with more different whole numbers is a quantity, not a class."""
 
+MOST_CATEGORIES = 100
+"""A column with more different texts holds identifiers or prose, not categories."""
+
 LISTS = ("drop", "categories", "na")
 
 

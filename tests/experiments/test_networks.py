@@ -259,11 +259,21 @@ def test_rows_with_missing_cells_are_predicted_as_in_training_and_everywhere_the
 def test_an_indicator_and_a_block_of_categories_cannot_disagree_with_a_missing_cell(holed_networks):
     _, networks = holed_networks("classification")
     best, inputs = networks.best, imputing().inputs
-    for column, message in ((2, r"'n=\(missing\)' must be 1 where 'n' is NaN"), (4, "all inputs of column 'colour'")):
+    known = ~np.isnan(inputs)
+    for column, row, value, message in (
+        (2, known[:, 1], 1, r"'n=\(missing\)' must be 1 where 'n' is NaN"),
+        (17, known[:, 9], 1, r"'when=\(missing\)' must be 1 where 'when \(days\)' is NaN"),
+        (4, ~known[:, 3], 0, "all inputs of column 'colour'"),
+    ):
         wrong = inputs.copy()
-        wrong[np.isnan(inputs[:, column - 1]), column] = 0
+        wrong[row, column] = value
         with pytest.raises(ValueError, match=message):
             best.predict(wrong)
+    for value in (0, np.nan):  # an indicator that says nothing follows from its number
+        silent = inputs.copy()
+        silent[:, [2, 17]] = value
+        assert best.scores(silent).tobytes() == best.scores(inputs).tobytes()
+        assert np.isnan(silent[:, 2]).all() == np.isnan(value)
     # ONNX cannot refuse: the indicator follows from its number.
     session = onnxruntime.InferenceSession(to_onnx(best))
     wrong = inputs.copy()

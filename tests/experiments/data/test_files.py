@@ -171,7 +171,7 @@ FAULTS = {
     "one class": (GOOD.replace("v", "u").encode(), "the target 'y' is the same in every row: 'u'"),
     "a constant column": (
         GOOD.replace("y\n", "y,c\n", 1).replace("u\n", "u,1\n").replace("v\n", "v,1\n").encode(),
-        "the column 'c' is the same in every row: leave out columns by dataset.drop=[c]",
+        "column 'c' has one value only: leave out columns by dataset.drop=[c]",
     ),
     "a missing value": (
         lines("1,,u"),
@@ -181,7 +181,10 @@ FAULTS = {
         b"a,b,y\n" + b"1,,u\n2,,v\n" * 20,
         "the column 'b' is empty: leave out columns by dataset.drop=[b]",
     ),
-    "nothing but missing values": (b"a,b,y\n" + b",,\n" * 20, "the columns a, b, y are empty"),
+    "nothing but missing values": (
+        b"a,b,y\n" + b",,\n" * 20,
+        "the target 'y' is empty: choose another column by dataset.target",
+    ),
     "another encoding": (
         GOOD.encode() + b"1,2,\xe9\n",
         "line 42 is not utf-8 (byte 0xe9): add dataset.encoding=cp1252",

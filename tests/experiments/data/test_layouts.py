@@ -64,7 +64,7 @@ def test_thousands_are_read_as_pandas_reads_them_and_wrong_groups_are_no_numbers
     rows = [f'"{1000 * row + 1234:,}.5",{row % 3}' for row in range(40)]
     data = read("\n".join(["a,y", *rows]), "thousands=comma")
     assert data.inputs[:, 0].tolist() == [1000 * row + 1234.5 for row in range(40)]
-    with pytest.raises(ValueError, match=r"column 'a' has numbers, but 1 of 41 cells is none: '0,5' in line 42"):
+    with pytest.raises(ValueError, match=r"column 'a' has numbers, but 1 of 41 cells is no number: '0,5' in line 42"):
         read("\n".join(["a,y", *rows, '"0,5",1']), "thousands=comma")
     european = [f"{1000 * row + 1234:,}".replace(",", ".") + f",5;{row % 3}" for row in range(40)]
     assert read("\n".join(["a;y", *european]), "separator=; decimal=, thousands=.").sha256 == data.sha256
