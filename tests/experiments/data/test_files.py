@@ -109,7 +109,7 @@ def test_an_inferred_task_is_the_same_run_as_a_stated_one_and_is_printed(setting
     assert "2 replicas trained" in printed
     table().assign(a=[None, *range(59)]).to_csv("mine.csv", index=False)
     printed = python(ROOT / "run.py", *OWN, "dataset.path=mine.csv", "dataset.missing=drop", cwd=".").stdout
-    assert "; 59 rows (1 more have missing values), 7 inputs; " in printed
+    assert "; 59 rows (1 more has missing values), 7 inputs; " in printed
 
 
 # --- what is wrong with a file
@@ -242,13 +242,22 @@ def test_a_faulty_file_is_one_line_and_leaves_nothing(fault, folder):
         path.write_bytes(content)
     else:
         content(path)
-    done = python(ROOT / "run.py", *OWN, f'dataset.path="data/{path.name}"', cwd=folder, code=2)
-    assert done.stderr.startswith("run.py: ")
-    assert path.stem.replace(" ", "_") in done.stderr.replace(" ", "_")
-    assert message in done.stderr
+    with pytest.raises(ConfigError) as refusal:
+        sweep([*OWN, f'dataset.path="data/{path.name}"'])
+    line = str(refusal.value)
+    assert path.stem.replace(" ", "_") in line.replace(" ", "_")
+    assert message in line
+    assert "\n" not in line
+    assert [item.name for item in folder.iterdir()] == ["data"]
+
+
+def test_the_program_prints_the_line_and_ends_with_2(folder):
+    (folder / "empty.csv").touch()
+    done = python(ROOT / "run.py", *OWN, "dataset.path=empty.csv", cwd=folder, code=2)
+    assert done.stderr.startswith("run.py: dataset.path=empty.csv: is empty")
     assert done.stderr.count("\n") == 1
     assert not done.stdout
-    assert [each.name for each in folder.iterdir()] == ["data"]
+    assert [item.name for item in folder.iterdir()] == ["empty.csv"]
 
 
 CHOICES = [
@@ -261,7 +270,7 @@ CHOICES = [
         ([f"dataset.drop={value}"], f"dataset.drop='{value}': allowed is a list such as [")
         for value in ("0", "null", "true")
     ),
-    (["dataset.drop=[[x]]"], "dataset.drop=[[x]]: allowed is one list, without lists in it; run: "),
+    (["dataset.drop=[[x]]"], "dataset.drop=[[x]]: allowed is one list, without lists in it; "),
     (["dataset.na=x"], "dataset.na='x': allowed is a list such as [x]; run: "),
     (["dataset.categories=[y]"], "column 'y' is the target: dataset.task=classification"),
     (["dataset.index=y"], "dataset.index: column 'y' is also dataset.target"),
