@@ -124,7 +124,8 @@ def _read(ending: str, content: bytes, layout: Layout, choices: Choices) -> tupl
     kept = [name for name in levels if str(name) in wanted]
     left_out = [str(name) for name in levels if name not in kept]
     notes = [f"the index {', '.join(left_out)} is left out"] if left_out else []
-    notes += [f"numbers are categories in {listed(restored)}, as the file declares them"] if restored else []
+    if restored:
+        notes.append(f"the file declares categories in {listed(restored)}: they are not read as numbers or dates")
     return frame.reset_index(kept).reset_index(drop=True), Source(notes=tuple(notes))
 
 

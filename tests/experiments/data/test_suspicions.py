@@ -394,7 +394,7 @@ def test_categories_of_numbers_stay_categories_and_decimals_are_numbers(tmp_path
     table([1], c=pd.Categorical(np.arange(ROWS) % 3)).to_parquet(path)
     data = load("csv", path=path, target="y")
     assert data.features == ("a", "c=0", "c=1", "c=2")
-    assert data.notes == ("numbers are categories in c, as the file declares them",)
+    assert data.notes == ("the file declares categories in c: they are not read as numbers or dates",)
     table([Decimal("1.50"), Decimal("2.25")]).to_parquet(path)
     assert load("csv", path=path, target="y").inputs[:2, 1].tolist() == [1.5, 2.25]
 
