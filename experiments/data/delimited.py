@@ -63,9 +63,8 @@ def read(
         return file.lines(start)
 
     as_text = {position: str for position, name in enumerate(stripped) if name in texts}
-    thousands = numbers.thousands or None
-    frame = parse(na_values=list(na), dtype=as_text, decimal=numbers.decimal, thousands=thousands)
-    if thousands:
+    frame = parse(na_values=list(na), dtype=as_text, decimal=numbers.decimal, thousands=numbers.thousands or None)
+    if numbers.thousands:
         frame = _grouped(frame, parse, numbers)
     frame = frame.copy()  # in one block for each type: a table of many columns is ten times faster so
     notes = check_header(frame, names, layout, start, lines)
@@ -95,7 +94,7 @@ def _names(file: Delimited, layout: Layout) -> tuple[list[str], int, Cells | Non
             raise ragged(file, layout, names, start, file.lines(start)[wrong[0]], int(lengths[wrong[0]]))
     except SyntaxError as error:
         other = other_layout(file, layout)
-        raise ValueError(f"{error}: add {other}" if other else str(error)) from None
+        raise ValueError(f"its cells are divided in another way: add {other}" if other else str(error)) from None
     if not len(lengths):
         raise ValueError("has a header and no rows")
     return names, start, cells
