@@ -13,14 +13,13 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from omegaconf import DictConfig
 
-from experiments.config.compose import expand, plain
-from experiments.config.errors import ConfigError
-from experiments.config.flags import SHOWING, divided
+from experiments.config.compose import error_line, expand, plain_values
+from experiments.config.errors import ConfigError, in_one_line
+from experiments.config.flags import SHOWING, options_and_words
 from experiments.config.hydra_schema import register_schema
-from experiments.config.messages import answer
 from experiments.config.settings import resolve
 from experiments.config.values import parts
-from experiments.config.words import checked
+from experiments.config.words import hydra_words
 
 # Hydra finds a sweeper by name and only in its own packages, which it loads itself. An import gives another class.
 PLUGINS = Plugins.instance().class_name_to_class
@@ -36,8 +35,8 @@ else:
 class StudySweeper(BasicSweeper):
     """Hydra's basic sweeper, but every job is checked before the first one starts.
 
-    Hydra itself composes its own settings and the preset only: an option's setting may fit each option of a sweep, but
-    not the default, with which Hydra would compose it.
+    Hydra itself composes only its own settings and the preset. It composes before it sweeps: an option's setting would
+    meet the default option, which may not have it.
     """
 
     words: ClassVar[list[str]] = []
@@ -46,13 +45,13 @@ class StudySweeper(BasicSweeper):
         """Run what the study lacks; exit with 1 if a job failed."""
         from experiments.sweep.jobs import Job
         from experiments.sweep.planning import plan
-        from experiments.sweep.runner import run_sweep
+        from experiments.sweep.runner import readings, run_sweep
 
         assert self.hydra_context is not None  # Hydra has called `setup`
         assert self.config is not None
         jobs = [Job.of(*job) for job in expand(self.hydra_context.config_loader, self.config, self.words)]
         if jobs[0].settings.plan:
-            print(plan(jobs))
+            print("\n".join([*readings(jobs), plan(jobs)]))
             sys.exit(0)
         launch = None if _launcher(self.config.hydra) == "BasicLauncher" else self._launch
         sys.exit(run_sweep(jobs, launch))
@@ -73,7 +72,7 @@ def job(config: DictConfig) -> object:
     """Train one condition, on another machine."""
     from experiments.sweep.jobs import train_remotely
 
-    return train_remotely(resolve(plain(config)), HydraConfig.get().overrides.task)
+    return train_remotely(resolve(plain_values(config)), HydraConfig.get().overrides.task)
 
 
 def _launcher(hydra_node: Any) -> str:
@@ -85,13 +84,15 @@ def _reproduce(words: Sequence[str]) -> int:
     """Train a recorded run again and compare; return the exit code."""
     from experiments.sweep.reproduce import reproduce
 
-    path = words[0].partition("=")[2]
+    alone = next(word for word in words if word.startswith("reproduce="))
+    path = Path(alone.partition("=")[2]).expanduser()
     if len(words) > 1:
-        alone = next(word for word in words if word.startswith("reproduce="))
-        raise ConfigError("reproduce=RUN stands alone: a recorded run has its own settings", [alone])
-    if not path:
+        instead = [alone] if (path / "config.yaml").is_file() else None
+        refusal = ConfigError("reproduce=RUN stands alone: a recorded run has its own settings", instead)
+        raise ConfigError(in_one_line(refusal, "python run.py"))
+    if alone == "reproduce=":
         raise ConfigError("reproduce= needs the folder of a run: reproduce=results/STUDY/runs/RUN")
-    return reproduce(Path(path).expanduser())
+    return reproduce(path)
 
 
 class Terminated(KeyboardInterrupt):
@@ -118,20 +119,19 @@ def main() -> None:
     PLUGINS[SWEEPER] = StudySweeper
     flags, words = list[str](), list[str]()
     try:
-        flags, words = divided(sys.argv[1:])
+        flags, words = options_and_words(sys.argv[1:])
         if any(word.startswith("reproduce=") for word in words):
             sys.exit(_reproduce(words))
-        StudySweeper.words = checked(words)
-        sys.argv[1:] = [*flags, *StudySweeper.words]
+        typed = hydra_words(words)
+        StudySweeper.words = [word for word in typed if not parts(word)[1].startswith("hydra")]
         if SHOWING.isdisjoint(flags):
-            hydra_words = [word for word in StudySweeper.words if parts(word)[1].startswith(("hydra", "experiment"))]
-            sys.argv[1:] = [*flags, *hydra_words]
-            StudySweeper.words = [word for word in StudySweeper.words if not parts(word)[1].startswith("hydra")]
+            typed = [word for word in typed if parts(word)[1].startswith(("hydra", "experiment"))]
+        sys.argv[1:] = [*flags, *typed]
         job()
     except Exception as error:  # a job records its own errors, so this one was raised before the training
         if traceback:
             raise
-        print(f"run.py: {answer(error, words, flags)}", file=sys.stderr)
+        print(f"run.py: {error_line(error, words, flags)}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt as interrupt:
         terminated = isinstance(interrupt, Terminated)

@@ -201,8 +201,8 @@ def _filled(model: _Model, trained: TrainedNetwork, scales: Mapping[str, str]) -
 
     features, numbers = len(trained.features), indicators(trained.columns)
     first = np.arange(features)  # the input that decides whether the cell of an input is missing
-    for _, place in spans(trained.columns):
-        first[place] = place.start
+    for _, part in spans(trained.columns):
+        first[part] = part.start
     is_missing = model("Gather", model("IsNaN", "inputs"), model.constant(first, np.int64), axis=1)
     filled = model("Where", is_missing, scales["input_fill"], "inputs")
     if not numbers:

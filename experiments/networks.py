@@ -1,7 +1,6 @@
 """Trained networks that a run keeps with `save=true`; they predict from raw inputs."""
 
 import json
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
@@ -13,9 +12,9 @@ from numpy.typing import ArrayLike
 
 from experiments import tables
 from experiments.config.choices import build
-from experiments.config.errors import ConfigError
+from experiments.config.errors import ConfigError, in_one_line
 from experiments.data.columns import Column, Numbers, content, encode, from_records
-from experiments.data.imputing import check_missing, fillable
+from experiments.data.imputing import check_missing, fillable, indicators
 from experiments.data.split import SCALES
 from experiments.store.files import arrays
 from experiments.store.reading import run_replicas
@@ -211,8 +210,8 @@ class TrainedNetworks(Sequence[TrainedNetwork]):
         further = [f"optimizer.lr={rate!r}", f"seeds={seeds}".replace(" ", ""), "save=true"]
         # One rate is not tuned.
         words = [word for word in words if not word.startswith("tune.")]
-        return (
-            f"{self.members[0].run} keeps no network {text}; run: {shlex.join(['python', 'run.py', *words, *further])}"
+        return in_one_line(
+            ConfigError(f"{self.members[0].run} keeps no network {text}", [*words, *further]), "python run.py"
         )
 
     def scores(self, inputs: ArrayLike) -> np.ndarray:
@@ -260,6 +259,13 @@ def as_inputs(inputs: ArrayLike, features: Sequence[str], columns: Sequence[Any]
     x = array.astype(np.float64, copy=False)
     if x.ndim != 2 or x.shape[1] != len(features):
         raise ValueError(f"inputs of shape {x.shape}: allowed is (rows, {len(features)})")
+    if numbers := indicators(kinds):
+        x = x.copy()
+        for indicator, number in numbers.items():
+            # An indicator follows from the NaN of its number, as in ONNX; 0 and NaN may stand for it.
+            absent = np.isnan(x[:, number])
+            x[absent & ((x[:, indicator] == 0) | np.isnan(x[:, indicator])), indicator] = 1
+            x[~absent & np.isnan(x[:, indicator]), indicator] = 0
     faulty = (~np.isfinite(x) & ~(np.isnan(x) & allowed)).any(axis=0)
     if faulty.any():
         raise ValueError(f"inputs are NaN or infinite: {', '.join(np.array(features)[faulty])}")
@@ -297,9 +303,9 @@ def _why_empty(path: Path, files: Mapping[str, bytes]) -> str:
     if (replicas.loc[replicas["purpose"] == "report", "status"] == "diverged").all():
         rate = float(replicas["lr"].min()) / 10
         lower = [word for word in words if not word.startswith(("optimizer.lr=", "tune."))]
-        command = shlex.join(["python", "run.py", *lower, f"optimizer.lr={rate:.1g}", "save=true"])
-        return f"{path} keeps no networks: all of its replicas diverged; try a smaller learning rate: {command}"
-    return f"{path} keeps no networks; run: {shlex.join(['python', 'run.py', *words, 'save=true'])}"
+        message = f"{path} keeps no networks: all of its replicas diverged. Try a smaller learning rate."
+        return in_one_line(ConfigError(message, [*lower, f"optimizer.lr={rate:.1g}", "save=true"]), "python run.py")
+    return in_one_line(ConfigError(f"{path} keeps no networks", [*words, "save=true"]), "python run.py")
 
 
 def _members(stored: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> Iterator[TrainedNetwork]:

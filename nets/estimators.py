@@ -209,7 +209,7 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     def _check_warm_start(self, y: np.ndarray) -> None:
         self._check_continued(y)
         if not self._target_shape and not np.array_equal(np.unique(y), np.unique(self.classes_)):
-            raise ValueError(
+            raise ValueError(  # scikit-learn's words: its own tests expect them
                 "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
                 f"Previously got {self.classes_}, `y` has {np.unique(y)}"
             )
@@ -275,7 +275,7 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         split = {"test_size": self.validation_fraction, "random_state": self._seed, "stratify": strata}
         parts = train_test_split(*rows, y, **split)
         if len(parts[-1]) < 2:
-            raise ValueError(
+            raise ValueError(  # scikit-learn's words: its own tests expect them
                 "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
             )
         return parts[:-2:2], parts[1::2]
@@ -424,8 +424,8 @@ class MLPClassifier(ClassifierMixin, _MLP):  # type: ignore[misc]  # scikit-lear
         Their accuracy after each epoch, weighted like the cost (R² of an `MLPRegressor`), and the highest; None without
         early stopping.
     gradient_norms_
-        Structured array, a row per epoch and layer: with L the mean cost of up to 256 training rows after the epoch,
-        `weight_gradient_norm` is ‖∂L/∂W‖, `delta_norm` the root mean square of their weighted ∂cost/∂z.
+        Structured array, a row per epoch and layer. L is the mean cost of up to 256 training rows after the epoch.
+        `weight_gradient_norm` is ‖∂L/∂W‖. `delta_norm` is the root mean square of these rows' weighted ∂cost/∂z.
     """
 
     class_weight: dict[Any, Any] | str | None = None
@@ -506,8 +506,8 @@ class MLPClassifier(ClassifierMixin, _MLP):  # type: ignore[misc]  # scikit-lear
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the logarithms of `predict_proba`.
 
-        They come from the scores, exact also where a probability rounds to 0 or 1, but for clipped units and for
-        sigmoid units of three or more classes.
+        They are computed from the scores, so they are exact also where a probability rounds to 0 or 1. Clipped units,
+        and sigmoid units of three or more classes, are exceptions.
         """
         scores = self._scores(X)[0]
         logarithms: np.ndarray

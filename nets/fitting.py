@@ -6,7 +6,6 @@ Of a sparse X only the rows in use are made dense, so the numbers are those of t
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
 
 from nets.descent import Descent
 from nets.network import Network, Work
@@ -71,7 +70,7 @@ def gradient_norms(
 
 def _take(X: Any, rows: np.ndarray, out: np.ndarray) -> None:
     """Write these rows to `out`."""
-    if issparse(X):
+    if hasattr(X, "toarray"):
         X[rows].toarray(out=out)
     else:
         # mode="clip" lets take write straight into `out`; no index is out of range.

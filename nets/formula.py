@@ -469,9 +469,9 @@ def _check_finite(formula: Formula) -> None:
             bad = np.isnan(values) | (np.isinf(values) & near)
             if bad.any():
                 quantity = "it" if result == "h" else f"its derivative by {result}"
-                place = f"{quantity} is {values[bad][0]:g} at x = {x[bad][0]:g} in {np.dtype(dtype)}"
+                fault = f"{quantity} is {values[bad][0]:g} at x = {x[bad][0]:g} in {np.dtype(dtype)}"
                 reason = _why_nan(formula, float(x[bad][0])) if np.isnan(values[bad][0]) else ""
-                raise ExpressionError(f"{place}: {reason}" if reason else place)
+                raise ExpressionError(f"{fault}: {reason}" if reason else fault)
 
 
 def _why_nan(formula: Formula, x: float) -> str:

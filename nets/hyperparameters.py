@@ -1,7 +1,6 @@
 """The allowed values of a field, declared beside it: `momentum: Annotated[float, Number("[0, 1)")] = 0.9`."""
 
 from collections.abc import Iterator
-from dataclasses import fields
 from numbers import Real
 from typing import Any, Protocol, get_type_hints, runtime_checkable
 
@@ -81,13 +80,12 @@ class OneOf:
         return isinstance(value, str) and value in self.texts
 
 
-def rules(variant: type) -> dict[str, Rule]:
-    """Return the rule of each field of a dataclass that declares one."""
-    hints = get_type_hints(variant, include_extras=True)
+def rules(variant: Any) -> dict[str, Rule]:
+    """Return the rule of each field of a dataclass, or of each parameter of a function, that declares one."""
     return {
-        field.name: rule
-        for field in fields(variant)
-        for rule in getattr(hints[field.name], "__metadata__", ())
+        name: rule
+        for name, hint in get_type_hints(variant, include_extras=True).items()
+        for rule in getattr(hint, "__metadata__", ())
         if isinstance(rule, Rule)
     }
 

@@ -3,6 +3,9 @@
 import difflib
 from collections.abc import Iterable
 
+MOST = 50
+"""A message has at most so many names."""
+
 
 def guess(name: str, allowed: Iterable[str]) -> str | None:
     """Return the allowed name that is near to another, or None."""
@@ -16,4 +19,5 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
     allowed = list(allowed)
     near = guess(name, allowed)
     hint = f"did you mean {near!r}? " if near else ""
-    return f"{hint}Allowed: {', '.join(allowed)}"
+    more = f" and {len(allowed) - MOST} more" if len(allowed) > MOST else ""
+    return f"{hint}Allowed: {', '.join(allowed[:MOST])}{more}"

@@ -1,9 +1,9 @@
 """Output units, each fused with the cost that trains it, on raw scores z.
 
 Scores z and targets y are arrays (replicas, batch, units) of one shape and one dtype. A cost is per example: it is
-summed over the units and not divided by the batch. A squared cost keeps its ½. Everything is computed from z. What one
-unit adds is finite up to |z| = 1e300 in float64 and 1e37 in float32 (`linear_mse`: 1e150 and 1e18); the sum of many
-units may be +inf there. Nothing gives a warning. No replica's numbers depend on the other replicas of its stack.
+summed over the units and not divided by the batch. A squared cost keeps its ½. Everything is computed from z. The cost
+of one unit is finite up to |z| = 1e300 in float64 and 1e37 in float32; of `linear_mse` up to 1e150 and 1e18. The sum
+over many units may be +inf there. Nothing gives a warning. No replica's numbers depend on the other replicas.
 """
 
 from abc import ABC, abstractmethod

@@ -74,6 +74,15 @@ def test_a_file_imports_only_what_its_room_may(path):
         assert "matplotlib" not in packages
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "nets").rglob("*.py")), ids=lambda path: path.name)
+def test_of_scipy_the_networks_use_the_special_functions_only(path):
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
+    further = {"scipy.sparse"} if path.name == "estimators.py" else set()
+    assert {name for name in names if name.startswith("scipy")} <= {"scipy.special"} | further
+
+
 @pytest.mark.parametrize("name", sorted(name for name in MODULES if name.startswith("experiments.")))
 def test_imports_run_down_the_rooms(name):
     home = room(name)

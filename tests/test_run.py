@@ -102,6 +102,15 @@ def test_bad_input_is_one_line_and_leaves_nothing(arguments, message, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_plan_says_how_a_file_is_read(tmp_path):
+    rows = "".join(f"{row / 10},{'ab'[row % 2]}\n" for row in range(90))
+    (tmp_path / "t.csv").write_text(f"x,y\n{rows}")
+    words = ("dataset=csv", "dataset.path=t.csv", "dataset.target=y", "plan=true")
+    first, second, *_ = run(*words, cwd=tmp_path).stdout.splitlines()
+    assert first.startswith("t: classification, classes a, b; 90 rows, 1 input")
+    assert second.startswith("1 condition, 10 replicas: 0 are there already")
+
+
 def test_results_that_cannot_be_written_are_refused(tmp_path):
     (tmp_path / "results").write_text("in the way")
     done = run(*QUICK, cwd=tmp_path, code=2)

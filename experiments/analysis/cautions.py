@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from experiments.analysis.comparison import ranking_seeds
+from experiments.analysis.labels import same_tasks
 from experiments.analysis.wording import counted, enumeration, in_sentence, verb
 from experiments.tables import KEY, reported, rounded
 
@@ -13,7 +14,7 @@ ONE_CLASS = 0.95
 
 
 def cautions(board: pd.DataFrame, replicas: pd.DataFrame, confusion: pd.DataFrame | None) -> list[str]:
-    """Return what weakens the answer: uneven seeds, confounders, networks that predict one class, tuning seeds.
+    """Return what weakens the answer: copied data, uneven seeds, confounders, predictions of one class, tuning seeds.
 
     Parameters
     ----------
@@ -26,11 +27,20 @@ def cautions(board: pd.DataFrame, replicas: pd.DataFrame, confusion: pd.DataFram
     """
     selected = replicas[replicas["selected"]]
     return [
+        *_same_data(selected),
         *_uneven(board, selected),
         *_confounded(board),
         *_without_hidden_layers(board, selected),
         *([] if confusion is None else _one_class(board, selected, confusion)),
         *_tuning(replicas),
+    ]
+
+
+def _same_data(selected: pd.DataFrame) -> list[str]:
+    """Return a sentence for the data sets that hold the same data under several names."""
+    return [
+        f"{enumeration(names)} hold the same data, so they count as one data set in the ranks over data sets."
+        for names in same_tasks(selected)
     ]
 
 

@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from experiments.analysis.labels import labels, setting_columns
+from experiments.analysis.labels import labels, same_tasks, setting_columns
 from experiments.analysis.references import has_default_initializer, references
 from experiments.analysis.statistics import (
     ALPHA,
@@ -190,8 +190,12 @@ def treatments(replicas: pd.DataFrame) -> pd.Series:
 
 
 def treatments_over_datasets(replicas: pd.DataFrame) -> OverDatasets:
-    """Return `over_datasets` of the treatments that every data set of the study has; its sentence names the others."""
-    table = ranked(replicas)
+    """Return `over_datasets` of the treatments that every data set of the study has; its sentence names the others.
+
+    Of data sets that hold the same data, only the first one counts.
+    """
+    copies = [name for _, *others in same_tasks(replicas) for name in others]
+    table = ranked(replicas[~replicas["dataset"].isin(copies)])
     table["treatment"] = table["run"].map(treatments(replicas))
     ranks = table.pivot(index="dataset", columns="treatment", values="rank")
     common = ranks.dropna(axis=1)
@@ -202,7 +206,10 @@ def treatments_over_datasets(replicas: pd.DataFrame) -> OverDatasets:
         left = verb(len(missing), "is left out, since it has", "are left out, since they have")
         notes.append(f"{enumeration(map(in_sentence, missing))} {left} no rank on some data set.")
     if ranks.index.str.partition(", ").get_level_values(0).has_duplicates:
-        notes.append("Some of these tasks have data sets of one name, so they may not be independent.")
+        notes.append(
+            "Some of these tasks have data sets of the same name. "
+            "If these are the same data, the tasks are not independent."
+        )
     return result._replace(sentence=" ".join([result.sentence, *notes]))
 
 

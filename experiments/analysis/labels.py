@@ -37,16 +37,26 @@ def task_names(replicas: pd.DataFrame) -> pd.Series:
     conditions = replicas.drop_duplicates("run").set_index("run")
     if "task_id" not in conditions:
         return conditions["dataset"]
-    tasks = _task_settings(conditions)
-    names = {}
-    for dataset, part in tasks.groupby(conditions.drop_duplicates("task_id").set_index("task_id")["dataset"]):
-        differing = _telling_apart(part)
-        for key, row in part.iterrows():
+    result = conditions["dataset"].copy()
+    for dataset, same_name in conditions.groupby("dataset"):
+        tasks = _task_settings(same_name)
+        differing = _telling_apart(tasks)
+        names = {}
+        for key, row in tasks.iterrows():
             texts = [describe(name, row[name]) for name in differing if not pd.isna(row[name])]
             names[key] = ", ".join([str(dataset), *texts])
-        repeated = pd.Series(names)[part.index].duplicated(keep=False)
+        repeated = pd.Series(names).duplicated(keep=False)
         names |= {key: f"{names[key]}, {key[:DIGITS]}" for key in repeated.index[repeated]}
-    return conditions["task_id"].map(names)
+        result[same_name.index] = same_name["task_id"].map(names)
+    return result
+
+
+def same_tasks(replicas: pd.DataFrame) -> list[list[str]]:
+    """Return the names of data sets that are one task, such as a file and its copy; each list has two or more."""
+    if "task_id" not in replicas:
+        return []
+    names = replicas.drop_duplicates(["task_id", "dataset"]).groupby("task_id", sort=False)["dataset"].agg(list)
+    return [group for group in names if len(group) > 1]
 
 
 def _task_settings(conditions: pd.DataFrame) -> pd.DataFrame:

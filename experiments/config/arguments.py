@@ -27,7 +27,7 @@ def key_values(arguments: Sequence[str], allowed: Sequence[str], before: Sequenc
         key, _, value = argument.partition("=")
         if key not in allowed:
             rest, meant = [*arguments[index + 1 :]], _meant(argument, arguments[index + 1 :], allowed)
-            instead = meant and [*before, *arguments[:index], meant[0], *rest[meant[1] :]]
+            instead = meant and _accepted([*arguments[:index], meant[0], *rest[meant[1] :]], allowed, before)
             hint = (
                 nearest(key, allowed)
                 if "=" in argument or argument.startswith("-")
@@ -37,12 +37,21 @@ def key_values(arguments: Sequence[str], allowed: Sequence[str], before: Sequenc
         if not value:
             rest = [word for word in arguments[index + 1 :] if word != "="]
             value = rest[0].lstrip("=") if rest and "=" not in rest[0][1:] else ""
-            instead = [*before, *arguments[:index], f"{key}={value}", *rest[1:]] if value else None
+            instead = _accepted([*arguments[:index], f"{key}={value}", *rest[1:]], allowed, before) if value else None
             raise ConfigError(f"{key} has no value: allowed is {key}=VALUE", instead)
         if key in values:
             raise ConfigError(f"{key} is given twice: allowed is one {key}=VALUE")
         values[key] = value
     return values
+
+
+def _accepted(arguments: Sequence[str], allowed: Sequence[str], before: Sequence[str]) -> list[str] | None:
+    """Return the words of a command with these arguments, or those that its refusal offers; None if it offers none."""
+    try:
+        key_values(arguments, allowed, before)
+    except ConfigError as further:  # what was meant may contain the next fault
+        return further.instead
+    return [*before, *arguments]
 
 
 def _meant(argument: str, rest: Sequence[str], allowed: Sequence[str]) -> tuple[str, int] | None:

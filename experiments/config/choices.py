@@ -7,8 +7,11 @@ looked up in the registries by name; a configuration never names code.
 import inspect
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
+
+import yaml
 
 from experiments.config.rules import Rates
 from experiments.data.sets import DATASETS
@@ -43,6 +46,19 @@ def options(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
+def read_conf(file: str) -> dict[str, Any]:
+    """Return what a file of conf/ contains."""
+    return dict(yaml.safe_load((CONF / f"{file}.yaml").read_text()))
+
+
+@cache
+def default_options() -> dict[str, str]:
+    """Return the option of each choice that conf/config.yaml names."""
+    return {
+        key: name for item in read_conf("config")["defaults"] if isinstance(item, dict) for key, name in item.items()
+    }
+
+
 def hyperparameters(variant: Any) -> dict[str, tuple[Any, Any]]:
     """Return type and default of each hyperparameter of a registered class or function; MISSING without a default."""
     hints = get_type_hints(variant)
@@ -70,6 +86,12 @@ def optional(choice: str, option: str) -> dict[str, Any]:
     """
     parameters = inspect.signature(REGISTRIES[choice][option]).parameters
     return {name: item.default for name, item in parameters.items() if item.kind is item.KEYWORD_ONLY}
+
+
+def annotations(choice: str, option: str) -> dict[str, tuple[Any, ...]]:
+    """Return what the types of an option's settings are marked with, such as `OfFile`."""
+    hints = get_type_hints(REGISTRIES[choice][option], include_extras=True)
+    return {name: getattr(hint, "__metadata__", ()) for name, hint in hints.items()}
 
 
 def allowed_keys(choice: str, option: str) -> list[str]:

@@ -15,19 +15,22 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.config.choices import CONF, REGISTRIES, options, required
-from experiments.config.errors import ConfigError
+from experiments.config.errors import ConfigError, both, in_one_line
+from experiments.config.flags import options_and_words
 from experiments.config.hydra_schema import register_schema
-from experiments.config.messages import answer
+from experiments.config.messages import refusal
 from experiments.config.settings import Settings, listing, resolve
-from experiments.config.values import grammar, parts
-from experiments.config.words import as_typed, checked
+from experiments.config.values import PLACEHOLDERS, grammar, parts
+from experiments.config.words import as_typed, hydra_words
 from experiments.tables import rounded
 
+DATA_KEYS = ("dataset", "batch_size", "class_weight", "output")
+"""The beginnings of the keys whose values must fit the data."""
 _HYDRA = threading.Lock()
 """Hydra's state is global: one thread composes at a time."""
 
 
-def plain(config: DictConfig) -> dict[str, Any]:
+def plain_values(config: DictConfig) -> dict[str, Any]:
     """Return a composed configuration as nested plain values, without Hydra's own node."""
     values = OmegaConf.to_container(config, resolve=True)
     assert isinstance(values, dict)
@@ -42,7 +45,7 @@ def expand(loader: ConfigLoader, master: DictConfig, words: Sequence[str]) -> li
     loader, master
         Hydra's configuration loader, and what it composed of Hydra's own settings.
     words
-        The `checked` words of the command line. Those of a preset are put before them; several presets are expanded
+        The `hydra_words` of the command line. Those of a preset are put before them; several presets are expanded
         one after the other, each with its own sweep.
 
     Raises
@@ -54,7 +57,7 @@ def expand(loader: ConfigLoader, master: DictConfig, words: Sequence[str]) -> li
     for preset, alone in _by_preset(loader, words):
         parsed = _parsed(loader, [*_swept_by(loader, master, preset), *alone])
         for line in itertools.chain(*BasicSweeper.split_arguments(parsed, None)):
-            settings = resolve(plain(loader.load_sweep_config(master, line)))
+            settings = resolve(plain_values(loader.load_sweep_config(master, line)))
             rates = tuple(map(rounded, settings.rates))
             key = (settings.study, settings.run, rates, settings.seeds, settings.tune, settings.save)
             jobs.setdefault(key, (settings, line))
@@ -64,14 +67,14 @@ def expand(loader: ConfigLoader, master: DictConfig, words: Sequence[str]) -> li
 
 def _by_preset(loader: ConfigLoader, words: Sequence[str]) -> Iterator[tuple[str | None, list[str]]]:
     """Yield each preset that the words name, or None, with the words that name no other preset."""
-    place = next((index for index, word in enumerate(words) if parts(word)[1] == "experiment"), None)
-    if place is None:
+    index = next((index for index, word in enumerate(words) if parts(word)[1] == "experiment"), None)
+    if index is None:
         yield None, list(words)
         return
-    (override,) = _parsed(loader, [words[place]])
+    (override,) = _parsed(loader, [words[index]])
     names = override.sweep_string_iterator() if override.is_sweep_override() else [override.value()]
     for name in dict.fromkeys(map(str, names)):
-        yield name, [*words[:place], f"+experiment={name}", *words[place + 1 :]]
+        yield name, [*words[:index], f"+experiment={name}", *words[index + 1 :]]
 
 
 def _swept_by(loader: ConfigLoader, master: DictConfig, preset: str | None) -> list[str]:
@@ -135,19 +138,55 @@ def sweep(overrides: Sequence[str]) -> list[tuple[Settings, list[str]]]:
         With one line for whatever is wrong with it.
     """
     try:
-        words = checked(overrides)
-        with _HYDRA:
-            return _sweep(words)
+        return _sweep(overrides)
     except Exception as error:
-        raise ConfigError(answer(error, overrides)) from error
+        raise ConfigError(error_line(error, overrides)) from error
 
 
-def _sweep(words: Sequence[str]) -> list[tuple[Settings, list[str]]]:
-    state = Singleton.get_state()
+def _sweep(overrides: Sequence[str]) -> list[tuple[Settings, list[str]]]:
+    words = hydra_words(overrides)
+    with _HYDRA:
+        state = Singleton.get_state()
+        try:
+            register_schema()
+            with initialize_config_dir(str(CONF), version_base="1.3"):
+                loader = GlobalHydra.instance().config_loader()
+                return expand(loader, loader.load_configuration("config", [], RunMode.MULTIRUN), words)
+        finally:
+            Singleton.set_state(state)
+
+
+def error_line(error: Exception, words: Sequence[str] = (), flags: Sequence[str] = ()) -> str:
+    """Return one line for an error. It ends with a command only if that command would not be refused.
+
+    Parameters
+    ----------
+    error
+        Of Hydra's or of ours; for an unforeseen one the line begins with the error's class.
+    words, flags
+        The words of the command line that set something, and the others.
+    """
+    first = last = refusal(error, words)
+    options, _ = options_and_words(first.instead or [])
+    for _ in range(len(words) + 3):  # what was meant may contain the next fault
+        if last.instead is None:
+            return both(first, last)
+        _, meant = options_and_words(last.instead)
+        further = _refusal_of(meant)
+        if further is None:
+            return in_one_line(ConfigError(str(first), meant), "python run.py", [*flags, *options])
+        last = further
+    return str(first)
+
+
+def _refusal_of(words: Sequence[str]) -> ConfigError | None:
+    """Return the refusal of a command line. While a word such as COLUMN stands for a value, the data are not read."""
     try:
-        register_schema()
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            loader = GlobalHydra.instance().config_loader()
-            return expand(loader, loader.load_configuration("config", [], RunMode.MULTIRUN), words)
-    finally:
-        Singleton.set_state(state)
+        if PLACEHOLDERS.isdisjoint(parts(word)[2] for word in words):
+            _sweep(words)
+        else:
+            hydra_words(words)
+            _sweep([word for word in words if not parts(word)[1].startswith(DATA_KEYS)])
+    except Exception as error:
+        return refusal(error, words)
+    return None

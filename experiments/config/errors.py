@@ -1,5 +1,6 @@
 """The error of a configuration or argument that is refused."""
 
+import re
 import shlex
 from collections.abc import Sequence
 
@@ -30,8 +31,17 @@ def in_one_line(refusal: ConfigError, program: str, before: Sequence[str] = ()) 
     before
         Words that stand before those of the refusal.
     """
-    message = str(refusal)
     if refusal.instead is None:
-        return message
-    joint = " Run:" if message.endswith(("?", ".")) else "; run:"
-    return f"{message}{joint} {shlex.join([*program.split(), *before, *refusal.instead])}"
+        return str(refusal)
+    return _joined(str(refusal), f"run: {shlex.join([*program.split(), *before, *refusal.instead])}")
+
+
+def both(first: ConfigError, second: ConfigError) -> str:
+    """Return what two refusals say: that of a command line, and that of the words which were meant."""
+    return str(first) if first is second else _joined(str(first), str(second))
+
+
+def _joined(sentence: str, further: str) -> str:
+    if not sentence.endswith(("?", ".")):
+        return f"{sentence}; {further}"
+    return f"{sentence} {re.sub('^[a-z]+:? ', lambda begin: begin[0].capitalize(), further)}"

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from experiments.config.errors import ConfigError
-from experiments.config.keys import allowed_values, is_key
+from experiments.config.keys import SYNONYMS, allowed_values, is_key
+from experiments.config.values import parts
 
 SHOWING = frozenset({"--cfg", "-c", "--info", "-i", "--hydra-help", "--version", "--shell-completion", "-sc"})
 """Hydra's options that show something and start nothing."""
@@ -18,7 +19,7 @@ VALUED: dict[str, tuple[str, ...]] = {
 """By option that has a value, the allowed values; any, if none are named."""
 
 
-def divided(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+def options_and_words(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the options of a command line with their values, and the words that set something.
 
     Raises
@@ -48,6 +49,8 @@ def divided(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
             words.append(_undashed(word, rest))
     if refused:
         raise ConfigError(f"{refused}: settings have no dashes", [*flags, *words])
+    if "--resolve" in flags and {"--cfg", "-c"}.isdisjoint(flags):
+        raise ConfigError("--resolve needs --cfg job", ["--cfg", "job", *flags, *words])
     if not SHOWING.isdisjoint(flags):
         flags = [flag for flag in flags if flag not in ("-m", "--multirun")]
     return flags, words
@@ -59,10 +62,11 @@ def _undashed(word: str, rest: list[str]) -> str:
     key = name if is_key(name) else name.replace("-", "_")
     if not is_key(key):
         raise ConfigError(f"unknown option {word}; `python run.py --help` shows what is allowed")
-    if not equals and allowed_values(key)[1] is bool:
+    meant = parts(SYNONYMS.get(key, [key])[-1])[1]
+    if not equals and allowed_values(meant)[1] is bool:
         value = rest.pop(0) if rest and rest[0] in ("true", "false") else "true"
     elif not equals:
         if not rest or "=" in rest[0] or rest[0].startswith("-"):
-            raise ConfigError(f"{word}: settings have no dashes; allowed is {key}=VALUE")
+            raise ConfigError(f"{word}: settings have no dashes; allowed is {meant}=VALUE")
         value = rest.pop(0)
     return f"{'+' * (key == 'experiment')}{key}={value}"

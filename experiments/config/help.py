@@ -1,10 +1,9 @@
 """The text of `python run.py --help`, from the declarations, the registries and conf/."""
 
-import re
-
-from experiments.config.choices import CONF, REGISTRIES, hyperparameters, options, required
+from experiments.config.choices import CONF, REGISTRIES, default_options, hyperparameters, options, required
 from experiments.config.rules import Rates
 from experiments.config.schema import Configuration, declared, groups
+from experiments.data.sets import DATASETS
 from nets.hyperparameters import rules
 
 INTRODUCTION = """\
@@ -38,7 +37,7 @@ def help_text() -> str:
 
 
 def _choices() -> list[str]:
-    defaults = dict(re.findall(r"^  - (\w+): (\w+)$", (CONF / "config.yaml").read_text(), re.MULTILINE))
+    defaults = default_options()
     lines = []
     for choice, registry in REGISTRIES.items():
         lines.append(f"  {choice}, by default {defaults[choice]}:")
@@ -46,6 +45,8 @@ def _choices() -> list[str]:
             variant = registry.get(name)
             about = variant.__doc__.partition("\n")[0] if variant else AUTO.get(choice, "A formula.")
             lines.append(f"    {name:<20}{'  '.join([*describe(choice, name), about])}".rstrip())
+        if choice == "dataset":
+            lines += [f"      dataset.{key:<12}{words}" for key, words in _reading_options().items()]
     return lines
 
 
@@ -59,6 +60,11 @@ def describe(choice: str, option: str) -> list[str]:
         value = "…" if key in needed else list(default) if isinstance(default, tuple) else default
         texts.append(f"{key}={value}")
     return texts
+
+
+def _reading_options() -> dict[str, str]:
+    """Return the allowed values of the options of reading a table, by their names."""
+    return {key: rule.words for function in DATASETS.values() for key, rule in rules(function).items()}
 
 
 def _presets() -> list[str]:

@@ -1,4 +1,4 @@
-"""Errors in one line: of Hydra's, what a user can do about it; at the end the command that works."""
+"""Hydra's errors in a user's words: what is wrong, and what is allowed."""
 
 import re
 from collections.abc import Sequence
@@ -9,46 +9,18 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
 
 from experiments.config.choices import REGISTRIES
-from experiments.config.errors import ConfigError, in_one_line
-from experiments.config.flags import divided
-from experiments.config.keys import allowed_values, having
-from experiments.config.lines import lacking
+from experiments.config.errors import ConfigError
+from experiments.config.keys import allowed_values, options_with
+from experiments.config.lines import refusal_of_setting
 from experiments.config.schema import nearest_key
 from experiments.config.values import parts
-from experiments.config.words import checked
 from nets.names import nearest
 
 RAY = "hydra/launcher=ray and ray_cluster need the launcher of the extra `ray`: pip install '.[ray]'"
 
 
-def answer(error: Exception, words: Sequence[str] = (), flags: Sequence[str] = ()) -> str:
-    """Return one line for an error, with the command that works if there is one.
-
-    Parameters
-    ----------
-    error
-        Of Hydra's or of ours; for an unforeseen one the line begins with the error's class.
-    words, flags
-        The words of the command line that set something, and the others.
-    """
-    refusal = explained(error, words)
-    if refusal is None:
-        return f"{type(error).__name__}: {_first_line(error)}"
-    if refusal.instead is None:
-        return str(refusal)
-    dashed, instead = divided(refusal.instead)
-    for _ in range(len(words) + 3):  # what was meant may contain the next fault
-        try:
-            checked(instead)
-        except ConfigError as further:
-            instead = further.instead or instead
-        else:
-            break
-    return in_one_line(ConfigError(str(refusal), instead), "python run.py", [*flags, *dashed])
-
-
-def explained(error: Exception, words: Sequence[str] = ()) -> ConfigError | None:
-    """Return the refusal that says in a user's words what an error means; None for an unforeseen error."""
+def refusal(error: Exception, words: Sequence[str] = ()) -> ConfigError:
+    """Return what an error means, in a user's words; for an unforeseen one its class and its first line."""
     if isinstance(error, ConfigError):
         return error
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
@@ -59,7 +31,7 @@ def explained(error: Exception, words: Sequence[str] = ()) -> ConfigError | None
     if isinstance(cause, ValidationError) and cause.full_key:
         return _wrong_type(cause.full_key, cause, words)
     if not isinstance(error, HydraException | OmegaConfBaseException):
-        return None
+        return ConfigError(f"{type(error).__name__}: {_first_line(error)}")
     several = re.match("Ambiguous value for argument '(.*)'", str(error))
     if several:
         first = [re.sub(",.*", "", word) if word == several[1] else word for word in words]
@@ -88,10 +60,10 @@ def _unknown_key(key: str, declaration: Any, words: Sequence[str]) -> ConfigErro
     """Return the refusal of a key that the chosen option does not have; others may have it."""
     allowed = [item.name for item in fields(declaration) if item.name != "_target_"]
     choice, _, name = key.partition(".")
-    others = having(choice, name) if choice in REGISTRIES else []
+    others = options_with(choice, name) if choice in REGISTRIES else []
     if not others:
         return ConfigError(f"unknown key {key!r}: {nearest_key(key, allowed)}")
-    return lacking(key, declaration.__name__.removeprefix(f"{choice}_"), words)
+    return refusal_of_setting(key, declaration.__name__.removeprefix(f"{choice}_"), words)
 
 
 def _wrong_type(key: str, error: ValidationError, words: Sequence[str]) -> ConfigError:
@@ -105,17 +77,7 @@ def _wrong_type(key: str, error: ValidationError, words: Sequence[str]) -> Confi
         allowed = allowed or (words_of if name in str(error) else None)
     if raw is None or allowed is None:
         return ConfigError(f"{key}: {_first_line(error)}")
-    number = _number(raw)
     meant = None
-    value = int(number) if number is not None and hint is int else number
-    if value is not None and value == number and (rule.accepts(value) if rule else hint is int):
-        meant = [f"{key}={number:g}" if word == typed[-1] else word for word in words]
+    if rule and hint is int and re.fullmatch(r"\d+(\.\d*)?([eE]\d)?", raw) and rule.accepts(int(float(raw))):
+        meant = [f"{key}={float(raw):g}" if word == typed[-1] else word for word in words]
     return ConfigError(f"{key}={raw}: allowed is {allowed}", meant)
-
-
-def _number(raw: str) -> float | None:
-    """Return the number that a text may mean: 1e2 is whole, 20% is 0.2; None for anything else."""
-    try:
-        return float(raw.removesuffix("%")) / (100 if raw.endswith("%") else 1)
-    except ValueError:
-        return None

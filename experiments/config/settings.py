@@ -8,24 +8,23 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from functools import cached_property
-from typing import Any, get_origin
-
-import yaml
+from typing import Any
 
 from experiments.config.choices import (
     AUTO,
-    CONF,
     EXTRAS,
     REGISTRIES,
     allowed_keys,
+    annotations,
     build,
-    hyperparameters,
     optional,
+    read_conf,
     required,
 )
 from experiments.config.errors import ConfigError
 from experiments.config.rules import LARGEST_SEED, Rates
 from experiments.config.schema import Configuration, Off, Tune, Unhashed, declared, groups, nearest_key
+from experiments.data.options import OfFile, in_condition
 from experiments.data.sets import check_digest, load
 from experiments.data.split import seeds_by_part_sizes
 from experiments.data.table import Data, autoencoding
@@ -51,11 +50,14 @@ class Settings(Configuration):
         rate has the other seeds.
     path
         Where the file of the data set lies. The condition contains the digest of the data instead.
+    layout
+        How the file is written, as far as that is not the usual way. The digest stands for it, too.
     """
 
     data: Data = field(repr=False)
     rates: tuple[float, ...]
     path: str | None
+    layout: Mapping[str, str]
 
     @cached_property
     def condition(self) -> dict[str, Any]:
@@ -100,9 +102,9 @@ class Settings(Configuration):
 
     @property
     def record(self) -> dict[str, Any]:
-        """The condition with the path of its data, from which `from_record` makes the settings again."""
+        """The condition with the path and layout of its data, from which `from_record` makes the settings again."""
         path = {} if self.path is None else {"path": self.path}
-        return self.condition | {"dataset": self.condition["dataset"] | path}
+        return self.condition | {"dataset": self.condition["dataset"] | path | self.layout}
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -214,8 +216,7 @@ def _completed(record: Mapping[str, Any], declaration: type) -> dict[str, Any]:
 
 def defaults() -> dict[str, Any]:
     """Return the defaults of conf/config.yaml, without its choices."""
-    content = yaml.safe_load((CONF / "config.yaml").read_text())
-    return {key: value for key, value in content.items() if key not in ("defaults", "hydra")}
+    return {key: value for key, value in read_conf("config").items() if key not in ("defaults", "hydra")}
 
 
 def _resolve(config: Mapping[str, Any]) -> Settings:
@@ -263,12 +264,6 @@ def _check_keys(config: Mapping[str, Any]) -> None:
     for key, names in allowed.items():
         if names is not None:
             _check_names(config[key], names, f"{key}.")
-    parameters = hyperparameters(REGISTRIES["dataset"][config["dataset"]["name"]])
-    for key, value in config["dataset"].items():
-        is_list = key in parameters and get_origin(parameters[key][0]) is tuple
-        items = value if isinstance(value, list | tuple) else [value]
-        if is_list and (items is not value or not all(isinstance(item, str | int | float) for item in items)):
-            raise ConfigError(f"dataset.{key}={value}: allowed is a list of texts, such as [a,b]")
 
 
 def _check_names(node: Mapping[str, Any], allowed: Collection[str], prefix: str = "") -> None:
@@ -322,11 +317,12 @@ def check(key: str, value: Any, rule: Rule | None) -> None:
         return
     if isinstance(rule, OneOf) and isinstance(value, str):
         raise ConfigError(f"{key}={value!r}: {nearest(value, rule.texts)}")
-    raise ConfigError(f"{key}={value!r}: allowed is {rule.words}")
+    typed = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
+    raise ConfigError(f"{key}={typed}: allowed is {rule.words}")
 
 
 def _dataset(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values that follow from the data set's node: `dataset`, `data` and `path`."""
+    """Return the values that follow from the data set's node: `dataset`, `data`, `path` and `layout`."""
     node = {key: value for key, value in config["dataset"].items() if key not in EXTRAS["dataset"]}
     for key in required("dataset", node["name"]):
         if node[key] == "???":
@@ -339,9 +335,14 @@ def _dataset(config: Mapping[str, Any]) -> dict[str, Any]:
         node["sha256"] = data.sha256[:12]
     if "task" in node:
         node["task"] = data.task
-    defaults = optional("dataset", node.pop("name"))
-    node = {key: value for key, value in node.items() if not (key in defaults and _plain(defaults[key]) == value)}
-    return {"dataset": {"name": config["dataset"]["name"], **node}, "data": data, "path": path}
+    marks = annotations("dataset", node["name"])
+    layout: dict[str, str] = {}
+    for key, default in optional("dataset", node["name"]).items():
+        value = in_condition(node.pop(key), marks[key])
+        if value != in_condition(default, marks[key]):
+            of_file = any(isinstance(mark, OfFile) for mark in marks[key])
+            (layout if of_file else node)[key] = value
+    return {"dataset": node, "data": data, "path": path, "layout": layout}
 
 
 def _unless_auto(node: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -18,6 +18,10 @@ from experiments.config.rules import MOST
 
 TABLE = re.compile(r"\.(csv|tsv|parquet|npz)$", re.IGNORECASE)
 """The end of a file's name."""
+PATH = "dataset.path"
+EXAMPLES = {"path": "FILE.csv", "target": "COLUMN", "id": "ID"}
+"""What stands in a command for a setting of a data set that only the user knows."""
+PLACEHOLDERS = frozenset({*EXAMPLES.values(), "VALUE"})
 CLOSING = {"[": "]", "{": "}", "(": ")"}
 
 
@@ -58,14 +62,19 @@ def exact_range(start: float, stop: float | None = None, step: float = 1) -> Cho
     return ChoiceSweep(list=[kind(begin + i * width) for i in range(count)])
 
 
+def table_words(path: str) -> list[str]:
+    """Return the words that choose a file as the data set."""
+    return ["dataset=csv", f"{PATH}={path}"]
+
+
 def quoted(text: str) -> str:
-    """Return a text as Hydra reads it, whatever signs it has."""
+    """Return a text in quotes, in which Hydra reads every character as it is."""
     return QuotedString(text=text, quote=Quote.double).with_quotes()
 
 
 def as_texts(prefix: str, raw: str, value: Any) -> str:
     """Return the value of a setting that is a text, or several texts of a sweep, as it was typed."""
-    if prefix == "dataset.path=" and isinstance(value, ChoiceSweep) and Path(raw).is_file():
+    if prefix == f"{PATH}=" and isinstance(value, ChoiceSweep) and Path(raw).is_file():
         raise ConfigError(f"{prefix}{raw}: a comma separates values unless it is in quotes", [prefix + quoted(raw)])
     if isinstance(value, ChoiceSweep) and value.simple_form:
         pieces, elements = list(pieces_of(raw)), value.list
@@ -80,7 +89,7 @@ def as_texts(prefix: str, raw: str, value: Any) -> str:
 
 def _as_text(prefix: str, raw: str, element: Any) -> str:
     if element is None:
-        meant = None if prefix == "dataset.path=" else quoted("" if prefix.startswith("dataset.") else "null")
+        meant = None if prefix == f"{PATH}=" else quoted("" if prefix.startswith("dataset.") else "null")
         raise ConfigError(f"{prefix}{raw}: null is no text", meant and [prefix + meant])
     if isinstance(element, list | dict):
         only = element[0] if isinstance(element, list) and len(element) == 1 else raw
@@ -88,7 +97,7 @@ def _as_text(prefix: str, raw: str, element: Any) -> str:
     text = element.text if isinstance(element, QuotedString) else str(element)
     if not isinstance(element, str | QuotedString) and text != raw.strip():
         return quoted(raw.strip())  # 1e3 and true are read as a number and a truth value
-    if prefix == "dataset.path=" and text.startswith("~"):
+    if prefix == f"{PATH}=" and text.startswith("~"):
         return quoted(os.path.expanduser(text))
     return raw
 
@@ -99,15 +108,13 @@ def as_list(prefix: str, raw: str, value: Any, texts: bool) -> str:
         return raw
     if not isinstance(value, list):
         inner: str | None = "" if value is None or isinstance(value, bool) else raw
-        if not texts and inner:  # 64x64
-            inner = ",".join(re.findall(r"\d+", raw)) if re.fullmatch(r"[\d\sx×,]+", raw) else None
-        if isinstance(value, dict | Glob):
+        if isinstance(value, dict | Glob) or not (texts or re.fullmatch(r"[\d\s,]*", raw)):
             inner = None
         hint = "in brackets" if inner is None else f"such as [{inner}]"
         instead = None if inner is None else [f"{prefix}[{inner}]"]
         raise ConfigError(f"{prefix}{repr(raw) if texts else raw}: allowed is a list {hint}", instead)
     if any(isinstance(item, list | dict) for item in value):
-        flat = all(isinstance(item, list) and not any(isinstance(each, list) for each in item) for item in value)
+        flat = all(isinstance(item, list) and not any(isinstance(inner, list) for inner in item) for item in value)
         instead = [prefix + raw.strip()[1:-1].strip()] if flat else None
         raise ConfigError(f"{prefix}{raw}: allowed is one list, without lists in it", instead)
     pieces = list(pieces_of(raw.strip()[1:-1]))
@@ -129,16 +136,16 @@ def plain_or_quoted(text: str) -> str:
 def pieces_of(raw: str) -> Iterator[str]:
     """Yield the parts of a value between the commas that stand in no bracket and no quotes."""
     depth, quote, begin = 0, "", 0
-    for index, sign in enumerate(raw):
+    for index, character in enumerate(raw):
         if quote:
-            quote = "" if sign == quote and raw[index - 1] != "\\" else quote
-        elif sign in "\"'":
-            quote = sign
-        elif sign in "([{":
+            quote = "" if character == quote and raw[index - 1] != "\\" else quote
+        elif character in "\"'":
+            quote = character
+        elif character in "([{":
             depth += 1
-        elif sign in ")]}":
+        elif character in ")]}":
             depth -= 1
-        elif sign == "," and not depth:
+        elif character == "," and not depth:
             yield raw[begin:index].strip()
             begin = index + 1
     yield raw[begin:].strip()
@@ -147,9 +154,9 @@ def pieces_of(raw: str) -> Iterator[str]:
 def closing(raw: str) -> str:
     """Return the brackets that a value lacks at its end."""
     missing = ""
-    for sign in raw:
-        if sign in CLOSING:
-            missing = CLOSING[sign] + missing
-        elif missing.startswith(sign):
+    for character in raw:
+        if character in CLOSING:
+            missing = CLOSING[character] + missing
+        elif missing.startswith(character):
             missing = missing[1:]
     return missing

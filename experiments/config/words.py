@@ -1,12 +1,11 @@
-"""The words of a command line: which of them cannot mean what was typed, and the words that say it.
+"""The words of a command line, each checked before Hydra reads it.
 
-Hydra reads a word KEY=VALUE by a grammar of its own, in which a comma sweeps and 1e3 is a number. Here a word is
-refused that Hydra cannot read, or would read as something that nobody means, and the refusal has the words that work.
+Hydra reads a word KEY=VALUE by its own grammar, in which a comma sweeps and 1e3 is a number. A word is refused here if
+Hydra cannot read it, or reads something else than a person means. The refusal has the words that are meant.
 """
 
 import os
 import re
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -16,11 +15,12 @@ from hydra.errors import HydraException
 
 from experiments.config.choices import CONF, REGISTRIES, options
 from experiments.config.errors import ConfigError
-from experiments.config.keys import CHOICES, LIST, OPTION_SYNONYMS, SYNONYMS, TEXT, TEXTS, allowed_values, is_key, kinds
+from experiments.config.keys import CHOICES, LIST, OPTION_SYNONYMS, SYNONYMS, TEXT, TEXTS, allowed_values, kinds
 from experiments.config.lines import check_line, check_together
 from experiments.config.rules import Name
 from experiments.config.schema import Configuration, declared, groups, nearest_key
 from experiments.config.values import (
+    PATH,
     TABLE,
     as_list,
     as_texts,
@@ -30,6 +30,7 @@ from experiments.config.values import (
     pieces_of,
     plain_or_quoted,
     quoted,
+    table_words,
 )
 from nets.names import guess, nearest
 
@@ -37,7 +38,7 @@ COUNTS = ("seeds", "tune.seeds")
 """Settings that take a number of seeds or a list of seeds."""
 
 
-def checked(words: Sequence[str]) -> list[str]:
+def hydra_words(words: Sequence[str]) -> list[str]:
     """Return words that Hydra reads as they were typed: a text such as `study=1e3` is quoted, `~/` is the home folder.
 
     Raises
@@ -70,7 +71,7 @@ def as_typed(word: str) -> str:
     Raises
     ------
     ConfigError
-        As in `checked`; its words stand for this one.
+        As in `hydra_words`; its words stand for this one.
     """
     sign, key, raw = parts(word)
     if "_target_" in word:
@@ -82,10 +83,6 @@ def as_typed(word: str) -> str:
     if sign == "~":
         return word
     kind = kinds().get(key)
-    further = re.search(r",\s*([\w./]+)=", raw)
-    if kind != TEXT and further and is_key(further[1]):
-        first, second = word[: len(word) - len(raw) + further.start()], raw[further.start() :].lstrip(", ")
-        raise ConfigError(f"{word}: blanks separate words", [first, second])
     try:
         value = grammar().parse_override(word).value()
     except HydraException as error:
@@ -144,10 +141,12 @@ def _check_key(word: str, sign: str, key: str, raw: str) -> None:
         raise ConfigError(f"{word}: {allows}")
     if known or key == "experiment" or (key in groups() and raw.startswith("{")):
         return
-    dotted = [name for name in kinds() if name.rpartition(".")[2] == key]
-    if len(dotted) > 1 and not _known_by_another_name(key, raw):
-        raise ConfigError(f"unknown key {key!r}: did you mean {' or '.join(map(repr, dotted))}?")
+    if last in ("layers", "hidden_layers") and raw.isdigit():
+        raise ConfigError(f"{word}: the key is net.hidden, with the width of each layer, such as net.hidden=[128,128]")
     meant = _known_by_another_name(key, raw)
+    dotted = [name for name in kinds() if name.rpartition(".")[2] == key]
+    if len(dotted) > 1 and not meant:
+        raise ConfigError(f"unknown key {key!r}: did you mean {' or '.join(map(repr, dotted))}?")
     if meant:
         names = " ".join(parts(item)[1] for item in meant)
         shown = f"'{names}'" if len(meant) == 1 else " ".join(meant)
@@ -163,9 +162,7 @@ def _check_key(word: str, sign: str, key: str, raw: str) -> None:
 def _known_by_another_name(key: str, raw: str) -> list[str] | None:
     """Return the words for a key that other programs use, or whose group is wrong or missing."""
     group, _, last = key.rpartition(".")
-    if last in ("layers", "hidden_layers", "n_layers", "num_layers", "depth") and re.fullmatch(r"[1-9]|[1-4]\d", raw):
-        return [f"net.hidden=[{','.join(['128'] * int(raw))}]"]
-    if key in groups() and key not in SYNONYMS:  # split=0.2
+    if key in groups():  # split=0.2
         return [f"{key}.{next(iter(declared(groups()[key])))}={raw}"]
     if key in SYNONYMS or (group and last in SYNONYMS):
         bare = raw[1:-1] if raw.startswith("[") and raw.endswith("]") else raw
@@ -191,12 +188,11 @@ def _check_choice(word: str, choice: str, raw: str, value: Any) -> None:
         )
     if not isinstance(value, str | Sweep | Glob):
         raise ConfigError(f"unknown {word}: {nearest(raw, options(choice))}")
-    if raw in ("*", "all", "any", "glob"):
+    if raw in ("*", "all"):
         raise ConfigError(f"{word}: all options are glob(*)", [f"{plus}{choice}=glob(*)"])
     _check_options(word, choice, plus, raw)
     if choice == "dataset" and isinstance(value, str) and TABLE.search(value):
-        words = ["dataset=csv", f"dataset.path={raw}", "dataset.target=COLUMN"]
-        raise ConfigError(f"{word}: a file is the data set csv, and COLUMN is what it predicts", words)
+        raise ConfigError(f"{word}: a file is the path of the data set csv", table_words(raw))
 
 
 def _check_options(word: str, choice: str, plus: str, raw: str) -> None:
@@ -206,40 +202,33 @@ def _check_options(word: str, choice: str, plus: str, raw: str) -> None:
         folded = name.casefold().replace("-", "_")
         longer = [option for option in known if folded in option.split("_")]
         meant = folded if folded in known else OPTION_SYNONYMS.get((choice, folded))
+        meant = longer[0] if not meant and len(longer) == 1 else meant
         if name in known or not (meant or longer):
             continue
-        names[index : index + 1] = [meant] if meant else longer
+        names[index] = meant or name
         hint = meant or " or ".join(filter(None, [", ".join(longer[:-1]), longer[-1]]))
         message = f"unknown {choice}={name}: did you mean {hint}?"
-        raise ConfigError(message, [f"{plus}{choice}={','.join(names)}"])
+        raise ConfigError(message, [f"{plus}{choice}={','.join(names)}"] if meant else None)
 
 
 def _check_counts(prefix: str, raw: str, value: Any) -> None:
-    """Refuse a sweep over numbers of seeds, of which the largest one contains the others, and an interval as a text."""
+    """Refuse a sweep over numbers of seeds, of which the largest contains the others."""
     counts = [count for count in value.list if type(count) is int] if isinstance(value, ChoiceSweep) else []
     if len(set(counts)) > 1:
         seeds = ",".join(map(str, counts))
         raise ConfigError(
-            f"{prefix}{raw} would be {len(counts)} numbers of seeds, of which the largest contains the others; "
-            f"the seeds themselves stand in brackets",
+            f"{prefix}{raw} would be a sweep over {len(counts)} numbers of seeds. Seeds themselves stand in brackets.",
             [f"{prefix}[{seeds}]"],
         )
-    interval = re.fullmatch(r"(\d{1,9})\s*(?:-|:|\.\.+)\s*(\d{1,9})", raw.strip("[]"))
-    numbers = [] if interval else re.fullmatch(r"\d+(\s+\d+)+", raw) and raw.split()
-    if interval and 0 < int(interval[2]) - int(interval[1]) < 100:
-        numbers = list(map(str, range(int(interval[1]), int(interval[2]) + 1)))
-    if numbers:
-        raise ConfigError(f"{prefix}{raw}: seeds are a list of numbers", [f"{prefix}[{','.join(numbers)}]"])
-    if isinstance(value, float) and value.is_integer():
-        raise ConfigError(f"{prefix}{raw}: allowed is a whole number", [f"{prefix}{value:.0f}"])
 
 
 def _check_name(prefix: str, text: str) -> None:
     """Refuse a name that cannot be a folder's."""
     if not Name().accepts(text) and "${" not in text:
-        plain = unicodedata.normalize("NFKD", text.rstrip("/").rpartition("/")[2]).encode("ascii", "ignore").decode()
-        name = re.sub(r"[^A-Za-z0-9_.-]+", "_", plain).strip("._-")[:100]
-        raise ConfigError(f"{prefix}{text!r}: allowed is {Name.words}", [f"{prefix}{name}"] if name else None)
+        name = re.sub(r"[^A-Za-z0-9_.-]+", "_", text.removeprefix("results/").replace("/", "-")).strip("._-")[:100]
+        raise ConfigError(
+            f"{prefix}{text!r}: allowed is {Name.words}", [f"{prefix}{name}"] if name and text.isascii() else None
+        )
 
 
 # --- what Hydra's grammar cannot read
@@ -250,32 +239,28 @@ def _refuse_unreadable(word: str, error: HydraException) -> NoReturn:
     sign, key, raw = parts(word)
     prefix = f"{sign}{key}="
     if isinstance(error.__cause__, ValueError):  # of our `range`
-        raise ConfigError(f"{word}: {' '.join(str(error).split())}") from None
+        raise ConfigError(f"{word}: {error.__cause__}") from None
+    if key == "study":
+        _check_name(prefix, raw.strip("\"'"))
     if kinds().get(key) == TEXT:
         stray = [mark for mark in "\"'" if raw.count(mark) % 2 and (raw[0] == mark or raw[-1] == mark)]
         if stray:
             raise ConfigError(f"{word}: a quote is not closed", [prefix + plain_or_quoted(raw.strip(stray[0]))])
-        is_path = key == "dataset.path"
         pieces = list(pieces_of(raw))
-        if not all(pieces) or (is_path and Path(raw).is_file()):
+        if not all(pieces) or (key == PATH and Path(raw).is_file()):
             pieces = [raw]
-        pieces = [os.path.expanduser(piece) if is_path else piece for piece in pieces]
-        if key == "formula.expression":
-            pieces = [piece.replace("^", "**") for piece in pieces]
-        signs = " ".join(dict.fromkeys(re.findall(r"[^A-Za-z0-9_./+%*@?|\\:$\s,-]", raw)))
+        pieces = [os.path.expanduser(piece) if key == PATH else piece for piece in pieces]
+        characters = " ".join(dict.fromkeys(re.findall(r"[^A-Za-z0-9_./+%*@?|\\:$\s,-]", raw)))
         raise ConfigError(
-            f"{word}: a text with {signs or ','} needs quotes of its own",
+            f"{word}: a text with {characters or ','} needs quotes of its own",
             [prefix + ",".join(map(quoted, pieces))],
         )
-    texts = ",".join(map(plain_or_quoted, pieces_of(raw.strip("[](){} ")))) if kinds().get(key) == TEXTS else raw
+    bare = raw[1:-1] if raw[:1] + raw[-1:] in ("[]", "()") else raw
+    texts = ",".join(map(plain_or_quoted, pieces_of(bare))) if kinds().get(key) == TEXTS else raw
     for reason, candidate in (
         ("a bracket is not closed", raw + closing(raw)),
-        ("one = is enough", raw.lstrip("= ")),
-        ("texts with such signs need quotes of their own", f"[{texts}]" if texts != raw else raw),
-        ("a colon stands between name and value", raw.replace("=", ":") if key == "formula.parameters" else raw),
-        ("a comma is too many", re.sub(r",(\s*,)+", ",", raw).strip(", ")),
-        ("a comma separates values", raw.replace(";", ",").replace("、", ",")),
-        ("lists stand in brackets []", f"[{raw.strip('()')}]"),
+        ("texts with such characters need quotes of their own", f"[{texts}]" if texts != raw else raw),
+        ("lists stand in brackets []", f"[{bare}]"),
         ("quotes are not closed", raw.strip("\"'")),
     ):
         try:

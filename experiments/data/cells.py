@@ -8,37 +8,40 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-CHARACTERS = {
-    "comma": ",",
-    "semicolon": ";",
-    "tab": "\t",
-    "pipe": "|",
-    "space": " ",
-    "point": ".",
-    "apostrophe": "'",
-    "underscore": "_",
-}
-"""Names of characters that a shell or Hydra would need quotes for."""
+from experiments.data.choices import MOST_CATEGORIES
 
 EXACT = 2**53
 """float64 represents every whole number up to this one exactly."""
 
 WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 
+NAMES = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+
+MONTH = r"(?:0?[1-9]|1[0-2])"
+
 DATE = re.compile(
-    r"(?:\d{4}-\d{1,2}-\d{1,2}|\d{4}/\d{1,2}/\d{1,2}|\d{1,2}[/.-]\d{1,2}[/.-](?:\d{4}|\d{2})"
-    r"|\d{1,2}[ -](?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ -]\d{2,4}"
-    r"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]* \d{1,2},? \d{4}|\d{8}(?=T\d))"
+    r"(?:\d{4}-\d{1,2}-\d{1,2}|\d{4}/\d{1,2}/\d{1,2}|\d{1,2}[/.-]\d{1,2}[/.-]\d{4}"
+    r"|\d{1,2}[/-]\d{1,2}[/-]\d{2}|\d{2}\.\d{2}\.\d{2}"
+    rf"|\d{{1,2}}[ -](?:{NAMES})[a-z]*[ -]\d{{2,4}}|(?:{NAMES})[a-z]* \d{{1,2}},? \d{{4}}|\d{{8}}(?=T\d))"
     r"(?:[T ]*\d{1,2}:?\d{2}(?::?\d{2}(?:\.\d+)?)?(?: ?[ap]m)?)?(?:Z| ?[+-]\d{2}:?\d{2})?",
     re.ASCII | re.IGNORECASE,
 )
 
 FOREIGN = {
-    re.compile(r"\d{4}[-/]\d{1,2}|\d{4} ?Q[1-4]", re.ASCII): ("months", "write them as days, such as 2026-01-01"),
-    re.compile(r"[+-]?0x[0-9a-f]+", re.IGNORECASE): ("hexadecimal numbers", "write them as decimal numbers"),
+    re.compile(
+        rf"\d{{4}}[-/]{MONTH}|{MONTH}[-/]\d{{4}}|(?:{NAMES})[a-z]*[ -]\d{{2,4}}|\d{{4}} ?Q[1-4]",
+        re.ASCII | re.IGNORECASE,
+    ): (
+        "months",
+        "write them as days in the file, such as 2026-01-01",
+    ),
+    re.compile(r"[+-]?0x[0-9a-f]+", re.IGNORECASE): (
+        "hexadecimal numbers",
+        "write them as decimal numbers in the file",
+    ),
     re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)[dD][+-]?\d+", re.ASCII): (
         "exponents after D",
-        "write them after e, such as 1.5e3",
+        "write them after e in the file, such as 1.5e3",
     ),
 }
 """What other programs write, its name and what to do."""
@@ -70,43 +73,53 @@ class Texts:
     def of(cls, column: pd.Series, absent: Collection[str] = ()) -> "Texts":
         """Return the texts of a column; a cell that is empty or one of the `absent` is missing."""
         if isinstance(column.dtype, pd.CategoricalDtype):
-            codes, found = column.cat.codes.to_numpy(), column.cat.categories
+            codes, values = column.cat.codes.to_numpy(), column.cat.categories
         else:
-            codes, found = pd.factorize(column)
-        raw = [whole(value) for value in found]
+            codes, values = pd.factorize(column)
+        raw = [whole(value) for value in values]
         stripped = [text.strip() for text in raw]
         index: dict[str, int] = {}
         for text in stripped:
             if text and text not in absent:
                 index.setdefault(text, len(index))
-        places = np.array([*(index.get(text, -1) for text in stripped), -1])
+        indices = np.array([*(index.get(text, -1) for text in stripped), -1])
         blanks = any(text != original and text for text, original in zip(stripped, raw, strict=True))
-        return cls(str(column.name), tuple(index), places[codes], blanks)
+        return cls(str(column.name), tuple(index), indices[codes], blanks)
 
     @cached_property
     def counts(self) -> np.ndarray:
         """The number of cells of each text."""
         return np.bincount(self.codes[self.codes >= 0], minlength=len(self.distinct))
 
+    @cached_property
+    def _count_of(self) -> dict[str, int]:
+        return dict(zip(self.distinct, self.counts.tolist(), strict=True))
+
     @property
     def size(self) -> int:
         """The number of cells that are not missing."""
         return int(self.counts.sum())
 
-    def share(self, fits: Callable[[str], object]) -> float:
-        """Return the share of cells whose text fits."""
-        chosen = np.array([bool(fits(text)) for text in self.distinct], bool)
-        return float(self.counts[chosen].sum() / max(1, self.size))
+    @property
+    def levels(self) -> int:
+        """The number of categories; 0 if there are too many different texts for categories."""
+        count = len(self.distinct)
+        return count if count <= MOST_CATEGORIES and count < self.size else 0
+
+    def share(self, fits: Callable[[str], object], known: Collection[str]) -> float:
+        """Return the share of cells whose text fits among those whose text is known."""
+        counts = self._count_of
+        return sum(counts[text] for text in known if fits(text)) / max(1, sum(counts[text] for text in known))
 
     def cells(self, chosen: Collection[str]) -> list[tuple[str, int]]:
         """Return the chosen texts with their counts, the most frequent first."""
-        pairs = [(text, int(count)) for text, count in zip(self.distinct, self.counts, strict=True) if text in chosen]
+        pairs = [(text, count) for text, count in self._count_of.items() if text in chosen]
         return sorted(pairs, key=lambda pair: -pair[1])
 
     def rows(self, chosen: Collection[str]) -> np.ndarray:
         """Return the rows whose text is one of the chosen."""
-        places = [place for place, text in enumerate(self.distinct) if text in chosen]
-        return np.flatnonzero(np.isin(self.codes, places))
+        indices = [index for index, text in enumerate(self.distinct) if text in chosen]
+        return np.flatnonzero(np.isin(self.codes, indices))
 
     def categorical(self) -> pd.Series:
         """Return the column as categories."""
@@ -115,6 +128,12 @@ class Texts:
     def mapped(self, value: Callable[[str], object], dtype: type, absent: object) -> pd.Series:
         """Return the column with a value in place of each text."""
         return pd.Series(np.array([*map(value, self.distinct), absent], dtype)[self.codes], name=self.name)
+
+
+def is_exact(column: pd.Series) -> bool:
+    """Return whether float64 represents every whole number up to the largest of a column of whole numbers."""
+    known = column.dropna()
+    return known.empty or max(abs(int(known.min())), abs(int(known.max()))) <= EXACT
 
 
 def whole(value: object) -> str:

@@ -7,18 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from experiments.data.table import TASKS
-from nets.names import nearest
-
-ALLOWED = {
-    "task": ("auto", *TASKS),
-    "missing": ("refuse", "drop", "impute", "category"),
-    "dates": ("refuse", "numeric"),
-}
-"""The values of the choices that are not the user's own words."""
+from experiments.data import options
 
 MOST_CLASSES = 20
 """A target with more different whole numbers is a quantity, not a class."""
+
+MOST_CATEGORIES = 100
+"""A column with more different texts holds identifiers or prose, not categories."""
 
 LISTS = ("drop", "categories", "na")
 
@@ -57,21 +52,18 @@ class Choices:
     """
 
     target: str
-    task: str = "auto"
-    missing: str = "refuse"
+    task: options.Task = "auto"
+    missing: options.Missing = "refuse"
     groups: str = ""
     index: str = ""
     drop: tuple[str, ...] = ()
-    na: tuple[str, ...] = ()
-    dates: str = "refuse"
-    categories: tuple[str, ...] = ()
+    na: options.Texts = ()
+    dates: options.Dates = "refuse"
+    categories: options.Texts = ()
 
     def __post_init__(self) -> None:
         """Check the values, and strip blanks around names and markers."""
-        for key, allowed in ALLOWED.items():
-            value = getattr(self, key)
-            if value not in allowed:
-                raise ValueError(f"dataset.{key}={value!r}: {nearest(str(value), allowed)}")
+        options.check(self)
         for item in fields(self):
             value = getattr(self, item.name)
             if item.name in LISTS:

@@ -41,6 +41,10 @@ OFFSET = r"(\d:\d.*?)\s*(?:Z|[+-]\d\d(?::?\d\d)?)$"
 """A time of day that ends with its offset from UTC."""
 
 
+EXAMPLES = {"": "2026-01-31", "day": "31/01/2026", "month": "01/31/2026"}
+"""A date in each order."""
+
+
 @dataclass(frozen=True)
 class Numbers:
     """A column of numbers, which is a feature.
@@ -74,8 +78,8 @@ class Numbers:
         """Whether each feature may be NaN."""
         return (self.imputes, False) if self.indicator else (self.imputes,)
 
-    def encode(self, column: "pd.Series") -> np.ndarray:
-        """Return the features (n, k) of a column.
+    def encode(self, column: "pd.Series", block: np.ndarray) -> None:
+        """Write the features of a column into a block (n, k) of zeros.
 
         Raises
         ------
@@ -83,8 +87,9 @@ class Numbers:
             If the column holds no numbers, or a missing cell that is not allowed.
         """
         absent = _absent(self.name, column, self.imputes, content(column), ("numbers",), "numbers")
-        values = np.full(len(column), np.nan) if absent.all() else column.to_numpy(np.float64, na_value=np.nan)
-        return np.stack([values, absent], axis=1) if self.indicator else values[:, None]
+        block[:, 0] = np.nan if absent.all() else column.to_numpy(np.float64, na_value=np.nan)
+        if self.indicator:
+            block[:, 1] = absent
 
 
 @dataclass(frozen=True)
@@ -120,8 +125,8 @@ class Categories:
         """Whether each feature may be NaN."""
         return (self.imputes and MISSING not in self.categories,) * len(self.categories)
 
-    def encode(self, column: "pd.Series") -> np.ndarray:
-        """Return the features (n, k) of a column.
+    def encode(self, column: "pd.Series", block: np.ndarray) -> None:
+        """Write the features of a column into a block (n, k) of zeros.
 
         Blanks around a text are ignored. A whole number is the same category as integer and as float: a missing cell
         turns pandas' integers to floats.
@@ -134,37 +139,38 @@ class Categories:
         import pandas as pd
 
         is_categorical = isinstance(column.dtype, pd.CategoricalDtype)
-        found = content(column.cat.categories if is_categorical else column)
+        held = content(column.cat.categories if is_categorical else column)
         has_category = MISSING in self.categories
         allowed = ("text", "true and false", "numbers", "values of several types")
-        absent = _absent(self.name, column, self.imputes or has_category, found, allowed, "categories")
+        absent = _absent(self.name, column, self.imputes or has_category, held, allowed, "categories")
         if is_categorical:
             codes, cells = column.cat.codes.to_numpy(), column.cat.categories.astype(str)
         else:
             codes, cells = pd.factorize(column.astype(str))
-        indices = self._indices(cells, found == "numbers")
-        unknown = np.flatnonzero((indices[codes] < 0) & ~absent)
+        indices = self._indices(cells, held in ("numbers", "values of several types"))[codes]
+        unknown = np.flatnonzero((indices < 0) & ~absent)
         if len(unknown):
             row, cell = unknown[0] + 1, cells[codes[unknown[0]]]
             raise ValueError(
                 f"column {self.name!r} has the unknown category {cell!r} in row {row}: {nearest(cell, self.categories)}"
             )
-        one_hot = np.zeros((len(column), len(self.categories)))
-        one_hot[np.arange(len(column)), indices[codes]] = 1
-        one_hot[absent] = 0 if has_category else np.nan
         if has_category:
-            one_hot[absent, self.categories.index(MISSING)] = 1
-        return one_hot
+            indices[absent] = self.categories.index(MISSING)
+        else:
+            block[absent] = np.nan
+        rows = np.flatnonzero(~absent | has_category)
+        block[rows, indices[rows]] = 1
 
-    def _indices(self, cells: Iterable[str], is_number: bool) -> np.ndarray:
+    def _indices(self, cells: Iterable[str], may_be_numbers: bool) -> np.ndarray:
         """Return the index of the category that each text names, or -1; then -1 for a missing cell."""
         exact = {category: index for index, category in enumerate(self.categories)}
         known = {category.strip(): index for category, index in exact.items()} | exact
         indices = []
         for cell in cells:
             texts = [cell, cell.strip()]
-            if is_number and float(cell).is_integer():
-                texts += [str(int(float(cell))), str(float(cell))]
+            number = _number(cell) if may_be_numbers else np.nan
+            if number.is_integer():
+                texts += [str(int(number)), str(number)]
             indices.append(next((known[text] for text in texts if text in known), -1))
         return np.array([*indices, -1])
 
@@ -182,29 +188,37 @@ class Dates:
         The first day of the file, as 2026-01-31.
     imputes : bool
         Whether a missing cell is allowed.
+    indicator : bool
+        Whether a last feature is 1 where the date is missing.
+    order : str
+        Whether "day" or "month" comes first in texts such as 31/01/2026; empty if such texts are refused.
     """
 
     name: str
     first: str
     imputes: bool = False
+    indicator: bool = False
+    order: str = ""
 
     @property
     def features(self) -> tuple[str, ...]:
         """Names of the features."""
-        return (f"{self.name} (days)", *(f"{self.name}={day}" for day in WEEKDAYS))
+        days = (f"{self.name} (days)", *(f"{self.name}={day}" for day in WEEKDAYS))
+        return (*days, f"{self.name}={MISSING}") if self.indicator else days
 
     @property
     def record(self) -> Any:
         """Plain values, from which `from_records` makes this kind again."""
-        return [self.name, {"first": self.first} | ({"missing": "impute"} if self.imputes else {})]
+        further = {"missing": "indicator" if self.indicator else "impute"} if self.imputes else {}
+        return [self.name, {"first": self.first} | further | ({"order": self.order} if self.order else {})]
 
     @property
     def fillable(self) -> tuple[bool, ...]:
         """Whether each feature may be NaN."""
-        return (self.imputes,) * (1 + len(WEEKDAYS))
+        return (self.imputes,) * (1 + len(WEEKDAYS)) + (False,) * self.indicator
 
-    def encode(self, column: "pd.Series") -> np.ndarray:
-        """Return the features (n, 8) of a column of dates, or of their texts.
+    def encode(self, column: "pd.Series", block: np.ndarray) -> None:
+        """Write the features of a column of dates, or of their texts, into a block (n, k).
 
         Raises
         ------
@@ -213,21 +227,27 @@ class Dates:
         """
         import pandas as pd
 
-        example = "dates such as 2026-01-31"
+        example = f"dates such as {EXAMPLES[self.order]}"
         absent = _absent(self.name, column, self.imputes, content(column), ("dates", "text"), example)
         if isinstance(column.dtype, np.dtype | pd.DatetimeTZDtype) and column.dtype.kind == "M":
             moments = column.dt.tz_localize(None)
         else:
             texts = column.astype(str).str.strip().str.replace(OFFSET, r"\1", regex=True)
+            texts = texts.str.replace(r"^(\d{4})/(\d\d?)/(\d\d?)", r"\1-\2-\3", regex=True)
+            if self.order:
+                iso = r"\3-\2-\1" if self.order == "day" else r"\3-\1-\2"
+                texts = texts.str.replace(r"^(\d\d?)[/.-](\d\d?)[/.-](\d{4})", iso, regex=True)
             moments = pd.to_datetime(texts, format="ISO8601", errors="coerce")
             wrong = np.flatnonzero(moments.isna().to_numpy() & ~absent)
             if len(wrong):
-                cell = texts.iloc[wrong[0]]
+                cell = str(column.iloc[wrong[0]])
                 raise ValueError(f"column {self.name!r} must hold {example}, not {cell!r} as in row {wrong[0] + 1}")
-        days = (moments - pd.Timestamp(self.first)) / pd.Timedelta(days=1)
-        weekdays = (moments.dt.day_of_week.to_numpy()[:, None] == np.arange(len(WEEKDAYS))).astype(np.float64)
+        block[:, 0] = (moments - pd.Timestamp(self.first)) / pd.Timedelta(days=1)
+        weekdays = block[:, 1 : 1 + len(WEEKDAYS)]
+        weekdays[:] = moments.dt.day_of_week.to_numpy()[:, None] == np.arange(len(WEEKDAYS))
         weekdays[absent] = np.nan
-        return np.column_stack([days.to_numpy(np.float64), weekdays])
+        if self.indicator:
+            block[:, -1] = absent
 
 
 Column = Numbers | Categories | Dates
@@ -238,13 +258,13 @@ def from_records(records: Iterable[Any]) -> tuple[Column, ...]:
     columns: list[Column] = []
     for name, values in records:
         further = values if isinstance(values, dict) else {}
-        imputes = "missing" in further
+        imputes, indicator = "missing" in further, further.get("missing") == "indicator"
         if "first" in further:
-            columns.append(Dates(name, further["first"], imputes))
+            columns.append(Dates(name, further["first"], imputes, indicator, further.get("order", "")))
         elif "categories" in further or isinstance(values, list | tuple):
             columns.append(Categories(name, tuple(further.get("categories", values)), imputes))
         else:
-            columns.append(Numbers(name, imputes, further.get("missing") == "indicator"))
+            columns.append(Numbers(name, imputes, indicator))
     return tuple(columns)
 
 
@@ -258,7 +278,7 @@ def encode(frame: "pd.DataFrame", columns: Sequence[Column]) -> np.ndarray:
     """
     positions = _positions(frame, [column.name for column in columns])
     dtypes = list(frame.dtypes)
-    inputs = np.empty((len(frame), sum(len(column.features) for column in columns)))
+    inputs = np.zeros((len(frame), sum(len(column.features) for column in columns)))
     start = 0
 
     def is_plain(pair: tuple[Column, int]) -> bool:
@@ -267,14 +287,15 @@ def encode(frame: "pd.DataFrame", columns: Sequence[Column]) -> np.ndarray:
 
     # One call for many columns of numbers: a call for each would take seconds for a wide table.
     for plain, pairs in groupby(zip(columns, positions, strict=True), is_plain):
-        kinds, places = zip(*pairs, strict=True)
+        kinds, indices = zip(*pairs, strict=True)
         if plain:
-            blocks = [_numbers(frame.iloc[:, list(places)], kinds)]
-        else:
-            blocks = [kind.encode(frame.iloc[:, place]) for kind, place in zip(kinds, places, strict=True)]
-        for block in blocks:
-            inputs[:, start : start + block.shape[1]] = block
-            start += block.shape[1]
+            inputs[:, start : start + len(kinds)] = _numbers(frame.iloc[:, list(indices)], kinds)
+            start += len(kinds)
+            continue
+        for kind, index in zip(kinds, indices, strict=True):
+            stop = start + len(kind.features)
+            kind.encode(frame.iloc[:, index], inputs[:, start:stop])
+            start = stop
     inputs.setflags(write=False)
     return inputs
 
@@ -299,13 +320,20 @@ def _positions(frame: "pd.DataFrame", names: Sequence[str]) -> list[int]:
         stripped.setdefault(label.strip(), []).append(position)
     positions = []
     for name in names:
-        places = exact.get(name) or stripped.get(name)
-        if not places:
+        same = exact.get(name) or stripped.get(name)
+        if not same:
             raise ValueError(f"there is no column {name!r}: {nearest(name, labels)}")
-        if len(places) > 1:
-            raise ValueError(f"the column name {name!r} occurs {len(places)} times")
-        positions.append(places[0])
+        if len(same) > 1:
+            raise ValueError(f"the column name {name!r} occurs {len(same)} times")
+        positions.append(same[0])
     return positions
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return np.nan
 
 
 def content(values: "pd.Series | pd.Index | np.ndarray") -> str:
@@ -316,13 +344,11 @@ def content(values: "pd.Series | pd.Index | np.ndarray") -> str:
     return CONTENTS.get(inferred, inferred)
 
 
-def _absent(
-    name: str, column: "pd.Series", imputes: bool, found: str, allowed: Sequence[str], words: str
-) -> np.ndarray:
+def _absent(name: str, column: "pd.Series", imputes: bool, held: str, allowed: Sequence[str], words: str) -> np.ndarray:
     """Return where the cells (n,) of a column are missing; refuse missing cells and another content than allowed."""
     absent: np.ndarray = column.isna().to_numpy()
-    if found not in allowed and not absent.all():
-        raise ValueError(f"column {name!r} must hold {words}, not {found}")
+    if held not in allowed and not absent.all():
+        raise ValueError(f"column {name!r} must hold {words}, not {held}")
     if not imputes:
         _refuse_missing(name, absent)
     return absent

@@ -3,30 +3,23 @@
 import codecs
 import re
 
+from experiments.data.layout import Delimited, Layout, other_layout
 
-def decoded(content: bytes, encoding: str) -> str:
+
+def decoded(content: bytes, layout: Layout) -> str:
     """Return the text of a file.
 
     Raises
     ------
     ValueError
-        With the line and the encoding that reads the file, where one is known.
+        With the line and the options that read the file, where they are known.
     """
-    try:
-        codecs.lookup(encoding)
-        "".encode(encoding)
-    except LookupError:
-        raise ValueError(
-            f"dataset.encoding={encoding}: allowed is an encoding of text that Python knows, such as utf-8, cp1252, "
-            f"latin-1 and utf-16"
-        ) from None
-    known = codecs.lookup(encoding).name
-    is_utf8 = known == "utf-8"
-    if known.startswith(("utf-16", "utf-32")) and b"\0" not in content:
+    encoding = layout.encoding
+    is_utf8 = encoding == "utf-8"
+    if encoding.startswith(("utf-16", "utf-32")) and b"\0" not in content:
         raise ValueError(f"the file is not {encoding}: add dataset.encoding=utf-8")
-    for mark, name in ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
-        if is_utf8 and content.startswith(mark):
-            raise ValueError(f"is written in UTF-16: add dataset.encoding={name}")
+    if is_utf8 and content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ValueError(f"is written in UTF-16: add {_options(content, 'utf-16', layout)}")
     if is_utf8 and b"\0" in content:
         line = content[: content.index(b"\0")].count(b"\n") + 1
         for name, zeros in (("utf-16-le", content[1::2]), ("utf-16-be", content[::2])):
@@ -34,15 +27,24 @@ def decoded(content: bytes, encoding: str) -> str:
                 raise ValueError(f"line {line} has a NUL byte, the file looks like UTF-16: add dataset.encoding={name}")
         raise ValueError(f"line {line} has a NUL byte: allowed is text in UTF-8")
     try:
-        text = content.decode("utf-8-sig" if is_utf8 else encoding)
+        text = content.decode(encoding)
     except UnicodeDecodeError as error:
-        raise _undecodable(content, known, error) from None
+        raise _undecodable(content, layout, error) from None
     if "\0" in text:
         raise ValueError(f"line {text[: text.index(chr(0))].count(chr(10)) + 1} has a NUL character")
     return text.removeprefix("\ufeff")
 
 
-def _undecodable(content: bytes, encoding: str, error: UnicodeDecodeError) -> ValueError:
+def _options(content: bytes, encoding: str, layout: Layout) -> str:
+    """Return the options that read a file in another encoding, with those of its separator if that is another, too."""
+    file = Delimited.of(content.decode(encoding, errors="replace"), layout.delimiter)
+    _, cells = next(file.rows(lenient=True), (0, []))
+    further = other_layout(file, layout) if len(cells) == 1 else ""
+    return f"dataset.encoding={encoding} {further}".rstrip()
+
+
+def _undecodable(content: bytes, layout: Layout, error: UnicodeDecodeError) -> ValueError:
+    encoding = layout.encoding
     line = content[: error.start].count(b"\n")
     message = f"line {line + 1} is not {encoding} (byte {content[error.start]:#x})"
     for other in ("cp1252", "latin-1") if encoding == "utf-8" else ("utf-8", "cp1252"):
@@ -52,7 +54,7 @@ def _undecodable(content: bytes, encoding: str, error: UnicodeDecodeError) -> Va
             continue
         word = re.search(r"\S*[^\x00-\x7f]\S*", text.split("\n")[line])
         condition = f", if {word[0][:40]!r} is right" if word else ""
-        return ValueError(f"{message}: add dataset.encoding={other}{condition}")
+        return ValueError(f"{message}: add {_options(content, other, layout)}{condition}")
     return ValueError(f"{message}: dataset.encoding=… names the encoding of the file")
 
 

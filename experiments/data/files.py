@@ -21,7 +21,15 @@ from experiments.data.source import Source
 from experiments.data.table import Data
 from nets.names import nearest
 
-ENDINGS = (".csv", ".parquet", ".npz")
+TEXT = (".csv", ".tsv", ".txt", ".data")
+
+ENDINGS = (*TEXT, ".parquet", ".npz")
+
+ADVICE = {
+    "save the sheet as CSV in your spreadsheet program": (".xlsx", ".xls", ".xlsm", ".ods", ".numbers"),
+    "unpack the file": (".gz", ".zip", ".bz2", ".xz", ".7z", ".zst"),
+}
+"""What makes a file readable, by its ending."""
 
 
 def from_file(path: str, **values: Any) -> Data:
@@ -39,11 +47,13 @@ def from_file(path: str, **values: Any) -> Data:
         If the file or a value is not allowed; the message is one line that names the place.
     """
     file, prefix = Path(path), f"dataset.path={path}"
-    layout = Layout(**{item.name: values.pop(item.name) for item in fields(Layout) if item.name in values})
+    options = {item.name: values.pop(item.name) for item in fields(Layout) if item.name in values}
     try:
+        layout = Layout(**options)
         ending = file.suffix.lower()
         if ending not in ENDINGS:
-            raise ValueError(f"unknown ending {file.suffix!r}: {nearest(ending, ENDINGS)}")
+            advice = next((text for text, endings in ADVICE.items() if ending in endings), nearest(ending, ENDINGS))
+            raise ValueError(f"unknown ending {file.suffix!r}: {advice}")
         if not file.exists() and not file.is_symlink():
             siblings = [str(other) for other in sorted(file.parent.glob("*")) if other.suffix.lower() in ENDINGS]
             raise ValueError(f"there is no such file: {nearest(path, siblings) if siblings else 'its folder has none'}")
@@ -101,11 +111,11 @@ def _one_line(error: ValueError) -> str:
 
 def _read(ending: str, content: bytes, layout: Layout, choices: Choices) -> tuple[pd.DataFrame, Source]:
     """Return the table of a file, and what is known of its source."""
-    if ending == ".csv":
+    if ending in TEXT:
         return read(content, layout, na=choices.na, texts=choices.categories)
     for item in fields(Layout):
         if getattr(layout, item.name) != item.default:
-            raise ValueError(f"dataset.{item.name}={getattr(layout, item.name)} is for .csv files only")
+            raise ValueError(f"dataset.{item.name}={getattr(layout, item.name)} is for text files only, such as .csv")
     if ending == ".npz":
         return _read_npz(content), Source()
     frame, restored = _read_parquet(content)
@@ -114,7 +124,8 @@ def _read(ending: str, content: bytes, layout: Layout, choices: Choices) -> tupl
     kept = [name for name in levels if str(name) in wanted]
     left_out = [str(name) for name in levels if name not in kept]
     notes = [f"the index {', '.join(left_out)} is left out"] if left_out else []
-    notes += [f"numbers are categories in {listed(restored)}, as the file declares them"] if restored else []
+    if restored:
+        notes.append(f"the file declares categories in {listed(restored)}: they are not read as numbers or dates")
     return frame.reset_index(kept).reset_index(drop=True), Source(notes=tuple(notes))
 
 

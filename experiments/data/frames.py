@@ -1,19 +1,19 @@
 """Turns a table into `Data`: infers the types of its columns and the task, and names the columns at fault.
 
-A column of numbers is a feature. A column of text, of true and false or of categories is one-hot: it becomes a feature
+A column of numbers is a feature. A column of text, of true and false or of categories is one-hot. It becomes a feature
 `column=category` for each of its categories, in the order of their text. On request, dates become days and weekdays.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from experiments.data.cells import EXACT, listed
-from experiments.data.choices import MOST_CLASSES, Choices
+from experiments.data.cells import EXACT, Texts, is_exact, listed
+from experiments.data.choices import MOST_CATEGORIES, MOST_CLASSES, Choices
 from experiments.data.columns import MISSING, Categories, Column, Dates, Numbers, encode
 from experiments.data.plain import plain
 from experiments.data.rows import row_numbers, without_row_names, without_written_index
@@ -21,9 +21,6 @@ from experiments.data.source import UNKNOWN, Source
 from experiments.data.suspicions import doubtful_numbers, too_large
 from experiments.data.table import Data
 from nets.names import nearest
-
-MOST_CATEGORIES = 100
-"""A column with more different texts holds identifiers or prose, not categories."""
 
 
 def from_frame(name: str, frame: pd.DataFrame, *, source: Source = UNKNOWN, **values: Any) -> Data:
@@ -49,10 +46,13 @@ def from_frame(name: str, frame: pd.DataFrame, *, source: Source = UNKNOWN, **va
     frame, notes = _named(frame, choices)
     _check_columns(frame, choices)
     frame = without_row_names(frame.drop(columns=list(choices.drop)), choices.index)
-    frame, more = plain(frame, choices, source)
+    frame, more, orders = plain(frame, choices, source)
+    _check_categories(frame, choices)
     complete = _complete(frame, choices, source)
+    if len(complete) < len(frame):
+        _check_categories(complete, choices)
     inputs = complete.drop(columns=[choices.target, choices.groups] if choices.groups else [choices.target])
-    columns = _columns(inputs, choices)
+    columns = _columns(inputs, choices, orders)
     targets, classes, task = _targets(complete[choices.target], choices)
     features = [feature for column in columns for feature in column.features]
     check_names(features)
@@ -67,24 +67,29 @@ def from_frame(name: str, frame: pd.DataFrame, *, source: Source = UNKNOWN, **va
         columns=columns,
         left_out=len(frame) - len(complete),
         groups=_groups(complete[choices.groups]) if choices.groups else None,
-        notes=(*source.notes, *notes, *more, *_inferred(inputs, choices)),
+        notes=(*source.notes, *notes, *more, *_inferred(inputs, complete[choices.target], columns, choices)),
     )
 
 
-def _inferred(inputs: pd.DataFrame, choices: Choices) -> tuple[str, ...]:
+def _inferred(inputs: pd.DataFrame, target: pd.Series, columns: Sequence[Column], choices: Choices) -> tuple[str, ...]:
     """Return notes about the inputs: missing cells, and numbers that may be something else."""
-    counts = inputs.isna().sum()
-    own: list[str] = []
+    categories: list[str] = []
     filled: list[str] = []
-    for column, count in counts[counts > 0].items():
-        is_category = choices.missing == "category" and isinstance(inputs[column].dtype, pd.CategoricalDtype)
-        (own if is_category else filled).append(f"{column} {count}")
+    merged: list[str] = []
+    for column, count in zip(columns, inputs.isna().sum().tolist(), strict=True):
+        has_category = isinstance(column, Categories) and MISSING in column.categories
+        if count:
+            (categories if has_category else filled).append(f"{column.name} {count}")
+        if has_category and choices.fills and (inputs[column.name].astype(str) == MISSING).any():
+            merged.append(column.name)
     notes: list[str] = []
     if filled:
-        notes.append(f"missing cells are filled by each training part, by column: {listed(filled)}")
-    if own:
-        notes.append(f"missing cells are a category of their own, by column: {listed(own)}")
-    return (*notes, *doubtful_numbers(inputs, choices), *row_numbers(inputs, choices))
+        notes.append(f"missing cells ({listed(filled)}) are filled with values of the training part")
+    if categories:
+        notes.append(f"missing cells ({listed(categories)}) are a category of their own")
+    if merged:
+        notes.append(f"the text {MISSING!r} and a missing cell are the same category in {listed(merged)}")
+    return (*notes, *doubtful_numbers(inputs, target, choices), *row_numbers(inputs, choices))
 
 
 def check_names(names: Iterable[str]) -> None:
@@ -140,10 +145,17 @@ def _check_columns(frame: pd.DataFrame, choices: Choices) -> None:
 
 def _complete(frame: pd.DataFrame, choices: Choices, source: Source) -> pd.DataFrame:
     """Return the rows that can be used; refuse empty columns, missing cells and infinite values."""
-    absent = frame.isna()
+    absent, count = frame.isna(), len(frame)
+    if choices.fills and not absent[choices.target].all():
+        has_target = ~absent[choices.target]
+        frame, absent = frame[has_target], absent[has_target]
     empty = frame.columns[absent.all()].tolist()
+    if choices.target in empty:
+        raise ValueError(f"the target {choices.target!r} is empty: choose another column by dataset.target")
     if empty:
-        raise ValueError(f"{_subject(empty)} empty: {choices.leave_out(empty)}")
+        where = " in the rows that have a target" if len(frame) < count else ""
+        subject = f"the column {empty[0]!r} is" if len(empty) == 1 else f"the columns {listed(empty)} are"
+        raise ValueError(f"{subject} empty{where}: {choices.leave_out(empty)}")
     if choices.fills:
         if choices.groups and absent[choices.groups].any():
             rows = np.flatnonzero(absent[choices.groups])
@@ -151,21 +163,20 @@ def _complete(frame: pd.DataFrame, choices: Choices, source: Source) -> pd.DataF
                 f"dataset.groups: column {choices.groups!r} has missing cells {source.place(rows)}: "
                 f"dataset.missing=drop leaves out their rows"
             )
-        frame = frame[~absent[choices.target]]
     elif absent.any(axis=None):
         if choices.missing == "refuse":
-            raise _missing(frame, absent, source)
+            raise _missing(frame, absent, choices, source)
         frame = frame[~absent.any(axis=1)]
     if frame.empty:
         raise ValueError("no row is without a missing value")
     numbers = frame.select_dtypes("number")
     infinite = numbers.columns[np.isinf(numbers.to_numpy(np.float64, na_value=np.nan)).any(axis=0)].tolist()
     if infinite:
-        raise ValueError(f"values are infinite, in the columns {', '.join(infinite)}: {choices.leave_out(infinite)}")
+        raise ValueError(f"values are infinite, in the columns {listed(infinite)}: {choices.leave_out(infinite)}")
     return frame
 
 
-def _missing(frame: pd.DataFrame, absent: pd.DataFrame, source: Source) -> ValueError:
+def _missing(frame: pd.DataFrame, absent: pd.DataFrame, choices: Choices, source: Source) -> ValueError:
     """Return the refusal of missing cells with all ways out."""
     columns = {str(column): int(count) for column, count in absent.sum().items() if count}
     counts = ", ".join(f"{column} {count}" for column, count in list(columns.items())[:10])
@@ -176,19 +187,31 @@ def _missing(frame: pd.DataFrame, absent: pd.DataFrame, source: Source) -> Value
             cells = source.texts(column, False)[absent[column].to_numpy()].astype(str).str.strip()
             written.update(text for text in cells if text)
     markers = ", ".join(f"{text!r} {count}" for text, count in written.most_common(5))
-    ways = [
-        f"leave out their rows by dataset.missing=drop ({(~absent.any(axis=1)).sum()} of {len(frame)} rows then remain)"
-    ]
-    ways.append("fill them by dataset.missing=impute")
-    if any(not types.is_numeric_dtype(frame[column]) for column in columns):
-        ways.append("make a category of missing texts by dataset.missing=category")
+    rows = np.flatnonzero(absent.any(axis=1))
+    has_inputs = set(columns) - {choices.target, choices.groups}
+    ways = []
+    if len(rows) == 1 and rows[0] == len(frame) - 1 and absent.iloc[-1].mean() >= 0.5:
+        ways.append(f"take {source.place(rows).removeprefix('in ')} out of the file if it is no row")
+    if len(rows) < len(frame):
+        kept = len(frame) - len(rows)
+        ways.append(f"leave out their rows by dataset.missing=drop ({kept} of {len(frame)} rows then remain)")
+    if has_inputs and choices.groups not in columns:
+        but = ", which leaves out rows without a target" if choices.target in columns else ""
+        ways.append(f"fill them by dataset.missing=impute{but}")
+        if any(not types.is_numeric_dtype(frame[column]) for column in has_inputs):
+            ways.append("make a category of missing texts by dataset.missing=category")
+    if has_inputs:
+        ways.append("leave out columns by dataset.drop")
+    elif not ways:
+        ways.append("choose another column")
+    *others, last = ways
     return ValueError(
         f"values are missing, by column: {counts}{more}{f' (written as {markers})' if markers else ''}: "
-        f"{', '.join(ways)}, or leave out columns by dataset.drop"
+        f"{', '.join(others)}{', or ' if others else ''}{last}"
     )
 
 
-def _columns(inputs: pd.DataFrame, choices: Choices) -> tuple[Column, ...]:
+def _columns(inputs: pd.DataFrame, choices: Choices, orders: Mapping[str, str]) -> tuple[Column, ...]:
     """Return the kinds of the inputs' columns; refuse columns of a single value."""
     if not len(inputs.columns):
         raise ValueError("no column is left for the inputs")
@@ -196,8 +219,8 @@ def _columns(inputs: pd.DataFrame, choices: Choices) -> tuple[Column, ...]:
     numbers = inputs.select_dtypes("number")
     values = numbers.to_numpy(np.float64, na_value=np.nan)
     for name in numbers.columns[(np.abs(values) >= EXACT).any(axis=0)]:
-        if numbers[name].dtype.kind in "iu" and _is_inexact(numbers[name]):
-            raise too_large(name, choices)
+        if numbers[name].dtype.kind in "iu" and not is_exact(numbers[name]):
+            raise too_large(name, choices, Texts.of(numbers[name]).levels)
     same = dict(zip(numbers.columns, (values == values[:1]).all(axis=0).tolist(), strict=True))
     columns: list[Column] = []
     constant = []
@@ -206,45 +229,56 @@ def _columns(inputs: pd.DataFrame, choices: Choices) -> tuple[Column, ...]:
             columns.append(Numbers(name, choices.fills, choices.fills and absent[name]))
             is_constant = same[name]
         elif inputs[name].dtype.kind == "M":
-            columns.append(Dates(name, str(inputs[name].min().date()), choices.fills))
+            years = inputs[name].dt.year
+            if years.min() < 1 or years.max() > 9999:
+                raise ValueError(f"column {name!r} has dates outside the years 1 to 9999: {choices.leave_out([name])}")
+            first, order = str(inputs[name].min().date()), orders.get(name, "")
+            columns.append(Dates(name, first, choices.fills, choices.fills and absent[name], order))
             is_constant = inputs[name].nunique() == 1
         else:
             columns.append(_categories(inputs[name], absent[name], choices))
             is_constant = len(columns[-1].features) == 1
         constant += [name] if is_constant else []
     if constant:
-        raise ValueError(f"{_subject(constant)} the same in every row: {choices.leave_out(constant)}")
+        subject = f"column {constant[0]!r}" if len(constant) == 1 else f"each of the columns {listed(constant)}"
+        raise ValueError(f"{subject} has one value only: {choices.leave_out(constant)}")
     return tuple(columns)
 
 
 def _categories(column: pd.Series, absent: bool, choices: Choices) -> Categories:
-    """Return the categories of a column; refuse identifiers and prose."""
+    """Return the categories of a column."""
     name, cells = str(column.name), column.array
     if isinstance(cells, pd.Categorical):
         texts = sorted(cells.categories[np.unique(cells.codes[cells.codes >= 0])])
     else:
         texts = sorted(column.dropna().astype(str).unique())
-    if len(texts) == len(column):
-        raise ValueError(f"column {name!r} has another text in every row: {choices.leave_out([name])}")
-    if len(texts) > MOST_CATEGORIES:
-        raise ValueError(
-            f"column {name!r} has {len(texts)} different texts, but at most {MOST_CATEGORIES} categories are allowed: "
-            f"{choices.leave_out([name])}"
-        )
     if absent and choices.missing == "category":
         return Categories(name, (*(text for text in texts if text != MISSING), MISSING))
     return Categories(name, tuple(texts), choices.fills)
 
 
-def _is_inexact(column: pd.Series) -> bool:
-    return max(abs(int(column.min())), abs(int(column.max()))) > EXACT
+def _check_categories(frame: pd.DataFrame, choices: Choices) -> None:
+    """Refuse columns of identifiers and of prose, all at once."""
+    texts = frame.drop(columns=[choices.target, choices.groups] if choices.groups else [choices.target])
+    counts = texts.select_dtypes(exclude=["number", "datetime"]).nunique()
+    counts = counts[(counts > MOST_CATEGORIES) | (counts == len(frame))]
+    if not len(counts):
+        return
+    name, count = counts.index[0], counts.iloc[0]
+    reason = f"column {name!r} has {count} different texts, but at most {MOST_CATEGORIES} categories are allowed"
+    if count == len(frame):
+        reason = f"column {name!r} has another text in every row"
+    if len(counts) > 1:
+        columns = listed([f"{name} {count}" for name, count in counts.items()])
+        reason = f"columns have too many different texts for categories ({columns})"
+    raise ValueError(f"{reason}: {choices.leave_out(list(map(str, counts.index)))}")
 
 
 def _groups(column: pd.Series) -> np.ndarray:
     """Return the number of each row's group, in the order of the groups' texts."""
     if column.dtype.kind == "f" and column.abs().max() >= EXACT:
         raise ValueError(f"dataset.groups: column {column.name!r} has numbers beyond 2^53, which float64 rounds")
-    numbers: np.ndarray = np.unique(column.astype(str).to_numpy(object), return_inverse=True)[1]
+    numbers: np.ndarray = pd.factorize(column.astype(str), sort=True)[0]
     return numbers
 
 
@@ -261,8 +295,8 @@ def _targets(column: pd.Series, choices: Choices) -> tuple[np.ndarray, tuple[str
         if len(distinct) == 1:
             raise ValueError(f"the target {name!r} is the same in every row: {distinct[0]:g}")
         if task == "regression":
-            if whole and _is_inexact(column):
-                raise too_large(name, choices)
+            if whole and not is_exact(column):
+                raise too_large(name, choices, 0)
             return values.astype(np.float64), (), task
         if not whole and np.abs(distinct).max() >= EXACT:
             raise ValueError(f"the target {name!r} has classes beyond 2^53, which float64 rounds: store them as text")
@@ -272,11 +306,7 @@ def _targets(column: pd.Series, choices: Choices) -> tuple[np.ndarray, tuple[str
         raise ValueError(f"the target {name!r} has dates: allowed are numbers and classes")
     if task == "regression":
         raise ValueError(f"dataset.task=regression: the target {name!r} has no numbers: allowed is classification")
-    texts, labels = np.unique(column.astype(str).to_numpy(object), return_inverse=True)
+    labels, texts = pd.factorize(column.astype(str), sort=True)
     if len(texts) == 1:
         raise ValueError(f"the target {name!r} is the same in every row: {texts[0]!r}")
     return labels, tuple(texts), "classification"
-
-
-def _subject(columns: Sequence[str]) -> str:
-    return f"the column {columns[0]!r} is" if len(columns) == 1 else f"the columns {', '.join(columns)} are"

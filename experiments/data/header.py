@@ -9,11 +9,9 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from experiments.data.cells import CHARACTERS, PLAIN, listed
-from experiments.data.layout import Delimited, Layout, other_layout
-
-FIRST_ROWS = 100
-"""Number of rows that are looked at to find out how a file is written."""
+from experiments.data.cells import PLAIN, listed
+from experiments.data.layout import FIRST_ROWS, Delimited, Layout, other_layout
+from experiments.data.options import NAMES
 
 
 def header(file: Delimited, layout: Layout) -> tuple[list[str], int]:
@@ -31,8 +29,6 @@ def header(file: Delimited, layout: Layout) -> tuple[list[str], int]:
         if layout.header == "none":
             return [f"x{number}" for number in range(1, len(cells) + 1)], 0
     else:
-        if not layout.header.isdecimal() or not int(layout.header):
-            raise ValueError(f"dataset.header={layout.header}: allowed are auto, none and the number of a line, from 1")
         line, cells = next(file.rows(int(layout.header) - 1), (0, []))
         if not any(cells):
             raise ValueError(f"dataset.header={layout.header}: the file has no such line")
@@ -41,7 +37,7 @@ def header(file: Delimited, layout: Layout) -> tuple[list[str], int]:
         other = other_layout(file, layout)
         separator = re.fullmatch(r"sep=(.)", names[0])
         if separator:
-            name = {character: name for name, character in CHARACTERS.items()}.get(separator[1], separator[1])
+            name = NAMES.get(separator[1], separator[1])
             other = f"dataset.header={line + 1} dataset.separator={name}"
         if other:
             raise ValueError(f"its header is one cell, {names[0][:60]!r}: add {other}")
@@ -59,9 +55,9 @@ def _line_of_names(file: Delimited, line: int) -> int:
     """Return the first line after this one that has as many cells as all that follow it, none of them empty; else 0."""
     rows = list(islice(file.rows(line), FIRST_ROWS))
     common = Counter(len(cells) for _, cells in rows).most_common(1)
-    for place, (further, cells) in enumerate(rows):
+    for position, (further, cells) in enumerate(rows):
         if len(cells) == common[0][0] > 1:
-            same = all(len(after) == len(cells) for _, after in rows[place:])
+            same = all(len(after) == len(cells) for _, after in rows[position:])
             return further if same and all(cell.strip() and not PLAIN.fits(cell.strip()) for cell in cells) else 0
     return 0
 
@@ -106,24 +102,42 @@ def check_header(
     again = np.flatnonzero(repeated.all(axis=1))
     if common and len(again) and repeated.sum() == len(again) * len(names):
         raise ValueError(f"line {lines()[again[0]]} has the column names again: take it out of the file")
-    if common or any(before >= after for before, after in pairwise(values)):
-        why = "its cells occur in their columns again" if common else f"{len(numbers)} of {len(names)} are numbers"
+    texts_occur = repeated[:, [name not in numbers for name in stripped]].any()
+    # A table without names gets these from pandas. Two numbers are no sequence: a row may begin with 0 and 1.
+    is_default = numbers in ([str(number + first) for number in range(len(numbers))] for first in (0, 1))
+    if is_default and len(numbers) > 2 and not texts_occur:
+        return ()
+    why = ""
+    if common:
+        why = "its cells occur in their columns again"
+    elif any(before >= after for before, after in pairwise(values)):
+        why = f"{len(numbers)} of {len(names)} are numbers"
+    elif numbers and all(_is_like_cells(frame[stripped.index(name)], name) for name in numbers):
+        why = f"{listed(numbers)} {'is' if len(numbers) == 1 else 'are'} like the numbers below"
+    if why:
         raise ValueError(
             f"line {line} looks like a row ({listed(stripped, 6)}), because {why}: add dataset.header=none if there "
             f"are no column names (they are then x1, x2, …), or dataset.header={line} if these are the names"
         )
     steps = np.diff(values)
-    if len(values) == 1 or (len(values) > 1 and not np.allclose(steps, steps[0])):
+    if values and (len(values) < 3 or not np.allclose(steps, steps[0])):
         return (f"column names are numbers ({listed(numbers)}): if line {line} is a row, add dataset.header=none",)
     return ()
+
+
+def _is_like_cells(column: pd.Series, name: str) -> bool:
+    """Return whether a name is a fraction within the range of its column."""
+    if not types.is_float_dtype(column) or float(name).is_integer():
+        return False
+    return bool(column.min() <= float(name) <= column.max())
 
 
 def _repeated(frame: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
     """Return where the cells (n, d) of a table are the names of their columns."""
     repeated = np.zeros(frame.shape, bool)
-    for place, (name, dtype) in enumerate(zip(names, list(frame.dtypes), strict=True)):
+    for position, (name, dtype) in enumerate(zip(names, list(frame.dtypes), strict=True)):
         is_number = types.is_numeric_dtype(dtype)
         # Only a number can be a cell of a column of numbers: of ten thousand columns few must be looked at.
         if not is_number or PLAIN.fits(name.strip()):
-            repeated[:, place] = (frame[place] == (float(name) if is_number else name)).to_numpy(bool)
+            repeated[:, position] = (frame[position] == (float(name) if is_number else name)).to_numpy(bool)
     return repeated

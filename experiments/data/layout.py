@@ -1,27 +1,34 @@
 """How a text file of rows of cells is written, and which layout divides its rows."""
 
+import codecs
 import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from typing import Any
 
 import numpy as np
 
-from experiments.data.cells import CHARACTERS, Format
-from nets.names import nearest
-
-csv.field_size_limit(2**31 - 1)  # a cell of prose may be longer than the module's own limit
-
-SEPARATORS = ("comma", "semicolon", "tab", "pipe", "space")
+from experiments.data import options
+from experiments.data.cells import Format
+from experiments.data.options import CHARACTERS, NAMES, SEPARATORS
+from experiments.data.scan import Cells, scan
 
 COMMA = Format(",")
 
 PEEK = 100_000
 """Number of characters in which a quote after a blank is looked for."""
 
+FIRST_ROWS = 100
+"""Number of rows that are looked at to find out how a file is written."""
+
 BLANK = "\x1f"
 """Stands for a run of blanks between two cells."""
+
+LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,53 +46,38 @@ class Layout:
     header : str
         The number of the line of column names, from 1; "none" means that there is none; "auto" means the first line,
         which is refused if it looks like a row.
+
+    Raises
+    ------
+    ValueError
+        If a value is not allowed.
     """
 
-    separator: str = "comma"
-    decimal: str = "point"
-    thousands: str = ""
-    encoding: str = "utf-8"
-    header: str = "auto"
+    separator: options.Separator = "comma"
+    decimal: options.Decimal = "point"
+    thousands: options.Thousands = ""
+    encoding: options.Encoding = "utf-8"
+    header: options.Header = "auto"
+
+    def __post_init__(self) -> None:
+        """Check the values, and give characters and the encoding their usual names."""
+        options.check(self)
+        for key in ("separator", "decimal", "thousands"):
+            value = getattr(self, key)
+            object.__setattr__(self, key, NAMES.get(value, value))
+        object.__setattr__(self, "encoding", codecs.lookup(self.encoding).name)
+        if self.thousands == self.decimal:
+            raise ValueError(f"dataset.thousands={self.thousands}: dataset.decimal is the same character")
 
     @property
     def format(self) -> Format:
-        """How numbers are written.
-
-        Raises
-        ------
-        ValueError
-            If a character is not allowed.
-        """
-        decimal, thousands = (self._character(key) for key in ("decimal", "thousands"))
-        if decimal not in (".", ","):
-            raise ValueError(f"dataset.decimal={self.decimal}: Allowed: point, comma")
-        if thousands == decimal:
-            raise ValueError(f"dataset.thousands={self.thousands}: dataset.decimal is the same character")
-        if thousands and thousands not in ",.'_ ":
-            raise ValueError(
-                f"dataset.thousands={self.thousands}: Allowed: comma, point, space, apostrophe, underscore"
-            )
-        return Format(decimal, thousands)
+        """How numbers are written."""
+        return Format(CHARACTERS[self.decimal], CHARACTERS.get(self.thousands, ""))
 
     @property
     def delimiter(self) -> str:
-        """The character between two cells.
-
-        Raises
-        ------
-        ValueError
-            If it is not allowed.
-        """
-        character = self._character("separator")
-        if len(character) != 1 or character in '"\n\r\0' or character.isalnum():
-            raise ValueError(
-                f"dataset.separator={self.separator}: {nearest(self.separator, SEPARATORS)}, or one character"
-            )
-        return BLANK if character == " " else character
-
-    def _character(self, key: str) -> str:
-        value: str = getattr(self, key)
-        return CHARACTERS.get(value, value)
+        """The character between two cells."""
+        return BLANK if self.separator == "space" else CHARACTERS.get(self.separator, self.separator)
 
 
 @dataclass(frozen=True)
@@ -110,8 +102,9 @@ class Delimited:
         if delimiter == BLANK:
             quoted = re.sub(r'("(?:[^"]|"")*")|[ \t]+', lambda match: match[1] or BLANK, text)
             text = re.sub(rf"(?m)^{BLANK}|{BLANK}(?=\r?$)", "", quoted)
-        file = cls(text[:PEEK], delimiter)
-        quotes = any(re.match(r' +"', cell) for _, cells in file.rows(lenient=True) for cell in cells)
+        first = text[:PEEK]
+        rows = cls(first, delimiter).rows(lenient=True) if ' "' in first else ()
+        quotes = any(re.match(r' +"', cell) for _, cells in rows for cell in cells)
         return cls(text, delimiter, quotes)
 
     def rows(self, start: int = 0, lenient: bool = False) -> Iterator[tuple[int, list[str]]]:
@@ -122,9 +115,7 @@ class Delimited:
         SyntaxError
             If a quote is not closed, or more than a separator follows it.
         """
-        reader = csv.reader(
-            self.handle(start), delimiter=self.delimiter, strict=not lenient, skipinitialspace=self.skips_blanks
-        )
+        reader = self._reader(start, strict=not lenient)
         line = start
         try:
             for row in reader:
@@ -144,39 +135,51 @@ class Delimited:
         SyntaxError
             As in `rows`.
         """
-        if '"' in self.text:
-            reader = csv.reader(
-                self.handle(start), delimiter=self.delimiter, strict=True, skipinitialspace=self.skips_blanks
-            )
-            try:
-                lengths = np.fromiter(map(len, reader), np.int64)
-            except csv.Error:
-                return np.array([len(cells) for _, cells in self.rows(start)])  # which names the line
-        else:
-            lengths = np.array([line.count(self.delimiter) + bool(line) for line in self._lines(start)])
+        try:
+            lengths = np.fromiter(map(len, self._reader(start)), np.int64)
+        except csv.Error:
+            return np.array([len(row) for _, row in self.rows(start)])  # which names the line
         return lengths[lengths > 0]
+
+    def cells(self, start: int) -> Cells | None:
+        """Return the cells after the first `start` lines, as `scan` finds them."""
+        return scan(self._content, self.delimiter, self._offset(start))
 
     def lines(self, start: int) -> list[int]:
         """Return the last line of each row that is not empty, after the first `start` lines."""
-        if '"' in self.text:
-            return [line for line, _ in self.rows(start)]
-        return [line for line, text in enumerate(self._lines(start), start + 1) if text]
+        return [line for line, _ in self.rows(start)]
 
-    def _lines(self, start: int) -> list[str]:
-        text = self.handle(start).read()
-        return (text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text).split("\n")
-
-    def handle(self, start: int) -> io.StringIO:
-        """Return the text as a file that is read up to a line."""
-        handle = io.StringIO(self.text, newline="")
-        for _ in range(start):
-            handle.readline()
+    def handle(self, start: int) -> io.BytesIO:
+        """Return the text in UTF-8 as a file that is read up to a line."""
+        handle = io.BytesIO(self._content)  # pandas reads bytes a third faster than text
+        handle.seek(self._offset(start))
         return handle
+
+    @cached_property
+    def _content(self) -> bytes:
+        """The text in UTF-8."""
+        return self.text.encode()
+
+    def _offset(self, start: int) -> int:
+        """Return the number of bytes of the first `start` lines."""
+        return sum(len(line.encode()) for line in islice(self._lines(), start))
+
+    def _lines(self) -> Iterator[str]:
+        return (match[0] for match in LINE.finditer(self.text))
+
+    def _reader(self, start: int, strict: bool = True) -> Any:
+        csv.field_size_limit(2**31 - 1)  # a cell of prose may be longer than the module's own limit
+        return csv.reader(
+            islice(self._lines(), start, None),
+            delimiter=self.delimiter,
+            strict=strict,
+            skipinitialspace=self.skips_blanks,
+        )
 
 
 def other_layout(file: Delimited, layout: Layout) -> str:
     """Return the options that divide the first rows into at least two columns; "" if there are none."""
-    text = "".join(file.text.replace(BLANK, " ").splitlines(keepends=True)[:100])
+    text = "".join(file.text.replace(BLANK, " ").splitlines(keepends=True)[:FIRST_ROWS])
     for name in SEPARATORS:
         delimiter = Layout(separator=name).delimiter
         if delimiter == file.delimiter:
@@ -197,7 +200,7 @@ def other_layout(file: Delimited, layout: Layout) -> str:
 def _first_row(rows: Sequence[Sequence[str]]) -> int | None:
     """Return the index of the first row that has as many cells as all that follow, more than one; None if few do."""
     length = len(rows[-1])
-    first = next(place for place, row in enumerate(rows) if len(row) == length)
+    first = next(position for position, row in enumerate(rows) if len(row) == length)
     if length == 1 or 2 * first > len(rows) - 2 or any(len(row) != length for row in rows[first:]):
         return None
     return 0 if first == 1 and len(rows[0]) == length - 1 else first  # R names all columns but that of the row names
@@ -209,5 +212,5 @@ def _number_options(cells: Iterable[str], layout: Layout, separator: str) -> lis
     if separator == "comma" or layout.format.decimal == "," or not fractions:
         return []
     groups = {"point": Format(",", "."), "space": Format(",", " ")}
-    found = [name for name, way in groups.items() if any(way.fits(cell) and not COMMA.fits(cell) for cell in fractions)]
-    return ["dataset.decimal=comma", *(f"dataset.thousands={name}" for name in found[:1] if not layout.thousands)]
+    names = [name for name, way in groups.items() if any(way.fits(cell) and not COMMA.fits(cell) for cell in fractions)]
+    return ["dataset.decimal=comma", *(f"dataset.thousands={name}" for name in names[:1] if not layout.thousands)]

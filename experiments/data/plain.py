@@ -2,31 +2,33 @@
 
 import datetime
 from collections.abc import Collection
+from contextlib import suppress
 from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from experiments.data.cells import EXACT, Texts, listed
+from experiments.data.cells import EXACT, Texts, is_exact, listed
 from experiments.data.choices import MOST_CLASSES, Choices
 from experiments.data.source import Source
 from experiments.data.suspicions import (
-    NUMERIC_DATES,
     TOTALS,
     Suspicion,
+    are_times,
     dates,
     has_units,
     markers,
-    moments,
     refuse,
     suspicion,
     too_large,
 )
 
 
-def plain(frame: pd.DataFrame, choices: Choices, source: Source) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return the table with plain columns, and what a user may not expect of them.
+def plain(
+    frame: pd.DataFrame, choices: Choices, source: Source
+) -> tuple[pd.DataFrame, tuple[str, ...], dict[str, str]]:
+    """Return the table with plain columns, what a user may not expect of them, and the order of the texts of dates.
 
     Raises
     ------
@@ -43,17 +45,23 @@ def plain(frame: pd.DataFrame, choices: Choices, source: Source) -> tuple[pd.Dat
         if is_number and name not in large and not is_padded:
             continue
         changed[str(name)] = reading.plain(frame[name])
-    refuse(reading.suspicions, choices)
+    refuse(reading.suspicions, choices, set(frame) - {choices.target, choices.groups})
     if changed:
         frame = frame.copy(deep=False)
         for name, column in changed.items():
             frame[name] = column.set_axis(frame.index)
+    return frame, (*reading.notes, *_padded(frame, choices, source)), reading.orders
+
+
+def _padded(frame: pd.DataFrame, choices: Choices, source: Source) -> tuple[str, ...]:
+    """Return a note about the columns of numbers that have zeros before them."""
     padded = [name for name in source.padded if name in frame and name not in (choices.target, choices.groups)]
-    notes = reading.notes
-    if padded:
-        override = choices.override("categories", padded)
-        notes += (f"zeros before the numbers of {listed(padded)} are left out: add {override} if they are codes",)
-    return frame, notes
+    if not padded or source.texts is None:
+        return ()
+    codes = [name for name in padded if Texts.of(source.texts(name, True), choices.na).levels]
+    override = choices.override("categories", codes)
+    advice = f": add {override} if they are codes" if codes else ""
+    return (f"zeros before the numbers of {listed(padded)} are left out{advice}",)
 
 
 def _large(frame: pd.DataFrame) -> set[str]:
@@ -64,17 +72,32 @@ def _large(frame: pd.DataFrame) -> set[str]:
 
 def _without_markers(frame: pd.DataFrame, texts: Collection[str]) -> pd.DataFrame:
     """Return the table with missing cells in place of the numbers that the user declares missing."""
-    numbers = []
+    values = []
     for text in texts:
-        try:
-            numbers.append(float(text))
-        except ValueError:
-            continue
-    columns = frame.select_dtypes("number").columns
-    if not numbers or not len(columns):
+        with suppress(ValueError):
+            values.append(float(text))
+    numbers = frame.select_dtypes("number")
+    if not values or not len(numbers.columns):
         return frame
-    hits = frame[columns].isin(numbers)
-    return frame.assign(**{name: frame[name].mask(hits[name]) for name in columns[hits.any()]})
+    hits = numbers.isin(values)
+    frame = frame.copy(deep=False)
+    for name in numbers.columns[hits.any()]:
+        column = frame[name]
+        if column.dtype.kind in "iu" and not is_exact(column):
+            # pandas makes floats of whole numbers if a cell is missing; float64 would merge large ones.
+            column = column.astype(f"{'UInt' if column.dtype.kind == 'u' else 'Int'}64")
+        frame[name] = column.mask(hits[name])
+    return frame
+
+
+NUMBERS = (int, float, np.integer, np.floating, Decimal)
+"""Types of the numbers that a column of objects may hold."""
+
+BLANKS = "blanks around the texts of {} are left out"
+UNITS = "numbers with a sign or a unit are categories in {}"
+TIMES = "times are categories in {}"
+MIXED = "numbers beside texts are categories in {}"
+ZEROS = "zeros before the numbers of {} tell them apart, so they are kept"
 
 
 class Reading:
@@ -84,31 +107,23 @@ class Reading:
         self.choices = choices
         self.source = source
         self.suspicions: list[Suspicion] = []
-        self._blanks: list[str] = []
+        self.orders: dict[str, str] = {}
+        self._columns: dict[str, list[str]] = {}
         self._markers: dict[str, list[str]] = {}
-        self._units: list[str] = []
-        self._mixed: list[str] = []
         self._totals: list[str] = []
-        self._zeros: list[str] = []
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a user may not expect."""
-        notes = []
-        if self._blanks:
-            notes.append(f"blanks around the texts of {listed(self._blanks)} are left out")
+        notes = [sentence.format(listed(columns)) for sentence, columns in self._columns.items()]
         if self._markers:
-            cells = "; ".join(f"{text!r} in {listed(places)}" for text, places in list(self._markers.items())[:5])
+            cells = "; ".join(f"{text!r} in {listed(columns)}" for text, columns in list(self._markers.items())[:5])
             override = self.choices.override("na", list(self._markers))
             notes.append(f"texts that may mean missing cells are categories: {cells}: add {override} if they do")
-        if self._units:
-            notes.append(f"numbers with a sign or a unit are categories in {listed(self._units)}")
-        if self._mixed:
-            notes.append(f"numbers beside texts are categories in {listed(self._mixed)}")
-        if self._zeros:
-            notes.append(f"zeros before the numbers of {listed(self._zeros)} tell them apart, so they are kept")
-        notes += self._totals
-        return tuple(notes)
+        return (*notes, *self._totals)
+
+    def _note(self, sentence: str, column: str) -> None:
+        self._columns.setdefault(sentence, []).append(column)
 
     def plain(self, column: pd.Series) -> pd.Series:
         """Return a plain column; the column itself where it is suspicious."""
@@ -117,8 +132,10 @@ class Reading:
         is_class = name == choices.target and choices.task == "classification"
         if kind == "dates" and not (named or is_class):
             if choices.dates == "numeric":
-                return pd.to_datetime(column).dt.tz_localize(None)
-            self.suspicions.append(dates(name, str(column.dropna().iloc[0]) if column.notna().any() else ""))
+                return pd.to_datetime(column.map(_local) if types.is_object_dtype(column) else column).dt.tz_localize(
+                    None
+                )
+            self.suspicions.append(dates(column))
             return column
         if kind == "strange":
             raise ValueError(f"{_strange(column)}; {choices.leave_out([name])}")
@@ -126,7 +143,7 @@ class Reading:
             return self._written(column)
         texts = Texts.of(column, choices.na)
         if texts.blanks:
-            self._blanks.append(name)
+            self._note(BLANKS, name)
         if kind in ("categories", "dates") or named:
             return self._categories(texts)
         was_cleaned = (texts.codes < 0).sum() > column.isna().sum()
@@ -143,16 +160,19 @@ class Reading:
                 return self._categories(texts)
         if is_target and choices.task == "classification":
             return self._categories(texts)
-        found = suspicion(texts, self.source)
-        if found is None:
+        suspect = suspicion(texts, self.source)
+        if suspect is None:
             if has_units(texts) and not is_target:
-                self._units.append(texts.name)
+                self._note(UNITS, texts.name)
+            if are_times(texts) and not is_target:
+                self._note(TIMES, texts.name)
             if sum(map(numbers.fits, texts.distinct)) > 1:
-                self._mixed.append(texts.name)
+                self._note(MIXED, texts.name)
             return self._categories(texts)
-        if found.remedy == ((NUMERIC_DATES,), False, "") and choices.dates == "numeric":
-            return moments(texts, self.source)
-        self.suspicions.append(found)
+        if suspect.moments is not None and choices.dates == "numeric" and not is_target:
+            self.orders[texts.name] = suspect.order
+            return suspect.moments
+        self.suspicions.append(suspect)
         return column
 
     def _numbers(self, texts: Texts, whole: bool) -> pd.Series:
@@ -161,7 +181,7 @@ class Reading:
         if whole and max(abs(numbers.whole(text)) for text in texts.distinct) > EXACT:
             if texts.name == choices.target and len(texts.distinct) <= MOST_CLASSES:
                 return texts.categorical()
-            raise too_large(texts.name, choices)
+            raise too_large(texts.name, choices, texts.levels)
         if whole and (texts.codes >= 0).all():
             return texts.mapped(numbers.whole, np.int64, 0)
         return texts.mapped(numbers.value, np.float64, np.nan)
@@ -179,7 +199,7 @@ class Reading:
             is_class = name == self.choices.groups or len(texts.distinct) <= MOST_CLASSES
             if not (merged and is_class) or (name == self.choices.target and self.choices.task == "regression"):
                 return column
-            self._zeros.append(name)
+            self._note(ZEROS, name)
             return texts.categorical()
         return texts.categorical() if name == self.choices.groups else self._numbers(texts, True)
 
@@ -189,8 +209,9 @@ class Reading:
         last = texts.distinct[texts.codes[-1]] if len(texts.codes) and texts.codes[-1] >= 0 else ""
         if last.casefold() in TOTALS and texts.counts[texts.codes[-1]] == 1:
             row = len(texts.codes) - 1
+            where = self.source.place([row])
             self._totals.append(
-                f"{last!r} in column {texts.name} {self.source.place([row])} may be no row: it is read as one"
+                f"{last!r} in column {texts.name} {where} may be a row of sums: it is read as an example"
             )
         return texts.categorical()
 
@@ -208,19 +229,24 @@ def _kind(column: pd.Series) -> str:
         return "numbers of a file"
     if not types.is_object_dtype(dtype):
         return "texts"
-    found = set(map(type, column.dropna()))
-    if found <= {bool, np.bool_}:
+    held = set(map(type, column.dropna()))
+    if held <= {bool, np.bool_}:
         return "categories"
-    if found <= {int, float, Decimal}:
+    if all(issubclass(kind, NUMBERS) and kind is not bool for kind in held):
         return "numbers"
-    if found <= {datetime.date, datetime.datetime, pd.Timestamp}:
+    if held <= {datetime.date, datetime.datetime, pd.Timestamp}:
         return "dates"
-    return "texts" if found <= {str, bool, np.bool_, int} else "strange"
+    return "texts" if all(issubclass(kind, (str, np.bool_, *NUMBERS)) for kind in held) else "strange"
 
 
 def _strange(column: pd.Series) -> str:
     kind: object = column.dtype
     if types.is_object_dtype(column):
-        known = (str, bool, np.bool_, int)
+        known = (str, np.bool_, *NUMBERS)
         kind = next(type(value).__name__ for value in column.dropna() if not isinstance(value, known))
     return f"column {column.name!r} holds {kind}: allowed are numbers, true and false, text"
+
+
+def _local(moment: object) -> object:
+    """Return a moment as its local time."""
+    return moment.replace(tzinfo=None) if isinstance(moment, datetime.datetime) else moment

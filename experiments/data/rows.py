@@ -25,10 +25,10 @@ def without_written_index(frame: pd.DataFrame, choices: Choices) -> tuple[pd.Dat
         does = "numbers the rows" if is_running(first) else "names the rows"
         notes += (f"{f'column {name!r}' if name else 'the first column, which has no name,'} {does} and is left out",)
         frame = frame.iloc[:, 1:]
-    empty = [place for place, name in enumerate(frame.columns) if name == "" and frame.iloc[:, place].isna().all()]
+    empty = [index for index, name in enumerate(frame.columns) if name == "" and frame.iloc[:, index].isna().all()]
     if empty:
         notes += (f"column {empty[0] + 1}, which has no name and no cells, is left out",)
-        frame = frame.iloc[:, [place for place in range(len(frame.columns)) if place not in empty]]
+        frame = frame.iloc[:, [index for index in range(len(frame.columns)) if index not in empty]]
     return frame, notes
 
 
@@ -41,23 +41,18 @@ def is_running(column: pd.Series) -> bool:
 
 
 def row_numbers(inputs: pd.DataFrame, choices: Choices) -> tuple[str, ...]:
-    """Return a note about the inputs that number the rows, or that are another whole number in every row."""
+    """Return a note about the inputs that are a whole number which differs in every row."""
     numbers = inputs.select_dtypes("number")
     if len(inputs) < 2 or not len(numbers.columns):
         return ()
     values = numbers.to_numpy(np.float64, na_value=np.nan)
-    candidates = np.flatnonzero(((values == np.round(values)) | np.isnan(values)).all(axis=0))
-    ordered = np.sort(values[:, candidates], axis=0)
-    steps = np.diff(ordered, axis=0)
-    running = [str(numbers.columns[place]) for place in candidates[(steps == 1).all(axis=0)]]
-    distinct = [str(numbers.columns[place]) for place in candidates[(steps > 0).all(axis=0)]]
-    distinct = [name for name in distinct if name not in set(running)]
-    notes = []
-    for names, what in ((running, "numbers the rows"), (distinct, "is another whole number in every row")):
-        if names:
-            subject = f"column {names[0]!r}" if len(names) == 1 else f"each of the columns {listed(names)}"
-            notes.append(f"{subject} {what}: if it does not describe them, {choices.leave_out(names[:10])}")
-    return tuple(notes)
+    whole = np.flatnonzero((values == np.round(values)).all(axis=0))
+    differs = (np.diff(np.sort(values[:, whole], axis=0), axis=0) > 0).all(axis=0)
+    names = [str(name) for name in numbers.columns[whole[differs]]]
+    if not names:
+        return ()
+    override = choices.override("drop", names[:10])
+    return (f"whole numbers that differ in every row: {listed(names)}: add {override} if they number the rows",)
 
 
 def without_row_names(frame: pd.DataFrame, index: str) -> pd.DataFrame:

@@ -3,9 +3,9 @@
 To add a data set, write a function that returns `Data` and decorate it with `@dataset`. The configuration finds it by
 the function's name. The function's parameters are the data set's settings; annotate them as int, float, str, bool or
 tuple[str, ...]. A run's name and record contain a parameter after `*` only if it differs from its default, so that a
-later setting renames no earlier run. A parameter `path` names a file: the content of the file identifies a run, its
-path does not. A synthetic data set is drawn from its own `random_state`, so it is the same for every seed; seeds only
-divide it differently.
+later setting renames no earlier run. A parameter `path` names a file: what was read from it identifies a run. Its path,
+and what is marked `OfFile`, do not. A synthetic data set is drawn from its own `random_state`, so it is the same for
+every seed; seeds only divide it differently.
 """
 
 import inspect
@@ -16,6 +16,7 @@ from typing import Any, get_type_hints
 
 import numpy as np
 
+from experiments.data import options
 from experiments.data.choices import texts
 from experiments.data.table import Data
 
@@ -250,22 +251,22 @@ def friedman1(samples: int = 1000, features: int = 10, noise: float = 1.0, rando
 def csv(
     path: str,
     target: str,
-    task: str = "auto",
-    missing: str = "refuse",
+    task: options.Task = "auto",
+    missing: options.Missing = "refuse",
     groups: str = "",
     drop: tuple[str, ...] = (),
     *,
-    na: tuple[str, ...] = (),
-    categories: tuple[str, ...] = (),
-    dates: str = "refuse",
+    na: options.Texts = (),
+    categories: options.Texts = (),
+    dates: options.Dates = "refuse",
     index: str = "",
-    separator: str = "comma",
-    decimal: str = "point",
-    thousands: str = "",
-    encoding: str = "utf-8",
-    header: str = "auto",
+    separator: options.Separator = "comma",
+    decimal: options.Decimal = "point",
+    thousands: options.Thousands = "",
+    encoding: options.Encoding = "utf-8",
+    header: options.Header = "auto",
 ) -> Data:
-    """Your own file, .csv, .parquet or .npz; its column `target` is predicted from the other columns."""
+    """Your own file: text such as .csv, .parquet or .npz; its column `target` is predicted from the other columns."""
     values = dict(locals())
     from experiments.data.files import from_file
 
@@ -276,14 +277,14 @@ def csv(
 def openml(
     id: int,
     target: str = "",
-    task: str = "auto",
-    missing: str = "refuse",
+    task: options.Task = "auto",
+    missing: options.Missing = "refuse",
     groups: str = "",
     drop: tuple[str, ...] = (),
     *,
-    na: tuple[str, ...] = (),
-    categories: tuple[str, ...] = (),
-    dates: str = "refuse",
+    na: options.Texts = (),
+    categories: options.Texts = (),
+    dates: options.Dates = "refuse",
     index: str = "",
 ) -> Data:
     """OpenML's data set of this number, fetched once; `target`, by default OpenML's, is predicted from the rest."""

@@ -22,8 +22,8 @@ class Source:
     lines : callable or None
         Returns the line of each row in a text file.
     texts : callable or None
-        Returns the cells of a column as they are written in a text file, with or without those that pandas takes for
-        missing.
+        Returns the cells of a column as they are written in a text file. The second argument is whether cells are
+        missing that pandas takes for missing.
     padded : tuple of str
         Columns of whole numbers that have cells such as 01234.
     notes : tuple of str

@@ -187,7 +187,7 @@ def part_sizes(data: Data, test: float, validation: float) -> tuple[int, int, in
             label = fewest.argmin()
             raise ValueError(
                 f"{data.name}: class {data.classes[label]!r} has {counts[label]} of {n} rows, too few to be "
-                f"stratified with {shares}"
+                f"stratified with {shares}: leave its rows out, or join it with another class"
             )
     return n_train, n_validation, n_test
 

@@ -1,14 +1,13 @@
 """Refuses columns of text that look like numbers or dates, and says which options read them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from experiments.data.cells import (
-    CHARACTERS,
     DATE,
     FOREIGN,
     TIME,
@@ -20,8 +19,9 @@ from experiments.data.cells import (
     number_format,
     shown,
 )
-from experiments.data.choices import MOST_CLASSES, Choices
+from experiments.data.choices import MOST_CATEGORIES, MOST_CLASSES, Choices
 from experiments.data.columns import OFFSET
+from experiments.data.options import NAMES
 from experiments.data.source import Source
 
 MARKERS = frozenset(
@@ -32,18 +32,24 @@ MARKERS = frozenset(
         *("not available", "not applicable", "not known", "no data"),
     }
 )
-"""Texts, in small letters, that often mean a missing cell."""
+"""Texts, in lowercase, that often mean a missing cell."""
 
 TRUTHS = frozenset({"0", "1", "true", "false", "t", "f", "yes", "no", "y", "n"})
-"""Words for true and false, in small letters."""
+"""Words for true and false, in lowercase."""
 
 TOTALS = frozenset({"total", "totals", "sum", "grand total", "average", "mean"})
-"""Words, in small letters, for a row that sums up the others."""
+"""Words, in lowercase, for a row that sums up the others."""
 
 SENTINELS = (-9, -99, -999, -9999, -99999, -999999, 99, 999, 9999, 99999, 999999)
 """Numbers that often mean a missing cell where all others are far away."""
 
 NUMERIC_DATES = "dataset.dates=numeric"
+
+DAY_OR_MONTH = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d+)", re.ASCII)
+"""The start of a date whose year comes last."""
+
+SHORT_YEAR = re.compile(r"\d{1,2}[/. -](?:\d{1,2}|[a-z]+)[/. -]\d{2,3}(?!\d)", re.ASCII | re.IGNORECASE)
+"""The start of a date whose year has less than four digits."""
 
 FEW = 10
 """A column with at most so many different texts that have a unit is a column of categories."""
@@ -55,7 +61,7 @@ MAGNITUDES = {"k", "K", "m", "M", "B", "bn", "G", "T"}
 
 @dataclass(frozen=True)
 class Suspicion:
-    """A column that looks like numbers or dates, but is none as it stands.
+    """A column that looks like numbers or dates, but cannot be read so as it is written.
 
     Attributes
     ----------
@@ -68,13 +74,22 @@ class Suspicion:
         Texts that are to be declared missing.
     advice : str
         What to do where no override helps.
+    levels : int
+        Number of its categories; 0 if it has too many different texts for categories.
+    moments : Series or None
+        The dates of a column of texts that are all dates.
+    order : str
+        Whether the day or the month comes first in these texts, as in `Dates`.
     """
 
     column: str
     reason: str
+    levels: int
     fixes: tuple[str, ...] = ()
     na: tuple[str, ...] = ()
     advice: str = ""
+    moments: pd.Series | None = None
+    order: str = ""
 
     @property
     def remedy(self) -> tuple[object, ...]:
@@ -82,8 +97,15 @@ class Suspicion:
         return self.fixes, bool(self.na), self.advice
 
 
-def refuse(suspicions: Sequence[Suspicion], choices: Choices) -> None:
+def refuse(suspicions: Sequence[Suspicion], choices: Choices, inputs: Collection[str]) -> None:
     """Refuse the first suspicious column, and with it those that the same overrides read.
+
+    Parameters
+    ----------
+    suspicions
+    choices
+    inputs
+        Names of the columns that are neither target nor groups.
 
     Raises
     ------
@@ -95,58 +117,77 @@ def refuse(suspicions: Sequence[Suspicion], choices: Choices) -> None:
     first = suspicions[0]
     is_target = first.column == choices.target
     same = [other for other in suspicions if other.remedy == first.remedy]
-    names = [other.column for other in same if other.column != choices.target]
+    same = [other for other in same if (other.column == choices.target) == is_target]
+    columns = [other.column for other in same]
     na = list(dict.fromkeys(text for other in same for text in other.na))
-    fixes = [fix for fix in first.fixes if not (is_target and fix == NUMERIC_DATES)]
-    overrides = [*([choices.override("na", na)] if na else []), *fixes]
-    ways = [f"add {' '.join(overrides)} to {'read it' if fixes else 'read them as missing'}"] if overrides else []
+    overrides = [*([choices.override("na", na)] if na else []), *first.fixes]
+    if is_target and NUMERIC_DATES in overrides:
+        overrides = []
+    ways = [f"add {' '.join(overrides)} to {'read it' if first.fixes else 'read them as missing'}"] if overrides else []
     ways += [first.advice] if first.advice else []
     if is_target:
-        ways.append("add dataset.task=classification to read classes")
+        ways += ["add dataset.task=classification to read classes"] if first.levels else []
+        ways = ways or ["choose another target"]
     else:
-        ways.append(f"add {choices.override('categories', names)} to read categories")
-        ways.append(f"add {choices.override('drop', names)} to leave it out")
-    others = [other.column for other in same[1:]]
-    more = f" (the same in {listed(others)})" if others else ""
+        categories = [other.column for other in same if other.levels]
+        if categories:
+            subject = f" of {listed(categories)}" if len(categories) < len(same) else ""
+            way = f"add {choices.override('categories', categories)} to read categories{subject}"
+            ways.insert(len(ways) if overrides or first.levels > FEW else 0, way)
+        if not set(inputs) <= set(columns):
+            ways.append(f"add {choices.override('drop', columns)} to leave {'them' if columns[1:] else 'it'} out")
+        ways = ways or ["write numbers alone in the file"]
+    more = f" (the same in {listed(columns[1:])})" if columns[1:] else ""
     raise ValueError(f"{first.reason}{more}: {', or '.join(ways)}")
 
 
-def too_large(name: str, choices: Choices) -> ValueError:
+def too_large(name: str, choices: Choices, levels: int) -> ValueError:
     """Return the refusal of whole numbers that float64 would merge."""
     if name == choices.target:
         return ValueError(
             f"the target {name!r} has whole numbers beyond 2^53, which float64 rounds, and more than {MOST_CLASSES} of "
-            f"them are different"
+            f"them are different: write at most 15 digits in the file"
         )
+    ways = f", or add {choices.override('categories', [name])} to read categories" if levels else ""
     return ValueError(
-        f"column {name!r} has whole numbers beyond 2^53, which float64 rounds: {choices.leave_out([name])}, or add "
-        f"{choices.override('categories', [name])} to read categories"
+        f"column {name!r} has whole numbers beyond 2^53, which float64 rounds: {choices.leave_out([name])}{ways}"
     )
 
 
 def suspicion(texts: Texts, source: Source) -> Suspicion | None:
-    """Return why a column of text may be numbers or dates; None if it is a column of categories."""
-    if texts.share(source.format.fits) > 0.5:
+    """Return why a column of text may be numbers or dates; None if it is a column of categories.
+
+    Cells that may be missing do not count.
+    """
+    known = [text for text in texts.distinct if text.casefold() not in MARKERS]
+
+    def most(fits: Callable[[str], object]) -> bool:
+        return texts.share(fits, known) > 0.5
+
+    if most(source.format.fits):
         return _nearly_numbers(texts, source)
-    if {text.casefold() for text in texts.distinct} <= TRUTHS and set(texts.distinct) & {"0", "1"}:
-        reason = f"column {texts.name!r} has numbers and words for true and false: {shown(texts.cells(texts.distinct))}"
-        return Suspicion(texts.name, reason, advice="write them in one way")
-    if texts.share(DATE.fullmatch) > 0.5:
+    if {text.casefold() for text in known} <= TRUTHS and set(known) & {"0", "1"}:
+        reason = f"column {texts.name!r} has numbers and words for true and false: {shown(texts.cells(known))}"
+        return Suspicion(texts.name, reason, texts.levels, advice="write them in one way in the file")
+    if most(DATE.fullmatch):
         return _dates(texts, source)
-    for pattern, (what, advice) in FOREIGN.items():
-        if texts.share(pattern.fullmatch) > 0.5:
-            return Suspicion(
-                texts.name, f"column {texts.name!r} has {what}, such as {texts.distinct[0]!r}", advice=advice
-            )
-    if texts.share(TIME.fullmatch) > 0.5 and len(texts.distinct) > FEW:
-        reason = f"column {texts.name!r} has times, such as {texts.distinct[0]!r}"
-        return Suspicion(texts.name, reason, advice="write them as numbers, such as minutes")
-    return _decorated_numbers(texts, source)
+    what, advice = next((words for pattern, words in FOREIGN.items() if most(pattern.fullmatch)), ("", ""))
+    if not what and most(TIME.fullmatch) and len(texts.distinct) > FEW:
+        what, advice = "times", "write them as numbers, such as minutes, in the file"
+    if what:
+        reason = f"column {texts.name!r} has {what}, such as {known[0]!r}"
+        return Suspicion(texts.name, reason, texts.levels, advice=advice)
+    return _decorated_numbers(texts, known, source)
 
 
 def markers(texts: Texts) -> list[tuple[str, int]]:
     """Return the texts that may mean a missing cell, with their counts."""
     return texts.cells([text for text in texts.distinct if text.casefold() in MARKERS])
+
+
+def are_times(texts: Texts) -> bool:
+    """Return whether all texts are times of day."""
+    return bool(texts.distinct) and all(map(TIME.fullmatch, texts.distinct))
 
 
 def has_units(texts: Texts) -> bool:
@@ -160,25 +201,32 @@ def _nearly_numbers(texts: Texts, source: Source) -> Suspicion:
     wrong = [text for text in texts.distinct if not usual.fits(text)]
     if not wrong:
         reason = f"column {texts.name!r} has numbers that are stored as text, such as {texts.distinct[0]!r}"
-        return Suspicion(texts.name, reason, advice="store them as numbers")
+        return Suspicion(texts.name, reason, texts.levels, advice="store them as numbers in the file")
     cells = texts.cells(wrong)
-    absent = tuple(text for text, _ in cells if text.casefold() in MARKERS or not re.search(r"\d", text))
+    absent = tuple(text for text, _ in markers(texts))
     rest = [text for text in wrong if text not in absent]
     fixes, advice = _ways(rest, [text for text in texts.distinct if usual.fits(text)], source)
+    if rest and not fixes:
+        rows = texts.rows(rest)
+        is_end = len(rows) == 1 and rows[0] in (0, len(texts.codes) - 1)
+        line = source.place(rows).removeprefix("in ")
+        advice = f"take {line} out of the file if it is no row" if is_end else advice or "write numbers in the file"
+        absent = ()
     count = sum(count for _, count in cells)
+    are = "is no number" if count == 1 else "are no numbers"
     reason = (
-        f"column {texts.name!r} has numbers, but {count} of {texts.size} cells {'is' if count == 1 else 'are'} none: "
+        f"column {texts.name!r} has numbers, but {count} of {texts.size} cells {are}: "
         f"{shown(cells)} {source.place(texts.rows(wrong))}"
     )
-    return Suspicion(texts.name, reason, fixes, absent, advice)
+    return Suspicion(texts.name, reason, texts.levels, fixes, absent, advice)
 
 
-def _decorated_numbers(texts: Texts, source: Source) -> Suspicion | None:
+def _decorated_numbers(texts: Texts, known: Sequence[str], source: Source) -> Suspicion | None:
     """Return the suspicion of a column most of whose cells are numbers in decoration."""
     usual = source.format
     numbers = [text for text in texts.distinct if usual.fits(text)]
     odd = {text: number for text in texts.distinct if not usual.fits(text) and (number := _in_decoration(text, usual))}
-    if not odd or texts.share({*odd, *numbers}.__contains__) <= 0.5:
+    if not odd or texts.share({*odd, *numbers}.__contains__, known) <= 0.5:
         return None
     units = {number.unit for number in odd.values() if number.unit}
     signs = {sign for number in odd.values() for sign in number.signs}
@@ -191,7 +239,7 @@ def _decorated_numbers(texts: Texts, source: Source) -> Suspicion | None:
     fixes, advice = _ways(list(odd), numbers, source)
     cells = texts.cells(list(odd))
     reason = f"column {texts.name!r} looks like numbers: {shown(cells, 3)} {source.place(texts.rows(list(odd)))}"
-    return Suspicion(texts.name, reason, fixes, absent if fixes else (), advice)
+    return Suspicion(texts.name, reason, texts.levels, fixes, absent if fixes else (), advice)
 
 
 def _in_decoration(text: str, usual: Format) -> Decorated | None:
@@ -211,7 +259,7 @@ def _ways(odd: Sequence[str], numbers: Sequence[str], source: Source) -> tuple[t
     fixes = _overrides(way, usual) if way else ()
     signs = sorted({sign for number in parts for sign in (*number.signs, number.unit) if sign})
     if source.texts is None:
-        return (), "store them as numbers"
+        return (), "store them as numbers in the file"
     if not signs:
         return fixes, _second_way(cores, way, numbers)
     further = f" and add {' '.join(fixes)}" if fixes else ""
@@ -230,9 +278,8 @@ def _second_way(cores: Sequence[str], way: Format | None, numbers: Sequence[str]
 
 def _overrides(way: Format, usual: Format) -> tuple[str, ...]:
     """Return the overrides that make a way of writing numbers the usual one."""
-    names = {character: name for name, character in CHARACTERS.items()}
     return tuple(
-        f"dataset.{key}={names[getattr(way, key)]}"
+        f"dataset.{key}={NAMES[getattr(way, key)]}"
         for key in ("decimal", "thousands")
         if getattr(way, key) not in ("", getattr(usual, key))
     )
@@ -240,80 +287,87 @@ def _overrides(way: Format, usual: Format) -> tuple[str, ...]:
 
 def _dates(texts: Texts, source: Source) -> Suspicion:
     wrong = [text for text in texts.distinct if not DATE.fullmatch(text)]
-    if not wrong:
-        return dates(texts.name, texts.distinct[0])
+    days = [text for text in texts.distinct if DATE.fullmatch(text)]
     cells = texts.cells(wrong)
     absent = tuple(text for text, _ in markers(texts))
-    reason = (
-        f"column {texts.name!r} has dates, but some cells are none: {shown(cells)} {source.place(texts.rows(wrong))}"
-    )
-    return Suspicion(texts.name, reason, (NUMERIC_DATES,) if absent else (), absent)
+    values, fault, examples = _moments(days)
+    reason = f"column {texts.name!r} has dates, such as {days[0]!r}"
+    if fault:
+        rows = texts.rows(examples)
+        reason = f"column {texts.name!r} has dates{fault} {examples[0]!r} {source.place(rows)}"
+    elif wrong:
+        reason = f"{reason}, but some cells are no dates: {shown(cells)} {source.place(texts.rows(wrong))}"
+    if fault or len(wrong) > len(absent):
+        advice = "write all of them as 2026-01-31 in the file"
+        return Suspicion(texts.name, reason, texts.levels, advice=advice)
+    moments = None if wrong else pd.Series(values.reindex(texts.codes).to_numpy(), name=texts.name)
+    return Suspicion(texts.name, reason, texts.levels, (NUMERIC_DATES,), absent, "", moments, _order(days))
 
 
-def dates(name: str, example: str) -> Suspicion:
+def dates(column: pd.Series) -> Suspicion:
     """Return the suspicion of a column of dates."""
-    return Suspicion(name, f"column {name!r} has dates, such as {example!r}", (NUMERIC_DATES,))
+    known = column.dropna()
+    levels = 0 if known.is_unique or known.nunique() > MOST_CATEGORIES else known.nunique()
+    example = f", such as {str(known.iloc[0])!r}" if len(known) else ""
+    return Suspicion(str(column.name), f"column {column.name!r} has dates{example}", levels, (NUMERIC_DATES,))
 
 
-def moments(texts: Texts, source: Source) -> pd.Series:
-    """Return the dates of a column of texts.
+def _order(days: Sequence[str]) -> str:
+    """Return whether the day or the month comes first in all texts; empty if they do not tell."""
+    parts = [DAY_OR_MONTH.match(text) for text in days]
+    first, second = (any(int(part[group]) > 12 for part in parts if part) for group in (1, 2))
+    return "" if first == second or not all(parts) else "day" if first else "month"
 
-    Raises
-    ------
-    ValueError
-        If the order of day and month is not sure, or there is no such day.
-    """
-    parts = [re.match(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d+)", text, re.ASCII) for text in texts.distinct]
+
+def _moments(days: Sequence[str]) -> tuple[pd.Series, str, list[str]]:
+    """Return the moments that texts are; and a fault in words with the texts at fault, if they cannot be read."""
+    parts = [DAY_OR_MONTH.match(text) for text in days]
     options: dict[str, object] = {"format": "ISO8601"}
+    values = pd.Series(pd.NaT, range(len(days)))
+    short = [text for text in days if SHORT_YEAR.match(text)]
+    if short:
+        return values, " that have two digits for the year, such as", short[:1]
     if any(parts):
-        numbers = [[int(part[place]) for part in parts if part] for place in (1, 2)]
-        day_first, month_first = (max(column) > 12 for column in numbers)
-        why = "have two digits for the year" if any(part and len(part[3]) < 4 for part in parts) else ""
-        why = why or ("do not tell the day from the month" if day_first == month_first or not all(parts) else "")
-        if why:
-            raise ValueError(
-                f"column {texts.name!r} has dates that {why}, such as {texts.distinct[0]!r} "
-                f"{source.place(texts.rows(texts.distinct[:1])[:1])}: write them as 2026-01-31"
-            )
-        options = {"format": "mixed", "dayfirst": day_first}
-    elif not all(re.match(r"\d{4}-\d\d-|\d{8}T", text) for text in texts.distinct):
+        order = _order(days)
+        if not order:
+            return values, " that do not tell the day from the month, such as", list(days[:1])
+        options = {"format": "mixed", "dayfirst": order == "day"}
+    elif not all(re.match(r"\d{4}-\d\d-|\d{8}T", text) for text in days):
         options = {"format": "mixed"}
-    local = pd.Series(texts.distinct, dtype="str").str.replace(OFFSET, r"\1", regex=True)
+    local = pd.Series(days, dtype="str").str.replace(OFFSET, r"\1", regex=True)
     values = pd.to_datetime(local, errors="coerce", **options)
-    failed = values.isna().to_numpy()
-    if failed.any():
-        text = texts.distinct[int(failed.argmax())]
-        raise ValueError(
-            f"column {texts.name!r} has dates, but there is no {text!r} {source.place(texts.rows([text]))}: "
-            f"write dates as 2026-01-31"
-        )
-    return pd.Series(values.reindex(texts.codes).to_numpy(), name=texts.name)
+    failed = [text for text, absent in zip(days, values.isna().tolist(), strict=True) if absent]
+    return values, ", but there is no" if failed else "", failed[:1]
 
 
-def doubtful_numbers(inputs: pd.DataFrame, choices: Choices) -> tuple[str, ...]:
+def doubtful_numbers(inputs: pd.DataFrame, target: pd.Series, choices: Choices) -> tuple[str, ...]:
     """Return notes about numbers that may mean missing cells or dates, such as -999 and 20260131."""
     numbers = inputs.select_dtypes("number")
     values = numbers.to_numpy(np.float64, na_value=np.nan)
-    cells: dict[str, list[str]] = {}
+    cells: dict[int, dict[str, int]] = {}
     days = []
     ends = np.column_stack([np.nanmin(values, axis=0), np.nanmax(values, axis=0)])
-    for place in np.flatnonzero(np.isin(ends, SENTINELS).any(axis=1)):
-        column = values[:, place]
-        for end in ends[place][np.isin(ends[place], SENTINELS)]:
-            others = column[column != end]
-            if len(others) and (np.nanmin(others) > end / 3 if end < 0 else np.nanmax(others) < end / 3):
+    for index in np.flatnonzero(np.isin(ends, SENTINELS).any(axis=1)):
+        column = values[:, index]
+        others = column[~np.isin(column, SENTINELS) & ~np.isnan(column)]
+        for end in ends[index][np.isin(ends[index], SENTINELS)]:
+            # A sentinel is as far from the others as they are wide, at least.
+            if len(others) and np.abs(others - end).min() > max(np.ptp(others), abs(end) / 2):
                 count = int((column == end).sum())
-                cells.setdefault(f"{end:.0f}", []).append(f"{numbers.columns[place]} {count}")
-    for place in np.flatnonzero((ends[:, 0] >= 19000101) & (ends[:, 1] <= 21001231)):
-        month, day = values[:, place] // 100 % 100, values[:, place] % 100
+                cells.setdefault(int(end), {})[str(numbers.columns[index])] = count
+    for index in np.flatnonzero((ends[:, 0] >= 19000101) & (ends[:, 1] <= 21001231)):
+        month, day = values[:, index] // 100 % 100, values[:, index] % 100
         if ((month >= 1) & (month <= 12) & (day >= 1) & (day <= 31) & (day == np.round(day))).all():
-            days.append(str(numbers.columns[place]))
+            days.append(str(numbers.columns[index]))
     notes = []
-    if cells:
-        found = "; ".join(f"{text} in {listed(columns)}" for text, columns in cells.items())
-        notes.append(
-            f"numbers that may mean missing cells: {found}: add {choices.override('na', list(cells))} if they do"
-        )
+    both = pd.concat([numbers, target], axis=1).select_dtypes("number")
+    for number, counts in cells.items():
+        columns = listed([f"{name} {count}" for name, count in counts.items()])
+        others = [str(name) for name in both.columns[(both == number).any()] if name not in counts]
+        advice = f"add {choices.override('na', [str(number)])} if they do"
+        if others:
+            advice = f"leave them empty in the file if they do, because {listed(others)} has {number}, too"
+        notes.append(f"numbers that may mean missing cells: {number} in {columns}: {advice}")
     if days:
         notes.append(f"numbers that may be dates are read as numbers in {listed(days)}: write them as 2026-01-31")
     return tuple(notes)

@@ -9,7 +9,6 @@ A VALUE is a number, a vector [1,2] or a matrix [[1,2],[3,4]]; @ is the matrix p
 """
 
 import re
-import shlex
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -97,8 +96,9 @@ def _explain_formula(expression: str, arguments: Sequence[str], file: Path | Non
         formula = Formula(expression=expression, parameters=parameters)
     except TiedStartError as error:
         words = [expression, *(f"{name}={value:g}" for name, value in error.parameters.items())]
-        command = shlex.join(["python", "-m", "experiments.explain", "formula", *words])
-        raise ConfigError(f"{error.reason}; {f'run: {command}' if error.parameters else 'start elsewhere'}") from None
+        if error.parameters:
+            raise ConfigError(error.reason, ["formula", *words]) from None
+        raise ConfigError(f"{error.reason}; start elsewhere") from None
     print_formula(formula, parameters)
     if file:
         _save(file, formula, expression)

@@ -2,23 +2,18 @@
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
+from experiments.explain.peaks import Peak, denser, peaks, refined, sampled
 from experiments.explain.trace import show
-from nets.expressions import build, parse
 from nets.formula import Formula
-from nets.graph import Node, backpropagate
 
 NEAR, FAR = 50.0, 1e6
 """A formula is sampled densely up to the first |x|. Beyond the second, an extreme value is reached again and again."""
 
 SETTLED, RELIABLE = 1e-6, 1e-7
 """Shares of a formula's size: what a settled side still changes, and the rounding error up to which a value counts."""
-
-POLE = 1e4
-"""A value this many times as large as those at the sampled points beside it belongs to a pole."""
 
 BLOCKS = 8
 """A side is compared in this many parts, each with the same ratio of its last |x| to its first."""
@@ -75,32 +70,37 @@ def bounds(formula: Formula) -> str:
     h = formula(x)
     inner = Side(x[np.isfinite(h)], h[np.isfinite(h)], 0.0)
     sides = [_side(formula, sign) for sign in (-1.0, 1.0)]
-    low, high = _bound(formula, inner, sides, -1), _bound(formula, inner, sides, 1)
+    points = np.concatenate([inner.x, *(side.x[np.abs(side.x) > NEAR] for side in sides)])
+    points = denser(formula, np.sort(points))
+    low, high = (_bound(formula, inner, sides, peaks(formula, points, sign), sign) for sign in (-1, 1))
     return f"always {low}" if low == high else f"{low} to {high}"
 
 
-def _bound(formula: Formula, inner: Side, sides: list[Side], sign: int) -> str:
+def _bound(formula: Formula, inner: Side, sides: list[Side], tops: list[Peak], sign: int) -> str:
     """Return the upper bound as text, or for the sign −1 the lower one."""
     sides = [Side(side.x, sign * side.h, side.size) for side in sides]
+    infinity = "∞" if sign > 0 else "−∞"
     if any(side.trend == "grows" for side in sides):
-        return "∞" if sign > 0 else "−∞"
+        return infinity
+    poles = [peak.x for peak in tops if peak.is_pole]
+    if poles:
+        return f"{infinity} (at a pole near {show(min(poles, key=abs))})"
     height = sign * inner.h
     index = int(height.argmax())
     best, point = float(height[index]), float(inner.x[index])
-    if _highest(formula, inner.x, height, sign).is_pole:
-        return _pole(sign, point)
     is_point = int(np.count_nonzero(np.abs(height - best) <= 1e-12 * max(1, abs(best)))) < 4
     noise = 1e-9 * min(1, float(np.abs(inner.h).max()))
-    for side in sides:
+    highest = max((peak for peak in tops if abs(peak.x) <= NEAR), default=None)
+    if highest and highest.height > best + SETTLED * max(abs(best), abs(highest.height)):
+        best, point, is_point = highest.height, highest.x, True
+    for direction, side in zip((-1, 1), sides, strict=True):
         tolerance = SETTLED * side.size
         limit = float(side.h[-1]) if side.settled else -math.inf
         if limit >= best - tolerance:
             best, is_point, noise = limit, False, tolerance
-        beyond = np.abs(side.x) > NEAR
-        if beyond.any() and side.h[beyond].max() > best + tolerance:
-            best, point, is_pole = _highest(formula, side.x[beyond], side.h[beyond], sign)
-            if is_pole:
-                return _pole(sign, point)
+        top = _highest(formula, side, [peak for peak in tops if direction * peak.x > NEAR], sign)
+        if top and top.height > best + tolerance:
+            best, point = top.height, top.x
             is_point, noise = abs(point) <= FAR, tolerance
     value = show(0.0 if abs(best) <= noise else sign * best)
     unclear = [side for side in sides if side.trend == "unclear" and side.x.size]
@@ -112,50 +112,27 @@ def _bound(formula: Formula, inner: Side, sides: list[Side], sign: int) -> str:
     return f"{text} within |x| ≤ {show(min(abs(side.x[-1]) for side in unclear))}" if unclear else text
 
 
-class _Peak(NamedTuple):
-    """The highest point of a formula, and whether it is a pole."""
-
-    height: float
-    x: float
-    is_pole: bool
-
-
-def _highest(formula: Formula, x: np.ndarray, h: np.ndarray, sign: int) -> _Peak:
-    """Return the peak of sampled values, refined between the points beside it."""
-    index = int(h.argmax())
-    low, high = float(x[max(index - 1, 0)]), float(x[min(index + 1, x.size - 1)])
-    beside = float(np.delete(h[max(index - 1, 0) : index + 2], min(index, 1)).max(initial=0))
-    for _ in range(6):
-        points = np.linspace(low, high, 1001)
-        heights = np.nan_to_num(sign * formula(points), nan=-np.inf, posinf=np.inf, neginf=-np.inf)
-        index = int(heights.argmax())
-        low, high = float(points[max(index - 1, 0)]), float(points[min(index + 1, 1000)])
-    height = float(heights[index])
-    return _Peak(height, float(points[index]), 0 < POLE * beside < height)
-
-
-def _pole(sign: int, x: float) -> str:
-    return f"{'∞' if sign > 0 else '−∞'} (at a pole near {show(x)})"
+def _highest(formula: Formula, side: Side, tops: list[Peak], sign: int) -> Peak | None:
+    """Return the highest point of a side beyond the first |x|: the sampled one, refined, unless a peak is higher."""
+    beyond = np.flatnonzero(np.abs(side.x) > NEAR)
+    if not beyond.size:
+        return None
+    index = int(beyond[side.h[beyond].argmax()])
+    low, high = side.x[[max(index - 1, beyond[0]), min(index + 1, side.x.size - 1)], None]
+    point, height = refined(lambda x: sign * sampled(formula, x).h, low, high)
+    top = Peak(float(height[0]), float(point[0]), False)
+    peak = max(tops, default=top)
+    return peak if peak.height > top.height + SETTLED * side.size else top
 
 
 def _side(formula: Formula, sign: float) -> Side:
-    """Return a side up to the largest float, or to the first value that rounding errors may have spoilt.
-
-    The error is estimated as the sum over all operations of eps |value| times the derivative of f by that value.
-    """
+    """Return a side up to the largest float, or to the first value that rounding errors may have spoilt."""
     largest = math.log10(np.finfo(np.float64).max)
     near, steps = np.linspace(0, 10, 101), np.linspace(10, 1000, 19_801)
     far = 10.0 ** np.linspace(3, largest - 1e-9, round(200 * largest))
     x = sign * np.concatenate([near, steps[1:], far[1:]])
-    parameters = formula.init(1, 1, np.float64)
-    leaves = {"x": Node(x)} | {name: Node(np.full(x.shape, value.item())) for name, value in parameters.items()}
-    y, _ = build(parse(formula.expression, leaves), leaves)
-    h = np.broadcast_to(y.value, x.shape)
-    error = np.zeros(x.shape)
+    h, error, _ = sampled(formula, x, with_error=True)
     with np.errstate(all="ignore"):
-        for node, slope in backpropagate(y, leaves.values()).total.items():
-            if node.gate is not None:
-                error += np.finfo(np.float64).eps * np.abs(slope.value * node.value)
         size = float(np.abs(h[: near.size]).max(initial=0, where=np.isfinite(h[: near.size])))
         spoilt = ~(error <= RELIABLE * np.maximum(size, np.abs(h))) | ~np.isfinite(h)
     spoilt[: near.size] = False

@@ -17,7 +17,7 @@ from matplotlib.textpath import TextPath
 
 from experiments.explain.trace import SYMBOLS, Step, show
 from experiments.figures.style import COLORS, INK, MUTED, RC, legend, sheet
-from experiments.figures.texts import plain
+from experiments.figures.texts import literal
 from nets.formula import Formula
 from nets.graph import Gate, Node
 
@@ -263,6 +263,6 @@ def draw_formula(formula: Formula) -> Figure:
         shown = np.concatenate([h[np.abs(h) <= 6], slope[np.abs(slope) <= 6], [0, 1]])
         low, high = shown.min(), shown.max()
         ax.set(xlim=(-5, 5), ylim=(low - 0.08 * (high - low), high + 0.08 * (high - low)), xlabel="x")
-        ax.set_title(plain("f(x) = " + "\n".join(re.findall(".{1,52}", formula.expression))))
+        ax.set_title(literal("f(x) = " + "\n".join(re.findall(".{1,52}", formula.expression))))
         legend(figure, [("f(x)", {"color": COLORS["elu"]}), ("f′(x)", {"color": MUTED, "linewidth": 0.9})])
     return figure

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from experiments.figures.registry import Missing, figure
 from experiments.figures.style import DOUBLE, INK, MUTED, Look, Style, legend, looks, sheet
-from experiments.figures.texts import plain
+from experiments.figures.texts import literal
 from experiments.store.reading import StudyTables
 from nets.activations import ACTIVATIONS, Activation
 from nets.formula import Formula
@@ -57,7 +57,7 @@ def activation_curves(tables: StudyTables) -> Figure:
     height = math.ceil(len(rows) / 6)
     width = math.ceil(len(rows) / height)
     size = (DOUBLE - 0.4) / max(width, 3)
-    titles = [plain(textwrap.fill(look.label, round(size / 0.065))) for look in appearance.values()]
+    titles = [literal(textwrap.fill(look.label, round(size / 0.065))) for look in appearance.values()]
     tall = 0.12 * max(0, max(title.count("\n") for title in titles) - 1)
     result = sheet(0.3 + height * (0.8 * size + 0.3 + tall), width=size * width + 0.4)
     panels = result.subplots(height, width, sharex=True, sharey=True, squeeze=False).ravel()

@@ -18,7 +18,7 @@ from experiments.figures.parts import comparable
 from experiments.figures.registry import Missing, figure
 from experiments.figures.selection import by_dataset
 from experiments.figures.style import CLASSES, DOUBLE, INK, SINGLE, Look, Style, legend, looks, sheet, subject
-from experiments.figures.texts import distinct, legend_of_names, plain, width_of
+from experiments.figures.texts import distinct, legend_of_names, literal, width_of
 from experiments.store.reading import StudyTables
 from experiments.training.evaluation import grid
 
@@ -82,8 +82,8 @@ def decision_boundary(tables: StudyTables) -> Figure:
         ax.set_title(f"{title}\n{mean:.1f} {unit.label} test {unit.name}")
         ax.grid(visible=False)
         ax.set(xlim=ends[:2], ylim=ends[2:])
-        ax.set_xlabel(plain(columns[0]))
-    panels[0].set_ylabel(plain(columns[1]))
+        ax.set_xlabel(literal(columns[0]))
+    panels[0].set_ylabel(literal(columns[1]))
     _class_legend(result, data, replicas, columns)
     return result
 
@@ -115,7 +115,7 @@ def _panel_titles(appearance: Iterable[Look], size: float) -> list[str]:
         [textwrap.fill(text, fits if len(text) <= fits else fills) for text in look.label.split(", ")]
         for look in appearance
     )
-    return [plain(",\n".join(settings)) for settings in labels]
+    return [literal(",\n".join(settings)) for settings in labels]
 
 
 def _class_legend(figure: Figure, data: Data, replicas: pd.DataFrame, columns: list[str]) -> None:
@@ -189,7 +189,7 @@ def _draw_shares(ax: Axes, share: pd.DataFrame, worst: float) -> AxesImage:
             color = "white" if values[y, x] > worst / 2 else INK
             ax.text(x, y, f"{values[y, x]:.1f}", ha="center", va="center", fontsize=7, color=color)
     ax.grid(visible=False)
-    _label_classes(ax, [plain(name) for name in share.index])
+    _label_classes(ax, [literal(name) for name in share.index])
     return image
 
 

@@ -16,7 +16,7 @@ from experiments.figures.curves import averaged_rows, condition_legend, draw, la
 from experiments.figures.parts import comparable
 from experiments.figures.registry import figure
 from experiments.figures.style import looks, sheet, subject
-from experiments.figures.texts import plain
+from experiments.figures.texts import literal
 from experiments.store.reading import StudyTables
 
 
@@ -84,7 +84,7 @@ def gradient_flow(tables: StudyTables) -> Figure:
 def _fill(label: str, width: int) -> str:
     """Return a label in lines of this width."""
     longest = max(map(len, label.split()))
-    return plain(textwrap.fill(label, width, break_long_words=longest > 3 * width))
+    return literal(textwrap.fill(label, width, break_long_words=longest > 3 * width))
 
 
 def _maps(means: pd.Series, runs: list[str]) -> dict[str, pd.DataFrame]:

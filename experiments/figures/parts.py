@@ -33,9 +33,9 @@ def several_pairings(tables: StudyTables) -> dict[str, StudyTables]:
     """
     several = tables.replicas.groupby("dataset")["output"].nunique() > 1
     if not several.any():
-        classes = dataset_names(tables)[tables.replicas["task"] == "classification"]
-        if classes.empty:
+        is_class = tables.replicas["task"] == "classification"
+        if not is_class.any():
             raise Missing("a regression has only one pairing, linear_mse")
-        overrides = f"output=softmax_ce,softmax_mse {dataset_overrides(classes)}"
-        raise Missing("each data set has only one pairing", overrides)
+        chosen = [] if is_class.all() else dataset_overrides(dataset_names(tables)[is_class])
+        raise Missing("each data set has only one pairing", " ".join(["output=softmax_ce,softmax_mse", *chosen]))
     return split(tables, several[several].index.to_frame(index=False))

@@ -42,7 +42,7 @@ from experiments.figures.style import (
     sheet,
     subject,
 )
-from experiments.figures.texts import plain, shortened, spelled
+from experiments.figures.texts import literal, shortened, spelled
 from experiments.store.reading import StudyTables
 from experiments.tables import SELECT, deciding, reported
 
@@ -98,7 +98,7 @@ def leaderboard_figure(tables: StudyTables) -> Figure:
     ax.set(yticks=range(len(board)), ylim=(len(board) - 0.4, -0.6), xlabel=final_error_label(replicas))
     ax.set_yticklabels(rows.texts, fontsize=rows.size)
     ax.grid(axis="y", visible=False)
-    ax.set_title(plain("\n".join(title)))
+    ax.set_title(literal("\n".join(title)))
     entries = _marks(shown, "the" if len(reference) else "its")
     entries += [(f"reference: {names[index]}", REFERENCE) for index in reference.index]
     entries += [(baseline.name, baseline.line) for baseline in near]
@@ -296,10 +296,10 @@ def pairing_matrix(tables: StudyTables) -> Figure:
     ax = result.subplots()
     _draw_cells(ax, matrix, lost)
     ax.set(xticks=range(columns), yticks=range(rows))
-    ax.set_xticklabels([plain(name) for name in matrix.columns], rotation=30, ha="right", rotation_mode="anchor")
+    ax.set_xticklabels([literal(name) for name in matrix.columns], rotation=30, ha="right", rotation_mode="anchor")
     ax.set_yticklabels(names.texts, fontsize=names.size)
     ax.grid(visible=False)
-    ax.set_title(plain("\n".join(lines)), fontsize=7)
+    ax.set_title(literal("\n".join(lines)), fontsize=7)
     return result
 
 

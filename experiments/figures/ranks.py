@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from experiments.analysis.comparison import treatments, treatments_over_datasets
 from experiments.figures.registry import Missing, figure
 from experiments.figures.style import INK, Style, identity, sheet
-from experiments.figures.texts import distinct, plain, width_of
+from experiments.figures.texts import distinct, literal, width_of
 from experiments.store.reading import StudyTables
 
 ABOVE = 0.75
@@ -77,7 +77,7 @@ def _draw_ranks(ax: Axes, ranks: pd.Series, texts: Sequence[str], top: float, co
         ax.plot([rank, rank, edge], [0, y, y], color=colors[name], linewidth=0.9, clip_on=False)
         ax.plot(rank, 0, "o", color=colors[name], markersize=3, clip_on=False)
         side: Style = {"xytext": (-3, 0), "ha": "right"} if better else {"xytext": (3, 0), "ha": "left"}
-        ax.annotate(plain(text), (edge, y), textcoords="offset points", va="center", annotation_clip=False, **side)
+        ax.annotate(literal(text), (edge, y), textcoords="offset points", va="center", annotation_clip=False, **side)
 
 
 def treatment_colors(replicas: pd.DataFrame) -> dict[str, str]:

@@ -7,7 +7,9 @@ import functools
 import importlib
 import pkgutil
 import re
-from collections.abc import Callable, Iterable
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +18,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from experiments.config.choices import required
+from experiments.config.values import parts
 from experiments.data.sets import DATASETS
 from experiments.figures import style
 from experiments.figures.selection import at_selected_rate
+from experiments.figures.texts import set_fonts
 from experiments.store.reading import StudyTables
 from experiments.tables import ACTIVATION_COLUMNS
 
@@ -39,12 +44,34 @@ class Missing(Exception):
         super().__init__(reason)
         self.add = add
 
-    def line(self, study: str, datasets: Iterable[str]) -> str:
-        """Return the reason, with the command that adds to a study on its data sets unless `add` names others."""
+    def line(self, study: str, datasets: Iterable[str], words: Sequence[str] = ()) -> str:
+        """Return the reason, with the command that adds to a study what is missing.
+
+        Parameters
+        ----------
+        study, datasets
+            The name of the study, and the names of its data sets.
+        words
+            The overrides that trained the study, if they are known. Those that `add` does not replace are kept.
+        """
         if not self.add:
             return str(self)
-        choice = "" if "dataset=" in self.add else f" {dataset_overrides(datasets)}"
-        return f"{self}; run: python run.py -m {self.add}{choice} study={study}"
+        added = shlex.split(self.add)
+        keys = {parts(word)[1] for word in added}
+        kept = list(words) or dataset_overrides(datasets)
+        if "experiment" in keys:  # a preset sweeps what belongs to it
+            kept = [word for word in kept if _begins(word, {"dataset", "seeds", "epochs"})]
+        replaced = {*keys, "study", *(["formula"] if "activation" in keys else [])}
+        kept = [word for word in kept if not _begins(word, replaced)]
+        if not any(_begins(word, {"dataset"}) for word in (*kept, *added)) and not words:
+            return str(self)
+        return f"{self}; run: {shlex.join(['python', 'run.py', '-m', *added, *kept, f'study={study}'])}"
+
+
+def _begins(word: str, keys: AbstractSet[str]) -> bool:
+    """Return whether a word sets one of these keys, or a part of one."""
+    key = parts(word)[1]
+    return key in keys or key.partition(".")[0] in keys
 
 
 def dataset_names(tables: StudyTables) -> pd.Series:
@@ -55,10 +82,10 @@ def dataset_names(tables: StudyTables) -> pd.Series:
     return pd.Series(names, tables.replicas.index, dtype=object)
 
 
-def dataset_overrides(datasets: Iterable[str]) -> str:
-    """Return the overrides that choose these data sets. Only the user knows the path of an unregistered one."""
-    known = ",".join(sorted(set(datasets) & DATASETS.keys()))
-    return f"dataset={known}" if known else "dataset=csv dataset.path=… dataset.target=…"
+def dataset_overrides(datasets: Iterable[str]) -> list[str]:
+    """Return the override that chooses these data sets; none for a file, which only the user knows."""
+    known = ",".join(name for name in sorted(set(datasets) & DATASETS.keys()) if not required("dataset", name))
+    return [f"dataset={known}"] if known else []
 
 
 @dataclass(frozen=True)
@@ -157,7 +184,9 @@ def figure(
             for need in needs:
                 _require(tables, *need.split("."))
             with matplotlib.rc_context(style.RC):
-                return function(tables)
+                drawn = function(tables)
+                set_fonts(drawn)
+            return drawn
 
         FIGURES[name] = Drawable(name, title, parts, styled, demonstration)
         return styled

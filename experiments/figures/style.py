@@ -22,7 +22,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from experiments.analysis import labels
-from experiments.figures.texts import distinct, fitted, plain, width_of
+from experiments.figures.texts import distinct, fitted, literal, narrowed, set_fonts, width_of
 from nets.activations import ACTIVATIONS
 
 if TYPE_CHECKING:
@@ -189,9 +189,10 @@ def legend(figure: Figure, entries: list[tuple[str, Style]], title: str | None =
     """
     size = matplotlib.rcParams["legend.fontsize"]
     width, height = figure.get_size_inches()
-    texts = _entry_texts([label for label, _ in entries], width - 5.5 * size / 72, size)
+    names = [label for label, _ in entries]
+    texts = narrowed(names, lambda length: distinct(names, length), width - 5.5 * size / 72, size)
     lengths = [72 * width_of(text, size) for text in texts]
-    texts = [plain(text) for text in texts]
+    texts = [literal(text) for text in texts]
 
     def fits(columns: int) -> bool:
         return bool(sum(max(part) + 5.5 * size for part in np.array_split(lengths, columns)) < 72 * width)
@@ -209,15 +210,6 @@ def legend(figure: Figure, entries: list[tuple[str, Style]], title: str | None =
         handlelength=3,
         columnspacing=1.5,
     )
-
-
-def _entry_texts(labels: list[str], width: float, size: float) -> list[str]:
-    """Return the texts of a legend, shortened where one is wider than a line."""
-    texts, length = labels, max(map(len, labels), default=0)
-    while length > 9 and (widest := max((width_of(text, size) for text in texts), default=0)) > width:
-        length = max(9, min(length - 1, int(length * width / widest)))
-        texts = distinct(labels, length)
-    return texts
 
 
 class RowLabels(NamedTuple):
@@ -247,7 +239,7 @@ def row_labels(names: Iterable[str], size: float = 7, length: int = 44) -> RowLa
     lines = [line for text in texts for line in text.splitlines()]
     width = max((width_of(line, size) for line in lines), default=0)
     breaks = max(text.count("\n") for text in texts)
-    return RowLabels([plain(text) for text in texts], size, width, 0.17 + 0.11 * breaks)
+    return RowLabels([literal(text) for text in texts], size, width, 0.17 + 0.11 * breaks)
 
 
 def subject(replicas: pd.DataFrame, tail: str = "", width: float = DOUBLE) -> str:
@@ -259,8 +251,8 @@ def subject(replicas: pd.DataFrame, tail: str = "", width: float = DOUBLE) -> st
     text = ", ".join([replicas["dataset"].iloc[0], *(outputs if len(outputs) == 1 else [])])
     size, width = RC["figure.titlesize"], width - 0.2
     if len(text) < 150 and width_of(text + tail, size) <= width:
-        return plain(text + tail)
-    return "\n".join([fitted(text, width, size), *filter(None, [plain(tail.lstrip("; "))])])
+        return literal(text + tail)
+    return "\n".join([fitted(text, width, size), *filter(None, [literal(tail.lstrip("; "))])])
 
 
 def log_axis(ax: Axes, low: float, high: float, axis: str = "y") -> None:
@@ -296,6 +288,7 @@ def render(figure: Figure, kind: str, title: str) -> bytes:
     target = io.BytesIO()
     dpi = figure.dpi
     canvas, undated = CANVASES[kind]
+    set_fonts(figure)
     with matplotlib.rc_context(RC):
         _lay_out(figure)
         figure.dpi = 200 if kind == "png" else 72

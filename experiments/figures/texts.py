@@ -6,22 +6,23 @@ instead, such as [U+732B], or a number stands for the whole name. So nothing is 
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 
-import matplotlib
 from matplotlib import font_manager
+from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
+from matplotlib.text import Text
 from matplotlib.textpath import TextPath
 
 MATHS = re.compile("cm[a-z]+10|STIX(NonUnicode|Size).*|.*Last ?Resort.*")
 """Fonts that have glyphs at the wrong characters, or a box for each character."""
 
 
-def plain(text: str) -> str:
+def literal(text: str) -> str:
     """Return text in the form that Matplotlib writes unchanged: `$` starts no formula, and each character has a glyph.
 
-    Fonts that it needs besides DejaVu Sans join `rcParams["font.family"]`, which each figure starts anew.
+    `set_fonts` gives the figure the fonts of these glyphs.
     """
     return spelled(text).replace("$", r"\$")
 
@@ -30,7 +31,7 @@ def spelled(text: str) -> str:
     """Return text with the codes of characters that no font has in their place, such as "[U+732B U+72AC]"."""
     result, codes = "", list[str]()
     for character in f"{text}\n":
-        if character == "\n" or _has_glyph(character):
+        if character == "\n" or _family(character):
             result += (f"[{' '.join(codes)}]" if codes else "") + character
             codes = []
         else:
@@ -46,12 +47,28 @@ def shortened(text: str, length: int) -> str:
     return f"{text[: length - 1 - tail]}…{text[len(text) - tail :]}"
 
 
+def narrowed(texts: Sequence[str], shorten: Callable[[int], list[str]], width: float, size: float) -> list[str]:
+    """Return texts, or what `shorten` makes of them for the largest number of characters that fits.
+
+    Parameters
+    ----------
+    texts, shorten
+        The texts, and the function that returns them with at most so many characters each.
+    width, size
+        The width in inches, and the font size.
+    """
+    result, length = list(texts), max(map(len, texts), default=0)
+    while length > 9 and (widest := max(width_of(text, size) for text in result)) > width:
+        length = max(9, min(length - 1, int(length * width / widest)))
+        result = shorten(length)
+    return result
+
+
 def fitted(text: str, width: float, size: float) -> str:
-    """Return text as `plain` does, shortened to a width in inches at a font size."""
-    length = min(len(text), int(4 * 72 * width / size))  # no letter is narrower than a quarter of the size
-    while length > 9 and width_of(shortened(text, length), size) > width:
-        length = max(9, min(length - 1, int(length * width / width_of(shortened(text, length), size))))
-    return plain(shortened(text, length))
+    """Return text as `literal` does, shortened to a width in inches at a font size."""
+    text = shortened(text, int(4 * 72 * width / size))  # no letter is narrower than a quarter of the size
+    (result,) = narrowed([text], lambda length: [shortened(text, length)], width, size)
+    return literal(result)
 
 
 @lru_cache(maxsize=4096)
@@ -59,7 +76,9 @@ def width_of(text: str, size: float) -> float:
     """Return the width of a line of text in inches at a font size."""
     if not text.strip():
         return 0.0  # Matplotlib makes no path of nothing
-    return float(TextPath((0, 0), plain(text), size=size).get_extents().width) / 72
+    text = literal(text)
+    font = font_manager.FontProperties(family=families(text))
+    return float(TextPath((0, 0), text, size=size, prop=font).get_extents().width) / 72
 
 
 def distinct(names: Sequence[str], length: int, number: str = "") -> list[str]:
@@ -101,13 +120,17 @@ def legend_of_names(names: Sequence[str], labels: Sequence[str]) -> tuple[str, s
     return line, " ".join(sentences)
 
 
-def _has_glyph(character: str) -> bool:
-    """Return whether a font has a glyph for a character; if it is another one than DejaVu Sans, use it."""
-    families = list(matplotlib.rcParams["font.family"])
-    family = _family(character)
-    if family and family != "DejaVu Sans" and family not in families:
-        matplotlib.rcParams["font.family"] = [*families, family]
-    return family is not None
+def families(text: str) -> list[str]:
+    """Return the fonts that draw a text: DejaVu Sans, then those of the characters that it lacks."""
+    return list(dict.fromkeys(["DejaVu Sans", *filter(None, map(_family, text))]))
+
+
+def set_fonts(figure: Figure) -> None:
+    """Give every text of a finished figure the fonts that it needs besides DejaVu Sans."""
+    for text in figure.findobj(Text):
+        fonts = families(text.get_text())
+        if len(fonts) > 1:
+            text.set_fontfamily(fonts)
 
 
 @cache

@@ -11,6 +11,7 @@ import pandas as pd
 
 from experiments.figures.registry import Drawable, Missing, all_figures, dataset_names
 from experiments.figures.style import render
+from experiments.report.provenance import study_words
 from experiments.report.stored import shown_tables
 from experiments.store.files import write_bytes
 from experiments.store.reading import StudyTables
@@ -94,7 +95,7 @@ def _draw_figure(name: str, study: str, tables: StudyTables, results: Path, marg
     drawings = Drawings()
     for stem, figure in drawable.draw(tables).items():
         if isinstance(figure, Missing):
-            drawings.missing[stem] = figure.line(study, dataset_names(tables))
+            drawings.missing[stem] = figure.line(study, dataset_names(tables), study_words(results / study))
             continue
         files = {folder / f"{stem}.{kind}": render(figure, kind, drawable.title) for kind in KINDS}
         for path, content in files.items():

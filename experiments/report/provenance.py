@@ -3,9 +3,13 @@
 import json
 import shlex
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
+from experiments.config.values import plain_or_quoted
+from experiments.config.words import COUNTS
 
 Records = dict[str, dict[str, Any]]
 """By run, its record, as `experiments.store.reading.load_records` returns it."""
@@ -138,11 +142,23 @@ def command(config: dict[str, Any], replicas: pd.DataFrame, select: str = "error
     return "python run.py " + " ".join(map(shlex.quote, arguments))
 
 
+def study_words(folder: Path) -> list[str]:
+    """Return the overrides that trained the runs of a study; those of its first run if other runs have other keys."""
+    files = sorted(folder.glob("runs/*/environment.json"))
+    runs = [json.loads(file.read_text())["overrides"] for file in files]
+    values_by_key: dict[str, list[str]] = {}
+    alike = len({frozenset(word.partition("=")[0] for word in words) for words in runs}) == 1
+    for key, _, value in (word.partition("=") for words in (runs if alike else runs[:1]) for word in words):
+        values = values_by_key.setdefault(key, [])
+        if value not in values:
+            values[:] = [value] if key in COUNTS else [*values, value]
+    return [f"{key}={','.join(values)}" for key, values in values_by_key.items()]
+
+
 def _override(value: Any) -> str:
     """Return a value as Hydra's command line reads it."""
     if isinstance(value, str):
-        plain = value.replace("_", "").replace("-", "").replace(".", "").isalnum()
-        return value if plain else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return plain_or_quoted(value)
     if isinstance(value, dict):
         return "{" + ",".join(f"{key}:{_override(setting)}" for key, setting in value.items()) + "}"
     if isinstance(value, list):

@@ -76,10 +76,10 @@ def write(
     other = (compare, shown_tables(compare, results, select)) if compare else None
     records = load_records(study, results)
     folder = Path(results) / study / "report"
-    lines, lacking = baselines.of_study(study, records, tables.replicas, results)
+    lines, reasons = baselines.of_study(study, records, tables.replicas, results)
     tables = tables._replace(baselines=lines)
     drawings = draw(study, tables, Path(results), select, margin)
-    missing = drawings.missing | {f"baselines on {dataset}": reason for dataset, reason in lacking.items()}
+    missing = drawings.missing | {f"baselines on {dataset}": reason for dataset, reason in reasons.items()}
     content = gather(
         *(study, tables, records, drawings.pictures, missing, other),
         unfinished=Study(study, results).unfinished(),

@@ -73,12 +73,17 @@ def run_sweep(jobs: Sequence[Job], launch: Launch | None = None) -> int:
             study.marks.clear(run for run, mark in study.marks.read().items() if run in runs and mark.state == "done")
 
 
-def _notes(jobs: Sequence[Job]) -> Iterator[str]:
-    """Return what a user may not expect: how a file was understood, and which replicas are retrained."""
+def readings(jobs: Sequence[Job]) -> Iterator[str]:
+    """Yield sentences that say how each file was understood."""
     for data in {job.settings.data.sha256: job.settings.data for job in jobs}.values():
         if data.columns:
             yield _reading(data)
             yield from (f"{data.name}: {note}" for note in data.notes)
+
+
+def _notes(jobs: Sequence[Job]) -> Iterator[str]:
+    """Yield what a user may not expect: how a file was understood, and which replicas are retrained."""
+    yield from readings(jobs)
     yield from earlier_runs(jobs)
     repeated = len({(job.folder.path, replica) for job in jobs for replica in job.repeated})
     if repeated:
@@ -88,8 +93,8 @@ def _notes(jobs: Sequence[Job]) -> Iterator[str]:
 
 def _reading(data: Data) -> str:
     """Return the sentence that says how a table was understood."""
-    left_out = f" ({data.left_out} more have missing values)" if data.left_out else ""
-    shape = f"{len(data.inputs)} rows{left_out}, {len(data.features)} inputs"
+    left_out = f" ({data.left_out} more {verb(data.left_out, 'has', 'have')} missing values)" if data.left_out else ""
+    shape = f"{len(data.inputs)} rows{left_out}, {counted(len(data.features), 'input')}"
     other = "classification" if data.task == "regression" else "regression"
     is_open = not data.classes or all(map(PLAIN.fits, data.classes))
     choice = f" (dataset.task={other} decides otherwise)" if is_open else ""

@@ -260,11 +260,21 @@ def test_rows_with_missing_cells_are_predicted_as_in_training_and_everywhere_the
 def test_an_indicator_and_a_block_of_categories_cannot_disagree_with_a_missing_cell(holed_networks):
     _, networks = holed_networks("classification")
     best, inputs = networks.best, imputing().inputs
-    for column, message in ((2, r"'n=\(missing\)' must be 1 where 'n' is NaN"), (4, "all inputs of column 'colour'")):
+    known = ~np.isnan(inputs)
+    for column, row, value, message in (
+        (2, known[:, 1], 1, r"'n=\(missing\)' must be 1 where 'n' is NaN"),
+        (17, known[:, 9], 1, r"'when=\(missing\)' must be 1 where 'when \(days\)' is NaN"),
+        (4, ~known[:, 3], 0, "all inputs of column 'colour'"),
+    ):
         wrong = inputs.copy()
-        wrong[np.isnan(inputs[:, column - 1]), column] = 0
+        wrong[row, column] = value
         with pytest.raises(ValueError, match=message):
             best.predict(wrong)
+    for value in (0, np.nan):  # an indicator that says nothing follows from its number
+        silent = inputs.copy()
+        silent[:, [2, 17]] = value
+        assert best.scores(silent).tobytes() == best.scores(inputs).tobytes()
+        assert np.isnan(silent[:, 2]).all() == np.isnan(value)
     # ONNX cannot refuse: the indicator follows from its number.
     session = onnxruntime.InferenceSession(to_onnx(best))
     wrong = inputs.copy()
@@ -366,7 +376,9 @@ def test_a_run_that_diverged_says_so(settings, capsys, save):
     assert main([f"run={run}"]) == 2
     message = capsys.readouterr().err
     assert message.count("\n") == 1
-    assert "keeps no networks: all of its replicas diverged; try a smaller learning rate: python run.py " in message
+    assert (
+        "keeps no networks: all of its replicas diverged. Try a smaller learning rate. Run: python run.py " in message
+    )
     assert message.endswith(" dataset=iris optimizer.lr=1e+28 save=true\n")
     assert message.count("optimizer.lr=") == message.count("save=") == 1
 

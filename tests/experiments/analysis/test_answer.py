@@ -422,3 +422,12 @@ def test_activations_without_hidden_layers_are_a_warning(study):
     (warning,) = findings(study(hidden, hidden | {"activation": "elu"})).warnings
     assert warning.startswith("relu and elu have no hidden layer, so their activation has no effect.")
     assert findings(study({"net.hidden": "[8]"}, {"net.hidden": "[8]", "activation": "elu"})).warnings == []
+
+
+def test_two_names_of_the_same_data_are_said_once(study):
+    names = ("flowers", "flowers2", "wine")
+    replicas = study(*({"dataset": d, "activation": a} for d in names for a in ("relu", "elu")))
+    tasks = replicas["dataset"].map({"flowers": "a", "flowers2": "a", "wine": "b"})
+    warnings = findings(replicas.assign(task_id=tasks)).warnings
+    (warning,) = [sentence for sentence in warnings if "same data" in sentence]
+    assert warning.startswith("flowers and flowers2 hold the same data, so they count as one data set")

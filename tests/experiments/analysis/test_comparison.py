@@ -134,6 +134,15 @@ def test_over_data_sets_only_what_every_data_set_has_is_ranked(study):
     assert set(over.ranks.index) == {"relu", "elu", "tanh"}
 
 
+def test_over_data_sets_a_copy_counts_no_second_time(study):
+    names = ("iris", "wine", "digits", "moons", "copy")
+    replicas = study(*({"dataset": d, "activation": a} for d in names for a in ("relu", "elu", "tanh")))
+    over = treatments_over_datasets(with_tasks(replicas, iris="a", copy="a"))
+    without = treatments_over_datasets(replicas[replicas["dataset"] != "copy"])
+    assert over.datasets == 4
+    assert over.ranks.equals(without.ranks)
+
+
 def test_between_two_studies_the_same_condition_is_compared_and_the_change_named(study):
     here = study({"optimizer.name": "sgd"}, {"activation": "elu", "optimizer.name": "sgd"})
     there = study({"optimizer.name": "adam", "error": 0.2}, {"activation": "tanh", "optimizer.name": "adam"})
@@ -186,7 +195,7 @@ def test_conditions_of_different_tasks_are_never_compared(study):
     assert all(task[run] == task[reference] for run, reference in references(replicas).items())
     assert sorted(all_pairs(replicas)) == [f"{name}, softmax_ce" for name in names]
     sentence = treatments_over_datasets(replicas).sentence
-    assert sentence.endswith("Some of these tasks have data sets of one name, so they may not be independent.")
+    assert sentence.endswith("If these are the same data, the tasks are not independent.")
 
 
 def test_a_condition_that_lacks_a_common_rate_has_no_rank_there(study):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.analysis.labels import describe, differing_settings, labels, name_tasks, task_names
+from experiments.analysis.labels import describe, differing_settings, labels, name_tasks, same_tasks, task_names
 from experiments.store.reading import StudyTables
 
 
@@ -141,6 +141,15 @@ def test_a_task_alone_has_the_name_of_its_data_set():
     assert task_list({}, {"dataset": "wine", "split.test": 0.3}) == ["digits", "wine"]
     assert task_list({"task_id": "a"}, {"task_id": "a", "activation": "elu"}) == ["digits", "digits"]
     assert task_names(replicas({}, {})).tolist() == ["digits", "digits"]  # a table of an earlier version
+
+
+def test_a_task_with_two_names_keeps_both():
+    copies = tasks_of(
+        {"dataset": "flowers", "task_id": "a1"}, {"dataset": "copy", "task_id": "a1"}, {"dataset": "wine"}
+    )
+    assert task_names(copies).tolist() == ["flowers", "copy", "wine"]
+    assert same_tasks(copies) == [["flowers", "copy"]]
+    assert same_tasks(replicas({}, {})) == []  # a table of an earlier version
 
 
 def test_a_task_is_named_by_what_differs():

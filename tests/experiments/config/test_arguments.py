@@ -29,6 +29,8 @@ WRONG = [
     ("report study mine", "study has no value: allowed is study=VALUE", "report study=mine"),
     ("report study = mine", "study has no value: allowed is study=VALUE", "report study=mine"),
     ("report stdy=mine", "unknown argument 'stdy=mine': did you mean 'study'?", "report study=mine"),
+    ("report --study mine --verbose", "unknown argument '--study'", None),
+    ("report --study mine --select loss", "unknown argument '--study'", "report study=mine select=loss"),
     ("report --verbose", "unknown argument '--verbose'", None),
     ("report study=mine study=other", "study is given twice", None),
     ("store status mine", "unknown argument 'mine'", "store status study=mine"),

@@ -64,7 +64,7 @@ def test_a_range_of_too_many_values_is_refused(numbers):
 
 
 def test_a_bad_range_is_refused_in_one_line():
-    with pytest.raises(ConfigError, match=r"while evaluating 'range\(0,1,0\)': allowed are finite numbers") as refused:
+    with pytest.raises(ConfigError, match=r"slope=range\(0,1,0\): allowed are finite numbers") as refused:
         slopes("range(0,1,0)")
     assert "\n" not in str(refused.value)
 

@@ -43,7 +43,7 @@ HOLED = (
     Numbers("n", imputes=True, indicator=True),
     Categories("colour", ("blue", "green", "red"), imputes=True),
     Categories("shape", ("round", "square", "(missing)"), imputes=True),
-    Dates("when", "2026-01-01", imputes=True),
+    Dates("when", "2026-01-01", imputes=True, indicator=True),
 )
 """The columns of `holed`."""
 

@@ -19,6 +19,7 @@ KINDS = (
     Categories("x", ("a", "(missing)")),
     Dates("x", "2026-01-31"),
     Dates("x", "2026-01-31", imputes=True),
+    Dates("x", "2026-01-31", imputes=True, indicator=True),
 )
 DAY = pd.Timestamp("2026-01-31")
 
@@ -76,6 +77,7 @@ def test_a_column_without_any_value_fits_every_kind_that_imputes(dtype):
         (("1", "2"), ["2", " 1"], [1, 0]),
         (("1.0", "2.0"), [2, 1], [1, 0]),
         (("1.5", "2.0"), [2.0, 1.5], [1, 0]),
+        (("1.5", "2", "x"), [2.0, "x", 1.5], [1, 2, 0]),
         (("False", "True"), [True, False], [1, 0]),
         (("False", "True"), ["True", "False"], [1, 0]),
         (("9007199254740993", "9007199254740992"), [9007199254740992, 9007199254740993], [1, 0]),

@@ -109,7 +109,7 @@ def test_an_inferred_task_is_the_same_run_as_a_stated_one_and_is_printed(setting
     assert "2 replicas trained" in printed
     table().assign(a=[None, *range(59)]).to_csv("mine.csv", index=False)
     printed = python(ROOT / "run.py", *OWN, "dataset.path=mine.csv", "dataset.missing=drop", cwd=".").stdout
-    assert "; 59 rows (1 more have missing values), 7 inputs; " in printed
+    assert "; 59 rows (1 more has missing values), 7 inputs; " in printed
 
 
 # --- what is wrong with a file
@@ -171,7 +171,7 @@ FAULTS = {
     "one class": (GOOD.replace("v", "u").encode(), "the target 'y' is the same in every row: 'u'"),
     "a constant column": (
         GOOD.replace("y\n", "y,c\n", 1).replace("u\n", "u,1\n").replace("v\n", "v,1\n").encode(),
-        "the column 'c' is the same in every row: leave out columns by dataset.drop=[c]",
+        "column 'c' has one value only: leave out columns by dataset.drop=[c]",
     ),
     "a missing value": (
         lines("1,,u"),
@@ -181,7 +181,10 @@ FAULTS = {
         b"a,b,y\n" + b"1,,u\n2,,v\n" * 20,
         "the column 'b' is empty: leave out columns by dataset.drop=[b]",
     ),
-    "nothing but missing values": (b"a,b,y\n" + b",,\n" * 20, "the columns a, b, y are empty"),
+    "nothing but missing values": (
+        b"a,b,y\n" + b",,\n" * 20,
+        "the target 'y' is empty: choose another column by dataset.target",
+    ),
     "another encoding": (
         GOOD.encode() + b"1,2,\xe9\n",
         "line 42 is not utf-8 (byte 0xe9): add dataset.encoding=cp1252",
@@ -220,7 +223,9 @@ FAULTS = {
     "a single array.npz": (npy(NUMBERS), "is no .npz archive of arrays"),
     "not one.parquet": (GOOD.encode(), "is no Parquet file: "),
     "lists.parquet": (parquet(a=[[1], [2]] * 20, y=[0, 1] * 20), "column 'a' holds ndarray: allowed are numbers"),
-    "unknown.xlsx": (GOOD.encode(), "unknown ending '.xlsx': Allowed: .csv, .parquet, .npz"),
+    "unknown.xlsx": (GOOD.encode(), "unknown ending '.xlsx': save the sheet as CSV in your spreadsheet program"),
+    "packed.csv.gz": (GOOD.encode(), "unknown ending '.gz': unpack the file"),
+    "unknown.json": (GOOD.encode(), "unknown ending '.json': Allowed: .csv, .tsv, .txt, .data, .parquet, .npz"),
     "near.cvs": (GOOD.encode(), "unknown ending '.cvs': did you mean '.csv'?"),
     "a folder.csv": (lambda path: path.mkdir(), "is a folder: allowed is a file"),
     "a loop.csv": (lambda path: path.symlink_to(path), "cannot be read: "),
@@ -237,13 +242,22 @@ def test_a_faulty_file_is_one_line_and_leaves_nothing(fault, folder):
         path.write_bytes(content)
     else:
         content(path)
-    done = python(ROOT / "run.py", *OWN, f'dataset.path="data/{path.name}"', cwd=folder, code=2)
-    assert done.stderr.startswith("run.py: ")
-    assert path.stem.replace(" ", "_") in done.stderr.replace(" ", "_")
-    assert message in done.stderr
+    with pytest.raises(ConfigError) as refusal:
+        sweep([*OWN, f'dataset.path="data/{path.name}"'])
+    line = str(refusal.value)
+    assert path.stem.replace(" ", "_") in line.replace(" ", "_")
+    assert message in line
+    assert "\n" not in line
+    assert [item.name for item in folder.iterdir()] == ["data"]
+
+
+def test_the_program_prints_the_line_and_ends_with_2(folder):
+    (folder / "empty.csv").touch()
+    done = python(ROOT / "run.py", *OWN, "dataset.path=empty.csv", cwd=folder, code=2)
+    assert done.stderr.startswith("run.py: dataset.path=empty.csv: is empty")
     assert done.stderr.count("\n") == 1
     assert not done.stdout
-    assert [each.name for each in folder.iterdir()] == ["data"]
+    assert [item.name for item in folder.iterdir()] == ["empty.csv"]
 
 
 CHOICES = [
@@ -256,15 +270,17 @@ CHOICES = [
         ([f"dataset.drop={value}"], f"dataset.drop='{value}': allowed is a list such as [")
         for value in ("0", "null", "true")
     ),
-    (["dataset.drop=[[x]]"], "dataset.drop=[[x]]: allowed is one list, without lists in it; run: "),
+    (["dataset.drop=[[x]]"], "dataset.drop=[[x]]: allowed is one list, without lists in it; "),
     (["dataset.na=x"], "dataset.na='x': allowed is a list such as [x]; run: "),
     (["dataset.categories=[y]"], "column 'y' is the target: dataset.task=classification"),
     (["dataset.index=y"], "dataset.index: column 'y' is also dataset.target"),
-    (["dataset.separator=tabs"], "dataset.separator=tabs: did you mean 'tab'?"),
-    (["dataset.decimal=x"], "dataset.decimal=x: Allowed: point, comma"),
+    (["dataset.separator=tabs"], "dataset.separator='tabs': did you mean 'tab'?"),
+    (["dataset.decimal=x"], "dataset.decimal='x': Allowed: point, comma"),
     (["dataset.thousands=point"], "dataset.thousands=point: dataset.decimal is the same character"),
-    (["dataset.encoding=utf9"], "dataset.encoding=utf9: allowed is an encoding of text that Python knows"),
-    (["dataset.header=0"], "dataset.header=0: allowed are auto, none and the number of a line"),
+    (["dataset.encoding=utf9"], "dataset.encoding='utf9': allowed is an encoding of text that Python knows"),
+    (["dataset.encoding=punycode"], "dataset.encoding='punycode': allowed is an encoding of text that Python knows"),
+    (["dataset.encoding=undefined"], "dataset.encoding='undefined': allowed is an encoding of text"),
+    (["dataset.header=0"], "dataset.header='0': allowed is auto, none or the number of a line"),
     (["dataset.header=99"], "dataset.header=99: the file has no such line"),
     (["dataset.drop=[y]"], "dataset.target: column 'y' is also in dataset.drop"),
     (["dataset.groups=y"], "dataset.groups: column 'y' is the target"),
@@ -283,6 +299,52 @@ def test_a_choice_that_does_not_fit_the_table_is_refused(overrides, message, fol
         sweep([*OWN, "dataset.path=good.csv", *overrides])
     assert message in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+SPELLINGS = [
+    ["dataset.separator=comma"],
+    ['dataset.separator=","', "dataset.decimal=point", 'dataset.thousands=""'],
+    ["dataset.decimal=."],
+    ["dataset.encoding=UTF-8"],
+    ["dataset.encoding=latin-1"],
+    ["dataset.header=1"],
+    ["dataset.na=[]", "dataset.dates=refuse", 'dataset.index=""'],
+]
+
+
+@pytest.mark.parametrize("overrides", SPELLINGS, ids=" ".join)
+def test_how_a_file_is_written_is_no_part_of_a_run(overrides, folder, settings):
+    (folder / "good.csv").write_text(GOOD)
+    usual, other = (settings(*OWN, "dataset.path=good.csv", *more) for more in ([], overrides))
+    assert other.run == usual.run
+    assert other.record["dataset"]["path"] == "good.csv"
+
+
+def test_a_file_with_other_separators_is_the_same_run_and_is_read_again_from_its_record(folder, settings):
+    (folder / "a").mkdir()
+    (folder / "good.csv").write_text(GOOD)
+    (folder / "a" / "good.csv").write_text(GOOD.replace(",", "\t"), encoding="utf-16")
+    usual = settings(*OWN, "dataset.path=good.csv")
+    other = settings(*OWN, "dataset.path=a/good.csv", "dataset.separator=tab", "dataset.encoding=utf-16")
+    assert other.run == usual.run
+    assert "separator" not in usual.record["dataset"]
+    record = json.loads(json.dumps(other.record)) | {"seeds": [0], "lr": [0.05]}
+    assert from_record(record).record == other.record
+
+
+def test_the_record_of_a_reading_option_gives_the_columns_in_the_same_order(folder, settings):
+    (folder / "good.csv").write_text(GOOD)
+    own = settings(*OWN, "dataset.path=good.csv", 'dataset.na=["-1"]', "dataset.dates=numeric")
+    record = json.loads(json.dumps(own.record)) | {"seeds": [0], "lr": [0.05]}
+    assert list(from_record(record).columns) == list(own.columns)
+
+
+def test_lists_of_numbers_are_lists_of_texts_and_the_order_of_markers_has_no_effect(folder, settings):
+    (folder / "good.csv").write_text(GOOD)
+    ways = ["dataset.na=[-9,x]", 'dataset.na=["-9",x]', 'dataset.na=[x,"-9 ","-9"]']
+    runs = {settings(*OWN, "dataset.path=good.csv", way).run for way in ways}
+    assert len(runs) == 1
+    assert runs != {settings(*OWN, "dataset.path=good.csv").run}
 
 
 def test_what_a_data_set_needs_is_said():

@@ -64,7 +64,7 @@ def test_thousands_are_read_as_pandas_reads_them_and_wrong_groups_are_no_numbers
     rows = [f'"{1000 * row + 1234:,}.5",{row % 3}' for row in range(40)]
     data = read("\n".join(["a,y", *rows]), "thousands=comma")
     assert data.inputs[:, 0].tolist() == [1000 * row + 1234.5 for row in range(40)]
-    with pytest.raises(ValueError, match=r"column 'a' has numbers, but 1 of 41 cells is none: '0,5' in line 42"):
+    with pytest.raises(ValueError, match=r"column 'a' has numbers, but 1 of 41 cells is no number: '0,5' in line 42"):
         read("\n".join(["a,y", *rows, '"0,5",1']), "thousands=comma")
     european = [f"{1000 * row + 1234:,}".replace(",", ".") + f",5;{row % 3}" for row in range(40)]
     assert read("\n".join(["a;y", *european]), "separator=; decimal=, thousands=.").sha256 == data.sha256
@@ -96,6 +96,14 @@ REFUSED = {
         "line 2 is not utf-8 (byte 0xf6): add dataset.encoding=cp1252",
     ),
     "UTF-16": (GOOD.encode("utf-16"), "is written in UTF-16: add dataset.encoding=utf-16"),
+    "cp1252 and semicolons": (
+        SEMICOLONS.replace("red", "röd").encode("cp1252"),
+        "add dataset.encoding=cp1252 dataset.separator=semicolon dataset.decimal=comma, if '0,0;röd;u' is right",
+    ),
+    "UTF-16 and tabs": (
+        GOOD.replace(",", "\t").encode("utf-16"),
+        "is written in UTF-16: add dataset.encoding=utf-16 dataset.separator=tab",
+    ),
     "no header, numbers": ("6,148,35,1\n1,85,29,0\n8,183,6,1\n" * 9, "line 1 looks like a row (6, 148, 35, 1)"),
     "no header, some": ("39,State,77516,u\n50,Self,83311,v\n38,State,215646,u\n" * 9, "add dataset.header=none"),
     "separators at the ends of rows": (
@@ -133,13 +141,40 @@ def test_without_a_header_columns_have_numbers(read):
 
 
 @pytest.mark.parametrize(
-    ("names", "note"), [("2001,2002,2003,y", 0), ("0,1,2,y", 0), ("400.5,410.5,600,y", 1), ("a,b,2020,y", 1)]
+    ("names", "note"),
+    [
+        ("2001,2002,2003,y", 0),
+        ("0,1,2,y", 0),
+        ("400.5,410.5,600,y", 1),
+        ("a,b,2020,y", 1),
+        ("a,2020,2021,y", 1),
+        ("a,b,9.5,y", 1),
+    ],
 )
 def test_names_that_are_rising_numbers_are_names(names, note, read):
     rows = "".join(f"{row % 7},{row % 5},{row % 3}.5,{'uv'[row % 2]}\n" for row in range(40))
     data = read(f"{names}\n{rows}")
     assert (list(data.features), len(data.notes)) == (names.split(",")[:3], note)
     assert not read(f"{names}\n{rows}", "header=1").notes
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_numbers_that_pandas_gives_to_columns_are_names(first, read):
+    names = ",".join(str(number + first) for number in range(5))
+    cells = [[(row * factor + 1) % 6 for factor in (1, 5, 7, 11, 13)] for row in range(40)]
+    rows = "".join(f"{str(row)[1:-1]},{'uv'[sum(row) % 2]}\n".replace(" ", "") for row in cells)
+    data = read(f"{names},y\n{rows}")
+    assert (data.features, len(data.inputs)) == (tuple(names.split(",")), 40)
+    assert read(f"{names},y\n{rows}", "header=1").sha256 == data.sha256
+    with pytest.raises(ValueError, match="line 1 looks like a row"):
+        read(f"{names},u\n{rows}", target="u")
+
+
+def test_a_row_of_two_ascending_numbers_is_no_header(read):
+    rows = "".join(f"{row / 40:.3f},{row % 7 + 0.25},{'uv'[row % 2]}\n" for row in range(40))
+    with pytest.raises(ValueError, match=r"looks like a row .*, because 0\.637, 0\.881 are like the numbers below"):
+        read(f"0.637,0.881,u\n{rows}", target="u")
+    assert len(read(f"0.637,0.881,u\n{rows}", "header=none", target="x3").inputs) == 41
 
 
 def test_blanks_around_names_and_texts_are_left_out_and_said(read):
@@ -172,8 +207,17 @@ def test_the_markers_that_were_taken_for_missing_are_named(read):
 
 def test_options_of_text_files_are_for_text_files(tmp_path):
     table().to_parquet(tmp_path / "mine.parquet")
-    with pytest.raises(ValueError, match=r"dataset\.separator=tab is for \.csv files only"):
+    with pytest.raises(ValueError, match=r"dataset\.separator=tab is for text files only"):
         load("csv", path=str(tmp_path / "mine.parquet"), target="y", separator="tab")
+
+
+@pytest.mark.parametrize("ending", ["tsv", "txt", "data"])
+def test_text_files_have_several_endings(ending, tmp_path):
+    path = tmp_path / f"mine.{ending}"
+    path.write_text(GOOD.replace(",", "\t"))
+    with pytest.raises(ValueError, match=r"add dataset\.separator=tab"):
+        load("csv", path=str(path), target="y")
+    assert len(load("csv", path=str(path), target="y", separator="tab").inputs) == 40
 
 
 def test_a_wide_file_is_read_in_blocks(tmp_path):

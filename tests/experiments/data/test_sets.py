@@ -3,6 +3,7 @@
 import inspect
 import json
 import os
+import re
 import subprocess
 import sys
 import typing
@@ -12,9 +13,12 @@ import numpy as np
 import pytest
 
 from experiments.config.choices import required
+from experiments.config.help import help_text
 from experiments.data import sets as datasets
 from experiments.data.sets import DATASETS, dataset, load
 from experiments.data.table import Data
+from nets.hyperparameters import rules
+from tests.programs import ROOT
 
 SHAPES = {
     "digits": (1797, 64, 10),
@@ -96,6 +100,17 @@ def test_the_signature_is_a_schema(name):
         hint = hints[parameter.name]
         assert hint in (int, float, str, bool, tuple[str, ...])
         assert parameter.default is parameter.empty or isinstance(parameter.default, typing.get_origin(hint) or hint)
+
+
+@pytest.mark.parametrize("key", rules(DATASETS["csv"]))
+def test_the_page_and_the_help_name_every_allowed_value_of_a_reading_option(key):
+    (line,) = re.findall(rf"^ +dataset\.{key} +(.*)$", help_text(), re.MULTILINE)
+    rule = rules(DATASETS["csv"])[key]
+    assert line == rule.words
+    page = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+    rows = [row for row in page.splitlines() if row.startswith((f"| `dataset.{key}`", f"- **{key.capitalize()}"))]
+    for text in filter(None, getattr(rule, "texts", ())):
+        assert text == "auto" or any(text in row for row in rows) or f"dataset.{key}={text}" in page
 
 
 def test_a_data_set_is_one_function(monkeypatch):

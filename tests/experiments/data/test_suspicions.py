@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments.data.columns import encode, from_records
 from experiments.data.frames import from_frame
 from experiments.data.sets import load
 
@@ -26,7 +27,15 @@ def numbers(text, count=30):
 
 CATEGORIES = [
     *(["<=50K", ">50K"], ["18-24", "25-34", "65+"], ["1st", "2nd", "3rd"], ["A1", "A2"], ["2-door", "4-door"]),
-    *(["<30", ">30", "NO"], ["SW1A 1AA", "N1 9GU"], ["1.2.3", "1.2.4"], ["10W-40", "5W-30"], ["XS", "1X", "2X"]),
+    *(
+        ["<30", ">30", "NO"],
+        ["SW1A 1AA", "N1 9GU"],
+        ["1.2.3", "1.2.4"],
+        ["1.2.10", "1.2.11"],
+        ["2019-20", "2020-21", "2021-22"],
+        ["10W-40", "5W-30"],
+        ["XS", "1X", "2X"],
+    ),
     *(["yes", "no"], ["5'11", "6'1"], ["level 1", "level 2"], ["1/2", "1/3"], ["192.168.0.1", "10.0.0.1"]),
     *(["36 months", "60 months"], ["5mg", "10mg", "20mg"], ["2 yrs", "3 mos"], ["10:30", "11:00"]),
 ]
@@ -44,7 +53,10 @@ def test_categories_with_a_unit_are_said():
 
 
 LOOKALIKES = [
-    (["0", "1", "2", "3+"], r"c.* 15 of 60 cells are none: '3\+' \(15\) in lines 5, 9, .*dataset\.categories=\[c\]"),
+    (
+        ["0", "1", "2", "3+"],
+        r"c.* 15 of 60 cells are no numbers: '3\+' \(15\) in lines 5, 9, .*dataset\.categories=\[c\]",
+    ),
     ([*numbers("{}"), "?"], r"""1 of 60 .*'\?' in line 32: add 'dataset\.na=\["\?"\]' to read them as missing"""),
     ([*numbers("{}"), "N.A.", "#DIV/0!"], r"""add 'dataset\.na=\["N\.A\.","#DIV/0!"\]'"""),
     ([*numbers("{}"), "<5"], r"remove '<' from the file to read numbers, or add dataset\.categories=\[c\]"),
@@ -70,6 +82,9 @@ LOOKALIKES = [
     (numbers("{:02}/01/2026"), r"add dataset\.dates=numeric"),
     (numbers("12:{}"), "has times, .*such as minutes"),
     (["2026-01", "2026-02"], "has months"),
+    (["12/2025", "01/2026"], "has months"),
+    (["Dec-2025", "Jan-2026"], "has months"),
+    (["2", "3", "4", "5more"], r"add dataset\.categories=\[c\] to read categories, or remove 'more' from the file"),
     (["True", "False", "0", "1"], "has numbers and words for true and false"),
 ]
 
@@ -92,11 +107,59 @@ def test_columns_that_the_same_options_read_are_named_together():
     ):
         from_frame("mine", frame, target="y")
     with pytest.raises(ValueError, match=r"""dataset\.na=\["x","\?","-"\].*dataset\.drop=\[a,c,d\]"""):
-        from_frame("mine", frame, target="y", na=["x"], drop=["a"])
+        from_frame("mine", frame.assign(e=frame["a"]), target="y", na=["x"], drop=["a"])
+
+
+def test_only_overrides_that_the_column_allows_are_named(tmp_path):
+    path = tmp_path / "mine.csv"
+
+    def refusal(cells, **choices):
+        path.write_text("a,c,y\n" + "".join(f"{row % 7}.5,{cell},{'uv'[row % 2]}\n" for row, cell in enumerate(cells)))
+        with pytest.raises(ValueError, match=r".") as error:
+            load("csv", path=str(path), target="y", **choices)
+        return str(error.value)
+
+    assert refusal(numbers("${}", 40)).endswith(
+        "remove '$' from the file to read numbers, or add dataset.drop=[c] to leave it out"
+    )
+    line = refusal([*numbers("{}.5", 356), "?"])
+    assert line.endswith("""add 'dataset.na=["?"]' to read them as missing, or add dataset.drop=[c] to leave it out""")
+    assert "categories" not in refusal([2**60 + row for row in range(200)])
+    assert "categories" in refusal([2**60 + row % 5 for row in range(200)])
+    assert "categories" not in refusal(pd.date_range("2026-01-01", periods=101).astype(str))
+    assert "dates=numeric" not in refusal(["2026-01-31", "2026-02-30"] * 20)
+    assert "in the file" in refusal(["2026-01-31", "2026-02-28", "week 9"] * 20)
+    path.write_text("c,y\n" + "$1,u\n$2,v\n" * 20)
+    with pytest.raises(ValueError, match=r"\[c\] to read categories, or remove '\$' from the file to read numbers$"):
+        load("csv", path=str(path), target="y")
+
+
+def test_markers_do_not_count_where_the_other_cells_tell_what_a_column_holds():
+    for other in ("{}.5", "2026-01-{:02}", "{}%", "{}-", "12:{}"):
+        frame = table([*numbers(other, 20), *["?"] * 40])
+        with pytest.raises(ValueError, match=r"column 'c' (has|looks like) (numbers|dates|times)"):
+            from_frame("mine", frame, target="y")
+    data = from_frame("mine", table([*["?"] * 40, *"ab" * 10]), target="y")
+    assert data.features[1:] == ("c=?", "c=a", "c=b")
+
+
+def test_objects_of_several_types_are_texts():
+    data = from_frame("mine", table(["x", "z", 1.5, 2, np.float64(3), True]), target="y")
+    assert data.features[1:] == ("c=1.5", "c=2", "c=3", "c=True", "c=x", "c=z")
+    with pytest.raises(ValueError, match="numbers, but 12 of 60 cells are no numbers: 'x'"):
+        from_frame("mine", table(["x", 1.5, 2.5, 3, 4]), target="y")
+
+
+def test_dates_with_several_offsets_count_as_their_local_times():
+    first, second = (
+        datetime.datetime(2026, 1, day, 12, tzinfo=datetime.timezone(datetime.timedelta(hours=day))) for day in (1, 3)
+    )
+    data = from_frame("mine", table([first, second, datetime.datetime(2026, 1, 5)]), target="y", dates="numeric")
+    assert data.inputs[:3, 1].tolist() == [0.5, 2.5, 4]
 
 
 def test_a_target_follows_the_same_rules():
-    frame = table(["u", "v"]).assign(y=[*numbers("{}", ROWS - 1), "?"])
+    frame = table(["u", "v"]).assign(y=[*numbers("{}", 30), *numbers("{}", 29), "?"])
     with pytest.raises(ValueError, match=r"column 'y' has numbers.*dataset\.task=classification to read classes"):
         from_frame("mine", frame, target="y")
     data = from_frame("mine", frame, target="y", na=["?"], missing="drop")
@@ -120,6 +183,34 @@ def test_numbers_can_be_markers():
     data = from_frame("mine", frame, target="y")
     assert data.notes == ("""numbers that may mean missing cells: -999 in c 2: add 'dataset.na=["-999"]' if they do""",)
     assert from_frame("mine", frame, target="y", na=["-999"], missing="drop").left_out == 2
+
+
+def test_a_marker_that_another_column_holds_as_a_number_is_not_declared_missing():
+    frame = table([20, 31, 45, 999], pct=np.arange(ROWS) + 950.5).assign(count=np.arange(ROWS) % 7 + 995)
+    assert from_frame("mine", frame, target="y").notes == (
+        "numbers that may mean missing cells: 999 in c 15: leave them empty in the file if they do, because count "
+        "has 999, too",
+    )
+    frame = table([20, 31, 45, -9]).assign(y=[-9, 1] * 30)
+    assert "because y has -9, too" in from_frame("mine", frame, target="y").notes[0]
+
+
+def test_dates_beyond_those_of_python_are_refused():
+    years = pd.Series(np.arange(2**62, 2**62 + ROWS).view("M8[us]"))
+    with pytest.raises(ValueError, match=r"column 'c' has dates outside the years 1 to 9999: .*dataset\.drop=\[c\]"):
+        from_frame("mine", table([1], c=years), target="y", dates="numeric")
+
+
+def test_numbers_near_the_others_are_no_markers():
+    for values in ([-9, -1, 0, 5, 9], [99, 98, 60, 70], [-99, -60, 40]):
+        assert not from_frame("mine", table([*values, 0.5]), target="y").notes
+    for values in ([-9, 0, 1, 2, 3], [9999, 1950, 2020], [-999, 999, 1, 5]):
+        assert "may mean missing cells" in from_frame("mine", table(values), target="y").notes[0]
+
+
+def test_times_are_categories_with_a_note():
+    for values in (["8:30 AM", "9:15 PM"], ["10:30", "11:00"]):
+        assert from_frame("mine", table(values), target="y").notes == ("times are categories in c",)
 
 
 def test_missing_cells_are_imputed_or_a_category_on_request():
@@ -147,13 +238,33 @@ def test_dates_become_days_and_weekdays_on_request(tmp_path):
         assert data.features[1:3] == ("day (days)", "day=Monday")
         assert data.inputs[:2, 1:3].tolist() == [[0, 0], [2, 1]]
     for first, second, why in (
-        ("01/02/2026", "03/04/2026", "do not tell the day from the month, such as '01/02/2026' in line 2"),
+        ("01/02/2026", "03/04/2026", "do not tell the day from the month, such as '01/02/2026' in lines 2, 4"),
         ("31/01/26", "02/02/26", "two digits for the year"),
+        ("04-Jun-69", "05-Jul-70", "two digits for the year"),
         ("2026-01-31", "2026-02-30", "there is no '2026-02-30' in lines 3, 5"),
     ):
         path.write_text("a,day,y\n" + f"1,{first},u\n2,{second},v\n" * 20)
         with pytest.raises(ValueError, match=why):
             load("csv", path=str(path), target="y", dates="numeric")
+
+
+def test_later_rows_have_their_dates_in_the_order_of_the_file(tmp_path):
+    path = tmp_path / "mine.csv"
+    for order, cells in {
+        "day": ("31/01/2026", "2/2/2026", "04.02.2026 12:00"),
+        "month": ("01/31/2026", "2/2/2026", "02/04/2026 12:00"),
+        "": ("2026/01/31", "2026/2/2", "2026-02-04 12:00"),
+    }.items():
+        path.write_text("a,day,y\n" + "".join(f"{row}.5,{cells[row % 3]},{'uv'[row % 2]}\n" for row in range(ROWS)))
+        data = load("csv", path=str(path), target="y", dates="numeric")
+        kind = data.columns[1]
+        assert kind.order == order
+        assert from_records([kind.record]) == (kind,)
+        assert data.inputs[:3, 1].tolist() == [0, 2, 4.5]
+        assert (encode(pd.read_csv(path), data.columns) == data.inputs).all()
+        for strange in ("13/13/2026", "31.1.26"):
+            with pytest.raises(ValueError, match=r"column 'day' must hold dates such as .*2026.*, not '.* in row 1"):
+                encode(pd.DataFrame({"a": [1], "day": [strange]}), data.columns)
 
 
 DAYS = pd.date_range("2026-01-31 12:00", periods=ROWS)
@@ -224,15 +335,32 @@ def test_floats_that_were_rounded_are_no_classes():
             from_frame("mine", frame, **choices)
 
 
+def test_numbers_that_mean_missing_cells_leave_large_ones_exact(tmp_path):
+    values = [-9, 2**53 + 1, 2**53 + 2, 2**53 + 3]
+    frame = table(values)
+    frame.to_parquet(tmp_path / "mine.parquet")
+    np.savez(tmp_path / "mine.npz", a=frame["a"], c=frame["c"], y=frame["y"].to_numpy("U1"))
+    for ending in ("parquet", "npz"):
+        choices = {"path": str(tmp_path / f"mine.{ending}"), "na": ["-9"], "missing": "impute"}
+        with pytest.raises(ValueError, match=r"column 'c' has whole numbers beyond 2\^53"):
+            load("csv", target="y", **choices)
+        assert load("csv", target="c", **choices).classes == tuple(map(str, values[1:]))
+        data = load("csv", target="y", categories=["c"], **choices)
+        assert data.features[1:] == tuple(f"c={value}" for value in values[1:])
+
+
+def test_a_column_may_have_the_name_of_a_parameter():
+    frame = table([-9, 1, 2]).rename(columns={"c": "self"})
+    assert from_frame("mine", frame, target="y", na=["-9"], missing="drop").left_out == 20
+
+
 # --- columns that number the rows
 
 
 def test_row_numbers_are_named():
     frame = table([1.5, 2], number=np.arange(7, 7 + ROWS)[::-1], zip=np.arange(ROWS) ** 2)
     assert from_frame("mine", frame, target="y").notes == (
-        "column 'number' numbers the rows: if it does not describe them, leave out columns by dataset.drop=[number]",
-        "column 'zip' is another whole number in every row: if it does not describe them, leave out columns by "
-        "dataset.drop=[zip]",
+        "whole numbers that differ in every row: number, zip: add dataset.drop=[number,zip] if they number the rows",
     )
     assert not from_frame("mine", frame, target="y", drop=["number"], index="zip").notes
     with pytest.raises(ValueError, match=r"dataset\.index: column 'c' has '1.5' more than once"):
@@ -266,7 +394,7 @@ def test_categories_of_numbers_stay_categories_and_decimals_are_numbers(tmp_path
     table([1], c=pd.Categorical(np.arange(ROWS) % 3)).to_parquet(path)
     data = load("csv", path=path, target="y")
     assert data.features == ("a", "c=0", "c=1", "c=2")
-    assert data.notes == ("numbers are categories in c, as the file declares them",)
+    assert data.notes == ("the file declares categories in c: they are not read as numbers or dates",)
     table([Decimal("1.50"), Decimal("2.25")]).to_parquet(path)
     assert load("csv", path=path, target="y").inputs[:2, 1].tolist() == [1.5, 2.25]
 

@@ -103,7 +103,7 @@ def test_nan_is_allowed_where_a_column_imputes_and_nowhere_else():
     assert data.imputes
     fields = {"targets": data.targets, "features": data.features, "columns": HOLED}
     for place, value, message in (
-        ((3, 2), np.nan, "1 of 1530 values of the inputs are NaN or infinite, in the columns n=\\(missing\\)"),
+        ((3, 2), np.nan, "1 of 1620 values of the inputs are NaN or infinite, in the columns n=\\(missing\\)"),
         ((3, 6), np.nan, "in the columns shape=round"),
         ((3, 0), np.inf, "in the columns a"),
         ((data.inputs[:, 2].argmax(), 2), 0, "row .* 'n=\\(missing\\)' must be 1 where 'n' is NaN, and 0 elsewhere"),
@@ -114,7 +114,7 @@ def test_nan_is_allowed_where_a_column_imputes_and_nowhere_else():
         inputs[place] = value
         with pytest.raises(ValueError, match=message):
             Data("made_up", "classification", inputs, **fields)
-    with pytest.raises(ValueError, match="the columns do not have 16 features"):
+    with pytest.raises(ValueError, match="the columns do not have 17 features"):
         Data("made_up", "classification", data.inputs[:, 1:], **fields | {"features": data.features[1:]})
 
 

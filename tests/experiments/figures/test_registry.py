@@ -1,5 +1,7 @@
 """Tests of experiments.figures.registry: every figure is drawn from what a study has, or says what is missing."""
 
+import shlex
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -76,6 +78,24 @@ def test_what_a_regression_cannot_have_is_no_command(name):
     (reason,) = of(name, "regression").values()
     assert reason.line("mine", ["diabetes"]).startswith("a regression has ")
     assert "run.py" not in reason.line("mine", ["diabetes"])
+
+
+def test_the_command_keeps_the_words_of_the_study():
+    words = ["dataset=csv", "dataset.path=a b.csv", "dataset.target=y", "net.hidden=[8]", "activation=elu", "study=old"]
+    words.append("activation.alpha=0.5")
+    line = Missing("x", "'optimizer.lr=[0.01,0.1]'").line("mine", [], words)
+    assert shlex.split(line.partition("; run: ")[2])[3:] == [
+        *("optimizer.lr=[0.01,0.1]", "dataset=csv", "dataset.path=a b.csv", "dataset.target=y", "net.hidden=[8]"),
+        *("activation=elu", "activation.alpha=0.5", "study=mine"),
+    ]
+    line = Missing("x", "dataset=moons activation=relu,tanh").line("mine", [], words)
+    assert line == "x; run: python run.py -m dataset=moons activation=relu,tanh 'net.hidden=[8]' study=mine"
+    line = Missing("x", "+experiment=depth").line("mine", [], ["dataset=iris", "net.hidden=[8]", "seeds=2"])
+    assert line == "x; run: python run.py -m +experiment=depth dataset=iris seeds=2 study=mine"
+
+
+def test_a_file_whose_words_are_not_known_gets_no_command():
+    assert Missing("x", "activation=relu,tanh").line("mine", ["csv"]) == "x"
 
 
 def test_norms_that_were_not_recorded_are_named():

@@ -13,7 +13,17 @@ from matplotlib.text import Text
 from experiments.data.table import Data
 from experiments.figures import decisions, texts
 from experiments.figures.style import RC, legend, render, sheet, subject
-from experiments.figures.texts import distinct, fitted, legend_of_names, plain, shortened, spelled, width_of
+from experiments.figures.texts import (
+    distinct,
+    families,
+    fitted,
+    legend_of_names,
+    literal,
+    set_fonts,
+    shortened,
+    spelled,
+    width_of,
+)
 from experiments.report.svg import inline
 from nets.activations import ACTIVATIONS
 from tests.experiments.figures.studies import FIGURES, assert_nothing_overlaps, fake_study
@@ -34,22 +44,25 @@ def _loud(caplog):
 
 @pytest.mark.parametrize("text", ["plain text", "∂L/∂W ≤ ½ ‖θ‖₂ …", "Größe ж α", "two\nlines", ""])
 def test_what_the_first_font_has_is_left_alone(text):
-    assert plain(text) == text
-    assert list(matplotlib.rcParams["font.family"]) == ["DejaVu Sans"]
+    assert literal(text) == text
+    assert families(text) == ["DejaVu Sans"]
 
 
 def test_what_no_font_has_is_spelled():
     assert spelled(f"a {NO_FONT}{NO_FONT} b\tc") == "a [U+10FFFD U+10FFFD] b[U+0009]c"
     assert spelled("\udc80") == "[U+DC80]"
-    assert plain(f"${NO_FONT}$") == r"\$[U+10FFFD]\$"
+    assert literal(f"${NO_FONT}$") == r"\$[U+10FFFD]\$"
 
 
 def test_another_font_draws_what_the_first_one_lacks():
     figure = Figure()
-    text = figure.text(0.1, 0.1, plain("𝒜𝒷"))  # in STIX, which comes with Matplotlib
-    families = text.get_fontfamily()
-    assert families[0] == "DejaVu Sans"
-    assert len(families) == 2
+    text, latin = figure.text(0.1, 0.1, literal("𝒜𝒷")), figure.text(0.1, 0.5, "latin")  # in STIX, as Matplotlib has it
+    assert list(matplotlib.rcParams["font.family"]) == ["DejaVu Sans"]
+    set_fonts(figure)
+    fonts = text.get_fontfamily()
+    assert fonts[0] == "DejaVu Sans"
+    assert len(fonts) == 2
+    assert latin.get_fontfamily() == ["DejaVu Sans"]
     for kind in ("png", "pdf", "svg"):
         drawn = render(figure, kind, "title")
     assert "𝒜𝒷" in drawn.decode()
@@ -153,4 +166,4 @@ def test_classes_and_columns_with_awkward_names(monkeypatch):
 def test_fonts_are_searched_only_where_they_are_needed(monkeypatch):
     monkeypatch.setattr(texts, "_other_families", lambda: pytest.fail("all fonts were read"))
     for name in ACTIVATIONS:
-        assert plain(name) == name
+        assert literal(name) == name

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from experiments.figures.style import plain, render, sheet
+from experiments.figures.style import literal, render, sheet
 from experiments.report.content import Content, gather
 from experiments.report.drawing import Picture
 from experiments.store.reading import StudyTables
@@ -77,7 +77,7 @@ def svg(text):
     drawn = sheet(1.5, 2)
     ax = drawn.subplots()
     ax.plot([0, 1], [0.123456789, 1])
-    ax.set_title(plain(text))
+    ax.set_title(literal(text))
     return render(drawn, "svg", "title").decode()
 
 

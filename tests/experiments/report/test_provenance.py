@@ -1,10 +1,12 @@
 """How a study was made."""
 
+import json
 import shlex
 
 import pandas as pd
 
-from experiments.report.provenance import command, configuration, environments
+from experiments.config.words import hydra_words
+from experiments.report.provenance import command, configuration, environments, study_words
 
 
 def test_a_command_trains_the_same_condition_again(settings):
@@ -62,3 +64,24 @@ def of_one_run(day):
     """Return the facts of a run that say nothing of its environment."""
     own = {"command": f"run {day}", "overrides": [f"epochs={day}"], "configuration": {"epochs": day}}
     return own | {"finished": f"2026-01-0{day}", "seconds": day / 10, "dataset_sha256": str(day), "status": "done"}
+
+
+def test_a_text_that_hydra_cannot_read_bare_is_quoted_in_a_command(settings):
+    replicas = pd.DataFrame({"selected": [True], "lr": [0.1], "seed": [0]})
+    line = command({"dataset": {"name": "csv", "target": "Qualität", "na": ["?", "b"]}}, replicas)
+    words = shlex.split(line)[2:]
+    assert 'dataset.target="Qualität"' in words
+    assert hydra_words(["dataset.path=x.csv", *words])
+
+
+def test_the_words_of_a_study_are_those_of_all_its_runs(tmp_path):
+    def record(name, *words):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / "environment.json").write_text(json.dumps({"overrides": words}))
+
+    assert study_words(tmp_path) == []
+    record("a", "activation=relu", "net.hidden=[8]", "seeds=2")
+    record("b", "activation=tanh", "net.hidden=[8]", "seeds=3")
+    assert study_words(tmp_path) == ["activation=relu,tanh", "net.hidden=[8]", "seeds=3"]
+    record("c", "activation=elu", "activation.alpha=0.5")
+    assert study_words(tmp_path) == ["activation=relu", "net.hidden=[8]", "seeds=2"]
