@@ -4,7 +4,6 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
@@ -54,41 +53,26 @@ class StudySweeper(BasicSweeper):
         if jobs[0].settings.plan:
             print("\n".join([*readings(jobs), plan(jobs)]))
             sys.exit(0)
-        sys.exit(run_sweep(jobs, self._launch))
+        launch = None if _launcher(self.config.hydra) == "BasicLauncher" else self._launch
+        sys.exit(run_sweep(jobs, launch))
 
     def _launch(self, jobs: Sequence["Job"]) -> Sequence["Trained | None"]:
         """Run the jobs and return what they returned."""
         from experiments.sweep.jobs import disjoint
-        from experiments.sweep.runner import run_here
 
         assert self.launcher is not None
         assert self.config is not None
-        launcher = _launcher(self.config.hydra)
-        if launcher == "BasicLauncher":  # it would compose each job again, which takes longer than a small job
-            return run_here(jobs)
-        if launcher == "RayLauncher":
-            # A worker may not see the study: its command line names the missing replicas, and it returns them.
-            lines = [line for job in disjoint(jobs) for line in job.command_lines()]
-        else:
-            lines = [job.overrides for job in jobs]
+        # A worker may not see the study: its command line names the missing replicas, and it returns them.
+        lines = [line for job in disjoint(jobs) for line in job.command_lines()]
         return [result.return_value for result in self.launcher.launch(lines, initial_job_idx=0)]
 
 
 @hydra.main(config_path="conf", config_name="config", version_base="1.3")
 def job(config: DictConfig) -> object:
-    """Train one condition, in a worker."""
-    from experiments.store.study import Study
-    from experiments.sweep.jobs import run_job, train_remotely
+    """Train one condition, on another machine."""
+    from experiments.sweep.jobs import train_remotely
 
-    settings = resolve(plain_values(config))
-    launcher = _launcher(HydraConfig.get())
-    if settings.threads == "auto":
-        settings = replace(settings, threads=1)  # the other cores have workers of their own
-    overrides = HydraConfig.get().overrides.task
-    if launcher == "RayLauncher":
-        return train_remotely(settings, overrides)
-    run_job(settings, Study(settings.study), overrides)
-    return None
+    return train_remotely(resolve(plain_values(config)), HydraConfig.get().overrides.task)
 
 
 def _launcher(hydra_node: Any) -> str:

@@ -55,7 +55,7 @@ def models(task: str) -> dict[str, Callable[[], Any]]:
     }
 
 
-def errors(data: Data, seeds: list[int], entropy: int, split: dict[str, float]) -> pd.DataFrame:
+def errors(data: Data, seeds: list[int], entropy: int, split: dict[str, Any]) -> pd.DataFrame:
     """Return the test error of each model on each seed's split, in the unit of `final_test_error`: share or RMSE."""
     factories = models(data.task)
     keys, arguments = [], []

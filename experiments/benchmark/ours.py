@@ -51,7 +51,7 @@ class Floor(Contestant):
         parts = [np.array_split(part[0], ceil(part.shape[1] / EVALUATION_ROWS)) for part in (arrays.train, arrays.test)]
         sizes = [len(rows) for part in parts for rows in part]  # the numbers of rows in which training evaluates
         self.chunks: list[tuple[list[Triple], list[Triple]]] = []
-        for replicas in chunks(task.settings(1), range(task.seeds))[0]:
+        for replicas in chunks(task.settings(1), range(task.seeds)):
             weights = [weight[replicas[0] : replicas[-1] + 1] for weight in arrays.weights]
             layers = _layers(weights, BATCH)
             step = [product(*layer) for layer in layers]

@@ -36,7 +36,7 @@ _KEYS = {
     ("name", "run_name", "experiment_name", "output_dir"): ["study={}"],
     ("precision",): ["dtype={}"],
     ("negative_slope",): ["activation.slope={}"],
-    ("n_jobs", "workers", "num_workers"): ["hydra/launcher=joblib", "hydra.launcher.n_jobs={}"],
+    ("n_jobs", "jobs", "num_workers"): ["workers={}"],
     ("preset",): ["+experiment={}"],
     ("dry_run",): ["plan={}"],
     ("overwrite",): ["force={}"],

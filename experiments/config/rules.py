@@ -73,8 +73,8 @@ class Rates:
         return numbers and bool(rates) and all(1e-30 <= rate <= 1e30 for rate in rates)
 
 
-class Threads:
-    """A number of threads."""
+class Workers:
+    """A number of processes."""
 
     words = "auto or a whole number from 1 up"
 

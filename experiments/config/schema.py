@@ -11,7 +11,7 @@ from functools import cache
 from typing import Annotated, Any, get_args, get_type_hints
 
 from experiments.config.choices import REGISTRIES
-from experiments.config.rules import MOST, Name, Seeds, Threads, TuningSeeds, Widths
+from experiments.config.rules import MOST, Name, Seeds, TuningSeeds, Widths, Workers
 from nets.activations import Activation
 from nets.hyperparameters import Number, OneOf, Whole
 from nets.initializers import Initializer
@@ -120,7 +120,7 @@ class Configuration:
     tune: Annotated[Tune, Unhashed({"seeds": 0})]
     checkpoint: Annotated[Checkpoint, Unhashed({"every": 0})]
     formula: Annotated[FormulaSource, Unhashed({"expression": "x", "parameters": {}})] = field(repr=False)
-    threads: Annotated[int | str, Threads(), Unhashed("auto")]
+    workers: Annotated[int | str, Workers(), Unhashed("auto")]
     save: Annotated[bool, Unhashed(False)]
     force: Annotated[bool, Unhashed(False)]
     plan: Annotated[bool, Unhashed(False)]

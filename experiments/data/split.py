@@ -222,21 +222,29 @@ class Prepared:
 
 
 def prepare(
-    data: Data, seeds: Sequence[int], *, entropy: int, test: float, validation: float, dtype: DTypeLike
+    data: Data,
+    seeds: Sequence[int],
+    *,
+    entropy: int,
+    test: float,
+    validation: float,
+    dtype: DTypeLike,
+    parts: Split | None = None,
 ) -> Prepared:
     """Divide a data set for each seed and scale it by the statistics of that seed's training part.
 
     Pixels are divided by the data set's maximum. Other inputs and regression targets are standardised with the mean
     and standard deviation of the training part. A missing number is its median before that, a missing category the
     most frequent one. This is computed in float64 for one seed at a time, so that a seed's numbers do not depend on its
-    stack. The result is rounded to `dtype`. The other parameters are those of `split`.
+    stack. The result is rounded to `dtype`. `parts` is what `split` returns, if that is known. The other parameters are
+    those of `split`.
 
     Raises
     ------
     ValueError
         As in `split`, or if a column has no value in the training part of a seed.
     """
-    parts = split(data, seeds, entropy=entropy, test=test, validation=validation)
+    parts = parts or split(data, seeds, entropy=entropy, test=test, validation=validation)
     filling = None
     if data.imputes:
         filled = [_fill(data, rows, seed) for rows, seed in zip(parts.train, seeds, strict=True)]

@@ -51,10 +51,13 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of this file; other processes that want it wait."""
+def locked(path: Path, timeout: float = -1) -> Iterator[None]:
+    """Hold the lock of this file; other processes that want it wait.
+
+    If it is not free within `timeout` seconds, `filelock.Timeout` is raised; -1 waits without end.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path):
+    with FileLock(path, timeout=timeout):
         yield
 
 

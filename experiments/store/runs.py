@@ -139,9 +139,9 @@ class RunFolder:
         self.path = path
         self.name = path.name
 
-    def lock(self) -> AbstractContextManager[None]:
-        """Hold the lock of the run, as long as it is trained or changed."""
-        return locked(self._lock_file)
+    def lock(self, timeout: float = -1) -> AbstractContextManager[None]:
+        """Hold the lock of the run, as long as it is trained or changed; `timeout` as for `locked`."""
+        return locked(self._lock_file, timeout)
 
     def is_locked(self) -> bool:
         """Return whether a process holds the lock of the run."""

@@ -4,8 +4,6 @@ A job never raises for an error of its own. The error is recorded in the run's f
 that is refused leaves the run as it is.
 """
 
-import sys
-import threading
 import time
 import traceback
 from collections.abc import Iterable, Sequence
@@ -188,82 +186,9 @@ class Trained(NamedTuple):
         return (self.study, self.run) == (job.settings.study, job.run) and set(keys) <= set(job.missing)
 
 
-def run_job(settings: Settings, study: Study, overrides: Sequence[str] = ()) -> None:
-    """Train the missing replicas of a condition and store them, or the error.
-
-    Parameters
-    ----------
-    settings, study, overrides
-        As in `Job`.
-    """
-    begin = time.perf_counter()
-    folder = study.run(settings.run)
-    try:
-        with folder.lock():
-            _train_missing(settings, study, overrides, begin)
-        study.marks.write(settings.run, "done")
-    except (Exception, SystemExit) as error:
-        study.marks.write(settings.run, "failed")
-        from experiments.sweep.environment import describe
-
-        status = f"{type(error).__name__}: {error}"
-        try:
-            folder.record_failure(traceback.format_exc(), describe(settings, overrides, begin, status))
-        except OSError as unwritten:  # for example on a full disk
-            print(f"failed: {settings.run}: {status} (not recorded: {unwritten.strerror})", file=sys.stderr)
-
-
-def _train_missing(settings: Settings, study: Study, overrides: Sequence[str], begin: float) -> None:
-    """Train and store what is missing; the caller holds the run's lock."""
-    folder = study.run(settings.run)
-    # Another sweep may have trained some since this one was planned.
-    stored = folder.read()
-    if stored.refusal(settings):  # the sweep that waits for this job asks again, and says why
-        return
-    missing = stored.missing(settings)
-    folder.clear_failure()
-    if not missing:
-        return
-    from experiments.sweep.environment import describe
-    from experiments.training.run import train
-
-    progress = _Progress(study, settings.run)
-    fresh: set[Replica] = set()
-    while missing:  # the tuning replicas, if one of them is missing; then those at the rate that they chose
-        tables = train(
-            replace(settings, save=settings.save and not _tunes(settings, missing)),
-            missing,
-            progress.add,
-            resume=[] if settings.force else folder.checkpoints(),
-            keep=folder.keep_checkpoint,
-        )
-        folder.save(settings, tables, describe(settings, overrides, begin, "done"))
-        fresh.update(missing)
-        missing = folder.read().missing(settings, fresh) if settings.tuning else ()
-
-
 def _tunes(settings: Settings, missing: Sequence[Replica]) -> bool:
     """Return whether these missing replicas are tuning replicas; then all of them are."""
     return not set(settings.tuning).isdisjoint(missing)
-
-
-class _Progress:
-    """Counts the epochs of a job's replicas and marks their number, twice a second at most."""
-
-    def __init__(self, study: Study, run: str):
-        self.study, self.run = study, run
-        self.epochs, self.marked = 0, 0.0
-        self.lock = threading.Lock()
-        self.add(0)
-
-    def add(self, epochs: int) -> None:
-        """Add trained epochs; called from any thread."""
-        with self.lock:
-            self.epochs += epochs
-            now = time.monotonic()
-            if now - self.marked > 0.5:
-                self.marked = now
-                self.study.marks.write(self.run, "running", self.epochs)
 
 
 def train_remotely(settings: Settings, overrides: Sequence[str] = ()) -> Trained:

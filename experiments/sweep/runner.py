@@ -5,9 +5,7 @@ and nothing else.
 """
 
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from experiments.analysis.wording import counted, verb
@@ -16,26 +14,17 @@ from experiments.data.columns import Categories, Dates
 from experiments.data.table import Data
 from experiments.store.collecting import collect
 from experiments.store.study import Study
-from experiments.sweep.jobs import Job, Trained, run_job
+from experiments.sweep.jobs import Job, Trained
 from experiments.sweep.planning import earlier_runs
 from experiments.sweep.progress import live_view
+from experiments.sweep.scheduling import ATTEMPTS, train_all
 from experiments.sweep.summary import summary
-
-ATTEMPTS = 2
-"""A job is given up when the pool of processes has broken this many times while the job ran."""
 
 Launch = Callable[[Sequence[Job]], Sequence[Trained | None]]
 """Runs jobs and returns the results of those that do not store them themselves."""
 
 
-def run_here(jobs: Sequence[Job]) -> list[Trained | None]:
-    """Run jobs one after the other in this process."""
-    for job in jobs:
-        run_job(job.settings, job.study, job.overrides)
-    return []
-
-
-def run_sweep(jobs: Sequence[Job], launch: Launch = run_here) -> int:
+def run_sweep(jobs: Sequence[Job], launch: Launch | None = None) -> int:
     """Train what the jobs lack; print the table of each study and what failed; return the exit code, 0 or 1.
 
     Parameters
@@ -64,7 +53,7 @@ def run_sweep(jobs: Sequence[Job], launch: Launch = run_here) -> int:
     _mark_waiting(pending)
     try:
         with live_view(pending):
-            given_up = _launch_all(pending, launch)
+            given_up = _launch_all(pending, launch) if launch else train_all(pending)
         codes = [
             _finish(study, [job for job in jobs if job.study.folder == folder], given_up)
             for folder, study in studies.items()
@@ -122,29 +111,13 @@ def _mark_waiting(jobs: Sequence[Job]) -> None:
 
 
 def _launch_all(pending: Sequence[Job], launch: Launch) -> set[Path]:
-    """Launch the jobs; if a killed worker breaks the pool of processes, launch the unfinished jobs again.
-
-    Return the folders of the runs that were given up.
-    """
-    attempts: Counter[Path] = Counter()
-    given_up: set[Path] = set()
+    """Launch the jobs on machines that do not share the disk; then those that follow the tuning."""
     while pending:
-        try:
-            stored = _store(pending, launch(pending))
-            # A worker that shares the disk trains what follows the tuning itself.
-            tuned = [job for job in pending if job.reported_later and (job.settings.study, job.run) in stored]
-            following = [job.following() for job in tuned]
-            pending = [job for job in following if job.missing]
-            _mark_waiting(pending)
-        except BrokenProcessPool:
-            states = {job.folder.path: _marked_state(job) for job in pending}
-            # A job that is marked as running was killed, or ran beside the one that was: the whole pool breaks.
-            attempts.update(path for path, state in states.items() if state == "running")
-            given_up |= {path for path in states if attempts[path] >= ATTEMPTS}
-            left = {path for path, state in states.items() if state not in ("done", "failed")} - given_up
-            pending = [job for job in pending if job.folder.path in left]
-            _mark_waiting(pending)
-    return given_up
+        stored = _store(pending, launch(pending))
+        tuned = [job for job in pending if job.reported_later and (job.settings.study, job.run) in stored]
+        pending = [job for job in (job.following() for job in tuned) if job.missing]
+        _mark_waiting(pending)
+    return set()
 
 
 def _store(pending: Sequence[Job], results: Sequence[Trained | None]) -> set[tuple[str, str]]:
@@ -154,11 +127,6 @@ def _store(pending: Sequence[Job], results: Sequence[Trained | None]) -> set[tup
         next(job for job in pending if result.belongs_to(job)).save(result)
     failed = {(result.study, result.run) for result in trained if result.tables is None}
     return {(result.study, result.run) for result in trained} - failed
-
-
-def _marked_state(job: Job) -> str | None:
-    mark = job.study.marks.read().get(job.run)
-    return mark and mark.state
 
 
 def _finish(study: Study, jobs: Sequence[Job], given_up: set[Path]) -> int:

@@ -1,39 +1,54 @@
 """The training of a run: settings and data in, tables out. No files, no printing.
 
-The replicas of a run are divided into chunks that fit the cache. One thread trains a chunk from the first epoch to the
-last. Replicas share read-only data and nothing else, so neither the chunks nor the threads change a bit.
+The replicas of a run are divided into parts that fit the cache. The replicas of a part are trained side by side from
+the first epoch to the last. Replicas share read-only data and nothing else. So neither the parts, nor the threads or
+processes that train them, change a bit.
 """
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import pairwise
 from math import ceil
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
-import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from experiments.config.settings import Settings
-from experiments.data.split import seeds_by_part_sizes
+from experiments.data.split import Split, seeds_by_part_sizes
 from experiments.tables import GRADIENT_NORM, SHARPNESS, STAGES, Replica, RunTables
 from experiments.training.checkpoint import Checkpoint, Start, joined, latest
 from experiments.training.diagnostics import layer_statistics, sharpness
 from experiments.training.evaluation import Evaluation, confusion, decisions, evaluate
 from experiments.training.pretraining import pretrain
-from experiments.training.recorder import Record, Recorder, assemble
+from experiments.training.recorder import Record, Recorder
 from experiments.training.stack import Stack
 
 CHUNK_BYTES = 5 << 18
-"""Bytes of a chunk's parameters. With their gradient and the buffers they are slightly larger than a core's cache.
+"""Bytes of a part's parameters. With their gradient and the buffers they are slightly larger than a core's cache.
 
-Smaller chunks would need more calls, which cost more time than the cache saves.
+Smaller parts would need more calls, which cost more time than the cache saves.
 """
 
 Item = TypeVar("Item")
+Keep = Callable[[dict[str, np.ndarray]], None]
+
+
+class Part(NamedTuple):
+    """Replicas of a condition that are trained side by side."""
+
+    replicas: tuple[Replica, ...]
+    starts: tuple[Start, ...]  # where each replica is resumed, all after the same epoch, or nothing
+    split: Split | None = None  # how the rows are divided for its seeds, if that is known
+
+
+class TrainedPart(NamedTuple):
+    """What is recorded of a part, and the seconds that it took."""
+
+    records: tuple[Record, ...]
+    parameters: int  # of one network
+    clock: dict[str, float]  # seconds of each of `STAGES`, and `total`
 
 
 def train(
@@ -42,9 +57,9 @@ def train(
     on_epoch: Callable[[int], None] = lambda count: None,
     *,
     resume: Sequence[Mapping[str, np.ndarray]] = (),
-    keep: Callable[[dict[str, np.ndarray]], None] | None = None,
+    keep: Keep | None = None,
 ) -> RunTables:
-    """Train replicas of a condition and return their tables.
+    """Train replicas of a condition, part by part, and return their tables.
 
     Parameters
     ----------
@@ -53,90 +68,106 @@ def train(
     replicas
         The (learning rate, seed) of each replica to train.
     on_epoch
-        It is called, from any thread, with the number of replicas that have just finished an epoch.
+        It is called with the number of replicas that have just finished an epoch.
     resume
         Checkpoints, as `keep` was given them. The results are bit-identical to those of uninterrupted training.
     keep
-        It is called, from any thread, with a checkpoint: every `checkpoint.every` epochs, when training is interrupted,
-        and when a chunk is done while others are waiting.
+        It is called with a checkpoint, as `train_part` does.
     """
-    begin = time.perf_counter()
-    starts = latest(map(Checkpoint.from_arrays, resume))
-    groups = [(seeds, *chunks(settings, group)) for seeds, group in _groups(settings, replicas, starts)]
-    threads = max(count for *_, count in groups)
-    stop = threading.Event()
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
-        queue = [
-            Chunk(settings, chunk, seeds, [starts[replica] for replica in chunk if replica in starts])
-            for seeds, members, _ in groups
-            for chunk in members
-        ]
-        waiting = len(queue) > threads
-        futures = [pool.submit(chunk.run, on_epoch, keep, stop, waiting) for chunk in queue]
-        try:
-            for future in futures:
-                future.result()
-        except BaseException:
-            stop.set()
-            raise
-    clock = {stage: sum(chunk.clock[stage] for chunk in queue) for stage in STAGES}
-    clock["total"] = time.perf_counter() - begin
-    records = [record for chunk in queue for record in chunk.records()]
-    return assemble(settings, records, queue[0].parameters, threads, clock)
+    parts = divide(settings, replicas, resume)
+    trained = (train_part(settings, part, on_epoch, keep=keep, keep_last=len(parts) > 1) for part in parts)
+    return gathered(settings, [part for part in trained if part])
 
 
-def _groups(
-    settings: Settings, replicas: Sequence[Replica], starts: Mapping[Replica, Start]
-) -> Iterator[tuple[tuple[int, ...], Sequence[Replica]]]:
-    """Yield replicas that can be trained side by side, with the seeds whose data are prepared together.
+def gathered(settings: Settings, parts: Sequence[TrainedPart]) -> RunTables:
+    """Return the tables of trained parts."""
+    from experiments.training.assembling import assemble  # here: workers need no tables
 
-    Such replicas take the same steps: equally many in an epoch, and from the same epoch on.
-    """
-    seeds = tuple(sorted({seed for _, seed in replicas}))
-    for members in seeds_by_part_sizes(settings.data, seeds, **settings.division).values():
-        groups: dict[int, list[Replica]] = {}
-        for replica in replicas:
-            if replica[1] in members:
-                epoch = starts[replica][0].epoch if replica in starts else -1
-                groups.setdefault(epoch, []).append(replica)
-        for group in groups.values():
-            yield members, group
+    clock = {stage: sum(part.clock[stage] for part in parts) for stage in ("total", *STAGES)}
+    return assemble(settings, [record for part in parts for record in part.records], parts[0].parameters, clock)
 
 
-def chunks(settings: Settings, replicas: Sequence[Item]) -> tuple[list[Sequence[Item]], int]:
-    """Return the chunks in which replicas are trained side by side, and the number of threads."""
-    threads = joblib.cpu_count() if settings.threads == "auto" else int(settings.threads)
-    if settings.threads == "auto" and settings.weights < 8192:
-        # In a narrow network, most of a step is Python code, which only one thread at a time can run.
-        threads = 1
-    threads = min(len(replicas), threads)
-    fitting = max(1, CHUNK_BYTES // (settings.weights * np.dtype(settings.dtype).itemsize))
-    count = max(threads, ceil(len(replicas) / fitting))
-    bounds = [len(replicas) * index // count for index in range(count + 1)]
-    return [replicas[low:high] for low, high in pairwise(bounds)], threads
+def divide(
+    settings: Settings, replicas: Sequence[Replica], resume: Sequence[Mapping[str, np.ndarray]] = (), least: int = 1
+) -> list[Part]:
+    """Return the parts in which replicas are trained.
 
-
-class Chunk:
-    """Replicas that one thread trains side by side, and what is recorded of them.
+    The replicas of a part take the same steps: equally many in an epoch, and from the same epoch on.
 
     Parameters
     ----------
-    settings, replicas, seeds
-        As for `Stack`.
-    starts
-        Where each replica is resumed, all after the same epoch, or nothing.
+    settings, replicas, resume
+        As for `train`.
+    least
+        The least number of parts, if there are as many replicas.
     """
+    starts = latest(map(Checkpoint.from_arrays, resume))
+    seeds = sorted({seed for _, seed in replicas})
+    groups: dict[tuple[int, int], list[Replica]] = {}
+    for number, members in enumerate(seeds_by_part_sizes(settings.data, seeds, **settings.division).values()):
+        for replica in replicas:
+            if replica[1] in members:
+                epoch = starts[replica][0].epoch if replica in starts else -1
+                groups.setdefault((number, epoch), []).append(replica)
+    return [
+        Part(tuple(members), tuple(starts[replica] for replica in members if replica in starts))
+        for group in groups.values()
+        for members in chunks(settings, group, ceil(least * len(group) / len(replicas)))
+    ]
 
-    def __init__(
-        self, settings: Settings, replicas: Sequence[Replica], seeds: tuple[int, ...], starts: Sequence[Start]
-    ):
-        self.settings, self.count = settings, len(replicas)
-        self.stack, self.recorder = Stack(settings, replicas, seeds), Recorder(settings, replicas)
+
+def chunks(settings: Settings, replicas: Sequence[Item], least: int = 1) -> list[Sequence[Item]]:
+    """Return replicas in chunks that fit the cache: at least this many chunks, if there are as many replicas."""
+    fitting = max(1, CHUNK_BYTES // (settings.weights * np.dtype(settings.dtype).itemsize))
+    count = max(min(least, len(replicas)), ceil(len(replicas) / fitting))
+    bounds = [len(replicas) * index // count for index in range(count + 1)]
+    return [replicas[low:high] for low, high in pairwise(bounds)]
+
+
+def train_part(
+    settings: Settings,
+    part: Part,
+    on_epoch: Callable[[int], None] = lambda count: None,
+    *,
+    keep: Keep | None = None,
+    keep_last: bool = False,
+    stopped: Callable[[], bool] = lambda: False,
+) -> TrainedPart | None:
+    """Train a part from where it is resumed to its last epoch; None if it was stopped before.
+
+    Parameters
+    ----------
+    settings, on_epoch
+        As for `train`.
+    part
+        The replicas.
+    keep
+        It is called with a checkpoint every `checkpoint.every` epochs, and when the training is stopped.
+    keep_last
+        Whether a checkpoint of the last epoch is kept: an interruption must not cost this part.
+    stopped
+        It is asked after every epoch whether to stop.
+    """
+    begin = time.perf_counter()
+    chunk = Chunk(settings, part)
+    with threadpool_limits(1, "blas"):
+        if not chunk.run(on_epoch, keep, keep_last, stopped):
+            return None
+    return TrainedPart(tuple(chunk.records()), chunk.parameters, chunk.clock | {"total": time.perf_counter() - begin})
+
+
+class Chunk:
+    """A part in training, and what is recorded of it."""
+
+    def __init__(self, settings: Settings, part: Part):
+        self.settings, self.count = settings, len(part.replicas)
+        self.stack = Stack(settings, part.replicas, split=part.split)
+        self.recorder = Recorder(settings, part.replicas)
         self.clock = dict.fromkeys(STAGES, 0.0)
         self.first = 0  # the epoch that is evaluated first
         self.decided: np.ndarray | None = None  # the classes of all rows after the last epoch
-        if starts:
-            checkpoint = joined(starts)
+        if part.starts:
+            checkpoint = joined(part.starts)
             self.first = checkpoint.epoch + 1
             self.stack.resume(checkpoint)
             self.recorder.resume(checkpoint)
@@ -147,43 +178,38 @@ class Chunk:
         return int(self.stack.network.parameters.shape[1])
 
     def run(
-        self,
-        on_epoch: Callable[[int], None],
-        keep: Callable[[dict[str, np.ndarray]], None] | None,
-        stop: threading.Event,
-        waiting: bool,
-    ) -> None:
-        """Train until the last epoch or until `stop` is set; evaluate before the first epoch and after each.
+        self, on_epoch: Callable[[int], None], keep: Keep | None, keep_last: bool, stopped: Callable[[], bool]
+    ) -> bool:
+        """Train until the last epoch, or until `stopped`; evaluate before the first epoch and after each.
 
-        If other chunks are `waiting`, a checkpoint of the last epoch is kept: an interruption must not cost this chunk.
+        Return whether it was the last epoch.
         """
         settings, stack = self.settings, self.stack
+        every, last = settings.checkpoint.every, settings.epochs
         # A diverging replica overflows before the end of its epoch, where it is noticed. That does not affect others.
         with np.errstate(all="ignore"):
             on_epoch(self.count * max(0, self.first - 1))
             if self.first == 0:
                 with self._timed("training"):
                     pretrain(stack)
-            for epoch in range(self.first, settings.epochs + 1):
+            for epoch in range(self.first, last + 1):
                 if not len(stack.active):
-                    on_epoch(self.count * (settings.epochs - max(0, epoch - 1)))
-                    return
+                    on_epoch(self.count * (last - max(0, epoch - 1)))
+                    return True
                 evaluation = self._train_and_record(epoch)
                 if epoch:
                     on_epoch(self.count)
                 self._drop_diverged(epoch, evaluation)
-                if keep and epoch and (self._due(epoch, waiting) or stop.is_set()):
+                stop = stopped() and epoch < last
+                due = keep_last if epoch == last else stop or (every > 0 and epoch % every == 0)
+                if keep and epoch and due:
                     keep(self._checkpoint(epoch).to_arrays())
-                if stop.is_set():
-                    return
+                if stop:
+                    return False
             if len(stack.active) and settings.data.classes:
                 with self._timed("evaluation"):
                     self._record_decisions()
-
-    def _due(self, epoch: int, waiting: bool) -> bool:
-        """Return whether a checkpoint is due after an epoch."""
-        every = self.settings.checkpoint.every
-        return waiting if epoch == self.settings.epochs else every > 0 and epoch % every == 0
+        return True
 
     def _train_and_record(self, epoch: int) -> Evaluation:
         """Train an epoch, if it is not epoch 0, and record everything that is asked for after it."""

@@ -1,19 +1,29 @@
 """Replicas of one condition that are trained side by side."""
 
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from experiments.config.settings import Settings
-from experiments.data.split import SCALES, prepare
+from experiments.data.split import SCALES, Prepared, Split, prepare
 from experiments.streams import stream
 from experiments.tables import Replica
 from experiments.training.checkpoint import Checkpoint
 from nets.descent import Descent
 from nets.network import Network, Work
 
-_prepare = lru_cache(maxsize=2)(prepare)  # most runs of a sweep share the data set and the seeds
+_PREPARED: dict[tuple[Any, ...], Prepared] = {}
+"""The data that were prepared last: most parts of a sweep share the data set and the seeds."""
+
+
+def _prepare(settings: Settings, seeds: tuple[int, ...], split: Split | None) -> Prepared:
+    key = (settings.data, seeds, settings.dtype, *settings.division.values())
+    if key not in _PREPARED:
+        while len(_PREPARED) > 1:
+            _PREPARED.pop(next(iter(_PREPARED)))
+        _PREPARED[key] = prepare(settings.data, seeds, dtype=settings.dtype, **settings.division, parts=split)
+    return _PREPARED[key]
 
 
 class Stack:
@@ -27,6 +37,8 @@ class Stack:
         The (learning rate, seed) of each replica.
     seeds
         The seeds whose data are prepared; they include those of the replicas. The default is the replicas' seeds.
+    split
+        How the rows are divided for these seeds, if that is known.
 
     Attributes
     ----------
@@ -42,10 +54,16 @@ class Stack:
         The networks, the optimizer's state, and the number of steps.
     """
 
-    def __init__(self, settings: Settings, replicas: Sequence[Replica], seeds: tuple[int, ...] | None = None):
-        seeds = seeds or tuple(sorted({seed for _, seed in replicas}))
+    def __init__(
+        self,
+        settings: Settings,
+        replicas: Sequence[Replica],
+        seeds: tuple[int, ...] | None = None,
+        split: Split | None = None,
+    ):
+        seeds = seeds or seeds_of(replicas)
         self.settings, self.replicas = settings, replicas
-        self.prepared = _prepare(settings.data, seeds, dtype=settings.dtype, **settings.division)
+        self.prepared = _prepare(settings, seeds, split)
         self.active = np.arange(len(replicas))
         self.seed_index = np.array([seeds.index(seed) for _, seed in replicas])
         self.seed = np.array([seed for _, seed in replicas])
@@ -169,6 +187,11 @@ class Stack:
             }
             networks[index] = {"parameters": parameters} | arrays
         return networks
+
+
+def seeds_of(replicas: Iterable[Replica]) -> tuple[int, ...]:
+    """Return the seeds of replicas, sorted."""
+    return tuple(sorted({seed for _, seed in replicas}))
 
 
 def balanced(counts: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ import pytest
 
 from experiments.store.study import Study
 from experiments.sweep.jobs import Job
-from experiments.sweep.runner import run_here, run_sweep
+from experiments.sweep.runner import run_sweep
 from tests.experiments.studies import SMALL
 
 
@@ -20,7 +20,7 @@ def sweep(settings, study):
 
     def run(*lines, launch=None):
         jobs = [Job.of(settings(*SMALL, *line), line) for line in lines]
-        return run_sweep(jobs, launch or run_here), [job.run for job in jobs], [len(job.missing) for job in jobs]
+        return run_sweep(jobs, launch), [job.run for job in jobs], [len(job.missing) for job in jobs]
 
     return run
 

@@ -25,8 +25,9 @@ from experiments.export import main, to_onnx, to_sklearn
 from experiments.networks import load
 from experiments.store.collecting import collect
 from experiments.store.study import Study
-from experiments.sweep.jobs import Job, run_job
+from experiments.sweep.jobs import Job
 from experiments.sweep.runner import run_sweep
+from experiments.sweep.scheduling import train_all
 from experiments.tables import chosen_rates
 from nets.activations import ACTIVATIONS
 from nets.network import Network
@@ -66,7 +67,7 @@ def trained(settings):
     def run(*overrides):
         one = settings(*SMALL, *overrides)
         study = Study(one.study)
-        run_job(one, study)
+        train_all([replace(Job.of(one), study=study)])
         assert study.run(one.run).failure() is None
         collect(study)
         return one, study.run(one.run).path
@@ -224,7 +225,7 @@ def holed_networks(settings):
         dataset = "dataset=diabetes" if task == "regression" else "dataset=breast_cancer"
         one = replace(settings(*SMALL, "batch_size=8", dataset, *overrides), data=imputing(task))
         study = Study(one.study)
-        run_job(one, study)
+        train_all([replace(Job.of(one), study=study)])
         assert study.run(one.run).failure() is None
         collect(study)
         return one, load(study.run(one.run).path)
@@ -288,7 +289,7 @@ def test_a_network_that_fills_only_numbers_has_no_step_for_columns(settings):
     data = Data("numbers", "regression", inputs, inputs.sum(axis=1), features=["a", "b"], columns=columns)
     one = replace(settings(*SMALL, "batch_size=8", "dataset=diabetes"), data=data)
     study = Study(one.study)
-    run_job(one, study)
+    train_all([replace(Job.of(one), study=study)])
     best = load(study.run(one.run).path).best
     inputs[::4, 0] = np.nan
     agree(best, inputs)

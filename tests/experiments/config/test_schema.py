@@ -99,7 +99,7 @@ def test_what_no_result_depends_on_is_in_no_condition(settings):
         "seeds=3",
         "tune.seeds=3",
         "checkpoint.every=7",
-        "threads=2",
+        "workers=2",
         "save=true",
         "force=true",
         "plan=true",

@@ -2,13 +2,15 @@
 
 import os
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from experiments.report import drawing
 from experiments.store.collecting import collect
 from experiments.store.study import Study
-from experiments.sweep.jobs import run_job
+from experiments.sweep.jobs import Job
+from experiments.sweep.scheduling import train_all
 from tests.experiments.report.examples import SMALL, content, study
 
 
@@ -27,7 +29,8 @@ def trained(settings, tmp_path_factory):
         "pairings": ["output=softmax_ce", "output=softmax_mse"],
     }.items():
         for override in sweep:
-            run_job(settings(*SMALL, "optimizer.lr=[0.05,0.1]", override), Study(name, results))
+            job = Job.of(settings(*SMALL, "optimizer.lr=[0.05,0.1]", override))
+            train_all([replace(job, study=Study(name, results))])
         collect(Study(name, results))
     os.utime(results / "activations/replicas.csv", (0, 0))
     return results

@@ -1,5 +1,7 @@
 """The files of a report: page, Markdown, tables, and the baselines that it keeps."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -8,7 +10,8 @@ from experiments.data.sets import load
 from experiments.report.__main__ import main
 from experiments.store.collecting import collect
 from experiments.store.study import Study
-from experiments.sweep.jobs import run_job
+from experiments.sweep.jobs import Job
+from experiments.sweep.scheduling import train_all
 from tests.experiments.report.examples import SMALL, figure_files
 
 
@@ -57,7 +60,7 @@ def test_baselines_are_kept_and_only_new_seeds_computed(folder, settings, monkey
     main(["study=activations"])
     assert path.read_bytes() == stored
     monkeypatch.setattr(baselines, "load", load)
-    run_job(settings(*SMALL, "activation=relu", "seeds=3"), Study("activations"))
+    train_all([replace(Job.of(settings(*SMALL, "activation=relu", "seeds=3")), study=Study("activations"))])
     collect(Study("activations"))
     main(["study=activations"])
     again = pd.read_csv(path)

@@ -5,7 +5,7 @@ import pytest
 from experiments.sweep import planning
 from experiments.sweep.jobs import disjoint
 from experiments.sweep.planning import epoch_cost, plan, recorded_runs, table_rows
-from experiments.sweep.runner import run_here
+from experiments.sweep.scheduling import train_all
 
 
 def test_a_plan_counts_and_writes_nothing(jobs, tmp_path):
@@ -16,7 +16,7 @@ def test_a_plan_counts_and_writes_nothing(jobs, tmp_path):
 
 
 def test_a_plan_is_judged_by_the_most_similar_recorded_run(jobs, monkeypatch):
-    run_here(jobs(["activation=relu"], ["activation=tanh"]))
+    train_all(jobs(["activation=relu"], ["activation=tanh"]))
     (job,) = jobs(["activation=tanh", "seeds=5", "epochs=30"])
     hour = 3600 / (epoch_cost(job.settings) * 5 * 30)
     speed = {"relu": 9 * hour, "tanh": 3 * hour}
@@ -26,7 +26,7 @@ def test_a_plan_is_judged_by_the_most_similar_recorded_run(jobs, monkeypatch):
 
 
 def test_a_plan_says_that_its_runs_are_of_another_data_set_and_does_not_multiply_their_overhead_by_the_rows(jobs):
-    run_here(jobs(["activation=relu"]))
+    train_all(jobs(["activation=relu"]))
     small, large = jobs(["activation=relu", "seeds=3"], ["activation=relu", "dataset=digits"])
     assert "rough" not in plan([small])
     assert "estimated from 1 recorded run; none of them is of digits, so the time is rough" in plan([small, large])
@@ -37,7 +37,7 @@ def test_a_plan_says_that_its_runs_are_of_another_data_set_and_does_not_multiply
 def test_a_recorded_run_gives_its_time_and_size_in_proportion(jobs):
     for line in (["optimizer.lr=0.1", "seeds=1"], ["optimizer.lr=0.2", "seeds=2"]):
         (job,) = jobs(line)
-        run_here([job])
+        train_all([job])
     (run,) = recorded_runs([job.study])
     files = job.folder.read().files
     assert table_rows(job.settings) == 4 * 3
@@ -47,7 +47,7 @@ def test_a_recorded_run_gives_its_time_and_size_in_proportion(jobs):
 
 
 def test_nothing_to_train_needs_no_time(jobs):
-    run_here(jobs(["activation=relu"]))
+    train_all(jobs(["activation=relu"]))
     assert plan(jobs(["activation=relu"])) == "1 condition, 2 replicas: 2 are there already, 0 to train"
 
 
@@ -55,7 +55,7 @@ def test_replicas_that_several_jobs_share_are_counted_once(jobs):
     shared = jobs(["seeds=[0,1]"], ["seeds=[1,2]"], ["seeds=[0,2]"], ["activation=elu", "seeds=[1]"])
     assert plan(shared).splitlines()[0] == "2 conditions, 4 replicas: 0 are there already, 4 to train"
     assert [len(job.missing) for job in disjoint(shared)] == [2, 1, 0, 1]
-    run_here(shared[:1])
+    train_all(shared[:1])
     shared = jobs(["seeds=[0,1]"], ["seeds=[1,2]"])
     assert plan(shared).splitlines()[0] == "1 condition, 3 replicas: 2 are there already, 1 to train"
 

@@ -7,13 +7,13 @@ import pytest
 from experiments.config.errors import ConfigError
 from experiments.store.files import fingerprint
 from experiments.sweep.reproduce import reproduce
-from experiments.sweep.runner import run_here
+from experiments.sweep.scheduling import train_all
 
 
 @pytest.mark.parametrize("line", [["activation=maxout"], ["activation=formula"], ["dataset=moons", "optimizer=adam"]])
 def test_a_recorded_run_is_reproduced_bit_for_bit(jobs, capsys, line):
     (job,) = jobs([*line, "optimizer.lr=[0.01,0.02]"])
-    run_here([job])
+    train_all([job])
     assert reproduce(job.folder.path) == 0
     printed = capsys.readouterr().out.splitlines()
     tables = [printed_line.split(".csv")[0] for printed_line in printed]
@@ -23,14 +23,14 @@ def test_a_recorded_run_is_reproduced_bit_for_bit(jobs, capsys, line):
 def test_a_run_whose_rates_have_different_seeds_is_reproduced(jobs, capsys):
     for line in (["optimizer.lr=0.1", "seeds=2"], ["optimizer.lr=0.2", "seeds=1"]):
         (job,) = jobs(line)
-        run_here([job])
+        train_all([job])
     assert reproduce(job.folder.path) == 0
     assert "identical  replicas.csv, 3 rows" in capsys.readouterr().out
 
 
 def test_a_run_that_cannot_be_reproduced_says_where_it_differs(jobs, capsys):
     (job,) = jobs(["activation=relu"])
-    run_here([job])
+    train_all([job])
     folder = job.folder.path
     path = folder / "history.csv"
     rows = path.read_bytes().splitlines()
@@ -50,7 +50,7 @@ def test_only_an_intact_run_is_reproduced(jobs, damage):
     (job,) = jobs(["activation=relu"])
     folder = job.folder.path
     if damage != "missing":
-        run_here([job])
+        train_all([job])
     if damage == "renamed":
         folder = folder.rename(folder.with_name("iris-relu-softmax_ce-0000000000"))
     if damage == "damaged":

@@ -6,7 +6,7 @@ import pytest
 from experiments import tables
 from experiments.analysis.statistics import summarise
 from experiments.store.collecting import collect
-from experiments.sweep.runner import run_here
+from experiments.sweep.scheduling import train_all
 from experiments.sweep.summary import summary
 
 
@@ -21,7 +21,7 @@ def test_the_closing_table_shows_each_condition_at_its_selected_rate(jobs):
         ["dataset=diabetes", "optimizer.lr=0.01"],
         ["output=linear_mse", "optimizer.lr=1e20"],
     )
-    run_here(sweep)
+    train_all(sweep)
     study = sweep[0].study
     collect(study)
     history, replicas = (tables.read(study.folder / f"{name}.csv") for name in ("history", "replicas"))
@@ -44,7 +44,7 @@ def test_the_closing_table_shows_each_condition_at_its_selected_rate(jobs):
 def shown(jobs):
     """Return a function that gives one condition's errors and rates, and returns its row of the closing table."""
     (job,) = jobs(["optimizer.lr=[0.01,0.1]", "seeds=3"])
-    run_here([job])
+    train_all([job])
     collect(job.study)
     path = job.study.folder / "replicas.csv"
     replicas = tables.read(path)
@@ -111,9 +111,9 @@ def test_of_a_tuned_condition_the_reported_seeds_are_counted(shown):
 
 def test_the_grid_is_that_of_the_seeds_that_choose(jobs):
     (job,) = jobs(["optimizer.lr=[0.01,0.1]", "tune.seeds=1", "epochs=1"])
-    run_here([job])
+    train_all([job])
     (more,) = jobs(["optimizer.lr=1.0", "epochs=1"])
-    run_here([more])
+    train_all([more])
     collect(job.study)
     ((_, _, _, rate, *_),) = cells(summary(job.study, [job.run]))
     assert rate.endswith("of 0.01, 0.1")
@@ -121,7 +121,7 @@ def test_the_grid_is_that_of_the_seeds_that_choose(jobs):
 
 def test_networks_that_diverged_at_any_rate_are_counted_below_the_table(jobs):
     sweep = jobs(["optimizer.lr=[0.05,1e20]", "output=linear_mse"], ["activation=tanh", "optimizer.lr=0.05"])
-    run_here(sweep)
+    train_all(sweep)
     collect(sweep[0].study)
     both = summary(sweep[0].study, [job.run for job in sweep])
     assert both.caption == "2 of 6 networks diverged, at the learning rate 1e+20."
@@ -130,7 +130,7 @@ def test_networks_that_diverged_at_any_rate_are_counted_below_the_table(jobs):
 
 def test_networks_without_training_are_named_so(jobs):
     (job,) = jobs(["epochs=0"])
-    run_here([job])
+    train_all([job])
     collect(job.study)
     ((*_, error, _),) = cells(summary(job.study, [job.run]))
     assert error.endswith(" %, untrained")
@@ -142,7 +142,7 @@ def test_diverged_replicas_are_counted(shown):
 
 def test_two_tasks_of_one_data_set_are_told_apart(jobs):
     sweep = jobs(["dataset=moons"], ["dataset=moons", "dataset.noise=0.4"])
-    run_here(sweep)
+    train_all(sweep)
     collect(sweep[0].study)
     assert [row[1] for row in cells(summary(sweep[0].study, [job.run for job in sweep]))] == [
         "moons, noise=0.2",

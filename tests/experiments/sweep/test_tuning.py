@@ -10,12 +10,12 @@ import pytest
 from experiments import tables
 from experiments.config.errors import ConfigError
 from experiments.config.settings import from_record
-from experiments.store.study import Study
-from experiments.sweep.jobs import Job, run_job, train_remotely
+from experiments.sweep import workers
+from experiments.sweep.jobs import Job, train_remotely
 from experiments.sweep.planning import plan
 from experiments.sweep.reproduce import reproduce
-from experiments.sweep.runner import run_here, run_sweep
-from experiments.training import run as training
+from experiments.sweep.runner import run_sweep
+from experiments.sweep.scheduling import train_all
 from tests.experiments.studies import SMALL, study_tables
 
 GRID = "optimizer.lr=[0.001,0.1,0.3]"
@@ -35,13 +35,13 @@ def chosen(folder):
 def trained(monkeypatch):
     """The replicas of each training, in order."""
     calls = []
-    train = training.train
+    train_part = workers.train_part
 
-    def record(settings, replicas, *arguments, **options):
-        calls.append(list(replicas))
-        return train(settings, replicas, *arguments, **options)
+    def record(settings, part, *arguments, **options):
+        calls.append(list(part.replicas))
+        return train_part(settings, part, *arguments, **options)
 
-    monkeypatch.setattr(training, "train", record)
+    monkeypatch.setattr(workers, "train_part", record)
     return calls
 
 
@@ -145,7 +145,7 @@ def test_a_tuning_that_fails_far_away_is_not_followed(sweep, settings, study, mo
     def fail(*arguments, **options):
         raise RuntimeError("out of luck")
 
-    monkeypatch.setattr(training, "train", fail)
+    monkeypatch.setattr("experiments.training.run.train", fail)
     launch, lines = far_away(settings)
     assert sweep(TUNED, launch=launch)[0] == 1
     assert len(lines) == 1
@@ -158,14 +158,14 @@ def test_a_sweep_that_ends_between_the_phases_goes_on_there(sweep, study, traine
     undisturbed = study_tables(study)
     shutil.rmtree(study.folder)
     trained.clear()
-    train = training.train
+    train_part = workers.train_part
 
-    def fail(settings, replicas, *arguments, **options):
+    def fail(settings, part, *arguments, **options):
         if len(trained) == 1:
             raise error
-        return train(settings, replicas, *arguments, **options)
+        return train_part(settings, part, *arguments, **options)
 
-    monkeypatch.setattr(training, "train", fail)
+    monkeypatch.setattr(workers, "train_part", fail)
     if error is KeyboardInterrupt:
         with pytest.raises(KeyboardInterrupt):
             sweep(TUNED)
@@ -175,7 +175,7 @@ def test_a_sweep_that_ends_between_the_phases_goes_on_there(sweep, study, traine
         printed = capsys.readouterr()
         assert "9 replicas trained, 0 were there already" in printed.out
         assert "RuntimeError" in printed.err
-    monkeypatch.setattr(training, "train", train)
+    monkeypatch.setattr(workers, "train_part", train_part)
     capsys.readouterr()
     assert sweep(TUNED)[0] == 0
     assert "2 replicas trained, 9 were there already" in capsys.readouterr().out
@@ -219,7 +219,9 @@ def test_a_seed_that_another_sweep_has_tuned_with_meanwhile_is_not_reported(swee
     other = Job.of(settings(*SMALL, *TUNED))
 
     def tuned_meanwhile(jobs):
-        return [*run_here([other]), *run_here(jobs)]
+        train_all([other])
+        train_all(jobs)
+        return []
 
     code, (run,), _ = sweep([GRID, "seeds=[7]"], launch=tuned_meanwhile)
     assert code == 1
@@ -234,7 +236,7 @@ def test_a_seed_that_another_sweep_has_tuned_with_meanwhile_is_not_reported(swee
 
 def test_results_from_afar_are_refused_alike(sweep, settings, study, capsys):
     other, (far, _) = Job.of(settings(*SMALL, *TUNED)), far_away(settings)
-    code, (run,), _ = sweep([GRID, "seeds=[7]"], launch=lambda jobs: [*run_here([other]), *far(jobs)])
+    code, (run,), _ = sweep([GRID, "seeds=[7]"], launch=lambda jobs: train_all([other]) or far(jobs))
     assert code == 1
     assert "failed" in capsys.readouterr().err
     assert study.run(run).state() == ("done", "11 replicas")
@@ -242,7 +244,7 @@ def test_results_from_afar_are_refused_alike(sweep, settings, study, capsys):
 
 def test_two_sweeps_at_once_train_nothing_twice(sweep, settings, trained):
     other = Job.of(settings(*SMALL, *TUNED))
-    code, _, _ = sweep(TUNED, launch=lambda jobs: [*run_here([other]), *run_here(jobs)])
+    code, _, _ = sweep(TUNED, launch=lambda jobs: train_all([other]) or list(train_all(jobs)))
     assert code == 0
     assert [len(replicas) for replicas in trained] == [9, 2]
 
@@ -279,9 +281,9 @@ def test_a_tuned_run_is_reproduced_with_its_own_rows(sweep, study, capsys):
     assert "identical  replicas.csv, 11 rows" in capsys.readouterr().out
 
 
-def test_a_worker_knows_the_phase_from_the_study(settings, study):
+def test_the_phase_follows_from_the_study(settings, study):
     job = Job.of(settings(*SMALL, *TUNED))
-    run_job(job.settings, Study("default"))
+    train_all([job])
     replicas = pd.read_csv(study.run(job.run).path / "replicas.csv")
     assert len(replicas) == 11
 

@@ -8,7 +8,7 @@ from experiments.tables import EPOCH_COLUMNS, LAYER_COLUMNS
 from experiments.training.checkpoint import Checkpoint, joined, latest
 from experiments.training.run import train
 
-CONDITION = ("dataset=wine", "net.hidden=[6]", "epochs=5", "seeds=2", "checkpoint.every=2", "threads=1")
+CONDITION = ("dataset=wine", "net.hidden=[6]", "epochs=5", "seeds=2", "checkpoint.every=2")
 OPTIMIZERS = {"adam": {"state.mean", "state.square"}, "sgd": set()}
 
 

@@ -13,7 +13,7 @@ from experiments.training.evaluation import grid
 from experiments.training.run import train
 from tests.experiments.data.examples import imputing
 
-SMALL = ("dataset=breast_cancer", "net.hidden=[5]", "epochs=3", "seeds=3", "batch_size=8", "save=true", "threads=1")
+SMALL = ("dataset=breast_cancer", "net.hidden=[5]", "epochs=3", "seeds=3", "batch_size=8", "save=true", "workers=1")
 SETTINGS = {
     "plain": [],
     "class weights": ["class_weight=balanced"],

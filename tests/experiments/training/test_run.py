@@ -1,4 +1,4 @@
-"""Training against plain NumPy and scikit-learn, its independence of stacks and threads, divergence, maps."""
+"""Training against plain NumPy and scikit-learn, its independence of stacks and parts, divergence, maps."""
 
 import random
 from dataclasses import replace
@@ -16,7 +16,7 @@ from experiments.data.table import Data
 from experiments.streams import stream
 from experiments.training import run as training
 from experiments.training.evaluation import grid
-from experiments.training.run import train
+from experiments.training.run import divide, gathered, train, train_part
 
 LOSSES = ["train_loss", "train_error", "validation_loss", "validation_error", "test_loss", "test_error"]
 IDENTITY = ["run", "dataset", "activation", "output", "lr", "seed"]
@@ -236,13 +236,15 @@ STACK = ["net.hidden=[16,7]", "epochs=3", "seeds=[3,0,11]", "optimizer.lr=[0.01,
 
 
 @each_condition
-def test_threads_and_order_do_not_change_a_bit(settings, overrides):
+def test_parts_and_order_do_not_change_a_bit(settings, overrides):
     condition = settings(*STACK, *overrides)
-    one = trained(replace(condition, threads=1))
+    one = trained(condition)
     shuffled = random.Random(0).sample(condition.replicas, 6)
     assert shuffled != condition.replicas
-    for threads, replicas in ((2, condition.replicas), (3, shuffled), (6, shuffled), ("auto", shuffled)):
-        other = trained(replace(condition, threads=threads), replicas)
+    for least, replicas in ((2, condition.replicas), (3, shuffled), (6, shuffled)):
+        parts = divide(condition, replicas, least=least)
+        assert len(parts) == least
+        other = gathered(condition, [train_part(condition, part) for part in parts])
         assert text(other.frames) == text(one.frames)
         if one.boundary:
             for name in ("lr", "seed", "decision"):
@@ -251,7 +253,7 @@ def test_threads_and_order_do_not_change_a_bit(settings, overrides):
 
 @each_condition
 def test_chunks_in_a_queue_change_nothing_and_what_one_has_done_is_kept(settings, overrides, monkeypatch):
-    condition = replace(settings(*STACK, *overrides), threads=1)
+    condition = settings(*STACK, *overrides)
     whole = text(frames(condition))
     monkeypatch.setattr(training, "CHUNK_BYTES", 1)
     kept = []
@@ -301,9 +303,7 @@ DIVERGING = {
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("rate", "overrides"), DIVERGING.values(), ids=DIVERGING)
 def test_a_divergent_replica_is_a_result_and_leaves_its_neighbours_alone(settings, rate, overrides, dtype):
-    condition = settings(
-        *overrides, "epochs=60", "seeds=3", "threads=1", f"dtype={dtype}", f"optimizer.lr=[0.003,{rate}]"
-    )
+    condition = settings(*overrides, "epochs=60", "seeds=3", f"dtype={dtype}", f"optimizer.lr=[0.003,{rate}]")
     calls = []
     side_by_side = [(lr, seed) for seed in condition.seeds for lr in condition.rates]
     result = train(condition, side_by_side, calls.append).frames
@@ -335,7 +335,7 @@ def test_a_divergent_replica_is_a_result_and_leaves_its_neighbours_alone(setting
 
 
 def test_all_may_diverge(settings):
-    condition = settings(*SMALL, "optimizer.lr=1e6", "seeds=3", "epochs=5", "threads=2")
+    condition = settings(*SMALL, "optimizer.lr=1e6", "seeds=3", "epochs=5")
     calls = []
     result = train(condition, condition.replicas, calls.append).frames
     assert result["replicas"]["status"].tolist() == ["diverged"] * 3

@@ -1,0 +1,143 @@
+"""The tables of a run, made from what is recorded of its replicas."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from experiments.config.settings import Settings
+from experiments.tables import (
+    ACTIVATION_COLUMNS,
+    CONFUSION,
+    GRADIENT_NORM,
+    HISTORY,
+    IDENTITY,
+    LAYERS,
+    LOSS_COLUMNS,
+    ORDER,
+    OUTCOME,
+    SHARPNESS,
+    STAGES,
+    TIMING,
+    UPDATE_RATIO,
+    RunTables,
+)
+from experiments.training.recorder import Record
+
+Row = tuple[object, ...]
+"""The cells of a table's row."""
+
+
+def assemble(settings: Settings, records: Sequence[Record], parameters: int, clock: Mapping[str, float]) -> RunTables:
+    """Return the tables of freshly trained replicas.
+
+    Parameters
+    ----------
+    settings
+        Their condition.
+    records
+        One record for each replica.
+    parameters
+        The number of parameters of one network.
+    clock
+        The seconds of each stage, and their "total", summed over the parts.
+    """
+    tables = RunTables(
+        {
+            "history": _history(settings, records),
+            "layers": _layers(settings, records),
+            "replicas": _replicas(settings, records, parameters),
+            "confusion": _confusion(settings, records),
+            "timing": _timing(settings, len(records), clock),
+        }
+    )
+    for name, order in ORDER.items():
+        if order:
+            tables.frames[name] = tables.frames[name].sort_values(order, kind="stable", ignore_index=True)
+    done = sorted((record for record in records if record.diverged is None), key=lambda record: record.replica)
+    keys = {
+        "lr": np.array([rate for rate, _ in (record.replica for record in done)]),
+        "seed": np.array([seed for _, seed in (record.replica for record in done)]),
+    }
+    if settings.data.inputs.shape[1] == 2 and settings.data.task == "classification":
+        tables.boundary = keys | {"decision": np.array([record.boundary for record in done])}
+    if settings.save and done:
+        tables.network = keys | _networks(settings, done)
+    return tables
+
+
+def _condition(settings: Settings) -> Row:
+    """Return the cells of `CONDITION`."""
+    return settings.run, settings.data.name, settings.activation.name, settings.output.name
+
+
+def _history(settings: Settings, records: Sequence[Record]) -> pd.DataFrame:
+    further = [SHARPNESS] if settings.diagnostics.sharpness else []
+    rows: list[Row] = []
+    for record in records:
+        identity = (*_condition(settings), *record.replica)
+        cells = {name: record.history[name].astype(object) for name in (*LOSS_COLUMNS, GRADIENT_NORM, *further)}
+        if not settings.diagnostics.layers:
+            cells[GRADIENT_NORM][:] = None
+        rows += [(*identity, epoch, *row) for epoch, row in enumerate(zip(*cells.values(), strict=True))]
+    return _frame(rows, (*HISTORY, *further))
+
+
+def _layers(settings: Settings, records: Sequence[Record]) -> pd.DataFrame:
+    rows: list[Row] = []
+    for record in records if settings.diagnostics.layers else ():
+        identity = (*_condition(settings), *record.replica)
+        cells = {name: values.astype(object) for name, values in record.layers.items()}
+        cells[UPDATE_RATIO][0] = None
+        for name in ACTIVATION_COLUMNS:
+            cells[name][:, len(settings.net.hidden) :] = None
+        index = np.ndindex(cells[UPDATE_RATIO].shape)
+        values = zip(*(column.ravel() for column in cells.values()), strict=True)
+        rows += [(*identity, epoch, layer + 1, *row) for (epoch, layer), row in zip(index, values, strict=True)]
+    return _frame(rows, LAYERS)
+
+
+def _replicas(settings: Settings, records: Sequence[Record], parameters: int) -> pd.DataFrame:
+    condition = settings.columns
+    rows: list[Row] = []
+    for record in records:
+        status = "done" if record.diverged is None else "diverged"
+        outcome = (settings.data.task, parameters, status, record.diverged, record.best_epoch)
+        losses = (*record.final.values(), *record.losses(record.best_epoch).values())
+        rows.append((*_condition(settings), *record.replica, *condition.values(), *outcome, *losses))
+    return _frame(rows, (*IDENTITY, *condition, *OUTCOME))
+
+
+def _confusion(settings: Settings, records: Sequence[Record]) -> pd.DataFrame:
+    classes = settings.data.classes
+    rows: list[Row] = []
+    for record in records:
+        if record.diverged is None:
+            identity = (*_condition(settings), *record.replica)
+            for (true, predicted), count in np.ndenumerate(record.confusion):
+                rows.append((*identity, classes[true], classes[predicted], int(count)))
+    return _frame(rows, CONFUSION)
+
+
+def _timing(settings: Settings, replicas: int, clock: Mapping[str, float]) -> pd.DataFrame:
+    seconds = (clock[stage] for stage in ("total", *STAGES))
+    threads = 1  # of each part
+    return _frame([(*_condition(settings), replicas, settings.epochs, threads, *seconds)], TIMING)
+
+
+def _frame(rows: Sequence[Row], columns: Sequence[str]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=list(columns), dtype=object)
+
+
+def _networks(settings: Settings, done: Sequence[Record]) -> dict[str, np.ndarray]:
+    """Return the arrays of network.npz: each replica's along the first axis, and what they have in common as JSON."""
+    networks = [record.network for record in done if record.network is not None]
+    common = {name: settings.condition[name] for name in ("activation", "output", "net", "dtype")}
+    data = {name: getattr(settings.data, name) for name in ("task", "features", "classes")}
+    data["columns"] = [column.record for column in settings.data.columns]
+    return {
+        "validation_loss": np.array([record.final["validation_loss"] for record in done]),
+        **{name: np.stack([arrays[name] for arrays in networks]) for name in networks[0]},
+        "about": np.array(json.dumps({"run": settings.run, **common, **data})),
+    }

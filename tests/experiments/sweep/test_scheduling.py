@@ -1,0 +1,118 @@
+"""Parts of runs on several workers: the same tables, whatever the workers suffer."""
+
+import shutil
+from collections import Counter
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+
+import pytest
+
+from experiments.store.reading import load_tables
+from experiments.sweep import scheduling, workers
+from experiments.sweep.workers import Board
+from tests.experiments.studies import LINES, study_tables
+
+
+class Processes:
+    """A pool that trains in this process and breaks, as one of processes does, if a part kills its worker."""
+
+    def __init__(self, deadly):
+        self.deadly, self.tried = deadly, Counter()
+        self.broken = False
+
+    def submit(self, function, task):
+        future = Future()
+        name = task.settings.activation.name
+        self.tried[name] += 1
+        if self.broken or self.deadly(name, self.tried[name]):
+            if not self.broken:
+                Board(task.board).begin(task.line)
+            self.broken = True
+            future.set_exception(BrokenProcessPool())
+        else:
+            future.set_result(function(task))
+        return future
+
+    def start(self, workers):
+        self.broken = False
+        return self
+
+    def shutdown(self, **options):
+        pass
+
+
+@pytest.fixture
+def processes(monkeypatch):
+    """Return a function that makes pools whose workers are killed where `deadly(activation, trial)` says so."""
+
+    def use(deadly):
+        pool = Processes(deadly)
+        monkeypatch.setattr(scheduling, "make_pool", pool.start)
+        return pool
+
+    return use
+
+
+THREE = (["activation=relu"], ["activation=tanh"], ["activation=elu"])
+
+
+def test_what_a_broken_pool_had_is_trained_again(sweep, study, processes):
+    pool = processes(lambda name, trial: name == "tanh" and trial == 1)
+    code, runs, _ = sweep(*THREE)
+    assert code == 0
+    assert pool.tried["tanh"] == 2
+    assert all(study.run(run).state()[0] == "done" for run in runs)
+
+
+def test_a_failure_of_an_earlier_sweep_does_not_keep_a_run_from_being_trained_again(sweep, study, processes):
+    _, (tanh, elu), _ = sweep(["activation=tanh"], ["activation=elu"])
+    for run in (tanh, elu):
+        shutil.rmtree(study.run(run).path)
+        study.run(run).record_failure("ValueError: of yesterday", {})
+    processes(lambda name, trial: name == "tanh" and trial == 1)
+    code, _, _ = sweep(["activation=tanh"], ["activation=elu"])
+    assert code == 0
+    assert study.run(tanh).state()[0] == study.run(elu).state()[0] == "done"
+
+
+def test_a_part_that_kills_its_worker_twice_is_given_up_and_its_run_named(sweep, capsys, processes):
+    processes(lambda name, trial: name == "tanh")
+    code, runs, _ = sweep(*THREE)
+    assert code == 1
+    assert f"failed: {runs[1]}: its worker process was killed 2 times" in capsys.readouterr().err
+    assert set(load_tables("default").replicas["activation"]) == {"relu", "elu"}
+
+
+def test_an_interrupted_sweep_leaves_the_marks_of_unfinished_jobs(sweep, study, monkeypatch, processes):
+    train_part = workers.train_part
+
+    def interrupt(settings, *arguments, **options):
+        if settings.activation.name == "relu":
+            raise KeyboardInterrupt
+        return train_part(settings, *arguments, **options)
+
+    processes(lambda name, trial: False)
+    lines = [[f"activation={name}"] for name in ("relu", "tanh", "elu")]
+    monkeypatch.setattr(workers, "train_part", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        sweep(*lines)
+    reasons = study.unfinished()
+    assert {run.split("-")[1]: reason for run, reason in reasons.items()} == {
+        "relu": "was interrupted",
+        "tanh": "waits to be trained",
+    }
+    sweep(lines[2])
+    assert study.unfinished() == reasons
+    monkeypatch.setattr(workers, "train_part", train_part)
+    sweep(*lines)
+    assert study.unfinished() == {}
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_any_number_of_workers_gives_the_same_tables(sweep, study, count):
+    lines = [[*line, "optimizer.lr=[0.05,0.1]"] for line in LINES]
+    sweep(*lines)
+    alone = study_tables(study)
+    shutil.rmtree(study.folder)
+    assert sweep(*([*line, f"workers={count}"] for line in lines))[0] == 0
+    assert study_tables(study) == alone
