@@ -146,8 +146,11 @@ def _by_piece(z: np.ndarray, pieces: int) -> list[np.ndarray]:
     return [z[..., piece * units : (piece + 1) * units] for piece in range(pieces)]
 
 
+# If one operand is a number, NumPy's clip is three times faster than its maximum and minimum.
+
+
 def _positive(z: np.ndarray, out: np.ndarray) -> np.ndarray:
-    """Write max(z, 0); if one operand is a number, NumPy's clip is three times faster than its maximum."""
+    """Write max(z, 0)."""
     return z.clip(0, np.inf, out=out)
 
 
@@ -202,7 +205,7 @@ class Sigmoid(Activation, name="sigmoid"):
     expression = "sigmoid(x)"
 
     def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
-        np.minimum(z, _HIGH, out=h)
+        z.clip(-np.inf, _HIGH, out=h)
         np.exp(h, out=h)
         h /= np.add(h, 1, out=work[0])
 
@@ -272,7 +275,7 @@ class Softplus(Activation, name="softplus"):
 
     def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
         e, u, rest = work
-        np.minimum(z, _HIGH, out=e)
+        z.clip(-np.inf, _HIGH, out=e)
         np.exp(e, out=e)
         np.add(e, 1, out=u)
         # log1p(e) = log u + (rounding error of u) / u: without AVX-512, NumPy's log1p computes one number at a time.
@@ -312,8 +315,7 @@ class LeakyReLU(Activation, name="leaky_relu"):
     def derivative(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> np.ndarray:
         d = work[0]
         np.greater(z, 0, out=d)
-        np.maximum(d, self.slope, out=d)
-        return d
+        return d.clip(self.slope, 1, out=d)
 
 
 @dataclass(frozen=True)
@@ -364,7 +366,7 @@ class ELU(Activation, name="elu"):
 
     saturates = "left"
     expression = "max(x, 0) + alpha*expm1(min(x, 0))"
-    _work = "fb"
+    _work = "ffb"
 
     @property
     def kinks(self) -> tuple[float, ...]:
@@ -372,16 +374,17 @@ class ELU(Activation, name="elu"):
         return () if self.alpha == 1 else (0.0,)
 
     def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
-        d = work[0]
-        _expm1(_negative(z, h), h, d)
-        if self.alpha != 1:
-            h *= self.alpha
-        h += _positive(z, d)
+        e = work[0]
+        _expm1(_negative(z, e), e, h)
+        if self.alpha == 1:
+            np.maximum(z, e, out=h)  # exp(z) - 1 ≥ z
+        else:
+            e *= self.alpha
+            np.add(e, _positive(z, h), out=h)
 
     def derivative(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> np.ndarray:
-        d, mask = work
-        _negative(h, d)
-        d += self.alpha
+        e, d, mask = work
+        np.add(e, self.alpha, out=d)
         if self.alpha != 1:
             d *= np.less_equal(z, 0, out=mask)
             d += np.logical_not(mask, out=mask)
@@ -401,7 +404,7 @@ class ShiftedReLU(Activation, name="shifted_relu"):
     _work = "b"
 
     def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
-        z.clip(-1, np.inf, out=h)  # as in `_positive`
+        z.clip(-1, np.inf, out=h)
 
     def derivative(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> np.ndarray:
         d = work[0]
@@ -496,7 +499,7 @@ class CELU(Activation, name="celu"):
     expression = "max(x, 0) + alpha*expm1(min(x, 0)/alpha)"
 
     def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
-        np.clip(z, -_HIGH * self.alpha, 0, out=h)
+        z.clip(-_HIGH * self.alpha, 0, out=h)
         h *= 1 / self.alpha
         d = work[0]
         _expm1(h, h, d)
@@ -568,10 +571,10 @@ class GELU(Activation, name="gelu"):
     def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
         x, gate, closed, _ = work
         if self.approximate == "none":
-            np.clip(z, -40, 40, out=x)
+            z.clip(-40, 40, out=x)
             _normal(x, gate, closed, h)
         else:  # 1/2 + 1/2 tanh(u) = sigma(2u), which is 0 at -22 and 1 at 8
-            np.clip(z, -22, 8, out=x)
+            z.clip(-22, 8, out=x)
             np.square(x, out=h)
             h *= _TWO_U * 0.044715
             h += _TWO_U
@@ -610,7 +613,7 @@ class SiLU(Activation, name="silu"):
 
     def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
         x, gate, closed, _ = work
-        np.clip(z, _LOW, _HIGH, out=x)
+        z.clip(_LOW, _HIGH, out=x)
         _sigmoids(x, gate, closed)
         np.maximum(z, x, out=h)
         h *= gate
@@ -636,7 +639,7 @@ class Mish(Activation, name="mish"):
 
     def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
         x, w, m, t, _ = work
-        np.clip(z, _LOW, _HIGH / 2, out=x)
+        z.clip(_LOW, _HIGH / 2, out=x)
         np.exp(x, out=w)
         np.add(w, 2, out=t)
         t *= w
@@ -669,7 +672,7 @@ class Softsign(Activation, name="softsign"):
     def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
         m, _ = work
         largest = np.finfo(z.dtype).max
-        np.clip(z, -largest, largest, out=h)
+        z.clip(-largest, largest, out=h)
         np.abs(h, out=m)
         m += 1
         h /= m
@@ -691,7 +694,7 @@ class HardTanh(Activation, name="hard_tanh"):
     _work = "fb"
 
     def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
-        np.clip(z, -1, 1, out=h)
+        z.clip(-1, 1, out=h)
 
     def derivative(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> np.ndarray:
         size, inside = work
@@ -722,7 +725,7 @@ class HardSigmoid(Activation, name="hard_sigmoid"):
     def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
         np.multiply(z, self.slope, out=h)
         h += self.offset
-        np.clip(h, 0, 1, out=h)
+        h.clip(0, 1, out=h)
 
     def derivative(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> np.ndarray:
         d, inside, below = work
@@ -747,10 +750,10 @@ class HardSwish(Activation, name="hard_swish"):
 
     def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
         c, _, _ = work
-        np.maximum(z, -3, out=h)
+        z.clip(-3, np.inf, out=h)
         np.multiply(h, 1 / 6, out=c)
         c += 0.5
-        np.minimum(c, 1, out=c)
+        c.clip(-np.inf, 1, out=c)
         h *= c
 
     def derivative(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> np.ndarray:
@@ -776,13 +779,12 @@ class ReLUSquared(Activation, name="relu_squared"):
 
     @np.errstate(over="ignore")
     def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
-        np.maximum(z, 0, out=h)
+        _positive(z, h)
         np.square(h, out=h)
 
     @np.errstate(over="ignore")
     def derivative(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> np.ndarray:
-        d = work[0]
-        np.maximum(z, 0, out=d)
+        d = _positive(z, work[0])
         d *= 2
         return d
 
@@ -805,7 +807,7 @@ class GLU(Activation, name="glu"):
         a, b = _by_piece(z, 2)
         e, closed, part, _ = work
         # sigma(b) = e · part with e = exp(min(b, 0)/2): with a large a, h is in range where sigma(b) underflows.
-        np.clip(b, 2.05 * np.log(np.finfo(z.dtype).tiny), _HIGH, out=e)
+        b.clip(2.05 * np.log(np.finfo(z.dtype).tiny), _HIGH, out=e)
         e *= 0.5
         np.exp(e, out=e)
         np.square(e, out=closed)
