@@ -8,13 +8,15 @@ z, infinite or not. A result that is out of range is ±inf, without a warning. A
 `prime` returns. The method `derivative` may give a number there if h' is piecewise constant in that z.
 """
 
+import sys
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from math import pi, prod, sqrt
 from typing import Annotated, Any
 
 import numpy as np
+from numpy.lib.introspect import opt_func_info
 from numpy.typing import ArrayLike, DTypeLike
 
 from nets.hyperparameters import Number, OneOf, Whole, ZeroOr, check, rules
@@ -159,11 +161,20 @@ def _negative(z: np.ndarray, out: np.ndarray) -> np.ndarray:
     return z.clip(-np.inf, 0, out=out)
 
 
-def _expm1(x: np.ndarray, out: np.ndarray, work: np.ndarray) -> None:
-    """Write exp(x) - 1 for x ≤ 0 as 2t / (1 - t), t = tanh(x/2), which cancels nowhere.
+@lru_cache
+def _expm1_is_vectorized() -> bool:
+    """Return whether NumPy's expm1 computes many numbers at a time; elsewhere its tanh is seven times faster."""
+    targets = opt_func_info(func_name="^expm1$", signature="float32").get("expm1", {}).values()
+    # AVX-512 has two names; only the builds for Linux contain the fast code.
+    return sys.platform == "linux" and any(target["current"] in ("AVX512_SKX", "X86_V4") for target in targets)
 
-    Without AVX-512, NumPy's expm1 computes one number at a time and takes five times as long as its tanh.
-    """
+
+def _expm1(x: np.ndarray, out: np.ndarray, work: np.ndarray) -> None:
+    """Write exp(x) - 1 for x ≤ 0."""
+    if _expm1_is_vectorized():
+        np.expm1(x, out=out)
+        return
+    # This is 2t / (1 - t) with t = tanh(x/2), which cancels nowhere.
     t = np.multiply(x, 0.5, out=out)
     np.tanh(t, out=t)
     np.subtract(1, t, out=work)
@@ -497,20 +508,19 @@ class CELU(Activation, name="celu"):
 
     saturates = "left"
     expression = "max(x, 0) + alpha*expm1(min(x, 0)/alpha)"
+    _work = "ff"
 
     def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
-        z.clip(-_HIGH * self.alpha, 0, out=h)
-        h *= 1 / self.alpha
-        d = work[0]
-        _expm1(h, h, d)
-        h *= self.alpha
-        h += _positive(z, d)
+        e = work[0]
+        z.clip(-_HIGH * self.alpha, 0, out=e)
+        e *= 1 / self.alpha
+        _expm1(e, e, h)
+        np.multiply(e, self.alpha, out=h)
+        np.maximum(z, h, out=h)  # alpha (exp(z / alpha) - 1) ≥ z
 
     def derivative(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> np.ndarray:
-        d = _negative(h, work[0])
-        d *= 1 / self.alpha
-        d += 1
-        return d
+        e, d = work
+        return np.add(e, 1, out=d)
 
 
 # exp(x²/2) Phi(-x) for x ≥ 0 as a polynomial in t = 1 / (1 + 0.276 x), without a constant term: a least-squares fit,
