@@ -523,36 +523,32 @@ class CELU(Activation, name="celu"):
         return np.add(e, 1, out=d)
 
 
-# exp(x²/2) Phi(-x) for x ≥ 0 as a polynomial in t = 1 / (1 + 0.276 x), without a constant term: a least-squares fit,
-# reweighted until the largest relative error was 5.6e-8.
-_NORMAL_TAIL = (
-    0.0271000804, -0.108874134, 0.125056019, -0.0313728418, 0.0858763154, 0.0796401351, 0.10240364, 0.110061465,
-    0.110109348,
+# atanh(erf(x/√2)) / x as a polynomial in x², highest power first: a weighted least-squares fit. With it, the largest
+# error of Phi(x) is 2.9e-8. Beyond ±6 it is so large that its tanh is ±1.
+_ATANH_ERF = (
+    1.75627813e-9, -1.32266302e-7, 3.96477343e-6, -5.53063182e-5, -3.25947415e-5, 0.0363330844, 0.797884941,
 )  # fmt: skip
 
 
-def _normal(x: np.ndarray, phi: np.ndarray, bell: np.ndarray, work: np.ndarray) -> None:
-    """Write phi = Phi(x), the standard normal distribution, and bell = exp(-x²/2)."""
-    np.square(x, out=bell)
-    bell *= -0.5
-    np.exp(bell, out=bell)
+def _normal(x: np.ndarray, phi: np.ndarray, square: np.ndarray) -> None:
+    """Write phi = Phi(x), the standard normal distribution, and square = x²."""
+    np.square(x, out=square)
     if x.dtype == np.float64:
         from scipy.special import ndtr  # takes a fifth of a second to import
 
         ndtr(x, out=phi)
         return
-    # In float32 this is three times faster than ndtr; the left tail keeps its digits.
-    t = np.abs(x, out=work)
-    t *= 0.276
-    t += 1
-    np.reciprocal(t, out=t)
-    phi.fill(0)
-    for coefficient in _NORMAL_TAIL:
+    # In float32, Phi(x) = 1/2 + 1/2 tanh(atanh(erf(x/√2))) is four times faster than ndtr.
+    highest, *others = _ATANH_ERF
+    np.multiply(square, highest, out=phi)
+    for coefficient in others[:-1]:
         phi += coefficient
-        phi *= t
-    phi *= bell
-    phi -= np.greater(x, 0, out=work)
-    np.abs(phi, out=phi)
+        phi *= square
+    phi += others[-1]
+    phi *= x
+    np.tanh(phi, out=phi)
+    phi *= 0.5
+    phi += 0.5
 
 
 _TWO_U = 2 * sqrt(2 / pi)  # 2u = _TWO_U (z + 0.044715 z³)
@@ -579,24 +575,26 @@ class GELU(Activation, name="gelu"):
         return "x/2*(1 + tanh(sqrt(0.6366197723675814)*(x + 0.044715*x*x*x)))"  # sqrt(2/pi)
 
     def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> None:
-        x, gate, closed, _ = work
+        x, gate, rest, _ = work
         if self.approximate == "none":
             z.clip(-40, 40, out=x)
-            _normal(x, gate, closed, h)
+            _normal(x, gate, rest)
         else:  # 1/2 + 1/2 tanh(u) = sigma(2u), which is 0 at -22 and 1 at 8
             z.clip(-22, 8, out=x)
             np.square(x, out=h)
             h *= _TWO_U * 0.044715
             h += _TWO_U
             h *= x
-            _sigmoids(h, gate, closed)
+            _sigmoids(h, gate, rest)
         np.maximum(z, x, out=h)
         h *= gate
 
     def derivative(self, z: np.ndarray, h: np.ndarray, work: Buffers) -> np.ndarray:
-        x, gate, closed, d = work
+        x, gate, rest, d = work
         if self.approximate == "none":
-            np.multiply(x, closed, out=d)
+            np.multiply(rest, -0.5, out=d)
+            np.exp(d, out=d)
+            d *= x
             d *= 1 / sqrt(2 * pi)
             d += gate
         else:
@@ -604,7 +602,7 @@ class GELU(Activation, name="gelu"):
             d *= _TWO_U * 3 * 0.044715
             d += _TWO_U
             d *= x
-            d *= closed
+            d *= rest
             d += 1
             d *= gate
         return d
