@@ -165,6 +165,27 @@ def _parameters(declared: str | Mapping[str, float]) -> dict[str, float]:
 
 # --- compiling ---------------------------------------------------------------------------------------------------
 
+
+def _maximum(a: Any, b: Any, out: np.ndarray) -> None:
+    """Write max(a, b); if one of them is a number, NumPy's clip is three times faster than its maximum."""
+    if isinstance(a, float):
+        a, b = b, a
+    if isinstance(b, float):
+        a.clip(b, np.inf, out=out)
+    else:
+        np.maximum(a, b, out=out)
+
+
+def _minimum(a: Any, b: Any, out: np.ndarray) -> None:
+    """Write min(a, b), as in `_maximum`."""
+    if isinstance(a, float):
+        a, b = b, a
+    if isinstance(b, float):
+        a.clip(-np.inf, b, out=out)
+    else:
+        np.minimum(a, b, out=out)
+
+
 # The function of each instruction. The rules of `_Program` simplify some gates to the names below. The `forward` of
 # every other gate is a ufunc.
 _UFUNCS: dict[str, Callable[..., Any]] = {name: gate.forward for name, gate in GATES.items()} | {
@@ -173,6 +194,8 @@ _UFUNCS: dict[str, Callable[..., Any]] = {name: gate.forward for name, gate in G
     "less": np.less,
     "equal": np.equal,
     "copy": np.positive,
+    "maximum": _maximum,
+    "minimum": _minimum,
 }
 _COMMUTES = {"add", "multiply", "maximum", "minimum"}
 # The number below which exp and its reciprocal are in range; it depends on the dtype.
