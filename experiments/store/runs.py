@@ -26,6 +26,7 @@ from experiments.config.settings import SCHEMA_VERSION, Settings, listing
 from experiments.store.files import LEFTOVERS, arrays, fingerprint, is_locked, locked, to_json, write_bytes
 from experiments.store.reading import run_replicas, tuning_seeds
 from experiments.tables import Replica
+from nets import NUMERICS
 
 FILES = {f"{name}.csv" for name in tables.ORDER} | {"config.yaml", "environment.json"}
 """The files that each run has, besides status.json."""
@@ -282,18 +283,19 @@ class RunFolder:
     def keep_checkpoint(self, checkpoint: Mapping[str, np.ndarray]) -> None:
         """Store a checkpoint of some of the run's replicas; it replaces the last one of the same replicas."""
         buffer = BytesIO()
-        np.savez(buffer, allow_pickle=False, schema=np.array(SCHEMA_VERSION), **checkpoint)
+        versions = {"schema": np.array(SCHEMA_VERSION), "numerics": np.array(NUMERICS)}
+        np.savez(buffer, allow_pickle=False, **versions, **checkpoint)
         rate, seed = float(checkpoint["lr"][0]), checkpoint["seed"][0]
         name = f"{rate!r}-{seed}-{len(checkpoint['lr'])}.npz"
         write_bytes(self.path / ".checkpoints" / name, buffer.getvalue())
 
     def checkpoints(self) -> list[dict[str, np.ndarray]]:
-        """Return the arrays of the run's checkpoints; a damaged checkpoint is left out."""
+        """Return the arrays of the run's checkpoints; damaged ones and those of another arithmetic are left out."""
         checkpoints = []
         for path in sorted((self.path / ".checkpoints").glob("*.npz")):
             with suppress(OSError, ValueError, KeyError):
                 content = arrays(path.read_bytes())
-                if content.pop("schema") == SCHEMA_VERSION:
+                if (content.pop("schema"), content.pop("numerics")) == (SCHEMA_VERSION, NUMERICS):
                     checkpoints.append(content)
         return checkpoints
 

@@ -14,6 +14,7 @@ import joblib
 from threadpoolctl import threadpool_info
 
 from experiments.config.settings import Settings
+from nets import NUMERICS
 
 CODE = Path(__file__).resolve()
 
@@ -42,6 +43,7 @@ def describe(settings: Settings, overrides: Sequence[str], begin: float, status:
         "command": shlex.join(["python", "run.py", *overrides]),
         "overrides": overrides,
         "configuration": {**settings.record, "seeds": list(settings.seeds), "lr": list(settings.rates)},
+        "numerics": NUMERICS,
         "git": checkout(),
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},

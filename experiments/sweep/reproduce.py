@@ -14,7 +14,7 @@ from experiments.store.runs import RunFolder, outcomes
 from experiments.sweep.environment import describe
 from experiments.training.run import train
 
-ENVIRONMENT = ("git", "python", "packages", "processor", "blas", "dataset_sha256")
+ENVIRONMENT = ("numerics", "git", "python", "packages", "processor", "blas", "dataset_sha256")
 """The facts of the environment that may change a number."""
 
 COMPARED = ("history", "layers", "replicas", "confusion")
@@ -38,7 +38,7 @@ def reproduce(path: Path) -> int:
     settings = _recorded_settings(path, files)
     begin = time.perf_counter()
     fresh = train(settings, sorted(outcomes(files))).frames
-    then, now = json.loads(files["environment.json"]), describe(settings, [], begin, "done")
+    then, now = {"numerics": 1} | json.loads(files["environment.json"]), describe(settings, [], begin, "done")
     for fact in ENVIRONMENT:
         if then.get(fact) != now[fact]:
             print(f"then {fact}: {then.get(fact)}\nnow  {fact}: {now[fact]}")

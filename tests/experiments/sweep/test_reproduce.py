@@ -8,6 +8,7 @@ from experiments.config.errors import ConfigError
 from experiments.store.files import fingerprint
 from experiments.sweep.reproduce import reproduce
 from experiments.sweep.scheduling import train_all
+from nets import NUMERICS
 
 
 @pytest.mark.parametrize("line", [["activation=maxout"], ["activation=formula"], ["dataset=moons", "optimizer=adam"]])
@@ -43,6 +44,20 @@ def test_a_run_that_cannot_be_reproduced_says_where_it_differs(jobs, capsys):
     printed = capsys.readouterr().out
     assert "differs    history.csv, first in line 4:" in printed
     assert printed.count("identical") == 3
+
+
+def test_a_run_of_another_arithmetic_says_so(jobs, capsys):
+    (job,) = jobs(["activation=relu"])
+    train_all([job])
+    path = job.folder.path / "environment.json"
+    environment = json.loads(path.read_text())
+    assert environment.pop("numerics") == NUMERICS
+    path.write_text(json.dumps(environment))
+    status = json.loads((job.folder.path / "status.json").read_text())
+    status["files"][path.name] = fingerprint(path.name, path.read_bytes())
+    (job.folder.path / "status.json").write_text(json.dumps(status))
+    reproduce(job.folder.path)
+    assert f"then numerics: 1\nnow  numerics: {NUMERICS}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("damage", ["missing", "renamed", "damaged"])
