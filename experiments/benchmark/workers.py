@@ -29,13 +29,17 @@ def _main_job(*hidden: int) -> list[Task]:
     return [Task(hidden, activation, diagnostics=True) for activation in ("relu", "elu", "tanh")]
 
 
+STUDIES = {
+    "main job": ("2×128, 3 activations", _main_job(128, 128), 50),
+    "main job, small": ("2×32, 3 activations", _main_job(32, 32), 50),
+    "sweep, workers": ("2×128, 6 activations and 3 learning rates", SWEEP, 20),
+}
+"""By name of the result: the title, the tasks and their epochs."""
+
+
 def workers(benchmark: Benchmark) -> dict[str, Result]:
     """Time whole sweeps inside a process that has imported everything, with all workers and with one in turns."""
-    return {
-        "main job": _inside(benchmark, "2×128, 3 activations", _main_job(128, 128), 50),
-        "main job, small": _inside(benchmark, "2×32, 3 activations", _main_job(32, 32), 50),
-        "sweep, workers": _inside(benchmark, "2×128, 6 activations and 3 learning rates", SWEEP, 20),
-    }
+    return {name: _inside(benchmark, *study) for name, study in STUDIES.items()}
 
 
 def _inside(benchmark: Benchmark, title: str, tasks: Sequence[Task], epochs: int) -> Result:
