@@ -2,10 +2,21 @@
 
     python -m experiments.benchmark [NAME ...] [--repeats N] [--epochs N] [--json FILE] [--save FILE.png|.svg]
 
-NAME is a workload (small default wide deep adam tanh elu gelu maxout) or another comparison (sweep diagnostics
-startup runs memory); by default, all of them are measured. `scaling` shows how the cost grows; it runs only if it is
-named. Every contestant is a process of its own, pinned to one core. They take turns, and only one works at a time.
-The peers need pip install '.[bench]' (without a GPU, first: pip install torch==2.13.0 from PyTorch's CPU builds).
+NAME is a workload or another comparison; by default, all of them are measured except `scaling`.
+
+small default wide deep adam tanh elu gelu maxout   a workload: every contestant is pinned to one core
+cores        small, default and wide on all cores
+sweep        6 activations, 3 learning rates and 10 seeds in a new process, on one core and on all cores
+workers      ours with all workers and with one, inside the run; the serial share; a projection to 16 cores
+shell        ours with all workers and with one, from the shell
+timeline     how busy each core is during the main job: python run.py -m activation=relu,elu,tanh
+report       the report of the main job's study: the first one, and the same again
+commands     the first line of each command
+runs diagnostics memory   many trivial runs; the diagnostics of layers; peak memory
+scaling      how the cost grows
+
+Every contestant is a process of its own. They take turns, and only one works at a time. The peers need
+pip install '.[bench]' (without a GPU, first: pip install torch==2.13.0 from PyTorch's CPU builds).
 """
 
 import argparse
@@ -13,7 +24,7 @@ import json
 import platform
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
@@ -22,11 +33,28 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.benchmark.contestants import CONTESTANTS
-from experiments.benchmark.measuring import OTHERS, Benchmark, BenchmarkError, Result, all_cores
+from experiments.benchmark.measuring import Benchmark, BenchmarkError, Result, all_cores
 from experiments.benchmark.scaling import scaling
 from experiments.benchmark.task import WORKLOADS
+from experiments.benchmark.waiting import commands, diagnostics, memory, report, runs
+from experiments.benchmark.workers import shell, timeline, workers
 from experiments.sweep.environment import processor
 from nets.names import nearest
+
+OTHERS: dict[str, Callable[[Benchmark], dict[str, Result]]] = {
+    "cores": Benchmark.cores,
+    "sweep": Benchmark.sweep,
+    "workers": workers,
+    "shell": shell,
+    "timeline": timeline,
+    "report": report,
+    "commands": commands,
+    "runs": runs,
+    "diagnostics": diagnostics,
+    "memory": memory,
+    "scaling": scaling,
+}
+"""The comparisons that are no workloads; the last one runs only if it is named."""
 
 
 def show(name: str, result: Result) -> None:
@@ -76,11 +104,11 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--repeats", type=_positive, default=5, help="timed repetitions (default 5)")
-    parser.add_argument("--epochs", type=_positive, default=20, help="epochs of each training (default 20)")
+    parser.add_argument("--epochs", type=_positive, help="epochs of each training (default 20; of the main job 50)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers")
     parser.add_argument("--save", type=Path, metavar="FILE", help="draw the workloads: a .png or .svg file")
     options = parser.parse_args(argv)
-    allowed = [*WORKLOADS, *OTHERS, "scaling"]
+    allowed = [*WORKLOADS, *OTHERS]
     for name in options.names:
         if name not in allowed:
             option, equals, value = name.partition("=")
@@ -88,7 +116,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
                 words = shlex.join([f"--{option}", value])
                 parser.error(f"unknown name {name!r}; run: python -m experiments.benchmark {words}")
             parser.error(f"unknown name {name!r}: {nearest(name, allowed)}")
-    options.names = list(dict.fromkeys(options.names)) or [*WORKLOADS, *OTHERS]
+    options.names = list(dict.fromkeys(options.names)) or allowed[:-1]
     if options.save and options.save.suffix not in (".png", ".svg"):
         parser.error(f"--save {options.save}: allowed is a file name that ends in .png or .svg")
     if options.save and not set(options.names) & set(WORKLOADS):
@@ -136,11 +164,7 @@ def _save(file: Path, workloads: Mapping[str, Result]) -> None:
 
 def _measure(benchmark: Benchmark, name: str) -> dict[str, Result]:
     """Return the named results of one argument."""
-    if name in WORKLOADS:
-        return {name: benchmark.workload(WORKLOADS[name])}
-    if name in OTHERS:
-        return {name: OTHERS[name](benchmark)}
-    return {f"{name} {index}": result for index, result in enumerate(scaling(benchmark), 1)}
+    return {name: benchmark.workload(WORKLOADS[name])} if name in WORKLOADS else OTHERS[name](benchmark)
 
 
 def _record(benchmark: Benchmark, results: Mapping[str, Result]) -> dict[str, Any]:

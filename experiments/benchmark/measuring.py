@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -15,25 +16,9 @@ from statistics import median
 from typing import Any, NamedTuple, Self
 
 from experiments.benchmark.contestants import CONTESTANTS
-from experiments.benchmark.task import WORKLOADS, Task
+from experiments.benchmark.task import SWEEP, WORKLOADS, Task
 
 ROOT = Path(__file__).parents[2]
-
-TRIVIAL = ("dataset=iris", "net.hidden=[4]", "epochs=1", "seeds=1", "study=trivial")
-"""Overrides of a run whose training takes almost no time."""
-
-# A program that lets Hydra compose the same configurations and does nothing with them.
-BARE_HYDRA = f"""
-import sys
-sys.path.insert(0, {str(ROOT)!r})
-import hydra
-from experiments.config.hydra_schema import register_schema
-register_schema()
-@hydra.main(config_path={str(ROOT / "conf")!r}, config_name="config", version_base="1.3")
-def job(config):
-    pass
-job()
-"""
 
 
 class BenchmarkError(Exception):
@@ -66,9 +51,14 @@ class Result:
 
 
 def environment(cores: int) -> dict[str, str]:
-    """Return this process's environment, but with this number of threads and the native BLAS kernels."""
-    native = {key: value for key, value in os.environ.items() if key not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
-    return native | {f"{library}_NUM_THREADS": str(cores) for library in ("OPENBLAS", "OMP", "MKL")}
+    """Return this process's environment for this number of cores: one thread on one core, else as each library likes.
+
+    The BLAS kernels are the native ones.
+    """
+    threads = [f"{library}_NUM_THREADS" for library in ("OPENBLAS", "OMP", "MKL")]
+    chosen = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", *threads)
+    native = {key: value for key, value in os.environ.items() if key not in chosen}
+    return native | (dict.fromkeys(threads, "1") if cores == 1 else {})
 
 
 def all_cores() -> list[int]:
@@ -77,7 +67,7 @@ def all_cores() -> list[int]:
 
 
 class Preparation(NamedTuple):
-    """What a contestant reports about a task: its steps, and the library that it runs on."""
+    """What a contestant reports about its tasks: the steps of all networks, and the library that it runs on."""
 
     steps: int
     version: str
@@ -88,10 +78,11 @@ class Training(NamedTuple):
 
     seconds: float
     test_error: float | None
+    busy: float | None = None  # seconds of work of ours with workers
 
-    def microseconds(self, steps: int, replicas: int) -> float:
-        """Return the time per step and replica in µs."""
-        return 1e6 * self.seconds / (steps * replicas)
+    def microseconds(self, steps: int) -> float:
+        """Return the time of a step of one network in µs, given the steps of all networks."""
+        return 1e6 * self.seconds / steps
 
 
 class Server:
@@ -114,12 +105,12 @@ class Server:
         assert self.process.stdout, "a pipe"
         self.requests, self.answers = self.process.stdin, self.process.stdout
 
-    def prepare(self, task: Task) -> Preparation:
-        """Let the contestant construct itself for a task."""
-        return Preparation(**self._ask(task=asdict(task)))
+    def prepare(self, *tasks: Task) -> Preparation:
+        """Let the contestant construct itself for each task."""
+        return Preparation(**self._ask(tasks=[asdict(task) for task in tasks]))
 
     def train(self) -> Training:
-        """Let the contestant train once."""
+        """Let the contestant train its tasks once."""
         return Training(**self._ask(train=True))
 
     def _ask(self, **request: Any) -> dict[str, Any]:
@@ -141,12 +132,14 @@ class Server:
 
 @dataclass
 class Benchmark:
-    """Measures comparisons, and records the contestants' versions meanwhile.
+    """Measures workloads, and records the contestants' versions meanwhile.
 
     Attributes
     ----------
-    repeats, epochs
-        Timed repetitions, and epochs of each training.
+    repeats
+        Timed repetitions.
+    epochs
+        Epochs of each training; None: 20, or 50 for the main job.
     versions
         By label, the library that a contestant ran on.
     missing
@@ -154,14 +147,20 @@ class Benchmark:
     """
 
     repeats: int
-    epochs: int
+    epochs: int | None = None
     versions: dict[str, str] = field(init=False, default_factory=dict)
     missing: dict[str, str] = field(init=False, default_factory=dict)
 
-    def contestants(self, *tasks: Task) -> list[str]:
+    def tasks(self, *tasks: Task, epochs: int = 20, workers: int = 1) -> list[Task]:
+        """Return tasks with as many epochs as the user wants, or else so many."""
+        return [replace(task, epochs=self.epochs or epochs, workers=workers) for task in tasks]
+
+    def contestants(self, tasks: Sequence[Task], *, all_cores: bool = False) -> list[str]:
         """Return the contestants that can do all these tasks, and record those that are not installed."""
         names = []
         for name, contestant in CONTESTANTS.items():
+            if contestant.all_cores != all_cores:
+                continue
             if find_spec(contestant.needs) is None:
                 self.missing[contestant.label] = contestant.needs
             elif all(map(contestant.takes, tasks)):
@@ -169,62 +168,57 @@ class Benchmark:
         return names
 
     def workload(self, task: Task) -> Result:
-        """Time one task for all contestants, which take turns."""
-        task = replace(task, epochs=self.epochs)
+        """Time one task for all contestants with one core, which take turns."""
+        (task,) = self.tasks(task)
+        return self._compete(task, self.contestants([task]), "ours")
+
+    def cores(self) -> dict[str, Result]:
+        """Time three workloads for all contestants with all cores, and for ours with one core too."""
+        results = {}
+        for name in ("default", "small", "wide"):
+            (task,) = self.tasks(WORKLOADS[name], workers=len(all_cores()))
+            names = ["ours", *self.contestants([task], all_cores=True)]
+            results[f"{name}, all cores"] = self._compete(task, names, "ours-workers")
+        return results
+
+    def _compete(self, task: Task, names: Sequence[str], reference: str) -> Result:
         rows = {}
         with ExitStack() as stack:
-            servers = [stack.enter_context(Server(name)) for name in self.contestants(task)]
+            servers = [stack.enter_context(Server(name)) for name in names]
             for server in servers:
                 steps, self.versions[server.label] = server.prepare(task)
                 cold = server.train()
-                rows[server.label] = Row([], cold.microseconds(steps, task.seeds), cold.test_error)
+                rows[server.label] = Row([], cold.microseconds(steps), cold.test_error)
             for _ in range(self.repeats):
                 for server in servers:
-                    rows[server.label].values.append(server.train().microseconds(steps, task.seeds))
+                    rows[server.label].values.append(server.train().microseconds(steps))
         shape = "×".join(map(str, (len(task.hidden), task.hidden[0])))
-        title = f"{shape}, {task.activation}, {task.optimizer}: {task.seeds} seeds × {steps} steps"
-        return Result(title, "µs per step and replica, evaluation included", rows, CONTESTANTS["ours"].label)
+        title = f"{shape}, {task.activation}, {task.optimizer}: {task.replicas} networks × {task.steps} steps"
+        return Result(title, "µs per step of a network, evaluation included", rows, CONTESTANTS[reference].label)
 
-    def sweep(self) -> Result:
-        """Time a sweep over three activations in a new process, compilation included."""
-        tasks = [replace(WORKLOADS[name], epochs=self.epochs) for name in ("default", "tanh", "elu")]
-        names = [name for name in self.contestants(*tasks) if name != "floor"]
-        rows = {CONTESTANTS[name].label: Row([]) for name in names}
-        for _ in range(self.repeats):
-            for name in names:
-                with Server(name) as server:
-                    seconds = 0.0
-                    for task in tasks:
-                        server.prepare(task)
-                        seconds += server.train().seconds
-                rows[server.label].values.append(seconds)
-        title = f"sweep of relu, tanh, elu: 10 seeds × {self.epochs} epochs each, compilation included"
-        return Result(title, "s", rows, CONTESTANTS["ours"].label)
-
-    def diagnostics(self) -> Result:
-        """Time the default workload with and without the diagnostics of every layer after every epoch."""
-        default = WORKLOADS["default"]
-        rows = self.ours({"diagnostics off": default, "diagnostics on": replace(default, diagnostics=True)})
-        return Result("diagnostics of every layer, every epoch; default workload", "s", rows, "diagnostics off")
-
-    def startup(self) -> Result:
-        """Time `python run.py --help`, compared with the import of Hydra alone."""
-        commands = {"import hydra": ("-c", "import hydra"), "run.py --help": (str(ROOT / "run.py"), "--help")}
-        return Result("start-up", "s", self._in_turns(commands), "import hydra")
-
-    def runs(self, count: int = 100) -> Result:
-        """Time a sweep of trivial runs, compared with the time in which Hydra composes as many."""
-        overrides = ("-m", *TRIVIAL, f"entropy=range({count})")
-        commands = {"Hydra alone": ("-c", BARE_HYDRA, *overrides), "ours": (str(ROOT / "run.py"), *overrides)}
-        rows = self._in_turns(commands)
-        more = rows["ours"].median - rows["Hydra alone"].median
-        notes = [f"ours minus Hydra alone: {more:.1f} s, {1e3 * more / count:.0f} ms per run"]
-        return Result(f"sweep of {count} trivial runs", "s", rows, "Hydra alone", notes)
-
-    def memory(self) -> Result:
-        """Measure the peak memory of the default job."""
-        peaks = [run(str(ROOT / "run.py"), f"epochs={self.epochs}")[1] for _ in range(self.repeats)]
-        return Result("peak memory of the default job", "MB", {"run.py": Row(peaks)})
+    def sweep(self) -> dict[str, Result]:
+        """Time a sweep in a new process, compilation and the start of workers included, on one core and on all."""
+        results = {}
+        for cores, reference in ((1, "ours"), (len(all_cores()), "ours-workers")):
+            tasks = self.tasks(*SWEEP, workers=cores)
+            names = self.contestants(tasks, all_cores=reference == "ours-workers")
+            names = [name for name in names if name != "floor"]
+            rows = {CONTESTANTS[name].label: Row([]) for name in names}
+            for _ in range(self.repeats):
+                for name in names:
+                    with Server(name) as server:
+                        _, self.versions[server.label] = server.prepare(*tasks)
+                        trained = server.train()
+                    rows[server.label].values.append(trained.seconds)
+                    rows[server.label].test_error = trained.test_error
+            first, *_ = tasks
+            title = (
+                f"sweep of {len(tasks)} activations × {first.seeds} seeds × {len(first.rates)} learning rates × "
+                f"{first.epochs} epochs in a new process, compilation included"
+            )
+            name = "sweep, all cores" if reference == "ours-workers" else "sweep, 1 core"
+            results[name] = Result(title, "s", rows, CONTESTANTS[reference].label)
+        return results
 
     def ours(self, tasks: Mapping[str, Task]) -> dict[str, Row]:
         """Time tasks in turns, in one process of ours that has done each of them once before."""
@@ -232,37 +226,23 @@ class Benchmark:
         with Server("ours") as server:
             for repetition in range(self.repeats + 1):
                 for label, task in tasks.items():
-                    server.prepare(replace(task, epochs=self.epochs))
+                    server.prepare(*self.tasks(task))
                     seconds = server.train().seconds
                     if repetition:
                         rows[label].values.append(seconds)
         return rows
 
-    def _in_turns(self, commands: Mapping[str, Sequence[str]]) -> dict[str, Row]:
-        """Time Python commands in turns."""
-        rows: dict[str, Row] = {label: Row([]) for label in commands}
-        for _ in range(self.repeats):
-            for label, command in commands.items():
-                rows[label].values.append(run(*command)[0])
-        return rows
 
-
-OTHERS: dict[str, Callable[[Benchmark], Result]] = {
-    "sweep": Benchmark.sweep,
-    "diagnostics": Benchmark.diagnostics,
-    "startup": Benchmark.startup,
-    "runs": Benchmark.runs,
-    "memory": Benchmark.memory,
-}
-"""The comparisons that are no workloads."""
-
-
-def run(*arguments: str) -> tuple[float, float]:
-    """Run Python in an empty folder; return its seconds and its peak memory in MB."""
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as output:
+def run(*arguments: str, folder: str | Path | None = None) -> tuple[float, float]:
+    """Run Python in a folder, by default in an empty one; return its seconds and its peak memory in MB."""
+    with tempfile.TemporaryDirectory() as empty, tempfile.TemporaryFile("w+") as output:
         begin = time.perf_counter()
         process = subprocess.Popen(
-            [sys.executable, *arguments], cwd=folder, env=environment(len(all_cores())), stdout=output, stderr=output
+            [sys.executable, *arguments],
+            cwd=folder or empty,
+            env=environment(len(all_cores())) | {"PYTHONPATH": str(ROOT)},
+            stdout=output,
+            stderr=output,
         )
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - begin
@@ -270,5 +250,14 @@ def run(*arguments: str) -> tuple[float, float]:
         if process.returncode:
             output.seek(0)
             sys.stderr.write(output.read())
-            raise BenchmarkError(f"python {arguments[0]} failed")
+            raise BenchmarkError(f"python {shlex.join(arguments)} failed")
     return seconds, usage.ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
+
+
+def in_turns(repeats: int, measurements: Mapping[str, Callable[[], float]]) -> dict[str, Row]:
+    """Take measurements in turns."""
+    rows: dict[str, Row] = {label: Row([]) for label in measurements}
+    for _ in range(repeats):
+        for label, measure in measurements.items():
+            rows[label].values.append(measure())
+    return rows

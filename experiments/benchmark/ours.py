@@ -1,11 +1,21 @@
 """The program itself as a contestant, and the matrix products that it cannot avoid."""
 
+import tempfile
+from collections.abc import Sequence
+from contextlib import redirect_stdout
 from importlib import import_module
+from io import StringIO
 from math import ceil
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
-from experiments.benchmark.task import BATCH, Contestant, Task
+from experiments.benchmark.task import BATCH, Contestant, Outcome, Task
+from experiments.store.reading import load_all_tables
+from experiments.store.study import Study
+from experiments.sweep.jobs import Job
+from experiments.sweep.runner import run_sweep
 from experiments.training.evaluation import EVALUATION_ROWS
 from experiments.training.run import chunks
 from experiments.training.run import train as train_replicas
@@ -18,26 +28,45 @@ Triple = tuple[np.ndarray, np.ndarray, np.ndarray]
 class Ours(Contestant):
     """The program's own `train`, which also evaluates the validation part, counts confusions and makes tables."""
 
-    label = "ours, 1 thread"
-    threads: int | str = 1
+    label = "ours, 1 core"
 
     def __init__(self, task: Task) -> None:
         super().__init__(task)
         for module in ("pandas", "sklearn.model_selection"):
             import_module(module)  # `train` imports them in its first call, and imports are not timed
-        self.settings = task.settings(self.threads)
 
     def train(self) -> float:
-        tables = train_replicas(self.settings, self.settings.replicas)
+        settings = self.task.settings
+        tables = train_replicas(settings, settings.replicas)
         return float(tables.frames["replicas"]["final_test_error"].mean())
 
 
-class OursThreaded(Ours):
-    """The same on all cores."""
+class OursWorkers(Ours):
+    """A whole sweep with workers: it also takes locks, stores each run, collects the study and prints a summary."""
 
     label = "ours, all cores"
     all_cores = True
-    threads = "auto"
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
+        for module in ("experiments.sweep.environment", "experiments.sweep.summary", "rich.progress"):
+            import_module(module)
+
+    @classmethod
+    def train_all(cls, contestants: Sequence[Self]) -> Outcome:
+        nothing = frozenset[Any]()
+        with tempfile.TemporaryDirectory() as folder, redirect_stdout(StringIO()):
+            study = Study("benchmark", Path(folder))
+            jobs = [
+                Job(settings, study, (), tuple(settings.replicas), nothing, nothing, nothing)
+                for settings in (contestant.task.settings for contestant in contestants)
+            ]
+            if run_sweep(jobs):
+                raise RuntimeError("a run failed")
+            tables = load_all_tables(study.name, Path(folder))
+            assert tables.timing is not None, "each run has one"
+            errors = tables.replicas["final_test_error"]
+            return Outcome(float(errors.mean()), float(tables.timing["total"].sum()))
 
 
 class Floor(Contestant):
@@ -51,7 +80,7 @@ class Floor(Contestant):
         parts = [np.array_split(part[0], ceil(part.shape[1] / EVALUATION_ROWS)) for part in (arrays.train, arrays.test)]
         sizes = [len(rows) for part in parts for rows in part]  # the numbers of rows in which training evaluates
         self.chunks: list[tuple[list[Triple], list[Triple]]] = []
-        for replicas in chunks(task.settings(1), range(task.seeds)):
+        for replicas in chunks(task.settings, range(task.replicas)):
             weights = [weight[replicas[0] : replicas[-1] + 1] for weight in arrays.weights]
             layers = _layers(weights, BATCH)
             step = [product(*layer) for layer in layers]

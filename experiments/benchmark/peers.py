@@ -1,18 +1,41 @@
-"""The peers of the program as contestants: scikit-learn, PyTorch and JAX.
+"""Peers of the program as contestants: scikit-learn and PyTorch.
 
 A peer's library is imported where the peer is constructed: it may not be installed, and imports are not timed.
 """
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from abc import abstractmethod
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any, ClassVar
 
+import joblib
 import numpy as np
 
 from experiments.benchmark.task import BATCH, Contestant, Task
 
 
-class ScikitLearn(Contestant):
-    """`MLPClassifier.partial_fit` on an epoch's batches, one seed after the other."""
+class InParts(Contestant):
+    """Trains the replicas in parts: one part after the other, or on all cores in processes of joblib."""
+
+    processes: ClassVar[bool] = False
+
+    @property
+    def parts(self) -> list[slice]:
+        """The replicas of each part; here each is a part of its own."""
+        return [slice(replica, replica + 1) for replica in range(self.task.replicas)]
+
+    def train(self) -> float:
+        train = joblib.delayed(self.train_part)
+        errors = joblib.Parallel(-1 if self.processes else 1)(train(part) for part in self.parts)
+        return float(np.mean(np.concatenate(errors)))
+
+    @abstractmethod
+    def train_part(self, replicas: slice) -> list[float]:
+        """Train replicas; return the test error of each."""
+
+
+class ScikitLearn(InParts):
+    """`MLPClassifier.partial_fit` on an epoch's batches, one replica after the other."""
 
     label = "scikit-learn"
     needs = "sklearn"
@@ -27,20 +50,17 @@ class ScikitLearn(Contestant):
         super().__init__(task)
         self.variant: Any = MLPClassifier
 
-    def train(self) -> float:
-        arrays = self.task.arrays
+    def train_part(self, replicas: slice) -> list[float]:
+        arrays, replica = self.task.arrays, replicas.start
         x, y = arrays.inputs, arrays.labels
-        errors = []
-        for replica, (train, test) in enumerate(zip(arrays.train, arrays.test, strict=True)):
-            generator = np.random.default_rng(replica)
-            network = self._network(replica)
-            parts = [(x[rows], y[rows]) for rows in (train, test)]
-            for _ in range(self.task.epochs):
-                rows = arrays.batches(generator, replica).ravel()
-                network.partial_fit(x[rows], y[rows])
-                error = [self._evaluate(network, *part)[1] for part in parts][-1]
-            errors.append(error)
-        return float(np.mean(errors))
+        generator = np.random.default_rng(replica)
+        network = self._network(replica)
+        parts = [(x[rows], y[rows]) for rows in (arrays.train[replica], arrays.test[replica])]
+        for _ in range(self.task.epochs):
+            rows = arrays.batches(generator, replica).ravel()
+            network.partial_fit(x[rows], y[rows])
+            error = [self._evaluate(network, *part)[1] for part in parts][-1]
+        return [error]
 
     def _network(self, replica: int) -> Any:
         """Return the network of a replica at its initial weights."""
@@ -51,7 +71,7 @@ class ScikitLearn(Contestant):
             solver=task.optimizer,
             alpha=0,
             batch_size=BATCH,
-            learning_rate_init=task.rate,
+            learning_rate_init=float(arrays.rates[replica]),
             momentum=0,
             shuffle=False,  # the rows are already in random order
         )
@@ -71,8 +91,15 @@ class ScikitLearn(Contestant):
         return -np.log(p[np.arange(len(y)), y] + 1e-30).mean(), (p.argmax(axis=1) != y).mean()
 
 
-class Torch(Contestant):
-    """A plain loop over seeds, epochs and batches, with the fused optimizer."""
+class ScikitLearnProcesses(ScikitLearn):
+    """The replicas in processes of joblib."""
+
+    label = "scikit-learn, processes"
+    all_cores = processes = True
+
+
+class Torch(InParts):
+    """A plain loop over replicas, epochs and batches, with the fused optimizer."""
 
     label = "PyTorch eager"
     needs = "torch"
@@ -98,6 +125,7 @@ class Torch(Contestant):
             "tanh": torch.nn.Tanh,
             "elu": torch.nn.ELU,
             "gelu": torch.nn.GELU,
+            "silu": torch.nn.SiLU,
             "maxout": type("Maxout", (torch.nn.Module,), {"forward": maxout}),
         }[self.task.activation]
         modules = []
@@ -105,35 +133,42 @@ class Torch(Contestant):
             modules += [torch.nn.Linear(*weight.shape[1:]), activation()]
         return torch.nn.Sequential(*modules[:-1])
 
-    def _optimizer(self, parameters: Iterable[Any]) -> Any:
+    def _optimizer(self, parameters: Iterable[Any], rate: float) -> Any:
         variant = {"sgd": self.torch.optim.SGD, "adam": self.torch.optim.Adam}[self.task.optimizer]
-        return variant(parameters, lr=self.task.rate, fused=True)
+        return variant(parameters, lr=rate, fused=True)
 
-    def train(self) -> float:
+    def train_part(self, replicas: slice) -> list[float]:
         torch, arrays, cross_entropy = self.torch, self.task.arrays, self.torch.nn.functional.cross_entropy
-        errors = []
-        for replica, (train, test) in enumerate(zip(arrays.train, arrays.test, strict=True)):
-            generator = np.random.default_rng(replica)
-            network = self._module()
-            with torch.no_grad():
-                for layer, weight in zip(network[::2], arrays.weights, strict=True):
-                    layer.weight[:] = torch.tensor(weight[replica].T)
-                    layer.bias.zero_()
-            optimizer = self._optimizer(network.parameters())
-            parts = [(self.x[rows], self.y[rows]) for rows in map(torch.tensor, (train, test))]
-            for _ in range(self.task.epochs):
-                rows = torch.from_numpy(arrays.batches(generator, replica))
-                for x, y in zip(self.x[rows], self.y[rows], strict=True):
-                    optimizer.zero_grad()
-                    cross_entropy(network(x), y).backward()
-                    optimizer.step()
-                with torch.inference_mode():
-                    for x, y in parts:
-                        scores = network(x)
-                        cross_entropy(scores, y).item()
-                        error = (scores.argmax(1) != y).float().mean().item()
-            errors.append(error)
-        return float(np.mean(errors))
+        replica = replicas.start
+        generator = np.random.default_rng(replica)
+        network = self._module()
+        with torch.no_grad():
+            for layer, weight in zip(network[::2], arrays.weights, strict=True):
+                layer.weight[:] = torch.tensor(weight[replica].T)
+                layer.bias.zero_()
+        optimizer = self._optimizer(network.parameters(), float(arrays.rates[replica]))
+        parts = [
+            (self.x[rows], self.y[rows]) for rows in map(torch.tensor, (arrays.train[replica], arrays.test[replica]))
+        ]
+        for _ in range(self.task.epochs):
+            rows = torch.from_numpy(arrays.batches(generator, replica))
+            for x, y in zip(self.x[rows], self.y[rows], strict=True):
+                optimizer.zero_grad()
+                cross_entropy(network(x), y).backward()
+                optimizer.step()
+            with torch.inference_mode():
+                for x, y in parts:
+                    scores = network(x)
+                    cross_entropy(scores, y).item()
+                    error = (scores.argmax(1) != y).float().mean().item()
+        return [error]
+
+
+class TorchProcesses(Torch):
+    """The replicas in processes of joblib."""
+
+    label = "PyTorch eager, processes"
+    all_cores = processes = True
 
 
 class TorchVmap(Torch):
@@ -141,119 +176,60 @@ class TorchVmap(Torch):
 
     label = "PyTorch vmap"
 
-    def train(self) -> float:
+    @staticmethod
+    def takes(task: Task) -> bool:
+        return task.optimizer == "sgd" or len(task.rates) <= 1
+
+    @property
+    def parts(self) -> list[slice]:
+        count, ends = self.task.replicas, joblib.cpu_count() if self.processes else 1
+        bounds = sorted({count * index // ends for index in range(ends + 1)})
+        return [slice(*pair) for pair in pairwise(bounds)]
+
+    def train_part(self, replicas: slice) -> list[float]:
         torch, arrays, cross_entropy = self.torch, self.task.arrays, self.torch.nn.functional.cross_entropy
         network = self._module()
         stacks = {}
-        for index, weight in enumerate(arrays.weights):
+        for index, weight in enumerate(weight[replicas] for weight in arrays.weights):
             stacks[f"{2 * index}.weight"] = torch.tensor(weight).mT.contiguous().requires_grad_()
             stacks[f"{2 * index}.bias"] = torch.zeros(weight.shape[0], weight.shape[2], requires_grad=True)
         forward = torch.func.vmap(lambda parameters, x: torch.func.functional_call(network, parameters, (x,)))
-        optimizer = self._optimizer(stacks.values())
-        generator = np.random.default_rng(0)
-        parts = [(self.x[rows], self.y[rows]) for rows in map(torch.tensor, (arrays.train, arrays.test))]
+        rates = arrays.rates[replicas]
+        optimizer = self._optimizer(stacks.values(), float(rates[0]))
+        # Where the rates differ, each replica's cost is scaled: that scales the steps of plain gradient descent.
+        scale = torch.tensor(np.repeat(rates / rates[0], BATCH)) / BATCH
+        generator = np.random.default_rng(replicas.start)
+        parts = [
+            (self.x[rows], self.y[rows]) for rows in map(torch.tensor, (arrays.train[replicas], arrays.test[replicas]))
+        ]
         for _ in range(self.task.epochs):
-            rows = torch.from_numpy(arrays.batches(generator)).transpose(0, 1).contiguous()
+            rows = torch.from_numpy(arrays.batches(generator, replicas)).transpose(0, 1).contiguous()
             for x, y in zip(self.x[rows], self.y[rows], strict=True):
                 optimizer.zero_grad()
                 scores = forward(stacks, x)
-                (cross_entropy(scores.flatten(0, 1), y.flatten(), reduction="sum") / BATCH).backward()
+                (cross_entropy(scores.flatten(0, 1), y.flatten(), reduction="none") @ scale).backward()
                 optimizer.step()
             with torch.inference_mode():
                 for x, y in parts:
                     scores = forward(stacks, x)
                     cross_entropy(scores.transpose(1, 2), y, reduction="none").mean(1).tolist()
                     error = (scores.argmax(2) != y).float().mean(1).tolist()
-        return float(np.mean(error))
+        return list(error)
 
 
-class Jax(Contestant):
-    """An epoch as one program: `vmap` over seeds of a `scan` over batches and the evaluation, compiled by `jit`."""
+class TorchVmapThreads(TorchVmap):
+    """The stacks of all replicas, on PyTorch's own threads."""
 
-    label = "JAX vmap+scan+jit"
-    needs = "jax"
+    label = "PyTorch vmap, threads"
+    all_cores = True
 
     def __init__(self, task: Task) -> None:
-        import jax
-        from jax import numpy as jnp
-
         super().__init__(task)
-        arrays, scores, rule = task.arrays, _jax_scores(task.activation), _jax_rule(task)
-        inputs, targets = jnp.array(arrays.inputs), jax.nn.one_hot(arrays.labels, arrays.labels.max() + 1)
-
-        def cost(parameters: Any, x: Any, y: Any) -> Any:
-            return -(y * jax.nn.log_softmax(scores(parameters, x))).sum(axis=-1).mean()
-
-        def step(carry: Any, rows: Any) -> Any:
-            parameters, state = carry
-            gradient = jax.grad(cost)(parameters, inputs[rows], targets[rows])
-            return rule(parameters, gradient, state), None
-
-        def evaluate(parameters: Any, rows: Any) -> Any:
-            z, y = scores(parameters, inputs[rows]), targets[rows]
-            return -(y * jax.nn.log_softmax(z)).sum(axis=-1).mean(), (z.argmax(-1) != y.argmax(-1)).mean()
-
-        def epoch(parameters: Any, state: Any, batches: Any, train: Any, test: Any) -> Any:
-            (parameters, state), _ = jax.lax.scan(step, (parameters, state), batches)
-            return parameters, state, (evaluate(parameters, train), evaluate(parameters, test))
-
-        self.epoch = jax.jit(jax.vmap(epoch), donate_argnums=(0, 1))
-        self.parts = jnp.array(arrays.train), jnp.array(arrays.test)
-
-    def train(self) -> float:
-        from jax import numpy as jnp
-        from jax import tree
-
-        arrays = self.task.arrays
-        parameters: Any = [(jnp.array(w), jnp.zeros((w.shape[0], w.shape[2]))) for w in arrays.weights]
-        state: Any = ()
-        if self.task.optimizer == "adam":
-            state = (*(tree.map(jnp.zeros_like, parameters) for _ in range(2)), jnp.zeros(self.task.seeds))
-        generator = np.random.default_rng(0)
-        for _ in range(self.task.epochs):
-            batches = arrays.batches(generator)
-            parameters, state, evaluations = self.epoch(parameters, state, batches, *self.parts)
-            evaluations = tree.map(np.asarray, evaluations)
-        return float(evaluations[1][1].mean())
+        self.torch.set_num_threads(joblib.cpu_count())
 
 
-def _jax_scores(activation: str) -> Callable[[Any, Any], Any]:
-    """Return the function from (parameters, inputs) to the network's scores."""
-    import jax
-    from jax import numpy as jnp
+class TorchVmapProcesses(TorchVmap):
+    """The replicas in as many stacks as there are cores, each in a process of joblib."""
 
-    h = {
-        "relu": jax.nn.relu,
-        "tanh": jnp.tanh,
-        "elu": jax.nn.elu,
-        "gelu": lambda z: jax.nn.gelu(z, approximate=False),
-        "maxout": lambda z: jnp.maximum(*jnp.split(z, 2, axis=-1)),
-    }[activation]
-
-    def scores(parameters: Any, x: Any) -> Any:
-        for weight, bias in parameters[:-1]:
-            x = h(x @ weight + bias)
-        weight, bias = parameters[-1]
-        return x @ weight + bias
-
-    return scores
-
-
-def _jax_rule(task: Task) -> Callable[[Any, Any, Any], Any]:
-    """Return the optimizer's function from (parameters, gradient, state) to new parameters and state."""
-    import jax
-    from jax import numpy as jnp
-
-    def sgd(parameters: Any, gradient: Any, state: Any) -> Any:
-        return jax.tree.map(lambda p, g: p - task.rate * g, parameters, gradient), state
-
-    def adam(parameters: Any, gradient: Any, state: Any) -> Any:
-        mean, square, count = state
-        mean = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, mean, gradient)
-        square = jax.tree.map(lambda s, g: 0.999 * s + 0.001 * g * g, square, gradient)
-        count += 1
-        rate, root = task.rate / (1 - 0.9**count), jnp.sqrt(1 - 0.999**count)
-        parameters = jax.tree.map(lambda p, m, s: p - rate * m / (jnp.sqrt(s) / root + 1e-8), parameters, mean, square)
-        return parameters, (mean, square, count)
-
-    return {"sgd": sgd, "adam": adam}[task.optimizer]
+    label = "PyTorch vmap, processes"
+    all_cores = processes = True

@@ -6,9 +6,10 @@ import numpy as np
 
 from experiments.benchmark.measuring import Benchmark, Result, Row
 from experiments.benchmark.task import Task
+from experiments.benchmark.waiting import runs
 
 
-def scaling(benchmark: Benchmark) -> list[Result]:
+def scaling(benchmark: Benchmark) -> dict[str, Result]:
     """Time ours by replicas, rows, weights and hidden layers, and both ours and Hydra by runs of a sweep."""
     series = {
         "replicas": {n: Task((128, 128), seeds=n) for n in (1, 3, 10, 30, 100)},
@@ -22,14 +23,14 @@ def scaling(benchmark: Benchmark) -> list[Result]:
     results = []
     for name, tasks in series.items():
         rows = benchmark.ours({str(size): task for size, task in tasks.items()})
-        title = f"scaling with {name}, {benchmark.epochs} epochs"
+        title = f"scaling with {name}, {benchmark.tasks(*tasks.values())[0].epochs} epochs"
         results.append(Result(title, "s", rows, notes=[line(name.rstrip("s"), rows)]))
-    runs = {n: benchmark.runs(n) for n in (1, 10, 100)}
+    sweeps = {n: runs(benchmark, n)["runs"] for n in (1, 10, 100)}
     for label in ("ours", "Hydra alone"):
-        rows = {str(n): result.rows[label] for n, result in runs.items()}
+        rows = {str(n): result.rows[label] for n, result in sweeps.items()}
         title = f"trivial runs in a sweep: {label}"
         results.append(Result(title, "s", rows, notes=[line("run", rows)]))
-    return results
+    return {f"scaling {index}": result for index, result in enumerate(results, 1)}
 
 
 def _task_of_rows(samples: int) -> Task:

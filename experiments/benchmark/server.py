@@ -3,7 +3,7 @@
     python -m experiments.benchmark.server NAME CORE...
 
 The process is pinned to these cores. It reads one JSON request per line and answers each with a line of JSON.
-`{"task": {…}}` constructs the contestant; `{"train": true}` trains once.
+`{"tasks": [{…}, …]}` constructs a contestant for each; `{"train": true}` trains all once.
 """
 
 import json
@@ -34,21 +34,22 @@ def _serve(name: str, answers: TextIO) -> None:
     from experiments.benchmark.contestants import CONTESTANTS
     from experiments.benchmark.task import Task
 
-    contestant = None
+    variant = CONTESTANTS[name]
+    contestants = []
     for line in sys.stdin:
         request = json.loads(line)
-        if "task" in request:
-            task = Task(**request["task"])
-            contestant = CONTESTANTS[name](task)
-            answer = {"steps": task.steps, "version": _version(contestant)}
-        elif contestant:
+        if "tasks" in request:
+            contestants = [variant(Task(**task)) for task in request["tasks"]]
+            steps = sum(one.task.steps * one.task.replicas for one in contestants)
+            answer = {"steps": steps, "version": _version(variant)}
+        else:
             begin = time.perf_counter()
-            error = contestant.train()
-            answer = {"seconds": time.perf_counter() - begin, "test_error": error}
+            outcome = variant.train_all(contestants)
+            answer = {"seconds": time.perf_counter() - begin, **outcome._asdict()}
         print(json.dumps(answer), file=answers, flush=True)
 
 
-def _version(contestant: "Contestant") -> str:
+def _version(contestant: "type[Contestant]") -> str:
     """Return the library that a contestant runs on, such as `numpy 2.4.6, openblas 0.3.31 (Haswell)`."""
     module = import_module(contestant.needs)
     text = f"{module.__name__} {module.__version__}"

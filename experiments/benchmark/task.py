@@ -5,9 +5,10 @@ end of every epoch they evaluate cost and error of the training and the test par
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
@@ -18,20 +19,24 @@ from experiments.streams import stream
 from nets.network import Network
 
 RATES = {"sgd": 0.05, "adam": 0.001}
-"""Learning rates by optimizer."""
+"""Learning rates by optimizer, for tasks that name none."""
 
 BATCH = 32
 
 
 @dataclass(frozen=True)
 class Arrays:
-    """Inputs (n, d) and labels (n,); rows of the parts (R, n of the part); weights (R, in, out). All biases are 0."""
+    """What R replicas start from. All biases are 0.
+
+    Inputs (n, d) and labels (n,); rows of the parts (R, n of the part); weights (R, in, out); learning rates (R,).
+    """
 
     inputs: np.ndarray
     labels: np.ndarray
     train: np.ndarray
     test: np.ndarray
     weights: list[np.ndarray]
+    rates: np.ndarray
 
     def batches(self, generator: np.random.Generator, replica: int | slice = slice(None)) -> np.ndarray:
         """Return the rows of one epoch's batches: (R, steps, batch), or (steps, batch) of one replica."""
@@ -41,7 +46,7 @@ class Arrays:
 
 @dataclass(frozen=True)
 class Task:
-    """One network shape, trained from `seeds` seeds in float32 with batches of 32 rows.
+    """One network shape, trained with each seed and learning rate in float32 with batches of 32 rows.
 
     Each epoch leaves out the training rows beyond a multiple of the batch; they are other rows every time.
     """
@@ -51,37 +56,41 @@ class Task:
     optimizer: str = "sgd"
     epochs: int = 20
     seeds: int = 10
+    rates: tuple[float, ...] = ()
     dataset: dict[str, Any] = field(default_factory=lambda: {"name": "digits"})
     diagnostics: bool = False
+    workers: int | str = 1
 
-    @property
-    def rate(self) -> float:
-        """Learning rate."""
-        return RATES[self.optimizer]
-
-    def settings(self, threads: int | str = 1) -> Settings:
-        """Return the task as the program's settings; all other values are those of conf/config.yaml."""
+    @cached_property
+    def settings(self) -> Settings:
+        """The task as the program's settings; all other values are those of conf/config.yaml."""
         config = defaults()
+        rates = list(self.rates) or [RATES[self.optimizer]]
         config["net"]["hidden"] = list(self.hidden)
         config["diagnostics"]["layers"] = self.diagnostics
         config |= {
-            "dataset": _node("dataset", **self.dataset, batch_size=BATCH, lr=self.rate),
+            "dataset": _node("dataset", **self.dataset, batch_size=BATCH, lr=rates[0]),
             "activation": _node("activation", self.activation),
-            "optimizer": _node("optimizer", self.optimizer, lr=self.rate),
+            "optimizer": _node("optimizer", self.optimizer, lr=rates),
             "schedule": _node("schedule", "constant"),
             "output": {"name": "auto"},
             "init": {"name": "auto"},
             "epochs": self.epochs,
             "batch_size": BATCH,
             "seeds": self.seeds,
-            "threads": threads,
+            "workers": self.workers,
         }
         return resolve(config)
+
+    @property
+    def replicas(self) -> int:
+        """Number of networks."""
+        return len(self.settings.replicas)
 
     @cached_property
     def arrays(self) -> Arrays:
         """The arrays from which the program itself starts; the other contestants are given them."""
-        settings = self.settings()
+        settings = self.settings
         data = settings.data
         prepared = prepare(data, settings.seeds, dtype=settings.dtype, **settings.division)
         network = Network(
@@ -93,8 +102,11 @@ class Task:
             settings.dtype,
         )
         network.initialize(settings.init, lambda seed, layer: stream(settings.entropy, "init", seed, layer))
-        weights = [layer.weight.copy() for layer in network.layers]
-        return Arrays(prepared.inputs[0], data.targets, prepared.split.train, prepared.split.test, weights)
+        seeds = [settings.seeds.index(seed) for _, seed in settings.replicas]
+        weights = [layer.weight[seeds] for layer in network.layers]
+        rates = np.array([rate for rate, _ in settings.replicas], settings.dtype)
+        split = prepared.split
+        return Arrays(prepared.inputs[0], data.targets, split.train[seeds], split.test[seeds], weights, rates)
 
     @property
     def steps(self) -> int:
@@ -109,8 +121,15 @@ def _node(choice: str, name: str, **values: Any) -> dict[str, Any]:
     return {"name": name} | {key: default for key, (_, default) in options.items()} | values
 
 
+class Outcome(NamedTuple):
+    """What a contestant trained: its mean test error, if it learns, and the seconds of work of ours with workers."""
+
+    test_error: float | None
+    busy: float | None = None
+
+
 class Contestant(ABC):
-    """A way to train a task; only `train` is timed.
+    """A way to train a task; only the training is timed.
 
     Attributes
     ----------
@@ -134,6 +153,12 @@ class Contestant(ABC):
         """Return whether it can do a task."""
         return True
 
+    @classmethod
+    def train_all(cls, contestants: Sequence[Self]) -> Outcome:
+        """Train several tasks, each from its initial weights."""
+        errors = [error for contestant in contestants if (error := contestant.train()) is not None]
+        return Outcome(float(np.mean(errors)) if errors else None)
+
     @abstractmethod
     def train(self) -> float | None:
         """Train from the initial weights and return the mean test error after the last epoch, if it learns."""
@@ -150,3 +175,9 @@ WORKLOADS = {
     "gelu": Task((128, 128), "gelu"),
     "maxout": Task((128, 128), "maxout"),
 }
+
+SWEEP = [
+    Task((128, 128), activation, rates=(0.02, 0.05, 0.1))
+    for activation in ("relu", "tanh", "elu", "gelu", "silu", "maxout")
+]
+"""A sweep of 180 networks."""
