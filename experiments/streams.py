@@ -12,6 +12,9 @@ import numpy as np
 
 STREAMS = ("split", "init", "order", "noise")
 
+# The number that is a name's SHA-256, as the words into which NumPy would divide it.
+_WORDS = {name: np.frombuffer(sha256(name.encode()).digest()[::-1], "<u4") for name in STREAMS}
+
 
 def stream(entropy: int, name: str, seed: int, index: int = 0) -> np.random.Generator:
     """Return a fresh generator at the start of one stream.
@@ -34,4 +37,4 @@ def stream(entropy: int, name: str, seed: int, index: int = 0) -> np.random.Gene
     """
     if name not in STREAMS:
         raise ValueError(f"unknown random stream {name!r}: must be one of {', '.join(STREAMS)}")
-    return np.random.default_rng([entropy, int(sha256(name.encode()).hexdigest(), 16), seed, index])
+    return np.random.default_rng([entropy, _WORDS[name], seed, index])

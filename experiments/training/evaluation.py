@@ -59,7 +59,7 @@ def _by_row(stack: Stack) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     costs, errors = np.empty((2, len(stack.active), count))
     decided = np.zeros(costs.shape, np.intp)
     start = 0
-    for rows in np.array_split(range(count), ceil(count / EVALUATION_ROWS)):
+    for rows in np.array_split(np.arange(count), ceil(count / EVALUATION_ROWS)):
         span = slice(start, start := start + len(rows))
         work = stack.read(span)
         scores = stack.network.forward(work)

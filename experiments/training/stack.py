@@ -147,8 +147,8 @@ class Stack:
             seed: stream(self.settings.entropy, "order", int(seed), epoch).permutation(count) for seed in set(self.seed)
         }
         rows = np.stack([train[row][order[seed]] for row, seed in zip(self.seed_index, self.seed, strict=True)])
-        for start in range(0, count - batch + 1, batch):
-            yield rows[:, start : start + batch]
+        by_step = rows[:, : count // batch * batch].reshape(len(rows), -1, batch).swapaxes(0, 1)
+        yield from by_step.copy()  # each step's rows lie together
 
     def train_epoch(self, epoch: int) -> None:
         """Train for one epoch."""
