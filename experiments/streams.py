@@ -7,13 +7,14 @@ saved state of a generator.
 """
 
 from hashlib import sha256
+from typing import Any
 
 import numpy as np
 
 STREAMS = ("split", "init", "order", "noise")
 
 # The number that is a name's SHA-256, as the words into which NumPy would divide it.
-_WORDS = {name: np.frombuffer(sha256(name.encode()).digest()[::-1], "<u4") for name in STREAMS}
+_WORDS: dict[str, Any] = {name: np.frombuffer(sha256(name.encode()).digest()[::-1], "<u4") for name in STREAMS}
 
 
 def stream(entropy: int, name: str, seed: int, index: int = 0) -> np.random.Generator:

@@ -59,7 +59,7 @@ class Work:
         self._first = weights[0], results[0], deltas[0], gradients[0]
 
     def read(self, inputs: np.ndarray, targets: np.ndarray) -> None:
-        """Use these arrays in place of `inputs` and `targets`, as they are: views that replicas share are not copied."""
+        """Use these arrays in place of `inputs` and `targets`, without a copy: replicas may share their memory."""
         self.inputs, self.targets = inputs, targets
         weight, result, delta, gradient = self._first
         self.forward[0] = product(inputs, weight, result)

@@ -135,9 +135,10 @@ class Stack:
 
     def _of_replicas(self, values: np.ndarray) -> np.ndarray:
         """Return the values (R, n, d) of each replica from those of each seed, or from those that all seeds share."""
-        if len(values) > 1:
-            return values[self.seed_index]
-        return np.broadcast_to(values, (len(self.seed_index), *values.shape[1:]))
+        if len(values) == 1:
+            return np.broadcast_to(values, (len(self.seed_index), *values.shape[1:]))
+        rows: np.ndarray = values[self.seed_index]
+        return rows
 
     def batches(self, epoch: int) -> Iterator[np.ndarray]:
         """Yield the training rows (R, batch) of each step of an epoch."""
