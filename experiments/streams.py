@@ -7,10 +7,14 @@ saved state of a generator.
 """
 
 from hashlib import sha256
+from typing import Any
 
 import numpy as np
 
 STREAMS = ("split", "init", "order", "noise")
+
+# The number that is a name's SHA-256, as the words into which NumPy would divide it.
+_WORDS: dict[str, Any] = {name: np.frombuffer(sha256(name.encode()).digest()[::-1], "<u4") for name in STREAMS}
 
 
 def stream(entropy: int, name: str, seed: int, index: int = 0) -> np.random.Generator:
@@ -34,4 +38,4 @@ def stream(entropy: int, name: str, seed: int, index: int = 0) -> np.random.Gene
     """
     if name not in STREAMS:
         raise ValueError(f"unknown random stream {name!r}: must be one of {', '.join(STREAMS)}")
-    return np.random.default_rng([entropy, int(sha256(name.encode()).hexdigest(), 16), seed, index])
+    return np.random.default_rng([entropy, _WORDS[name], seed, index])

@@ -50,12 +50,20 @@ class Work:
         self.ones = np.ones((1, rows), network.dtype)
         self.parameters = network.parameters
         # The operands and the result of np.matmul, layer by layer: z = h W, dcost/dW = hᵀ δ, dcost/dh = δ Wᵀ.
-        signals, deltas = [self.inputs, *self.post], [*self.pre, self.delta]
+        signals, results, deltas = [self.inputs, *self.post], [*self.pre, self.scores], [*self.pre, self.delta]
         weights = [layer.weight for layer in network.layers]
         gradients = [gradient.weight for gradient in network.gradients]
-        self.forward = list(map(product, signals, weights, [*self.pre, self.scores]))
+        self.forward = list(map(product, signals, weights, results))
         self.outer = list(map(product, [signal.mT for signal in signals], deltas, gradients))
         self.backward = list(map(product, deltas[1:], [weight.mT for weight in weights[1:]], self.upstream))
+        self._first = weights[0], results[0], deltas[0], gradients[0]
+
+    def read(self, inputs: np.ndarray, targets: np.ndarray) -> None:
+        """Use these arrays in place of `inputs` and `targets`, without a copy: replicas may share their memory."""
+        self.inputs, self.targets = inputs, targets
+        weight, result, delta, gradient = self._first
+        self.forward[0] = product(inputs, weight, result)
+        self.outer[0] = product(inputs.mT, delta, gradient)
 
 
 class Network:

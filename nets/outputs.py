@@ -65,6 +65,10 @@ class Output(ABC):
     def cost(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return each example's cost, (replicas, batch); ValueError if the shapes of z and y differ."""
 
+    def assess(self, z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return each example's cost, and the class that `decide` returns for it if its cost is finite."""
+        return self.cost(z, y), self.decide(z)
+
     @abstractmethod
     def gradient(self, z: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
         """Write each example's ∂cost/∂z to `out`, an array other than z and y; ValueError as for `cost`."""
@@ -138,10 +142,20 @@ class SoftmaxCE(Output, name="softmax_ce"):
         """
         _same_shape(z, y=y)
         shifted = _below_maximum(z)
+        return self._cost(shifted, shifted == 0, y)
+
+    def assess(self, z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        _same_shape(z, y=y)
+        shifted = _below_maximum(z)
         largest = shifted == 0
+        return self._cost(shifted, largest, y), _first(largest)
+
+    @staticmethod
+    def _cost(shifted: np.ndarray, largest: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return the cost from z - max z, which is overwritten, and whether it is 0."""
         rest = np.exp(shifted)
         rest -= largest
-        rest = _sum(rest) + (_sum(largest, z.dtype) - 1)
+        rest = _sum(rest) + (_sum(largest, rest.dtype) - 1)
         shifted *= y.transpose(2, 0, 1)
         cost: np.ndarray = np.log1p(rest) - _sum(shifted)
         return cost
@@ -357,6 +371,17 @@ def _below_maximum(z: np.ndarray) -> np.ndarray:
     shifted = z.transpose(2, 0, 1).copy()
     shifted -= np.maximum.reduce(shifted)
     return shifted
+
+
+def _first(holds: np.ndarray) -> np.ndarray:
+    """Return the index (replicas, batch) of the first unit that holds, of a bool (units, replicas, batch).
+
+    Along the first axis, NumPy's argmax is far slower than this maximum.
+    """
+    count = len(holds)
+    countdown = np.arange(count, 0, -1, dtype=np.min_scalar_type(count))[:, None, None]
+    index: np.ndarray = count - np.maximum.reduce(holds.view(np.uint8) * countdown)
+    return index
 
 
 def _softmax(z: np.ndarray) -> np.ndarray:

@@ -15,7 +15,6 @@ from experiments.tables import (
     IDENTITY,
     LAYERS,
     LOSS_COLUMNS,
-    ORDER,
     OUTCOME,
     SHARPNESS,
     STAGES,
@@ -43,6 +42,7 @@ def assemble(settings: Settings, records: Sequence[Record], parameters: int, clo
     clock
         The seconds of each stage, and their "total", summed over the parts.
     """
+    records = sorted(records, key=lambda record: record.replica)  # by `ORDER`, as all rows of a record are one run's
     tables = RunTables(
         {
             "history": _history(settings, records),
@@ -52,10 +52,7 @@ def assemble(settings: Settings, records: Sequence[Record], parameters: int, clo
             "timing": _timing(settings, len(records), clock),
         }
     )
-    for name, order in ORDER.items():
-        if order:
-            tables.frames[name] = tables.frames[name].sort_values(order, kind="stable", ignore_index=True)
-    done = sorted((record for record in records if record.diverged is None), key=lambda record: record.replica)
+    done = [record for record in records if record.diverged is None]
     keys = {
         "lr": np.array([rate for rate, _ in (record.replica for record in done)]),
         "seed": np.array([seed for _, seed in (record.replica for record in done)]),
@@ -115,8 +112,8 @@ def _confusion(settings: Settings, records: Sequence[Record]) -> pd.DataFrame:
     for record in records:
         if record.diverged is None:
             identity = (*_condition(settings), *record.replica)
-            for (true, predicted), count in np.ndenumerate(record.confusion):
-                rows.append((*identity, classes[true], classes[predicted], int(count)))
+            for true, counts in zip(classes, record.confusion.tolist(), strict=True):
+                rows += [(*identity, true, predicted, count) for predicted, count in zip(classes, counts, strict=True)]
     return _frame(rows, CONFUSION)
 
 

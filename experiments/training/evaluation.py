@@ -55,20 +55,22 @@ def _by_row(stack: Stack) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     The error of a row is 0 or 1 in a classification, and the mean squared error of its targets in a regression.
     """
     output, task = stack.settings.output, stack.settings.data.task
-    rows = np.arange(len(stack.settings.data.inputs))
-    costs, errors = np.empty((2, len(stack.active), len(rows)))
+    count = len(stack.settings.data.inputs)
+    costs, errors = np.empty((2, len(stack.active), count))
     decided = np.zeros(costs.shape, np.intp)
-    for chunk in np.array_split(rows, ceil(len(rows) / EVALUATION_ROWS)):
-        span = slice(chunk[0], chunk[-1] + 1)
-        work = stack.gather(np.broadcast_to(chunk, (len(stack.active), len(chunk))))
+    start = 0
+    for rows in np.array_split(np.arange(count), ceil(count / EVALUATION_ROWS)):
+        span = slice(start, start := start + len(rows))
+        work = stack.read(span)
         scores = stack.network.forward(work)
-        costs[:, span] = output.cost(scores, work.targets)
         if task == "classification":
-            decided[:, span] = output.decide(scores)
-            errors[:, span] = decided[:, span] != stack.labels[span]
+            costs[:, span], decided[:, span] = output.assess(scores, work.targets)
         else:
+            costs[:, span] = output.cost(scores, work.targets)
             difference = scores.astype(np.float64) - work.targets
             errors[:, span] = (difference * difference).mean(axis=2)
+    if task == "classification":
+        np.not_equal(decided, stack.labels, out=errors)
     return costs, errors, decided
 
 

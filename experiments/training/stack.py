@@ -107,19 +107,38 @@ class Stack:
     def _set_buffers(self) -> None:
         """Make what belongs to the active replicas: their first rows in the data, and no buffers yet."""
         start = (self.seed_index * len(self.settings.data.inputs))[:, None]
-        self._input_start = start * (len(self.prepared.inputs) > 1)
-        self._target_start = start * (self.prepared.targets.ndim == 3 and len(self.prepared.targets) > 1)
+        self._input_start = start if len(self.prepared.inputs) > 1 else None
+        self._target_start = start if self.prepared.targets.ndim == 3 and len(self.prepared.targets) > 1 else None
         self._work: dict[int, Work] = {}
+        self._reading: dict[int, Work] = {}
 
     def gather(self, rows: np.ndarray) -> Work:
         """Return buffers filled with the inputs and targets of these rows (R, n) of each replica."""
         if rows.shape[1] not in self._work:
             self._work[rows.shape[1]] = Work(self.network, rows.shape[1])
         work = self._work[rows.shape[1]]
-        # mode="clip" lets take write straight into `out`; no index is out of range.
-        np.take(self.inputs, rows + self._input_start, axis=0, out=work.inputs, mode="clip")
-        np.take(self.targets, rows + self._target_start, axis=0, out=work.targets, mode="clip")
+        starts = (self._input_start, self._target_start)
+        for values, start, out in zip((self.inputs, self.targets), starts, (work.inputs, work.targets), strict=True):
+            # mode="clip" lets take write straight into `out`; no index is out of range.
+            values.take(rows if start is None else rows + start, 0, out, "clip")
         return work
+
+    def read(self, rows: slice) -> Work:
+        """Return buffers with the inputs and targets of the same rows for each replica, as views where possible."""
+        count = rows.stop - rows.start
+        if count not in self._reading:
+            self._reading[count] = Work(self.network, count)
+        work = self._reading[count]
+        targets = self.prepared.targets if self.prepared.targets.ndim == 3 else self.targets[np.newaxis]
+        work.read(self._of_replicas(self.prepared.inputs[:, rows]), self._of_replicas(targets[:, rows]))
+        return work
+
+    def _of_replicas(self, values: np.ndarray) -> np.ndarray:
+        """Return the values (R, n, d) of each replica from those of each seed, or from those that all seeds share."""
+        if len(values) == 1:
+            return np.broadcast_to(values, (len(self.seed_index), *values.shape[1:]))
+        rows: np.ndarray = values[self.seed_index]
+        return rows
 
     def batches(self, epoch: int) -> Iterator[np.ndarray]:
         """Yield the training rows (R, batch) of each step of an epoch."""
@@ -129,8 +148,8 @@ class Stack:
             seed: stream(self.settings.entropy, "order", int(seed), epoch).permutation(count) for seed in set(self.seed)
         }
         rows = np.stack([train[row][order[seed]] for row, seed in zip(self.seed_index, self.seed, strict=True)])
-        for start in range(0, count - batch + 1, batch):
-            yield rows[:, start : start + batch]
+        by_step = rows[:, : count // batch * batch].reshape(len(rows), -1, batch).swapaxes(0, 1)
+        yield from by_step.copy()  # each step's rows lie together
 
     def train_epoch(self, epoch: int) -> None:
         """Train for one epoch."""

@@ -318,6 +318,25 @@ def test_keep_goes_on_with_these_replicas(activation, kept):
     np.testing.assert_array_equal(network.forward(fewer), scores[kept])
 
 
+@pytest.mark.parametrize("hidden", [[], [4, 5]], ids=str)
+def test_replicas_may_read_the_same_rows(hidden):
+    network = randomised(Network(3, hidden, 2, ReLU(), 4))
+    work = work_for(network, SoftmaxCE(), "classification", 2)
+    reading = Work(network, 20)
+    results = []
+    for buffers in (work, reading):
+        shared, targets = (np.broadcast_to(values[:1], values.shape) for values in (work.inputs, work.targets))
+        if buffers is work:
+            work.inputs[:], work.targets[:] = shared.copy(), targets.copy()
+        else:
+            reading.read(shared, targets)
+        SoftmaxCE().gradient(network.forward(buffers), buffers.targets, buffers.delta)
+        network.backward(buffers)
+        results.append((buffers.scores.copy(), network.gradient.copy()))
+    for filled, read in zip(*results, strict=True):
+        np.testing.assert_array_equal(read, filled)
+
+
 # --- identities
 
 

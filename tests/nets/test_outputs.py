@@ -437,6 +437,18 @@ def test_targets_taken_for_scores_decide_their_own_labels(output, classes):
 
 
 @each_output
+@pytest.mark.parametrize("classes", [2, 3, 300])
+def test_assess_is_cost_and_decide_also_for_ties(output, classes):
+    draw = np.random.default_rng(0)
+    shape = (2, 50, output.units("classification", classes))
+    z = draw.integers(-3, 4, size=shape).astype(np.float32)  # few values, so the largest score is often tied
+    y = output.encode(draw.integers(classes, size=100), classes, np.float32).reshape(shape)
+    cost, decided = output.assess(z, y)
+    np.testing.assert_array_equal(cost, output.cost(z, y))
+    np.testing.assert_array_equal(decided, output.decide(z))
+
+
+@each_output
 @pytest.mark.parametrize("label", [-1, 3, 0.5])
 def test_an_unknown_label_is_refused(output, label):
     with pytest.raises(ValueError, match=rf"^label {label} is not one of the classes 0 to 2$"):

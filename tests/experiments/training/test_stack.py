@@ -54,6 +54,18 @@ def test_seeds_may_be_prepared_for_more_replicas_than_those_of_a_stack(settings)
     np.testing.assert_array_equal(*(stack.network.parameters for stack in stacks))
 
 
+@pytest.mark.parametrize("data", ["wine", "digits", "diabetes", "digits task=autoencode"])
+def test_rows_that_are_read_are_those_that_are_gathered(settings, data):
+    condition = settings(*f"dataset={data} net.hidden=[6] seeds=2 optimizer.lr=[0.1,0.2]".split())
+    stack = Stack(condition, condition.replicas)
+    for kept in ([0, 1, 2, 3], [1, 3]):
+        stack.drop_all_but(np.array(kept)[: len(stack.active)])
+        gathered = stack.gather(np.broadcast_to(np.arange(20, 60), (len(stack.active), 40)))
+        read = stack.read(slice(20, 60))
+        np.testing.assert_array_equal(read.inputs, gathered.inputs)
+        np.testing.assert_array_equal(read.targets, gathered.targets)
+
+
 @pytest.mark.parametrize("counts", [[60, 30, 10], [[5, 5], [1, 9]]])
 def test_balanced_weights_give_all_classes_the_same_share_and_a_row_1_on_average(counts):
     counts = np.array(counts)
