@@ -9,7 +9,7 @@ import pytest
 
 from experiments.config.settings import SCHEMA_VERSION
 from experiments.store.study import Study
-from experiments.training import run as training
+from experiments.sweep import workers
 from nets import NUMERICS
 from tests.experiments.studies import DAMAGES, study_tables
 
@@ -89,21 +89,21 @@ def test_a_study_says_which_runs_are_not_finished(sweep, study):
 
 
 def test_a_run_without_reported_seeds_is_not_finished(sweep, study, monkeypatch):
-    train = training.train
+    train_part = workers.train_part
 
-    def fail(settings, replicas, *arguments, **options):
-        if replicas[0][1] == 0:
+    def fail(settings, part, *arguments, **options):
+        if part.replicas[0][1] == 0:
             raise KeyboardInterrupt
-        return train(settings, replicas, *arguments, **options)
+        return train_part(settings, part, *arguments, **options)
 
-    monkeypatch.setattr(training, "train", fail)
+    monkeypatch.setattr(workers, "train_part", fail)
     with pytest.raises(KeyboardInterrupt):
         sweep(["optimizer.lr=[0.01,0.1]", "tune.seeds=2"])
     (run,) = study.runs()
     assert study.unfinished() == {run.name: "was interrupted"}
     study.marks.clear([run.name])
     assert study.unfinished() == {run.name: "is tuned, but not reported"}
-    monkeypatch.setattr(training, "train", train)
+    monkeypatch.setattr(workers, "train_part", train_part)
     sweep(["optimizer.lr=[0.01,0.1]", "tune.seeds=2"])
     assert study.unfinished() == {}
 
