@@ -18,7 +18,7 @@ class Processes:
 
     def __init__(self, deadly):
         self.deadly, self.tried = deadly, Counter()
-        self.broken = False
+        self.broken, self.workers = False, 2
 
     def submit(self, function, task):
         future = Future()
@@ -30,7 +30,10 @@ class Processes:
             self.broken = True
             future.set_exception(BrokenProcessPool())
         else:
-            future.set_result(function(task))
+            try:
+                future.set_result(function(task))
+            except Exception as error:
+                future.set_exception(error)
         return future
 
     def start(self, workers):
@@ -53,14 +56,14 @@ def processes(monkeypatch):
     return use
 
 
-THREE = (["activation=relu"], ["activation=tanh"], ["activation=elu"])
+THREE = tuple([f"activation={name}", "workers=2"] for name in ("relu", "tanh", "elu"))
 
 
 def test_what_a_broken_pool_had_is_trained_again(sweep, study, processes):
     pool = processes(lambda name, trial: name == "tanh" and trial == 1)
     code, runs, _ = sweep(*THREE)
     assert code == 0
-    assert pool.tried["tanh"] == 2
+    assert pool.tried["tanh"] == 4  # two parts, each of them twice
     assert all(study.run(run).state()[0] == "done" for run in runs)
 
 
@@ -70,7 +73,7 @@ def test_a_failure_of_an_earlier_sweep_does_not_keep_a_run_from_being_trained_ag
         shutil.rmtree(study.run(run).path)
         study.run(run).record_failure("ValueError: of yesterday", {})
     processes(lambda name, trial: name == "tanh" and trial == 1)
-    code, _, _ = sweep(["activation=tanh"], ["activation=elu"])
+    code, _, _ = sweep(*THREE[1:])
     assert code == 0
     assert study.run(tanh).state()[0] == study.run(elu).state()[0] == "done"
 
@@ -92,7 +95,7 @@ def test_an_interrupted_sweep_leaves_the_marks_of_unfinished_jobs(sweep, study, 
         return train_part(settings, *arguments, **options)
 
     processes(lambda name, trial: False)
-    lines = [[f"activation={name}"] for name in ("relu", "tanh", "elu")]
+    lines = [[f"activation={name}", "workers=2"] for name in ("relu", "tanh", "elu")]
     monkeypatch.setattr(workers, "train_part", interrupt)
     with pytest.raises(KeyboardInterrupt):
         sweep(*lines)
