@@ -141,7 +141,9 @@ def main() -> None:
         terminated = isinstance(interrupt, Terminated)
         event = "terminated" if terminated else "interrupted"
         print(f"run.py: {event}; finished runs are stored, and the same command continues", file=sys.stderr)
-        sys.exit(143 if terminated else 130)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(143 if terminated else 130)  # a thread may still be training its epoch
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from experiments.sweep.workers import (
     Task,
     is_worker,
     make_pool,
+    needed,
     run_task,
     share,
     temporary_folder,
@@ -115,14 +116,19 @@ class Scheduler:
     """
 
     def __init__(self, jobs: Sequence[Job], workers: int, folder: Path | None):
-        self.folder, self.pool = folder, make_pool(workers)
-        self.workers = self.pool.workers
+        self.folder = folder
         self.waiting = deque(sorted(jobs, key=lambda job: (-cost(job.settings, job.replicas), str(job.folder.path))))
         # A run has at most as many parts as replicas.
         lines = 1 + sum(len(job.planned) + len(job.reported_later) for job in jobs)
         self.lines = deque(range(1, lines))  # that are free
         self.board_path = (folder or Path()) / "board"
-        self.board = Board(folder and self.board_path, lines)
+        with needed(self.board_path):
+            self.board = Board(folder and self.board_path, lines)
+        for data in {job.settings.data.sha256: job.settings.data for job in jobs if folder}.values():
+            with needed(self._data_path(data)):
+                share(data, self._data_path(data))
+        self.pool = make_pool(workers)
+        self.workers = self.pool.workers
         self.costs: Counter[Path] = Counter()  # of what is not submitted, by run
         for job in jobs:
             self.costs[job.folder.path] += cost(job.settings, job.replicas)
@@ -139,7 +145,6 @@ class Scheduler:
         """Train all jobs. An interrupt stops the workers, which keep checkpoints, and is raised again."""
         kill_workers = True
         try:
-            self._share_data()
             while True:
                 self._submit_next()
                 if self.pieces:
@@ -160,12 +165,8 @@ class Scheduler:
             for phase in tuple(self.phases.values()):
                 self._close(phase)
 
-    def _share_data(self) -> None:
-        """Write the file of each data set, if the workers are processes."""
-        if self.folder is None:
-            return
-        for data in {job.settings.data.sha256: job.settings.data for job in self.waiting}.values():
-            share(data, self.folder / data.sha256)
+    def _data_path(self, data: Data) -> Path:
+        return (self.folder or Path()) / data.sha256
 
     def _stop(self) -> None:
         """Stop the workers after the epoch that they are training; store the runs that are complete."""
@@ -255,7 +256,7 @@ class Scheduler:
         phase, data = piece.phase, piece.phase.settings.data
         task = Task(
             replace(phase.settings, data=None),  # type: ignore[arg-type]
-            (self.folder or Path()) / data.sha256,
+            self._data_path(data),
             piece.part._replace(split=_split(phase.settings, seeds_of(piece.part.replicas))),
             phase.job.folder.path.absolute(),
             piece.keep_last,

@@ -112,6 +112,16 @@ class PartError(Exception):
     """An error of a part as two texts, its last line and its traceback: not every error can be sent as it is."""
 
 
+@contextmanager
+def needed(path: Path) -> Iterator[None]:
+    """Let an error of the disk say that a temporary file was being written."""
+    try:
+        yield
+    except OSError as error:
+        text = f"{error.strerror or error} (workers=1 needs no temporary file)"
+        raise OSError(error.errno, text, str(path)) from error
+
+
 def share(data: Data, path: Path) -> None:
     """Write the file of a data set, which all workers map into their memory."""
     joblib.dump((data, data.targets is data.inputs), path)
