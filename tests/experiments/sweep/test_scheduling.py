@@ -1,5 +1,6 @@
 """Parts of runs on several workers: the same tables, whatever the workers suffer."""
 
+import pickle
 import shutil
 from collections import Counter
 from concurrent.futures import Future
@@ -119,3 +120,53 @@ def test_any_number_of_workers_gives_the_same_tables(sweep, study, count):
     shutil.rmtree(study.folder)
     assert sweep(*([*line, f"workers={count}"] for line in lines))[0] == 0
     assert study_tables(study) == alone
+
+
+def test_where_no_process_can_start_this_one_trains(sweep, capsys, monkeypatch):
+    def refuse(*arguments, **options):
+        raise OSError("too few semaphores")
+
+    monkeypatch.setattr("joblib.externals.loky.process_executor.ProcessPoolExecutor.__init__", refuse)
+    assert sweep(*THREE)[0] == 0
+    assert capsys.readouterr().err == "no worker can start (too few semaphores): this process trains alone\n"
+
+
+def test_a_pool_whose_workers_die_before_they_train_is_given_up(sweep, monkeypatch):
+    class Stillborn(Processes):
+        def submit(self, function, task):
+            future = Future()
+            future.set_exception(BrokenProcessPool())
+            return future
+
+    monkeypatch.setattr(scheduling, "make_pool", lambda n: Stillborn(None) if n > 1 else workers.make_pool(n))
+    assert sweep(*THREE)[0] == 0
+
+
+def test_an_error_that_cannot_be_sent_is_told(sweep, capsys, study, processes, monkeypatch):
+    class Unreadable(Exception):
+        def __reduce__(self):
+            raise TypeError("no pickle")
+
+    def fail(*arguments, **options):
+        raise Unreadable("of the user")
+
+    processes(lambda name, trial: False)
+    monkeypatch.setattr(workers, "train_part", fail)
+    code, (run, *_), _ = sweep(*THREE)
+    assert code == 1
+    assert f"failed: {run}: Unreadable: of the user (traceback in" in capsys.readouterr().err.replace(
+        f"{__name__}.test_an_error_that_cannot_be_sent_is_told.<locals>.", ""
+    )
+    with pytest.raises(workers.PartError) as sent:
+        workers.train_task(workers.Task(*[None] * 6, 0), Board(None, 2))
+    assert pickle.loads(pickle.dumps(sent.value)).args == sent.value.args
+
+
+def test_jobs_of_one_run_share_the_workers(jobs, monkeypatch):
+    lines = [[f"optimizer.lr={rate}", "workers=2", "seeds=4"] for rate in (0.01, 0.1)]
+    parts = []
+    divide = scheduling.divide
+    monkeypatch.setattr(scheduling, "divide", lambda *given: parts.append(len(found := divide(*given))) or found)
+    monkeypatch.setattr(scheduling, "make_pool", Processes(lambda name, trial: False).start)
+    scheduling.train_all(jobs(*lines))
+    assert parts == [2, 2]
