@@ -19,7 +19,7 @@ from experiments.config.flags import SHOWING, options_and_words
 from experiments.config.hydra_schema import register_schema
 from experiments.config.settings import resolve
 from experiments.config.values import parts
-from experiments.config.words import hydra_words
+from experiments.config.words import earlier_names, hydra_words
 
 # Hydra finds a sweeper by name and only in its own packages, which it loads itself. An import gives another class.
 PLUGINS = Plugins.instance().class_name_to_class
@@ -40,6 +40,7 @@ class StudySweeper(BasicSweeper):
     """
 
     words: ClassVar[list[str]] = []
+    notes: ClassVar[list[str]] = []
 
     def sweep(self, arguments: list[str]) -> NoReturn:
         """Run what the study lacks; exit with 1 if a job failed."""
@@ -50,6 +51,8 @@ class StudySweeper(BasicSweeper):
         assert self.hydra_context is not None  # Hydra has called `setup`
         assert self.config is not None
         jobs = [Job.of(*job) for job in expand(self.hydra_context.config_loader, self.config, self.words)]
+        for note in self.notes:
+            print(f"run.py: {note}", file=sys.stderr)
         if jobs[0].settings.plan:
             print("\n".join([*readings(jobs), plan(jobs)]))
             sys.exit(0)
@@ -123,6 +126,7 @@ def main() -> None:
         if any(word.startswith("reproduce=") for word in words):
             sys.exit(_reproduce(words))
         typed = hydra_words(words)
+        StudySweeper.notes = earlier_names(words)
         StudySweeper.words = [word for word in typed if not parts(word)[1].startswith("hydra")]
         if SHOWING.isdisjoint(flags):
             typed = [word for word in typed if parts(word)[1].startswith(("hydra", "experiment"))]
@@ -137,7 +141,9 @@ def main() -> None:
         terminated = isinstance(interrupt, Terminated)
         event = "terminated" if terminated else "interrupted"
         print(f"run.py: {event}; finished runs are stored, and the same command continues", file=sys.stderr)
-        sys.exit(143 if terminated else 130)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(143 if terminated else 130)  # a thread may still be training its epoch
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 Importing this package imports no library: each function imports what it needs when it is called.
 """
 
+import sys
 from typing import TYPE_CHECKING
 
 from experiments.config.errors import ConfigError
@@ -27,6 +28,7 @@ def run_study(*overrides: str) -> "StudyTables":
         If a run failed. Finished runs are stored.
     """
     from experiments.config.compose import sweep
+    from experiments.config.words import earlier_names
     from experiments.store.reading import load_all_tables
     from experiments.sweep.jobs import Job
     from experiments.sweep.runner import run_sweep
@@ -37,6 +39,8 @@ def run_study(*overrides: str) -> "StudyTables":
         if override.lstrip("+~").startswith("hydra"):
             raise ConfigError(f"{override}: only the command line has launchers")
     jobs = [Job.of(settings, words) for settings, words in sweep(overrides)]
+    for note in earlier_names(overrides):
+        print(note, file=sys.stderr)
     studies = sorted({job.settings.study for job in jobs})
     if len(studies) > 1:
         raise ConfigError(f"run_study runs one study, these words name {', '.join(studies)}: add 'study=NAME' for all")

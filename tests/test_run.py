@@ -80,7 +80,8 @@ BAD = [
     ("epochs=range(1,9,0)", "allowed are finite numbers, and a step that is not 0"),
     ("dtype=float16", "dtype='float16': did you mean"),
     ("split.test=1.5", "split.test=1.5: allowed is a number in (0, 1)"),
-    ("threads=0", "threads=0: allowed is"),
+    ("workers=0", "workers=0: allowed is auto or a whole number from 1 up"),
+    ("hydra/launcher=joblib", "every sweep trains on all cores; workers=N sets their number; run: python run.py"),
     ("reproduce=results/default/runs/RUN", "reproduce=RUN stands alone"),
     ("dataset=moons dataset.noise=-1", "dataset.noise=-1.0 must be"),
     ("activation=glob(x*)", "activation=glob(x*) matches nothing. Allowed: celu, elu"),
@@ -236,9 +237,10 @@ def test_jobs_that_are_the_same_run_once(tmp_path):
 
 
 def test_processes_give_the_same_tables(study, tmp_path):
-    run("-m", "hydra/launcher=joblib", "activation=relu,tanh", "optimizer.lr=[0.05,0.1]", *QUICK, cwd=tmp_path)
+    done = run("-m", "threads=2", "activation=relu,tanh", "optimizer.lr=[0.05,0.1]", *QUICK, cwd=tmp_path)
     timings = [pd.read_csv(path) for path in tmp_path.glob("results/default/runs/*/timing.csv")]
     assert [table["threads"].tolist() for table in timings] == [[1], [1]]
+    assert done.stderr == "run.py: threads is called workers now: workers=2\n"
     assert snapshot(tmp_path / "results") == snapshot(study / "results")
 
 
@@ -247,7 +249,7 @@ def test_processes_tune_alike(tmp_path):
     (tmp_path / "one").mkdir()
     (tmp_path / "many").mkdir()
     assert "16 replicas trained, 0 were there already" in run(*arguments, cwd=tmp_path / "one").stdout
-    done = run(*arguments, "hydra/launcher=joblib", cwd=tmp_path / "many")
+    done = run(*arguments, "workers=2", cwd=tmp_path / "many")
     assert "16 replicas trained, 0 were there already" in done.stdout
     assert snapshot(tmp_path / "many") == snapshot(tmp_path / "one")
     refused = run(*arguments, "seeds=[4294967295]", "tune.seeds=0", cwd=tmp_path / "one", code=2)

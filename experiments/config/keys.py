@@ -45,6 +45,9 @@ _KEYS = {
 SYNONYMS = {name: words for names, words in _KEYS.items() for name in names}
 """Other programs' names of settings, each with the words that set it here; {} is the value."""
 
+EARLIER = {"threads": "workers"}
+"""Names of settings in earlier versions, which are still accepted, with those of today."""
+
 _OPTIONS = {
     ("activation", "silu"): ["swish"],
     ("activation", "sigmoid"): ["logistic", "expit"],
@@ -95,7 +98,7 @@ def _kind(hint: Any, rule: Rule | None) -> str:
 
 def is_key(text: str) -> bool:
     """Return whether a text is the key of a setting, or another program's name for one."""
-    return text in kinds() or text in CHOICES or text in SYNONYMS
+    return text in kinds() or text in CHOICES or text in SYNONYMS or text in EARLIER
 
 
 def options_with(choice: str, key: str) -> list[str]:

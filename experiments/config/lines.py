@@ -10,6 +10,9 @@ from experiments.config.settings import defaults
 from experiments.config.values import EXAMPLES, TABLE, closing, parts, pieces_of, plain_or_quoted, table_words
 from nets.formula import Formula
 
+JOBLIB = ("hydra/launcher", "hydra.launcher.n_jobs")
+"""The keys by which earlier versions started processes."""
+
 
 def check_line(words: Sequence[str]) -> None:
     """Refuse words without a key, such as `relu` or the parts of `[64, 64]`, and a second preset.
@@ -28,11 +31,23 @@ def check_line(words: Sequence[str]) -> None:
         raise ConfigError(
             f"{word if word.strip() else repr(word)}: allowed are words KEY=VALUE such as epochs=20{about}", meant
         )
+    _check_joblib(words)
     presets = [word for word in words if parts(word)[1] == "experiment"]
     if len(presets) > 1:
         together = f"+experiment={','.join(parts(word)[2] for word in presets)}"
         rest = [word for word in words if word not in presets]
         raise ConfigError("experiment is given twice: allowed is one word", [together, *rest])
+
+
+def _check_joblib(words: Sequence[str]) -> None:
+    """Refuse the launcher of earlier versions that started processes: every sweep does so now."""
+    values = {key: value for _, key, value in map(parts, words) if key in JOBLIB}
+    if values.get("hydra/launcher") == "joblib" or "hydra.launcher.n_jobs" in values:
+        first = next(word for word in words if parts(word)[1] in JOBLIB)
+        count = values.get("hydra.launcher.n_jobs", "")
+        workers = [f"workers={count}"] if count.isdigit() and int(count) else []
+        rest = [word for word in words if not parts(word)[1].startswith(("hydra/launcher", "hydra.launcher"))]
+        raise ConfigError(f"{first}: every sweep trains on all cores; workers=N sets their number", [*rest, *workers])
 
 
 def _check_blanks(words: Sequence[str], index: int) -> None:
@@ -92,7 +107,7 @@ def check_together(words: Sequence[str]) -> None:
         return
     if launcher and "hydra/launcher" not in values and not any("hydra/launcher" in key for key in default):
         unsigned = [word.lstrip("+") if word == launcher else word for word in words]
-        raise ConfigError(f"{launcher} needs a launcher", ["hydra/launcher=joblib", *unsigned])
+        raise ConfigError(f"{launcher} needs a launcher", ["hydra/launcher=ray_cluster", *unsigned])
     unread = [key for key in values if key.startswith("formula.")]
     activations = pieces_of(values.get("activation") or default["activation"])
     variants = [REGISTRIES["activation"].get(name, Formula) for name in activations]

@@ -15,7 +15,17 @@ from hydra.errors import HydraException
 
 from experiments.config.choices import CONF, REGISTRIES, options
 from experiments.config.errors import ConfigError
-from experiments.config.keys import CHOICES, LIST, OPTION_SYNONYMS, SYNONYMS, TEXT, TEXTS, allowed_values, kinds
+from experiments.config.keys import (
+    CHOICES,
+    EARLIER,
+    LIST,
+    OPTION_SYNONYMS,
+    SYNONYMS,
+    TEXT,
+    TEXTS,
+    allowed_values,
+    kinds,
+)
 from experiments.config.lines import check_line, check_together
 from experiments.config.rules import Name
 from experiments.config.schema import Configuration, declared, groups, nearest_key
@@ -46,7 +56,7 @@ def hydra_words(words: Sequence[str]) -> list[str]:
     ConfigError
         For a word that cannot be read, and for one that means something else than it seems to.
     """
-    words = list(words)
+    words = [current(word) for word in words]
     check_line(words)
     typed = []
     for index, word in enumerate(words):
@@ -63,6 +73,21 @@ def hydra_words(words: Sequence[str]) -> list[str]:
             raise
     check_together(words)
     return typed
+
+
+def current(word: str) -> str:
+    """Return a word with the name of today, if its setting had another one in an earlier version."""
+    sign, key, raw = parts(word)
+    return f"{sign}{EARLIER[key]}={raw}" if key in EARLIER else word
+
+
+def earlier_names(words: Sequence[str]) -> list[str]:
+    """Return a sentence for each word whose setting has another name today."""
+    return [
+        f"{parts(word)[1]} is called {EARLIER[parts(word)[1]]} now: {current(word)}"
+        for word in words
+        if parts(word)[1] in EARLIER
+    ]
 
 
 def as_typed(word: str) -> str:
@@ -117,8 +142,6 @@ def _has_sweep(value: object) -> bool:
 
 def _check_hydra(word: str, key: str, raw: str) -> None:
     launcher = key == "hydra/launcher" or key.startswith("hydra.launcher.")
-    if key == "hydra.launcher.n_jobs" and raw == "0":
-        raise ConfigError(f"{word}: allowed is -1 (all cores) or a whole number from 1 up", [word[:-1] + "-1"])
     if not launcher or "${" in raw:
         raise ConfigError(f"{word}: of Hydra's own settings only the launcher's may be set, to plain values")
 

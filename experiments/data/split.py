@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike
 
 from experiments.data.choices import override
 from experiments.data.imputing import empty, fill, spans
+from experiments.data.scaling import scaled, statistics
 from experiments.data.table import Data, read_only
 from experiments.streams import stream
 
@@ -230,14 +231,15 @@ def prepare(
     validation: float,
     dtype: DTypeLike,
     parts: Split | None = None,
+    when_read: bool = False,
 ) -> Prepared:
     """Divide a data set for each seed and scale it by the statistics of that seed's training part.
 
     Pixels are divided by the data set's maximum. Other inputs and regression targets are standardised with the mean
     and standard deviation of the training part. A missing number is its median before that, a missing category the
     most frequent one. This is computed in float64 for one seed at a time, so that a seed's numbers do not depend on its
-    stack. The result is rounded to `dtype`. `parts` is what `split` returns, if that is known. The other parameters are
-    those of `split`.
+    stack. The result is rounded to `dtype`. `parts` is what `split` returns, if that is known. `when_read` allows that
+    large inputs are scaled only when they are read. The other parameters are those of `split`.
 
     Raises
     ------
@@ -252,48 +254,28 @@ def prepare(
     if data.image:
         columns = (1, data.inputs.shape[1])
         mean, scale = np.zeros(columns), np.full(columns, data.inputs.max())
-        inputs = read_only((data.inputs / scale).astype(dtype)[np.newaxis])
     else:
-        inputs, mean, scale = _standardize(data.inputs, parts.train, dtype, filling)
+        mean, scale = statistics(data.inputs, parts.train, filling)
+    inputs = scaled(data.inputs, mean, scale, dtype, filling, when_read)
     if data.task == "classification":
         return Prepared(inputs, data.targets, parts, mean, scale, input_fill=filling)
     if data.targets is data.inputs:
         return Prepared(inputs, inputs, parts, mean, scale, mean, scale, filling)
-    targets, target_mean, target_scale = _standardize(data.targets, parts.train, dtype)
+    target_mean, target_scale = statistics(data.targets, parts.train)
+    targets = scaled(data.targets, target_mean, target_scale, dtype)
     return Prepared(inputs, targets, parts, mean, scale, target_mean, target_scale, filling)
 
 
 def _fill(data: Data, rows: np.ndarray, seed: int) -> np.ndarray:
     """Return what stands for NaN in each input (d,), by the training rows of a seed; refuse columns without a value."""
-    names = empty(data.inputs[rows], data.columns)
-    if names:
-        raise ValueError(
-            f"{data.name}: column {names[0]!r} has no value in the training part of seed {seed}: leave it out by "
-            f"{override('drop', names)}, or choose other seeds"
-        )
-    return fill(data.inputs[rows], data.columns)
-
-
-def _standardize(
-    values: np.ndarray, train: np.ndarray, dtype: DTypeLike, filling: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the columns (S, n, d) standardised by their training rows, and the means and scales (S, d).
-
-    `filling` (S, d) stands for NaN.
-
-    The computed deviation of a constant column may be 1e-17 instead of 0. So a column counts as constant, with scale 1,
-    if its variance v over m rows can be rounding error: v ≤ m ε v + (m ε mean)². This is the bound of the two-pass
-    algorithm (Chan, Golub and LeVeque 1983); scikit-learn's StandardScaler uses it too.
-    """
-    shape = (len(train), values.shape[1])
-    scaled = np.empty((len(train), *values.shape), dtype)
-    means, scales = np.empty(shape), np.empty(shape)
-    for s, rows in enumerate(train):
-        filled = values if filling is None else np.where(np.isnan(values), filling[s], values)
-        part = filled[rows]
-        mean, variance = part.mean(axis=0), part.var(axis=0)
-        rounding = len(part) * np.finfo(np.float64).eps
-        constant = variance <= rounding * variance + (rounding * mean) ** 2
-        means[s], scales[s] = mean, np.where(constant, 1, np.sqrt(variance))
-        scaled[s] = (filled - means[s]) / scales[s]
-    return read_only(scaled), read_only(means), read_only(scales)
+    fillings = []
+    for column, place in spans(data.columns):  # a copy of one column after the other
+        values = data.inputs[:, place][rows]
+        if empty(values, [column]):
+            words = override("drop", empty(data.inputs[rows], data.columns))
+            raise ValueError(
+                f"{data.name}: column {column.name!r} has no value in the training part of seed {seed}: "
+                f"leave it out by {words}, or choose other seeds"
+            )
+        fillings.append(fill(values, [column]))
+    return np.concatenate(fillings)

@@ -4,7 +4,6 @@ This process is the only writer of runs and of progress marks. It opens runs one
 divides them so that all workers end at the same time.
 """
 
-import multiprocessing
 import sys
 import time
 import traceback
@@ -12,7 +11,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import ceil
@@ -20,14 +19,27 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+import numpy as np
 from filelock import Timeout
 
 from experiments.config.settings import Settings
-from experiments.data.split import split
+from experiments.data.split import Split, split
+from experiments.data.table import Data
 from experiments.sweep.jobs import Job
 from experiments.sweep.planning import epoch_cost
-from experiments.sweep.workers import Board, SharedData, Task, is_worker, make_pool, run_task, temporary_folder
-from experiments.tables import Replica
+from experiments.sweep.workers import (
+    Board,
+    PartError,
+    Task,
+    is_worker,
+    make_pool,
+    needed,
+    run_task,
+    share,
+    temporary_folder,
+    train_task,
+)
+from experiments.tables import PARTS, Replica
 from experiments.training.run import Part, TrainedPart, divide, gathered
 from experiments.training.stack import seeds_of
 
@@ -47,8 +59,16 @@ SECONDS = 0.5
 """Between two progress marks of a run."""
 
 
-_split = lru_cache(maxsize=64)(split)
-"""The driver divides the rows: the library that does it is slow to import, and most parts share their seeds."""
+@lru_cache(maxsize=32)
+def _rows(data: Data, seed: int, **division: Any) -> Split:
+    """Return how the rows are divided for a seed. The driver does that: the library for it is slow to import."""
+    return split(data, [seed], **division)
+
+
+def _split(settings: Settings, seeds: Sequence[int]) -> Split:
+    """Return how the rows are divided for these seeds."""
+    splits = [_rows(settings.data, seed, **settings.division) for seed in seeds]
+    return Split(*(np.concatenate([getattr(one, part) for one in splits]) for part in PARTS))
 
 
 @dataclass(eq=False)
@@ -87,7 +107,7 @@ class Scheduler:
     workers
         The number of workers.
     folder
-        A temporary folder.
+        A temporary folder, for workers that are processes.
 
     Attributes
     ----------
@@ -95,53 +115,64 @@ class Scheduler:
         The folders of runs with a part whose worker was killed again and again.
     """
 
-    def __init__(self, jobs: Sequence[Job], workers: int, folder: Path):
-        self.workers = workers
-        self.pool = make_pool(workers)
-        self.data = SharedData(folder)
-        # A run has at most as many parts as replicas. Parts that are resumed apart have lines of their own.
-        self.board = Board(folder / "board", 1 + 3 * sum(job.replicas for job in jobs))
-        self.lines = iter(range(1, len(self.board.numbers)))
+    def __init__(self, jobs: Sequence[Job], workers: int, folder: Path | None):
+        self.folder = folder
         self.waiting = deque(sorted(jobs, key=lambda job: (-cost(job.settings, job.replicas), str(job.folder.path))))
-        self.busy: deque[Job] = deque()  # other sweeps train them
-        self.cost = sum(cost(job.settings, job.replicas) for job in jobs)  # of what is not submitted
-        self.phases: set[Phase] = set()  # whose runs are locked
+        # A run has at most as many parts as replicas.
+        lines = 1 + sum(len(job.planned) + len(job.reported_later) for job in jobs)
+        self.lines = deque(range(1, lines))  # that are free
+        self.board_path = (folder or Path()) / "board"
+        with needed(self.board_path):
+            self.board = Board(folder and self.board_path, lines)
+        for data in {job.settings.data.sha256: job.settings.data for job in jobs if folder}.values():
+            with needed(self._data_path(data)):
+                share(data, self._data_path(data))
+        self.pool = make_pool(workers)
+        self.workers = self.pool.workers
+        self.costs: Counter[Path] = Counter()  # of what is not submitted, by run
+        for job in jobs:
+            self.costs[job.folder.path] += cost(job.settings, job.replicas)
+        self.cost = self.costs.total()
+        self.phases: dict[Path, Phase] = {}  # by run, which is locked
         self.pieces: dict[Future[TrainedPart | None], Piece] = {}
         self.suspects: deque[Piece] = deque()  # a worker was killed while it trained one of them
         self.attempts: Counter[int] = Counter()
+        self.failed_starts = 0
         self.given_up: set[Path] = set()
         self.marked = 0.0
 
     def run(self) -> None:
         """Train all jobs. An interrupt stops the workers, which keep checkpoints, and is raised again."""
+        kill_workers = True
         try:
             while True:
                 self._submit_next()
-                if not self.pieces:
-                    return
-                done, _ = wait(self.pieces, SECONDS, FIRST_COMPLETED)
-                self._take(done)
+                if self.pieces:
+                    done, _ = wait(self.pieces, SECONDS, FIRST_COMPLETED)
+                    self._take(done)
+                elif self.waiting:  # other sweeps train them
+                    time.sleep(SECONDS)
+                else:
+                    break
                 if time.monotonic() > self.marked + SECONDS:
                     self._mark()
+            kill_workers = False
         except BaseException:
             self._stop()
             raise
         finally:
-            for phase in tuple(self.phases):
+            self.pool.shutdown(kill_workers=kill_workers)
+            for phase in tuple(self.phases.values()):
                 self._close(phase)
-            if self.workers == 1:
-                self.pool.shutdown()
+
+    def _data_path(self, data: Data) -> Path:
+        return (self.folder or Path()) / data.sha256
 
     def _stop(self) -> None:
         """Stop the workers after the epoch that they are training; store the runs that are complete."""
         self.board.stop()
         self._mark()
-        try:
-            wait(self.pieces)
-        except KeyboardInterrupt:  # a second one
-            if self.workers > 1:
-                self.pool.shutdown(kill_workers=True)
-            raise
+        wait(self.pieces)
         self._take({future for future in self.pieces if not future.exception()})
 
     # --- what is trained next
@@ -153,33 +184,34 @@ class Scheduler:
             if not self.pieces:
                 self._submit(self.suspects.popleft())
             return
-        while len(self.pieces) < 2 * self.workers:
-            if self.waiting:
-                self._open(self.waiting.popleft(), timeout=0)
-            elif self.busy and not self.pieces:
-                self._open(self.busy.popleft(), timeout=-1)
-            else:
-                return
+        busy = []
+        while self.waiting and len(self.pieces) < 2 * self.workers:
+            job = self.waiting.popleft()
+            if not self._open(job):
+                busy.append(job)
+        self.waiting.extend(busy)
 
-    def _open(self, job: Job, timeout: float) -> None:
-        """Take the lock of a run and submit what it still lacks; put the job off if the run is busy."""
-        lock = job.folder.lock(timeout)
+    def _open(self, job: Job) -> bool:
+        """Take the lock of a run and submit what it still lacks; return whether the run was free."""
+        path = job.folder.path
+        if path in self.phases:
+            return False
+        lock = job.folder.lock(timeout=0)
         try:
             lock.__enter__()
         except Timeout:
-            self.busy.append(job)
-            return
-        phase = Phase(job, lock, time.perf_counter(), job.settings, ())
-        self.phases.add(phase)
+            return False
+        phase = self.phases[path] = Phase(job, lock, time.perf_counter(), job.settings, ())
         try:
             stored = job.folder.read()  # another sweep may have trained some since this one was planned
             if stored.refusal(job.settings):  # the end of the sweep asks again, and says why
                 self._close(phase)
-                return
+                return True
             job.folder.clear_failure()
             self._begin(phase, stored.missing(job.settings))
         except JOB_ERRORS as error:
             self._fail(phase, error)
+        return True
 
     def _begin(self, phase: Phase, missing: tuple[Replica, ...]) -> None:
         """Divide the missing replicas of a run and submit their parts; close the run if nothing is missing."""
@@ -190,80 +222,87 @@ class Scheduler:
             return
         tunes = not set(job.settings.tuning).isdisjoint(missing)
         phase.settings = replace(job.settings, save=job.settings.save and not tunes)
-        phase.replicas, phase.trained, phase.lines = missing, [], []
-        whole = cost(job.settings, len(missing))
-        least = min(len(missing), ceil(whole * self.workers / max(self.cost, whole)))
-        self.cost -= whole
+        phase.replicas, phase.trained = missing, []
         resume = [] if job.settings.force else job.folder.checkpoints()
-        parts = divide(job.settings, missing, resume, least)
+        parts = divide(job.settings, missing, resume, self._least(job, missing))
+        self._free_lines(phase)
+        phase.lines = [self.lines.popleft() for _ in parts]
         phase.outstanding = len(parts)
-        for part in parts:
-            self._submit(Piece(phase, part, self._line(phase), len(parts) > 1))
+        for part, line in zip(parts, phase.lines, strict=True):
+            self._submit(Piece(phase, part, line, len(parts) > 1))
+
+    def _least(self, job: Job, missing: Sequence[Replica]) -> int:
+        """Return in how many parts a run is divided at least, so that all workers end at the same time."""
+        whole = cost(job.settings, len(missing))
+        others = max(0, self.cost - self.costs[job.folder.path])  # jobs of one run follow each other
+        self.costs[job.folder.path] -= whole
+        self.cost -= whole
+        return min(len(missing), ceil(whole * self.workers / (others + whole)))
 
     def _close(self, phase: Phase) -> None:
         """Free the run."""
-        self.phases.remove(phase)
+        del self.phases[phase.job.folder.path]
+        self._free_lines(phase)
         phase.lock.__exit__(None, None, None)
 
-    def _line(self, phase: Phase) -> int:
-        line = next(self.lines)
-        phase.lines.append(line)
-        return line
+    def _free_lines(self, phase: Phase) -> None:
+        for line in phase.lines:
+            self.board.clear(line)
+            del self.attempts[line]
+        self.lines.extend(phase.lines)
+        phase.lines = []
 
     def _submit(self, piece: Piece) -> None:
-        phase = piece.phase
-        settings, seeds = phase.settings, seeds_of(piece.part.replicas)
+        phase, data = piece.phase, piece.phase.settings.data
         task = Task(
-            replace(settings, data=None),  # type: ignore[arg-type]
-            self.data.path(settings.data),
-            piece.part._replace(split=_split(settings.data, seeds, **settings.division)),
+            replace(phase.settings, data=None),  # type: ignore[arg-type]
+            self._data_path(data),
+            piece.part._replace(split=_split(phase.settings, seeds_of(piece.part.replicas))),
             phase.job.folder.path.absolute(),
             piece.keep_last,
-            self.board.path,
+            self.board_path,
             piece.line,
         )
-        self.pieces[self.pool.submit(run_task, task)] = piece
+        arguments = (run_task, task) if self.folder else (train_task, task, self.board, data)
+        self.pieces[self.pool.submit(*arguments)] = piece
 
     # --- what was trained
 
     def _take(self, done: set[Future[Any]]) -> None:
         """Take the results of parts, and store each run whose last part is among them."""
-        broken, interrupts = [], []
+        broken = []
+        if any(isinstance(future.exception(), BrokenProcessPool) for future in done):
+            done, _ = wait(self.pieces)  # the whole pool breaks, but some parts may have been trained before
         for future in done:
             piece = self.pieces.pop(future)
-            error = future.exception()
+            error, phase = future.exception(), piece.phase
             if isinstance(error, BrokenProcessPool):
                 broken.append(piece)
                 continue
-            if isinstance(error, KeyboardInterrupt):
-                interrupts.append(error)
-                continue
-            phase = piece.phase
             phase.outstanding -= 1
             if error is not None:
                 phase.error = phase.error or error
             elif trained := future.result():  # nothing comes from a part that was stopped
                 phase.trained.append(trained)
             self._close_if_complete(phase)
-        if interrupts:
-            raise interrupts[0]
         if broken:
             self._after_a_kill(broken)
 
     def _close_if_complete(self, phase: Phase) -> None:
         if phase.outstanding or (self.board.stopped and len(phase.trained) < len(phase.lines)):
             return
+        job = phase.job
         try:
             if phase.error:
                 raise phase.error
-            if phase.job.folder.path not in self.given_up:
+            if job.folder.path not in self.given_up:
                 self._store(phase)
+                return
         except JOB_ERRORS as error:
             self._fail(phase, error)
-        else:
-            if phase.job.folder.path in self.given_up:
-                phase.job.study.marks.write(phase.job.run, "failed")
-                self._close(phase)
+            return
+        job.study.marks.write(job.run, "failed")
+        self._close(phase)
 
     def _store(self, phase: Phase) -> None:
         """Store the replicas of a phase, and begin with those that follow."""
@@ -283,8 +322,10 @@ class Scheduler:
 
         job = phase.job
         job.study.marks.write(job.run, "failed")
-        status = f"{type(error).__name__}: {error}"
-        text = "".join(traceback.format_exception(error))
+        if isinstance(error, PartError):
+            status, text = error.args
+        else:
+            status, text = f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error))
         try:
             job.folder.record_failure(text, describe(job.settings, job.overrides, phase.begin, status))
         except OSError as unwritten:  # for example on a full disk
@@ -295,10 +336,12 @@ class Scheduler:
         """Submit the parts that the broken pool had again, each from its last checkpoint; give up some of them."""
         broken += self.pieces.values()
         self.pieces.clear()
-        self.pool = make_pool(self.workers)
         # A part that was begun was killed, or ran beside the one that was: the whole pool breaks.
         begun = [piece for piece in broken if self.board.begun(piece.line)]
         self.attempts.update(piece.line for piece in begun)
+        self.failed_starts += not begun
+        self.pool = make_pool(self.workers if self.failed_starts < ATTEMPTS else 1)
+        self.workers = self.pool.workers
         for piece in broken:
             self.board.clear(piece.line)
             phase = piece.phase
@@ -316,7 +359,7 @@ class Scheduler:
     def _mark(self) -> None:
         """Mark how far the runs are that workers have begun with."""
         self.marked = time.monotonic()
-        for phase in self.phases:
+        for phase in self.phases.values():
             if any(map(self.board.begun, phase.lines)):
                 epochs = sum(map(self.board.epochs, phase.lines))
                 phase.job.study.marks.write(phase.job.run, "running", epochs)
@@ -326,15 +369,16 @@ def train_all(jobs: Sequence[Job]) -> set[Path]:
     """Train the jobs; return the folders of the runs that were given up."""
     if not jobs:
         return set()
-    with temporary_folder() as folder:
-        scheduler = Scheduler(jobs, number_of_workers(jobs), Path(folder))
+    workers = number_of_workers(jobs)
+    with temporary_folder() if workers > 1 else nullcontext() as folder:
+        scheduler = Scheduler(jobs, workers, folder)
         scheduler.run()
     return scheduler.given_up
 
 
 def number_of_workers(jobs: Sequence[Job]) -> int:
     """Return how many workers pay: one if the work is shorter than the start of others, or inside another worker."""
-    if multiprocessing.current_process().daemon or is_worker():
+    if is_worker():
         return 1
     wanted = jobs[0].settings.workers
     replicas = sum(job.replicas for job in jobs)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from experiments.config.settings import Settings
+from experiments.data.scaling import DENSE_BYTES
 from experiments.data.split import SCALES, Prepared, Split, prepare
 from experiments.streams import stream
 from experiments.tables import Replica
@@ -20,9 +21,12 @@ _PREPARED: dict[tuple[Any, ...], Prepared] = {}
 def _prepare(settings: Settings, seeds: tuple[int, ...], split: Split | None) -> Prepared:
     key = (settings.data, seeds, settings.dtype, *settings.division.values())
     if key not in _PREPARED:
-        while len(_PREPARED) > 1:
+        large = settings.data.inputs.nbytes * len(seeds) > DENSE_BYTES
+        while len(_PREPARED) > (0 if large else 1):
             _PREPARED.pop(next(iter(_PREPARED)))
-        _PREPARED[key] = prepare(settings.data, seeds, dtype=settings.dtype, **settings.division, parts=split)
+        _PREPARED[key] = prepare(
+            settings.data, seeds, dtype=settings.dtype, **settings.division, parts=split, when_read=True
+        )
     return _PREPARED[key]
 
 

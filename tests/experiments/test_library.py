@@ -100,7 +100,7 @@ def test_a_failed_run_is_an_error_that_says_where(monkeypatch):
     def fail(*arguments, **options):
         raise MemoryError("no room")
 
-    monkeypatch.setattr("experiments.training.run.train", fail)
+    monkeypatch.setattr("experiments.sweep.workers.train_part", fail)
     with pytest.raises(RuntimeError, match="a run of study 'default' failed: its traceback is in"):
         run_study(*SMALL)
 

@@ -15,7 +15,7 @@ from experiments.config.flags import options_and_words
 from experiments.config.hydra_schema import register_schema
 from experiments.config.keys import SYNONYMS
 from experiments.config.values import PLACEHOLDERS, parts
-from experiments.config.words import hydra_words
+from experiments.config.words import earlier_names, hydra_words
 
 FILES = (
     "my (1).csv",
@@ -73,7 +73,7 @@ def told(sweep):
 
 def offered(line):
     """Return the words of the command that a refusal ends with; None if it has none."""
-    found = re.search(r"[;?.] [rR]un: python run\.py (.*)$", line)
+    found = re.search(r"[;?.] [rR]un: python run\.py ?(.*)$", line)
     return found and shlex.split(found[1])
 
 
@@ -84,6 +84,7 @@ KEY = "allowed are words KEY=VALUE such as epochs=20"
 LIST = "allowed is a list such as [{}]"
 COUNTS = "numbers of seeds. Seeds themselves stand in brackets"
 OTHER = "did you mean '{}'?"
+ALL = "every sweep trains on all cores; workers=N sets their number"
 WORDS = [
     # paths and other texts
     ([*CSV, "dataset.path=my (1).csv"], QUOTES.format("( )"), [*CSV, 'dataset.path="my (1).csv"']),
@@ -202,8 +203,7 @@ WORDS = [
     (["loss=cross_entropy"], OTHER.format("output"), ["output=softmax_ce"]),
     (["cost=softmax_mse"], OTHER.format("output"), ["output=softmax_mse"]),
     (["split=0.3"], OTHER.format("split.test"), ["split.test=0.3"]),
-    (["n_jobs=2"], "did you mean hydra/launcher=joblib hydra.launcher.n_jobs=2?",
-     ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]),
+    (["n_jobs=2"], OTHER.format("workers"), ["workers=2"]),
     (["epochz=3"], "unknown key 'epochz': did you mean 'epochs'?", ["epochs=3"]),
     (["noise=3"], "did you mean 'pretrain.noise' or 'dataset.noise'?", None),
     (["n_epochs=3", "lr=0.1", "activation=Relu"], OTHER.format("epochs"),
@@ -233,11 +233,18 @@ WORDS = [
     (["--seeds"], f"--seeds: {DASHES}; allowed is seeds=VALUE", None),
     (["--fast"], "unknown option --fast", None),
     (["--cfg"], "--cfg: allowed is --cfg job|hydra|all", None),
-    (["hydra/launcher=joblib", "hydra.launcher.n_jobs=0"], "allowed is -1 (all cores) or a whole number from 1 up",
-     ["hydra/launcher=joblib", "hydra.launcher.n_jobs=-1"]),
-    (["hydra/launcher=joblib", "n_jobs=2"], "did you mean", ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]),
-    (["hydra.launcher.n_jobs=2"], "hydra.launcher.n_jobs=2 needs a launcher",
-     ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]),
+    (["hydra/launcher=joblib"], ALL, []),
+    (["-m", "hydra/launcher=joblib", "activation=relu,elu"], ALL, ["-m", "activation=relu,elu"]),
+    (["hydra/launcher=joblib", "hydra.launcher.n_jobs=0", "epochs=3"], ALL, ["epochs=3"]),
+    (["hydra/launcher=joblib", "hydra.launcher.n_jobs=-1"], ALL, []),
+    (["hydra/launcher=joblib", "hydra.launcher.n_jobs=3", "epochs=3"], ALL, ["epochs=3", "workers=3"]),
+    (["hydra/launcher=joblib", "n_jobs=2"], ALL, ["workers=2"]),
+    (["hydra/launcher=joblib", "threads=2"], ALL, ["workers=2"]),
+    (["hydra.launcher.n_jobs=2"], ALL, ["workers=2"]),
+    (["workers=0"], "workers=0: allowed is auto or a whole number from 1 up", None),
+    (["threads=0"], "workers=0: allowed is auto or a whole number from 1 up", None),
+    (["--threads", "2"], f"--threads: {DASHES}", ["threads=2"]),
+    (["--jobs", "2"], f"--jobs: {DASHES}", ["workers=2"]),
     (["results/mine"], f"results/mine: {KEY}", None),
     (["unheard=3"], "unknown key 'unheard': Allowed: dataset, task, activation", None),
 ]  # fmt: skip
@@ -289,7 +296,7 @@ VALUES = {
     "study": ("mine", "???"),
     "dtype": ("float64", "16"),
     "activation.slope": ("0.2", "2"),
-    "hydra.launcher.n_jobs": ("2", "auto"),
+    "workers": ("2", "all"),
     "experiment": ("smoke", "smkoe"),
     "plan": ("true", "maybe"),
     "force": ("true", "maybe"),
@@ -377,6 +384,13 @@ def test_an_options_setting_is_composed_with_the_options_that_are_swept(sweep):
         ("elu", 0.5),
         ("celu", 0.5),
     ]
+
+
+def test_the_threads_of_earlier_versions_are_workers(sweep):
+    words = ["dataset=iris", "threads=3"]
+    assert [settings.workers for settings, _ in sweep(words)] == [3]
+    assert earlier_names(words) == ["threads is called workers now: workers=3"]
+    assert not earlier_names(["workers=3"])
 
 
 def test_lists_of_seeds_may_be_swept(sweep):

@@ -1,5 +1,6 @@
 """Parts of runs on several workers: the same tables, whatever the workers suffer."""
 
+import pickle
 import shutil
 from collections import Counter
 from concurrent.futures import Future
@@ -18,7 +19,7 @@ class Processes:
 
     def __init__(self, deadly):
         self.deadly, self.tried = deadly, Counter()
-        self.broken = False
+        self.broken, self.workers = False, 2
 
     def submit(self, function, task):
         future = Future()
@@ -30,7 +31,10 @@ class Processes:
             self.broken = True
             future.set_exception(BrokenProcessPool())
         else:
-            future.set_result(function(task))
+            try:
+                future.set_result(function(task))
+            except Exception as error:
+                future.set_exception(error)
         return future
 
     def start(self, workers):
@@ -53,14 +57,14 @@ def processes(monkeypatch):
     return use
 
 
-THREE = (["activation=relu"], ["activation=tanh"], ["activation=elu"])
+THREE = tuple([f"activation={name}", "workers=2"] for name in ("relu", "tanh", "elu"))
 
 
 def test_what_a_broken_pool_had_is_trained_again(sweep, study, processes):
     pool = processes(lambda name, trial: name == "tanh" and trial == 1)
     code, runs, _ = sweep(*THREE)
     assert code == 0
-    assert pool.tried["tanh"] == 2
+    assert pool.tried["tanh"] == 4  # two parts, each of them twice
     assert all(study.run(run).state()[0] == "done" for run in runs)
 
 
@@ -70,7 +74,7 @@ def test_a_failure_of_an_earlier_sweep_does_not_keep_a_run_from_being_trained_ag
         shutil.rmtree(study.run(run).path)
         study.run(run).record_failure("ValueError: of yesterday", {})
     processes(lambda name, trial: name == "tanh" and trial == 1)
-    code, _, _ = sweep(["activation=tanh"], ["activation=elu"])
+    code, _, _ = sweep(*THREE[1:])
     assert code == 0
     assert study.run(tanh).state()[0] == study.run(elu).state()[0] == "done"
 
@@ -92,7 +96,7 @@ def test_an_interrupted_sweep_leaves_the_marks_of_unfinished_jobs(sweep, study, 
         return train_part(settings, *arguments, **options)
 
     processes(lambda name, trial: False)
-    lines = [[f"activation={name}"] for name in ("relu", "tanh", "elu")]
+    lines = [[f"activation={name}", "workers=2"] for name in ("relu", "tanh", "elu")]
     monkeypatch.setattr(workers, "train_part", interrupt)
     with pytest.raises(KeyboardInterrupt):
         sweep(*lines)
@@ -116,3 +120,53 @@ def test_any_number_of_workers_gives_the_same_tables(sweep, study, count):
     shutil.rmtree(study.folder)
     assert sweep(*([*line, f"workers={count}"] for line in lines))[0] == 0
     assert study_tables(study) == alone
+
+
+def test_where_no_process_can_start_this_one_trains(sweep, capsys, monkeypatch):
+    def refuse(*arguments, **options):
+        raise OSError("too few semaphores")
+
+    monkeypatch.setattr("joblib.externals.loky.process_executor.ProcessPoolExecutor.__init__", refuse)
+    assert sweep(*THREE)[0] == 0
+    assert capsys.readouterr().err == "no worker can start (too few semaphores): this process trains alone\n"
+
+
+def test_a_pool_whose_workers_die_before_they_train_is_given_up(sweep, monkeypatch):
+    class Stillborn(Processes):
+        def submit(self, function, task):
+            future = Future()
+            future.set_exception(BrokenProcessPool())
+            return future
+
+    monkeypatch.setattr(scheduling, "make_pool", lambda n: Stillborn(None) if n > 1 else workers.make_pool(n))
+    assert sweep(*THREE)[0] == 0
+
+
+def test_an_error_that_cannot_be_sent_is_told(sweep, capsys, study, processes, monkeypatch):
+    class Unreadable(Exception):
+        def __reduce__(self):
+            raise TypeError("no pickle")
+
+    def fail(*arguments, **options):
+        raise Unreadable("of the user")
+
+    processes(lambda name, trial: False)
+    monkeypatch.setattr(workers, "train_part", fail)
+    code, (run, *_), _ = sweep(*THREE)
+    assert code == 1
+    assert f"failed: {run}: Unreadable: of the user (traceback in" in capsys.readouterr().err.replace(
+        f"{__name__}.test_an_error_that_cannot_be_sent_is_told.<locals>.", ""
+    )
+    with pytest.raises(workers.PartError) as sent:
+        workers.train_task(workers.Task(*[None] * 6, 0), Board(None, 2))
+    assert pickle.loads(pickle.dumps(sent.value)).args == sent.value.args
+
+
+def test_jobs_of_one_run_share_the_workers(jobs, monkeypatch):
+    lines = [[f"optimizer.lr={rate}", "workers=2", "seeds=4"] for rate in (0.01, 0.1)]
+    parts = []
+    divide = scheduling.divide
+    monkeypatch.setattr(scheduling, "divide", lambda *given: parts.append(len(found := divide(*given))) or found)
+    monkeypatch.setattr(scheduling, "make_pool", Processes(lambda name, trial: False).start)
+    scheduling.train_all(jobs(*lines))
+    assert parts == [2, 2]
