@@ -46,12 +46,13 @@ class StudySweeper(BasicSweeper):
         from experiments.sweep.jobs import Job
         from experiments.sweep.planning import plan
         from experiments.sweep.runner import readings, run_sweep
+        from experiments.sweep.scheduling import number_of_workers
 
         assert self.hydra_context is not None  # Hydra has called `setup`
         assert self.config is not None
         jobs = [Job.of(*job) for job in expand(self.hydra_context.config_loader, self.config, self.words)]
         if jobs[0].settings.plan:
-            print("\n".join([*readings(jobs), plan(jobs)]))
+            print("\n".join([*readings(jobs), plan(jobs, number_of_workers(jobs))]))
             sys.exit(0)
         launch = None if _launcher(self.config.hydra) == "BasicLauncher" else self._launch
         sys.exit(run_sweep(jobs, launch))

@@ -13,7 +13,7 @@ collect    bring the study's tables up to date with its runs; format=parquet wri
 import csv
 import shutil
 import sys
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -113,16 +113,16 @@ def verify(study: Study) -> list[str]:
 
 def _cell_problems(content: bytes) -> list[str]:
     """Return the problems of a CSV: a row of another length, words in a column of numbers."""
-    rows = csv.reader(content.decode().splitlines())
-    header = next(rows)
+    # Not as a data frame, which takes ten times as long where a study has thousands of small tables.
+    header, *rows = csv.reader(content.decode().splitlines())
     for number, row in enumerate(rows, 2):
         if len(row) != len(header):
             return [f"line {number} has {len(row)} cells, the header {len(header)}"]
-    frame = tables.from_csv(content)
     problems = []
-    for column in frame.columns.intersection(sorted(tables.NUMBERS), sort=False):
+    for column, cells in zip(header, zip(*rows, strict=True), strict=bool(rows)):
         try:
-            frame.loc[frame[column] != "", column].astype(float)
+            if column in tables.NUMBERS:
+                deque(map(float, filter(None, cells)), maxlen=0)
         except ValueError as error:
             problems.append(f"column {column}: {error}")
     return problems
