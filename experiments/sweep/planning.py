@@ -118,7 +118,8 @@ def probe(job: Job) -> float:
             work = stack.gather(stack.prepared.split.probe[stack.seed_index])
             layer_statistics(stack.network, settings.output, work, stack.network.parameters.copy())
         evaluation = time.perf_counter() - begin
-    epoch = training / trained * (stack.prepared.split.train.shape[1] // settings.batch_size) + evaluation
+    steps_of_epoch = int(stack.prepared.split.train.shape[1]) // settings.batch_size
+    epoch = training / trained * steps_of_epoch + evaluation
     return epoch / len(stack.replicas) / epoch_cost(settings)
 
 
@@ -162,7 +163,7 @@ def recorded_runs(jobs: Sequence[Job]) -> list[RecordedRun]:
 
     These are the newest ones of each data set, first those of the data sets of the jobs.
     """
-    runs = []
+    runs: list[RecordedRun] = []
     for results in {job.study.folder.parent for job in jobs}:
         newest: dict[str, list[tuple[float, Path]]] = {}
         for status in results.glob("*/runs/*/status.json"):
