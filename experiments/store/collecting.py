@@ -306,10 +306,11 @@ def _write_parquet(study: Study) -> None:
             existing.pop(file, None)
         for path in existing.values():
             path.unlink()
-    if runs:
-        write_bytes(folder / "replicas.parquet", _parquet(tables.read(study.folder / "replicas.csv")))
-    else:
-        (folder / "replicas.parquet").unlink(missing_ok=True)
+    source, copy_of_it = study.folder / "replicas.csv", folder / "replicas.parquet"
+    if not runs:
+        copy_of_it.unlink(missing_ok=True)
+    elif not copy_of_it.exists() or copy_of_it.stat().st_mtime_ns <= source.stat().st_mtime_ns:
+        write_bytes(copy_of_it, _parquet(tables.read(source)))
 
 
 def _parquet(frame: "pd.DataFrame") -> bytes:
