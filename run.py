@@ -47,6 +47,7 @@ class StudySweeper(BasicSweeper):
         from experiments.sweep.jobs import Job
         from experiments.sweep.planning import plan
         from experiments.sweep.runner import readings, run_sweep
+        from experiments.sweep.scheduling import number_of_workers
 
         assert self.hydra_context is not None  # Hydra has called `setup`
         assert self.config is not None
@@ -54,7 +55,7 @@ class StudySweeper(BasicSweeper):
         for note in self.notes:
             print(f"run.py: {note}", file=sys.stderr)
         if jobs[0].settings.plan:
-            print("\n".join([*readings(jobs), plan(jobs)]))
+            print("\n".join([*readings(jobs), plan(jobs, number_of_workers(jobs))]))
             sys.exit(0)
         launch = None if _launcher(self.config.hydra) == "BasicLauncher" else self._launch
         sys.exit(run_sweep(jobs, launch))

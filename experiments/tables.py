@@ -174,6 +174,8 @@ def read(source: str | PathLike[str] | IO[Any]) -> "pd.DataFrame":
         dtype={column: str for column in columns if column in WORDS} | {"diverged_epoch": "Int64"},
         keep_default_na=False,
         na_values={column: ["", "nan"] for column in columns if column not in WORDS},
+        # A setting may be empty in thousands of rows, so its type must not be that of a piece of the table.
+        low_memory="status" not in columns,
     )
 
 

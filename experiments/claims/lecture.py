@@ -37,10 +37,11 @@ def train(datasets: Sequence[str]) -> pd.DataFrame:
     from experiments.config.compose import sweep
     from experiments.sweep.jobs import Job
     from experiments.sweep.planning import plan
+    from experiments.sweep.scheduling import number_of_workers
 
     arguments = command_line(STUDY, Protocol(SEEDS), f"dataset={','.join(datasets)}")
     jobs = [Job.of(settings, words) for settings, words in sweep(arguments)]
-    print(plan(jobs), flush=True)
+    print(plan(jobs, number_of_workers(jobs)), flush=True)
     return run_study(*arguments).replicas.merge(requested(job.settings for job in jobs))
 
 

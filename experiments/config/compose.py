@@ -3,16 +3,18 @@
 import itertools
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from copy import deepcopy
 from typing import Any
 
 from hydra import initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Glob, Override
 from hydra.core.singleton import Singleton
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from experiments.config.choices import CONF, REGISTRIES, options, required
 from experiments.config.errors import ConfigError, both, in_one_line
@@ -54,15 +56,68 @@ def expand(loader: ConfigLoader, master: DictConfig, words: Sequence[str]) -> li
         For the first job that is refused, and for an override that matches nothing.
     """
     jobs: dict[tuple[Any, ...], tuple[Settings, list[str]]] = {}
+    composer = Composer(loader, master)
     for preset, alone in _by_preset(loader, words):
         parsed = _parsed(loader, [*_swept_by(loader, master, preset), *alone])
         for line in itertools.chain(*BasicSweeper.split_arguments(parsed, None)):
-            settings = resolve(plain_values(loader.load_sweep_config(master, line)))
+            settings = resolve(composer.values(line))
             rates = tuple(map(rounded, settings.rates))
             key = (settings.study, settings.run, rates, settings.seeds, settings.tune, settings.save)
             jobs.setdefault(key, (settings, line))
     _check_tuning([settings for settings, _ in jobs.values()])
     return list(jobs.values())
+
+
+class Composer:
+    """Composes the jobs of a sweep.
+
+    Hydra takes a tenth of a second for a job. So it composes each choice of options once, and other settings are put
+    into a copy.
+
+    Parameters
+    ----------
+    loader, master
+        As for `expand`.
+    """
+
+    def __init__(self, loader: ConfigLoader, master: DictConfig):
+        assert isinstance(loader, ConfigLoaderImpl)
+        self.loader, self.master = loader, master
+        self.overrides: dict[str, tuple[Override, bool]] = {}  # by word, and whether it chooses an option
+        self.composed: dict[tuple[str, ...], DictConfig] = {}  # without Hydra's own node, by the words that choose
+
+    def values(self, line: list[str]) -> dict[str, Any]:
+        """Return what the words of a job compose, as plain values.
+
+        Raises
+        ------
+        Exception
+            Hydra's own, if it refuses a word.
+        """
+        try:
+            return self._values(line)
+        except Exception:  # Hydra says what is wrong. A value may also refer to Hydra's node: ${hydra.job.name}.
+            return plain_values(self.loader.load_sweep_config(self.master, line))
+
+    def _values(self, line: list[str]) -> dict[str, Any]:
+        choosing = tuple(word for word in line if self._override(word)[1])
+        if choosing not in self.composed:
+            config = self.loader.load_sweep_config(self.master, list(choosing))
+            with open_dict(config):
+                del config["hydra"]
+            self.composed[choosing] = config
+        config = deepcopy(self.composed[choosing])
+        setting = [self._override(word)[0] for word in line if word not in choosing]
+        ConfigLoaderImpl._apply_overrides_to_config(setting, config)
+        return plain_values(config)
+
+    def _override(self, word: str) -> tuple[Override, bool]:
+        if word not in self.overrides:
+            override = grammar().parse_override(word)
+            # As Hydra decides it.
+            is_group = self.loader.repository.group_exists(override.key_or_group)
+            self.overrides[word] = override, is_group and not isinstance(override.value(), dict)
+        return self.overrides[word]
 
 
 def _by_preset(loader: ConfigLoader, words: Sequence[str]) -> Iterator[tuple[str | None, list[str]]]:

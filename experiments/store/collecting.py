@@ -1,29 +1,30 @@
-"""The tables of a study, brought up to date from its runs, as CSV and as Parquet.
+"""The tables of a study, brought up to date from its runs, as CSV or as Parquet.
 
 The rows of a run that has not changed are copied from the old tables, if these are still as they were written. Only new
 runs are read. So the time is that of the new runs and of copying one file, and the memory is that of one run.
 """
 
-import hashlib
 import json
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from experiments import tables
 from experiments.config.errors import ConfigError
 from experiments.store.files import checksum, copy, replacing, to_json, write_bytes
-from experiments.store.reading import STUDY_TABLES, task_id, tuning_seeds
+from experiments.store.reading import LONG_TABLES, STUDY_TABLES, rows_of_parquet, task_id, tuning_seeds
 from experiments.store.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LONG_TABLES = {"history": tables.HISTORY, "layers": tables.LAYERS}
-"""The tables of a study that are copied in pieces, with the columns that they always have."""
+PARQUET_HINT = "Parquet files are faster: pip install '.[parquet]'"
+
+PARQUET_FROM = 2_000_000_000
+"""Bytes of the long tables of all runs from which on they are collected into Parquet files."""
 
 LAYOUT = {"selected": list(tables.SELECT["error"]), "columns": list(tables.STUDY)}
 """How `replicas.csv` is made from the runs: tables that were made in another way are written anew."""
@@ -53,27 +54,41 @@ class Index:
         First line of each long table.
     entries
         The runs by name, sorted as in the tables.
+    parquet
+        Whether the long tables are Parquet files. Then there are no headers and no spans.
     """
 
     headers: dict[str, str] = field(default_factory=dict)
     entries: dict[str, Entry] = field(default_factory=dict)
+    parquet: bool = False
+
+    @property
+    def long_tables(self) -> list[str]:
+        """The long tables that are CSV files."""
+        return [] if self.parquet else list(LONG_TABLES)
+
+    @property
+    def layout(self) -> dict[str, Any]:
+        """How these tables are made today."""
+        return LAYOUT | ({"parquet": True} if self.parquet else {})
 
     @classmethod
     def read(cls, folder: Path) -> "Index":
         """Return the index of a study's folder; it is empty if a table is not as it was written, or not as today."""
         try:
             stored = json.loads((folder / ".index.json").read_bytes())
-            if stored["layout"] != LAYOUT or any(
-                checksum(folder / f"{name}.csv") != stored["sha256"][name] for name in STUDY_TABLES
+            entries = {run: Entry(entry["status"], {}) for run, entry in sorted(stored["runs"].items())}
+            index = cls(stored["header"], entries, "parquet" in stored["layout"])
+            if stored["layout"] != index.layout or any(
+                checksum(folder / f"{name}.csv") != stored["sha256"][name] for name in [*index.long_tables, "replicas"]
             ):
                 return cls()
-            entries = {run: Entry(entry["status"], {}) for run, entry in sorted(stored["runs"].items())}
-            for name in LONG_TABLES:
+            for name in index.long_tables:
                 start = len(stored["header"][name]) + 1
                 for run, entry in entries.items():
                     entry.spans[name] = Span(start, stored["runs"][run][name])
                     start += stored["runs"][run][name]
-            return cls(stored["header"], entries)
+            return index
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return cls()
 
@@ -83,22 +98,47 @@ class Index:
             run: {"status": entry.status, **{name: span.length for name, span in entry.spans.items()}}
             for run, entry in self.entries.items()
         }
-        sums = {name: checksum(folder / f"{name}.csv") for name in STUDY_TABLES}
-        index = {"layout": LAYOUT, "sha256": sums, "header": self.headers, "runs": runs}
+        sums = {name: checksum(folder / f"{name}.csv") for name in [*self.long_tables, "replicas"]}
+        index = {"layout": self.layout, "sha256": sums, "header": self.headers, "runs": runs}
         write_bytes(folder / ".index.json", to_json(index))
 
 
 def collect(study: Study) -> None:
-    """Bring the study's tables up to date with its intact runs."""
+    """Bring the study's tables up to date with its intact runs.
+
+    If the long tables are large and pyarrow is installed, they become Parquet files instead of CSV files.
+    """
     with study.lock():
+        parquet = long_bytes(study) >= PARQUET_FROM and find_spec("pyarrow") is not None
         index = Index.read(study.folder)
+        if index.parquet != parquet:
+            index = Index(parquet=parquet)
         statuses = {}
         for run in study.runs():
             with suppress(OSError):
                 statuses[run.name] = checksum(run.path / "status.json")
         current = {run: entry for run, entry in index.entries.items() if statuses.get(run) == entry.status}
         if current.keys() != statuses.keys() or current.keys() != index.entries.keys():
-            _rewrite(study, Index(index.headers, current), statuses)
+            _rewrite(study, Index(index.headers, current, parquet), statuses)
+        if parquet:
+            _write_parquet(study)
+
+
+def long_bytes(study: Study) -> int:
+    """Return the bytes of the long tables of all runs."""
+    paths = (path for name in LONG_TABLES for path in study.folder.glob(f"runs/*/{name}.csv"))
+    return sum(path.stat().st_size for path in paths)
+
+
+def parquet_rows(study: Study) -> dict[str, int]:
+    """Return the number of rows of each long table's Parquet files."""
+    folder = study.folder / "parquet"
+    return {name: sum(map(rows_of_parquet, folder.glob(f"{name}/*/*/*.parquet"))) for name in LONG_TABLES}
+
+
+def is_large_csv(study: Study) -> bool:
+    """Return whether Parquet files would be better, but pyarrow is not installed."""
+    return find_spec("pyarrow") is None and long_bytes(study) >= PARQUET_FROM
 
 
 def _rewrite(study: Study, index: Index, statuses: dict[str, str]) -> None:
@@ -114,10 +154,10 @@ def _rewrite(study: Study, index: Index, statuses: dict[str, str]) -> None:
         Checksum of each run's status.json; a run that is not in the index is read.
     """
     fresh = _read_fresh(study, [run for run in statuses if run not in index.entries])
-    headers = {name: _header(name, index, fresh.columns[name]) for name in LONG_TABLES}
+    headers = {name: _header(name, index, fresh.columns[name]) for name in index.long_tables}
     if index.entries and headers != index.headers:
         # A column is new, so the old rows are written anew as well.
-        return _rewrite(study, Index(), statuses)
+        return _rewrite(study, Index(parquet=index.parquet), statuses)
     runs = sorted([*index.entries, *fresh.tasks])
     if not runs:
         for name in (".index.json", *(f"{name}.csv" for name in STUDY_TABLES)):
@@ -130,10 +170,13 @@ def _rewrite(study: Study, index: Index, statuses: dict[str, str]) -> None:
     frames += fresh.frames()
     entries = {run: Entry(statuses[run], {}) for run in runs}
     for name in LONG_TABLES:
+        if index.parquet:
+            (study.folder / f"{name}.csv").unlink(missing_ok=True)
+            continue
         for run, span in _write_long(study, name, headers[name], runs, index).items():
             entries[run].spans[name] = span
     write_bytes(study.folder / "replicas.csv", tables.to_csv(joined_replicas(frames)))
-    Index(headers, entries).write(study.folder)
+    Index(headers, entries, index.parquet).write(study.folder)
     return None
 
 
@@ -233,34 +276,41 @@ def joined_replicas(frames: "list[pd.DataFrame]") -> "pd.DataFrame":
 def collect_parquet(study: Study) -> Path:
     """Write the study's tables as Parquet files, partitioned by data set and activation; return their folder.
 
-    The files are `parquet/<table>/dataset=…/activation=…/<run>-<checksum>.parquet`. A file that exists already is kept.
+    The files are `parquet/<table>/dataset=…/activation=…/<run>-<checksum>.parquet`.
     """
     if find_spec("pyarrow") is None:
         raise ConfigError("Parquet files need pyarrow: pip install '.[parquet]'")
     collect(study)
+    with study.lock():
+        _write_parquet(study)
+    return study.folder / "parquet"
+
+
+def _write_parquet(study: Study) -> None:
+    """Bring the Parquet files up to date with the runs that are in the study's tables. Complete files are kept."""
     folder = study.folder / "parquet"
-    current = set()
-    for run in study.runs():
-        files = run.read().files
-        for name in LONG_TABLES if files else ():
-            content = files[f"{name}.csv"]
-            frame = tables.read(BytesIO(content))
-            if frame.empty:
+    runs = Index.read(study.folder).entries
+    for name in LONG_TABLES:
+        existing = {path.name: path for path in folder.glob(f"{name}/*/*/*.parquet")}
+        for run in runs:
+            source = study.run(run).path
+            facts = json.loads((source / "status.json").read_bytes())["files"][f"{name}.csv"]
+            file = f"{run}-{facts['sha256'][:16]}.parquet"
+            if not facts["rows"] or (file in existing and rows_of_parquet(existing[file]) == facts["rows"]):
+                existing.pop(file, None)
                 continue
+            frame = tables.read(source / f"{name}.csv")
             dataset, activation = frame[["dataset", "activation"]].iloc[0]
-            digest = hashlib.sha256(content).hexdigest()[:16]
-            path = folder / name / f"dataset={dataset}" / f"activation={activation}" / f"{run.name}-{digest}.parquet"
-            current.add(path)
-            if not path.exists():
-                write_bytes(path, _parquet(frame.drop(columns=["dataset", "activation"])))
-    replicas = study.folder / "replicas.csv"
-    if replicas.exists():
-        current.add(folder / "replicas.parquet")
-        write_bytes(folder / "replicas.parquet", _parquet(tables.read(replicas)))
-    for path in folder.rglob("*.parquet"):
-        if path not in current:
+            path = folder / name / f"dataset={dataset}" / f"activation={activation}" / file
+            write_bytes(path, _parquet(frame.drop(columns=["dataset", "activation"])))
+            existing.pop(file, None)
+        for path in existing.values():
             path.unlink()
-    return folder
+    source, copy_of_it = study.folder / "replicas.csv", folder / "replicas.parquet"
+    if not runs:
+        copy_of_it.unlink(missing_ok=True)
+    elif not copy_of_it.exists() or copy_of_it.stat().st_mtime_ns <= source.stat().st_mtime_ns:
+        write_bytes(copy_of_it, _parquet(tables.read(source)))
 
 
 def _parquet(frame: "pd.DataFrame") -> bytes:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ELSEWHERE = "results are looked for where a command is run, so cd to the folder in which run.py was run"
-STUDY_TABLES = ("history", "layers", "replicas")
+LONG_TABLES = {"history": tables.HISTORY, "layers": tables.LAYERS}
+"""The tables of a study that have many rows for each replica, with the columns that they always have."""
+STUDY_TABLES = (*LONG_TABLES, "replicas")
 
 
 def tuning_seeds(files: Mapping[str, bytes]) -> set[int]:
@@ -98,13 +100,47 @@ def load_tables(study: str, results: Path = RESULTS) -> StudyTables:
             raise ConfigError(f"no study {study!r} in {Path(results).resolve()}/: it is empty; {ELSEWHERE}")
         raise ConfigError(f"no study {study!r} in {results}/: {nearest(study, known)}")
     try:
-        return StudyTables(*(tables.read(Path(results) / study / f"{name}.csv") for name in STUDY_TABLES))
-    except (OSError, ValueError) as error:
+        return StudyTables(*(_read(Path(results) / study, name) for name in STUDY_TABLES))
+    except (OSError, ValueError, ImportError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(
             f"the tables of study {study!r} cannot be read ({reason}); "
             f"run: python -m experiments.store collect study={study}"
         ) from error
+
+
+def _read(folder: Path, name: str) -> "pd.DataFrame":
+    """Return a table of a study: its CSV file, or its Parquet files if there is none."""
+    csv = folder / f"{name}.csv"
+    is_parquet = not csv.exists() and (folder / "parquet").is_dir()
+    return read_parquet(folder / "parquet" / name) if is_parquet else tables.read(csv)
+
+
+def read_parquet(folder: Path) -> "pd.DataFrame":
+    """Return the rows of a table's Parquet files, as the CSV of the table would give them."""
+    import pyarrow as pa  # type: ignore[import-untyped]
+    from pyarrow import parquet
+
+    parts = []
+    for path in sorted(folder.glob("*/*/*.parquet"), key=lambda path: path.name.rpartition("-")[0]):
+        part = parquet.ParquetFile(path).read()
+        for position, parent in ((1, path.parents[1]), (2, path.parents[0])):
+            key, _, value = parent.name.partition("=")
+            part = part.add_column(position, key, pa.repeat(value, len(part)))
+        parts.append(part)
+    # A table without a row has no file, such as `layers` without diagnostics.
+    parts = parts or [pa.table({column: [] for column in LONG_TABLES[folder.name]})]
+    return pa.concat_tables(parts, promote_options="permissive").to_pandas()
+
+
+def rows_of_parquet(path: Path) -> int:
+    """Return the number of rows of a Parquet file; -1 if it is damaged."""
+    from pyarrow import ArrowException, parquet
+
+    try:
+        return int(parquet.read_metadata(path).num_rows)
+    except (OSError, ArrowException):
+        return -1
 
 
 def load_all_tables(study: str, results: Path = RESULTS) -> StudyTables:

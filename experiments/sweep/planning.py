@@ -1,22 +1,37 @@
 """What a sweep would train, and how much time and disk it would take."""
 
+import json
+import time
 from collections.abc import Iterable, Sequence
-from io import BytesIO
+from itertools import count
+from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
+import numpy as np
 import yaml
+from threadpoolctl import threadpool_limits
 
 from experiments import tables
 from experiments.analysis.wording import counted, verb
 from experiments.config.errors import ConfigError
 from experiments.config.settings import Settings, from_record
 from experiments.store.earlier import earlier_reading
-from experiments.store.runs import outcomes
-from experiments.store.study import Study
+from experiments.store.reading import LOADER
+from experiments.sweep.environment import processor
 from experiments.sweep.jobs import Job, disjoint
 
 EPOCH_ROWS = 2000
 """Without them, a data set of few rows would make the epochs of a large one seem ten times as long as they are."""
+
+NEWEST = 50
+"""The recorded runs of a data set that are looked at: the newest ones."""
+
+PROBE = 1
+"""Seconds for which steps are trained, where no run is recorded. The evaluation takes less."""
+
+ROW_BYTES = 250
+"""Bytes of a row of `history` or `layers`, where no run is recorded."""
 
 
 class RecordedRun(NamedTuple):
@@ -27,10 +42,18 @@ class RecordedRun(NamedTuple):
     bytes: float  # of its tables, by unit of `table_rows`
 
 
-def plan(jobs: Sequence[Job]) -> str:
-    """Return what a sweep would train, how long that takes in one process and how much it writes.
+def plan(jobs: Sequence[Job], workers: int) -> str:
+    """Return what a sweep would train, how long that takes and how much it writes.
 
-    Time and bytes are those of the most similar recorded run, in proportion to what differs.
+    Time and bytes are those of the most similar recorded runs of this machine, in proportion to what differs. If no
+    run is recorded, a few steps of the longest job are trained, and nothing of them is kept.
+
+    Parameters
+    ----------
+    jobs
+        All jobs of the sweep.
+    workers
+        The number of processes that would train.
     """
     replicas = len({(job.folder.path, replica) for job in jobs for replica in _wanted(job)})
     jobs = disjoint(jobs)
@@ -43,25 +66,61 @@ def plan(jobs: Sequence[Job]) -> str:
     there = replicas - missing
     lines = [f"{conditions}, {counted(replicas, 'replica')}: {there} {verb(there, 'is', 'are')} there already, {work}"]
     lines += earlier_runs(jobs)
-    runs = recorded_runs({job.study.folder: job.study for job in jobs}.values()) if missing else []
-    if missing and not runs:
-        lines.append("time and disk: unknown, because this study has no recorded run yet")
-    elif missing:
-        seconds = size = 0.0
-        unrecorded = set()
-        for job in jobs:
-            run = _most_similar(runs, job.settings)
-            if job.missing and run.settings.data.name != job.settings.data.name:
-                unrecorded.add(job.settings.data.name)
-            seconds += run.seconds * epoch_cost(job.settings) * job.work
-            size += run.bytes * table_rows(job.settings) * job.replicas
-        lines.append(
-            f"time: about {_duration(seconds)} in one process, estimated from {counted(len(runs), 'recorded run')}"
-        )
-        if unrecorded:
-            lines[-1] += f"; none of them is of {', '.join(sorted(unrecorded))}, so the time is rough"
-        lines.append(f"disk: about {2 * size / 1e6:,.1f} MB, of which half is the study's own copy of the tables")
-    return "\n".join(lines)
+    return "\n".join([*lines, *(_estimates([job for job in jobs if job.missing], workers) if missing else [])])
+
+
+def _estimates(jobs: Sequence[Job], workers: int) -> list[str]:
+    """Return the lines that say how long the jobs take and how much they write."""
+    runs = recorded_runs(jobs)
+    source = f"estimated from {counted(len(runs), 'recorded run')}"
+    if not runs:
+        longest = max(jobs, key=lambda job: job.work * epoch_cost(job.settings))
+        runs = [RecordedRun(longest.settings, probe(longest), ROW_BYTES)]
+        source = f"estimated from a few steps of {longest.run}"
+    seconds = size = 0.0
+    unrecorded = set()
+    for job in jobs:
+        similar = _most_similar(runs, job.settings)
+        if similar[0].settings.data.name != job.settings.data.name:
+            unrecorded.add(job.settings.data.name)
+        seconds += median(run.seconds for run in similar) * epoch_cost(job.settings) * job.work
+        size += median(run.bytes for run in similar) * table_rows(job.settings) * job.replicas
+    line = f"time: about {_duration(seconds / workers)} with {counted(workers, 'worker')}, {source}"
+    if unrecorded:
+        line += f"; none of them is of {', '.join(sorted(unrecorded))}, so the time is rough"
+    return [line, f"disk: about {2 * size / 1e6:,.1f} MB, of which half is the study's own copy of the tables"]
+
+
+def probe(job: Job) -> float:
+    """Return the seconds of an epoch of a job's networks by unit of `epoch_cost`; nothing is written.
+
+    Steps are trained for `PROBE` seconds, and what follows an epoch is done once.
+    """
+    from experiments.training.diagnostics import layer_statistics
+    from experiments.training.evaluation import evaluate
+    from experiments.training.run import divide
+    from experiments.training.stack import Stack
+
+    settings = job.settings
+    stack = Stack(settings, divide(settings, job.missing)[0].replicas)
+    steps = (None for epoch in count(1) for _ in stack.train_steps(epoch))
+    with threadpool_limits(1, "blas"), np.errstate(all="ignore"):
+        next(steps)  # the first one also makes the buffers
+        begin = time.perf_counter()
+        trained, training = 0, 0.0
+        while training < PROBE:
+            next(steps)
+            trained += 1
+            training = time.perf_counter() - begin
+        begin = time.perf_counter()
+        evaluate(stack)
+        if settings.diagnostics.layers:
+            work = stack.gather(stack.prepared.split.probe[stack.seed_index])
+            layer_statistics(stack.network, settings.output, work, stack.network.parameters.copy())
+        evaluation = time.perf_counter() - begin
+    steps_of_epoch = int(stack.prepared.split.train.shape[1]) // settings.batch_size
+    epoch = training / trained * steps_of_epoch + evaluation
+    return epoch / len(stack.replicas) / epoch_cost(settings)
 
 
 def _wanted(job: Job) -> Iterable[tuple[float | None, int]]:
@@ -99,34 +158,44 @@ def table_rows(settings: Settings) -> int:
     return (settings.epochs + 1) * (len(settings.net.hidden) + 2)
 
 
-def recorded_runs(studies: Iterable[Study]) -> list[RecordedRun]:
-    """Return the intact runs of these studies with what they cost."""
-    runs = []
-    for study in studies:
-        for folder in study.runs():
-            files = folder.read().files
-            try:
-                settings = from_record(yaml.safe_load(files["config.yaml"])) if files else None
-            except ConfigError:
-                continue
-            if settings is not None:
-                runs.append(_recorded_run(settings, files))
+def recorded_runs(jobs: Sequence[Job]) -> list[RecordedRun]:
+    """Return what runs of this machine cost, in all studies beside those of the jobs.
+
+    These are the newest ones of each data set, first those of the data sets of the jobs.
+    """
+    runs: list[RecordedRun] = []
+    for results in {job.study.folder.parent for job in jobs}:
+        newest: dict[str, list[tuple[float, Path]]] = {}
+        for status in results.glob("*/runs/*/status.json"):
+            newest.setdefault(status.parent.name.rsplit("-", 3)[0], []).append((-status.stat().st_mtime, status.parent))
+        known = {job.settings.data.name for job in jobs} & newest.keys() or newest.keys()
+        for name in sorted(known):
+            runs += filter(None, (_recorded_run(folder) for _, folder in sorted(newest[name])[:NEWEST]))
     return runs
 
 
-def _recorded_run(settings: Settings, files: dict[str, bytes]) -> RecordedRun:
-    timing = tables.read(BytesIO(files["timing.csv"]))
+def _recorded_run(folder: Path) -> RecordedRun | None:
+    """Return what a run cost; None if it was trained on another machine, by threads, or cannot be read."""
+    try:
+        if json.loads((folder / "environment.json").read_bytes())["processor"] != processor():
+            return None
+        timing = tables.read(folder / "timing.csv")
+        replicas = json.loads((folder / "status.json").read_bytes())["replicas"]
+        settings = from_record(yaml.load((folder / "config.yaml").read_bytes(), LOADER))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError, ConfigError):
+        return None
+    timing = timing[timing["threads"] == 1]
     epochs = (timing["replicas"] * timing["epochs"]).sum()
-    size = sum(len(content) for name, content in files.items() if name.endswith(".csv"))
+    if not epochs:
+        return None
+    size = sum(path.stat().st_size for path in folder.glob("*.csv"))
     return RecordedRun(
-        settings,
-        timing["total"].sum() / epochs / epoch_cost(settings),
-        size / len(outcomes(files)) / table_rows(settings),
+        settings, timing["total"].sum() / epochs / epoch_cost(settings), size / replicas / table_rows(settings)
     )
 
 
-def _most_similar(runs: Iterable[RecordedRun], settings: Settings) -> RecordedRun:
-    """Return the recorded run that differs least; the setting that costs most counts first."""
+def _most_similar(runs: Sequence[RecordedRun], settings: Settings) -> list[RecordedRun]:
+    """Return the recorded runs that differ least; the setting that costs most counts first."""
 
     def differences(run: RecordedRun) -> list[bool]:
         return [
@@ -138,7 +207,8 @@ def _most_similar(runs: Iterable[RecordedRun], settings: Settings) -> RecordedRu
             run.settings.output != settings.output,
         ]
 
-    return min(runs, key=differences)
+    least = min(map(differences, runs))
+    return [run for run in runs if differences(run) == least]
 
 
 def _duration(seconds: float) -> str:

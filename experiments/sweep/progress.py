@@ -51,7 +51,8 @@ def live_view(jobs: Sequence[Job]) -> Iterator[None]:
 
 def tally(jobs: Sequence[Job]) -> tuple[Counter[str], int]:
     """Return how many jobs are running, done, failed and waiting, and how many epochs of replicas are trained."""
-    marks = {job.study.folder: job.study.marks.read() for job in jobs}
+    studies = {job.study.folder: job.study for job in jobs}
+    marks = {folder: study.marks.read() for folder, study in studies.items()}
     counts: Counter[str] = Counter()
     epochs = 0
     for job in jobs:

@@ -3,11 +3,17 @@
 import math
 
 import pytest
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf.errors import OmegaConfBaseException
 
 from experiments import run_study
 from experiments.config.choices import CONF
-from experiments.config.compose import sweep
+from experiments.config.compose import Composer, plain_values, sweep
 from experiments.config.errors import ConfigError
+from experiments.config.hydra_schema import register_schema
 from experiments.config.values import exact_range
 
 LEAKY = ("activation=leaky_relu", "dataset=iris")
@@ -169,3 +175,59 @@ def test_a_seed_that_tunes_in_one_preset_is_not_reported_in_another(tmp_path, mo
     assert len(sweep(["+experiment=one", "dataset=iris"])) == 1
     with pytest.raises(ConfigError, match=r"tune.seeds: 8 is also in seeds of another job of the run iris-relu"):
         sweep(["+experiment=one,two", "dataset=iris"])
+
+
+@pytest.fixture(scope="module")
+def hydra_alone():
+    """Return Hydra's loader, what it composes of its own settings, and a function that composes words without us."""
+    register_schema()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        master = loader.load_configuration("config", [], RunMode.MULTIRUN)
+    return loader, master, lambda words: plain_values(loader.load_sweep_config(master, words))
+
+
+def test_jobs_are_composed_as_hydra_alone_composes_them(hydra_alone):
+    loader, master, alone = hydra_alone
+    composer = Composer(loader, master)
+    lines = [
+        [],
+        ["activation=elu", "activation.alpha=0.5"],
+        ["activation.alpha=0.7", "activation=elu", "optimizer.lr=[0.1,0.2]"],
+        ["activation=elu"],  # nothing is left of the jobs before it
+        ["dataset=iris", "optimizer=adam", "activation_l1=${dataset.lr}"],
+        ["study=${hydra.job.config_name}", "dataset=iris"],
+        ["activation=formula", "formula.expression=x*beta", "+formula.parameters.beta=1.0"],
+        ["activation=formula", "formula.parameters={beta: 1.0}"],
+        ["+experiment=glorot_2011", "activation=softplus", "activation_l1=0.001", "net.hidden=[3]"],
+        ["+experiment=mse_vs_ce", "optimizer.lr=0.5"],
+        ["net.hidden=[2]", "net.hidden=[3]"],
+    ]
+    for words in lines * 2:
+        assert composer.values(words) == alone(words), words
+
+
+@pytest.mark.parametrize("word", ["epochz=3", "activation=rely", "epochs=many", "~epochz", "activation.alpha=1"])
+def test_a_word_is_refused_as_hydra_alone_refuses_it(hydra_alone, word):
+    loader, master, alone = hydra_alone
+    refusals = []
+    for compose in (alone, Composer(loader, master).values):
+        with pytest.raises((HydraException, OmegaConfBaseException)) as refused:
+            compose(["dataset=iris", word])
+        refusals.append((type(refused.value), str(refused.value)))
+    assert refusals[0] == refusals[1]
+
+
+def test_many_jobs_compose_each_choice_of_options_once(hydra_alone, monkeypatch):
+    loader, master, _ = hydra_alone
+    composed = []
+    load = type(loader).load_sweep_config
+    monkeypatch.setattr(
+        type(loader), "load_sweep_config", lambda self, *values: composed.append(values[1]) or load(self, *values)
+    )
+    composer = Composer(loader, master)
+    for width in range(1, 50):
+        for activation in ("elu", "relu"):
+            values = composer.values([f"activation={activation}", f"net.hidden=[{width}]"])
+            assert (values["activation"]["name"], values["net"]["hidden"]) == (activation, [width])
+    assert composed == [["activation=elu"], ["activation=relu"]]

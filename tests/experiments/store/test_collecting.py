@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from experiments import tables
+from experiments.store import collecting
 from experiments.store.__main__ import main
 from experiments.store.collecting import collect, collect_parquet
 from experiments.store.files import checksum, fingerprint
@@ -231,3 +232,76 @@ def test_parquet_files_answer_a_query(sweep, study):
     assert selected == [(10,)]
     kinds = duckdb.sql("select distinct task_id, purpose from 'results/default/parquet/replicas.parquet'").fetchall()
     assert kinds == [(load_tables("default").replicas["task_id"].iloc[0], "report")]
+
+
+@pytest.fixture
+def large(monkeypatch):
+    """Let every study be so large that its tables are collected into Parquet files."""
+    monkeypatch.setattr(collecting, "PARQUET_FROM", 1)
+
+
+def parquet_files(study):
+    return {path.name: path.stat().st_mtime_ns for path in study.folder.glob("parquet/*/*/*/*.parquet")}
+
+
+def test_a_large_study_is_collected_into_parquet_files_and_read_from_them(sweep, study, monkeypatch):
+    _, _, _ = sweep(*LINES, ["activation=relu", "diagnostics.sharpness=true"], ["epochs=1", "diagnostics.layers=false"])
+    csv, content = load_tables("default"), study_tables(study)
+    monkeypatch.setattr(collecting, "PARQUET_FROM", 1)
+    collect(study)
+    assert sorted(path.name for path in study.folder.glob("*.csv")) == ["replicas.csv"]
+    for ours, theirs in zip(load_tables("default")[:3], csv[:3], strict=True):
+        pd.testing.assert_frame_equal(ours, theirs)
+    monkeypatch.setattr(collecting, "PARQUET_FROM", 1e9)
+    collect(study)
+    assert study_tables(study) == content
+
+
+def test_a_run_more_is_a_file_more(sweep, study, large, monkeypatch):
+    _, runs, _ = sweep(*LINES[:2])
+    before = parquet_files(study)
+    read = []
+    read_table = tables.read
+    monkeypatch.setattr(tables, "read", lambda source: read.append(str(source)) or read_table(source))
+    sweep(LINES[2])
+    assert parquet_files(study).items() > before.items()
+    assert not any(run in path for run in runs for path in read if path.endswith(("history.csv", "layers.csv")))
+    shutil.rmtree(study.run(runs[0]).path)
+    collect(study)
+    assert not any(name.startswith(runs[0]) for name in parquet_files(study))
+    assert set(load_tables("default").history["run"]) == {run.name for run in study.runs()}
+
+
+@pytest.mark.parametrize("damage", ["halved", "emptied", "removed"])
+def test_a_damaged_parquet_file_is_found_and_written_anew(sweep, study, large, capsys, damage):
+    sweep(*LINES[:2])
+    expected = load_tables("default").layers
+    path = next(study.folder.glob("parquet/layers/*/*/*.parquet"))
+    if damage == "removed":
+        path.unlink()
+    else:
+        path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    assert main(["verify", "study=default"]) == 1
+    assert "run: python -m experiments.store collect study=default" in capsys.readouterr().out
+    assert main(["collect", "study=default"]) == 0
+    assert main(["verify", "study=default"]) == 0
+    assert "replicas.csv, results/default/parquet" in capsys.readouterr().out
+    pd.testing.assert_frame_equal(load_tables("default").layers, expected)
+
+
+def test_a_study_without_diagnostics_has_a_table_of_layers_without_rows(sweep, study, large):
+    sweep(["diagnostics.layers=false"])
+    layers = load_tables("default").layers
+    assert layers.empty
+    assert tuple(layers) == tables.LAYERS
+
+
+def test_without_pyarrow_a_large_study_stays_csv_and_says_so(sweep, study, large, capsys, monkeypatch):
+    monkeypatch.setattr(collecting, "find_spec", lambda name: None)
+    sweep(LINES[0])
+    assert set(study_tables(study)) == set(STUDY_TABLES)
+    capsys.readouterr()
+    assert main(["collect", "study=default"]) == 0
+    out = capsys.readouterr().out
+    assert "history.csv" in out
+    assert out.endswith("for so many rows Parquet files are faster: pip install '.[parquet]'\n")
