@@ -161,8 +161,11 @@ def is_worker() -> bool:
 
 def make_pool(workers: int) -> Any:
     """Return a pool of processes, or for a single worker one thread of this process."""
-    if workers == 1:
-        return ThreadPoolExecutor(1)
+    return ThreadPoolExecutor(1) if workers == 1 else process_pool(workers)
+
+
+def process_pool(workers: int) -> Any:
+    """Return a pool of processes, whose first one starts at once."""
     from joblib.externals.loky import get_reusable_executor
 
     pool = get_reusable_executor(workers, timeout=60, initializer=_begin_worker, initargs=(os.getpid(),))
