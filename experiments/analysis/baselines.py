@@ -8,20 +8,15 @@ import json
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import joblib
 import numpy as np
 import pandas as pd
-import sklearn
-from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.multioutput import MultiOutputRegressor
-from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
-from sklearn.svm import LinearSVC, LinearSVR
 from threadpoolctl import threadpool_limits
 
 from experiments.analysis.simple import TRIVIAL
@@ -38,8 +33,19 @@ COLUMNS = ["dataset", "baseline", "seed", "test_error", "key"]
 """
 
 
+MODELS = 4
+"""The number of models of each task."""
+
+
 def models(task: str) -> dict[str, Callable[[], Any]]:
     """Return a factory for each model of a task, by name; only limits on iterations differ from scikit-learn's."""
+    # A second of imports that a report without new seeds does not need.
+    from sklearn.dummy import DummyClassifier, DummyRegressor
+    from sklearn.linear_model import LinearRegression, LogisticRegression
+    from sklearn.multioutput import MultiOutputRegressor
+    from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+    from sklearn.svm import LinearSVC, LinearSVR
+
     if task == "classification":
         return {
             "5 nearest neighbours": KNeighborsClassifier,
@@ -57,6 +63,8 @@ def models(task: str) -> dict[str, Callable[[], Any]]:
 
 def errors(data: Data, seeds: list[int], entropy: int, split: dict[str, Any]) -> pd.DataFrame:
     """Return the test error of each model on each seed's split, in the unit of `final_test_error`: share or RMSE."""
+    from sklearn.exceptions import ConvergenceWarning
+
     factories = models(data.task)
     keys, arguments = [], []
     for members in seeds_by_part_sizes(data, seeds, entropy=entropy, **split).values():
@@ -127,13 +135,15 @@ def of_study(
     stored = pd.DataFrame(columns=COLUMNS)
     if path.exists():  # a data set may be called "null", and a key be all digits
         words = {"dataset": str, "key": str}
-        stored = pd.read_csv(path, dtype=words, keep_default_na=False)
+        with suppress(ValueError, KeyError):  # a damaged file is computed anew
+            stored = pd.read_csv(path, dtype=words, keep_default_na=False)[COLUMNS]
+            stored = stored.astype({"seed": int, "test_error": float})
     tables, missing = [stored.iloc[:0]], {}
     for key, splits in _splits_by_key(records, reported(replicas)).items():
         rows = stored[stored["key"] == key]
         sizes = rows["seed"].value_counts()
         # A table of an earlier version lacks some of the models.
-        complete = set(sizes.index[sizes == len(models(splits.task))])
+        complete = set(sizes.index[sizes == MODELS])
         seeds = sorted(int(seed) for seed in splits.seeds - complete)
         if seeds:
             try:
@@ -171,7 +181,7 @@ def _splits_by_key(records: dict[str, dict[str, Any]], replicas: pd.DataFrame) -
             continue
         digest = records[run].get("environment", {}).get("dataset_sha256")
         settings = {name: config[name] for name in ("dataset", "split", "entropy")}
-        text = json.dumps([settings, digest, sklearn.__version__], sort_keys=True)
+        text = json.dumps([settings, digest, version("scikit-learn")], sort_keys=True)
         key = hashlib.sha256(text.encode()).hexdigest()[:16]
         result.setdefault(key, _Splits(part["dataset"].iloc[0], part["task"].iloc[0], settings)).seeds.update(
             part["seed"]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
+from scipy.special import nctdtr, stdtrit
 
 from experiments.analysis.paired import LEVEL, order_test, t_test
 
@@ -208,8 +208,6 @@ def seeds_needed(difference: np.ndarray, std: np.ndarray) -> np.ndarray:
         One dimension, whole numbers from 2 up. Numbers over a million are rounded to one digit. No difference gives
         inf, and an unknown difference or std NaN.
     """
-    from statsmodels.stats.power import TTestPower
-
     difference, std = np.abs(np.atleast_1d(difference)).astype(float), np.atleast_1d(std).astype(float)
     # Beyond an effect of 1000 the noncentral t has no digits left, and two seeds are enough anyway.
     effect = np.divide(difference, std, out=np.full(std.shape, 1e3), where=std > 0).clip(max=1e3)
@@ -218,11 +216,21 @@ def seeds_needed(difference: np.ndarray, std: np.ndarray) -> np.ndarray:
     n = np.maximum(2, np.floor(7.8 / np.where(known & positive, effect, 1) ** 2))
     searched = np.flatnonzero(known & positive & (n <= 1e6))
     while searched.size:
-        searched = searched[TTestPower().power(effect[searched], n[searched], ALPHA) < POWER]
+        searched = searched[_power(effect[searched], n[searched]) < POWER]
         n[searched] += 1
     large = n > 1e6
     n[large] = [float(f"{value:.1g}") for value in n[large]]
     return np.where(known, np.where(positive, n, np.inf), np.nan)
+
+
+def _power(effect: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """Return the probability with which the paired t test of n pairs shows a difference of `effect` stds."""
+    freedom, shift = n - 1, effect * np.sqrt(n)
+    critical = stdtrit(freedom, 1 - ALPHA / 2)
+    # statsmodels gives the same, but takes a second to import.
+    other_side = nctdtr(freedom, shift, -critical)  # NaN where it is too small for a number
+    power: np.ndarray = 1 - nctdtr(freedom, shift, critical) + np.nan_to_num(other_side)
+    return power
 
 
 class OverDatasets(NamedTuple):

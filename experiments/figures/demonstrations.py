@@ -4,7 +4,6 @@ They show why deep linear networks are one affine map, why inputs of one sign ma
 output stalls.
 """
 
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,8 +14,8 @@ from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
 from experiments.analysis.statistics import summarise
-from experiments.config.compose import sweep
-from experiments.config.settings import Settings
+from experiments.config.choices import REGISTRIES, hyperparameters
+from experiments.config.settings import Settings, defaults, resolve
 from experiments.figures.curves import INTERVAL
 from experiments.figures.registry import figure
 from experiments.figures.style import INK, MUTED, Style, identity, legend, sheet
@@ -25,51 +24,55 @@ from experiments.training.stack import Stack
 from nets.network import Network, Work
 from nets.outputs import OUTPUTS
 
-SEEDS = 5
+SEEDS, EPOCHS = 5, 20
 
 
 class Trained(NamedTuple):
-    """Networks on digits, one for each seed, and their errors during training."""
+    """Networks on digits, one for each seed, and their errors on one part of the data during training."""
 
     network: Network
-    work: Work  # the buffers that hold the test part and its scores
-    errors: np.ndarray  # (epochs + 1, 2, seeds): the share of wrong training rows and of wrong test rows
-    stuck: np.ndarray  # (epochs + 1, seeds): the share of training rows that are wrong and whose cost has no gradient
+    work: Work  # the buffers that hold the part and its scores
+    errors: np.ndarray  # (epochs + 1, seeds): the share of wrong rows
+    stuck: np.ndarray  # (epochs + 1, seeds): the share of rows that are wrong and whose cost has no gradient
 
 
-@lru_cache
-def train(activation: str, hidden: tuple[int, ...], output: str, rate: float, epochs: int) -> Trained:
-    """Train on digits by plain stochastic gradient descent, with the splits, draws and order of any study."""
-    settings = _settings(activation, hidden, output, rate, epochs)
-    errors, stuck = np.empty((epochs + 1, 2, SEEDS)), np.empty((epochs + 1, SEEDS))
+def train(activation: str, hidden: tuple[int, ...], output: str, rate: float, part: str) -> Trained:
+    """Train on digits by plain stochastic gradient descent, with the splits, draws and order of any study.
+
+    The errors are those on the part "train" or "test" of the data.
+    """
+    settings = _settings(activation, hidden, output, rate)
+    errors, stuck = np.empty((EPOCHS + 1, SEEDS)), np.empty((EPOCHS + 1, SEEDS))
     with threadpool_limits(1, "blas"):  # threads would cost more than such small products
         stack = Stack(settings, settings.replicas)
-        training, test = (part[stack.seed_index] for part in (stack.prepared.split.train, stack.prepared.split.test))
-        for epoch in range(epochs + 1):
+        rows = getattr(stack.prepared.split, part)[stack.seed_index]
+        for epoch in range(EPOCHS + 1):
             if epoch:
                 stack.train_epoch(epoch)
-            work, wrong = _wrong(stack, training)
-            errors[epoch, 0] = wrong.mean(axis=1)
+            work, wrong = _wrong(stack, rows)
+            errors[epoch] = wrong.mean(axis=1)
             settings.output.gradient(work.scores, work.targets, work.delta)
             stuck[epoch] = (wrong & (work.delta == 0).all(axis=2)).mean(axis=1)
-            work, wrong = _wrong(stack, test)
-            errors[epoch, 1] = wrong.mean(axis=1)
     return Trained(stack.network, work, errors, stuck)
 
 
-def _settings(activation: str, hidden: tuple[int, ...], output: str, rate: float, epochs: int) -> Settings:
-    ((settings, _),) = sweep(
-        (
-            "dataset=digits",
-            f"activation={activation}",
-            f"net.hidden={list(hidden)}".replace(" ", ""),
-            f"output={output}",
-            f"optimizer.lr={rate}",
-            f"epochs={epochs}",
-            f"seeds={SEEDS}",
-        )
+def _settings(activation: str, hidden: tuple[int, ...], output: str, rate: float) -> Settings:
+    """Return the settings of a demonstration; Hydra would need a second to compose all of them."""
+    config = defaults()
+    choices = {"activation": activation, "output": output, "init": "auto", "schedule": "constant"}
+    dataset = {"name": "digits", "pixels": True, "batch_size": 32, "lr": rate}
+    return resolve(
+        config
+        | {choice: _node(choice, name) for choice, name in choices.items()}
+        | {"dataset": dataset, "batch_size": 32, "optimizer": _node("optimizer", "sgd") | {"lr": [rate]}}
+        | {"net": config["net"] | {"hidden": list(hidden)}, "epochs": EPOCHS, "seeds": SEEDS}
     )
-    return settings
+
+
+def _node(choice: str, option: str) -> dict[str, Any]:
+    """Return the node of a choice with the defaults of its option."""
+    variant = REGISTRIES[choice].get(option)
+    return {"name": option} | ({key: value for key, (_, value) in hyperparameters(variant).items()} if variant else {})
 
 
 def _wrong(stack: Stack, rows: np.ndarray) -> tuple[Work, np.ndarray]:
@@ -100,9 +103,9 @@ def collapse(tables: StudyTables) -> Figure:
 
     The experiment is fixed and no table is read: 128 units to a layer, softmax cross-entropy, 5 seeds.
     """
-    softmax = train("linear", (), "softmax_ce", 0.3, 20)
-    linear = train("linear", (128, 128), "softmax_ce", 0.1, 20)
-    relu = train("relu", (128, 128), "softmax_ce", 0.1, 20)
+    softmax = train("linear", (), "softmax_ce", 0.3, "test")
+    linear = train("linear", (128, 128), "softmax_ce", 0.1, "test")
+    relu = train("relu", (128, 128), "softmax_ce", 0.1, "test")
     result = sheet(2.5)
     course, scores = result.subplots(1, 2, width_ratios=[1.5, 1])
     styles: dict[str, tuple[Trained, Style]] = {
@@ -111,7 +114,7 @@ def collapse(tables: StudyTables) -> Figure:
         "two ReLU layers": (relu, {"color": identity("relu")[0]}),
     }
     for trained, line in styles.values():
-        _curve(course, trained.errors[:, 1], **line)
+        _curve(course, trained.errors, **line)
     course.set(title="(a) digits", xlabel="epoch", ylabel="test error (%)", ylim=(0, 12), xlim=(0, 20))
     course.set_xticks(range(0, 21, 5))
     _draw_affine(scores, [(trained, line) for trained, line in styles.values() if trained.network.hidden])
@@ -246,8 +249,8 @@ def clipped_output(tables: StudyTables) -> Figure:
             unit.gradient(score, np.ones_like(score), step)
             score = score - 0.3 * step
         single.plot(path, **line)
-        trained = train("relu", (64,), name, 0.1, 20)
-        _curve(digits, trained.errors[:, 0], **line)
+        trained = train("relu", (64,), name, 0.1, "train")
+        _curve(digits, trained.errors, **line)
         _curve(stuck, trained.stuck, **line)
     slope.set(title="(a) gradient, y = 1", xlabel="score z", ylabel="∂cost/∂z", ylim=(-2.1, 1.1), xlim=(-3, 3))
     single.set(title="(b) from z = −1, y = 1", xlabel="step", ylabel="output", ylim=(-1.1, 1.1), xlim=(0, 60))

@@ -61,7 +61,13 @@ def in_unit(table: pd.DataFrame, unit: Unit) -> pd.DataFrame:
     return table.assign(**{column: unit.scale * table[column] for column in ("mean", "low", "high")})
 
 
-@figure("leaderboard", title="Test error of every condition with its 95 % interval", parts=by_dataset, every_rate=True)
+@figure(
+    "leaderboard",
+    title="Test error of every condition with its 95 % interval",
+    parts=by_dataset,
+    every_rate=True,
+    baselines=True,
+)
 def leaderboard_figure(tables: StudyTables) -> Figure:
     """Draw the mean test error of each condition, the best on top, and whether it is told apart from the reference.
 

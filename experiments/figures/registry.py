@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import matplotlib
 import numpy as np
@@ -29,6 +30,7 @@ from experiments.tables import ACTIVATION_COLUMNS
 
 Parts = Callable[[StudyTables], dict[str, StudyTables]]
 Draw = Callable[[StudyTables], Figure]
+Drawing = TypeVar("Drawing")
 
 
 class Missing(Exception):
@@ -104,6 +106,8 @@ class Drawable:
         Draws one part.
     demonstration : bool
         Whether it shows a fixed experiment, not the study.
+    baselines : bool
+        Whether it shows the study's baselines.
     """
 
     name: str
@@ -111,29 +115,42 @@ class Drawable:
     parts: Parts
     function: Draw
     demonstration: bool
+    baselines: bool
+
+    def stems(self, parts: Iterable[str]) -> dict[str, str]:
+        """Return the file stem of each part of a study.
+
+        The stem is the figure's name. It ends with the part's name if the study has several parts.
+        """
+        result: dict[str, str] = {}
+        for part in parts:
+            stem = f"{self.name}-{_file_name(part)}" if part else self.name
+            result[part] = f"{stem}-{len(result)}" if stem in result.values() else stem
+        return result
+
+    def draw_part(self, content: StudyTables) -> Figure | Missing:
+        """Draw one part of a study, or return the reason why there is no figure."""
+        try:
+            return self.function(content)
+        except Missing as reason:
+            return reason
 
     def draw(self, tables: StudyTables) -> dict[str, Figure | Missing]:
-        """Draw each part of a study. Return by file stem the figure, or the reason why there is none.
-
-        The stem is the figure's name. It ends with the part's name if the study has several parts. If all parts
-        lack the same, the result holds this reason once.
-        """
-        result: dict[str, Figure | Missing] = {}
+        """Draw each part of a study. Return by file stem the figure, or the reason why there is none."""
         try:
             parts = self.parts(tables)
         except Missing as reason:
             return {self.name: reason}
-        for part, content in parts.items():
-            stem = f"{self.name}-{_file_name(part)}" if part else self.name
-            stem = f"{stem}-{len(result)}" if stem in result else stem
-            try:
-                result[stem] = self.function(content)
-            except Missing as reason:
-                result[stem] = reason
-        reasons = {str(missing) for missing in result.values() if isinstance(missing, Missing)}
-        if len(reasons) == 1 and all(isinstance(drawn, Missing) for drawn in result.values()):
-            return {self.name: next(iter(result.values()))}
-        return result
+        stems = self.stems(parts)
+        return once(self.name, {stems[part]: self.draw_part(content) for part, content in parts.items()})
+
+
+def once(name: str, drawn: dict[str, Drawing]) -> dict[str, Drawing]:
+    """Return the parts of a figure by stem; if all parts lack the same, this reason once, by the figure's name."""
+    reasons = {str(part) for part in drawn.values() if isinstance(part, Missing)}
+    if len(reasons) == 1 and all(isinstance(part, Missing) for part in drawn.values()):
+        return {name: next(iter(drawn.values()))}
+    return drawn
 
 
 def _file_name(part: str) -> str:
@@ -157,13 +174,14 @@ def figure(
     parts: Parts = whole,
     every_rate: bool = False,
     demonstration: bool = False,
+    baselines: bool = False,
 ) -> Callable[[Draw], Draw]:
     """Register a function as a figure. It is drawn in the common style.
 
     Parameters
     ----------
-    name, title, parts, demonstration
-        As in `Drawable`.
+    name, title, parts, demonstration, baselines
+        As in `Drawable`. A function that does not show the baselines is not given them.
     needs : tuple of str
         Required columns, as "history.test_error". A part is `Missing` if such a column has no finite value.
     every_rate : bool
@@ -180,7 +198,8 @@ def figure(
     def register(function: Draw) -> Draw:
         @functools.wraps(function)
         def styled(tables: StudyTables) -> Figure:
-            tables = tables if every_rate else at_selected_rate(tables)
+            tables = tables if baselines else tables._replace(baselines=None)
+            tables = tables if every_rate or demonstration else at_selected_rate(tables)
             for need in needs:
                 _require(tables, *need.split("."))
             with matplotlib.rc_context(style.RC):
@@ -188,7 +207,7 @@ def figure(
                 set_fonts(drawn)
             return drawn
 
-        FIGURES[name] = Drawable(name, title, parts, styled, demonstration)
+        FIGURES[name] = Drawable(name, title, parts, styled, demonstration, baselines)
         return styled
 
     return register

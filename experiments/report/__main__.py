@@ -1,10 +1,11 @@
 """Writes a study's report from its stored tables. No network of the study is retrained.
 
-    python -m experiments.report [study=NAME] [compare=OTHER] [select=RULE] [margin=NUMBER]
+    python -m experiments.report [study=NAME] [compare=OTHER] [select=RULE] [margin=NUMBER] [formats=png,pdf]
 
 Without study=NAME it is the study written last. The folder results/<study>/report/ then contains index.html, a page
-that needs no other file and no network; report.md; tables/*.tex for LaTeX's package booktabs; and figures/ as PNG, SVG
-and PDF. Figures of fixed experiments on digits, which are not of the study, train small networks when they are drawn.
+that needs no other file and no network; report.md; tables/*.tex for LaTeX's package booktabs; and figures/ as SVG.
+With formats=png,pdf the figures are there as PNG and PDF too. Only figures that changed are drawn again. Figures of
+fixed experiments on digits, which are not of the study, train small networks when they are first drawn.
 With compare=OTHER the report also compares the conditions that both studies have.
 
 select=RULE chooses each condition's learning rate by the mean of another quantity of validation: `error` (the
@@ -17,11 +18,12 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 
+from experiments.analysis.wording import counted, enumeration, verb
 from experiments.config.arguments import exit_code, key_values
 from experiments.config.errors import ConfigError
-from experiments.report.writing import write
+from experiments.report.writing import KINDS, write
 from experiments.store.files import RESULTS
-from experiments.store.reading import ELSEWHERE, studies
+from experiments.store.reading import ELSEWHERE, check_study, studies
 from experiments.tables import SELECT
 from nets.names import nearest
 
@@ -32,23 +34,38 @@ def main(argv: Sequence[str] | None = None) -> int:
     if {"-h", "--help"} & set(arguments):
         print(__doc__)
         return 0
-    return exit_code("report", lambda: _report(key_values(arguments, ("study", "compare", "select", "margin"))))
+    return exit_code(
+        "report", lambda: _report(key_values(arguments, ("study", "compare", "select", "margin", "formats")))
+    )
 
 
 def _report(values: Mapping[str, str]) -> int:
-    """Write the report and print the files and what is missing."""
+    """Write the report and print what the study lacks, the answer and the page."""
     if not values.get("study") and not studies():
         first = "python run.py -m activation=relu,tanh"
         raise ConfigError(f"no study in {RESULTS.resolve()}/; {ELSEWHERE}, or run: {first}")
     select, margin = values.get("select", "error"), _margin(values.get("margin"))
     if select not in SELECT:
         raise ConfigError(f"select={select}: {nearest(select, SELECT)}")
+    formats = values.get("formats", "svg").split(",")
+    for kind in formats:
+        if kind not in KINDS:
+            raise ConfigError(f"formats={','.join(formats)}: {nearest(kind, KINDS)}")
     study = values.get("study") or studies()[-1]
-    written, missing = write(study, compare=values.get("compare"), select=select, margin=margin)
-    for path in written:
-        print(f"wrote   {path}")
-    for name, reason in missing.items():
-        print(f"missing {name}: {reason}")
+    check_study(study)
+    print(f"report of study {study}", flush=True)
+    report = write(study, compare=values.get("compare"), select=select, margin=margin, formats=formats)
+    folder = RESULTS / study / "report"
+    files = sum(path.is_relative_to(folder) for path in report.files)
+    print(f"{counted(files, 'file')} in {folder}/")
+    if report.missing:
+        count = len(report.missing)
+        print(
+            f"{counted(count, 'part')} {verb(count, 'is', 'are')} missing: {enumeration(report.missing)}; "
+            f"{folder / 'report.md'} says why, with the commands that add them"
+        )
+    print(report.answer)
+    print(f"open {folder / 'index.html'}")
     return 0
 
 

@@ -1,23 +1,28 @@
-"""Draws a study's figures into files, in one process per core."""
+"""Draws the figures of a study that changed since its last report, in one process per core."""
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
+import pickle
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
-import joblib
 import pandas as pd
 
-from experiments.figures.registry import Drawable, Missing, all_figures, dataset_names
-from experiments.figures.style import render
+from experiments.figures.registry import Drawable, Missing, Parts, all_figures, dataset_names, once
+from experiments.figures.style import CANVASES, render
+from experiments.report.caching import digest, digest_of_tables, program
 from experiments.report.provenance import study_words
-from experiments.report.stored import shown_tables
-from experiments.store.files import write_bytes
+from experiments.report.shelf import Drawn, Shelf
 from experiments.store.reading import StudyTables
+from experiments.store.study import Study
+from experiments.sweep.workers import Pool
 
 FIGURES = all_figures()
-KINDS = ("svg", "png", "pdf")
+NO_TABLES = StudyTables(pd.DataFrame(), pd.DataFrame(), pd.DataFrame())
+"""The tables of a demonstration."""
 
 
 @dataclass(frozen=True)
@@ -57,57 +62,179 @@ class Drawings:
     written: list[Path] = field(default_factory=list)
 
 
-def draw(study: str, tables: StudyTables, results: Path, select: str, margin: float | None) -> Drawings:
-    """Write the files of all figures of `shown_tables`, and remove files that the tables no longer allow."""
-    cores = joblib.cpu_count()
-    if cores == 1:
-        parts = [_draw_figure(name, study, tables, results, margin) for name in FIGURES]
-    else:
-        # The processes read the tables themselves, which is faster than to send them.
-        draw_one = partial(
-            _draw_stored, study=study, results=results, select=select, margin=margin, baselines=tables.baselines
-        )
-        with ProcessPoolExecutor(min(cores, len(FIGURES)), multiprocessing.get_context("spawn")) as pool:
-            parts = list(pool.map(draw_one, FIGURES))
-    drawings = Drawings()
-    for part in parts:
-        drawings.pictures.extend(part.pictures)
-        drawings.missing.update(part.missing)
-        drawings.written.extend(part.written)
-    return drawings
+class Task(NamedTuple):
+    """A picture that is to be drawn: a part of a figure."""
+
+    figure: str
+    part: str
+    stem: str
+    key: str
+    kinds: tuple[str, ...]
+    tables: Path | None  # a file with the tables of the study; a demonstration reads none
 
 
-_stored_tables = lru_cache(maxsize=1)(shown_tables)
+class _Splits:
+    """A study's parts, which are split only once for all figures that have the same parts."""
+
+    def __init__(self, tables: StudyTables):
+        self.tables = tables
+        self._parts: dict[Parts, dict[str, StudyTables] | Missing] = {}
+        self._digests: dict[tuple[Parts, str], str] = {}
+
+    def parts(self, drawable: Drawable) -> dict[str, StudyTables] | Missing:
+        """Return the parts of a figure by name, or the reason why the study has none."""
+        if drawable.parts not in self._parts:
+            try:
+                self._parts[drawable.parts] = drawable.parts(self.tables)
+            except Missing as reason:
+                self._parts[drawable.parts] = reason
+        return self._parts[drawable.parts]
+
+    def digest(self, drawable: Drawable, part: str, content: StudyTables) -> str:
+        """Return the digest of a part's tables."""
+        place = drawable.parts, part
+        if place not in self._digests:
+            self._digests[place] = digest_of_tables(content)
+        return self._digests[place]
 
 
-def _draw_stored(
-    name: str, study: str, results: Path, select: str, margin: float | None, baselines: pd.DataFrame
-) -> Drawings:
-    tables = _stored_tables(study, results, select)._replace(baselines=baselines)
-    return _draw_figure(name, study, tables, results, margin)
+@lru_cache(maxsize=2)
+def _stored_splits(path: Path) -> _Splits:
+    return _Splits(pickle.loads(path.read_bytes()))
 
 
-def _draw_figure(name: str, study: str, tables: StudyTables, results: Path, margin: float | None) -> Drawings:
-    """Write the files of one figure, and remove those of parts that the study no longer has."""
-    drawable, folder = FIGURES[name], results / study / "report" / "figures"
-    if margin is not None:
-        tables = tables._replace(replicas=tables.replicas.assign(margin=margin))
-    drawings = Drawings()
-    for stem, figure in drawable.draw(tables).items():
-        if isinstance(figure, Missing):
-            drawings.missing[stem] = figure.line(study, dataset_names(tables), study_words(results / study))
-            continue
-        files = {folder / f"{stem}.{kind}": render(figure, kind, drawable.title) for kind in KINDS}
-        for path, content in files.items():
-            write_bytes(path, content)
-        drawings.written.extend(files)
-        svg = files[folder / f"{stem}.svg"].decode()
-        caption = " ".join(filter(None, [_caption(drawable), str(figure.get_label())]))
-        drawings.pictures.append(Picture(name, stem, drawable.title, caption, svg, drawable.demonstration))
-    for kind in KINDS:
-        for path in {folder / f"{name}.{kind}", *folder.glob(f"{name}-*.{kind}")} - set(drawings.written):
-            path.unlink(missing_ok=True)
-    return drawings
+def _draw(task: Task, splits: _Splits | None = None) -> Drawn | Missing:
+    """Draw a picture, in any process; without `splits` the tables are read from their file."""
+    drawable = FIGURES[task.figure]
+    content = NO_TABLES
+    if task.tables is not None:
+        parts = (splits or _stored_splits(task.tables)).parts(drawable)
+        assert not isinstance(parts, Missing)
+        content = parts[task.part]
+    figure = drawable.draw_part(content)
+    if isinstance(figure, Missing):
+        return figure
+    return Drawn(str(figure.get_label()), {kind: render(figure, kind, drawable.title) for kind in task.kinds})
+
+
+class Drawer:
+    """Draws the figures of a report that an earlier report has not drawn from the same tables.
+
+    Parameters
+    ----------
+    folder
+        The folder of the report's figures.
+    cache
+        The folder of the demonstrations, which are the same in all studies.
+    kinds
+        The kinds of files, "svg" among them.
+    pool
+        What draws beside this process, if anything does.
+    temporary
+        A folder for the tables, which the processes of the pool read.
+    """
+
+    def __init__(self, folder: Path, cache: Path, kinds: tuple[str, ...], pool: Pool | None, temporary: Path):
+        self.kinds, self.pool, self.temporary = kinds, pool, temporary
+        self._shelf, self._demonstrations = Shelf(folder), Shelf(cache)
+        self._splits: dict[Path | None, _Splits] = {}
+        self._drawn: dict[str, dict[str, Drawn | Missing]] = {}  # by figure and stem
+        self._tasks: dict[Task, Future[Drawn | Missing] | None] = {}
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """How many pictures are drawn, and how many must be."""
+        waiting = sum(task.stem not in self._drawn.get(task.figure, {}) for task in self._tasks)
+        ready = sum(future is not None and future.done() for future in self._tasks.values())
+        return max(ready, len(self._tasks) - waiting), len(self._tasks)
+
+    def begin_demonstrations(self) -> None:
+        """Begin with the figures that show no study."""
+        for name, drawable in FIGURES.items():
+            if drawable.demonstration:
+                self._begin(Task(name, "", name, digest([program(), name]), self.kinds, None))
+
+    def begin(self, tables: StudyTables, margin: float | None, baselines: bool) -> None:
+        """Begin with the figures of a study: with those that show its baselines, or with the others.
+
+        `margin` is that of `experiments.analysis.answer.findings`.
+        """
+        if margin is not None:
+            tables = tables._replace(replicas=tables.replicas.assign(margin=margin))
+        path = self.temporary / f"tables-{baselines}"
+        splits = self._splits[path] = _Splits(tables)
+        if self.pool is not None:
+            # Another sweep may change the stored tables at any time, so further processes do not read those.
+            path.write_bytes(pickle.dumps(tables, pickle.HIGHEST_PROTOCOL))
+        for name, drawable in FIGURES.items():
+            if drawable.demonstration or drawable.baselines != baselines:
+                continue
+            parts = splits.parts(drawable)
+            if isinstance(parts, Missing):
+                self._drawn[name] = {name: parts}
+                continue
+            stems = drawable.stems(parts)
+            for part, content in parts.items():
+                key = digest([program(), name, splits.digest(drawable, part, content)])
+                self._begin(Task(name, part, stems[part], key, self.kinds, path))
+
+    def _begin(self, task: Task) -> None:
+        """Take a picture from the shelf, or begin to draw it."""
+        shelves = [self._shelf, self._demonstrations][: 1 + (task.tables is None)]
+        found = next(filter(None, (shelf.get(task.stem, task.key, task.kinds) for shelf in shelves)), None)
+        if found is None:
+            self._tasks[task] = self.pool.submit(_draw, task) if self.pool else None
+        else:
+            self._store(task, found)
+
+    def _store(self, task: Task, drawn: Drawn | Missing) -> None:
+        self._drawn.setdefault(task.figure, {})[task.stem] = drawn
+        self._shelf.put(task.stem, task.key, drawn)
+        if task.tables is None:
+            self._demonstrations.put(task.stem, task.key, drawn)
+
+    def help(self, show: Callable[[int, int], None]) -> None:
+        """Draw what no process has begun with, the last picture first; `show` is called with `progress` after each."""
+        for task, future in reversed(self._tasks.items()):
+            if task.stem not in self._drawn.get(task.figure, {}) and (future is None or future.cancel()):
+                self._store(task, _draw(task, self._splits.get(task.tables)))
+                show(*self.progress)
+
+    def finish(self, show: Callable[[int, int], None]) -> None:
+        """Draw all that is left, as `help` does, and wait for what other processes draw."""
+        self.help(show)
+        for task, future in self._tasks.items():
+            if future is not None and not future.cancelled():
+                try:
+                    drawn = future.result()
+                except BrokenProcessPool:  # the machine may be out of memory
+                    drawn = _draw(task, self._splits.get(task.tables))
+                self._store(task, drawn)
+                show(*self.progress)
+
+    def save(self) -> None:
+        """Note from what each picture was drawn."""
+        if self._tasks:
+            self._shelf.save()
+            self._demonstrations.save()
+
+    def drawings(self, study: Study, tables: StudyTables) -> Drawings:
+        """Return all pictures of a study, and remove files that its tables or the kinds no longer allow."""
+        drawings, datasets, words = Drawings(), dataset_names(tables), study_words(study.folder)
+        for name, drawable in FIGURES.items():
+            for stem, drawn in once(name, self._drawn[name]).items():
+                if isinstance(drawn, Missing):
+                    drawings.missing[stem] = drawn.line(study.name, datasets, words)
+                    continue
+                drawings.written.extend(self._shelf.folder / f"{stem}.{kind}" for kind in self.kinds)
+                caption = " ".join(filter(None, [_caption(drawable), drawn.label]))
+                svg = drawn.files["svg"].decode()
+                drawings.pictures.append(Picture(name, stem, drawable.title, caption, svg, drawable.demonstration))
+            for kind in CANVASES:
+                old = {self._shelf.folder / f"{name}.{kind}", *self._shelf.folder.glob(f"{name}-*.{kind}")}
+                for path in old - set(drawings.written):
+                    path.unlink(missing_ok=True)
+        return drawings
 
 
 def _caption(drawable: Drawable) -> str:

@@ -2,22 +2,22 @@
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from experiments.report.content import Content
-from experiments.report.drawing import KINDS, Picture
+from experiments.report.drawing import Picture
 from experiments.report.svg import caption_id, inline
 from experiments.report.text import DEMONSTRATED, DEMONSTRATIONS
 
 HERE = Path(__file__).parent
 
 
-def html(content: Content) -> str:
-    """Return the page as the text of a file."""
+def html(content: Content, kinds: Sequence[str] = ("svg",)) -> str:
+    """Return the page as the text of a file; `kinds` are those of its figures' files."""
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -38,7 +38,7 @@ def html(content: Content) -> str:
         demonstrations=_figures(picture for picture in content.pictures if picture.demonstration),
         demonstrations_title=DEMONSTRATIONS,
         demonstrated=DEMONSTRATED,
-        kinds=KINDS,
+        kinds=kinds,
         inlined=inlined,
         caption_id=caption_id,
         text_class=lambda text: "long" if len(text) > 40 else "",

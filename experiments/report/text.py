@@ -57,7 +57,7 @@ def markdown(content: Content) -> str:
 
 
 def _images(pictures: Iterable[Picture]) -> list[str]:
-    return [f"![{_plain(picture.caption)}](figures/{picture.stem}.png)" for picture in pictures]
+    return [f"![{_plain(picture.caption)}](figures/{picture.stem}.svg)" for picture in pictures]
 
 
 def _conditions(content: Content) -> list[str]:

@@ -1,17 +1,25 @@
 """A report's files, written from a study's stored tables."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-from experiments.analysis import baselines
-from experiments.report.content import gather
-from experiments.report.drawing import draw
-from experiments.report.page import html
-from experiments.report.stored import shown_tables
-from experiments.report.text import latex, markdown
+from experiments.report.caching import CACHE
+from experiments.report.earlier import Report, key, store_report, stored_report
+from experiments.report.showing import helpers, later, progress_bar
 from experiments.store.collecting import collect
-from experiments.store.files import RESULTS, write_bytes
-from experiments.store.reading import load_records, studies
+from experiments.store.files import RESULTS, locked, write_bytes
+from experiments.store.reading import StudyTables, check_study, load_records
 from experiments.store.study import Study
+from experiments.sweep.workers import temporary_folder
+
+if TYPE_CHECKING:
+    from experiments.report.content import Content
+    from experiments.report.provenance import Records
+
+KINDS = ("svg", "png", "pdf")
+"""The kinds of files of a figure; the page shows the first one, so it is always written."""
 
 LEADERBOARD = (
     *("condition", "data set", "output", "learning rate", "rates tried", "seeds"),
@@ -40,10 +48,12 @@ def write(
     compare: str | None = None,
     select: str = "error",
     margin: float | None = None,
-) -> tuple[list[Path], dict[str, str]]:
+    formats: Sequence[str] = ("svg",),
+) -> Report:
     """Write the report of a study: page, Markdown, LaTeX tables, and every figure that its tables allow.
 
-    Files of figures that the tables no longer allow are removed.
+    What an earlier report has drawn from the same is not drawn again. Files of figures that the tables no longer allow
+    are removed, and so are files of other formats.
 
     Parameters
     ----------
@@ -57,42 +67,95 @@ def write(
         The rule that chooses learning rates, a key of `experiments.tables.SELECT`.
     margin
         As in `experiments.analysis.answer.findings`.
-
-    Returns
-    -------
-    written : list of Path
-        The files.
-    missing : dict of str to str
-        By figure, what the study lacks and the command that adds it.
+    formats
+        The kinds of files of the figures, of "svg", "png" and "pdf"; SVG is always written.
 
     Raises
     ------
     ConfigError
         If there is no such study.
     """
-    for name in {study, compare or study} & set(studies(results)):
+    names = list(dict.fromkeys(filter(None, [study, compare])))
+    for name in names:
+        check_study(name, results)
         collect(Study(name, results))  # repairs damaged tables
-    tables = shown_tables(study, results, select)
-    other = (compare, shown_tables(compare, results, select)) if compare else None
-    records = load_records(study, results)
-    folder = Path(results) / study / "report"
-    lines, reasons = baselines.of_study(study, records, tables.replicas, results)
-    tables = tables._replace(baselines=lines)
-    drawings = draw(study, tables, Path(results), select, margin)
+    choices = Choices(compare, select, margin, tuple(kind for kind in KINDS if kind == "svg" or kind in formats))
+    written = Study(study, results)
+    with locked(written.folder / ".locks" / "report.lock"):
+        made_from = key([Study(name, results) for name in names], choices._asdict())
+        report = stored_report(written, made_from)
+        if report is None:
+            report, complete = _make(written, Path(results), choices)
+            if complete:
+                store_report(written, made_from, report)
+    return report
+
+
+class Choices(NamedTuple):
+    """The arguments of `write` that change a report."""
+
+    compare: str | None
+    select: str
+    margin: float | None
+    kinds: tuple[str, ...]
+
+
+def _make(study: Study, results: Path, choices: Choices) -> tuple[Report, bool]:
+    """Write a report. Return it, and whether it is made from nothing but the study, which holds its baselines."""
+    with helpers() as pool, progress_bar() as show, temporary_folder() as temporary:
+        # The helpers import the same libraries at the same time.
+        from experiments.analysis import baselines
+        from experiments.report.drawing import Drawer
+        from experiments.report.stored import shown_tables
+
+        folder = study.folder / "report"
+        tables, records = shown_tables(study.name, results, choices.select), load_records(study.name, results)
+        fitted = later(pool, baselines.of_study, study.name, records, tables.replicas, results)
+        drawer = Drawer(folder / "figures", results / CACHE / "figures", choices.kinds, pool, Path(temporary))
+        try:
+            drawer.begin_demonstrations()
+            drawer.begin(tables, choices.margin, baselines=False)
+            drawer.help(show)
+            lines, reasons = fitted()
+            tables = tables._replace(baselines=lines)
+            drawer.begin(tables, choices.margin, baselines=True)
+            content = _content(study, results, tables, records, choices)
+            drawer.finish(show)
+        finally:
+            drawer.save()  # an interrupted report keeps what it has drawn
+    drawings = drawer.drawings(study, tables)
     missing = drawings.missing | {f"baselines on {dataset}": reason for dataset, reason in reasons.items()}
-    content = gather(
-        *(study, tables, records, drawings.pictures, missing, other),
-        unfinished=Study(study, results).unfinished(),
-        earlier_readings=Study(study, results).earlier_readings(),
-        select=select,
-        margin=margin,
+    files = _write_texts(folder, replace(content, pictures=drawings.pictures, missing=missing), choices.kinds)
+    stored = [path for path in [study.folder / "baselines.csv"] if path.exists()]
+    return Report(content.sentences[0], missing, [*files, *drawings.written, *stored]), not reasons
+
+
+def _content(study: Study, results: Path, tables: StudyTables, records: "Records", choices: Choices) -> "Content":
+    """Return the content of a report, without its figures."""
+    from experiments.report.content import gather
+    from experiments.report.stored import shown_tables
+
+    other = choices.compare and (choices.compare, shown_tables(choices.compare, results, choices.select))
+    return gather(
+        *(study.name, tables, records, [], {}, other or None),
+        unfinished=study.unfinished(),
+        earlier_readings=study.earlier_readings(),
+        select=choices.select,
+        margin=choices.margin,
     )
+
+
+def _write_texts(folder: Path, content: "Content", kinds: tuple[str, ...]) -> list[Path]:
+    """Write the page, the Markdown and the LaTeX tables; return their paths."""
+    from experiments.report.page import html
+    from experiments.report.text import latex, markdown
+
     files = {
-        "index.html": html(content),
+        "index.html": html(content, kinds),
         "report.md": markdown(content),
         "tables/leaderboard.tex": latex(content.leaderboard, LEADERBOARD),
         "tables/comparisons.tex": latex(content.comparisons, COMPARISONS),
     }
     for name, text in files.items():
         write_bytes(folder / name, text.encode())
-    return [*(folder / name for name in files), *drawings.written], missing
+    return [folder / name for name in files]

@@ -86,6 +86,15 @@ def studies(results: Path = RESULTS) -> list[str]:
     return [path.parent.name for path in sorted(paths, key=lambda path: (path.stat().st_mtime, path.parent.name))]
 
 
+def check_study(study: str, results: Path = RESULTS) -> None:
+    """Raise a ConfigError if there is no such study."""
+    known = studies(results)
+    if study not in known:
+        if not known:
+            raise ConfigError(f"no study {study!r} in {Path(results).resolve()}/: it is empty; {ELSEWHERE}")
+        raise ConfigError(f"no study {study!r} in {results}/: {nearest(study, known)}")
+
+
 def load_tables(study: str, results: Path = RESULTS) -> StudyTables:
     """Return the tables of a study.
 
@@ -94,11 +103,7 @@ def load_tables(study: str, results: Path = RESULTS) -> StudyTables:
     ConfigError
         If there is no such study.
     """
-    known = studies(results)
-    if study not in known:
-        if not known:
-            raise ConfigError(f"no study {study!r} in {Path(results).resolve()}/: it is empty; {ELSEWHERE}")
-        raise ConfigError(f"no study {study!r} in {results}/: {nearest(study, known)}")
+    check_study(study, results)
     try:
         return StudyTables(*(_read(Path(results) / study, name) for name in STUDY_TABLES))
     except (OSError, ValueError, ImportError) as error:

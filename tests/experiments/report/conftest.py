@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.report import drawing
+from experiments.report import drawing, showing
 from experiments.store.collecting import collect
 from experiments.store.study import Study
 from experiments.sweep.jobs import Job
@@ -41,7 +41,7 @@ def folder(trained, tmp_path, monkeypatch):
     """A working directory with a copy of them, where reports have few figures, drawn by this process."""
     shutil.copytree(trained, tmp_path / "results")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(drawing.joblib, "cpu_count", lambda: 1)
+    monkeypatch.setattr(showing.joblib, "cpu_count", lambda: 1)
     few = {name: drawing.FIGURES[name] for name in ("leaderboard", "mse_vs_ce", "depth")}
     monkeypatch.setattr(drawing, "FIGURES", few)
     return tmp_path

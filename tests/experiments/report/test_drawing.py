@@ -1,35 +1,198 @@
-"""The files of the figures."""
+"""The files of the figures, and which of them a further report draws again."""
+
+import os
+import shutil
+import signal
+from dataclasses import replace
+
+import pytest
 
 from experiments.figures.registry import all_figures
-from experiments.report import drawing
+from experiments.figures.style import render
+from experiments.report import drawing, showing
 from experiments.report.__main__ import main
-from tests.experiments.report.examples import figure_files
+from experiments.store.collecting import collect
+from experiments.store.study import Study
+from experiments.sweep.jobs import Job
+from experiments.sweep.scheduling import train_all
+from tests.experiments.report.examples import SMALL, figure_files
 
 FIGURES = dict(all_figures())
+REPORT = "results/activations/report"
 
 
-def test_each_figure_is_three_files_or_one_line_with_a_command(folder, capsys, monkeypatch):
+def contents(folder, pattern="**/*.*"):
+    """Return the content of the files of a report."""
+    paths = [path for path in folder.glob(f"{REPORT}/{pattern}") if not path.name.startswith(".")]
+    return {path.relative_to(folder): path.read_bytes() for path in paths}
+
+
+@pytest.fixture
+def drawn(folder, monkeypatch):
+    """The names of the figures whose files this process draws, in the order of drawing."""
+    titles = []
+
+    def noted(figure, kind, title):
+        titles.append(title)
+        return render(figure, kind, title)
+
+    monkeypatch.setattr(drawing, "render", noted)
+    return titles
+
+
+def titles(*names):
+    """Return the titles of these figures, as `drawn` notes them."""
+    return sorted(FIGURES[name].title for name in names)
+
+
+def train_more(settings, *words):
+    """Add a condition to the study."""
+    train_all([replace(Job.of(settings(*SMALL, "optimizer.lr=[0.05,0.1]", *words)), study=Study("activations"))])
+    collect(Study("activations"))
+
+
+def test_each_figure_is_drawn_or_the_report_names_a_command(folder, monkeypatch):
     monkeypatch.setattr(drawing, "FIGURES", FIGURES)
-    assert main(["study=activations"]) == 0
+    assert main(["study=activations", "formats=pdf,png"]) == 0
     written = figure_files(folder, "activations")
-    missing = [line for line in capsys.readouterr().out.splitlines() if line.startswith("missing")]
+    lines = (folder / REPORT / "report.md").read_text().splitlines()
+    missing = [line for line in lines if "; run: python" in line and "study=activations" in line]
     for name in FIGURES:
-        assert {f"{name}.png", f"{name}.svg", f"{name}.pdf"} <= written or any(name in line for line in missing)
-    assert all(line.endswith(" study=activations") for line in missing)
+        files = {f"{name}.png", f"{name}.svg", f"{name}.pdf"}
+        assert files <= written or any(line.startswith("- " + name.replace("_", "\\_")) for line in missing)
     assert any("dataset=iris " in line for line in missing)
 
 
 def test_a_figure_that_a_study_no_longer_has_is_removed(folder):
-    stale = folder / "results/activations/report/figures/mse_vs_ce-iris.png"
+    stale = folder / REPORT / "figures/mse_vs_ce-iris.png"
     stale.parent.mkdir(parents=True)
     stale.write_bytes(b"old")
     main(["study=activations"])
     assert not stale.exists()
 
 
-def test_figures_are_the_same_bytes_drawn_by_further_processes(folder, monkeypatch):
+def test_files_of_other_formats_are_written_on_request_alone(folder):
+    main(["study=activations", "formats=png"])
+    assert {"leaderboard.svg", "leaderboard.png"} <= figure_files(folder, "activations")
+    assert "leaderboard.png" in (folder / REPORT / "index.html").read_text()
     main(["study=activations"])
-    before = {path: path.read_bytes() for path in folder.glob("results/activations/report/**/*.*")}
-    monkeypatch.setattr(drawing.joblib, "cpu_count", lambda: 2)
+    assert not {name for name in figure_files(folder, "activations") if name.endswith((".png", ".pdf"))}
+    assert "leaderboard.png" not in (folder / REPORT / "index.html").read_text()
+
+
+def test_the_same_bytes_are_drawn_by_further_processes_and_taken_from_the_cache(folder, monkeypatch):
+    monkeypatch.setattr(drawing, "FIGURES", {name: FIGURES[name] for name in ("leaderboard", "zigzag", "mse_vs_ce")})
     main(["study=activations"])
-    assert before == {path: path.read_bytes() for path in folder.glob("results/activations/report/**/*.*")}
+    before = contents(folder)
+    (folder / REPORT / ".report.json").unlink()
+    main(["study=activations"])
+    assert contents(folder) == before
+    shutil.rmtree(folder / REPORT)
+    shutil.rmtree(folder / "results/.cache")
+    monkeypatch.setattr(showing.joblib, "cpu_count", lambda: 2)
+    main(["study=activations"])
+    assert contents(folder) == before
+
+
+def test_nothing_is_drawn_again_if_nothing_changed(folder, drawn, capsys):
+    main(["study=activations"])
+    assert drawn == titles("leaderboard")
+    printed = capsys.readouterr().out
+    before = {path: path.stat().st_mtime_ns for path in (folder / REPORT).rglob("*")}
+    main(["study=activations"])
+    assert drawn == titles("leaderboard")
+    assert capsys.readouterr().out == printed
+    assert before == {path: path.stat().st_mtime_ns for path in (folder / REPORT).rglob("*")}
+
+
+def test_a_grown_study_has_the_report_that_it_would_have_without_a_cache(folder, settings, drawn, monkeypatch):
+    names = ("leaderboard", "learning_rate_sensitivity", "activation_curves", "output_cost_gradients", "zigzag")
+    monkeypatch.setattr(drawing, "FIGURES", {name: FIGURES[name] for name in names})
+    main(["study=activations"])
+    drawn.clear()
+    train_more(settings, "activation=elu")
+    main(["study=activations"])
+    assert sorted(drawn) == titles(*(name for name in names if name != "zigzag"))
+    grown = contents(folder)
+    shutil.rmtree(folder / REPORT)
+    shutil.rmtree(folder / "results/.cache")
+    main(["study=activations"])
+    assert contents(folder) == grown
+
+
+def test_a_new_data_set_leaves_the_figures_of_the_others(folder, settings, drawn):
+    train_more(settings, "dataset=wine", "activation=relu")
+    train_more(settings, "dataset=wine", "activation=tanh")
+    main(["study=activations"])
+    drawn.clear()
+    train_more(settings, "dataset=diabetes", "activation=relu")
+    main(["study=activations"])
+    assert drawn == titles("leaderboard")
+
+
+@pytest.mark.parametrize("damage", ["edited", "removed", "list"])
+def test_a_damaged_figure_is_drawn_again(folder, drawn, damage):
+    main(["study=activations"])
+    before = contents(folder)
+    path = folder / REPORT / "figures/leaderboard.svg"
+    if damage == "removed":
+        path.unlink()
+    else:
+        path.write_text("edited")
+    if damage == "list":
+        path.with_name(".drawn.json").write_text('{"leaderboard": 1}')
+    main(["study=activations"])
+    assert contents(folder) == before
+    assert drawn == 2 * titles("leaderboard")
+
+
+def test_a_demonstration_is_drawn_once_for_all_studies(folder, drawn, monkeypatch):
+    monkeypatch.setattr(drawing, "FIGURES", {"zigzag": FIGURES["zigzag"]})
+    main(["study=activations"])
+    main(["study=pairings"])
+    assert drawn == titles("zigzag")
+    cached = folder / "results/.cache/figures/zigzag.svg"
+    assert cached.read_bytes() == (folder / "results/pairings/report/figures/zigzag.svg").read_bytes()
+    cached.write_text("damaged")
+    shutil.rmtree(folder / REPORT)
+    main(["study=activations"])
+    assert drawn == 2 * titles("zigzag")
+
+
+@pytest.mark.parametrize("argument", ["margin=3", "select=loss"])
+def test_another_argument_draws_what_it_changes(folder, drawn, argument):
+    main(["study=activations"])
+    main(["study=activations", argument])
+    assert drawn == 2 * titles("leaderboard")
+
+
+def test_an_interrupted_report_keeps_what_it_has_drawn(folder, drawn, monkeypatch):
+    monkeypatch.setattr(drawing, "FIGURES", {name: FIGURES[name] for name in ("leaderboard", "zigzag")})
+
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as context:
+        context.setattr("experiments.report.content.gather", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            main(["study=activations"])
+    assert not list(folder.glob(f"{REPORT}/index.html"))
+    main(["study=activations"])
+    assert sorted(drawn) == titles("leaderboard", "zigzag")
+
+
+def test_a_helper_that_dies_leaves_the_work_to_the_others(folder, monkeypatch):
+    main(["study=activations"])
+    before = contents(folder)
+    shutil.rmtree(folder / REPORT)
+    monkeypatch.setattr(showing.joblib, "cpu_count", lambda: 2)
+    with showing.helpers() as pool:
+        pool.submit(os.kill, os.getpid(), 0).result()
+        pool.submit(_die)
+        assert showing.later(pool, int, "7")() == 7
+    main(["study=activations"])
+    assert contents(folder) == before
+
+
+def _die():
+    os.kill(os.getpid(), signal.SIGKILL)

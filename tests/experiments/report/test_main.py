@@ -1,5 +1,8 @@
 """The report command: which study, and its messages."""
 
+import html
+import re
+
 import pytest
 
 from experiments.report.__main__ import main
@@ -8,10 +11,15 @@ from tests.experiments.report.examples import figure_files
 
 def test_the_study_written_last_is_the_default(folder, capsys):
     assert main([]) == 0
-    assert "mse_vs_ce.png" in figure_files(folder, "pairings")
+    assert "mse_vs_ce.svg" in figure_files(folder, "pairings")
     assert not (folder / "results/activations/report").exists()
-    printed = capsys.readouterr().out.splitlines()
-    assert {line.split()[0] for line in printed} == {"wrote", "missing"}
+    first, files, missing, answer, page = capsys.readouterr().out.splitlines()
+    assert first == "report of study pairings"
+    assert re.fullmatch(r"\d+ files in results/pairings/report/", files)
+    assert "depth" in missing
+    assert "results/pairings/report/report.md" in missing
+    assert answer in html.unescape((folder / "results/pairings/report/index.html").read_text())
+    assert page == "open results/pairings/report/index.html"
 
 
 @pytest.mark.parametrize(
@@ -24,6 +32,7 @@ def test_the_study_written_last_is_the_default(folder, capsys):
         ("compare=", "compare has no value: allowed is compare=VALUE"),
         ("study=../pairings", "no study '../pairings'"),
         ("select=los", "select=los: did you mean 'loss'? Allowed: error, loss, best_epoch_error"),
+        ("formats=pn", "formats=pn: did you mean 'png'? Allowed: svg, png, pdf"),
         ("margin=0", "margin=0: it must be a number above 0"),
         ("margin=-0.5", "margin=-0.5: it must be a number above 0"),
         ("margin=nan", "margin=nan: it must be a number above 0"),

@@ -35,8 +35,8 @@ def test_demonstrations_stand_at_the_end(report):
     picture = Picture("zigzag", "zigzag", "Zigzag", "A path.", "<svg/>", demonstration=True)
     text = markdown(replace(report, pictures=[picture, *report.pictures]))
     study, end = text.split("## Demonstrations, not of this study")
-    assert "(figures/zigzag.png)" not in study
-    assert "(figures/zigzag.png)" in end
+    assert "(figures/zigzag.svg)" not in study
+    assert "(figures/zigzag.svg)" in end
     assert "Demonstrations" not in markdown(report)
 
 

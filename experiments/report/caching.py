@@ -1,0 +1,61 @@
+"""What a report is made from, as digests: of the program, and of a study's tables."""
+
+import hashlib
+import json
+import os
+import platform
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.store.files import checksum
+
+if TYPE_CHECKING:
+    from experiments.store.reading import StudyTables
+
+ROOT = Path(__file__).parents[2]
+SOURCES = {"nets": "*.py", "experiments": "*.*", "conf": "*.yaml"}
+"""By folder of `ROOT`, the pattern of the files that decide what a figure shows."""
+
+LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn", "matplotlib", "jinja2")
+CACHE = ".cache"
+"""The folder, inside that of all studies, of what belongs to no study. Anybody may remove it at any time."""
+
+
+@cache
+def program() -> str:
+    """Return a digest of this program, of the libraries, and of the kind of machine."""
+    facts = [*map(version, LIBRARIES), platform.python_version(), platform.machine()]
+    sums = {
+        str(path.relative_to(ROOT)): checksum(path)
+        for folder, pattern in SOURCES.items()
+        for path in sorted((ROOT / folder).rglob(pattern))
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    return digest([facts, os.environ.get("OPENBLAS_CORETYPE"), sums])
+
+
+def digest(facts: object) -> str:
+    """Return the digest of a plain value."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def digest_of_tables(tables: "StudyTables") -> str:
+    """Return the digest of the content of all tables, in the order of their rows."""
+    import numpy as np
+    import pandas as pd
+
+    sums: list[Any] = []
+    for name, table in tables._asdict().items():
+        if isinstance(table, pd.DataFrame):
+            rows = pd.util.hash_pandas_object(table, index=False).to_numpy()
+            sums.append([name, list(table), list(map(str, table.dtypes)), hashlib.sha256(rows).hexdigest()])
+        elif name == "boundary" and table is not None:
+            for run, arrays in table.items():
+                content = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
+                parts = [[key, array.dtype.str, array.shape] for key, array in content.items()]
+                sums.append([run, parts, [hashlib.sha256(array).hexdigest() for array in content.values()]])
+        else:
+            sums.append([name, table])
+    return digest(sums)
