@@ -26,7 +26,7 @@ from experiments.config.settings import Settings
 from experiments.data.split import split
 from experiments.sweep.jobs import Job
 from experiments.sweep.planning import epoch_cost
-from experiments.sweep.workers import Board, SharedData, Task, is_worker, make_pool, run_task, temporary_folder
+from experiments.sweep.workers import Board, Pool, SharedData, Task, is_worker, make_pool, run_task, temporary_folder
 from experiments.tables import Replica
 from experiments.training.run import Part, TrainedPart, divide, gathered
 from experiments.training.stack import seeds_of
@@ -88,6 +88,8 @@ class Scheduler:
         The number of workers.
     folder
         A temporary folder.
+    pool
+        The workers; by default those of this machine.
 
     Attributes
     ----------
@@ -95,9 +97,9 @@ class Scheduler:
         The folders of runs with a part whose worker was killed again and again.
     """
 
-    def __init__(self, jobs: Sequence[Job], workers: int, folder: Path):
+    def __init__(self, jobs: Sequence[Job], workers: int, folder: Path, pool: Pool | None = None):
         self.workers = workers
-        self.pool = make_pool(workers)
+        self.pool = pool or make_pool(workers)
         self.data = SharedData(folder)
         # A run has at most as many parts as replicas. Parts that are resumed apart have lines of their own.
         self.board = Board(folder / "board", 1 + 3 * sum(job.replicas for job in jobs))
@@ -270,7 +272,8 @@ class Scheduler:
         from experiments.sweep.environment import describe
 
         job = phase.job
-        environment = describe(job.settings, job.overrides, phase.begin, "done")
+        machines = (part.machine for part in phase.trained)
+        environment = describe(job.settings, job.overrides, phase.begin, "done", filter(None, machines))
         job.folder.save(phase.settings, gathered(phase.settings, phase.trained), environment)
         phase.fresh |= set(phase.replicas)
         missing = job.folder.read().missing(job.settings, phase.fresh) if job.settings.tuning else ()
@@ -322,24 +325,37 @@ class Scheduler:
                 phase.job.study.marks.write(phase.job.run, "running", epochs)
 
 
-def train_all(jobs: Sequence[Job]) -> set[Path]:
-    """Train the jobs; return the folders of the runs that were given up."""
+def train_all(jobs: Sequence[Job], pool: Pool | None = None) -> dict[Path, str]:
+    """Train the jobs; return why runs were given up, by their folder.
+
+    Parameters
+    ----------
+    jobs
+        What to train.
+    pool
+        The workers of a cluster; by default those of this machine that pay.
+    """
     if not jobs:
-        return set()
+        return {}
     with temporary_folder() as folder:
-        scheduler = Scheduler(jobs, number_of_workers(jobs), Path(folder))
+        scheduler = Scheduler(jobs, number_of_workers(jobs, pool), Path(folder), pool)
         scheduler.run()
-    return scheduler.given_up
+    return dict.fromkeys(scheduler.given_up, f"its worker process was killed {ATTEMPTS} times")
 
 
-def number_of_workers(jobs: Sequence[Job]) -> int:
-    """Return how many workers pay: one if the work is shorter than the start of others, or inside another worker."""
+def number_of_workers(jobs: Sequence[Job], pool: Pool | None = None) -> int:
+    """Return how many workers pay: one if the work is shorter than the start of others, or inside another worker.
+
+    The workers of a cluster have started already.
+    """
     if multiprocessing.current_process().daemon or is_worker():
         return 1
     wanted = jobs[0].settings.workers
     replicas = sum(job.replicas for job in jobs)
     if wanted != "auto":
         return min(int(wanted), replicas)
+    if pool:
+        return min(pool.workers, replicas)
     seconds = SECONDS_PER_COST * sum(cost(job.settings, job.replicas) for job in jobs)
     return min(joblib.cpu_count(), replicas) if seconds > START else 1
 

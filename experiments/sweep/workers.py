@@ -84,10 +84,15 @@ class Task(NamedTuple):
 
 
 class Pool(Protocol):
-    """What trains parts."""
+    """What trains parts, as many at the same time as it has workers."""
+
+    workers: int
 
     def submit(self, task: Callable[..., Any], /, *arguments: Any) -> "Future[Any]":
         """Begin with a task as soon as a worker is free."""
+
+    def shutdown(self, *, kill_workers: bool = False) -> None:
+        """End what it trains."""
 
 
 class SharedData:
@@ -105,7 +110,8 @@ class SharedData:
 
 
 @lru_cache(maxsize=8)
-def _read_data(path: Path) -> Data:
+def read_data(path: Path) -> Data:
+    """Return the data of one of these files."""
     data, is_autoencoder = joblib.load(path, mmap_mode="r")
     for name in ("inputs", "targets", "groups"):
         values = getattr(data, name)
@@ -130,7 +136,7 @@ def run_task(task: Task) -> TrainedPart | None:
         return None
     board.begin(task.line)
     return train_part(
-        replace(task.settings, data=_read_data(task.data)),
+        replace(task.settings, data=read_data(task.data)),
         task.part,
         lambda epochs: board.add(task.line, epochs),
         keep=RunFolder(task.folder).keep_checkpoint,
