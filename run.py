@@ -4,7 +4,6 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
@@ -78,7 +77,7 @@ def _trained_by(hydra_node: DictConfig) -> "Train":
     executor = {"slurm": "slurm", "submitit_slurm": "slurm", "submitit_local": "local"}.get(launcher)
     if executor:
         del options["_target_"]
-        return partial(slurm.train_on_slurm, executor=executor, options=options)
+        return slurm.connect(executor, options)
     return scheduling.train_all
 
 

@@ -3,6 +3,9 @@
 They share no disk. They return what they have trained, and this process stores it run by run.
 """
 
+import signal
+import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from experiments.analysis.wording import counted
 from experiments.config.errors import ConfigError
 from experiments.data.table import Data
 from experiments.sweep.jobs import Job
@@ -37,15 +41,28 @@ def connect(options: Mapping[str, Any]) -> "RayPool":
         raise ConfigError("hydra/launcher=ray and ray_cluster need Ray: pip install '.[ray]'")
     import ray
 
+    address = str(options.get("address"))
+    terminate = signal.getsignal(signal.SIGTERM)
     try:
+        _check_answers(address)  # Ray itself would try for minutes
         ray.init(**options)
-    except TypeError as error:  # an unknown argument
-        raise ConfigError(f"hydra.launcher.ray.init: {error}") from None
-    except (OSError, RuntimeError, ValueError) as error:
+    except OSError:
+        advice = "start one with `ray start --head`, or give its hydra.launcher.ray.init.address=HOST:PORT"
+        raise ConfigError(f"hydra.launcher.ray.init.address={address}: no Ray cluster answers; {advice}") from None
+    except (RuntimeError, TypeError, ValueError) as error:
         line = str(error).partition("\n")[0]
-        address = options.get("address")
-        raise ConfigError(f"hydra.launcher.ray.init.address={address}: no Ray cluster answers ({line})") from None
-    return RayPool(max(1, int(ray.cluster_resources().get("CPU", 1))))
+        raise ConfigError(f"hydra.launcher.ray.init: {line}") from None
+    signal.signal(signal.SIGTERM, terminate)  # Ray has replaced it
+    workers = max(1, int(ray.cluster_resources().get("CPU", 1)))
+    machines = sum(node["Alive"] for node in ray.nodes())
+    print(f"Ray: {counted(workers, 'worker')} on {counted(machines, 'machine')}", file=sys.stderr)
+    return RayPool(workers)
+
+
+def _check_answers(address: str) -> None:
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdigit() and "/" not in host:
+        socket.create_connection((host, int(port)), timeout=5).close()
 
 
 class RayPool:
@@ -168,7 +185,7 @@ def _original(error: BaseException) -> BaseException:
 
     if isinstance(error, RayTaskError):
         cause: BaseException = error.cause
-        cause.__cause__ = RuntimeError(error.traceback_str)
+        cause.__cause__ = RuntimeError(str(error))  # the traceback of the other machine
         return cause
     if isinstance(error, WorkerCrashedError):
         return RuntimeError(f"its worker process was killed {ATTEMPTS} times")
