@@ -52,7 +52,9 @@ def _train_on(queue: Any, jobs: Sequence[Job]) -> dict[Path, str]:
     jobs_by_run: dict[Path, list[Job]] = {}
     for job in jobs:
         jobs_by_run.setdefault(job.folder.path, []).append(job)
-    with tempfile.TemporaryDirectory(prefix="data-", dir=queue.folder.parent) as folder:
+    shared = queue.folder.parent
+    shared.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="data-", dir=shared) as folder:
         data = SharedData(Path(folder).absolute())
         paths = [data.path(same[0].settings.data) for same in jobs_by_run.values()]
         submitted = queue.map_array(train_run, list(map(_without_data, jobs_by_run.values())), paths)
