@@ -9,15 +9,14 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import hydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
-from omegaconf import DictConfig
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
 
-from experiments.config.compose import error_line, expand, plain_values
+from experiments.config.compose import error_line, expand
 from experiments.config.errors import ConfigError, in_one_line
 from experiments.config.flags import SHOWING, options_and_words
 from experiments.config.hydra_schema import register_schema
-from experiments.config.settings import resolve
 from experiments.config.values import parts
 from experiments.config.words import earlier_names, hydra_words
 
@@ -27,7 +26,7 @@ SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 if TYPE_CHECKING:
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
-    from experiments.sweep.jobs import Job, Trained
+    from experiments.sweep.runner import Train
 else:
     BasicSweeper = PLUGINS[SWEEPER]
 
@@ -42,12 +41,16 @@ class StudySweeper(BasicSweeper):
     words: ClassVar[list[str]] = []
     notes: ClassVar[list[str]] = []
 
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Note what `sweep` needs. Hydra's launchers are not started: they return when all jobs have ended."""
+        self.hydra_context, self.config = hydra_context, config
+
     def sweep(self, arguments: list[str]) -> NoReturn:
         """Run what the study lacks; exit with 1 if a job failed."""
         from experiments.sweep.jobs import Job
         from experiments.sweep.planning import plan
         from experiments.sweep.runner import readings, run_sweep
-        from experiments.sweep.scheduling import number_of_workers
+        from experiments.sweep.scheduling import number_of_workers, train_all
 
         assert self.hydra_context is not None  # Hydra has called `setup`
         assert self.config is not None
@@ -57,31 +60,28 @@ class StudySweeper(BasicSweeper):
         if jobs[0].settings.plan:
             print("\n".join([*readings(jobs), plan(jobs, number_of_workers(jobs))]))
             sys.exit(0)
-        launch = None if _launcher(self.config.hydra) == "BasicLauncher" else self._launch
-        sys.exit(run_sweep(jobs, launch))
-
-    def _launch(self, jobs: Sequence["Job"]) -> Sequence["Trained | None"]:
-        """Run the jobs and return what they returned."""
-        from experiments.sweep.jobs import disjoint
-
-        assert self.launcher is not None
-        assert self.config is not None
-        # A worker may not see the study: its command line names the missing replicas, and it returns them.
-        lines = [line for job in disjoint(jobs) for line in job.command_lines()]
-        return [result.return_value for result in self.launcher.launch(lines, initial_job_idx=0)]
+        lacks = any(job.missing for job in jobs)
+        sys.exit(run_sweep(jobs, _trained_by(self.config.hydra) if lacks else train_all))
 
 
 @hydra.main(config_path="conf", config_name="config", version_base="1.3")
-def job(config: DictConfig) -> object:
-    """Train one condition, on another machine."""
-    from experiments.sweep.jobs import train_remotely
-
-    return train_remotely(resolve(plain_values(config)), HydraConfig.get().overrides.task)
+def job(config: DictConfig) -> None:
+    """Start Hydra, whose sweeper above does everything."""
 
 
-def _launcher(hydra_node: Any) -> str:
-    """Return the class of the launcher in use: BasicLauncher, JoblibLauncher or RayLauncher."""
-    return str(hydra_node.launcher._target_).rpartition(".")[2]
+def _trained_by(hydra_node: DictConfig) -> "Train":
+    """Return what trains jobs: the workers of this machine, of a Ray cluster, or of Slurm."""
+    from experiments.sweep import remote, scheduling, slurm
+
+    launcher = hydra_node.runtime.choices["hydra/launcher"]
+    options: Any = OmegaConf.to_container(hydra_node.launcher, resolve=True)
+    if launcher in ("ray", "ray_cluster"):
+        return remote.connect(options["ray"]["init"]).train
+    executor = {"slurm": "slurm", "submitit_slurm": "slurm", "submitit_local": "local"}.get(launcher)
+    if executor:
+        del options["_target_"]
+        return slurm.connect(executor, options)
+    return scheduling.train_all
 
 
 def _reproduce(words: Sequence[str]) -> int:

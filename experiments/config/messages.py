@@ -16,7 +16,7 @@ from experiments.config.schema import nearest_key
 from experiments.config.values import parts
 from nets.names import nearest
 
-RAY = "hydra/launcher=ray and ray_cluster need the launcher of the extra `ray`: pip install '.[ray]'"
+SLURM = "hydra/launcher=slurm and submitit_local need Hydra's Submitit launcher: pip install '.[slurm]'"
 
 
 def refusal(error: Exception, words: Sequence[str] = ()) -> ConfigError:
@@ -51,8 +51,8 @@ def _unknown_option(error: MissingConfigException, file: str) -> ConfigError:
     if not group:
         return ConfigError(f"there is no configuration {file!r} in conf/")
     name = file.removeprefix(f"{group}/")
-    if group == "hydra/launcher" and name in ("ray", "ray_cluster"):
-        return ConfigError(RAY)
+    if group == "hydra/launcher" and name in ("submitit_slurm", "submitit_local"):
+        return ConfigError(SLURM)
     return ConfigError(f"unknown {group}={name}: {nearest(name, error.options or [])}")
 
 

@@ -45,7 +45,8 @@ def later(pool: Pool | None, function: Callable[..., Result], *arguments: object
 
     def result() -> Result:
         try:
-            return future.result()
+            value: Result = future.result()
+            return value
         except BrokenProcessPool:
             return function(*arguments)
 

@@ -295,7 +295,8 @@ class RunFolder:
         for path in sorted((self.path / ".checkpoints").glob("*.npz")):
             with suppress(OSError, ValueError, KeyError):
                 content = arrays(path.read_bytes())
-                if (content.pop("schema"), content.pop("numerics")) == (SCHEMA_VERSION, NUMERICS):
+                versions = int(content.pop("schema")), int(content.pop("numerics"))
+                if versions == (SCHEMA_VERSION, NUMERICS):
                     checkpoints.append(content)
         return checkpoints
 

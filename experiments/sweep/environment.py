@@ -5,7 +5,7 @@ import platform
 import shlex
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,8 +20,12 @@ CODE = Path(__file__).resolve()
 
 PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "hydra-core", "mlxtend")
 
+Facts = Mapping[str, object]
 
-def describe(settings: Settings, overrides: Sequence[str], begin: float, status: str) -> dict[str, object]:
+
+def describe(
+    settings: Settings, overrides: Sequence[str], begin: float, status: str, machines: Iterable[Facts] = ()
+) -> dict[str, object]:
     """Return command, configuration, commit, versions, processor, BLAS, data and root entropy as plain values.
 
     Parameters
@@ -34,7 +38,10 @@ def describe(settings: Settings, overrides: Sequence[str], begin: float, status:
         `time.perf_counter()` when the job began.
     status
         How the job ended: "done", or the error.
+    machines
+        Where its parts were trained, if other machines than this one have trained them.
     """
+    first, *others = {str(facts): facts for facts in machines}.values() or [machine()]
     overrides = [item for item in overrides if not item.startswith("hydra")]  # a launcher changes no number
     return {
         "status": status,
@@ -43,6 +50,17 @@ def describe(settings: Settings, overrides: Sequence[str], begin: float, status:
         "command": shlex.join(["python", "run.py", *overrides]),
         "overrides": overrides,
         "configuration": {**settings.record, "seeds": list(settings.seeds), "lr": list(settings.rates)},
+        **first,
+        **({"other_machines": others} if others else {}),
+        "dataset_sha256": settings.data.sha256,
+        **({"file_sha256": settings.data.file_sha256} if settings.data.file_sha256 else {}),
+        "entropy": settings.entropy,
+    }
+
+
+def machine() -> Facts:
+    """Return the commit, the versions, the processor and the BLAS of this process."""
+    return {
         "numerics": NUMERICS,
         "git": checkout(),
         "python": platform.python_version(),
@@ -52,9 +70,6 @@ def describe(settings: Settings, overrides: Sequence[str], begin: float, status:
         "cores": joblib.cpu_count(),
         "blas": _blas(),
         "openblas_coretype": os.environ.get("OPENBLAS_CORETYPE"),
-        "dataset_sha256": settings.data.sha256,
-        **({"file_sha256": settings.data.file_sha256} if settings.data.file_sha256 else {}),
-        "entropy": settings.entropy,
     }
 
 

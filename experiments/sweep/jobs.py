@@ -1,24 +1,14 @@
-"""A job trains the replicas of one condition that its study does not have yet, and stores them.
+"""A job: the replicas of one condition that its study does not have yet."""
 
-A job never raises for an error of its own. The error is recorded in the run's folder, and the sweep continues. A job
-that is refused leaves the run as it is.
-"""
-
-import time
-import traceback
 from collections.abc import Iterable, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
 from experiments.config.errors import ConfigError
 from experiments.config.settings import Settings
 from experiments.store.runs import RunFolder, StoredRun
 from experiments.store.study import Study
-from experiments.tables import Replica, RunTables
-
-# What trains and describes a run is imported when there is something to train: a repeated sweep stays fast.
+from experiments.tables import Replica
 
 
 @dataclass(frozen=True)
@@ -66,15 +56,8 @@ class Job:
         return cls._of(settings, tuple(overrides), stored)
 
     @classmethod
-    def _of(
-        cls,
-        settings: Settings,
-        overrides: tuple[str, ...],
-        stored: StoredRun,
-        fresh: AbstractSet[Replica] = frozenset(),
-    ) -> "Job":
-        """Return the job of these settings; replicas that are `fresh` count as finished even if training is forced."""
-        finished = frozenset(stored.finished(settings) | fresh)
+    def _of(cls, settings: Settings, overrides: tuple[str, ...], stored: StoredRun) -> "Job":
+        finished = frozenset(stored.finished(settings))
         reported_later: frozenset[int] = frozenset()
         if not finished >= set(settings.tuning):
             reported_later = frozenset(
@@ -111,27 +94,6 @@ class Job:
         """Epochs of all replicas to train."""
         return self.replicas * self.settings.epochs
 
-    def command_lines(self) -> list[tuple[str, ...]]:
-        """Return command lines that train the missing replicas; rates that lack the same seeds share one."""
-        tuning = ["tune.seeds=0"] if self.settings.tuning else []
-        if _tunes(self.settings, self.missing) and self.settings.save:
-            tuning.append("save=false")
-        seeds_by_rate: dict[float, list[int]] = {}
-        for rate, seed in self.missing:
-            seeds_by_rate.setdefault(rate, []).append(seed)
-        rates_by_seeds: dict[tuple[int, ...], list[float]] = {}
-        for rate, seeds in seeds_by_rate.items():
-            rates_by_seeds.setdefault(tuple(seeds), []).append(rate)
-        return [
-            (
-                *self.overrides,
-                f"optimizer.lr={rates}".replace(" ", ""),
-                f"seeds={list(seeds)}".replace(" ", ""),
-                *tuning,
-            )
-            for seeds, rates in rates_by_seeds.items()
-        ]
-
     def refusal(self) -> str | None:
         """Return why this job must not add to its run, or None: another sweep may have used its seeds meanwhile."""
         return self.folder.read().refusal(self.settings)
@@ -141,19 +103,6 @@ class Job:
         if not self.missing:
             return self
         return Job._of(replace(self.settings, force=False), self.overrides, self.folder.read())
-
-    def following(self) -> "Job":
-        """Return the job of the reported replicas. The tuning replicas must be stored."""
-        return Job._of(self.settings, self.overrides, self.folder.read(), set(self.missing))
-
-    def save(self, trained: "Trained") -> None:
-        """Store what a worker returned: the tables of its replicas, or its error."""
-        with self.folder.lock():
-            if trained.tables is None:
-                self.folder.record_failure(trained.failure, trained.environment)
-            elif self.refusal() is None:
-                self.folder.save(self.settings, trained.tables, trained.environment)
-        self.study.marks.write(self.run, "failed" if trained.tables is None else "done")
 
 
 def disjoint(jobs: Iterable[Job]) -> list[Job]:
@@ -167,39 +116,3 @@ def disjoint(jobs: Iterable[Job]) -> list[Job]:
         replicas.update(planned)
         later.update(job.reported_later)
     return alone
-
-
-class Trained(NamedTuple):
-    """What a worker that does not share the disk returns: it is stored where the sweep was started."""
-
-    study: str
-    run: str
-    tables: RunTables | None
-    environment: dict[str, object]
-    failure: str = ""  # the traceback
-
-    def belongs_to(self, job: Job) -> bool:
-        """Return whether the job lacks these replicas. One sweep may have several jobs of the same run."""
-        if self.tables is None:
-            return (self.study, self.run) == (job.settings.study, job.run)
-        keys = self.tables.frames["replicas"][["lr", "seed"]].itertuples(index=False, name=None)
-        return (self.study, self.run) == (job.settings.study, job.run) and set(keys) <= set(job.missing)
-
-
-def _tunes(settings: Settings, missing: Sequence[Replica]) -> bool:
-    """Return whether these missing replicas are tuning replicas; then all of them are."""
-    return not set(settings.tuning).isdisjoint(missing)
-
-
-def train_remotely(settings: Settings, overrides: Sequence[str] = ()) -> Trained:
-    """Train all replicas of a condition on a machine without the study's disk: nothing is read or written."""
-    from experiments.sweep.environment import describe
-    from experiments.training.run import train
-
-    begin = time.perf_counter()
-    try:
-        tables = train(settings, settings.replicas)
-        return Trained(settings.study, settings.run, tables, describe(settings, overrides, begin, "done"))
-    except (Exception, SystemExit) as error:
-        environment = describe(settings, overrides, begin, f"{type(error).__name__}: {error}")
-        return Trained(settings.study, settings.run, None, environment, traceback.format_exc())

@@ -5,7 +5,7 @@ and nothing else.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from experiments.analysis.wording import counted, verb
@@ -14,25 +14,25 @@ from experiments.data.columns import Categories, Dates
 from experiments.data.table import Data
 from experiments.store.collecting import collect
 from experiments.store.study import Study
-from experiments.sweep.jobs import Job, Trained
+from experiments.sweep.jobs import Job
 from experiments.sweep.planning import earlier_runs
 from experiments.sweep.progress import live_view
-from experiments.sweep.scheduling import ATTEMPTS, train_all
+from experiments.sweep.scheduling import train_all
 from experiments.sweep.summary import summary
 
-Launch = Callable[[Sequence[Job]], Sequence[Trained | None]]
-"""Runs jobs and returns the results of those that do not store them themselves."""
+Train = Callable[[Sequence[Job]], Mapping[Path, str]]
+"""Trains jobs into their studies, and returns why runs were given up, by their folder."""
 
 
-def run_sweep(jobs: Sequence[Job], launch: Launch | None = None) -> int:
+def run_sweep(jobs: Sequence[Job], train: Train = train_all) -> int:
     """Train what the jobs lack; print the table of each study and what failed; return the exit code, 0 or 1.
 
     Parameters
     ----------
     jobs
         All jobs of the sweep, each run once.
-    launch
-        Runs the jobs that lack something.
+    train
+        Trains those that lack something; by default workers of this machine.
 
     Raises
     ------
@@ -50,10 +50,11 @@ def run_sweep(jobs: Sequence[Job], launch: Launch | None = None) -> int:
     for job in jobs:
         if not job.missing:
             job.folder.clear_failure()
-    _mark_waiting(pending)
+    for job in pending:
+        job.study.marks.write(job.run, "waiting")
     try:
         with live_view(pending):
-            given_up = _launch_all(pending, launch) if launch else train_all(pending)
+            given_up = train(pending)
         codes = [
             _finish(study, [job for job in jobs if job.study.folder == folder], given_up)
             for folder, study in studies.items()
@@ -105,31 +106,7 @@ def _reading(data: Data) -> str:
     return f"{data.name}: {data.task}, {targets}; {shape}{choice}{''.join(kinds)}"
 
 
-def _mark_waiting(jobs: Sequence[Job]) -> None:
-    for job in jobs:
-        job.study.marks.write(job.run, "waiting")
-
-
-def _launch_all(pending: Sequence[Job], launch: Launch) -> set[Path]:
-    """Launch the jobs on machines that do not share the disk; then those that follow the tuning."""
-    while pending:
-        stored = _store(pending, launch(pending))
-        tuned = [job for job in pending if job.reported_later and (job.settings.study, job.run) in stored]
-        pending = [job for job in (job.following() for job in tuned) if job.missing]
-        _mark_waiting(pending)
-    return set()
-
-
-def _store(pending: Sequence[Job], results: Sequence[Trained | None]) -> set[tuple[str, str]]:
-    """Store the results that came back as data; return study and run of those that did not fail."""
-    trained = [result for result in results if result is not None]
-    for result in trained:
-        next(job for job in pending if result.belongs_to(job)).save(result)
-    failed = {(result.study, result.run) for result in trained if result.tables is None}
-    return {(result.study, result.run) for result in trained} - failed
-
-
-def _finish(study: Study, jobs: Sequence[Job], given_up: set[Path]) -> int:
+def _finish(study: Study, jobs: Sequence[Job], given_up: Mapping[Path, str]) -> int:
     """Collect the study, print the table of this sweep's jobs and their failures; return the exit code."""
     from rich.console import Console
 
@@ -149,18 +126,20 @@ def _finish(study: Study, jobs: Sequence[Job], given_up: set[Path]) -> int:
     new, old = len(stored_now - before), len(stored_now & before)
     counts = f"{counted(new, 'replica')} {trained}, {old} {verb(old, 'was', 'were')} there already"
     console.print(f"{counts}; tables in {study.folder}/", markup=False)
-    reasons = {job.run: _failure(job, unfinished[job.run], job.folder.path in given_up) for job in jobs if job.missing}
+    reasons = {
+        job.run: _failure(job, unfinished[job.run], given_up.get(job.folder.path)) for job in jobs if job.missing
+    }
     failed = refused | {run: reason for run, reason in reasons.items() if reason}
     for run, reason in failed.items():
         print(f"failed: {run}: {reason}", file=sys.stderr)
     return int(bool(failed))
 
 
-def _failure(job: Job, unfinished: int, given_up: bool) -> str | None:
+def _failure(job: Job, unfinished: int, given_up: str | None) -> str | None:
     """Return why a job failed; None if it did not."""
     failure = job.folder.failure()
     if unfinished and given_up:
-        return f"its worker process was killed {ATTEMPTS} times"
+        return given_up
     if failure:
         return f"{failure} (traceback in {job.folder.path / 'failure.txt'})"
     return f"{unfinished} replicas are not stored" if unfinished else None

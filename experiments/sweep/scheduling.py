@@ -30,6 +30,7 @@ from experiments.sweep.planning import epoch_cost
 from experiments.sweep.workers import (
     Board,
     PartError,
+    Pool,
     Task,
     is_worker,
     make_pool,
@@ -108,6 +109,8 @@ class Scheduler:
         The number of workers.
     folder
         A temporary folder, for workers that are processes.
+    pool
+        The workers; by default those of this machine.
 
     Attributes
     ----------
@@ -115,7 +118,7 @@ class Scheduler:
         The folders of runs with a part whose worker was killed again and again.
     """
 
-    def __init__(self, jobs: Sequence[Job], workers: int, folder: Path | None):
+    def __init__(self, jobs: Sequence[Job], workers: int, folder: Path | None, pool: Pool | None = None):
         self.folder = folder
         self.waiting = deque(sorted(jobs, key=lambda job: (-cost(job.settings, job.replicas), str(job.folder.path))))
         # A run has at most as many parts as replicas.
@@ -127,8 +130,8 @@ class Scheduler:
         for data in {job.settings.data.sha256: job.settings.data for job in jobs if folder}.values():
             with needed(self._data_path(data)):
                 share(data, self._data_path(data))
-        self.pool = make_pool(workers)
-        self.workers = self.pool.workers
+        self.pool = pool or make_pool(workers)
+        self.workers = min(workers, self.pool.workers)
         self.costs: Counter[Path] = Counter()  # of what is not submitted, by run
         for job in jobs:
             self.costs[job.folder.path] += cost(job.settings, job.replicas)
@@ -309,7 +312,8 @@ class Scheduler:
         from experiments.sweep.environment import describe
 
         job = phase.job
-        environment = describe(job.settings, job.overrides, phase.begin, "done")
+        machines = (part.machine for part in phase.trained)
+        environment = describe(job.settings, job.overrides, phase.begin, "done", filter(None, machines))
         job.folder.save(phase.settings, gathered(phase.settings, phase.trained), environment)
         phase.fresh |= set(phase.replicas)
         missing = job.folder.read().missing(job.settings, phase.fresh) if job.settings.tuning else ()
@@ -365,25 +369,38 @@ class Scheduler:
                 phase.job.study.marks.write(phase.job.run, "running", epochs)
 
 
-def train_all(jobs: Sequence[Job]) -> set[Path]:
-    """Train the jobs; return the folders of the runs that were given up."""
+def train_all(jobs: Sequence[Job], pool: Pool | None = None) -> dict[Path, str]:
+    """Train the jobs; return why runs were given up, by their folder.
+
+    Parameters
+    ----------
+    jobs
+        What to train.
+    pool
+        The workers of a cluster; by default those of this machine that pay.
+    """
     if not jobs:
-        return set()
-    workers = number_of_workers(jobs)
-    with temporary_folder() if workers > 1 else nullcontext() as folder:
-        scheduler = Scheduler(jobs, workers, folder)
+        return {}
+    workers = number_of_workers(jobs, pool)
+    with temporary_folder() if workers > 1 or pool else nullcontext() as folder:
+        scheduler = Scheduler(jobs, workers, folder, pool)
         scheduler.run()
-    return scheduler.given_up
+    return dict.fromkeys(scheduler.given_up, f"its worker process was killed {ATTEMPTS} times")
 
 
-def number_of_workers(jobs: Sequence[Job]) -> int:
-    """Return how many workers pay: one if the work is shorter than the start of others, or inside another worker."""
+def number_of_workers(jobs: Sequence[Job], pool: Pool | None = None) -> int:
+    """Return how many workers pay: one if the work is shorter than the start of others, or inside another worker.
+
+    The workers of a cluster have started already.
+    """
     if is_worker():
         return 1
     wanted = jobs[0].settings.workers
     replicas = sum(job.replicas for job in jobs)
     if wanted != "auto":
         return min(int(wanted), replicas)
+    if pool:
+        return min(pool.workers, replicas)
     seconds = SECONDS_PER_COST * sum(cost(job.settings, job.replicas) for job in jobs)
     return min(joblib.cpu_count(), replicas) if seconds > START else 1
 

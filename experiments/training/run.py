@@ -49,6 +49,7 @@ class TrainedPart(NamedTuple):
     records: tuple[Record, ...]
     parameters: int  # of one network
     clock: dict[str, float]  # seconds of each of `STAGES`, and `total`
+    machine: Mapping[str, object] | None = None  # which one has trained it, if not this one
 
 
 def train(

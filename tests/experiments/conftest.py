@@ -5,6 +5,7 @@ import pytest
 from experiments.store.study import Study
 from experiments.sweep.jobs import Job
 from experiments.sweep.runner import run_sweep
+from experiments.sweep.scheduling import train_all
 from tests.experiments.studies import SMALL
 
 
@@ -18,9 +19,9 @@ def study(tmp_path, monkeypatch):
 def sweep(settings, study):
     """Return a function that runs a sweep of one job for each list of overrides: `sweep(["activation=relu"])`."""
 
-    def run(*lines, launch=None):
+    def run(*lines, train=train_all):
         jobs = [Job.of(settings(*SMALL, *line), line) for line in lines]
-        return run_sweep(jobs, launch), [job.run for job in jobs], [len(job.missing) for job in jobs]
+        return run_sweep(jobs, train), [job.run for job in jobs], [len(job.missing) for job in jobs]
 
     return run
 

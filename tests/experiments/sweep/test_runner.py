@@ -1,15 +1,11 @@
-"""Sweeps: what they read, workers that are killed, and results that come back as data."""
-
-import shutil
+"""Sweeps: what they read, how they mark their runs, and what they say at the end."""
 
 import pytest
 
 from experiments.store.runs import RunFolder
 from experiments.sweep import workers
-from experiments.sweep.jobs import Job, train_remotely
-from experiments.sweep.runner import run_sweep
 from experiments.sweep.scheduling import train_all
-from tests.experiments.studies import LINES, SMALL, study_tables
+from tests.experiments.studies import LINES
 
 
 def test_a_sweep_of_finished_runs_reads_each_of_them_once(sweep, monkeypatch):
@@ -25,24 +21,22 @@ def test_a_sweep_of_finished_runs_reads_each_of_them_once(sweep, monkeypatch):
 def test_every_job_is_marked_before_the_first_one_starts_and_none_at_the_end(sweep, study):
     seen = []
 
-    def launch(jobs):
+    def train(jobs):
         seen.extend((run, mark.state) for run, mark in study.marks.read().items())
-        train_all(jobs)
-        return []
+        return train_all(jobs)
 
-    _, runs, _ = sweep(["activation=relu"], ["activation=tanh"], launch=launch)
+    _, runs, _ = sweep(["activation=relu"], ["activation=tanh"], train=train)
     assert sorted(seen) == sorted((run, "waiting") for run in runs)
     assert study.unfinished() == {}
     assert not study.marks.folder.exists()
 
 
 def test_a_sweep_leaves_the_marks_of_another_one(sweep, study):
-    def launch(jobs):
+    def train(jobs):
         study.marks.write("of-another-sweep", "done")
-        train_all(jobs)
-        return []
+        return train_all(jobs)
 
-    sweep(["activation=relu"], launch=launch)
+    sweep(["activation=relu"], train=train)
     assert list(study.marks.read()) == ["of-another-sweep"]
 
 
@@ -53,7 +47,7 @@ def test_a_run_that_was_to_grow_is_not_finished(sweep, study):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        sweep(["activation=relu", "seeds=3"], launch=killed)
+        sweep(["activation=relu", "seeds=3"], train=killed)
     assert list(study.unfinished().values()) == ["waits to be trained"]
     sweep(["activation=relu"])  # all that is asked for now is there
     assert study.unfinished() == {}
@@ -80,25 +74,3 @@ def test_the_failure_of_a_run_that_lacks_nothing_is_forgotten(sweep, study):
     study.run(run).record_failure("ValueError: of yesterday", {})
     assert sweep(["activation=tanh"])[0] == 0
     assert study.unfinished() == {}
-
-
-def test_results_that_come_back_as_data_land_in_the_same_tables(sweep, settings, study):
-    lines = [[*line, "optimizer.lr=[0.05,0.1]"] for line in LINES]
-    sweep(*lines)
-    here = study_tables(study)
-    shutil.rmtree(study.folder)
-    sweep([*LINES[0], "optimizer.lr=0.1", "seeds=[1]"])
-
-    def far_away(jobs):
-        lines = [line for job in jobs for line in job.command_lines()]
-        return [train_remotely(settings(*SMALL, *line), line) for line in lines]
-
-    assert sweep(*lines, launch=far_away)[2] == [3, 4, 4, 4]
-    assert study_tables(study) == here
-    assert [path.name for path in study.folder.parent.iterdir()] == ["default"]
-
-
-def test_results_that_come_back_as_data_belong_to_the_study_of_their_job(settings, study):
-    jobs = [Job.of(settings(*SMALL, f"study={name}")) for name in ("default", "other")]
-    assert run_sweep(jobs, lambda pending: [train_remotely(job.settings) for job in pending]) == 0
-    assert [job.folder.read().state for job in jobs] == ["done", "done"]

@@ -11,7 +11,7 @@ from experiments import tables
 from experiments.config.errors import ConfigError
 from experiments.config.settings import from_record
 from experiments.sweep import workers
-from experiments.sweep.jobs import Job, train_remotely
+from experiments.sweep.jobs import Job
 from experiments.sweep.planning import plan
 from experiments.sweep.reproduce import reproduce
 from experiments.sweep.runner import run_sweep
@@ -103,55 +103,6 @@ def test_a_tuned_run_without_networks_is_retrained_for_them_where_it_is_reported
     assert "2 replicas trained, 9 were there already" in printed
 
 
-def far_away(settings):
-    """Return a launcher whose workers do not see the study, and the command lines that they were given."""
-    lines = []
-
-    def launch(jobs):
-        new = [line for job in jobs for line in job.command_lines()]
-        lines.extend(new)
-        return [train_remotely(settings(*SMALL, *line), line) for line in new]
-
-    return launch, lines
-
-
-@pytest.mark.parametrize("options", [(), ("save=true",), ("force=true",)], ids=str)
-def test_results_that_come_back_as_data_are_tuned_alike(sweep, settings, study, options, capsys):
-    _, (run,), _ = sweep([*TUNED, *options])
-    here = study_tables(study)
-    networks = study.run(run).read().files.get("network.npz")
-    if "force=true" not in options:
-        shutil.rmtree(study.folder)
-    capsys.readouterr()
-    launch, lines = far_away(settings)
-    assert sweep([*TUNED, *options], launch=launch)[0] == 0
-    assert study_tables(study) == here
-    assert study.run(run).read().tuning_seeds == {7, 8, 9}
-    assert study.run(run).read().files.get("network.npz") == networks
-    assert len(lines) == 2
-    assert "11 replicas trained, 0 were there already" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("order", [1, -1])
-def test_a_sweep_with_two_tunings_of_a_run_comes_back_as_data(sweep, settings, study, order):
-    lines = [TUNED, [GRID, "tune.seeds=[7,8,9,10]"]][::order]
-    _, (run, _), _ = sweep(*lines, launch=far_away(settings)[0])
-    stored = study.run(run).read()
-    assert stored.tuning_seeds == {7, 8, 9, 10}
-    assert {seed for rate, seed in stored.outcomes if rate == stored.chosen_rate} == {0, 1, 7, 8, 9, 10}
-
-
-def test_a_tuning_that_fails_far_away_is_not_followed(sweep, settings, study, monkeypatch, capsys):
-    def fail(*arguments, **options):
-        raise RuntimeError("out of luck")
-
-    monkeypatch.setattr("experiments.training.run.train", fail)
-    launch, lines = far_away(settings)
-    assert sweep(TUNED, launch=launch)[0] == 1
-    assert len(lines) == 1
-    assert "0 replicas trained, 0 were there already" in capsys.readouterr().out
-
-
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
 def test_a_sweep_that_ends_between_the_phases_goes_on_there(sweep, study, trained, monkeypatch, capsys, error):
     sweep(TUNED)
@@ -220,10 +171,9 @@ def test_a_seed_that_another_sweep_has_tuned_with_meanwhile_is_not_reported(swee
 
     def tuned_meanwhile(jobs):
         train_all([other])
-        train_all(jobs)
-        return []
+        return train_all(jobs)
 
-    code, (run,), _ = sweep([GRID, "seeds=[7]"], launch=tuned_meanwhile)
+    code, (run,), _ = sweep([GRID, "seeds=[7]"], train=tuned_meanwhile)
     assert code == 1
     printed = capsys.readouterr()
     assert f"failed: {run}: seeds: 7 is already among the tuning seeds of the run" in printed.err
@@ -234,17 +184,9 @@ def test_a_seed_that_another_sweep_has_tuned_with_meanwhile_is_not_reported(swee
     assert len(study.run(run).read().outcomes) == 11
 
 
-def test_results_from_afar_are_refused_alike(sweep, settings, study, capsys):
-    other, (far, _) = Job.of(settings(*SMALL, *TUNED)), far_away(settings)
-    code, (run,), _ = sweep([GRID, "seeds=[7]"], launch=lambda jobs: train_all([other]) or far(jobs))
-    assert code == 1
-    assert "failed" in capsys.readouterr().err
-    assert study.run(run).state() == ("done", "11 replicas")
-
-
 def test_two_sweeps_at_once_train_nothing_twice(sweep, settings, trained):
     other = Job.of(settings(*SMALL, *TUNED))
-    code, _, _ = sweep(TUNED, launch=lambda jobs: train_all([other]) or list(train_all(jobs)))
+    code, _, _ = sweep(TUNED, train=lambda jobs: train_all([other]) or train_all(jobs))
     assert code == 0
     assert [len(replicas) for replicas in trained] == [9, 2]
 
