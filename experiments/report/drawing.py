@@ -181,9 +181,9 @@ class Drawer:
     def _begin(self, task: Task) -> None:
         """Take a picture from the shelf, or begin to draw it."""
         shelves = [self._shelf, self._demonstrations][: 1 + (task.tables is None)]
-        found: Drawn | Missing | None = next(
-            filter(None, (shelf.get(task.stem, task.key, task.kinds) for shelf in shelves)), None
-        )
+        found: Drawn | Missing | None = None
+        for shelf in shelves:
+            found = found or shelf.get(task.stem, task.key, task.kinds)
         if found is None:
             self._tasks[task] = self.pool.submit(_draw, task) if self.pool else None
         else:
