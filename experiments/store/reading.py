@@ -67,6 +67,10 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The loader of PyYAML that is written in C takes a tenth of the time; not every build has it."""
 
 
+def _from_yaml(text: str) -> Any:
+    return yaml.load(text, LOADER)
+
+
 class StudyTables(NamedTuple):
     """The tables of a study as pandas frames; results/README.md explains their columns."""
 
@@ -160,7 +164,7 @@ def load_all_tables(study: str, results: Path = RESULTS) -> StudyTables:
     folders = [Path(results) / study / "runs" / run for run in loaded.replicas["run"].unique()]
     sources = {}
     for folder in _with_file(folders, "config.yaml"):
-        sources[folder.name] = yaml.safe_load((folder / "config.yaml").read_text())["dataset"]
+        sources[folder.name] = _from_yaml((folder / "config.yaml").read_text(encoding="utf-8"))["dataset"]
     return loaded._replace(
         confusion=_joined(folders, "confusion.csv"),
         timing=_joined(folders, "timing.csv"),
@@ -186,7 +190,7 @@ def _joined(folders: Iterable[Path], name: str) -> "pd.DataFrame | None":
 
 
 RECORDS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "config": ("config.yaml", yaml.safe_load),
+    "config": ("config.yaml", _from_yaml),
     "environment": ("environment.json", json.loads),
     "failure": ("failure.txt", str),
 }
