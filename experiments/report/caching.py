@@ -55,7 +55,7 @@ def digest_of_tables(tables: "StudyTables") -> str:
             for run, arrays in table.items():
                 content = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
                 parts = [[key, array.dtype.str, array.shape] for key, array in content.items()]
-                sums.append([run, parts, [hashlib.sha256(array).hexdigest() for array in content.values()]])
+                sums.append([run, parts, [hashlib.sha256(array.tobytes()).hexdigest() for array in content.values()]])
         else:
             sums.append([name, table])
     return digest(sums)
