@@ -136,7 +136,7 @@ def _least_half_width(rows: pd.DataFrame) -> pd.Series:
     paired = rows["difference_high"] - rows["difference_low"]
     corrected = rows["corrected_high"] - rows["corrected_low"]
     ratio = ((corrected / paired) ** 2 - 1) / rows["n_pairs"]
-    return float(ndtri((1 + LEVEL) / 2)) * rows["spread"] * np.sqrt(ratio)
+    return float(ndtri((1 + LEVEL) / 2)) * rows["spread"] * np.sqrt(ratio.astype(float))
 
 
 def _untested(rows: pd.DataFrame) -> list[str]:

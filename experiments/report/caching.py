@@ -50,12 +50,12 @@ def digest_of_tables(tables: "StudyTables") -> str:
     for name, table in tables._asdict().items():
         if isinstance(table, pd.DataFrame):
             rows = pd.util.hash_pandas_object(table, index=False).to_numpy()
-            sums.append([name, list(table), list(map(str, table.dtypes)), hashlib.sha256(rows).hexdigest()])
+            sums.append([name, list(table), list(map(str, table.dtypes)), hashlib.sha256(rows.tobytes()).hexdigest()])
         elif name == "boundary" and table is not None:
             for run, arrays in table.items():
                 content = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
                 parts = [[key, array.dtype.str, array.shape] for key, array in content.items()]
-                sums.append([run, parts, [hashlib.sha256(array.data).hexdigest() for array in content.values()]])
+                sums.append([run, parts, [hashlib.sha256(array.tobytes()).hexdigest() for array in content.values()]])
         else:
             sums.append([name, table])
     return digest(sums)

@@ -181,9 +181,8 @@ class Drawer:
     def _begin(self, task: Task) -> None:
         """Take a picture from the shelf, or begin to draw it."""
         shelves = [self._shelf, self._demonstrations][: 1 + (task.tables is None)]
-        found: Drawn | Missing | None = None
-        for shelf in shelves:
-            found = found or shelf.get(task.stem, task.key, task.kinds)
+        stored = (shelf.get(task.stem, task.key, task.kinds) for shelf in shelves)
+        found = next((drawn for drawn in stored if drawn is not None), None)
         if found is None:
             self._tasks[task] = self.pool.submit(_draw, task) if self.pool else None
         else:

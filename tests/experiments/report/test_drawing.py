@@ -120,16 +120,6 @@ def test_a_grown_study_has_the_report_that_it_would_have_without_a_cache(folder,
     assert contents(folder) == grown
 
 
-def test_a_new_data_set_leaves_the_figures_of_the_others(folder, settings, drawn):
-    train_more(settings, "dataset=wine", "activation=relu")
-    train_more(settings, "dataset=wine", "activation=tanh")
-    main(["study=activations"])
-    drawn.clear()
-    train_more(settings, "dataset=diabetes", "activation=relu")
-    main(["study=activations"])
-    assert drawn == titles("leaderboard")
-
-
 @pytest.mark.parametrize("damage", ["edited", "removed", "list"])
 def test_a_damaged_figure_is_drawn_again(folder, drawn, damage):
     main(["study=activations"])
