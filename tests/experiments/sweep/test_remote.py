@@ -38,6 +38,9 @@ class FarAway:
             future.set_exception(error)
         return future
 
+    def shutdown(self, *, kill_workers=False):
+        assert not kill_workers
+
 
 @pytest.fixture
 def pool():
