@@ -24,7 +24,6 @@ from experiments.config.values import parts
 from experiments.data.sets import DATASETS
 from experiments.figures import style
 from experiments.figures.selection import at_selected_rate
-from experiments.figures.texts import set_fonts
 from experiments.store.reading import StudyTables
 from experiments.tables import ACTIVATION_COLUMNS
 
@@ -203,9 +202,7 @@ def figure(
             for need in needs:
                 _require(tables, *need.split("."))
             with matplotlib.rc_context(style.RC):
-                drawn = function(tables)
-                set_fonts(drawn)
-            return drawn
+                return function(tables)
 
         FIGURES[name] = Drawable(name, title, parts, styled, demonstration, baselines)
         return styled
