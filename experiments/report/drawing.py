@@ -4,7 +4,6 @@ import pickle
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -184,13 +183,10 @@ class Drawer:
         shelves = [self._shelf, self._demonstrations][: 1 + (task.tables is None)]
         stored = (shelf.get(task.stem, task.key, task.kinds) for shelf in shelves)
         found = next((drawn for drawn in stored if drawn is not None), None)
-        if found is not None:
+        if found is None:
+            self._tasks[task] = self.pool.submit(_draw, task) if self.pool else None
+        else:
             self._store(task, found)
-            return
-        self._tasks[task] = None
-        if self.pool is not None:
-            with suppress(BrokenProcessPool):  # a process has died: this one draws alone
-                self._tasks[task] = self.pool.submit(_draw, task)
 
     def _store(self, task: Task, drawn: Drawn | Missing) -> None:
         self._drawn.setdefault(task.figure, {})[task.stem] = drawn

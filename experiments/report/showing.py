@@ -41,10 +41,7 @@ def later(pool: Pool | None, function: Callable[..., Result], *arguments: object
     """Begin with a call in another process, if there is one; return what waits for its result."""
     if pool is None:
         return lambda: function(*arguments)
-    try:
-        future = pool.submit(function, *arguments)
-    except BrokenProcessPool:  # a process has died before
-        return lambda: function(*arguments)
+    future = pool.submit(function, *arguments)
 
     def result() -> Result:
         try:
