@@ -20,7 +20,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.config.choices import required
-from experiments.config.values import parts
 from experiments.data.sets import DATASETS
 from experiments.figures import style
 from experiments.figures.selection import at_selected_rate
@@ -57,6 +56,8 @@ class Missing(Exception):
         """
         if not self.add:
             return str(self)
+        from experiments.config.values import parts  # it imports Hydra, which a process that only draws does not need
+
         added = shlex.split(self.add)
         keys = {parts(word)[1] for word in added}
         kept = list(words) or dataset_overrides(datasets)
@@ -71,6 +72,8 @@ class Missing(Exception):
 
 def _begins(word: str, keys: AbstractSet[str]) -> bool:
     """Return whether a word sets one of these keys, or a part of one."""
+    from experiments.config.values import parts
+
     key = parts(word)[1]
     return key in keys or key.partition(".")[0] in keys
 
