@@ -109,6 +109,8 @@ def differing_settings(replicas: pd.DataFrame) -> pd.DataFrame:
     table = replicas.drop_duplicates("run").set_index("run")
     differing = table[["activation"]].astype(object)
     for column in [*hyperparameters, "output", "dataset", *others]:
+        if table[column].nunique(dropna=False) < 2:  # most settings
+            continue
         group = column.partition(".")[0]
         within = {"dataset", group, f"{group}.name", f"{group}.epochs"} - {column}
         if group in ("formula", "init"):

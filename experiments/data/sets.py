@@ -12,6 +12,8 @@ import inspect
 import os
 from collections.abc import Callable
 from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, get_type_hints
 
 import numpy as np
@@ -86,17 +88,21 @@ def _file_state(path: str | None) -> tuple[Any, ...]:
     return os.path.abspath(path or ""), status.st_mtime_ns, status.st_size
 
 
-def _bundled(name: str, bunch: Any, image: bool = False) -> Data:
+def _bundled(name: str, bunch: Any) -> Data:
     """Return a classification that scikit-learn brings along, from its `Bunch`."""
-    return Data(name, "classification", bunch.data, bunch.target, bunch.target_names, bunch.feature_names, image)
+    return Data(name, "classification", bunch.data, bunch.target, bunch.target_names, bunch.feature_names)
 
 
 @dataset
 def digits(pixels: bool = True) -> Data:
     """Handwritten digits, 8 by 8 `pixels` (or features to standardise), 1,797 rows (Alpaydin & Kaynak 1998)."""
-    from sklearn.datasets import load_digits
-
-    return _bundled("digits", load_digits(), image=pixels)
+    # The import of scikit-learn takes a second, of which the main job would need nothing else.
+    package = find_spec("sklearn")
+    assert package is not None
+    assert package.origin is not None
+    table = np.loadtxt(Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz", delimiter=",")
+    features = tuple(f"pixel_{row}_{column}" for row in range(8) for column in range(8))
+    return Data("digits", "classification", table[:, :-1], table[:, -1].astype(int), features=features, image=pixels)
 
 
 @dataset

@@ -38,10 +38,14 @@ def panels_for(titles: list[str], size: float, room: float = 0) -> tuple[Figure,
     breaks = max(title.count("\n") for title in titles)
     tall = 0.14 * breaks if breaks > 2 else 0
     result = sheet(down * (size + 0.25 + tall) + 0.5 + room, max(SINGLE, across * size + 0.9) + room)
-    panels = result.subplots(down, across, squeeze=False, sharex=True, sharey=True).ravel()
-    for ax in panels[count:]:
+    panels = result.subplots(down, across, squeeze=False)  # shared axes take time that grows with their square
+    for ax in panels[:-1].flat:
+        ax.tick_params("x", labelbottom=False)
+    for ax in panels[:, 1:].flat:
+        ax.tick_params("y", labelleft=False)
+    for ax in panels.flat[count:]:
         ax.set_visible(False)
-    return result, panels[:count]
+    return result, panels.ravel()[:count]
 
 
 def class_colors(count: int) -> np.ndarray:

@@ -63,7 +63,7 @@ def gradient_flow(tables: StudyTables) -> Figure:
     longest = max(len(line) for title in titles for line in title.split("\n"))
     size = min(7, 620 / across / longest)  # 90 characters of 7 points fit across a page
     result = sheet(0.6 + blocks * (1.75 + 0.12 * max(title.count("\n") for title in titles)))
-    panels = result.subplots(2 * blocks, across, squeeze=False, sharex=True)
+    panels = result.subplots(2 * blocks, across, squeeze=False)  # shared axes take time that grows with their square
     for ax, title in zip(panels[::2].ravel(), titles, strict=False):
         ax.set_title(title, fontsize=size)
     rows = averaged_rows(tables.layers, replicas).groupby(["run", "layer", "epoch"])
@@ -126,9 +126,11 @@ def _draw_map(ax: Axes, table: pd.DataFrame, norm: LogNorm) -> None:
 def _set_epochs(panels: np.ndarray, maps: dict[str, pd.DataFrame], count: int) -> None:
     """Show the epochs of all maps below the lowest of `count` panels; hide the panels without a condition."""
     across = panels.shape[1]
-    # The panels share their epochs, but the last image set the limits: it has few epochs if the condition diverged.
     epochs = [epoch for table in maps.values() for epoch in table.columns]
-    panels[0, 0].set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)
+    for ax in panels.flat:
+        ax.set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)
+    for ax in panels[:-1].flat:
+        ax.tick_params("x", labelbottom=False)
     for index, ax in enumerate(panels[1::2].ravel()):
         if index + across >= count:
             ax.tick_params(labelbottom=True)

@@ -20,11 +20,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.config.choices import required
-from experiments.config.values import parts
 from experiments.data.sets import DATASETS
 from experiments.figures import style
 from experiments.figures.selection import at_selected_rate
-from experiments.figures.texts import set_fonts
 from experiments.store.reading import StudyTables
 from experiments.tables import ACTIVATION_COLUMNS
 
@@ -58,6 +56,8 @@ class Missing(Exception):
         """
         if not self.add:
             return str(self)
+        from experiments.config.values import parts  # it imports Hydra, which a process that only draws does not need
+
         added = shlex.split(self.add)
         keys = {parts(word)[1] for word in added}
         kept = list(words) or dataset_overrides(datasets)
@@ -72,6 +72,8 @@ class Missing(Exception):
 
 def _begins(word: str, keys: AbstractSet[str]) -> bool:
     """Return whether a word sets one of these keys, or a part of one."""
+    from experiments.config.values import parts
+
     key = parts(word)[1]
     return key in keys or key.partition(".")[0] in keys
 
@@ -203,9 +205,7 @@ def figure(
             for need in needs:
                 _require(tables, *need.split("."))
             with matplotlib.rc_context(style.RC):
-                drawn = function(tables)
-                set_fonts(drawn)
-            return drawn
+                return function(tables)
 
         FIGURES[name] = Drawable(name, title, parts, styled, demonstration, baselines)
         return styled

@@ -30,7 +30,8 @@ def _select_rows(table: Any, replicas: pd.DataFrame) -> Any:
 
 def at_selected_rate(tables: StudyTables) -> StudyTables:
     """Return the tables of each condition at its selected learning rate."""
-    return select(tables, tables.replicas[tables.replicas["selected"]])
+    selected = tables.replicas["selected"]
+    return tables if selected.all() else select(tables, tables.replicas[selected])
 
 
 def split(tables: StudyTables, keys: pd.DataFrame) -> dict[str, StudyTables]:

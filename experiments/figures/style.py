@@ -12,10 +12,8 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backend_bases import FigureCanvasBase
+from matplotlib.backend_bases import get_registered_canvas_class
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_pdf import FigureCanvasPdf
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
@@ -265,12 +263,8 @@ def log_axis(ax: Axes, low: float, high: float, axis: str = "y") -> None:
         ticks.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
-CANVASES: dict[str, tuple[type[FigureCanvasBase], Style]] = {
-    "png": (FigureCanvasAgg, {}),
-    "svg": (FigureCanvasSVG, {"Date": None}),
-    "pdf": (FigureCanvasPdf, {"CreationDate": None}),
-}
-"""By kind of file: the canvas that writes it, and the metadata that leave the date out."""
+UNDATED: dict[str, Style] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+"""By kind of file: the metadata that leave the date out."""
 
 
 def render(figure: Figure, kind: str, title: str) -> bytes:
@@ -287,14 +281,14 @@ def render(figure: Figure, kind: str, title: str) -> bytes:
     """
     target = io.BytesIO()
     dpi = figure.dpi
-    canvas, undated = CANVASES[kind]
     set_fonts(figure)
     with matplotlib.rc_context(RC):
         _lay_out(figure)
         figure.dpi = 200 if kind == "png" else 72
         try:
             # `savefig` would lay everything out once more for each file.
-            getattr(canvas(figure), f"print_{kind}")(target, metadata={"Title": title, **undated})
+            write = getattr(get_registered_canvas_class(kind)(figure), f"print_{kind}")
+            write(target, metadata={"Title": title, **UNDATED[kind]})
         finally:
             figure.dpi = dpi
             FigureCanvasAgg(figure)

@@ -12,9 +12,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from experiments.figures.registry import Drawable, Missing, Parts, all_figures, dataset_names, once
-from experiments.figures.style import CANVASES, render
+from experiments.figures.style import UNDATED, render
 from experiments.report.caching import digest, digest_of_tables, program
-from experiments.report.provenance import study_words
 from experiments.report.shelf import Drawn, Shelf
 from experiments.store.reading import StudyTables
 from experiments.store.study import Study
@@ -221,6 +220,8 @@ class Drawer:
 
     def drawings(self, study: Study, tables: StudyTables) -> Drawings:
         """Return all pictures of a study, and remove files that its tables or the kinds no longer allow."""
+        from experiments.report.provenance import study_words  # it imports Hydra, as in the registry
+
         drawings, datasets, words = Drawings(), dataset_names(tables), study_words(study.folder)
         for name, drawable in FIGURES.items():
             for stem, drawn in once(name, self._drawn[name]).items():
@@ -231,7 +232,7 @@ class Drawer:
                 caption = " ".join(filter(None, [_caption(drawable), drawn.label]))
                 svg = drawn.files["svg"].decode()
                 drawings.pictures.append(Picture(name, stem, drawable.title, caption, svg, drawable.demonstration))
-            for kind in CANVASES:
+            for kind in UNDATED:
                 old = {self._shelf.folder / f"{name}.{kind}", *self._shelf.folder.glob(f"{name}-*.{kind}")}
                 for path in old - set(drawings.written):
                     path.unlink(missing_ok=True)

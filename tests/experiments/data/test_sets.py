@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 from experiments.config.choices import required
 from experiments.config.help import help_text
@@ -73,6 +74,18 @@ def test_mnist5k_holds_real_pixels():
     assert (data.inputs.min(), data.inputs.max()) == (0, 255)
     assert (data.inputs == np.round(data.inputs)).all()
     assert len(np.unique(data.inputs, axis=0)) == 5000
+
+
+@pytest.mark.parametrize("pixels", [True, False])
+def test_digits_are_those_of_scikit_learn(pixels):
+    bunch = load_digits()
+    expected = Data(
+        *("digits", "classification", bunch.data, bunch.target, bunch.target_names, bunch.feature_names), image=pixels
+    )
+    data = load("digits", pixels=pixels)
+    assert data.sha256 == expected.sha256
+    facts = [(d.name, d.task, d.classes, d.features, d.image, d.inputs.tobytes()) for d in (data, expected)]
+    assert facts[0] == facts[1]
 
 
 def test_another_process_loads_the_same_bytes_without_a_warning():

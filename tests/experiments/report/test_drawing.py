@@ -3,6 +3,8 @@
 import os
 import shutil
 import signal
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -176,12 +178,27 @@ def test_a_helper_that_dies_leaves_the_work_to_the_others(folder, monkeypatch):
     before = contents(folder)
     shutil.rmtree(folder / REPORT)
     monkeypatch.setattr(showing.joblib, "cpu_count", lambda: 2)
-    with showing.helpers() as pool:
-        pool.submit(os.kill, os.getpid(), 0).result()
-        pool.submit(_die)
-        assert showing.later(pool, int, "7")() == 7
+
+    @contextmanager
+    def broken():
+        with working() as pool:
+            with pytest.raises(BrokenProcessPool):
+                pool.submit(_die).result()
+            yield pool
+
+    working = showing.helpers
+    monkeypatch.setattr("experiments.report.writing.helpers", broken)
     main(["study=activations"])
     assert contents(folder) == before
+
+
+def test_what_waits_for_a_helper_that_dies_is_done_here(monkeypatch):
+    monkeypatch.setattr(showing.joblib, "cpu_count", lambda: 2)
+    with showing.helpers() as pool:
+        waiting = pool.submit(_die), showing.later(pool, int, "7")
+        assert isinstance(waiting[0].exception(), BrokenProcessPool)
+        assert waiting[1]() == 7
+        assert showing.later(pool, int, "8")() == 8
 
 
 def _die():
