@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from experiments.analysis.wording import counted, verb
-from experiments.data.cells import PLAIN, listed
-from experiments.data.columns import Categories, Dates
 from experiments.data.table import Data
 from experiments.store.collecting import collect
 from experiments.store.study import Study
@@ -94,6 +92,9 @@ def _notes(jobs: Sequence[Job]) -> Iterator[str]:
 
 def _reading(data: Data) -> str:
     """Return the sentence that says how a table was understood."""
+    from experiments.data.cells import PLAIN, listed  # here: they import pandas
+    from experiments.data.columns import Categories, Dates
+
     left_out = f" ({data.left_out} more {verb(data.left_out, 'has', 'have')} missing values)" if data.left_out else ""
     shape = f"{len(data.inputs)} rows{left_out}, {counted(len(data.features), 'input')}"
     other = "classification" if data.task == "regression" else "regression"
