@@ -38,6 +38,9 @@ class FarAway:
             future.set_exception(error)
         return future
 
+    def shutdown(self, **options):
+        pass
+
 
 @pytest.fixture
 def pool():

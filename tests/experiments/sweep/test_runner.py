@@ -31,6 +31,20 @@ def test_every_job_is_marked_before_the_first_one_starts_and_none_at_the_end(swe
     assert not study.marks.folder.exists()
 
 
+def test_the_first_line_says_what_is_trained_before_it_is(sweep, capsys):
+    seen = []
+
+    def train(jobs):
+        seen.append(capsys.readouterr().out)
+        return train_all(jobs)
+
+    lines = [["activation=relu"], ["activation=tanh"], ["activation=tanh", "optimizer.lr=0.1"]]
+    sweep(*lines, train=train)
+    assert seen == ["study default: 2 runs, 6 replicas to train\n"]
+    sweep(*lines)
+    assert "to train" not in capsys.readouterr().out
+
+
 def test_a_sweep_leaves_the_marks_of_another_one(sweep, study):
     def train(jobs):
         study.marks.write("of-another-sweep", "done")
