@@ -125,7 +125,7 @@ def _stratified(counts: np.ndarray, n: int, generator: np.random.RandomState) ->
         equal = generator.choice(equal, min(len(equal), missing), replace=False)
         floors[equal] += 1
         missing -= len(equal)
-    return floors.astype(int)
+    return np.asarray(floors, int)
 
 
 def _stacked(parts: Sequence[Parts]) -> Split:
