@@ -18,6 +18,20 @@ def test_a_sweep_of_finished_runs_reads_each_of_them_once(sweep, monkeypatch):
     assert sorted(read) == sorted(runs)
 
 
+def test_after_the_training_each_run_is_read_once(sweep, monkeypatch):
+    read = []
+    read_run = RunFolder.read
+    monkeypatch.setattr(RunFolder, "read", lambda self: read.append(self.name) or read_run(self))
+
+    def train(jobs):
+        given_up = train_all(jobs)
+        read.clear()
+        return given_up
+
+    _, runs, _ = sweep(*LINES, train=train)
+    assert sorted(read) == sorted(runs)
+
+
 def test_every_job_is_marked_before_the_first_one_starts_and_none_at_the_end(sweep, study):
     seen = []
 
