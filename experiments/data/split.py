@@ -70,8 +70,6 @@ def split(data: Data, seeds: Sequence[int], *, entropy: int, test: float, valida
         If a share is not between 0 and 1, if a part would be empty or have fewer rows than there are classes, or if a
         class has too few rows. With groups: if a class has no training rows, or if the seeds' parts differ in size.
     """
-    from sklearn.model_selection import train_test_split
-
     if data.groups is not None:
         parts = [_divide_groups(data, data.groups, seed, entropy, test, validation) for seed in seeds]
         return _stacked(parts)
@@ -80,20 +78,54 @@ def split(data: Data, seeds: Sequence[int], *, entropy: int, test: float, valida
     labels = data.targets if data.task == "classification" else None
     parts = []
     for seed in seeds:
-        # scikit-learn draws from the older RandomState, which accepts the stream's bit generator.
-        random_state = np.random.RandomState(stream(entropy, "split", seed).bit_generator)
-        rest, test_rows = train_test_split(
-            np.arange(n), train_size=n - n_test, test_size=n_test, random_state=random_state, stratify=labels
-        )
-        train_rows, validation_rows = train_test_split(
-            rest,
-            train_size=len(rest) - n_validation,
-            test_size=n_validation,
-            random_state=random_state,
-            stratify=None if labels is None else labels[rest],
-        )
+        # The older RandomState accepts the stream's bit generator.
+        generator = np.random.RandomState(stream(entropy, "split", seed).bit_generator)
+        rest, test_rows = _divide(np.arange(n), n_test, labels, generator)
+        train_rows, validation_rows = _divide(rest, n_validation, labels, generator)
         parts.append((train_rows, validation_rows, test_rows))
     return _stacked(parts)
+
+
+def _divide(
+    rows: np.ndarray, n_second: int, labels: np.ndarray | None, generator: np.random.RandomState
+) -> tuple[np.ndarray, np.ndarray]:
+    """Divide rows into two parts in random order; `n_second` rows are in the second one, stratified by their labels.
+
+    The rows are those of scikit-learn's `train_test_split`, bit for bit. Its import takes a second.
+    """
+    n_first = len(rows) - n_second
+    if labels is None:
+        order = generator.permutation(len(rows))
+        return rows[order[n_second:]], rows[order[:n_second]]
+    counts = np.bincount(labels[rows])
+    members = np.split(np.argsort(labels[rows], kind="stable"), np.cumsum(counts)[:-1])
+    first_counts = _stratified(counts, n_first, generator)
+    second_counts = _stratified(counts - first_counts, n_second, generator)
+    first, second = [], []
+    for indices, in_first, in_second in zip(members, first_counts, second_counts, strict=True):
+        shuffled = indices[generator.permutation(len(indices))]
+        first.append(shuffled[:in_first])
+        second.append(shuffled[in_first : in_first + in_second])
+    return (
+        rows[generator.permutation(np.concatenate(first))],
+        rows[generator.permutation(np.concatenate(second))],
+    )
+
+
+def _stratified(counts: np.ndarray, n: int, generator: np.random.RandomState) -> np.ndarray:
+    """Return how many of each class's rows are among n of all rows. Equal remainders are rounded up at random."""
+    exact = counts / counts.sum() * n
+    floors = np.floor(exact)
+    missing = int(n - floors.sum())
+    remainders = exact - floors
+    for remainder in np.unique(remainders)[::-1]:
+        if not missing:
+            break
+        (equal,) = np.nonzero(remainders == remainder)
+        equal = generator.choice(equal, min(len(equal), missing), replace=False)
+        floors[equal] += 1
+        missing -= len(equal)
+    return np.asarray(floors, int)
 
 
 def _stacked(parts: Sequence[Parts]) -> Split:

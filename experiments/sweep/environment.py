@@ -75,6 +75,8 @@ def machine() -> Facts:
 
 def _blas() -> list[dict[str, object]]:
     """Return the loaded BLAS libraries, sorted: the order in which they were loaded must not look like a difference."""
+    import scipy.special  # noqa: F401  # so that its library is among them, whatever was imported before
+
     facts = ("internal_api", "version", "architecture", "num_threads")
     libraries = [library for library in threadpool_info() if library["user_api"] == "blas"]
     return sorted(({fact: library.get(fact) for fact in facts} for library in libraries), key=str)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from experiments.config.errors import ConfigError
 from experiments.config.settings import Settings
-from experiments.store.runs import RunFolder, StoredRun
+from experiments.store.runs import RunFolder
 from experiments.store.study import Study
 from experiments.tables import Replica
 
@@ -53,10 +53,6 @@ class Job:
         refusal = stored.refusal(settings)
         if refusal:
             raise ConfigError(refusal)
-        return cls._of(settings, tuple(overrides), stored)
-
-    @classmethod
-    def _of(cls, settings: Settings, overrides: tuple[str, ...], stored: StoredRun) -> "Job":
         finished = frozenset(stored.finished(settings))
         reported_later: frozenset[int] = frozenset()
         if not finished >= set(settings.tuning):
@@ -67,7 +63,7 @@ class Job:
         repeated: frozenset[Replica] = frozenset()
         if settings.save and not settings.force:
             repeated = frozenset(stored.without_network & set(planned) - finished)
-        return cls(settings, Study(settings.study), overrides, planned, finished, reported_later, repeated)
+        return cls(settings, Study(settings.study), tuple(overrides), planned, finished, reported_later, repeated)
 
     @property
     def run(self) -> str:
@@ -94,15 +90,15 @@ class Job:
         """Epochs of all replicas to train."""
         return self.replicas * self.settings.epochs
 
-    def refusal(self) -> str | None:
-        """Return why this job must not add to its run, or None: another sweep may have used its seeds meanwhile."""
-        return self.folder.read().refusal(self.settings)
-
     def remaining(self) -> "Job":
-        """Return the job of what is still missing after this one."""
-        if not self.missing:
-            return self
-        return Job._of(replace(self.settings, force=False), self.overrides, self.folder.read())
+        """Return the job of what is still missing after this one.
+
+        Raises
+        ------
+        ConfigError
+            As `of`: another sweep may have used its seeds meanwhile.
+        """
+        return Job.of(replace(self.settings, force=False), self.overrides) if self.missing else self
 
 
 def disjoint(jobs: Iterable[Job]) -> list[Job]:

@@ -21,8 +21,11 @@ from experiments.store.reading import LOADER
 from experiments.sweep.environment import processor
 from experiments.sweep.jobs import Job, disjoint
 
-EPOCH_ROWS = 2000
-"""Without them, a data set of few rows would make the epochs of a large one seem ten times as long as they are."""
+EPOCH_ROWS = 500
+"""For what is done once in an epoch, such as diagnostics: it takes as long as the training on this many rows."""
+
+NETWORK_WEIGHTS = 4000
+"""For what is done once in a layer: it takes as long as the products with this many weights."""
 
 NEWEST = 50
 """The recorded runs of a data set that are looked at: the newest ones."""
@@ -146,11 +149,8 @@ def earlier_runs(jobs: Iterable[Job]) -> list[str]:
 
 
 def epoch_cost(settings: Settings) -> int:
-    """Return the cost of an epoch of one replica: for each row, a multiplication for each weight, and 2000 more.
-
-    What is done once in an epoch, such as diagnostics, counts as `EPOCH_ROWS` rows.
-    """
-    return (len(settings.data.inputs) + EPOCH_ROWS) * (settings.weights + 2000)
+    """Return the cost of an epoch of one replica: for each row, a multiplication for each weight, and some more."""
+    return (len(settings.data.inputs) + EPOCH_ROWS) * (settings.weights + NETWORK_WEIGHTS)
 
 
 def table_rows(settings: Settings) -> int:

@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from experiments.analysis.wording import counted, verb
-from experiments.data.cells import PLAIN, listed
-from experiments.data.columns import Categories, Dates
+from experiments.config.errors import ConfigError
 from experiments.data.table import Data
 from experiments.store.collecting import collect
 from experiments.store.study import Study
-from experiments.sweep.jobs import Job
+from experiments.sweep.jobs import Job, disjoint
 from experiments.sweep.planning import earlier_runs
 from experiments.sweep.progress import live_view
 from experiments.sweep.scheduling import train_all
@@ -41,10 +40,12 @@ def run_sweep(jobs: Sequence[Job], train: Train = train_all) -> int:
     """
     for job in jobs:
         job.study.check_writable(job.run)
-    for note in _notes(jobs):
-        print(note)
     studies = {job.study.folder: job.study for job in jobs}
     pending = [job for job in jobs if job.missing]
+    for note in _notes(jobs):
+        print(note)
+    if pending:
+        print(_work(pending), flush=True)  # into a pipe too, while the workers train
     for study in studies.values():
         study.marks.clear(job.run for job in jobs if job.study.folder == study.folder)
     for job in jobs:
@@ -92,8 +93,20 @@ def _notes(jobs: Sequence[Job]) -> Iterator[str]:
         yield f"{repeated} {noun} retrained: {verb(repeated, 'its network was', 'their networks were')} not kept"
 
 
+def _work(jobs: Sequence[Job]) -> str:
+    """Return the sentence that says what is trained."""
+    jobs = disjoint(jobs)
+    runs = counted(len({job.folder.path for job in jobs}), "run")
+    work = "train" if any(job.settings.epochs for job in jobs) else "evaluate"
+    names = ", ".join(sorted({job.study.name for job in jobs}))
+    return f"study {names}: {runs}, {counted(sum(job.replicas for job in jobs), 'replica')} to {work}"
+
+
 def _reading(data: Data) -> str:
     """Return the sentence that says how a table was understood."""
+    from experiments.data.cells import PLAIN, listed  # here: they import pandas
+    from experiments.data.columns import Categories, Dates
+
     left_out = f" ({data.left_out} more {verb(data.left_out, 'has', 'have')} missing values)" if data.left_out else ""
     shape = f"{len(data.inputs)} rows{left_out}, {counted(len(data.features), 'input')}"
     other = "classification" if data.task == "regression" else "regression"
@@ -111,10 +124,14 @@ def _finish(study: Study, jobs: Sequence[Job], given_up: Mapping[Path, str]) -> 
     from rich.console import Console
 
     trained = "trained" if any(job.settings.epochs for job in jobs) else "evaluated without training"
-    refusals = [job.refusal() if job.missing else None for job in jobs]
-    refused = {job.run: refusal for job, refusal in zip(jobs, refusals, strict=True) if refusal}
-    jobs = [job for job, refusal in zip(jobs, refusals, strict=True) if not refusal]
-    remaining = [job.remaining() for job in jobs]
+    kept, remaining, refused = list[Job](), list[Job](), dict[str, str]()
+    for job in jobs:
+        try:
+            remaining.append(job.remaining())
+            kept.append(job)
+        except ConfigError as refusal:
+            refused[job.run] = str(refusal)
+    jobs = kept
     unfinished = {job.run: job.replicas for job in remaining}
     collect(study)
     console = Console(width=None if sys.stdout.isatty() else 120)

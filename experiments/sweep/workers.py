@@ -41,6 +41,9 @@ MAPPED_BYTES = 1 << 26
 FOLDER = "activation-lab-"
 """Temporary folders are named so."""
 
+IGNORED = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR2") if hasattr(signal, name))
+"""The signals that only the driver answers. Slurm sends the last one to all processes before its time limit."""
+
 ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "MKL")}
 """The environment in which a BLAS library starts no threads."""
 
@@ -257,12 +260,12 @@ class Processes:
 
 @contextmanager
 def _without_signals() -> Iterator[None]:
-    """Let processes that start inside the `with` block never hear of Ctrl-C, not even while they start."""
+    """Let processes that start inside the `with` block never hear of these signals, not even while they start."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     resource_tracker.ensure_running()  # its start lets the signals through again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, IGNORED)
     try:
         yield
     finally:
@@ -273,7 +276,7 @@ def _begin_worker(driver: int) -> None:
     """Prepare a worker's process."""
     from joblib.externals.loky import process_executor
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in IGNORED:
         signal.signal(number, signal.SIG_IGN)
     process_executor._USE_PSUTIL = False  # else a worker that maps large data looks like one that leaks memory
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from experiments.config.choices import required
@@ -16,6 +17,7 @@ from experiments.data.imputing import fill
 from experiments.data.sets import DATASETS, load
 from experiments.data.split import prepare, seeds_by_part_sizes, split
 from experiments.data.table import Data, autoencoding
+from experiments.streams import stream
 from experiments.training.run import train as train_replicas
 from tests.experiments.data.examples import HOLED, OWN, SHARES, columns, grouped, imputing, table
 
@@ -39,6 +41,22 @@ def test_digits_parts():
 
 def test_the_probe_is_all_of_a_small_training_part():
     assert split(load("linnerud"), [0], **SHARES).probe.shape == (1, 14)
+
+
+@every_data_set
+def test_parts_are_those_of_scikit_learn(name):
+    data = load(name)
+    labels = data.targets if data.task == "classification" else None
+    for seed in range(5):
+        parts = split(data, [seed], **SHARES)
+        generator = np.random.RandomState(stream(SHARES["entropy"], "split", seed).bit_generator)
+        rows, n_validation = np.arange(len(data.inputs)), parts.validation.size
+        rest, test = train_test_split(rows, test_size=parts.test.size, random_state=generator, stratify=labels)
+        train, validation = train_test_split(
+            rest, test_size=n_validation, random_state=generator, stratify=None if labels is None else labels[rest]
+        )
+        for part, expected in ((parts.train, train), (parts.validation, validation), (parts.test, test)):
+            assert part[0].tolist() == expected.tolist()
 
 
 @every_data_set

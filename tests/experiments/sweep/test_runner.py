@@ -18,6 +18,20 @@ def test_a_sweep_of_finished_runs_reads_each_of_them_once(sweep, monkeypatch):
     assert sorted(read) == sorted(runs)
 
 
+def test_after_the_training_each_run_is_read_twice_to_see_what_it_lacks_and_to_collect_it(sweep, monkeypatch):
+    read = []
+    read_run = RunFolder.read
+    monkeypatch.setattr(RunFolder, "read", lambda self: read.append(self.name) or read_run(self))
+
+    def train(jobs):
+        given_up = train_all(jobs)
+        read.clear()
+        return given_up
+
+    _, runs, _ = sweep(*LINES, train=train)
+    assert sorted(read) == sorted(runs * 2)
+
+
 def test_every_job_is_marked_before_the_first_one_starts_and_none_at_the_end(sweep, study):
     seen = []
 
@@ -29,6 +43,20 @@ def test_every_job_is_marked_before_the_first_one_starts_and_none_at_the_end(swe
     assert sorted(seen) == sorted((run, "waiting") for run in runs)
     assert study.unfinished() == {}
     assert not study.marks.folder.exists()
+
+
+def test_the_first_line_says_what_is_trained_before_it_is(sweep, capsys):
+    seen = []
+
+    def train(jobs):
+        seen.append(capsys.readouterr().out)
+        return train_all(jobs)
+
+    lines = [["activation=relu"], ["activation=tanh"], ["activation=tanh", "optimizer.lr=0.1"]]
+    sweep(*lines, train=train)
+    assert seen == ["study default: 2 runs, 6 replicas to train\n"]
+    sweep(*lines)
+    assert "to train" not in capsys.readouterr().out
 
 
 def test_a_sweep_leaves_the_marks_of_another_one(sweep, study):

@@ -9,7 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 import pytest
 
 from experiments.store.reading import load_tables
-from experiments.sweep import scheduling, workers
+from experiments.sweep import runs, scheduling, workers
 from experiments.sweep.workers import Board
 from tests.experiments.studies import LINES, study_tables
 
@@ -165,8 +165,8 @@ def test_an_error_that_cannot_be_sent_is_told(sweep, capsys, study, processes, m
 def test_jobs_of_one_run_share_the_workers(jobs, monkeypatch):
     lines = [[f"optimizer.lr={rate}", "workers=2", "seeds=4"] for rate in (0.01, 0.1)]
     parts = []
-    divide = scheduling.divide
-    monkeypatch.setattr(scheduling, "divide", lambda *given: parts.append(len(found := divide(*given))) or found)
+    divide = runs.divide
+    monkeypatch.setattr(runs, "divide", lambda *given: parts.append(len(found := divide(*given))) or found)
     monkeypatch.setattr(scheduling, "make_pool", Processes(lambda name, trial: False).start)
     scheduling.train_all(jobs(*lines))
     assert parts == [2, 2]

@@ -1,6 +1,7 @@
 """How workers start: whatever program calls the library, its `__main__` is never imported again."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from nbclient import NotebookClient
 
 from experiments.sweep import scheduling
 from experiments.sweep.scheduling import number_of_workers
+from experiments.sweep.workers import make_pool
 from tests.experiments.studies import SMALL
 
 ROOT = Path(__file__).parents[3]
@@ -125,3 +127,12 @@ def test_threads_that_train_at_once_share_nothing(tmp_path, settings, monkeypatc
         thread.join()
     first, *others = [job.folder.read().files["history.csv"] for job in jobs]
     assert others == [first, first]
+
+
+@pytest.mark.faults
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR2"), reason="a system without this signal")
+def test_workers_leave_the_signals_of_a_batch_system_to_the_driver():
+    pool = make_pool(2)
+    handlers = [pool.submit(signal.getsignal, number).result() for number in (signal.SIGINT, signal.SIGUSR2)]
+    pool.shutdown()
+    assert handlers == [signal.SIG_IGN, signal.SIG_IGN]
