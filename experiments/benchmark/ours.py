@@ -7,7 +7,7 @@ from importlib import import_module
 from io import StringIO
 from math import ceil
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -54,13 +54,9 @@ class OursWorkers(Ours):
 
     @classmethod
     def train_all(cls, contestants: Sequence[Self]) -> Outcome:
-        nothing = frozenset[Any]()
         with tempfile.TemporaryDirectory() as folder, redirect_stdout(StringIO()):
             study = Study("benchmark", Path(folder))
-            jobs = [
-                Job(settings, study, (), tuple(settings.replicas), nothing, nothing, nothing)
-                for settings in (contestant.task.settings for contestant in contestants)
-            ]
+            jobs = [Job.of(contestant.task.settings, study=study) for contestant in contestants]
             if run_sweep(jobs):
                 raise RuntimeError("a run failed")
             tables = load_all_tables(study.name, Path(folder))

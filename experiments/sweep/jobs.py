@@ -41,15 +41,16 @@ class Job:
     repeated: frozenset[Replica]
 
     @classmethod
-    def of(cls, settings: Settings, overrides: Sequence[str] = ()) -> "Job":
-        """Return the job of these settings, after a look at what their study has.
+    def of(cls, settings: Settings, overrides: Sequence[str] = (), study: Study | None = None) -> "Job":
+        """Return the job of these settings, after a look at what their study has; by default it is in `results/`.
 
         Raises
         ------
         ConfigError
             If a seed that is to be reported has tuned the run, or the other way round.
         """
-        stored = Study(settings.study).run(settings.run).read()
+        study = study or Study(settings.study)
+        stored = study.run(settings.run).read()
         refusal = stored.refusal(settings)
         if refusal:
             raise ConfigError(refusal)
@@ -63,7 +64,7 @@ class Job:
         repeated: frozenset[Replica] = frozenset()
         if settings.save and not settings.force:
             repeated = frozenset(stored.without_network & set(planned) - finished)
-        return cls(settings, Study(settings.study), tuple(overrides), planned, finished, reported_later, repeated)
+        return cls(settings, study, tuple(overrides), planned, finished, reported_later, repeated)
 
     @property
     def run(self) -> str:
@@ -98,7 +99,7 @@ class Job:
         ConfigError
             As `of`: another sweep may have used its seeds meanwhile.
         """
-        return Job.of(replace(self.settings, force=False), self.overrides) if self.missing else self
+        return Job.of(replace(self.settings, force=False), self.overrides, self.study) if self.missing else self
 
 
 def disjoint(jobs: Iterable[Job]) -> list[Job]:
