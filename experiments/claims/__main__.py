@@ -14,6 +14,7 @@ import re
 import sys
 from collections.abc import Sequence
 
+from experiments.analysis.wording import counted
 from experiments.claims.registry import MODULES
 from experiments.config.errors import ConfigError, in_one_line
 from nets.names import nearest
@@ -42,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _refuse(f"select={rule}: {nearest(rule, SELECT)}")
     if len(set(rules)) > 1:
         return _refuse(f"select= is given as {' and as '.join(rules)}; allowed is one rule")
+    print("judging", counted(len(numbers), "claim"), flush=True)  # the libraries below take a second to import
     from experiments.claims.judging import judge_claims
 
     return judge_claims(numbers, quick="--quick" in words, select=rules[0] if rules else "error")
