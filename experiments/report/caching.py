@@ -46,6 +46,8 @@ def digest_of_tables(tables: "StudyTables") -> str:
     import numpy as np
     import pandas as pd
 
+    from experiments.data.sets import file_state
+
     sums: list[Any] = []
     for name, table in tables._asdict().items():
         if isinstance(table, pd.DataFrame):
@@ -56,6 +58,8 @@ def digest_of_tables(tables: "StudyTables") -> str:
                 content = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
                 parts = [[key, array.dtype.str, array.shape] for key, array in content.items()]
                 sums.append([run, parts, [hashlib.sha256(array.tobytes()).hexdigest() for array in content.values()]])
+                # The figure of these decisions also shows the rows of the user's file.
+                sums.append(file_state((tables.sources or {}).get(run, {}).get("path")))
         else:
             sums.append([name, table])
     return digest(sums)

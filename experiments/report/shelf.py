@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiments.figures.registry import Missing
 from experiments.store.files import checksum, to_json, write_bytes
 
 
@@ -45,26 +44,20 @@ class Shelf:
         except (OSError, ValueError, TypeError):
             self._entries = {}
 
-    def get(self, stem: str, key: str, kinds: Iterable[str]) -> Drawn | Missing | None:
-        """Return the figure of this stem, or why there is none, if the key is the same and all kinds are there."""
+    def get(self, stem: str, key: str, kinds: Iterable[str]) -> Drawn | None:
+        """Return the figure of this stem, if the key is the same and all kinds are there."""
         try:
             entry = self._entries[stem]
             if entry["key"] != key:
                 return None
-            if "missing" in entry:
-                reason, add = entry["missing"]
-                return Missing(str(reason), str(add))
             files = {kind: (self.folder / f"{stem}.{kind}").read_bytes() for kind in kinds}
             intact = all(hashlib.sha256(content).hexdigest() == entry["files"][kind] for kind, content in files.items())
             return Drawn(str(entry["label"]), files) if intact else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def put(self, stem: str, key: str, drawn: Drawn | Missing) -> None:
+    def put(self, stem: str, key: str, drawn: Drawn) -> None:
         """Write the files of a figure that are not there yet, and note its key."""
-        if isinstance(drawn, Missing):
-            self._entries[stem] = {"key": key, "missing": [str(drawn), drawn.add]}
-            return
         old = self._entries.get(stem, {})
         sums = dict(old.get("files", {})) if old.get("key") == key else {}
         for kind, content in drawn.files.items():

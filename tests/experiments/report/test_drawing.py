@@ -16,6 +16,7 @@ from experiments.report.__main__ import main
 from experiments.store.collecting import collect
 from experiments.store.study import Study
 from experiments.sweep.jobs import Job
+from experiments.sweep.runner import run_sweep
 from experiments.sweep.scheduling import train_all
 from tests.experiments.report.examples import SMALL, figure_files
 
@@ -203,3 +204,39 @@ def test_what_waits_for_a_helper_that_dies_is_done_here(monkeypatch):
 
 def _die():
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.fixture
+def plane(folder, settings, monkeypatch):
+    """The user's file of a study whose decisions are drawn in the plane of two features."""
+    monkeypatch.setattr(drawing, "FIGURES", {"decision_boundary": FIGURES["decision_boundary"]})
+    path = folder / "plane.csv"
+    path.write_text("x,y,kind\n" + "".join(f"{row},{row * 7 % 13},{'ab'[row % 2]}\n" for row in range(60)))
+    words = ("dataset=csv", "dataset.path=plane.csv", "dataset.target=kind", "net.hidden=[4]", "epochs=1", "seeds=1")
+    run_sweep([Job.of(settings(*words, "study=mine"))])
+    return path
+
+
+def test_a_file_that_is_back_gives_its_figure(plane, folder):
+    main(["study=mine"])
+    expected = figure_files(folder, "mine")
+    assert "decision_boundary.svg" in expected
+    plane.rename("away.csv")
+    main(["study=mine"])
+    assert "the data cannot be loaded any more" in (folder / "results/mine/report/report.md").read_text()
+    assert figure_files(folder, "mine") == expected - {"decision_boundary.svg"}
+    os.rename("away.csv", plane)
+    main(["study=mine"])
+    assert figure_files(folder, "mine") == expected
+
+
+def test_a_reason_for_a_missing_figure_is_never_kept(plane, drawn, monkeypatch):
+    def gone(**settings):
+        raise ValueError("the network drive does not answer")
+
+    with monkeypatch.context() as context:
+        context.setattr("experiments.figures.decisions.load", gone)
+        main(["study=mine"])
+    assert not drawn
+    main(["study=mine", "formats=png"])  # another report, with the same decisions
+    assert drawn == 2 * titles("decision_boundary")
