@@ -18,7 +18,10 @@ ROOT = Path(__file__).parents[2]
 SOURCES = {"nets": "*.py", "experiments": "*.*", "conf": "*.yaml"}
 """By folder of `ROOT`, the pattern of the files that decide what a figure shows."""
 
-LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn", "matplotlib", "jinja2")
+LIBRARIES = (
+    *("numpy", "scipy", "pandas", "scikit-learn", "matplotlib", "jinja2"),
+    *("scikit-posthocs", "statsmodels", "mlxtend"),
+)
 CACHE = ".cache"
 """The folder, inside that of all studies, of what belongs to no study. Anybody may remove it at any time."""
 
