@@ -61,8 +61,10 @@ def digest_of_tables(tables: "StudyTables") -> str:
                 content = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
                 parts = [[key, array.dtype.str, array.shape] for key, array in content.items()]
                 sums.append([run, parts, [hashlib.sha256(array.tobytes()).hexdigest() for array in content.values()]])
-                # The figure of these decisions also shows the rows of the user's file.
-                sums.append(file_state((tables.sources or {}).get(run, {}).get("path")))
+                # The figure of these decisions also shows the rows of the user's file. A run of an earlier version does
+                # not record their digest.
+                source = (tables.sources or {}).get(run, {})
+                sums.append(None if "sha256" in source else file_state(source.get("path")))
         else:
             sums.append([name, table])
     return digest(sums)

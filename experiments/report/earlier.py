@@ -44,7 +44,7 @@ def key(studies: list[Study], arguments: Mapping[str, object]) -> str:
 def _facts(study: Study) -> list[Any]:
     """Return the digests of the files of a study that a report reads, and what it says of unfinished runs.
 
-    Beside the decisions of a run the report draws the rows of its data set, so the user's file counts too.
+    Behind the decisions of a run the report draws the rows of its data set, so the file of the user counts too.
     """
     paths = [study.folder / f"{name}.csv" for name in STUDY_TABLES]
     paths += [run.path / name for run in study.runs() for name in RUN_FILES]

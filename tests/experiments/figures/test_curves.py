@@ -5,7 +5,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from scipy import stats
 
-from experiments.figures.curves import means
+from experiments.figures.curves import draw, means
 from experiments.figures.style import looks
 from tests.experiments.figures.studies import crosses, curves, drawings, fake_study, of, tiny
 

@@ -1,6 +1,8 @@
 """The files of the figures, and which of them a further report draws again."""
 
+import json
 import os
+import re
 import shutil
 import signal
 from concurrent.futures.process import BrokenProcessPool
@@ -14,6 +16,7 @@ from experiments.figures.style import render
 from experiments.report import drawing, showing
 from experiments.report.__main__ import main
 from experiments.store.collecting import collect
+from experiments.store.files import fingerprint, to_json, write_bytes
 from experiments.store.study import Study
 from experiments.sweep.jobs import Job
 from experiments.sweep.runner import run_sweep
@@ -217,17 +220,31 @@ def plane(folder, settings, monkeypatch):
     return path
 
 
-def test_a_file_that_is_back_gives_its_figure(plane, folder):
-    main(["study=mine"])
-    expected = figure_files(folder, "mine")
-    assert "decision_boundary.svg" in expected
+def test_a_figure_of_a_file_is_drawn_when_the_file_is_back_and_then_kept(plane, folder, drawn):
     plane.rename("away.csv")
     main(["study=mine"])
     assert "the data cannot be loaded any more" in (folder / "results/mine/report/report.md").read_text()
-    assert figure_files(folder, "mine") == expected - {"decision_boundary.svg"}
     os.rename("away.csv", plane)
     main(["study=mine"])
+    assert drawn == titles("decision_boundary")
+    expected = figure_files(folder, "mine")
+    plane.unlink()
+    main(["study=mine"])
     assert figure_files(folder, "mine") == expected
+    assert drawn == titles("decision_boundary")
+
+
+def test_the_figure_of_a_run_without_a_digest_of_its_data_is_drawn_again_for_another_file(plane, drawn):
+    (run,) = Study("mine").runs()
+    record = re.sub(r"  sha256: .*\n", "", (run.path / "config.yaml").read_text()).encode()
+    status = json.loads((run.path / "status.json").read_text())
+    status["files"]["config.yaml"] = fingerprint("config.yaml", record)
+    write_bytes(run.path / "config.yaml", record)
+    write_bytes(run.path / "status.json", to_json(status))
+    main(["study=mine"])
+    plane.write_text(plane.read_text().replace("10,", "11,"))
+    main(["study=mine"])
+    assert drawn == 2 * titles("decision_boundary")
 
 
 def test_a_reason_for_a_missing_figure_is_never_kept(plane, drawn, monkeypatch):
