@@ -55,7 +55,9 @@ def digest_of_tables(tables: "StudyTables") -> str:
     for name, table in tables._asdict().items():
         if isinstance(table, pd.DataFrame):
             rows = pd.util.hash_pandas_object(table, index=False).to_numpy()
-            sums.append([name, list(table), list(map(str, table.dtypes)), hashlib.sha256(rows.tobytes()).hexdigest()])
+            # The hash of a cell of type object is that of its text, so 1 and "1" have the same.
+            kinds = [(column, str(cells.dtype), pd.api.types.infer_dtype(cells)) for column, cells in table.items()]
+            sums.append([name, kinds, hashlib.sha256(rows.tobytes()).hexdigest()])
         elif name == "boundary" and table is not None:
             for run, arrays in table.items():
                 content = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
