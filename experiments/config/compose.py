@@ -95,9 +95,12 @@ class Composer:
             Hydra's own, if it refuses a word.
         """
         try:
-            return self._values(line)
-        except Exception:  # Hydra says what is wrong. A value may also refer to Hydra's node: ${hydra.job.name}.
-            return plain_values(self.loader.load_sweep_config(self.master, line))
+            # A value may refer to Hydra's own node, such as ${hydra.job.name}.
+            if not any("${" in word and "hydra" in word for word in line):
+                return self._values(line)
+        except Exception:
+            pass  # Hydra says what is wrong
+        return plain_values(self.loader.load_sweep_config(self.master, line))
 
     def _values(self, line: list[str]) -> dict[str, Any]:
         choosing = tuple(word for word in line if self._override(word)[1])

@@ -107,7 +107,8 @@ def check_together(words: Sequence[str]) -> None:
         return
     if launcher and "hydra/launcher" not in values and not any("hydra/launcher" in key for key in default):
         unsigned = [word.lstrip("+") if word == launcher else word for word in words]
-        raise ConfigError(f"{launcher} needs a launcher", ["hydra/launcher=ray_cluster", *unsigned])
+        name = "ray_cluster" if parts(launcher)[1].startswith("hydra.launcher.ray.") else "slurm"
+        raise ConfigError(f"{launcher} needs a launcher", [f"hydra/launcher={name}", *unsigned])
     unread = [key for key in values if key.startswith("formula.")]
     activations = pieces_of(values.get("activation") or default["activation"])
     variants = [REGISTRIES["activation"].get(name, Formula) for name in activations]

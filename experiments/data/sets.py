@@ -54,7 +54,7 @@ def load(name: str, *, sha256: str = "", **parameters: Any) -> Data:
     bound.apply_defaults()
     hints = get_type_hints(DATASETS[name])
     values = {key: texts(key, value) if hints[key] == LIST else value for key, value in bound.arguments.items()}
-    data = _load(DATASETS[name], tuple(sorted(values.items())), _file_state(bound.arguments.get("path")))
+    data = _load(DATASETS[name], tuple(sorted(values.items())), file_state(bound.arguments.get("path")))
     check_digest(data, sha256)
     return data
 
@@ -79,7 +79,7 @@ def _load(function: Callable[..., Data], parameters: tuple[tuple[str, Any], ...]
     return function(**dict(parameters))
 
 
-def _file_state(path: str | None) -> tuple[Any, ...]:
+def file_state(path: str | None) -> tuple[Any, ...]:
     """Return a file's path, time of writing and size; empty if there is no such file."""
     try:
         status = os.stat(path or "")

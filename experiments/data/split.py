@@ -152,7 +152,7 @@ def seeds_by_part_sizes(
             sizes = len(train_rows), len(validation_rows), len(test_rows)
             seeds_of[sizes] = (*seeds_of.get(sizes, ()), seed)
     if data.imputes:
-        absent = max(np.isnan(data.inputs[:, place.start]).sum() for _, place in spans(data.columns))
+        absent = max(np.isnan(data.inputs[:, features.start]).sum() for _, features in spans(data.columns))
         scarce = [members for sizes, members in seeds_of.items() if absent >= sizes[0]]
         for seed in chain.from_iterable(scarce):
             (rows,) = split(data, [seed], entropy=entropy, test=test, validation=validation).train
@@ -301,8 +301,8 @@ def prepare(
 def _fill(data: Data, rows: np.ndarray, seed: int) -> np.ndarray:
     """Return what stands for NaN in each input (d,), by the training rows of a seed; refuse columns without a value."""
     fillings = []
-    for column, place in spans(data.columns):  # a copy of one column after the other
-        values = data.inputs[:, place][rows]
+    for column, features in spans(data.columns):  # a copy of one column after the other
+        values = data.inputs[:, features][rows]
         if empty(values, [column]):
             words = override("drop", empty(data.inputs[rows], data.columns))
             raise ValueError(

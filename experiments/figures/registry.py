@@ -137,15 +137,6 @@ class Drawable:
         except Missing as reason:
             return reason
 
-    def draw(self, tables: StudyTables) -> dict[str, Figure | Missing]:
-        """Draw each part of a study. Return by file stem the figure, or the reason why there is none."""
-        try:
-            parts = self.parts(tables)
-        except Missing as reason:
-            return {self.name: reason}
-        stems = self.stems(parts)
-        return once(self.name, {stems[part]: self.draw_part(content) for part, content in parts.items()})
-
 
 def once(name: str, drawn: dict[str, Drawing]) -> dict[str, Drawing]:
     """Return the parts of a figure by stem; if all parts lack the same, this reason once, by the figure's name."""

@@ -18,7 +18,10 @@ ROOT = Path(__file__).parents[2]
 SOURCES = {"nets": "*.py", "experiments": "*.*", "conf": "*.yaml"}
 """By folder of `ROOT`, the pattern of the files that decide what a figure shows."""
 
-LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn", "matplotlib", "jinja2")
+LIBRARIES = (
+    *("numpy", "scipy", "pandas", "scikit-learn", "matplotlib", "jinja2"),
+    *("scikit-posthocs", "statsmodels", "mlxtend"),
+)
 CACHE = ".cache"
 """The folder, inside that of all studies, of what belongs to no study. Anybody may remove it at any time."""
 
@@ -46,16 +49,24 @@ def digest_of_tables(tables: "StudyTables") -> str:
     import numpy as np
     import pandas as pd
 
+    from experiments.data.sets import file_state
+
     sums: list[Any] = []
     for name, table in tables._asdict().items():
         if isinstance(table, pd.DataFrame):
             rows = pd.util.hash_pandas_object(table, index=False).to_numpy()
-            sums.append([name, list(table), list(map(str, table.dtypes)), hashlib.sha256(rows.tobytes()).hexdigest()])
+            # The hash of a cell of type object is that of its text, so 1 and "1" have the same.
+            kinds = [(column, str(cells.dtype), pd.api.types.infer_dtype(cells)) for column, cells in table.items()]
+            sums.append([name, kinds, hashlib.sha256(rows.tobytes()).hexdigest()])
         elif name == "boundary" and table is not None:
             for run, arrays in table.items():
                 content = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
                 parts = [[key, array.dtype.str, array.shape] for key, array in content.items()]
                 sums.append([run, parts, [hashlib.sha256(array.tobytes()).hexdigest() for array in content.values()]])
+                # The figure of these decisions also shows the rows of the user's file. A run of an earlier version does
+                # not record their digest.
+                source = (tables.sources or {}).get(run, {})
+                sums.append(None if "sha256" in source else file_state(source.get("path")))
         else:
             sums.append([name, table])
     return digest(sums)

@@ -91,10 +91,10 @@ class _Splits:
 
     def digest(self, drawable: Drawable, part: str, content: StudyTables) -> str:
         """Return the digest of a part's tables."""
-        place = drawable.parts, part
-        if place not in self._digests:
-            self._digests[place] = digest_of_tables(content)
-        return self._digests[place]
+        key = drawable.parts, part
+        if key not in self._digests:
+            self._digests[key] = digest_of_tables(content)
+        return self._digests[key]
 
 
 @lru_cache(maxsize=2)
@@ -180,15 +180,17 @@ class Drawer:
     def _begin(self, task: Task) -> None:
         """Take a picture from the shelf, or begin to draw it."""
         shelves = [self._shelf, self._demonstrations][: 1 + (task.tables is None)]
-        stored = (shelf.get(task.stem, task.key, task.kinds) for shelf in shelves)
-        found = next((drawn for drawn in stored if drawn is not None), None)
-        if found is None:
+        drawings = (shelf.get(task.stem, task.key, task.kinds) for shelf in shelves)
+        stored = next((drawn for drawn in drawings if drawn is not None), None)
+        if stored is None:
             self._tasks[task] = self.pool.submit(_draw, task) if self.pool else None
         else:
-            self._store(task, found)
+            self._store(task, stored)
 
     def _store(self, task: Task, drawn: Drawn | Missing) -> None:
         self._drawn.setdefault(task.figure, {})[task.stem] = drawn
+        if isinstance(drawn, Missing):  # the user may bring back a file that it lacks, so the next report tries again
+            return
         self._shelf.put(task.stem, task.key, drawn)
         if task.tables is None:
             self._demonstrations.put(task.stem, task.key, drawn)

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from experiments.data.sets import file_state
 from experiments.report.caching import digest, program
+from experiments.store.earlier import record_with_file
 from experiments.store.files import checksum, to_json, write_bytes
 from experiments.store.reading import RECORDS, STUDY_TABLES
 from experiments.store.study import Study
@@ -40,11 +42,16 @@ def key(studies: list[Study], arguments: Mapping[str, object]) -> str:
 
 
 def _facts(study: Study) -> list[Any]:
-    """Return the digests of the files of a study that a report reads, and what it says of unfinished runs."""
+    """Return the digests of the files of a study that a report reads, and what it says of unfinished runs.
+
+    Behind the decisions of a run the report draws the rows of its data set, so the file of the user counts too.
+    """
     paths = [study.folder / f"{name}.csv" for name in STUDY_TABLES]
     paths += [run.path / name for run in study.runs() for name in RUN_FILES]
     sums = {str(path.relative_to(study.folder)): checksum(path) for path in paths if path.exists()}
-    return [study.name, sums, study.unfinished(), study.earlier_readings()]
+    records = [record_with_file(run.path) for run in study.runs() if (run.path / "boundary.npz").exists()]
+    drawn = [file_state(record["dataset"]["path"]) for record in records if record]
+    return [study.name, sums, drawn, study.unfinished(), study.earlier_readings()]
 
 
 def stored_report(study: Study, key: str) -> Report | None:

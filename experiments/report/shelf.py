@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiments.figures.registry import Missing
-from experiments.store.files import checksum, to_json, write_bytes
+from experiments.store.files import checksum, locked, to_json, write_bytes
 
 
 class Drawn(NamedTuple):
@@ -39,32 +38,30 @@ class Shelf:
     def __init__(self, folder: Path):
         self.folder = folder
         self._path = folder / ".drawn.json"
+        self._entries = self._read()
+        self._new: dict[str, Any] = {}
+
+    def _read(self) -> dict[str, Any]:
         try:
             stored = dict(json.loads(self._path.read_bytes()))
-            self._entries: dict[str, Any] = {stem: dict(entry) for stem, entry in stored.items()}
+            return {stem: dict(entry) for stem, entry in stored.items()}
         except (OSError, ValueError, TypeError):
-            self._entries = {}
+            return {}
 
-    def get(self, stem: str, key: str, kinds: Iterable[str]) -> Drawn | Missing | None:
-        """Return the figure of this stem, or why there is none, if the key is the same and all kinds are there."""
+    def get(self, stem: str, key: str, kinds: Iterable[str]) -> Drawn | None:
+        """Return the figure of this stem, if the key is the same and all kinds are there."""
         try:
             entry = self._entries[stem]
             if entry["key"] != key:
                 return None
-            if "missing" in entry:
-                reason, add = entry["missing"]
-                return Missing(str(reason), str(add))
             files = {kind: (self.folder / f"{stem}.{kind}").read_bytes() for kind in kinds}
             intact = all(hashlib.sha256(content).hexdigest() == entry["files"][kind] for kind, content in files.items())
             return Drawn(str(entry["label"]), files) if intact else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def put(self, stem: str, key: str, drawn: Drawn | Missing) -> None:
+    def put(self, stem: str, key: str, drawn: Drawn) -> None:
         """Write the files of a figure that are not there yet, and note its key."""
-        if isinstance(drawn, Missing):
-            self._entries[stem] = {"key": key, "missing": [str(drawn), drawn.add]}
-            return
         old = self._entries.get(stem, {})
         sums = dict(old.get("files", {})) if old.get("key") == key else {}
         for kind, content in drawn.files.items():
@@ -72,8 +69,9 @@ class Shelf:
             sums[kind] = hashlib.sha256(content).hexdigest()
             if not path.exists() or checksum(path) != sums[kind]:
                 write_bytes(path, content)
-        self._entries[stem] = {"key": key, "label": drawn.label, "files": sums}
+        self._entries[stem] = self._new[stem] = {"key": key, "label": drawn.label, "files": sums}
 
     def save(self) -> None:
-        """Write the keys."""
-        write_bytes(self._path, to_json(self._entries))
+        """Write the new keys; those that another report has written in the meantime stay."""
+        with locked(self.folder / ".drawn.lock"):
+            write_bytes(self._path, to_json(self._read() | self._new))

@@ -1,4 +1,4 @@
-"""What a person sees while a report is written: a bar on a terminal, lines elsewhere; and the processes that help."""
+"""What a person sees while a report is written: a bar on a terminal; and the processes that help."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -59,7 +59,7 @@ def _import_figures() -> None:
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[int, int], None]]:
-    """Return what shows how many figures are drawn and how many must be: a bar on a terminal, one line elsewhere."""
+    """Return what shows how many figures are drawn and how many must be: a bar on a terminal, nothing elsewhere."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 

@@ -167,7 +167,7 @@ def write_tables(study: Study, format: str) -> str:
     note = f"; for so many rows {PARQUET_HINT}" if is_large_csv(study) else ""
     written = [path for name in STUDY_TABLES if (path := study.folder / f"{name}.csv").exists()]
     if Index.read(study.folder).parquet:
-        written.append(study.folder / "parquet")
+        written.append(collect_parquet(study))
     return ", ".join(map(str, written)) + note
 
 

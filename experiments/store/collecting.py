@@ -120,8 +120,6 @@ def collect(study: Study) -> None:
         current = {run: entry for run, entry in index.entries.items() if statuses.get(run) == entry.status}
         if current.keys() != statuses.keys() or current.keys() != index.entries.keys():
             _rewrite(study, Index(index.headers, current, parquet), statuses)
-        if parquet:
-            _write_parquet(study)
 
 
 def long_bytes(study: Study) -> int:
@@ -162,6 +160,8 @@ def _rewrite(study: Study, index: Index, statuses: dict[str, str]) -> None:
     if not runs:
         for name in (".index.json", *(f"{name}.csv" for name in STUDY_TABLES)):
             (study.folder / name).unlink(missing_ok=True)
+        if index.parquet:
+            _remove_others(study, _write_rows(study, []))
         return None
     frames = []
     if index.entries:
@@ -169,13 +169,17 @@ def _rewrite(study: Study, index: Index, statuses: dict[str, str]) -> None:
         frames = [old[old["run"].isin(index.entries)].drop(columns="selected")]
     frames += fresh.frames()
     entries = {run: Entry(statuses[run], {}) for run in runs}
-    for name in LONG_TABLES:
-        if index.parquet:
+    if index.parquet:
+        # A reader takes the rows of the runs in replicas.csv: from the CSV files until all Parquet files are there.
+        others = _write_rows(study, runs)
+        for name in LONG_TABLES:
             (study.folder / f"{name}.csv").unlink(missing_ok=True)
-            continue
+    for name in index.long_tables:
         for run, span in _write_long(study, name, headers[name], runs, index).items():
             entries[run].spans[name] = span
     write_bytes(study.folder / "replicas.csv", tables.to_csv(joined_replicas(frames)))
+    if index.parquet:
+        _remove_others(study, others)
     Index(headers, entries, index.parquet).write(study.folder)
     return None
 
@@ -276,20 +280,20 @@ def joined_replicas(frames: "list[pd.DataFrame]") -> "pd.DataFrame":
 def collect_parquet(study: Study) -> Path:
     """Write the study's tables as Parquet files, partitioned by data set and activation; return their folder.
 
-    The files are `parquet/<table>/dataset=…/activation=…/<run>-<checksum>.parquet`.
+    Damaged files are written anew. The files are `parquet/<table>/dataset=…/activation=…/<run>-<checksum>.parquet`.
     """
     if find_spec("pyarrow") is None:
         raise ConfigError("Parquet files need pyarrow: pip install '.[parquet]'")
     collect(study)
     with study.lock():
-        _write_parquet(study)
+        _remove_others(study, _write_rows(study, list(Index.read(study.folder).entries)))
     return study.folder / "parquet"
 
 
-def _write_parquet(study: Study) -> None:
-    """Bring the Parquet files up to date with the runs that are in the study's tables. Complete files are kept."""
+def _write_rows(study: Study, runs: list[str]) -> list[Path]:
+    """Write the rows of these runs as Parquet files, unless they are there; return the files of other content."""
     folder = study.folder / "parquet"
-    runs = Index.read(study.folder).entries
+    others: list[Path] = []
     for name in LONG_TABLES:
         existing = {path.name: path for path in folder.glob(f"{name}/*/*/*.parquet")}
         for run in runs:
@@ -304,13 +308,19 @@ def _write_parquet(study: Study) -> None:
             path = folder / name / f"dataset={dataset}" / f"activation={activation}" / file
             write_bytes(path, _parquet(frame.drop(columns=["dataset", "activation"])))
             existing.pop(file, None)
-        for path in existing.values():
-            path.unlink()
-    source, copy_of_it = study.folder / "replicas.csv", folder / "replicas.parquet"
-    if not runs:
-        copy_of_it.unlink(missing_ok=True)
-    elif not copy_of_it.exists() or copy_of_it.stat().st_mtime_ns <= source.stat().st_mtime_ns:
-        write_bytes(copy_of_it, _parquet(tables.read(source)))
+        others.extend(existing.values())
+    return others
+
+
+def _remove_others(study: Study, others: list[Path]) -> None:
+    """Remove Parquet files that are not those of the study's runs, and write its replicas as one, if they changed."""
+    for path in others:
+        path.unlink()
+    source, parquet = study.folder / "replicas.csv", study.folder / "parquet" / "replicas.parquet"
+    if not source.exists():
+        parquet.unlink(missing_ok=True)
+    elif not parquet.exists() or parquet.stat().st_mtime_ns <= source.stat().st_mtime_ns:
+        write_bytes(parquet, _parquet(tables.read(source)))
 
 
 def _parquet(frame: "pd.DataFrame") -> bytes:

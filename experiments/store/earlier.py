@@ -3,6 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -13,6 +14,18 @@ from experiments.store.reading import LOADER
 BY_RULES = "read by earlier rules"
 FROM_CONTENT = "read from another content of the file"
 BY_EITHER = f"{BY_RULES} or from another content of the file"
+
+
+def record_with_file(run: Path) -> dict[str, Any] | None:
+    """Return the record of the condition of a run whose data come from a user's file; None if it is damaged."""
+    try:
+        text = (run / "config.yaml").read_text(encoding="utf-8")
+        if "\n  path: " not in text:  # to parse the records of thousands of runs takes seconds
+            return None
+        record: dict[str, Any] = yaml.load(text, LOADER)
+        return record if isinstance(record["dataset"]["path"], str) else None
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
+        return None
 
 
 def earlier_reading(run: Path) -> str | None:
@@ -26,21 +39,19 @@ def earlier_reading(run: Path) -> str | None:
     run
         The run's folder.
     """
+    record = record_with_file(run)
+    if record is None:
+        return None
     try:
-        text = (run / "config.yaml").read_text(encoding="utf-8")
-        if "\n  path: " not in text:  # to parse the records of thousands of runs takes seconds
-            return None
-        record = yaml.load(text, LOADER)
-        file = Path(record["dataset"]["path"])
         recorded = json.loads((run / "environment.json").read_bytes()).get("file_sha256")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
+    except (OSError, ValueError, AttributeError):
         return None
     try:
         recorded_data(record)
         return None
     except ConfigError:
         try:
-            today = hashlib.sha256(file.read_bytes()).hexdigest()
+            today = hashlib.sha256(Path(record["dataset"]["path"]).read_bytes()).hexdigest()
         except OSError:
             return None
     return BY_EITHER if recorded is None else BY_RULES if recorded == today else FROM_CONTENT

@@ -109,7 +109,10 @@ def load_tables(study: str, results: Path = RESULTS) -> StudyTables:
     """
     check_study(study, results)
     try:
-        return StudyTables(*(_read(Path(results) / study, name) for name in STUDY_TABLES))
+        folder = Path(results) / study
+        replicas = tables.read(folder / "replicas.csv")
+        history, layers = (_read(folder, name, set(replicas["run"])) for name in LONG_TABLES)
+        return StudyTables(history, layers, replicas)
     except (OSError, ValueError, ImportError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(
@@ -118,26 +121,37 @@ def load_tables(study: str, results: Path = RESULTS) -> StudyTables:
         ) from error
 
 
-def _read(folder: Path, name: str) -> "pd.DataFrame":
-    """Return a table of a study: its CSV file, or its Parquet files if there is none."""
+def _read(folder: Path, name: str, runs: set[str]) -> "pd.DataFrame":
+    """Return a long table of a study: its CSV file, or its Parquet files if there is none."""
     csv = folder / f"{name}.csv"
     is_parquet = not csv.exists() and (folder / "parquet").is_dir()
-    return read_parquet(folder / "parquet" / name) if is_parquet else tables.read(csv)
+    return read_parquet(folder / "parquet" / name, runs) if is_parquet else tables.read(csv)
 
 
-def read_parquet(folder: Path) -> "pd.DataFrame":
-    """Return the rows of a table's Parquet files, as the CSV of the table would give them."""
+def read_parquet(folder: Path, runs: set[str]) -> "pd.DataFrame":
+    """Return the rows of these runs in a table's Parquet files, as the CSV of the table would give them.
+
+    Raises
+    ------
+    ValueError
+        If a run has several files, or if its history has none: the study is being collected, or that was interrupted.
+    """
     import pyarrow as pa  # type: ignore[import-untyped]
     from pyarrow import parquet
 
+    files = [(path.name.rpartition("-")[0], path) for path in folder.glob("*/*/*.parquet")]
+    files = sorted((run, path) for run, path in files if run in runs)
+    count = len(dict(files))
+    # A run without diagnostics has no row in `layers`, and a table without a row has no file.
+    if count < len(files) or (folder.name == "history" and count < len(runs)):
+        raise ValueError("the Parquet files are not those of the runs in replicas.csv")
     parts = []
-    for path in sorted(folder.glob("*/*/*.parquet"), key=lambda path: path.name.rpartition("-")[0]):
+    for _, path in files:
         part = parquet.ParquetFile(path).read()
         for position, parent in ((1, path.parents[1]), (2, path.parents[0])):
             key, _, value = parent.name.partition("=")
             part = part.add_column(position, key, pa.repeat(value, len(part)))
         parts.append(part)
-    # A table without a row has no file, such as `layers` without diagnostics.
     parts = parts or [pa.table({column: [] for column in LONG_TABLES[folder.name]})]
     return pa.concat_tables(parts, promote_options="permissive").to_pandas()
 

@@ -197,6 +197,7 @@ def test_jobs_are_composed_as_hydra_alone_composes_them(hydra_alone):
         ["activation=elu"],  # nothing is left of the jobs before it
         ["dataset=iris", "optimizer=adam", "activation_l1=${dataset.lr}"],
         ["study=${hydra.job.config_name}", "dataset=iris"],
+        ["study=${oc.select:hydra.job.config_name,none}", "dataset=iris"],
         ["activation=formula", "formula.expression=x*beta", "+formula.parameters.beta=1.0"],
         ["activation=formula", "formula.parameters={beta: 1.0}"],
         ["+experiment=glorot_2011", "activation=softplus", "activation_l1=0.001", "net.hidden=[3]"],

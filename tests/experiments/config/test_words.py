@@ -14,6 +14,7 @@ from experiments.config.errors import ConfigError
 from experiments.config.flags import options_and_words
 from experiments.config.hydra_schema import register_schema
 from experiments.config.keys import SYNONYMS
+from experiments.config.lines import check_together
 from experiments.config.values import PLACEHOLDERS, parts
 from experiments.config.words import earlier_names, hydra_words
 
@@ -241,6 +242,8 @@ WORDS = [
     (["hydra/launcher=joblib", "n_jobs=2"], ALL, ["workers=2"]),
     (["hydra/launcher=joblib", "threads=2"], ALL, ["workers=2"]),
     (["hydra.launcher.n_jobs=2"], ALL, ["workers=2"]),
+    (["hydra.launcher.ray.init.address=head:6379"], "hydra.launcher.ray.init.address=head:6379 needs a launcher",
+     ["hydra/launcher=ray_cluster", "hydra.launcher.ray.init.address=head:6379"]),
     (["workers=0"], "workers=0: allowed is auto or a whole number from 1 up", None),
     (["threads=0"], "workers=0: allowed is auto or a whole number from 1 up", None),
     (["--threads", "2"], f"--threads: {DASHES}", ["threads=2"]),
@@ -262,6 +265,13 @@ def test_a_wrong_word_is_answered_with_the_words_that_work(words, message, meant
     if better is not None:
         assert_works(better, sweep)
     assert sorted(path.name for path in folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("option", ["hydra.launcher.cpus_per_task=4", "+hydra.launcher.partition=gpu"])
+def test_an_option_of_slurm_needs_the_launcher_of_slurm(option):
+    with pytest.raises(ConfigError, match="needs a launcher") as refused:  # the launcher may not be installed
+        check_together([option, "epochs=3"])
+    assert refused.value.instead == ["hydra/launcher=slurm", option.lstrip("+"), "epochs=3"]
 
 
 def assert_works(better, sweep):

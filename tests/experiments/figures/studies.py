@@ -7,7 +7,7 @@ from itertools import combinations, product
 import numpy as np
 import pandas as pd
 
-from experiments.figures.registry import all_figures
+from experiments.figures.registry import Missing, all_figures, once
 from experiments.store.reading import StudyTables
 from nets.activations import ACTIVATIONS
 
@@ -103,10 +103,21 @@ STUDIES = {
 }
 
 
+def drawings(name, tables):
+    """Draw each part of a study. Return by file stem the figure, or the reason why there is none."""
+    drawable = FIGURES[name]
+    try:
+        parts = drawable.parts(tables)
+    except Missing as reason:
+        return {name: reason}
+    stems = drawable.stems(parts)
+    return once(name, {stems[part]: drawable.draw_part(content) for part, content in parts.items()})
+
+
 @cache
 def of(name, study):
     """Return what a figure draws of one of `STUDIES`, once for all tests, which only look at it."""
-    return FIGURES[name].draw(STUDIES[study])
+    return drawings(name, STUDIES[study])
 
 
 def assert_nothing_overlaps(drawn):

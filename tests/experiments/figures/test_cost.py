@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from tests.experiments.figures.studies import FIGURES, curves, fake_study
+from tests.experiments.figures.studies import curves, drawings, fake_study
 
 
 def test_an_epochs_time_is_a_networks_share_of_its_stack():
     tables = fake_study(diverged=0)
-    (drawn,) = FIGURES["cost_of_activation"].draw(tables).values()
+    (drawn,) = drawings("cost_of_activation", tables).values()
     course, _ = drawn.axes
     timing = tables.timing.set_index("run")
     for run, data in curves(course).items():
@@ -17,7 +17,7 @@ def test_an_epochs_time_is_a_networks_share_of_its_stack():
 
 def test_an_epochs_time_leaves_out_the_epochs_after_divergence():
     tables = fake_study(rates=(0.1, 0.3), diverged=2)  # of three seeds, after 2 and 3 of 8 epochs
-    (drawn,) = FIGURES["cost_of_activation"].draw(tables).values()
+    (drawn,) = drawings("cost_of_activation", tables).values()
     training = tables.timing.set_index("run")["training"]
     (run,) = tables.replicas.loc[tables.replicas["status"] == "diverged", "run"].unique()
     epochs = curves(drawn.axes[0])[run][0]

@@ -7,12 +7,12 @@ from scipy import stats
 
 from experiments.figures.curves import draw, means
 from experiments.figures.style import looks
-from tests.experiments.figures.studies import FIGURES, crosses, curves, fake_study, of, tiny
+from tests.experiments.figures.studies import crosses, curves, drawings, fake_study, of, tiny
 
 
 def band(values):
     """Return the scale of the panel of test errors, and the lowest and the highest point of its only band."""
-    (drawn,) = FIGURES["lu_comparison"].draw(tiny(values)).values()
+    (drawn,) = drawings("lu_comparison", tiny(values)).values()
     panel = drawn.axes[3]
     (found,) = (item for item in panel.collections if isinstance(item, PolyCollection))
     heights = found.get_paths()[0].vertices[:, 1]
@@ -36,7 +36,7 @@ def test_bands_on_a_log_axis_are_the_same_intervals_and_end_at_the_ceiling():
 
 
 def test_a_band_that_reaches_zero_leaves_a_log_axis_below():
-    drawn = FIGURES["lu_comparison"].draw(tiny([[0.95, 0.02], [0.9, 0.01], [0.8, 0.03]]))["lu_comparison"]
+    drawn = drawings("lu_comparison", tiny([[0.95, 0.02], [0.9, 0.01], [0.8, 0.03]]))["lu_comparison"]
     panel = drawn.axes[3]
     (found,) = (item for item in panel.collections if isinstance(item, PolyCollection))
     assert 0 < found.get_paths()[0].vertices[:, 1].min() < panel.get_ylim()[0]
@@ -44,7 +44,7 @@ def test_a_band_that_reaches_zero_leaves_a_log_axis_below():
 
 def test_one_figure_has_one_interval_for_one_error():
     values = [[0.95, 0.022, 0.021], [0.9, 0.018, 0.02], [0.8, 0.025, 0.017]]
-    drawn = FIGURES["lu_comparison"].draw(tiny(values))["lu_comparison"]
+    drawn = drawings("lu_comparison", tiny(values))["lu_comparison"]
     ends = []
     for panel in (drawn.axes[3], drawn.axes[5]):
         (found,) = (item for item in panel.collections if isinstance(item, PolyCollection))
@@ -58,7 +58,7 @@ def test_one_figure_has_one_interval_for_one_error():
 
 def test_a_diverged_replica_is_shown_and_not_averaged():
     tables = tiny([[0.8, 0.4, 0.3], [0.6, 0.2, 0.25], [0.7, np.nan]], ["done", "done", "diverged"])
-    (drawn,) = FIGURES["lu_comparison"].draw(tables).values()
+    (drawn,) = drawings("lu_comparison", tables).values()
     panel = drawn.axes[3]
     (line,) = curves(panel).values()
     np.testing.assert_allclose(line[1], [70, 30, 27.5])
@@ -69,7 +69,7 @@ def test_a_diverged_replica_is_shown_and_not_averaged():
 
 def test_where_all_diverged_the_curve_goes_as_far_as_the_first():
     tables = tiny([[0.8, 0.7, 0.9, np.nan], [0.6, 0.5, np.nan]], ["diverged", "diverged"])
-    (drawn,) = FIGURES["lu_comparison"].draw(tables).values()
+    (drawn,) = drawings("lu_comparison", tables).values()
     panel = drawn.axes[3]
     (line,) = curves(panel).values()
     np.testing.assert_allclose(line, [[0, 1], [70, 60]])
@@ -77,7 +77,7 @@ def test_where_all_diverged_the_curve_goes_as_far_as_the_first():
 
 
 def test_a_condition_that_diverged_does_not_stretch_the_axis():
-    (drawn,) = FIGURES["lu_comparison"].draw(fake_study(diverged=3)).values()
+    (drawn,) = drawings("lu_comparison", fake_study(diverged=3)).values()
     assert drawn.axes[0].get_ylim()[1] < 100
 
 
@@ -98,7 +98,7 @@ def test_layers_of_an_all_lost_study_say_so():
 def test_two_seeds_have_no_interval():
     for seeds, bands in {2: 0, 3: 1}.items():
         tables = tiny([[0.8, 0.4, 0.3], [0.6, 0.2, 0.25], [0.7, 0.3, 0.2]][:seeds])
-        (drawn,) = FIGURES["lu_comparison"].draw(tables).values()
+        (drawn,) = drawings("lu_comparison", tables).values()
         paths = [path for band in drawn.axes[3].collections for path in band.get_paths()]
         assert len(paths) == bands
         title = drawn.legends[0].get_title().get_text()

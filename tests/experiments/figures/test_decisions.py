@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from tests.experiments.figures.studies import FIGURES, assert_nothing_overlaps, fake_study
+from tests.experiments.figures.studies import assert_nothing_overlaps, drawings, fake_study
 
 
 def test_confusions_are_shares_of_the_true_class():
     tables = fake_study(activations=("relu",), diverged=0)
-    (drawn,) = FIGURES["confusion"].draw(tables).values()
+    (drawn,) = drawings("confusion", tables).values()
     counts = tables.confusion.groupby(["true", "predicted"])["count"].sum().unstack()
     shares = 100 * counts.div(counts.sum(axis=1), axis=0)
     image = np.asarray(drawn.axes[0].images[0].get_array().filled(np.nan))
@@ -22,7 +22,7 @@ def test_a_boundary_is_the_majoritys_decision():
     decision[:2, :, 50:] = 1
     arrays = {"lr": np.full(3, 0.1), "seed": np.arange(3), "decision": decision}
     tables = tables._replace(boundary={run: arrays}, sources={run: {"name": "moons"}})
-    (drawn,) = FIGURES["decision_boundary"].draw(tables).values()
+    (drawn,) = drawings("decision_boundary", tables).values()
     image = drawn.axes[0].images[0].get_array()
     left, right = image[0, 0], image[0, 99]
     assert left[2] > left[0]  # blue
@@ -44,7 +44,7 @@ def moons(seeds, purpose="report"):
 
 
 def test_seeds_that_only_tuned_decide_nothing():
-    (drawn,) = FIGURES["decision_boundary"].draw(moons([0, 1, 2], ["report", "tuning", "tuning"])).values()
+    (drawn,) = drawings("decision_boundary", moons([0, 1, 2], ["report", "tuning", "tuning"])).values()
     image = drawn.axes[0].images[0].get_array()
     assert image[0, 0, 2] > image[0, 0, 0]  # blue, the class of seed 0
 
@@ -57,4 +57,4 @@ def test_the_reason_for_a_missing_boundary_is_the_true_one():
 
 
 def boundary_of(tables):
-    return FIGURES["decision_boundary"].draw(tables).values()
+    return drawings("decision_boundary", tables).values()

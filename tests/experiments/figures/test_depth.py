@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from tests.experiments.figures.studies import FIGURES, STUDIES
+from tests.experiments.figures.studies import STUDIES, drawings
 
 
 def test_depth_shows_ratio_gradient_and_error_of_what_finished():
     tables = STUDIES["depths"]
     replicas, layers = tables.replicas, tables.layers.replace(np.inf, 1.0)  # a loss may be infinite, a gradient not
-    (drawn,) = FIGURES["depth"].draw(tables._replace(layers=layers)).values()
+    (drawn,) = drawings("depth", tables._replace(layers=layers)).values()
     assert replicas.groupby("activation")["status"].nunique()["sigmoid"] == 2
     done = layers.merge(replicas.loc[replicas["status"] == "done", ["run", "seed"]])
     for place, activation in enumerate(["sigmoid", "relu"]):

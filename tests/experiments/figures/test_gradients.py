@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from tests.experiments.figures.studies import FIGURES, curves, fake_study
+from tests.experiments.figures.studies import curves, drawings, fake_study
 
 
 def test_gradient_norms_by_layer_are_those_of_the_first_and_last_epoch():
     tables = fake_study(diverged=0)
     history, layers = tables.history, tables.layers
-    (drawn,) = FIGURES["gradient_norms"].draw(tables).values()
+    (drawn,) = drawings("gradient_norms", tables).values()
     panels = {ax.get_title(loc="left")[1]: ax for ax in drawn.axes}
     for letter, epoch, column in [("b", 0, "delta_norm"), ("e", 8, "weight_gradient_norm")]:
         rows = layers[layers["epoch"] == epoch]
@@ -21,12 +21,12 @@ def test_gradient_norms_by_layer_are_those_of_the_first_and_last_epoch():
 
 def test_gradients_flow_by_layer_and_epoch():
     tables = fake_study(activations=("relu",), diverged=0)
-    (drawn,) = FIGURES["gradient_flow"].draw(tables).values()
+    (drawn,) = drawings("gradient_flow", tables).values()
     expected = tables.layers.groupby(["layer", "epoch"])["weight_gradient_norm"].mean().unstack()
     np.testing.assert_allclose(drawn.axes[0].images[0].get_array(), expected)
 
 
 def test_a_heat_map_of_few_epochs_does_not_hide_the_others():
     tables = fake_study(activations=("relu", "elu"), diverged=3)  # the last one drawn diverged
-    (drawn,) = FIGURES["gradient_flow"].draw(tables).values()
+    (drawn,) = drawings("gradient_flow", tables).values()
     assert {ax.get_xlim() for ax in drawn.axes if ax.images} == {(-0.5, 8.5)}

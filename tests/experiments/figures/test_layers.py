@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from tests.experiments.figures.studies import FIGURES, curves, fake_study
+from tests.experiments.figures.studies import curves, drawings, fake_study
 
 
 def test_shares_of_the_hidden_layers_are_their_mean_in_per_cent():
     tables = fake_study(activations=("relu", "elu"), diverged=0)
-    (drawn,) = FIGURES["saturation"].draw(tables).values()
+    (drawn,) = drawings("saturation", tables).values()
     saturated, by_layer, dead = drawn.axes[:3]
     for run, data in curves(saturated).items():
         np.testing.assert_allclose(data[1], 15)  # 10 and 20 % in the two layers
@@ -17,7 +17,7 @@ def test_shares_of_the_hidden_layers_are_their_mean_in_per_cent():
 
 def test_a_negative_mean_activation_is_shown():
     tables = fake_study(diverged=0)
-    (drawn,) = FIGURES["activation_statistics"].draw(tables).values()
+    (drawn,) = drawings("activation_statistics", tables).values()
     lowest = min(data[1].min() for data in curves(drawn.axes[0]).values())
     assert lowest < 0
     assert drawn.axes[0].get_ylim()[0] < lowest

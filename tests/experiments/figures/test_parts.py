@@ -1,6 +1,6 @@
 """Tests of experiments.figures.parts: the parts of a study that get a figure each."""
 
-from tests.experiments.figures.studies import FIGURES, STUDIES, of
+from tests.experiments.figures.studies import STUDIES, drawings, of
 
 
 def test_other_outputs_are_for_the_studys_classifications():
@@ -9,5 +9,5 @@ def test_other_outputs_are_for_the_studys_classifications():
     assert " dataset=digits,wine study=mine" in reason.line("mine", ["digits", "wine"])
     replicas = STUDIES["datasets"].replicas
     mixed = replicas.assign(task=replicas["task"].where(replicas["dataset"] == "digits", "regression"))
-    (reason,) = FIGURES["mse_vs_ce"].draw(STUDIES["datasets"]._replace(replicas=mixed)).values()
+    (reason,) = drawings("mse_vs_ce", STUDIES["datasets"]._replace(replicas=mixed)).values()
     assert reason.add == "output=softmax_ce,softmax_mse dataset=digits"

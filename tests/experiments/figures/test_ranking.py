@@ -4,7 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.experiments.figures.studies import FIGURES, STUDIES, assert_nothing_overlaps, crosses, curves, fake_study, of
+from tests.experiments.figures.studies import (
+    STUDIES,
+    assert_nothing_overlaps,
+    crosses,
+    curves,
+    drawings,
+    fake_study,
+    of,
+)
 
 
 def dots(ax):
@@ -30,7 +38,7 @@ def test_a_leaderboard_shows_means_in_order_and_what_is_told_apart():
     replicas = tables.replicas.copy()
     worse = (replicas["activation"] == "tanh") * 0.2
     replicas["final_test_error"] = 0.1 + worse + 0.001 * (replicas["seed"] % 3) * (1 + worse)
-    (drawn,) = FIGURES["leaderboard"].draw(tables._replace(replicas=replicas)).values()
+    (drawn,) = drawings("leaderboard", tables._replace(replicas=replicas)).values()
     ax = drawn.axes[0]
     found = dots(ax)
     for run, (x, full) in found.items():
@@ -44,7 +52,7 @@ def test_a_leaderboard_shows_means_in_order_and_what_is_told_apart():
 def test_a_leaderboard_says_what_diverged_and_shows_the_baselines():
     tables = STUDIES["three"]
     baselines = pd.DataFrame({"dataset": "digits", "baseline": ["k-nearest", "linear SVM"], "test_error": [0.04, 0.05]})
-    (drawn,) = FIGURES["leaderboard"].draw(tables._replace(baselines=baselines)).values()
+    (drawn,) = drawings("leaderboard", tables._replace(baselines=baselines)).values()
     assert [text.get_text() for text in drawn.axes[0].texts if text.get_text()] == ["1 of 3 diverged"]
     assert {"k-nearest", "linear SVM"} <= {text.get_text() for text in drawn.legends[0].get_texts()}
     vertical = [
@@ -56,7 +64,7 @@ def test_a_leaderboard_says_what_diverged_and_shows_the_baselines():
 
 
 def test_a_leaderboard_of_one_condition_has_room_and_compares_nothing():
-    (drawn,) = FIGURES["leaderboard"].draw(fake_study(activations=("leaky_relu",), diverged=0)).values()
+    (drawn,) = drawings("leaderboard", fake_study(activations=("leaky_relu",), diverged=0)).values()
     drawn.canvas.draw()
     assert drawn.axes[0].get_window_extent().height / drawn.dpi > 0.3
     assert not any("told apart" in text.get_text() for text in drawn.legends[0].get_texts())
@@ -79,7 +87,7 @@ def test_rates_are_drawn_with_the_chosen_one_ringed():
 def test_crosses_at_one_rate_stand_side_by_side():
     lost = fake_study(rates=(0.001, 100.0), diverged=1)
     replicas = lost.replicas.assign(status=lost.replicas["status"].where(lost.replicas["lr"] < 1, "diverged"))
-    (drawn,) = FIGURES["learning_rate_sensitivity"].draw(lost._replace(replicas=replicas)).values()
+    (drawn,) = drawings("learning_rate_sensitivity", lost._replace(replicas=replicas)).values()
     (ax,) = drawn.axes
     crosses = [line for line in ax.lines if line.get_marker() == "x" and line.get_xdata()[0] == 100]
     places = [line.get_transform().transform((100, 1))[0] for line in crosses]
@@ -111,7 +119,7 @@ def lost_rates():
 
 
 def test_a_rate_at_which_everything_diverged_is_in_view_with_its_count():
-    (drawn,) = FIGURES["learning_rate_sensitivity"].draw(lost_rates()).values()
+    (drawn,) = drawings("learning_rate_sensitivity", lost_rates()).values()
     (ax,) = drawn.axes
     assert ax.get_xlim()[0] < 0.001
     assert ax.get_xlim()[1] > 100
@@ -122,7 +130,7 @@ def test_a_rate_at_which_everything_diverged_is_in_view_with_its_count():
 
 
 def test_a_point_is_open_where_others_of_its_condition_diverged():
-    (drawn,) = FIGURES["learning_rate_sensitivity"].draw(lost_rates()).values()
+    (drawn,) = drawings("learning_rate_sensitivity", lost_rates()).values()
     (ax,) = drawn.axes
     points = [line for line in ax.lines if line.get_marker() == "o" and line.get_markerfacecolor() == "white"]
     shown = [(x, y) for line in points for x, y in zip(*line.get_data(), strict=True) if y == y]
@@ -139,7 +147,7 @@ def test_rates_that_were_tried_on_tuning_seeds_are_drawn_with_their_validation_e
     replicas = replicas.assign(purpose=purpose, **{name: replicas["seed"] / by for name, by in columns.items()})
     replicas["selected"] &= purpose == "report"
     replicas = replicas[(replicas["lr"] == 0.1) | (purpose == "tuning")]
-    (drawn,) = FIGURES["learning_rate_sensitivity"].draw(tables._replace(replicas=replicas)).values()
+    (drawn,) = drawings("learning_rate_sensitivity", tables._replace(replicas=replicas)).values()
     (ax,) = drawn.axes
     assert ax.get_ylabel() == "validation error (%), tuning seeds"
     for data in curves(ax).values():
@@ -149,7 +157,7 @@ def test_rates_that_were_tried_on_tuning_seeds_are_drawn_with_their_validation_e
         ("loss", "validation loss, tuning seeds", 0.25),
     ):
         shown = tables._replace(replicas=replicas.assign(select=rule))
-        (drawn,) = FIGURES["learning_rate_sensitivity"].draw(shown).values()
+        (drawn,) = drawings("learning_rate_sensitivity", shown).values()
         assert drawn.axes[0].get_ylabel() == label
         for data in curves(drawn.axes[0]).values():
             np.testing.assert_allclose(data, [[0.1, 0.3], [value, value]])
@@ -172,7 +180,7 @@ def test_an_equivalent_condition_has_a_mark_of_its_own_within_the_margin():
     errors = 0.1 + 0.01 * tables.replicas["seed"] + noise
     replicas = tables.replicas.assign(final_test_error=errors)
     for margin, words in ((1.0, "equivalent to the reference"), (0.01, "not told apart from the reference")):
-        (drawn,) = FIGURES["leaderboard"].draw(tables._replace(replicas=replicas.assign(margin=margin))).values()
+        (drawn,) = drawings("leaderboard", tables._replace(replicas=replicas.assign(margin=margin))).values()
         assert drawn.legends[0].get_texts()[0].get_text().startswith(words)
         squares = [line.get_marker() for line in drawn.axes[0].lines if line.get_gid()].count("s")
         assert squares == (margin == 1)
@@ -181,7 +189,7 @@ def test_an_equivalent_condition_has_a_mark_of_its_own_within_the_margin():
 def test_baselines_with_one_mean_have_one_line():
     names = ["k-nearest", "linear SVM", "logistic regression"]
     baselines = pd.DataFrame({"dataset": "digits", "baseline": names, "test_error": [0.04, 0.05, 0.05]})
-    (drawn,) = FIGURES["leaderboard"].draw(STUDIES["three"]._replace(baselines=baselines)).values()
+    (drawn,) = drawings("leaderboard", STUDIES["three"]._replace(baselines=baselines)).values()
     assert "linear SVM, logistic regression" in [text.get_text() for text in drawn.legends[0].get_texts()]
 
 
@@ -191,19 +199,19 @@ def test_long_names_of_conditions_are_not_cut_off(name):
     activation = "a_name_without_end(x*sigmoid(1.702*x))+tanh(x)*0.5/(1+exp(-x))"
     outputs = ("softmax_ce", "softmax_mse") if name == "pairing_matrix" else ("softmax_ce",)
     tables = fake_study(("relu", activation), outputs, ("wine, target=a, noise=0.4, 0a1b2c",), ((8,), (64, 32, 16)))
-    (drawn,) = FIGURES[name].draw(tables).values()
+    (drawn,) = drawings(name, tables).values()
     assert_nothing_overlaps(drawn)
 
 
 def test_the_epoch_of_an_error_is_named_if_it_is_not_the_last():
     tables = STUDIES["rates"]
     tables = tables._replace(replicas=tables.replicas.assign(select="best_epoch_error"))
-    (board,), (rates,) = (FIGURES[name].draw(tables).values() for name in ("leaderboard", "learning_rate_sensitivity"))
+    (board,), (rates,) = (drawings(name, tables).values() for name in ("leaderboard", "learning_rate_sensitivity"))
     assert board.axes[0].get_xlabel() == rates.axes[0].get_ylabel() == "test error (%), best epoch"
 
 
 def test_a_chosen_rate_stands_beside_its_condition_with_the_rates_that_were_tried():
-    (drawn,) = FIGURES["leaderboard"].draw(STUDIES["rates"]).values()
+    (drawn,) = drawings("leaderboard", STUDIES["rates"]).values()
     notes = [text.get_text() for text in drawn.axes[0].texts]
     assert set(notes) == {"rate 0.1 of 0.1 to 0.3, lowest", "rate 0.1 of 0.1 to 0.3, lowest; 1 of 3 diverged"}
     assert_nothing_overlaps(drawn)
@@ -213,6 +221,6 @@ def test_a_baseline_that_is_far_off_is_named_but_does_not_stretch_the_axis():
     baselines = pd.DataFrame(
         {"dataset": "digits", "baseline": ["linear SVM", "majority class"], "test_error": [0.04, 0.9]}
     )
-    (drawn,) = FIGURES["leaderboard"].draw(STUDIES["three"]._replace(baselines=baselines)).values()
+    (drawn,) = drawings("leaderboard", STUDIES["three"]._replace(baselines=baselines)).values()
     assert drawn.axes[0].get_xlim()[1] < 10
     assert "majority class: 90, not in view" in [text.get_text() for text in drawn.legends[0].get_texts()]

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from experiments.figures.registry import Missing, dataset_names, figure
 from experiments.store.reading import StudyTables
-from tests.experiments.figures.studies import FIGURES, STUDIES, assert_nothing_overlaps, fake_study, of
+from tests.experiments.figures.studies import FIGURES, STUDIES, assert_nothing_overlaps, drawings, fake_study, of
 
 BASIC = [study for study in STUDIES if study not in ("rates", "tuned outputs", "many")]
 DRAWN = {
@@ -101,7 +101,7 @@ def test_a_file_whose_words_are_not_known_gets_no_command():
 def test_norms_that_were_not_recorded_are_named():
     history, layers, replicas = STUDIES["three"][:3]
     tables = StudyTables(history.assign(gradient_norm=np.nan), layers.iloc[:0].astype(object), replicas)
-    (reason,) = FIGURES["gradient_norms"].draw(tables).values()
+    (reason,) = drawings("gradient_norms", tables).values()
     assert str(reason) == "no gradient_norm in the study's history"
     assert reason.add == "diagnostics.layers=true"
 
@@ -113,7 +113,7 @@ def test_a_figure_is_one_function():
         def temporary(tables):
             return Figure()
 
-        assert isinstance(FIGURES["temporary"].draw(STUDIES["three"])["temporary"], Figure)
+        assert isinstance(drawings("temporary", STUDIES["three"])["temporary"], Figure)
         with pytest.raises(ValueError, match="'temporary' is taken"):
             figure("temporary", title="Another")
     finally:
@@ -128,7 +128,7 @@ def test_networks_without_a_hidden_layer_lack_no_diagnostics():
 
 def test_a_part_has_a_portable_file_name_of_its_own():
     names = ("moons", "moons, noise=0.4", "moons noise=0.4", "a/b")
-    stems = list(FIGURES["leaderboard"].draw(fake_study(("relu", "tanh"), datasets=names)))
+    stems = list(drawings("leaderboard", fake_study(("relu", "tanh"), datasets=names)))
     assert stems == [
         *("leaderboard-moons", "leaderboard-moons-noise-0.4", "leaderboard-moons-noise-0.4-2", "leaderboard-a-b")
     ]
@@ -137,5 +137,5 @@ def test_a_part_has_a_portable_file_name_of_its_own():
 def test_a_command_names_the_data_set_of_a_task():
     tables = fake_study(("relu",), datasets=("digits, task=classification",))
     tables = tables._replace(sources={run: {"name": "digits"} for run in tables.replicas["run"]})
-    (reason,) = FIGURES["mse_vs_ce"].draw(tables).values()
+    (reason,) = drawings("mse_vs_ce", tables).values()
     assert "dataset=digits " in reason.line("mine", dataset_names(tables))

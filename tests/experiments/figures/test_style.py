@@ -8,7 +8,7 @@ from matplotlib.colors import to_rgb
 
 from experiments.figures.style import COLORS, DASHES, identity, looks, render
 from nets.activations import ACTIVATIONS
-from tests.experiments.figures.studies import FIGURES, STUDIES, fake_study, of
+from tests.experiments.figures.studies import FIGURES, STUDIES, drawings, fake_study, of
 
 
 def test_an_activation_has_one_colour_in_all_figures():
@@ -78,12 +78,12 @@ def test_a_legend_lists_activations_as_registered_and_settings_by_size():
 def test_text_from_a_study_is_not_typeset(name):
     outputs = ("softmax_ce", "softmax_mse") if name == "mse_vs_ce" else ("softmax_ce",)
     tables = fake_study(activations=("relu", r"$\frac{$"), datasets=(r"$x_{$",), outputs=outputs)
-    (drawn,) = FIGURES[name].draw(tables).values()
+    (drawn,) = drawings(name, tables).values()
     render(drawn, "svg", "title")
 
 
 def test_rendering_is_reproducible():
-    first, second = (FIGURES["gradient_norms"].draw(fake_study())["gradient_norms"] for _ in range(2))
+    first, second = (drawings("gradient_norms", fake_study())["gradient_norms"] for _ in range(2))
     for kind in ("png", "svg", "pdf"):
         assert render(first, kind, "title") == render(second, kind, "title")
     svg = render(first, "svg", "a title").decode()

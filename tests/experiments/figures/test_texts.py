@@ -26,7 +26,7 @@ from experiments.figures.texts import (
 )
 from experiments.report.svg import inline
 from nets.activations import ACTIVATIONS
-from tests.experiments.figures.studies import FIGURES, assert_nothing_overlaps, fake_study
+from tests.experiments.figures.studies import FIGURES, assert_nothing_overlaps, drawings, fake_study
 
 NO_FONT = "\U0010fffd"
 """A private character, which no font has."""
@@ -133,7 +133,7 @@ def named_study(**options):
 def test_no_figure_draws_boxes_or_overlaps_with_awkward_names(name):
     names = (f"{NO_FONT}, target={LONG}$x_{{$",)
     tables = named_study(datasets=names, outputs=("softmax_ce", "softmax_mse"), epochs=2)
-    for drawn in FIGURES[name].draw(tables).values():
+    for drawn in drawings(name, tables).values():
         if isinstance(drawn, Figure):
             assert_nothing_overlaps(drawn)
             assert not [text for text in drawn.findobj(Text) if NO_FONT in text.get_text()]
@@ -150,14 +150,14 @@ def test_classes_and_columns_with_awkward_names(monkeypatch):
     arrays = {"lr": np.full(3, 0.1), "seed": np.arange(3), "decision": np.ones((3, 100, 100), np.uint8)}
     runs = run_tables.replicas["run"].unique()
     tables = run_tables._replace(boundary=dict.fromkeys(runs, arrays), sources={run: {"name": "moons"} for run in runs})
-    (drawn,) = FIGURES["decision_boundary"].draw(tables).values()
+    (drawn,) = drawings("decision_boundary", tables).values()
     assert drawn.axes[0].get_xlabel() == "column #1"
     assert drawn.axes[0].get_ylabel() == r"\$x_1\$"
     assert "Column #1 is" in drawn.get_label()
     assert f"#2 is {NO_FONT}." in drawn.get_label()
     assert_nothing_overlaps(drawn)
     shares = named_study()
-    (drawn,) = FIGURES["confusion"].draw(shares).values()
+    (drawn,) = drawings("confusion", shares).values()
     assert f"#2 is {NO_FONT}." in drawn.get_label()
     assert drawn.axes[0].get_xticklabels()[1].get_text() == "#2"
     assert_nothing_overlaps(drawn)

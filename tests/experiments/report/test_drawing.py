@@ -1,6 +1,8 @@
 """The files of the figures, and which of them a further report draws again."""
 
+import json
 import os
+import re
 import shutil
 import signal
 from concurrent.futures.process import BrokenProcessPool
@@ -14,8 +16,10 @@ from experiments.figures.style import render
 from experiments.report import drawing, showing
 from experiments.report.__main__ import main
 from experiments.store.collecting import collect
+from experiments.store.files import fingerprint, to_json, write_bytes
 from experiments.store.study import Study
 from experiments.sweep.jobs import Job
+from experiments.sweep.runner import run_sweep
 from experiments.sweep.scheduling import train_all
 from tests.experiments.report.examples import SMALL, figure_files
 
@@ -203,3 +207,53 @@ def test_what_waits_for_a_helper_that_dies_is_done_here(monkeypatch):
 
 def _die():
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.fixture
+def plane(folder, settings, monkeypatch):
+    """The user's file of a study whose decisions are drawn in the plane of two features."""
+    monkeypatch.setattr(drawing, "FIGURES", {"decision_boundary": FIGURES["decision_boundary"]})
+    path = folder / "plane.csv"
+    path.write_text("x,y,kind\n" + "".join(f"{row},{row * 7 % 13},{'ab'[row % 2]}\n" for row in range(60)))
+    words = ("dataset=csv", "dataset.path=plane.csv", "dataset.target=kind", "net.hidden=[4]", "epochs=1", "seeds=1")
+    run_sweep([Job.of(settings(*words, "study=mine"))])
+    return path
+
+
+def test_a_figure_of_a_file_is_drawn_when_the_file_is_back_and_then_kept(plane, folder, drawn):
+    plane.rename("away.csv")
+    main(["study=mine"])
+    assert "the data cannot be loaded any more" in (folder / "results/mine/report/report.md").read_text()
+    os.rename("away.csv", plane)
+    main(["study=mine"])
+    assert drawn == titles("decision_boundary")
+    expected = figure_files(folder, "mine")
+    plane.unlink()
+    main(["study=mine"])
+    assert figure_files(folder, "mine") == expected
+    assert drawn == titles("decision_boundary")
+
+
+def test_the_figure_of_a_run_without_a_digest_of_its_data_is_drawn_again_for_another_file(plane, drawn):
+    (run,) = Study("mine").runs()
+    record = re.sub(r"  sha256: .*\n", "", (run.path / "config.yaml").read_text()).encode()
+    status = json.loads((run.path / "status.json").read_text())
+    status["files"]["config.yaml"] = fingerprint("config.yaml", record)
+    write_bytes(run.path / "config.yaml", record)
+    write_bytes(run.path / "status.json", to_json(status))
+    main(["study=mine"])
+    plane.write_text(plane.read_text().replace("10,", "11,"))
+    main(["study=mine"])
+    assert drawn == 2 * titles("decision_boundary")
+
+
+def test_a_reason_for_a_missing_figure_is_never_kept(plane, drawn, monkeypatch):
+    def gone(**settings):
+        raise ValueError("the network drive does not answer")
+
+    with monkeypatch.context() as context:
+        context.setattr("experiments.figures.decisions.load", gone)
+        main(["study=mine"])
+    assert not drawn
+    main(["study=mine", "formats=png"])  # another report, with the same decisions
+    assert drawn == 2 * titles("decision_boundary")

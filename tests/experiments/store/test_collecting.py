@@ -12,10 +12,11 @@ import pandas as pd
 import pytest
 
 from experiments import tables
+from experiments.config.errors import ConfigError
 from experiments.store import collecting
 from experiments.store.__main__ import main
 from experiments.store.collecting import collect, collect_parquet
-from experiments.store.files import checksum, fingerprint
+from experiments.store.files import checksum, fingerprint, write_bytes
 from experiments.store.reading import STUDY_TABLES, load_tables
 from experiments.store.runs import RunFolder
 from experiments.sweep.jobs import Job
@@ -270,6 +271,40 @@ def test_a_run_more_is_a_file_more(sweep, study, large, monkeypatch):
     collect(study)
     assert not any(name.startswith(runs[0]) for name in parquet_files(study))
     assert set(load_tables("default").history["run"]) == {run.name for run in study.runs()}
+
+
+def test_who_reads_while_a_study_is_collected_sees_all_of_its_runs(sweep, study, large, monkeypatch):
+    def reading(path, content):
+        write_bytes(path, content)
+        tables = load_tables("default")
+        assert set(tables.history["run"]) == set(tables.layers["run"]) == set(tables.replicas["run"])
+        seen.append(path.suffix)
+
+    monkeypatch.setattr(collecting, "PARQUET_FROM", 1e9)
+    sweep(*LINES[:2])
+    monkeypatch.setattr(collecting, "PARQUET_FROM", 1)
+    seen = []
+    monkeypatch.setattr(collecting, "write_bytes", reading)
+    collect(study)  # from CSV files to Parquet files
+    assert seen.count(".parquet") == 5
+    sweep(LINES[2])
+    assert seen.count(".parquet") == 8
+    monkeypatch.setattr(collecting, "rows_of_parquet", None)  # where nothing is new, no Parquet file is read
+    collect(study)
+
+
+def test_a_reader_refuses_parquet_files_that_are_not_those_of_the_replicas(sweep, study, large):
+    _, (run, _), _ = sweep(*LINES[:2])
+    path = next(study.folder.glob(f"parquet/history/*/*/{run}-*.parquet"))
+    twice = path.with_name(f"{run}-0000.parquet")
+    shutil.copy(path, twice)
+    hint = "not those of the runs in replicas.csv.*; run: python -m experiments.store collect study=default"
+    with pytest.raises(ConfigError, match=hint):
+        load_tables("default")
+    twice.unlink()
+    path.unlink()
+    with pytest.raises(ConfigError, match=hint):
+        load_tables("default")
 
 
 @pytest.mark.parametrize("damage", ["halved", "emptied", "removed"])
