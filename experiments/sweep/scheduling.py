@@ -12,7 +12,6 @@ from typing import Any
 
 import joblib
 
-from experiments.data.table import Data
 from experiments.sweep.jobs import Job
 from experiments.sweep.runs import Piece, Runs, cost
 from experiments.sweep.workers import (
@@ -23,7 +22,7 @@ from experiments.sweep.workers import (
     make_pool,
     needed,
     run_task,
-    share,
+    share_all,
     temporary_folder,
     train_task,
 )
@@ -65,11 +64,9 @@ class Scheduler:
         self.board_path = (folder or Path()) / "board"
         # A run has at most as many parts as replicas.
         lines = 1 + sum(len(job.planned) + len(job.reported_later) for job in jobs)
-        with needed(self.board_path):
+        with needed(self.board_path.parent):
             self.board = Board(folder and self.board_path, lines)
-        for data in {job.settings.data.sha256: job.settings.data for job in jobs if folder}.values():
-            with needed(self._data_path(data)):
-                share(data, self._data_path(data))
+            self.data_paths = share_all((job.settings.data for job in jobs), folder) if folder else {}
         self.pool = pool or make_pool(workers)
         self.workers = min(workers, self.pool.workers)
         self.runs = Runs(jobs, self.workers, self.board)
@@ -103,9 +100,6 @@ class Scheduler:
             self.pool.shutdown(kill_workers=kill_workers)
             self.runs.close()
 
-    def _data_path(self, data: Data) -> Path:
-        return (self.folder or Path()) / data.sha256
-
     def _mark(self) -> None:
         self.marked = time.monotonic()
         self.runs.mark()
@@ -134,7 +128,7 @@ class Scheduler:
             phase, data = piece.phase, piece.phase.settings.data
             task = Task(
                 replace(phase.settings, data=None),  # type: ignore[arg-type]
-                self._data_path(data),
+                self.data_paths.get(data, Path()),
                 piece.part,
                 phase.job.folder.path.absolute(),
                 piece.keep_last,

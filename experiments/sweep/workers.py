@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
@@ -118,7 +118,7 @@ class PartError(Exception):
 
 @contextmanager
 def needed(path: Path) -> Iterator[None]:
-    """Let an error of the disk say that a temporary file was being written."""
+    """Let an error of the disk say that a file was being written into this temporary folder."""
     try:
         yield
     except OSError as error:
@@ -126,8 +126,18 @@ def needed(path: Path) -> Iterator[None]:
         raise OSError(error.errno, text, str(path)) from error
 
 
-def share(data: Data, path: Path) -> None:
-    """Write the file of a data set, which all workers map into their memory."""
+def share_all(datasets: Iterable[Data], folder: Path) -> dict[Data, Path]:
+    """Write a file for each data set, which all workers map into their memory; return their paths.
+
+    Data sets of equal numbers may differ in what they say of them, such as `image`: their digest names no file.
+    """
+    paths = {data: folder / f"data-{index}" for index, data in enumerate(dict.fromkeys(datasets))}
+    for data, path in paths.items():
+        _share(data, path)
+    return paths
+
+
+def _share(data: Data, path: Path) -> None:
     joblib.dump((data, data.targets is data.inputs), path)
     if data.inputs.nbytes > MAPPED_BYTES:
         mapped = read_data(path)

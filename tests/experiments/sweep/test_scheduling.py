@@ -170,3 +170,15 @@ def test_jobs_of_one_run_share_the_workers(jobs, monkeypatch):
     monkeypatch.setattr(scheduling, "make_pool", Processes(lambda name, trial: False).start)
     scheduling.train_all(jobs(*lines))
     assert parts == [2, 2]
+
+
+def test_data_sets_of_equal_numbers_are_not_mixed_up(jobs):
+    """With real processes: images are scaled in another way than the same numbers in a table."""
+    histories = {}
+    for count in (1, 2):
+        words = ("dataset=digits", "epochs=1", f"workers={count}", f"study=by-{count}")
+        both = jobs([*words, "dataset.pixels=true"], [*words, "dataset.pixels=false"])
+        assert scheduling.train_all(both) == {}
+        histories[count] = [job.folder.read().files["history.csv"] for job in both]
+    assert histories[2] == histories[1]
+    assert histories[1][0] != histories[1][1]
