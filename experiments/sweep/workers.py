@@ -38,8 +38,8 @@ STOP = 0
 MAPPED_BYTES = 1 << 26
 """The driver maps data of this size too, once they are in a file, instead of keeping a copy of its own."""
 
-FOLDER = "activation-lab-"
-"""Temporary folders are named so."""
+FOLDER = ".activation-lab-workers-"
+"""Temporary folders are named so, and no folder of a user."""
 
 IGNORED = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR2") if hasattr(signal, name))
 """The signals that only the driver answers. Slurm sends the last one to all processes before its time limit."""
@@ -323,7 +323,7 @@ def temporary_folder() -> Iterator[Path]:
     for path in Path(tempfile.gettempdir()).glob(f"{FOLDER}*"):
         with suppress(OSError):
             is_new = path.stat().st_mtime > time.time() - 60  # its lock may not be held yet
-            if not is_new and not is_locked(path / "lock"):
+            if not is_new and (path / "lock").is_file() and not is_locked(path / "lock"):
                 shutil.rmtree(path, ignore_errors=True)
     # A system may keep files that are mapped. They are removed by a later sweep then.
     with tempfile.TemporaryDirectory(prefix=FOLDER, ignore_cleanup_errors=True) as name, locked(Path(name, "lock")):

@@ -1,5 +1,6 @@
 """Parts of runs on several workers: the same tables, whatever the workers suffer."""
 
+import os
 import pickle
 import shutil
 from collections import Counter
@@ -10,7 +11,7 @@ import pytest
 
 from experiments.store.reading import load_tables
 from experiments.sweep import runs, scheduling, workers
-from experiments.sweep.workers import Board
+from experiments.sweep.workers import Board, temporary_folder
 from tests.experiments.studies import LINES, study_tables
 
 
@@ -182,3 +183,24 @@ def test_data_sets_of_equal_numbers_are_not_mixed_up(jobs):
         histories[count] = [job.folder.read().files["history.csv"] for job in both]
     assert histories[2] == histories[1]
     assert histories[1][0] != histories[1][1]
+
+
+def test_only_what_a_killed_sweep_has_left_is_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with temporary_folder() as left:
+        prefix = left.name[:-8]
+    user, unlocked, killed, new = (
+        tmp_path / name for name in ("activation-lab-main", f"{prefix}mine", f"{prefix}1", f"{prefix}2")
+    )
+    for folder in (user, unlocked, killed, new):
+        folder.mkdir()
+        (folder / "notes").touch()
+    for folder in (user, killed, new):
+        (folder / "lock").touch()
+    for folder in (user, unlocked, killed):
+        os.utime(folder, (0, 0))
+    with temporary_folder() as current:
+        os.utime(current, (0, 0))
+        with temporary_folder():
+            assert {path.name for path in tmp_path.iterdir()} > {user.name, unlocked.name, new.name, current.name}
+            assert not killed.exists()
