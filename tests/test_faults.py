@@ -243,7 +243,7 @@ def test_a_part_that_kills_its_worker_is_given_up_and_the_others_finish(tmp_path
     lines = done.stderr.splitlines()
     assert len(lines) == 2
     assert all(
-        re.fullmatch(r"failed: (iris|moons)-tanh-.*: its worker process was killed 2 times", line) for line in lines
+        re.fullmatch(r"failed: (iris|moons)-tanh-.*: its worker process was killed [23] times", line) for line in lines
     )
     assert "12 replicas trained" in done.stdout
 

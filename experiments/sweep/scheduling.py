@@ -29,7 +29,7 @@ from experiments.sweep.workers import (
 from experiments.training.run import TrainedPart
 
 ATTEMPTS = 2
-"""A part is given up when its worker has been killed this many times."""
+"""When its worker has been killed this many times, a part is trained alone, or given up if it was alone."""
 
 SECONDS_PER_COST = 7.5e-11
 """Seconds of one worker for one unit of `cost`: 6 to 8.4e-11 for 4 to 128 units, with rows of iris and of digits.
@@ -71,7 +71,7 @@ class Scheduler:
         self.workers = min(workers, self.pool.workers)
         self.runs = Runs(jobs, self.workers, self.board)
         self.pieces: dict[Future[TrainedPart | None], Piece] = {}
-        self.suspects: deque[Piece] = deque()  # a worker was killed while it trained one of them
+        self.suspects: deque[Piece] = deque()  # `ATTEMPTS` times a worker was killed while they were in training
         self.failed_starts = 0
         self.marked = 0.0
 
@@ -143,7 +143,7 @@ class Scheduler:
         broken = []
         if any(isinstance(future.exception(), BrokenProcessPool) for future in done):
             done, _ = wait(self.pieces)  # the whole pool breaks, but some parts may have been trained before
-        for future in done:
+        for future in [future for future in self.pieces if future in done]:  # in the order of their submission
             piece, error = self.pieces.pop(future), future.exception()
             if isinstance(error, BrokenProcessPool):
                 broken.append(piece)
@@ -164,14 +164,14 @@ class Scheduler:
         for piece in broken:
             self.board.clear(piece.line)
             piece.kills += piece in begun
-            if piece.kills >= ATTEMPTS:
-                self.runs.give_up(piece.phase)
-                continue
-            piece.resume()
-            if piece in begun:
+            if piece not in begun or piece.kills < ATTEMPTS:
+                self.runs.resume(piece)
+                self._submit([piece])
+            elif len(begun) > 1:
+                self.runs.resume(piece)
                 self.suspects.append(piece)
             else:
-                self._submit([piece])
+                self.runs.give_up(piece)
 
 
 def train_all(jobs: Sequence[Job], pool: Pool | None = None) -> dict[Path, str]:
@@ -190,7 +190,7 @@ def train_all(jobs: Sequence[Job], pool: Pool | None = None) -> dict[Path, str]:
     with temporary_folder() if workers > 1 or pool else nullcontext() as folder:
         scheduler = Scheduler(jobs, workers, folder, pool)
         scheduler.run()
-    return dict.fromkeys(scheduler.runs.given_up, f"its worker process was killed {ATTEMPTS} times")
+    return {path: f"its worker process was killed {kills} times" for path, kills in scheduler.runs.given_up.items()}
 
 
 def number_of_workers(jobs: Sequence[Job], pool: Pool | None = None) -> int:

@@ -11,8 +11,10 @@ import pytest
 
 from experiments.store.reading import load_tables
 from experiments.sweep import runs, scheduling, workers
+from experiments.sweep.jobs import Job
 from experiments.sweep.workers import Board, temporary_folder
-from tests.experiments.studies import LINES, study_tables
+from experiments.training.run import train
+from tests.experiments.studies import LINES, SMALL, study_tables
 
 
 class Processes:
@@ -86,6 +88,60 @@ def test_a_part_that_kills_its_worker_twice_is_given_up_and_its_run_named(sweep,
     assert code == 1
     assert f"failed: {runs[1]}: its worker process was killed 2 times" in capsys.readouterr().err
     assert set(load_tables("default").replicas["activation"]) == {"relu", "elu"}
+
+
+def test_a_run_whose_part_was_given_up_is_trained_by_the_next_job(sweep, processes, capsys):
+    processes(lambda name, trial: trial <= 2)
+    rates = [[f"optimizer.lr={rate}", "seeds=1", "workers=2"] for rate in (0.1, 0.2)]
+    assert sweep(*rates)[0] == 1
+    assert capsys.readouterr().err.count("its worker process was killed 2 times") == 1
+    assert load_tables("default").replicas["lr"].tolist() == [0.2]
+
+
+def test_forced_training_never_continues_from_an_earlier_checkpoint(sweep, settings, study, processes, monkeypatch):
+    words = ["seeds=4", "workers=2", "force=true"]
+    job = Job.of(settings(*SMALL, *words))
+    train(settings(*SMALL, "checkpoint.every=1"), job.missing[:1], keep=job.folder.keep_checkpoint)
+    assert len(job.folder.checkpoints()) == 1
+    processes(lambda name, trial: trial == 1)
+    starts, train_part = [], workers.train_part
+    monkeypatch.setattr(
+        workers, "train_part", lambda *given, **options: starts.append(given[1].starts) or train_part(*given, **options)
+    )
+    assert sweep(words)[0] == 0
+    assert starts == [(), ()]
+
+
+def test_parts_beside_a_killed_worker_train_side_by_side_again_and_alone_after_the_second_time(sweep, monkeypatch):
+    class Together(Processes):
+        """A pool that begins with all parts at once; all are broken the first two times."""
+
+        def __init__(self):
+            super().__init__(None)
+            self.tasks, self.counts = {}, []
+
+        def submit(self, function, task):
+            Board(task.board).begin(task.line)
+            future = Future()
+            self.tasks[future] = function, task
+            return future
+
+        def wait(self, futures, *_):
+            if self.tasks:
+                self.counts.append(len(self.tasks))
+            while self.tasks:
+                future, (function, task) = self.tasks.popitem()
+                if len(self.counts) <= 2:
+                    future.set_exception(BrokenProcessPool())
+                else:
+                    future.set_result(function(task))
+            return set(futures), set()
+
+    pool = Together()
+    monkeypatch.setattr(scheduling, "make_pool", pool.start)
+    monkeypatch.setattr(scheduling, "wait", pool.wait)
+    assert sweep(*THREE[:2])[0] == 0
+    assert pool.counts == [3, 3, 1, 1, 1]
 
 
 def test_an_interrupted_sweep_leaves_the_marks_of_unfinished_jobs(sweep, study, monkeypatch, processes):
@@ -204,3 +260,12 @@ def test_only_what_a_killed_sweep_has_left_is_removed(tmp_path, monkeypatch):
         with temporary_folder():
             assert {path.name for path in tmp_path.iterdir()} > {user.name, unlocked.name, new.name, current.name}
             assert not killed.exists()
+
+
+def test_the_rows_of_many_seeds_are_divided_once(jobs, monkeypatch):
+    divided, split = [], runs.split
+    monkeypatch.setattr(
+        runs, "split", lambda data, seeds, **division: divided.extend(seeds) or split(data, seeds, **division)
+    )
+    scheduling.train_all(jobs(*([f"activation={name}", "seeds=40", "epochs=0"] for name in ("relu", "elu"))))
+    assert sorted(divided) == list(range(40))
