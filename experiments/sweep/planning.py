@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from statistics import median
@@ -97,17 +98,26 @@ def _estimates(jobs: Sequence[Job], workers: int) -> list[str]:
 def probe(job: Job) -> float:
     """Return the seconds of an epoch of a job's networks by unit of `epoch_cost`; nothing is written.
 
-    Steps are trained for `PROBE` seconds, and what follows an epoch is done once.
+    Steps are trained for `PROBE` seconds. What follows an epoch is done once, and so is an epoch of pre-training, whose
+    time is spread over the epochs. It is 0 if there are no epochs.
     """
-    from experiments.training.diagnostics import layer_statistics
+    from experiments.training.diagnostics import layer_statistics, sharpness
     from experiments.training.evaluation import evaluate
+    from experiments.training.pretraining import pretrain
     from experiments.training.run import divide
     from experiments.training.stack import Stack
 
     settings = job.settings
+    if not settings.epochs:
+        return 0.0
+    pretraining_epochs = settings.pretrain.epochs
+    settings = replace(settings, pretrain=replace(settings.pretrain, epochs=min(1, pretraining_epochs)))
     stack = Stack(settings, divide(settings, job.missing)[0].replicas)
     steps = (None for epoch in count(1) for _ in stack.train_steps(epoch))
     with threadpool_limits(1, "blas"), np.errstate(all="ignore"):
+        begin = time.perf_counter()
+        pretrain(stack)
+        pretraining = (time.perf_counter() - begin) * pretraining_epochs
         next(steps)  # the first one also makes the buffers
         begin = time.perf_counter()
         trained, training = 0, 0.0
@@ -117,12 +127,14 @@ def probe(job: Job) -> float:
             training = time.perf_counter() - begin
         begin = time.perf_counter()
         evaluate(stack)
+        work = stack.gather(stack.prepared.split.probe[stack.seed_index])
         if settings.diagnostics.layers:
-            work = stack.gather(stack.prepared.split.probe[stack.seed_index])
             layer_statistics(stack.network, settings.output, work, stack.network.parameters.copy())
+        if settings.diagnostics.sharpness:
+            sharpness(stack.network, settings.output, work)
         evaluation = time.perf_counter() - begin
     steps_of_epoch = int(stack.prepared.split.train.shape[1]) // settings.batch_size
-    epoch = training / trained * steps_of_epoch + evaluation
+    epoch = training / trained * steps_of_epoch + evaluation + pretraining / settings.epochs
     return epoch / len(stack.replicas) / epoch_cost(settings)
 
 
@@ -200,6 +212,8 @@ def _most_similar(runs: Sequence[RecordedRun], settings: Settings) -> list[Recor
     def differences(run: RecordedRun) -> list[bool]:
         return [
             run.settings.data.name != settings.data.name,
+            run.settings.diagnostics != settings.diagnostics,
+            run.settings.pretrain != settings.pretrain,
             run.settings.net.hidden != settings.net.hidden,
             run.settings.activation != settings.activation,
             run.settings.optimizer != settings.optimizer,
