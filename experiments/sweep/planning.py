@@ -46,7 +46,7 @@ class RecordedRun(NamedTuple):
     bytes: float  # of its tables, by unit of `table_rows`
 
 
-def plan(jobs: Sequence[Job], workers: int) -> str:
+def plan(jobs: Sequence[Job], workers: int | None) -> str:
     """Return what a sweep would train, how long that takes and how much it writes.
 
     Time and bytes are those of the most similar recorded runs of this machine, in proportion to what differs. If no
@@ -57,7 +57,7 @@ def plan(jobs: Sequence[Job], workers: int) -> str:
     jobs
         All jobs of the sweep.
     workers
-        The number of processes that would train.
+        The number of processes that would train; None if it is not known.
     """
     replicas = len({(job.folder.path, replica) for job in jobs for replica in _wanted(job)})
     jobs = disjoint(jobs)
@@ -73,7 +73,7 @@ def plan(jobs: Sequence[Job], workers: int) -> str:
     return "\n".join([*lines, *(_estimates([job for job in jobs if job.missing], workers) if missing else [])])
 
 
-def _estimates(jobs: Sequence[Job], workers: int) -> list[str]:
+def _estimates(jobs: Sequence[Job], workers: int | None) -> list[str]:
     """Return the lines that say how long the jobs take and how much they write."""
     runs = recorded_runs(jobs)
     source = f"estimated from {counted(len(runs), 'recorded run')}"
@@ -89,7 +89,8 @@ def _estimates(jobs: Sequence[Job], workers: int) -> list[str]:
             unrecorded.add(job.settings.data.name)
         seconds += median(run.seconds for run in similar) * epoch_cost(job.settings) * job.work
         size += median(run.bytes for run in similar) * table_rows(job.settings) * job.replicas
-    line = f"time: about {_duration(seconds / workers)} with {counted(workers, 'worker')}, {source}"
+    by = f"with {counted(workers, 'worker')}" if workers else "for one worker"
+    line = f"time: about {_duration(seconds / (workers or 1))} {by}, {source}"
     if unrecorded:
         line += f"; none of them is of {', '.join(sorted(unrecorded))}, so the time is rough"
     return [line, f"disk: about {2 * size / 1e6:,.1f} MB, of which half is the study's own copy of the tables"]

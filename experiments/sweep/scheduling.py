@@ -21,6 +21,7 @@ from experiments.sweep.workers import (
     is_worker,
     make_pool,
     needed,
+    read_data,
     run_task,
     share_all,
     temporary_folder,
@@ -187,9 +188,12 @@ def train_all(jobs: Sequence[Job], pool: Pool | None = None) -> dict[Path, str]:
     if not jobs:
         return {}
     workers = number_of_workers(jobs, pool)
-    with temporary_folder() if workers > 1 or pool else nullcontext() as folder:
-        scheduler = Scheduler(jobs, workers, folder, pool)
-        scheduler.run()
+    try:
+        with temporary_folder() if workers > 1 or pool else nullcontext() as folder:
+            scheduler = Scheduler(jobs, workers, folder, pool)
+            scheduler.run()
+    finally:
+        read_data.cache_clear()  # else this process maps files that are removed
     return {path: f"its worker process was killed {kills} times" for path, kills in scheduler.runs.given_up.items()}
 
 
@@ -200,10 +204,10 @@ def number_of_workers(jobs: Sequence[Job], pool: Pool | None = None) -> int:
     """
     if is_worker():
         return 1
-    wanted = jobs[0].settings.workers
+    wanted = {job.settings.workers for job in jobs}  # several, if presets differ
     replicas = sum(job.replicas for job in jobs)
-    if wanted != "auto":
-        return min(int(wanted), replicas)
+    if "auto" not in wanted:
+        return min(max(map(int, wanted)), replicas)
     if pool:
         return min(pool.workers, replicas)
     seconds = SECONDS_PER_COST * sum(cost(job.settings, job.replicas) for job in jobs)

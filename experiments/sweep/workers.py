@@ -240,6 +240,7 @@ class Processes:
     """
 
     def __init__(self, workers: int):
+        from joblib.externals.loky.backend.utils import kill_process_tree
         from joblib.externals.loky.process_executor import ProcessPoolExecutor
 
         self.workers = workers
@@ -250,8 +251,8 @@ class Processes:
             with _without_signals():
                 self._executor.submit(os.getpid)  # all start, while the driver prepares what they are to do
         except OSError:
-            for number in self._executor._processes:
-                os.kill(number, signal.SIGKILL)
+            for process in self._executor._processes.values():
+                kill_process_tree(process)
             raise
 
     def submit(self, task: Callable[..., Any], /, *arguments: Any) -> "Future[Any]":
@@ -291,8 +292,13 @@ def _begin_worker(driver: int) -> None:
     process_executor._USE_PSUTIL = False  # else a worker that maps large data looks like one that leaks memory
 
     def watch() -> None:
-        while os.getppid() == driver:
-            time.sleep(1)
+        if sys.platform == "win32":  # where the number of a parent that has ended stays
+            parent = multiprocessing.parent_process()
+            assert parent is not None
+            parent.join()
+        else:
+            while os.getppid() == driver:
+                time.sleep(1)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -60,6 +60,10 @@ def test_a_plan_is_judged_by_the_most_similar_recorded_runs_of_all_studies(jobs,
     assert "time: about 2.0 hours with 2 workers, estimated from 4 recorded runs" in plan([job], 2)
 
 
+def test_a_plan_for_workers_that_are_not_known_is_for_one(jobs, short_probe):
+    assert re.search(r"^time: about \d+ seconds for one worker, estimated", plan(jobs([]), None), re.MULTILINE)
+
+
 def test_a_plan_without_epochs_takes_no_time(jobs):
     assert "time: about 0 seconds with 1 worker" in plan(jobs(["epochs=0", "schedule=cosine"]), 1)
 

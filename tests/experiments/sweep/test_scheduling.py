@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 
 import pytest
+from joblib.externals.loky.backend.process import LokyProcess
 
 from experiments.store.reading import load_tables
 from experiments.sweep import runs, scheduling, workers
@@ -269,3 +270,25 @@ def test_the_rows_of_many_seeds_are_divided_once(jobs, monkeypatch):
     )
     scheduling.train_all(jobs(*([f"activation={name}", "seeds=40", "epochs=0"] for name in ("relu", "elu"))))
     assert sorted(divided) == list(range(40))
+
+
+def test_nothing_maps_the_files_of_a_sweep_that_has_ended(sweep, processes):
+    processes(lambda name, trial: False)
+    assert sweep(*THREE)[0] == 0
+    assert not workers.read_data.cache_info().currsize
+
+
+def test_where_only_one_process_can_start_it_is_killed(sweep, capsys, monkeypatch):
+    started = []
+
+    def start(process):
+        if started:
+            raise OSError("too few processes")
+        started.append(process)
+        LokyProcess.__base__.start(process)
+
+    monkeypatch.setattr(LokyProcess, "start", start, raising=False)
+    assert sweep(*THREE)[0] == 0
+    assert capsys.readouterr().err == "no worker can start (too few processes): this process trains alone\n"
+    started[0].join(10)
+    assert started[0].exitcode == -9
