@@ -25,6 +25,8 @@ from experiments.config.words import earlier_names, hydra_words
 # Hydra finds a sweeper by name and only in its own packages, which it loads itself. An import gives another class.
 PLUGINS = Plugins.instance().class_name_to_class
 SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
+ELSEWHERE = ("ray", "ray_cluster", "slurm", "submitit_slurm", "submitit_local")
+"""Launchers whose workers this process does not count."""
 if TYPE_CHECKING:
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
@@ -60,7 +62,8 @@ class StudySweeper(BasicSweeper):
         for note in self.notes:
             print(f"run.py: {note}", file=sys.stderr)
         if jobs[0].settings.plan:
-            print("\n".join([*readings(jobs), plan(jobs, number_of_workers(jobs))]))
+            workers = number_of_workers(jobs) if _launcher(self.config.hydra) not in ELSEWHERE else None
+            print("\n".join([*readings(jobs), plan(jobs, workers)]))
             sys.exit(0)
         lacks = any(job.missing for job in jobs)
         sys.exit(run_sweep(jobs, _trained_by(self.config.hydra) if lacks else train_all))
@@ -75,15 +78,18 @@ def _trained_by(hydra_node: DictConfig) -> "Train":
     """Return what trains jobs: the workers of this machine, of a Ray cluster, or of Slurm."""
     from experiments.sweep import remote, scheduling, slurm
 
-    launcher = hydra_node.runtime.choices["hydra/launcher"]
+    launcher = _launcher(hydra_node)
     options: Any = OmegaConf.to_container(hydra_node.launcher, resolve=True)
     if launcher in ("ray", "ray_cluster"):
         return remote.connect(options["ray"]["init"]).train
-    executor = {"slurm": "slurm", "submitit_slurm": "slurm", "submitit_local": "local"}.get(launcher)
-    if executor:
+    if launcher in ELSEWHERE:
         del options["_target_"]
-        return slurm.connect(executor, options)
+        return slurm.connect("local" if launcher == "submitit_local" else "slurm", options)
     return scheduling.train_all
+
+
+def _launcher(hydra_node: DictConfig) -> str:
+    return str(hydra_node.runtime.choices["hydra/launcher"])
 
 
 def _reproduce(words: Sequence[str]) -> int:

@@ -243,7 +243,7 @@ def test_a_part_that_kills_its_worker_is_given_up_and_the_others_finish(tmp_path
     lines = done.stderr.splitlines()
     assert len(lines) == 2
     assert all(
-        re.fullmatch(r"failed: (iris|moons)-tanh-.*: its worker process was killed 2 times", line) for line in lines
+        re.fullmatch(r"failed: (iris|moons)-tanh-.*: its worker process was killed [23] times", line) for line in lines
     )
     assert "12 replicas trained" in done.stdout
 
@@ -257,13 +257,13 @@ def test_workers_and_temporary_files_of_a_killed_driver_go(tmp_path, undisturbed
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)  # until no process holds its output
     wait_for(lambda: not session(process))
-    (left,) = temporary.glob("activation-lab-*")
+    (left,) = temporary.glob(".activation-lab-workers-*")
     shutil.rmtree(tmp_path / "results")
     recovers(tmp_path, undisturbed, [*SWEEP, WORKERS], env=environment)
     assert left.exists()  # it is not a minute old: the lock of a sweep that begins may not be held yet
     os.utime(left, (0, 0))
     recovers(tmp_path, undisturbed, [*SWEEP, WORKERS, "force=true"], env=environment)
-    assert not list(temporary.glob("activation-lab-*"))
+    assert not list(temporary.glob(".activation-lab-workers-*"))
 
 
 def test_a_full_temporary_folder_is_one_line(tmp_path):

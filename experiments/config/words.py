@@ -123,6 +123,8 @@ def as_typed(word: str) -> str:
         _check_counts(prefix, raw, value)
     elif key == "study" and isinstance(value, str):
         _check_name(prefix, value)
+    elif key == "workers" and isinstance(value, Sweep):
+        raise ConfigError(f"{word}: a sweep has one number of workers, allowed is workers=N", ["workers=auto"])
     elif key == "formula.parameters" and isinstance(value, list):
         raise ConfigError(f"{word}: allowed is a mapping such as {{beta: 1.0}}")
     if kind == TEXT:

@@ -234,7 +234,7 @@ class RunFolder:
         for name, value in [*content.items(), ("status.json", to_json(status))]:
             write_bytes(self.path / name, value)
         self.clear_failure()
-        shutil.rmtree(self.path / ".checkpoints", ignore_errors=True)
+        self.clear_checkpoints()
 
     def record_failure(self, text: str, environment: dict[str, object]) -> None:
         """Store the traceback of a failed training; replicas that were finished before stay."""
@@ -288,6 +288,10 @@ class RunFolder:
         rate, seed = float(checkpoint["lr"][0]), checkpoint["seed"][0]
         name = f"{rate!r}-{seed}-{len(checkpoint['lr'])}.npz"
         write_bytes(self.path / ".checkpoints" / name, buffer.getvalue())
+
+    def clear_checkpoints(self) -> None:
+        """Remove the run's checkpoints."""
+        shutil.rmtree(self.path / ".checkpoints", ignore_errors=True)
 
     def checkpoints(self) -> list[dict[str, np.ndarray]]:
         """Return the arrays of the run's checkpoints; damaged ones and those of another arithmetic are left out."""

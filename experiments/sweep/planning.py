@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from statistics import median
@@ -45,7 +46,7 @@ class RecordedRun(NamedTuple):
     bytes: float  # of its tables, by unit of `table_rows`
 
 
-def plan(jobs: Sequence[Job], workers: int) -> str:
+def plan(jobs: Sequence[Job], workers: int | None) -> str:
     """Return what a sweep would train, how long that takes and how much it writes.
 
     Time and bytes are those of the most similar recorded runs of this machine, in proportion to what differs. If no
@@ -56,7 +57,7 @@ def plan(jobs: Sequence[Job], workers: int) -> str:
     jobs
         All jobs of the sweep.
     workers
-        The number of processes that would train.
+        The number of processes that would train; None if it is not known.
     """
     replicas = len({(job.folder.path, replica) for job in jobs for replica in _wanted(job)})
     jobs = disjoint(jobs)
@@ -72,7 +73,7 @@ def plan(jobs: Sequence[Job], workers: int) -> str:
     return "\n".join([*lines, *(_estimates([job for job in jobs if job.missing], workers) if missing else [])])
 
 
-def _estimates(jobs: Sequence[Job], workers: int) -> list[str]:
+def _estimates(jobs: Sequence[Job], workers: int | None) -> list[str]:
     """Return the lines that say how long the jobs take and how much they write."""
     runs = recorded_runs(jobs)
     source = f"estimated from {counted(len(runs), 'recorded run')}"
@@ -88,7 +89,8 @@ def _estimates(jobs: Sequence[Job], workers: int) -> list[str]:
             unrecorded.add(job.settings.data.name)
         seconds += median(run.seconds for run in similar) * epoch_cost(job.settings) * job.work
         size += median(run.bytes for run in similar) * table_rows(job.settings) * job.replicas
-    line = f"time: about {_duration(seconds / workers)} with {counted(workers, 'worker')}, {source}"
+    by = f"with {counted(workers, 'worker')}" if workers else "for one worker"
+    line = f"time: about {_duration(seconds / (workers or 1))} {by}, {source}"
     if unrecorded:
         line += f"; none of them is of {', '.join(sorted(unrecorded))}, so the time is rough"
     return [line, f"disk: about {2 * size / 1e6:,.1f} MB, of which half is the study's own copy of the tables"]
@@ -97,17 +99,26 @@ def _estimates(jobs: Sequence[Job], workers: int) -> list[str]:
 def probe(job: Job) -> float:
     """Return the seconds of an epoch of a job's networks by unit of `epoch_cost`; nothing is written.
 
-    Steps are trained for `PROBE` seconds, and what follows an epoch is done once.
+    Steps are trained for `PROBE` seconds. What follows an epoch is done once, and so is an epoch of pre-training, whose
+    time is spread over the epochs. It is 0 if there are no epochs.
     """
-    from experiments.training.diagnostics import layer_statistics
+    from experiments.training.diagnostics import layer_statistics, sharpness
     from experiments.training.evaluation import evaluate
+    from experiments.training.pretraining import pretrain
     from experiments.training.run import divide
     from experiments.training.stack import Stack
 
     settings = job.settings
+    if not settings.epochs:
+        return 0.0
+    pretraining_epochs = settings.pretrain.epochs
+    settings = replace(settings, pretrain=replace(settings.pretrain, epochs=min(1, pretraining_epochs)))
     stack = Stack(settings, divide(settings, job.missing)[0].replicas)
     steps = (None for epoch in count(1) for _ in stack.train_steps(epoch))
     with threadpool_limits(1, "blas"), np.errstate(all="ignore"):
+        begin = time.perf_counter()
+        pretrain(stack)
+        pretraining = (time.perf_counter() - begin) * pretraining_epochs
         next(steps)  # the first one also makes the buffers
         begin = time.perf_counter()
         trained, training = 0, 0.0
@@ -117,12 +128,14 @@ def probe(job: Job) -> float:
             training = time.perf_counter() - begin
         begin = time.perf_counter()
         evaluate(stack)
+        work = stack.gather(stack.prepared.split.probe[stack.seed_index])
         if settings.diagnostics.layers:
-            work = stack.gather(stack.prepared.split.probe[stack.seed_index])
             layer_statistics(stack.network, settings.output, work, stack.network.parameters.copy())
+        if settings.diagnostics.sharpness:
+            sharpness(stack.network, settings.output, work)
         evaluation = time.perf_counter() - begin
     steps_of_epoch = int(stack.prepared.split.train.shape[1]) // settings.batch_size
-    epoch = training / trained * steps_of_epoch + evaluation
+    epoch = training / trained * steps_of_epoch + evaluation + pretraining / settings.epochs
     return epoch / len(stack.replicas) / epoch_cost(settings)
 
 
@@ -200,6 +213,8 @@ def _most_similar(runs: Sequence[RecordedRun], settings: Settings) -> list[Recor
     def differences(run: RecordedRun) -> list[bool]:
         return [
             run.settings.data.name != settings.data.name,
+            run.settings.diagnostics != settings.diagnostics,
+            run.settings.pretrain != settings.pretrain,
             run.settings.net.hidden != settings.net.hidden,
             run.settings.activation != settings.activation,
             run.settings.optimizer != settings.optimizer,

@@ -10,8 +10,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +85,8 @@ class RayPool:
         self.workers = workers
         self.data: dict[Path, Any] = {}
         self.parts: dict[Future[TrainedPart], Any] = {}  # Ray's references
+        self.numbers = count()  # of parts
+        self.lines: dict[int, int] = {}  # on the board, by part; when a part has ended, another one has its line
         self.progress = ray.remote(num_cpus=0)(Progress).remote()
         self.task = ray.remote(max_retries=ATTEMPTS - 1)(run_far_task)
         self.board: Board | None = None
@@ -109,10 +113,12 @@ class RayPool:
         self.board = self.board or Board(task.board)
         if task.data not in self.data:
             self.data[task.data] = ray.put(read_data(task.data))
-        part = self.task.remote(task, self.data[task.data], self.progress)
+        number = next(self.numbers)
+        self.lines[number] = task.line
+        part = self.task.remote(task._replace(line=number), self.data[task.data], self.progress)
         future: Future[TrainedPart] = Future()
         self.parts[future] = part
-        part.future().add_done_callback(lambda done: self._take(done, future))
+        part.future().add_done_callback(lambda done: self._take(done, future, number))
         return future
 
     def shutdown(self, *, kill_workers: bool = False) -> None:
@@ -122,8 +128,8 @@ class RayPool:
         for part in tuple(self.parts.values()):
             ray.cancel(part, force=kill_workers)
 
-    def _take(self, done: Future[TrainedPart], future: Future[TrainedPart]) -> None:
-        del self.parts[future]
+    def _take(self, done: Future[TrainedPart], future: Future[TrainedPart], number: int) -> None:
+        del self.parts[future], self.lines[number]
         error = done.exception()
         if error:
             future.set_exception(_original(error))
@@ -139,25 +145,35 @@ class RayPool:
             if self.board.stopped:
                 self.shutdown()
                 return
-            for line, epochs in ray.get(self.progress.read.remote()).items():
-                if not self.board.begun(line):
-                    self.board.begin(line)
-                self.board.add(line, epochs - self.board.epochs(line))
+            with suppress(Exception):  # without progress the parts are trained, and can be stopped
+                self._note(ray.get(self.progress.read.remote()))
+
+    def _note(self, epochs_by_part: Mapping[int, int]) -> None:
+        """Note on the board how far parts are; a part that has ended has no line there any more."""
+        assert self.board is not None
+        for number, epochs in epochs_by_part.items():
+            line = self.lines.get(number)
+            if line is None:
+                continue
+            if not self.board.begun(line):
+                self.board.begin(line)
+            self.board.add(line, epochs - self.board.epochs(line))
 
 
 class Progress:
-    """The epochs that the workers of a cluster have trained of each part: an actor of Ray."""
+    """The epochs that the workers of a cluster have trained of each part, by its number: an actor of Ray."""
 
     def __init__(self) -> None:
         self.epochs: dict[int, int] = {}
 
-    def note(self, line: int, epochs: int) -> None:
+    def note(self, part: int, epochs: int) -> None:
         """Note the epochs of a part's replicas that are trained."""
-        self.epochs[line] = epochs
+        self.epochs[part] = epochs
 
     def read(self) -> dict[int, int]:
-        """Return the epochs of all parts that were begun."""
-        return self.epochs
+        """Return the epochs of all parts of which something was noted since the last call."""
+        epochs, self.epochs = self.epochs, {}
+        return epochs
 
 
 def run_far_task(task: Task, data: Data, progress: Any) -> TrainedPart | None:

@@ -5,6 +5,7 @@ and nothing else.
 """
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -132,7 +133,9 @@ def _finish(study: Study, jobs: Sequence[Job], given_up: Mapping[Path, str]) -> 
         except ConfigError as refusal:
             refused[job.run] = str(refusal)
     jobs = kept
-    unfinished = {job.run: job.replicas for job in remaining}
+    unfinished: Counter[str] = Counter()
+    for job in disjoint(remaining):
+        unfinished[job.run] += job.replicas
     collect(study)
     console = Console(width=None if sys.stdout.isatty() else 120)
     stored = [job.run for job in jobs if not unfinished[job.run]]

@@ -11,7 +11,6 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ from filelock import Timeout
 
 from experiments.config.settings import Settings
 from experiments.data.split import Split, split
-from experiments.data.table import Data
 from experiments.sweep.jobs import Job
 from experiments.sweep.planning import epoch_cost
 from experiments.sweep.workers import Board, PartError
@@ -33,20 +31,8 @@ JOB_ERRORS = (Exception, SystemExit)
 """Errors that end a run. The sweep continues."""
 
 
-@lru_cache(maxsize=32)
-def _rows(data: Data, seed: int, **division: Any) -> Split:
-    """Return how the rows are divided for a seed. The driver does that: the library for it is slow to import."""
-    return split(data, [seed], **division)
-
-
-def _split(settings: Settings, seeds: Sequence[int]) -> Split:
-    """Return how the rows are divided for these seeds."""
-    splits = [_rows(settings.data, seed, **settings.division) for seed in seeds]
-    return Split(*(np.concatenate([getattr(one, part) for one in splits]) for part in PARTS))
-
-
-def _with_split(settings: Settings, part: Part) -> Part:
-    return part._replace(split=_split(settings, seeds_of(part.replicas)))
+ROWS = 1 << 23
+"""How many row numbers are kept of all that were divided: 64 MB."""
 
 
 @dataclass(eq=False)
@@ -63,6 +49,7 @@ class Phase:
     trained: list[TrainedPart] = field(default_factory=list)
     outstanding: int = 0  # parts
     error: BaseException | None = None  # the first of a part
+    given_up: bool = False
 
 
 @dataclass(eq=False)
@@ -74,12 +61,6 @@ class Piece:
     line: int
     keep_last: bool
     kills: int = 0  # workers that were killed while they trained it
-
-    def resume(self) -> None:
-        """Let the part begin at its last checkpoint."""
-        settings = self.phase.settings
-        (part,) = divide(settings, self.part.replicas, self.phase.job.folder.checkpoints())
-        self.part = _with_split(settings, part)
 
 
 class Runs:
@@ -99,7 +80,7 @@ class Runs:
     waiting
         The jobs whose runs are not opened yet.
     given_up
-        The folders of runs with a part that was given up.
+        How often a part's worker was killed before it was given up, by the folder of its run.
     """
 
     def __init__(self, jobs: Sequence[Job], workers: int, board: Board):
@@ -111,7 +92,8 @@ class Runs:
         self.cost = self.costs.total()
         self.free_lines = deque(range(1, len(board.numbers)))
         self.phases: dict[Path, Phase] = {}  # by run, which is locked
-        self.given_up: set[Path] = set()
+        self.given_up: dict[Path, int] = {}
+        self.rows: dict[tuple[Any, ...], Split] = {}  # how they are divided, by data, division and seed
 
     def open_next(self) -> list[Piece]:
         """Take the lock of the next run and return its parts; a run that is busy is tried again after all others."""
@@ -129,6 +111,7 @@ class Runs:
         try:
             stored = job.folder.read()  # another sweep may have trained some since this one was planned
             if stored.refusal(job.settings):  # the end of the sweep asks again, and says why
+                job.study.marks.clear([job.run])
                 self._close(phase)
                 return []
             job.folder.clear_failure()
@@ -147,9 +130,10 @@ class Runs:
         tunes = not set(job.settings.tuning).isdisjoint(missing)
         phase.settings = replace(job.settings, save=job.settings.save and not tunes)
         phase.replicas, phase.trained = missing, []
-        resume = [] if job.settings.force else job.folder.checkpoints()
-        divided = divide(job.settings, missing, resume, self._least(job, missing))
-        parts = [_with_split(phase.settings, part) for part in divided]
+        if job.settings.force:
+            job.folder.clear_checkpoints()
+        divided = divide(job.settings, missing, job.folder.checkpoints(), self._least(job, missing))
+        parts = [self._with_split(phase.settings, part) for part in divided]
         self._free_lines(phase)
         phase.lines = [self.free_lines.popleft() for _ in parts]
         phase.outstanding = len(parts)
@@ -175,7 +159,7 @@ class Runs:
         try:
             if phase.error:
                 raise phase.error
-            if job.folder.path not in self.given_up:
+            if not phase.given_up:
                 return self._store(phase)
         except JOB_ERRORS as failure:
             self._fail(phase, failure)
@@ -184,10 +168,17 @@ class Runs:
         self._close(phase)
         return []
 
-    def give_up(self, phase: Phase) -> None:
-        """Note that a part of the run is given up."""
-        self.given_up.add(phase.job.folder.path)
-        self.end(phase)
+    def give_up(self, piece: Piece) -> None:
+        """Note that a part of a run is given up."""
+        piece.phase.given_up = True
+        self.given_up[piece.phase.job.folder.path] = piece.kills
+        self.end(piece.phase)
+
+    def resume(self, piece: Piece) -> None:
+        """Let a part begin at its last checkpoint."""
+        settings = piece.phase.settings
+        (part,) = divide(settings, piece.part.replicas, piece.phase.job.folder.checkpoints())
+        piece.part = self._with_split(settings, part)
 
     def _store(self, phase: Phase) -> list[Piece]:
         """Store the replicas of a phase, and begin with those that follow."""
@@ -216,6 +207,19 @@ class Runs:
         except OSError as unwritten:  # for example on a full disk
             print(f"failed: {job.run}: {status} (not recorded: {unwritten.strerror})", file=sys.stderr)
         self._close(phase)
+
+    def _with_split(self, settings: Settings, part: Part) -> Part:
+        """Return a part with the rows of its seeds, which many parts share: they are divided once."""
+        splits = [self._split(settings, seed) for seed in seeds_of(part.replicas)]
+        return part._replace(split=Split(*(np.concatenate([getattr(one, name) for one in splits]) for name in PARTS)))
+
+    def _split(self, settings: Settings, seed: int) -> Split:
+        key = (settings.data, *settings.division.values(), seed)
+        if key not in self.rows:
+            if len(self.rows) * len(settings.data.inputs) > ROWS:
+                self.rows.clear()
+            self.rows[key] = split(settings.data, [seed], **settings.division)
+        return self.rows[key]
 
     def mark(self) -> None:
         """Mark how far the runs are that workers have begun with."""

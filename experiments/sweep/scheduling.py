@@ -12,7 +12,6 @@ from typing import Any
 
 import joblib
 
-from experiments.data.table import Data
 from experiments.sweep.jobs import Job
 from experiments.sweep.runs import Piece, Runs, cost
 from experiments.sweep.workers import (
@@ -22,15 +21,16 @@ from experiments.sweep.workers import (
     is_worker,
     make_pool,
     needed,
+    read_data,
     run_task,
-    share,
+    share_all,
     temporary_folder,
     train_task,
 )
 from experiments.training.run import TrainedPart
 
 ATTEMPTS = 2
-"""A part is given up when its worker has been killed this many times."""
+"""When its worker has been killed this many times, a part is trained alone, or given up if it was alone."""
 
 SECONDS_PER_COST = 7.5e-11
 """Seconds of one worker for one unit of `cost`: 6 to 8.4e-11 for 4 to 128 units, with rows of iris and of digits.
@@ -65,16 +65,14 @@ class Scheduler:
         self.board_path = (folder or Path()) / "board"
         # A run has at most as many parts as replicas.
         lines = 1 + sum(len(job.planned) + len(job.reported_later) for job in jobs)
-        with needed(self.board_path):
+        with needed(self.board_path.parent):
             self.board = Board(folder and self.board_path, lines)
-        for data in {job.settings.data.sha256: job.settings.data for job in jobs if folder}.values():
-            with needed(self._data_path(data)):
-                share(data, self._data_path(data))
+            self.data_paths = share_all((job.settings.data for job in jobs), folder) if folder else {}
         self.pool = pool or make_pool(workers)
         self.workers = min(workers, self.pool.workers)
         self.runs = Runs(jobs, self.workers, self.board)
         self.pieces: dict[Future[TrainedPart | None], Piece] = {}
-        self.suspects: deque[Piece] = deque()  # a worker was killed while it trained one of them
+        self.suspects: deque[Piece] = deque()  # `ATTEMPTS` times a worker was killed while they were in training
         self.failed_starts = 0
         self.marked = 0.0
 
@@ -102,9 +100,6 @@ class Scheduler:
         finally:
             self.pool.shutdown(kill_workers=kill_workers)
             self.runs.close()
-
-    def _data_path(self, data: Data) -> Path:
-        return (self.folder or Path()) / data.sha256
 
     def _mark(self) -> None:
         self.marked = time.monotonic()
@@ -134,7 +129,7 @@ class Scheduler:
             phase, data = piece.phase, piece.phase.settings.data
             task = Task(
                 replace(phase.settings, data=None),  # type: ignore[arg-type]
-                self._data_path(data),
+                self.data_paths.get(data, Path()),
                 piece.part,
                 phase.job.folder.path.absolute(),
                 piece.keep_last,
@@ -149,7 +144,7 @@ class Scheduler:
         broken = []
         if any(isinstance(future.exception(), BrokenProcessPool) for future in done):
             done, _ = wait(self.pieces)  # the whole pool breaks, but some parts may have been trained before
-        for future in done:
+        for future in [future for future in self.pieces if future in done]:  # in the order of their submission
             piece, error = self.pieces.pop(future), future.exception()
             if isinstance(error, BrokenProcessPool):
                 broken.append(piece)
@@ -170,14 +165,14 @@ class Scheduler:
         for piece in broken:
             self.board.clear(piece.line)
             piece.kills += piece in begun
-            if piece.kills >= ATTEMPTS:
-                self.runs.give_up(piece.phase)
-                continue
-            piece.resume()
-            if piece in begun:
+            if piece not in begun or piece.kills < ATTEMPTS:
+                self.runs.resume(piece)
+                self._submit([piece])
+            elif len(begun) > 1:
+                self.runs.resume(piece)
                 self.suspects.append(piece)
             else:
-                self._submit([piece])
+                self.runs.give_up(piece)
 
 
 def train_all(jobs: Sequence[Job], pool: Pool | None = None) -> dict[Path, str]:
@@ -193,10 +188,13 @@ def train_all(jobs: Sequence[Job], pool: Pool | None = None) -> dict[Path, str]:
     if not jobs:
         return {}
     workers = number_of_workers(jobs, pool)
-    with temporary_folder() if workers > 1 or pool else nullcontext() as folder:
-        scheduler = Scheduler(jobs, workers, folder, pool)
-        scheduler.run()
-    return dict.fromkeys(scheduler.runs.given_up, f"its worker process was killed {ATTEMPTS} times")
+    try:
+        with temporary_folder() if workers > 1 or pool else nullcontext() as folder:
+            scheduler = Scheduler(jobs, workers, folder, pool)
+            scheduler.run()
+    finally:
+        read_data.cache_clear()  # else this process maps files that are removed
+    return {path: f"its worker process was killed {kills} times" for path, kills in scheduler.runs.given_up.items()}
 
 
 def number_of_workers(jobs: Sequence[Job], pool: Pool | None = None) -> int:
@@ -206,10 +204,10 @@ def number_of_workers(jobs: Sequence[Job], pool: Pool | None = None) -> int:
     """
     if is_worker():
         return 1
-    wanted = jobs[0].settings.workers
+    wanted = {job.settings.workers for job in jobs}  # several, if presets differ
     replicas = sum(job.replicas for job in jobs)
-    if wanted != "auto":
-        return min(int(wanted), replicas)
+    if "auto" not in wanted:
+        return min(max(map(int, wanted)), replicas)
     if pool:
         return min(pool.workers, replicas)
     seconds = SECONDS_PER_COST * sum(cost(job.settings, job.replicas) for job in jobs)

@@ -12,7 +12,7 @@ from experiments.config.errors import ConfigError
 from experiments.sweep.jobs import Job
 from experiments.sweep.runner import Train
 from experiments.sweep.scheduling import train_all
-from experiments.sweep.workers import read_data, share
+from experiments.sweep.workers import read_data, share_all
 
 
 def connect(executor: str, options: Mapping[str, Any]) -> Train:
@@ -54,12 +54,12 @@ def _train_on(queue: Any, jobs: Sequence[Job]) -> dict[Path, str]:
         jobs_by_run.setdefault(job.folder.path, []).append(job)
     shared = queue.folder.parent
     shared.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="data-", dir=shared) as folder:
+    with tempfile.TemporaryDirectory(prefix="data-", dir=shared, ignore_cleanup_errors=True) as folder:
         datasets = [same[0].settings.data for same in jobs_by_run.values()]
-        paths = [Path(folder, data.sha256).absolute() for data in datasets]
-        for path, data in dict(zip(paths, datasets, strict=True)).items():
-            share(data, path)
-        submitted = queue.map_array(train_run, list(map(_without_data, jobs_by_run.values())), paths)
+        paths = share_all(datasets, Path(folder).absolute())
+        submitted = queue.map_array(
+            train_run, list(map(_without_data, jobs_by_run.values())), [paths[data] for data in datasets]
+        )
         try:
             reasons = [_reason(run, entry) for run, entry in zip(jobs_by_run, submitted, strict=True)]
         except KeyboardInterrupt:

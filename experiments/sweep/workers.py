@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
@@ -38,8 +38,8 @@ STOP = 0
 MAPPED_BYTES = 1 << 26
 """The driver maps data of this size too, once they are in a file, instead of keeping a copy of its own."""
 
-FOLDER = "activation-lab-"
-"""Temporary folders are named so."""
+FOLDER = ".activation-lab-workers-"
+"""Temporary folders are named so, and no folder of a user."""
 
 IGNORED = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR2") if hasattr(signal, name))
 """The signals that only the driver answers. Slurm sends the last one to all processes before its time limit."""
@@ -118,7 +118,7 @@ class PartError(Exception):
 
 @contextmanager
 def needed(path: Path) -> Iterator[None]:
-    """Let an error of the disk say that a temporary file was being written."""
+    """Let an error of the disk say that a file was being written into this temporary folder."""
     try:
         yield
     except OSError as error:
@@ -126,8 +126,18 @@ def needed(path: Path) -> Iterator[None]:
         raise OSError(error.errno, text, str(path)) from error
 
 
-def share(data: Data, path: Path) -> None:
-    """Write the file of a data set, which all workers map into their memory."""
+def share_all(datasets: Iterable[Data], folder: Path) -> dict[Data, Path]:
+    """Write a file for each data set, which all workers map into their memory; return their paths.
+
+    Data sets of equal numbers may differ in what they say of them, such as `image`: their digest names no file.
+    """
+    paths = {data: folder / f"data-{index}" for index, data in enumerate(dict.fromkeys(datasets))}
+    for data, path in paths.items():
+        _share(data, path)
+    return paths
+
+
+def _share(data: Data, path: Path) -> None:
     joblib.dump((data, data.targets is data.inputs), path)
     if data.inputs.nbytes > MAPPED_BYTES:
         mapped = read_data(path)
@@ -230,6 +240,7 @@ class Processes:
     """
 
     def __init__(self, workers: int):
+        from joblib.externals.loky.backend.utils import kill_process_tree
         from joblib.externals.loky.process_executor import ProcessPoolExecutor
 
         self.workers = workers
@@ -240,8 +251,8 @@ class Processes:
             with _without_signals():
                 self._executor.submit(os.getpid)  # all start, while the driver prepares what they are to do
         except OSError:
-            for number in self._executor._processes:
-                os.kill(number, signal.SIGKILL)
+            for process in self._executor._processes.values():
+                kill_process_tree(process)
             raise
 
     def submit(self, task: Callable[..., Any], /, *arguments: Any) -> "Future[Any]":
@@ -281,8 +292,13 @@ def _begin_worker(driver: int) -> None:
     process_executor._USE_PSUTIL = False  # else a worker that maps large data looks like one that leaks memory
 
     def watch() -> None:
-        while os.getppid() == driver:
-            time.sleep(1)
+        if sys.platform == "win32":  # where the number of a parent that has ended stays
+            parent = multiprocessing.parent_process()
+            assert parent is not None
+            parent.join()
+        else:
+            while os.getppid() == driver:
+                time.sleep(1)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
@@ -313,7 +329,7 @@ def temporary_folder() -> Iterator[Path]:
     for path in Path(tempfile.gettempdir()).glob(f"{FOLDER}*"):
         with suppress(OSError):
             is_new = path.stat().st_mtime > time.time() - 60  # its lock may not be held yet
-            if not is_new and not is_locked(path / "lock"):
+            if not is_new and (path / "lock").is_file() and not is_locked(path / "lock"):
                 shutil.rmtree(path, ignore_errors=True)
     # A system may keep files that are mapped. They are removed by a later sweep then.
     with tempfile.TemporaryDirectory(prefix=FOLDER, ignore_cleanup_errors=True) as name, locked(Path(name, "lock")):

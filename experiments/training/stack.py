@@ -1,5 +1,6 @@
 """Replicas of one condition that are trained side by side."""
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -16,18 +17,20 @@ from nets.network import Network, Work
 
 _PREPARED: dict[tuple[Any, ...], Prepared] = {}
 """The data that were prepared last: most parts of a sweep share the data set and the seeds."""
+_PREPARING = threading.Lock()
 
 
 def _prepare(settings: Settings, seeds: tuple[int, ...], split: Split | None) -> Prepared:
     key = (settings.data, seeds, settings.dtype, *settings.division.values())
-    if key not in _PREPARED:
-        large = settings.data.inputs.nbytes * len(seeds) > DENSE_BYTES
-        while len(_PREPARED) > (0 if large else 1):
-            _PREPARED.pop(next(iter(_PREPARED)))
-        _PREPARED[key] = prepare(
-            settings.data, seeds, dtype=settings.dtype, **settings.division, parts=split, when_read=True
-        )
-    return _PREPARED[key]
+    with _PREPARING:
+        if key not in _PREPARED:
+            large = settings.data.inputs.nbytes * len(seeds) > DENSE_BYTES
+            while len(_PREPARED) > (0 if large else 1):
+                _PREPARED.pop(next(iter(_PREPARED)))
+            _PREPARED[key] = prepare(
+                settings.data, seeds, dtype=settings.dtype, **settings.division, parts=split, when_read=True
+            )
+        return _PREPARED[key]
 
 
 class Stack:

@@ -217,6 +217,7 @@ WORDS = [
     (["--resolve"], "--resolve needs --cfg job", ["--cfg", "job", "--resolve"]),
     (["epochs=ten"], "epochs=ten: allowed is a whole number from 0 to 1000000", None),
     (["epochs=1e1"], "epochs=1e1: allowed is a whole number from 0 to 1000000", ["epochs=10"]),
+    (["workers=1,2"], "workers=1,2: a sweep has one number of workers", ["workers=auto"]),
     (["optimizer.lr=0,1"], "a comma separates values, a point stands before decimals", ["optimizer.lr=0.1"]),
     (["optimizer.lr=interval(0.1,0.2)"], "an interval has no values to try", None),
     (["save=maybe"], "save=maybe: allowed is true or false", None),

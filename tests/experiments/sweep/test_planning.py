@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 
 import pytest
 
@@ -33,7 +34,7 @@ def test_a_plan_counts_and_writes_nothing(jobs, tmp_path, short_probe):
         ["dataset=diabetes", "net.hidden=[]"],
         ["task=autoencode", "pretrain.epochs=1"],
         ["optimizer.lr=[0.1,1e30]", "tune.seeds=2"],
-        ["activation=maxout", "epochs=0"],
+        ["activation=maxout", "diagnostics.sharpness=true"],
     ],
 )
 def test_every_condition_can_be_probed_and_the_memory_has_no_trace_of_it(jobs, short_probe, line):
@@ -57,6 +58,39 @@ def test_a_plan_is_judged_by_the_most_similar_recorded_runs_of_all_studies(jobs,
     (job,) = jobs(["activation=tanh", "study=new", "seeds=5", "epochs=30"])
     assert "time: about 4.0 hours with 1 worker, estimated from 4 recorded runs" in plan([job], 1)
     assert "time: about 2.0 hours with 2 workers, estimated from 4 recorded runs" in plan([job], 2)
+
+
+def test_a_plan_for_workers_that_are_not_known_is_for_one(jobs, short_probe):
+    assert re.search(r"^time: about \d+ seconds for one worker, estimated", plan(jobs([]), None), re.MULTILINE)
+
+
+def test_a_plan_without_epochs_takes_no_time(jobs):
+    assert "time: about 0 seconds with 1 worker" in plan(jobs(["epochs=0", "schedule=cosine"]), 1)
+
+
+def test_a_probe_measures_sharpness_and_an_epoch_of_pretraining(jobs, short_probe, monkeypatch):
+    def seconds(*words):
+        (job,) = jobs(["seeds=1", *words])
+        return probe(job) * epoch_cost(job.settings)
+
+    monkeypatch.setattr("experiments.training.diagnostics.sharpness", lambda *_: time.sleep(0.1))
+    assert seconds("diagnostics.sharpness=true") > 0.1
+    epochs = []
+    monkeypatch.setattr(
+        "experiments.training.pretraining.pretrain",
+        lambda stack: time.sleep(0.1) or epochs.append(stack.settings.pretrain.epochs),
+    )
+    assert seconds("pretrain.epochs=300") > 0.1 * 300 / 3
+    assert epochs == [1]
+
+
+@pytest.mark.parametrize("word", ["diagnostics.sharpness=true", "pretrain.epochs=2"])
+def test_a_plan_is_judged_by_runs_that_measure_and_pretrain_the_same(jobs, word):
+    for words, hours in ([[], 1], [[word, "net.hidden=[5]"], 4]):
+        (job,) = jobs(words)
+        train_all([job])
+        retime(job, hours * 3600 * epoch_cost(job.settings) / epoch_cost(jobs([word])[0].settings))
+    assert "time: about 4.0 hours with 1 worker" in plan(jobs([word]), 1)
 
 
 def retime(job, seconds):

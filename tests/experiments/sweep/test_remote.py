@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import sys
+import time
 from concurrent.futures import Future
 from functools import partial
 from types import SimpleNamespace
@@ -13,7 +15,7 @@ from experiments.sweep import remote
 from experiments.sweep.jobs import Job
 from experiments.sweep.remote import connect, run_far_task
 from experiments.sweep.scheduling import number_of_workers, train_all
-from experiments.sweep.workers import read_data
+from experiments.sweep.workers import Board, Task, read_data
 from tests.experiments.studies import LINES, study_tables
 
 GRID = "optimizer.lr=[0.001,0.1,0.3]"
@@ -122,3 +124,75 @@ def test_without_ray_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setattr(remote, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"^hydra/launcher=ray and ray_cluster need Ray: pip install '\.\[ray\]'$"):
         connect({"address": "local"})
+
+
+class StandIn:
+    """A cluster in this process, as `ray`: calls are made at once; the test ends parts, and `fails` ends the actor."""
+
+    def __init__(self):
+        self.parts, self.cancelled, self.reads, self.fails = [], [], 0, False
+
+    def remote(self, **options):
+        return self.actor if "num_cpus" in options else lambda _: SimpleNamespace(remote=self.begin)
+
+    def actor(self, cls):
+        actor = cls()
+
+        def read():
+            self.reads += 1
+            if self.fails:
+                raise RuntimeError("the actor is dead")
+            return dict(actor.read())
+
+        calls = SimpleNamespace(note=SimpleNamespace(remote=actor.note), read=SimpleNamespace(remote=read))
+        return SimpleNamespace(remote=lambda: calls)
+
+    def begin(self, task, data, progress):
+        progress.note.remote(task.line, 5)
+        self.parts.append(Future())
+        return SimpleNamespace(future=lambda part=self.parts[-1]: part)
+
+    def get(self, value):
+        return value
+
+    put = get
+
+    def cancel(self, part, force):
+        self.cancelled.append(part)
+
+
+def until(condition):
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", StandIn())
+    monkeypatch.setattr(remote, "SECONDS", 0.005)
+    monkeypatch.setattr(remote, "read_data", lambda path: None)
+    return sys.modules["ray"]
+
+
+def test_a_line_hears_nothing_of_a_part_that_has_ended(cluster, tmp_path):
+    board, pool = Board(tmp_path / "board", 2), remote.RayPool(1)
+    future = pool.submit(None, Task(*[None] * 5, tmp_path / "board", 1))
+    until(lambda: board.epochs(1) == 5)
+    cluster.parts[0].set_result("trained")
+    assert future.result() == "trained"
+    board.clear(1)
+    reads = cluster.reads
+    until(lambda: cluster.reads > reads + 3)
+    assert not board.begun(1)
+    pool.ended.set()
+
+
+def test_where_progress_is_lost_the_parts_can_be_stopped(cluster, tmp_path):
+    board, pool = Board(tmp_path / "board", 2), remote.RayPool(1)
+    cluster.fails = True
+    pool.submit(None, Task(*[None] * 5, tmp_path / "board", 1))
+    until(lambda: cluster.reads > 2)
+    board.stop()
+    until(lambda: cluster.cancelled)

@@ -1,5 +1,6 @@
 """Parts of runs on several workers: the same tables, whatever the workers suffer."""
 
+import os
 import pickle
 import shutil
 from collections import Counter
@@ -7,11 +8,14 @@ from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 
 import pytest
+from joblib.externals.loky.backend.process import LokyProcess
 
 from experiments.store.reading import load_tables
 from experiments.sweep import runs, scheduling, workers
-from experiments.sweep.workers import Board
-from tests.experiments.studies import LINES, study_tables
+from experiments.sweep.jobs import Job
+from experiments.sweep.workers import Board, temporary_folder
+from experiments.training.run import train
+from tests.experiments.studies import LINES, SMALL, study_tables
 
 
 class Processes:
@@ -85,6 +89,60 @@ def test_a_part_that_kills_its_worker_twice_is_given_up_and_its_run_named(sweep,
     assert code == 1
     assert f"failed: {runs[1]}: its worker process was killed 2 times" in capsys.readouterr().err
     assert set(load_tables("default").replicas["activation"]) == {"relu", "elu"}
+
+
+def test_a_run_whose_part_was_given_up_is_trained_by_the_next_job(sweep, processes, capsys):
+    processes(lambda name, trial: trial <= 2)
+    rates = [[f"optimizer.lr={rate}", "seeds=1", "workers=2"] for rate in (0.1, 0.2)]
+    assert sweep(*rates)[0] == 1
+    assert capsys.readouterr().err.count("its worker process was killed 2 times") == 1
+    assert load_tables("default").replicas["lr"].tolist() == [0.2]
+
+
+def test_forced_training_never_continues_from_an_earlier_checkpoint(sweep, settings, study, processes, monkeypatch):
+    words = ["seeds=4", "workers=2", "force=true"]
+    job = Job.of(settings(*SMALL, *words))
+    train(settings(*SMALL, "checkpoint.every=1"), job.missing[:1], keep=job.folder.keep_checkpoint)
+    assert len(job.folder.checkpoints()) == 1
+    processes(lambda name, trial: trial == 1)
+    starts, train_part = [], workers.train_part
+    monkeypatch.setattr(
+        workers, "train_part", lambda *given, **options: starts.append(given[1].starts) or train_part(*given, **options)
+    )
+    assert sweep(words)[0] == 0
+    assert starts == [(), ()]
+
+
+def test_parts_beside_a_killed_worker_train_side_by_side_again_and_alone_after_the_second_time(sweep, monkeypatch):
+    class Together(Processes):
+        """A pool that begins with all parts at once; all are broken the first two times."""
+
+        def __init__(self):
+            super().__init__(None)
+            self.tasks, self.counts = {}, []
+
+        def submit(self, function, task):
+            Board(task.board).begin(task.line)
+            future = Future()
+            self.tasks[future] = function, task
+            return future
+
+        def wait(self, futures, *_):
+            if self.tasks:
+                self.counts.append(len(self.tasks))
+            while self.tasks:
+                future, (function, task) = self.tasks.popitem()
+                if len(self.counts) <= 2:
+                    future.set_exception(BrokenProcessPool())
+                else:
+                    future.set_result(function(task))
+            return set(futures), set()
+
+    pool = Together()
+    monkeypatch.setattr(scheduling, "make_pool", pool.start)
+    monkeypatch.setattr(scheduling, "wait", pool.wait)
+    assert sweep(*THREE[:2])[0] == 0
+    assert pool.counts == [3, 3, 1, 1, 1]
 
 
 def test_an_interrupted_sweep_leaves_the_marks_of_unfinished_jobs(sweep, study, monkeypatch, processes):
@@ -170,3 +228,67 @@ def test_jobs_of_one_run_share_the_workers(jobs, monkeypatch):
     monkeypatch.setattr(scheduling, "make_pool", Processes(lambda name, trial: False).start)
     scheduling.train_all(jobs(*lines))
     assert parts == [2, 2]
+
+
+def test_data_sets_of_equal_numbers_are_not_mixed_up(jobs):
+    """With real processes: images are scaled in another way than the same numbers in a table."""
+    histories = {}
+    for count in (1, 2):
+        words = ("dataset=digits", "epochs=1", f"workers={count}", f"study=by-{count}")
+        both = jobs([*words, "dataset.pixels=true"], [*words, "dataset.pixels=false"])
+        assert scheduling.train_all(both) == {}
+        histories[count] = [job.folder.read().files["history.csv"] for job in both]
+    assert histories[2] == histories[1]
+    assert histories[1][0] != histories[1][1]
+
+
+def test_only_what_a_killed_sweep_has_left_is_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with temporary_folder() as left:
+        prefix = left.name[:-8]
+    user, unlocked, killed, new = (
+        tmp_path / name for name in ("activation-lab-main", f"{prefix}mine", f"{prefix}1", f"{prefix}2")
+    )
+    for folder in (user, unlocked, killed, new):
+        folder.mkdir()
+        (folder / "notes").touch()
+    for folder in (user, killed, new):
+        (folder / "lock").touch()
+    for folder in (user, unlocked, killed):
+        os.utime(folder, (0, 0))
+    with temporary_folder() as current:
+        os.utime(current, (0, 0))
+        with temporary_folder():
+            assert {path.name for path in tmp_path.iterdir()} > {user.name, unlocked.name, new.name, current.name}
+            assert not killed.exists()
+
+
+def test_the_rows_of_many_seeds_are_divided_once(jobs, monkeypatch):
+    divided, split = [], runs.split
+    monkeypatch.setattr(
+        runs, "split", lambda data, seeds, **division: divided.extend(seeds) or split(data, seeds, **division)
+    )
+    scheduling.train_all(jobs(*([f"activation={name}", "seeds=40", "epochs=0"] for name in ("relu", "elu"))))
+    assert sorted(divided) == list(range(40))
+
+
+def test_nothing_maps_the_files_of_a_sweep_that_has_ended(sweep, processes):
+    processes(lambda name, trial: False)
+    assert sweep(*THREE)[0] == 0
+    assert not workers.read_data.cache_info().currsize
+
+
+def test_where_only_one_process_can_start_it_is_killed(sweep, capsys, monkeypatch):
+    started = []
+
+    def start(process):
+        if started:
+            raise OSError("too few processes")
+        started.append(process)
+        LokyProcess.__base__.start(process)
+
+    monkeypatch.setattr(LokyProcess, "start", start, raising=False)
+    assert sweep(*THREE)[0] == 0
+    assert capsys.readouterr().err == "no worker can start (too few processes): this process trains alone\n"
+    started[0].join(10)
+    assert started[0].exitcode == -9

@@ -109,6 +109,12 @@ def test_few_networks_and_small_work_start_no_processes(jobs, two_cores):
     assert number_of_workers(jobs(["net.hidden=[512,512]", "epochs=1000"])) == 2
 
 
+def test_jobs_of_several_presets_share_the_largest_number_of_workers(jobs, two_cores):
+    few, many, auto = ["workers=2", "seeds=5"], ["workers=3", "activation=elu"], ["activation=tanh", "seeds=1"]
+    assert number_of_workers(jobs(few, many)) == 3
+    assert number_of_workers(jobs(few, auto)) == 1  # the work is small
+
+
 def test_a_worker_of_ray_starts_no_processes(jobs, two_cores, monkeypatch):
     monkeypatch.setenv("RAY_RAYLET_PID", "1")
     assert number_of_workers(jobs(["workers=2"])) == 1

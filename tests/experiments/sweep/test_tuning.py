@@ -171,6 +171,7 @@ def test_a_seed_that_another_sweep_has_tuned_with_meanwhile_is_not_reported(swee
 
     def tuned_meanwhile(jobs):
         train_all([other])
+        study.marks.write(other.run, "waiting")
         return train_all(jobs)
 
     code, (run,), _ = sweep([GRID, "seeds=[7]"], train=tuned_meanwhile)

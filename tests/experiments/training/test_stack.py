@@ -1,5 +1,8 @@
 """A stack by itself: its batches, its steps, what it drops; the weights of classes."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -16,6 +19,19 @@ def test_an_epoch_takes_each_training_row_at_most_once(settings):
     for rows, train in zip(np.concatenate(batches, axis=1), stack.prepared.split.train, strict=True):
         assert len(set(rows)) == 112
         assert set(rows) <= set(train)
+
+
+def test_threads_make_stacks_at_once(settings):
+    condition = settings(*SMALL)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            stacks = list(threads.map(lambda seed: Stack(condition, [(0.1, seed % 7)]), range(200)))
+    finally:
+        sys.setswitchinterval(interval)
+    alone = Stack(condition, [(0.1, 199 % 7)])
+    np.testing.assert_array_equal(stacks[-1].prepared.inputs, alone.prepared.inputs)
 
 
 def test_an_epoch_is_its_steps(settings):
