@@ -1,7 +1,7 @@
 """The content of a report: texts and numbers for the page, the Markdown file and the LaTeX tables."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from experiments.analysis.answer import edge_sentence, findings
 from experiments.report.choosing import alarms, choice, selection
@@ -89,22 +89,20 @@ class Content:
     mean_ranks: MeanRanks
     matrices: list[Matrix]
     charts: list[Chart]
-    pictures: list[Picture]
-    missing: dict[str, str]
     diverged: list[Diverged]
     failed: list[Failed]
     configuration: Configuration
     environments: list[Environment]
     commands: list[Command]
     study_comparison: StudyComparison | None
+    pictures: list[Picture] = field(default_factory=list)
+    missing: dict[str, str] = field(default_factory=dict)
 
 
 def gather(
     study: str,
     tables: StudyTables,
     records: Records,
-    pictures: list[Picture],
-    missing: dict[str, str],
     other: tuple[str, StudyTables] | None = None,
     *,
     unfinished: Mapping[str, str] | None = None,
@@ -112,20 +110,12 @@ def gather(
     select: str = "error",
     margin: float | None = None,
 ) -> Content:
-    """Return the content of a report.
+    """Return the content of a report, without its pictures.
 
     Parameters
     ----------
-    study
-        The name of the study.
-    tables
-        All of its tables.
-    records
-        The record of each run.
-    pictures
-        The drawn figures.
-    missing
-        By figure, what the study lacks and the command that adds it.
+    study, tables, records
+        The name of the study, all of its tables, and the record of each run.
     other
         Name and tables of a study to compare with.
     unfinished
@@ -138,12 +128,7 @@ def gather(
         As in `findings`.
     """
     replicas = tables.replicas
-    facts = findings(
-        replicas,
-        baselines=tables.baselines,
-        confusion=tables.confusion,
-        margin=margin,
-    )
+    facts = findings(replicas, baselines=tables.baselines, confusion=tables.confusion, margin=margin)
     board = facts.board
     return Content(
         study=study,
@@ -165,8 +150,6 @@ def gather(
         mean_ranks=mean_ranks(facts.over_datasets),
         matrices=matrices(facts, replicas[replicas["selected"]]),
         charts=charts(tables),
-        pictures=pictures,
-        missing=missing,
         diverged=diverged(replicas),
         failed=failed(records),
         configuration=configuration(records),

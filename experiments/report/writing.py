@@ -137,7 +137,7 @@ def _content(study: Study, results: Path, tables: StudyTables, records: "Records
 
     other = choices.compare and (choices.compare, shown_tables(choices.compare, results, choices.select))
     return gather(
-        *(study.name, tables, records, [], {}, other or None),
+        *(study.name, tables, records, other or None),
         unfinished=study.unfinished(),
         earlier_readings=study.earlier_readings(),
         select=choices.select,

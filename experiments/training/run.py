@@ -162,7 +162,7 @@ class Chunk:
 
     def __init__(self, settings: Settings, part: Part):
         self.settings, self.count = settings, len(part.replicas)
-        self.stack = Stack(settings, part.replicas, split=part.split)
+        self.stack = Stack(settings, part.replicas, part.split)
         self.recorder = Recorder(settings, part.replicas)
         self.clock = dict.fromkeys(STAGES, 0.0)
         self.first = 0  # the epoch that is evaluated first

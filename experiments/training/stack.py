@@ -42,15 +42,13 @@ class Stack:
         The condition. Its own list of replicas is not used.
     replicas
         The (learning rate, seed) of each replica.
-    seeds
-        The seeds whose data are prepared; they include those of the replicas. The default is the replicas' seeds.
     split
-        How the rows are divided for these seeds, if that is known.
+        How the rows are divided for the replicas' seeds, if that is known.
 
     Attributes
     ----------
     prepared
-        The data set, divided and scaled for each of the `seeds`.
+        The data set, divided and scaled for each of the replicas' seeds.
     labels
         The class (n,) of each row of the data set, in a classification.
     active
@@ -61,14 +59,8 @@ class Stack:
         The networks, the optimizer's state, and the number of steps.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        replicas: Sequence[Replica],
-        seeds: tuple[int, ...] | None = None,
-        split: Split | None = None,
-    ):
-        seeds = seeds or seeds_of(replicas)
+    def __init__(self, settings: Settings, replicas: Sequence[Replica], split: Split | None = None):
+        seeds = seeds_of(replicas)
         self.settings, self.replicas = settings, replicas
         self.prepared = _prepare(settings, seeds, split)
         self.active = np.arange(len(replicas))

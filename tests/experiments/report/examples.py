@@ -1,5 +1,6 @@
 """Studies made up for the tests of the report, with names that a page must not take for markup."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -88,7 +89,8 @@ def content(tables, failure="Traceback\nValueError: no") -> Content:
         Picture("leaderboard", stem, "Leaderboard", "A figure.", svg(stem))
         for stem in ("one", tables.replicas["dataset"].iloc[0][:60])
     ]
-    return gather("study", tables, runs, pictures, {"depth": "one depth; run: python run.py"}, ("other", tables))
+    missing = {"depth": "one depth; run: python run.py"}
+    return replace(gather("study", tables, runs, ("other", tables)), pictures=pictures, missing=missing)
 
 
 def figure_files(folder: Path, study: str) -> set[str]:

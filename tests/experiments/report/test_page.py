@@ -211,14 +211,14 @@ def test_the_page_needs_no_script_to_be_read(pages):
 
 def test_thirty_activations_stay_small():
     tables = study(tuple(f"activation_{n}" for n in range(30)), ("digits",), seeds=10, epochs=50)
-    size = len(html(gather("study", tables, records(tables), [], {})).encode())
+    size = len(html(gather("study", tables, records(tables))).encode())
     print(f"the page without figures, 30 activations, 10 seeds, one data set: {size / 1e6:.2f} MB")
     assert size < 0.4e6
 
 
 def test_what_weakens_the_answer_stands_directly_under_it_and_alarms_above_everything():
     tables = study()
-    facts = gather("study", tables, records(tables), [], {}, unfinished={"run-9": "waiting"})
+    facts = gather("study", tables, records(tables), unfinished={"run-9": "waiting"})
     facts = replace(facts, warnings=["<Only> two seeds."])
     page = html(facts)
     heading = page.partition("<h1>study</h1>")[2].partition("<nav")[0]

@@ -61,15 +61,6 @@ def test_what_is_dropped_does_not_change_the_others(settings):
     assert part.trained().keys() == {0, 2}
 
 
-def test_seeds_may_be_prepared_for_more_replicas_than_those_of_a_stack(settings):
-    condition = settings(*SMALL)
-    chunk = condition.replicas[1:2]
-    stacks = Stack(condition, chunk), Stack(condition, chunk, condition.seeds)
-    for stack in stacks:
-        stack.train_epoch(1)
-    np.testing.assert_array_equal(*(stack.network.parameters for stack in stacks))
-
-
 @pytest.mark.parametrize("data", ["wine", "digits", "diabetes", "digits task=autoencode"])
 def test_rows_that_are_read_are_those_that_are_gathered(settings, data):
     condition = settings(*f"dataset={data} net.hidden=[6] seeds=2 optimizer.lr=[0.1,0.2]".split())
