@@ -41,7 +41,8 @@ def train(datasets: Sequence[str]) -> pd.DataFrame:
 
     arguments = command_line(STUDY, Protocol(SEEDS), f"dataset={','.join(datasets)}")
     jobs = [Job.of(settings, words) for settings, words in sweep(arguments)]
-    print(plan(jobs, number_of_workers(jobs)), flush=True)
+    for line in plan(jobs, number_of_workers(jobs)):
+        print(line, flush=True)
     return run_study(*arguments).replicas.merge(requested(job.settings for job in jobs))
 
 
