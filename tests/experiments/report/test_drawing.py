@@ -1,10 +1,12 @@
 """The files of the figures, and which of them a further report draws again."""
 
 import json
+import multiprocessing
 import os
 import re
 import shutil
 import signal
+import time
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
@@ -257,3 +259,17 @@ def test_a_reason_for_a_missing_figure_is_never_kept(plane, drawn, monkeypatch):
     assert not drawn
     main(["study=mine", "formats=png"])  # another report, with the same decisions
     assert drawn == 2 * titles("decision_boundary")
+
+
+def test_an_interrupt_ends_the_helpers_though_a_task_was_cancelled(monkeypatch):
+    monkeypatch.setattr(showing.joblib, "cpu_count", lambda: 2)
+    before = set(multiprocessing.active_children())
+    try:
+        with pytest.raises(KeyboardInterrupt), showing.helpers() as pool:
+            futures = [pool.submit(time.sleep, 600) for _ in range(9)]
+            assert futures[-1].cancel()
+            raise KeyboardInterrupt
+        assert set(multiprocessing.active_children()) <= before
+    finally:
+        for process in set(multiprocessing.active_children()) - before:
+            os.kill(process.pid, signal.SIGKILL)
