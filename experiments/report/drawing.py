@@ -4,6 +4,7 @@ import pickle
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -137,13 +138,13 @@ class Drawer:
         self.kinds, self.pool, self.temporary = kinds, pool, temporary
         self._shelf, self._demonstrations = Shelf(folder), Shelf(cache)
         self._splits: dict[Path | None, _Splits] = {}
-        self._drawn: dict[str, dict[str, Drawn | Missing]] = {}  # by figure and stem
+        self._drawn: dict[str, dict[str, Drawn | Missing | None]] = {}  # by figure and stem; None: not drawn yet
         self._tasks: dict[Task, Future[Drawn | Missing] | None] = {}
 
     @property
     def progress(self) -> tuple[int, int]:
         """How many pictures are drawn, and how many must be."""
-        waiting = sum(task.stem not in self._drawn.get(task.figure, {}) for task in self._tasks)
+        waiting = sum(self._is_waiting(task) for task in self._tasks)
         ready = sum(future is not None and future.done() for future in self._tasks.values())
         return max(ready, len(self._tasks) - waiting), len(self._tasks)
 
@@ -179,6 +180,7 @@ class Drawer:
 
     def _begin(self, task: Task) -> None:
         """Take a picture from the shelf, or begin to draw it."""
+        self._drawn.setdefault(task.figure, {})[task.stem] = None  # its place among the parts, drawn in any order
         shelves = [self._shelf, self._demonstrations][: 1 + (task.tables is None)]
         drawings = (shelf.get(task.stem, task.key, task.kinds) for shelf in shelves)
         stored = next((drawn for drawn in drawings if drawn is not None), None)
@@ -187,18 +189,22 @@ class Drawer:
         else:
             self._store(task, stored)
 
+    def _is_waiting(self, task: Task) -> bool:
+        return self._drawn[task.figure][task.stem] is None
+
     def _store(self, task: Task, drawn: Drawn | Missing) -> None:
-        self._drawn.setdefault(task.figure, {})[task.stem] = drawn
+        self._drawn[task.figure][task.stem] = drawn
         if isinstance(drawn, Missing):  # the user may bring back a file that it lacks, so the next report tries again
             return
         self._shelf.put(task.stem, task.key, drawn)
         if task.tables is None:
-            self._demonstrations.put(task.stem, task.key, drawn)
+            with suppress(OSError):  # a report needs no cache
+                self._demonstrations.put(task.stem, task.key, drawn)
 
     def help(self, show: Callable[[int, int], None]) -> None:
         """Draw what no process has begun with, the last picture first; `show` is called with `progress` after each."""
         for task, future in reversed(self._tasks.items()):
-            if task.stem not in self._drawn.get(task.figure, {}) and (future is None or future.cancel()):
+            if self._is_waiting(task) and (future is None or future.cancel()):
                 self._store(task, _draw(task, self._splits.get(task.tables)))
                 show(*self.progress)
 
@@ -218,7 +224,8 @@ class Drawer:
         """Note from what each picture was drawn."""
         if self._tasks:
             self._shelf.save()
-            self._demonstrations.save()
+            with suppress(OSError):
+                self._demonstrations.save()
 
     def drawings(self, study: Study, tables: StudyTables) -> Drawings:
         """Return all pictures of a study, and remove files that its tables or the kinds no longer allow."""
@@ -230,6 +237,7 @@ class Drawer:
                 if isinstance(drawn, Missing):
                     drawings.missing[stem] = drawn.line(study.name, datasets, words)
                     continue
+                assert drawn is not None  # `finish` has drawn all
                 drawings.written.extend(self._shelf.folder / f"{stem}.{kind}" for kind in self.kinds)
                 caption = " ".join(filter(None, [_caption(drawable), drawn.label]))
                 svg = drawn.files["svg"].decode()

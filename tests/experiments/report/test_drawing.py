@@ -273,3 +273,28 @@ def test_an_interrupt_ends_the_helpers_though_a_task_was_cancelled(monkeypatch):
     finally:
         for process in set(multiprocessing.active_children()) - before:
             os.kill(process.pid, signal.SIGKILL)
+
+
+def test_parts_of_a_figure_keep_their_order_whatever_is_drawn_first(folder, settings, monkeypatch):
+    monkeypatch.setattr(drawing, "FIGURES", {"confusion": FIGURES["confusion"]})
+    words = ("net.hidden=[4]", "epochs=1", "seeds=1", "study=several")
+    run_sweep([Job.of(settings(f"dataset={name}", *words)) for name in ("wine", "iris")])
+    main(["study=several"])
+    pages = [folder / "results/several/report" / name for name in ("index.html", "report.md")]
+    before = [page.read_bytes() for page in pages]
+    assert before[0].index(b"confusion-iris") < before[0].index(b"confusion-wine")
+    (folder / "results/several/report/.report.json").unlink()
+    (folder / "results/several/report/figures/confusion-iris.svg").unlink()
+    main(["study=several"])
+    assert [page.read_bytes() for page in pages] == before
+
+
+@pytest.mark.parametrize("place", ["cache", "figures"])
+def test_a_cache_that_cannot_be_written_is_left_out(folder, capsys, monkeypatch, place):
+    monkeypatch.setattr(drawing, "FIGURES", {"zigzag": FIGURES["zigzag"]})
+    path = folder / {"cache": "results/.cache", "figures": "results/.cache/figures"}[place]
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    assert main(["study=activations"]) == 0
+    assert capsys.readouterr().err == ""
+    assert figure_files(folder, "activations") == {"zigzag.svg"}
