@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from experiments.config.arguments import exit_code
 from experiments.config.errors import ConfigError, in_one_line
 from experiments.explain.arguments import parse_values, take_save
 from experiments.explain.examples import EXAMPLES
@@ -35,6 +36,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(__doc__)
         print("Examples:", *(f"  {name:<18}{example.topic}" for name, example in EXAMPLES.items()), sep="\n")
         return 0
+    return exit_code("explain", lambda: _answer(arguments))
+
+
+def _answer(arguments: list[str]) -> int:
     try:
         _run(arguments)
     except ConfigError as error:

@@ -16,6 +16,7 @@ from experiments.figures.registry import Drawable, Missing, Parts, all_figures, 
 from experiments.figures.style import UNDATED, render
 from experiments.report.caching import digest, digest_of_tables, program
 from experiments.report.shelf import Drawn, Shelf
+from experiments.store.files import naming
 from experiments.store.reading import StudyTables
 from experiments.store.study import Study
 from experiments.sweep.workers import Pool
@@ -165,7 +166,8 @@ class Drawer:
         splits = self._splits[path] = _Splits(tables)
         if self.pool is not None:
             # Another sweep may change the stored tables at any time, so further processes do not read those.
-            path.write_bytes(pickle.dumps(tables, pickle.HIGHEST_PROTOCOL))
+            with naming(path):
+                path.write_bytes(pickle.dumps(tables, pickle.HIGHEST_PROTOCOL))
         for name, drawable in FIGURES.items():
             if drawable.demonstration or drawable.baselines != baselines:
                 continue

@@ -30,14 +30,14 @@ class ProgressMarks:
         """Note the state of a job and the epochs of replicas that it has trained."""
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
-            (self.folder / run).write_text(f"{state} {epochs}")
+            (self.folder / run).write_text(f"{state} {epochs}", "utf-8")
 
     def read(self) -> dict[str, Mark]:
         """Return the marks by run; one that is just being written is left out."""
         marks = {}
         for path in self.folder.glob("*"):
             with suppress(OSError, ValueError):
-                state, epochs = path.read_text().split()
+                state, epochs = path.read_text("utf-8").split()
                 marks[path.name] = Mark(state, int(epochs))
         return marks
 
