@@ -239,7 +239,7 @@ def _check_options(word: str, choice: str, plus: str, raw: str) -> None:
         longer = [option for option in known if folded in option.split("_")]
         meant = folded if folded in known else OPTION_SYNONYMS.get((choice, folded))
         meant = longer[0] if not meant and len(longer) == 1 else meant
-        if name in known or not (meant or longer):
+        if name in known or name in REGISTRIES.get(choice, ()) or not (meant or longer):
             continue
         names[index] = meant or name
         hint = meant or " or ".join(filter(None, [", ".join(longer[:-1]), longer[-1]]))
