@@ -24,13 +24,13 @@ from nets.names import nearest
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return 0 whatever the verdicts, 1 if a study could not run, 2 for a bad argument."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if {"-h", "--help"} & set(arguments):
-        print(__doc__)
-        return 0
     return exit_code("claims", lambda: _judge(arguments))
 
 
 def _judge(arguments: Sequence[str]) -> int:
+    if {"-h", "--help"} & set(arguments):
+        print(__doc__)
+        return 0
     rules = [argument.removeprefix("select=") for argument in arguments if argument.startswith("select=")]
     words = [argument for argument in arguments if not argument.startswith("select=")]
     allowed = [*map(str, MODULES), "--quick"]

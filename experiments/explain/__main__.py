@@ -32,14 +32,14 @@ COMMANDS = ("graph", "example", "formula")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0, or 2 for a bad argument."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if not arguments or {"-h", "--help"} & set(arguments):
-        print(__doc__)
-        print("Examples:", *(f"  {name:<18}{example.topic}" for name, example in EXAMPLES.items()), sep="\n")
-        return 0
     return exit_code("explain", lambda: _answer(arguments))
 
 
 def _answer(arguments: list[str]) -> int:
+    if not arguments or {"-h", "--help"} & set(arguments):
+        print(__doc__)
+        print("Examples:", *(f"  {name:<18}{example.topic}" for name, example in EXAMPLES.items()), sep="\n")
+        return 0
     try:
         _run(arguments)
     except ConfigError as error:
