@@ -112,7 +112,7 @@ def test_the_walk_sees_subpackages_and_imports_inside_functions():
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_text_is_utf_8_whatever_the_locale_is(path):
     for node in ast.walk(ast.parse(path.read_text())):
-        if not isinstance(node, ast.Call):
+        if not isinstance(node, ast.Call) or ast.unparse(node.func) == "os.open":  # a number, no text
             continue
         name = getattr(node.func, "attr", getattr(node.func, "id", ""))
         values = {argument.value for argument in node.args if isinstance(argument, ast.Constant)}
