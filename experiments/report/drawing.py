@@ -110,14 +110,15 @@ def _one_collection() -> Iterator[None]:
 
     Python would look many times while Matplotlib makes its hundred thousands of objects.
     """
-    was_enabled = gc.isenabled()
+    was_enabled, were_frozen = gc.isenabled(), gc.get_freeze_count()
     gc.freeze()
     gc.disable()
     try:
         yield
     finally:
         gc.collect()
-        gc.unfreeze()
+        if not were_frozen:
+            gc.unfreeze()
         if was_enabled:
             gc.enable()
 
