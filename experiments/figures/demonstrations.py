@@ -128,11 +128,12 @@ def collapse(tables: StudyTables) -> Figure:
     course.set_xticks(range(0, 21, 5))
     _draw_affine(scores, [(trained, line) for trained, line in styles.values() if trained.network.hidden])
     weight, bias = linear.network.collapse()
-    difference = np.abs(linear.work.scores - linear.work.inputs @ weight - bias)
+    largest = np.abs(linear.work.scores).max()
+    difference = np.abs(linear.work.scores - linear.work.inputs @ weight - bias).max()
     scores.text(
         0.97,
         0.04,
-        f"Linear layers: scores up to\n{np.abs(linear.work.scores).max():.0f} differ by {difference.max():.0e} at most.",
+        f"Linear layers: scores up to\n{largest:.0f} differ by {difference:.0e} at most.",
         transform=scores.transAxes,
         ha="right",
         va="bottom",
