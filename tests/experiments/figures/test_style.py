@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from experiments.figures.style import COLORS, DASHES, identity, looks, render
+from experiments.figures.style import COLORS, DASHES, SINGLE, identity, looks, render, sheet
 from nets.activations import ACTIVATIONS
 from tests.experiments.figures.studies import FIGURES, STUDIES, drawings, fake_study, of
 
@@ -90,3 +90,9 @@ def test_rendering_is_reproducible():
     assert "<text" in svg
     assert "a title" in svg
     assert "<dc:date>" not in svg
+
+
+@pytest.mark.parametrize(("width", "pixels"), [(SINGLE, 1600), (10, 2000)])
+def test_a_png_fills_a_projector(width, pixels):
+    png = render(sheet(1, width), "png", "title")
+    assert int.from_bytes(png[16:20]) == pixels
