@@ -94,5 +94,7 @@ def test_rendering_is_reproducible():
 
 @pytest.mark.parametrize(("width", "pixels"), [(SINGLE, 1600), (10, 2000)])
 def test_a_png_fills_a_projector(width, pixels):
-    png = render(sheet(1, width), "png", "title")
+    drawn = sheet(1, width)
+    drawn.subplots()
+    png = render(drawn, "png", "title")
     assert int.from_bytes(png[16:20]) == pixels
