@@ -148,7 +148,7 @@ def prune(study: Study) -> list[Path]:
             elif run.state(stored)[0] != "failed" and not run.checkpoints():
                 shutil.rmtree(run.path)
                 removed.append(run.path)
-    for folder in (".", "runs/*", "runs/*/.checkpoints"):
+    for folder in (".", ".progress", "runs/*", "runs/*/.checkpoints"):
         for path in list(study.folder.glob(f"{folder}/{LEFTOVERS}")):
             path.unlink(missing_ok=True)
             removed.append(path)
