@@ -32,7 +32,7 @@ class ProgressMarks:
         """Note the state of a job and the epochs of replicas that it has trained."""
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
-            # In one step, or a reader finds an empty mark. It need not survive a crash, so it is not forced to the disk.
+            # In one step, else a reader finds an empty mark. It need not survive a crash: nothing waits for the disk.
             temporary = self.folder / f".mark.{threading.get_native_id()}.new"
             temporary.write_text(f"{state} {epochs}")
             os.replace(temporary, self.folder / run)

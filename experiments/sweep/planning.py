@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+import joblib
 import numpy as np
 import yaml
 from threadpoolctl import threadpool_limits
@@ -89,11 +90,16 @@ def _estimates(jobs: Sequence[Job], workers: int | None) -> list[str]:
             unrecorded.add(job.settings.data.name)
         seconds += median(run.seconds for run in similar) * epoch_cost(job.settings) * job.work
         size += median(run.bytes for run in similar) * table_rows(job.settings) * job.replicas
+    cores = joblib.cpu_count()
     by = f"with {counted(workers, 'worker')}" if workers else "for one worker"
-    line = f"time: about {_duration(seconds / (workers or 1))} {by}, {source}"
+    if workers and workers > cores:
+        by += f" on {counted(cores, 'core')}"
+    line = f"time: {_duration(seconds / min(workers or 1, cores))} {by}, {source}"
     if unrecorded:
         line += f"; none of them is of {', '.join(sorted(unrecorded))}, so the time is rough"
-    return [line, f"disk: about {2 * size / 1e6:,.1f} MB, of which half is the study's own copy of the tables"]
+    megabytes = 2 * size / 1e6
+    disk = f"about {megabytes:,.1f} MB" if megabytes >= 0.05 else "less than 0.1 MB"
+    return [line, f"disk: {disk}, of which half is the study's own copy of the tables"]
 
 
 def probe(job: Job) -> float:
@@ -229,5 +235,5 @@ def _most_similar(runs: Sequence[RecordedRun], settings: Settings) -> list[Recor
 def _duration(seconds: float) -> str:
     for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * length:
-            return f"{seconds / length:.1f} {unit}"
-    return f"{seconds:.0f} seconds"
+            return f"about {seconds / length:.1f} {unit}"
+    return f"about {counted(round(seconds), 'second')}" if seconds >= 0.5 else "less than a second"
