@@ -198,7 +198,7 @@ def sweep(overrides: Sequence[str]) -> list[tuple[Settings, list[str]]]:
     try:
         return _sweep(overrides)
     except Exception as error:
-        raise ConfigError(error_line(error, overrides)) from error
+        raise ConfigError(error_line(error, overrides)) from None  # Hydra's traceback would hide the line
 
 
 def _sweep(overrides: Sequence[str]) -> list[tuple[Settings, list[str]]]:
