@@ -69,7 +69,7 @@ def _study(name: str | None) -> Study:
     known = sorted({path.parent.name for name in STARTED for path in RESULTS.glob(f"*/{name}")})
     if name is None or name not in known:
         missing = (
-            "which study? " if name is None else f"no study {name!r} in {RESULTS if known else RESULTS.resolve()}/: "
+            "study=NAME is needed: " if name is None else f"no study {name!r} in {RESULTS if known else RESULTS.resolve()}/: "
         )
         raise ConfigError(missing + (nearest(name or "", known) if known else f"there is none; {ELSEWHERE}"))
     return Study(name)

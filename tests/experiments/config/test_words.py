@@ -250,7 +250,7 @@ WORDS = [
     (["--threads", "2"], f"--threads: {DASHES}", ["threads=2"]),
     (["--jobs", "2"], f"--jobs: {DASHES}", ["workers=2"]),
     (["results/mine"], f"results/mine: {KEY}", None),
-    (["unheard=3"], "unknown key 'unheard': Allowed: dataset, task, activation", None),
+    (["unheard=3"], "unknown key 'unheard': allowed: dataset, task, activation", None),
 ]  # fmt: skip
 
 
@@ -344,7 +344,7 @@ def test_another_programs_name_is_no_key(name):
 @pytest.mark.parametrize(
     ("words", "first", "second"),
     [
-        (["solver=lbfgs"], "did you mean 'optimizer'?", "Unknown optimizer=lbfgs: Allowed: adam"),
+        (["solver=lbfgs"], "did you mean 'optimizer'?", "Unknown optimizer=lbfgs: allowed: adam"),
         (["tune.seeds=1,2"], COUNTS, "1 and 2 are also in seeds"),
         (["--seeds", "5", "epochs=ten"], DASHES, "epochs=ten: allowed is a whole number"),
         (["layers=3"], "the key is net.hidden, with the width of each layer", "such as net.hidden=[128,128]"),

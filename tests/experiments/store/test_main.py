@@ -118,9 +118,9 @@ def test_status_says_from_which_epochs_the_parts_of_a_run_continue(settings, stu
     [
         (["stats", "study=default"], "unknown command 'stats': did you mean 'status'?"),
         (["status", "study=defautl"], "no study 'defautl' in results/: did you mean 'default'?"),
-        (["status"], "which study? Allowed: default"),
+        (["status"], "study=NAME is needed: allowed: default"),
         (["status", "stduy=default"], "unknown argument 'stduy=default': did you mean 'study'?"),
-        (["collect", "study=default", "format=xlsx"], "format=xlsx: Allowed: csv, parquet"),
+        (["collect", "study=default", "format=xlsx"], "format=xlsx: allowed: csv, parquet"),
     ],
 )
 def test_a_bad_argument_is_one_line(done, capsys, arguments, message):
