@@ -68,9 +68,8 @@ def _run(name: str, *options: str) -> int:
 def _study(name: str | None) -> Study:
     known = sorted({path.parent.name for name in STARTED for path in RESULTS.glob(f"*/{name}")})
     if name is None or name not in known:
-        missing = (
-            "study=NAME is needed: " if name is None else f"no study {name!r} in {RESULTS if known else RESULTS.resolve()}/: "
-        )
+        folder = RESULTS if known else RESULTS.resolve()
+        missing = "study=NAME is needed: " if name is None else f"no study {name!r} in {folder}/: "
         raise ConfigError(missing + (nearest(name or "", known) if known else f"there is none; {ELSEWHERE}"))
     return Study(name)
 

@@ -69,13 +69,20 @@ def plan(jobs: Sequence[Job], workers: int | None) -> str:
         work = f"{tuning} to tune, {missing - tuning} to report"
     conditions = counted(len({job.folder.path for job in jobs}), "condition")
     there = replicas - missing
+    trained = [_resumed(job) for job in jobs]
+    continued = sum(map(len, trained))
+    if continued:
+        continues = verb(continued, "continues from its checkpoint", "continue from checkpoints")
+        work += f", of which {continued} {continues}"
     lines = [f"{conditions}, {counted(replicas, 'replica')}: {there} {verb(there, 'is', 'are')} there already, {work}"]
     lines += earlier_runs(jobs)
-    return "\n".join([*lines, *(_estimates([job for job in jobs if job.missing], workers) if missing else [])])
+    work_left = [(job, job.work - sum(epochs)) for job, epochs in zip(jobs, trained, strict=True) if job.missing]
+    return "\n".join([*lines, *(_estimates(work_left, workers) if missing else [])])
 
 
-def _estimates(jobs: Sequence[Job], workers: int | None) -> list[str]:
-    """Return the lines that say how long the jobs take and how much they write."""
+def _estimates(work_left: Sequence[tuple[Job, int]], workers: int | None) -> list[str]:
+    """Return the lines that say how long jobs with so many epochs of replicas take, and how much they write."""
+    jobs = [job for job, _ in work_left]
     runs = recorded_runs(jobs)
     source = f"estimated from {counted(len(runs), 'recorded run')}"
     if not runs:
@@ -84,11 +91,11 @@ def _estimates(jobs: Sequence[Job], workers: int | None) -> list[str]:
         source = f"estimated from a few steps of {longest.run}"
     seconds = size = 0.0
     unrecorded = set()
-    for job in jobs:
+    for job, work in work_left:
         similar = _most_similar(runs, job.settings)
         if similar[0].settings.data.name != job.settings.data.name:
             unrecorded.add(job.settings.data.name)
-        seconds += median(run.seconds for run in similar) * epoch_cost(job.settings) * job.work
+        seconds += median(run.seconds for run in similar) * epoch_cost(job.settings) * work
         size += median(run.bytes for run in similar) * table_rows(job.settings) * job.replicas
     cores = joblib.cpu_count()
     by = f"with {counted(workers, 'worker')}" if workers else "for one worker"
@@ -100,6 +107,16 @@ def _estimates(jobs: Sequence[Job], workers: int | None) -> list[str]:
     megabytes = 2 * size / 1e6
     disk = f"about {megabytes:,.1f} MB" if megabytes >= 0.05 else "less than 0.1 MB"
     return [line, f"disk: {disk}, of which half is the study's own copy of the tables"]
+
+
+def _resumed(job: Job) -> list[int]:
+    """Return the epochs that an interrupted sweep has trained of each missing replica that has a checkpoint."""
+    from experiments.training.checkpoint import Checkpoint, latest
+
+    if job.settings.force:
+        return []
+    starts = latest(map(Checkpoint.from_arrays, job.folder.checkpoints()))
+    return [starts[replica][0].epoch for replica in job.missing if replica in starts]
 
 
 def probe(job: Job) -> float:

@@ -362,6 +362,18 @@ def test_a_command_that_would_be_refused_is_not_offered(words, first, second, to
     assert offered(line) is None
 
 
+def test_a_command_without_a_target_is_told_the_columns_of_the_file(told, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.csv").write_text("a;b;species\n1;2;x\n3;4;y\n")
+    words = ["dataset=csv", "dataset.path=my.csv", "dataset.separator=semicolon"]
+    line = told(words)
+    assert "dataset=csv needs dataset.target=…; COLUMN is one of a, b, species; run: " in line
+    assert offered(line) == [*words, "dataset.target=COLUMN"]
+    line = told(["dataset=csv", "dataset.path=no.csv"])
+    assert "dataset.path=no.csv: there is no such file: did you mean " in line
+    assert offered(line) is None
+
+
 @pytest.mark.parametrize("name", ["1e3", "007", "1.50", "1_000", "true", "nan", "0x1f", "2024"])
 def test_a_name_is_kept_as_it_was_typed(name, sweep):
     ((settings, _),) = sweep(["dataset=iris", f"study={name}"])

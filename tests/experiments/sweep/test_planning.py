@@ -10,6 +10,7 @@ from experiments.sweep import planning
 from experiments.sweep.jobs import disjoint
 from experiments.sweep.planning import epoch_cost, plan, probe, recorded_runs, table_rows
 from experiments.sweep.scheduling import train_all
+from experiments.training.run import train
 
 
 @pytest.fixture
@@ -100,6 +101,21 @@ def retime(job, seconds):
     header, row = (line.split(",") for line in path.read_text().splitlines())
     row[header.index("total")] = repr(seconds)
     path.write_text("\n".join([",".join(header), ",".join(row), ""]))
+
+
+def test_a_plan_takes_off_what_checkpoints_have(jobs):
+    (job,) = jobs(["activation=tanh"])
+    train_all([job])
+    retime(job, 2 * 3600)
+    (job,) = jobs(["study=interrupted", "activation=tanh", "seeds=4", "checkpoint.every=2"])
+    train(job.settings, job.missing[:3], keep=job.folder.keep_checkpoint)
+    first, time = plan([job], 1).splitlines()[:2]
+    assert first.endswith("0 are there already, 4 to train, of which 3 continue from checkpoints")
+    assert time.startswith("time: about 2.0 hours with")  # 4 · 3 epochs, of which 3 · 2 are trained
+    (job,) = jobs(["study=interrupted", "activation=tanh", "seeds=4", "force=true"])
+    first, time = plan([job], 1).splitlines()[:2]
+    assert first.endswith("4 to train")
+    assert time.startswith("time: about 4.0 hours with")
 
 
 def test_runs_of_another_machine_or_of_threads_say_nothing(jobs, monkeypatch):
