@@ -61,7 +61,8 @@ def _run(name: str, *options: str) -> int:
             lines.append(f"forgot what was planned of {planned} {'run' if planned == 1 else 'runs'}")
         print("\n".join(lines or ["nothing to remove"]))
     else:
-        print(f"wrote {write_tables(study, values.get('format', 'csv'))}")
+        written = write_tables(study, values.get("format", "csv"))
+        print(f"wrote {written}" if written else "nothing to collect: no run is finished")
     return 0
 
 

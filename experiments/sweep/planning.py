@@ -120,7 +120,7 @@ def _resumed(job: Job) -> list[int]:
 
 
 def probe(job: Job) -> float:
-    """Return the seconds of an epoch of a job's networks by unit of `epoch_cost`; nothing is written.
+    """Return the processor's seconds of an epoch of a job's networks by unit of `epoch_cost`; nothing is written.
 
     Steps are trained for `PROBE` seconds. What follows an epoch is done once, and so is an epoch of pre-training, whose
     time is spread over the epochs. It is 0 if there are no epochs.
@@ -139,24 +139,24 @@ def probe(job: Job) -> float:
     stack = Stack(settings, divide(settings, job.missing)[0].replicas)
     steps = (None for epoch in count(1) for _ in stack.train_steps(epoch))
     with threadpool_limits(1, "blas"), np.errstate(all="ignore"):
-        begin = time.perf_counter()
+        begin = time.thread_time()
         pretrain(stack)
-        pretraining = (time.perf_counter() - begin) * pretraining_epochs
+        pretraining = (time.thread_time() - begin) * pretraining_epochs
         next(steps)  # the first one also makes the buffers
-        begin = time.perf_counter()
-        trained, training = 0, 0.0
-        while training < PROBE:
+        end, trained = time.monotonic() + PROBE, 0
+        begin = time.thread_time()
+        while time.monotonic() < end or not trained:
             next(steps)
             trained += 1
-            training = time.perf_counter() - begin
-        begin = time.perf_counter()
+        training = time.thread_time() - begin
+        begin = time.thread_time()
         evaluate(stack)
         work = stack.gather(stack.prepared.split.probe[stack.seed_index])
         if settings.diagnostics.layers:
             layer_statistics(stack.network, settings.output, work, stack.network.parameters.copy())
         if settings.diagnostics.sharpness:
             sharpness(stack.network, settings.output, work)
-        evaluation = time.perf_counter() - begin
+        evaluation = time.thread_time() - begin
     steps_of_epoch = int(stack.prepared.split.train.shape[1]) // settings.batch_size
     epoch = training / trained * steps_of_epoch + evaluation + pretraining / settings.epochs
     return epoch / len(stack.replicas) / epoch_cost(settings)

@@ -98,6 +98,7 @@ def test_a_study_of_which_nothing_is_finished_exists(study, capsys):
     assert command(capsys, "status", "study=default")[1].splitlines() == planned
     with pytest.raises(ConfigError, match=r"study 'default' has no finished run yet.* status study=default"):
         check_study("default")
+    assert command(capsys, "collect", "study=default")[1] == "nothing to collect: no run is finished\n"
     assert command(capsys, "prune", "study=default")[1] == "forgot what was planned of 1 run\n"
 
 

@@ -76,12 +76,17 @@ def test_a_probe_measures_sharpness_and_an_epoch_of_pretraining(jobs, short_prob
         (job,) = jobs(["seeds=1", *words])
         return probe(job) * epoch_cost(job.settings)
 
-    monkeypatch.setattr("experiments.training.diagnostics.sharpness", lambda *_: time.sleep(0.1))
+    def work():
+        end = time.thread_time() + 0.1
+        while time.thread_time() < end:
+            pass
+
+    monkeypatch.setattr("experiments.training.diagnostics.sharpness", lambda *_: work())
     assert seconds("diagnostics.sharpness=true") > 0.1
     epochs = []
     monkeypatch.setattr(
         "experiments.training.pretraining.pretrain",
-        lambda stack: time.sleep(0.1) or epochs.append(stack.settings.pretrain.epochs),
+        lambda stack: work() or epochs.append(stack.settings.pretrain.epochs),
     )
     assert seconds("pretrain.epochs=300") > 0.1 * 300 / 3
     assert epochs == [1]
