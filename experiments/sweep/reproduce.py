@@ -8,7 +8,6 @@ from pathlib import Path
 import yaml
 
 from experiments import tables
-from experiments.analysis.wording import counted, verb
 from experiments.config.errors import ConfigError
 from experiments.config.settings import Settings, from_record
 from experiments.store.runs import RunFolder, outcomes
@@ -38,10 +37,7 @@ def reproduce(path: Path) -> int:
     files = RunFolder(path).intact_files()
     settings = _recorded_settings(path, files)
     begin = time.perf_counter()
-    replicas = sorted(outcomes(files))
-    work = f"{counted(len(replicas), 'replica')} {verb(len(replicas), 'is', 'are')} retrained in memory"
-    print(f"{settings.run}: {work} and compared", flush=True)
-    fresh = train(settings, replicas).frames
+    fresh = train(settings, sorted(outcomes(files))).frames
     then, now = {"numerics": 1} | json.loads(files["environment.json"]), describe(settings, [], begin, "done")
     for fact in ENVIRONMENT:
         if then.get(fact) != now[fact]:

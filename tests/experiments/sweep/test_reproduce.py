@@ -16,8 +16,7 @@ def test_a_recorded_run_is_reproduced_bit_for_bit(jobs, capsys, line):
     (job,) = jobs([*line, "optimizer.lr=[0.01,0.02]"])
     train_all([job])
     assert reproduce(job.folder.path) == 0
-    first, *printed = capsys.readouterr().out.splitlines()
-    assert first == f"{job.run}: 4 replicas are retrained in memory and compared"
+    printed = capsys.readouterr().out.splitlines()
     tables = [printed_line.split(".csv")[0] for printed_line in printed]
     assert tables == [f"identical  {name}" for name in ("history", "layers", "replicas", "confusion")]
 
