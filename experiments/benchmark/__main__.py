@@ -139,6 +139,7 @@ def _run(options: argparse.Namespace) -> int:
     results: dict[str, Result] = {}
     try:
         for name in options.names:
+            print(f"measuring {name}", flush=True)  # it takes minutes
             measured = _measure(benchmark, name)
             results |= measured
             for key, result in measured.items():

@@ -39,6 +39,7 @@ def train(datasets: Sequence[str]) -> pd.DataFrame:
     from experiments.sweep.planning import plan
     from experiments.sweep.scheduling import number_of_workers
 
+    print(f"study {STUDY}", flush=True)  # Hydra takes seconds to compose its conditions
     arguments = command_line(STUDY, Protocol(SEEDS), f"dataset={','.join(datasets)}")
     jobs = [Job.of(settings, words) for settings, words in sweep(arguments)]
     for line in plan(jobs, number_of_workers(jobs)):

@@ -17,7 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from experiments.analysis import labels
 from experiments.figures.texts import distinct, fitted, literal, narrowed, set_fonts, width_of
@@ -257,6 +257,8 @@ def log_axis(ax: Axes, low: float, high: float, axis: str = "y") -> None:
     """Make an axis logarithmic between two positive limits. Its labels are plain numbers if it spans few decades."""
     ax.set(**{f"{axis}scale": "log", f"{axis}lim": (low, high)})
     ticks = ax.yaxis if axis == "y" else ax.xaxis
+    if axis == "y":
+        ticks.set_minor_locator(NullLocator())  # they have no length, and hundreds of them take time
     ticks.set_minor_formatter(NullFormatter())
     if high / low < 1e3:
         ticks.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -267,8 +269,14 @@ UNDATED: dict[str, Style] = {"png": {}, "svg": {"Date": None}, "pdf": {"Creation
 """By kind of file: the metadata that leave the date out."""
 
 
+PIXELS = 1600
+"""The smallest width of a PNG, so that it fills a projector."""
+
+
 def render(figure: Figure, kind: str, title: str) -> bytes:
-    """Return a figure as the bytes of a PNG (200 dpi), SVG or PDF file. The bytes are the same each time.
+    """Return a figure as the bytes of a PNG, SVG or PDF file. The bytes are the same each time.
+
+    A PNG has at least 200 dots per inch and is at least `PIXELS` wide.
 
     Parameters
     ----------
@@ -284,7 +292,7 @@ def render(figure: Figure, kind: str, title: str) -> bytes:
     set_fonts(figure)
     with matplotlib.rc_context(RC):
         _lay_out(figure)
-        figure.dpi = 200 if kind == "png" else 72
+        figure.dpi = max(200, PIXELS / figure.get_figwidth()) if kind == "png" else 72
         try:
             # `savefig` would lay everything out once more for each file.
             write = getattr(get_registered_canvas_class(kind)(figure), f"print_{kind}")

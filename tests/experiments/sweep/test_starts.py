@@ -1,5 +1,6 @@
 """How workers start: whatever program calls the library, its `__main__` is never imported again."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -109,6 +110,14 @@ def test_few_networks_and_small_work_start_no_processes(jobs, two_cores):
     assert number_of_workers(jobs(["net.hidden=[512,512]", "epochs=1000"])) == 2
 
 
+def test_more_workers_than_cores_are_said_to_be_no_faster(jobs, two_cores, capsys, monkeypatch):
+    monkeypatch.setattr(scheduling.Scheduler, "run", lambda self: self.pool.shutdown())
+    scheduling.train_all(jobs(["workers=2"]))
+    assert capsys.readouterr().err == ""
+    scheduling.train_all(jobs(["workers=16", "seeds=3"]))
+    assert capsys.readouterr().err == "3 workers share 2 cores: that is no faster than workers=2\n"
+
+
 def test_jobs_of_several_presets_share_the_largest_number_of_workers(jobs, two_cores):
     few, many, auto = ["workers=2", "seeds=5"], ["workers=3", "activation=elu"], ["activation=tanh", "seeds=1"]
     assert number_of_workers(jobs(few, many)) == 3
@@ -142,3 +151,11 @@ def test_workers_leave_the_signals_of_a_batch_system_to_the_driver():
     handlers = [pool.submit(signal.getsignal, number).result() for number in (signal.SIGINT, signal.SIGUSR2)]
     pool.shutdown()
     assert handlers == [signal.SIG_IGN, signal.SIG_IGN]
+
+
+@pytest.mark.faults
+def test_workers_do_not_look_for_garbage_in_their_modules():
+    pool = make_pool(2)
+    count = pool.submit(gc.get_freeze_count).result()
+    pool.shutdown()
+    assert count > 10_000  # all objects of the modules
