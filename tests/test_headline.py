@@ -43,7 +43,7 @@ def test_the_headline_names_the_differences_that_fresh_seeds_do_not_confirm():
         off, allowed = abs(first["difference"] - fresh["difference"]), t.ppf(0.975, 49) * squares**0.5
         if off > allowed:
             missed.append((activation, dataset))
-            assert f"|fresh − first| is {off:.2f}, and the two standard errors allow {allowed:.2f}" in README
+            assert f"|fresh − first| is {off:.2f}, and twice its standard error is {allowed:.2f}" in README
     assert missed == [("leaky_relu", "mnist5k")]
 
 
