@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nets.network import Network, Work
+from nets.norms import SHARE
 from nets.optimizers import Optimizer
 from nets.outputs import Output
 
@@ -42,7 +43,7 @@ class Descent:
         Parameters
         ----------
         work
-            Buffers whose inputs and targets are filled.
+            Buffers for training, whose inputs, targets and masks are filled.
         rate
             Learning rates (R, 1).
         scale
@@ -53,14 +54,29 @@ class Descent:
             The L1 penalty on the hidden activations times `scale`, as in `Network.backward`.
         """
         network = self.network
-        scores = network.forward(work)
-        self.output.gradient(scores, work.targets, work.delta)
+        scores = network.forward(work, SHARE if self.steps else 1.0)
+        self.output.gradient(scores, self.output.smooth(work.targets), work.delta)
         work.delta *= scale
         if row_weights is not None:
             work.delta *= row_weights
         network.backward(work, activation_l1)
+        if self.optimizer.clip_norm < np.inf:
+            self._clip(rate)
         self.steps += 1
         self.optimizer.step(network.parameters, network.gradient, self.state, rate, network.decayed, self.steps)
+
+    def _clip(self, rate: np.ndarray) -> None:
+        """Scale each replica's gradient down to the optimizer's `clip_norm`, if its norm is larger.
+
+        As in PyTorch, 1e-6 is added to the norm.
+        """
+        gradient, limit = self.network.gradient, self.optimizer.clip_norm
+        squares = np.vecdot(gradient, gradient).astype(np.float64)
+        for index in np.flatnonzero(~np.isfinite(squares)):
+            double = gradient[index].astype(np.float64)
+            squares[index] = double @ double
+        norm = np.sqrt(squares)[:, None] / self.optimizer.gradient_factor(rate)
+        gradient *= np.minimum(1, limit / (norm + 1e-6)).astype(gradient.dtype)
 
     def keep(self, replicas: np.ndarray) -> None:
         """Continue with these replicas only (indices)."""
