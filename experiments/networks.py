@@ -20,7 +20,7 @@ from experiments.store.files import arrays
 from experiments.store.reading import run_replicas
 from experiments.store.runs import RunFolder
 from nets.activations import Activation
-from nets.network import Network, Work
+from nets.network import Network, Recipe, Work
 from nets.outputs import Output
 
 if TYPE_CHECKING:
@@ -315,10 +315,12 @@ def _members(stored: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> Iter
     count = len(about["classes"])
     outputs = output.units("classification", count) if count else stored["target_mean"].shape[1]
     for index, parameters in enumerate(stored["parameters"]):
-        network = Network(
-            len(about["features"]), about["net"]["hidden"], outputs, activation, 1, np.dtype(about["dtype"])
-        )
+        shape = len(about["features"]), about["net"]["hidden"], outputs
+        net = {name: value for name, value in about["net"].items() if name in Recipe._fields}
+        network = Network(*shape, activation, 1, np.dtype(about["dtype"]), Recipe(**net))
         network.parameters[0] = parameters
+        if network.statistics.size:
+            network.statistics[0] = stored["statistics"][index]
         yield TrainedNetwork(
             about["run"],
             float(stored["lr"][index]),

@@ -1,7 +1,6 @@
 """The allowed values of a field, declared beside it: `momentum: Annotated[float, Number("[0, 1)")] = 0.9`."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Protocol, get_type_hints, runtime_checkable
 
@@ -21,13 +20,6 @@ class Rule(Protocol):
     def accepts(self, value: Any) -> bool:
         """Return whether the value is allowed."""
         ...
-
-
-@dataclass(frozen=True)
-class Off:
-    """Marks a setting that a condition contains only if its value differs from this one."""
-
-    value: Any
 
 
 class Number:

@@ -249,6 +249,10 @@ class Network:
             for layer in views
         ]
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return all that training changes, by name: `parameters`, and `statistics` if there are any."""
+        return {"parameters": self.parameters} | ({"statistics": self.statistics} if self.statistics.size else {})
+
     def weights(self, parameters: np.ndarray) -> list[np.ndarray]:
         """Return the weight matrices (R, fan_in, columns) within a flat array shaped like `parameters`."""
         return [layer.weight for layer in self._views(parameters)]

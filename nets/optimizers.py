@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from nets.hyperparameters import Number, Off, Whole, check
+from nets.hyperparameters import Number, Whole, check
 
 OPTIMIZERS: dict[str, type["Optimizer"]] = {}
 SCHEDULES: dict[str, type["Schedule"]] = {}
@@ -33,7 +33,7 @@ class Optimizer(ABC):
     """
 
     weight_decay: Annotated[float, Number("[0, inf)")] = 0.0
-    clip_norm: Annotated[float, Number("(0, inf]"), Off(inf)] = field(default=inf, kw_only=True)
+    clip_norm: Annotated[float, Number("(0, inf]")] = field(default=inf, kw_only=True)
 
     name: ClassVar[str]
     slots: ClassVar[tuple[str, ...]] = ()
@@ -236,7 +236,7 @@ class Schedule(ABC):
 class Constant(Schedule, name="constant"):
     """The factor is 1 after `warmup` epochs, in which it rises."""
 
-    warmup: Annotated[int, Whole(0), Off(0)] = field(default=0, kw_only=True)
+    warmup: Annotated[int, Whole(0)] = field(default=0, kw_only=True)
 
     def factor(self, epoch: int, epochs: int) -> float:
         return _rise(epoch, self.warmup)

@@ -7,13 +7,13 @@ over many units may be +inf there. Nothing gives a warning. No replica's numbers
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from nets.hyperparameters import Number, Off, check
+from nets.hyperparameters import Number, check
 
 OUTPUTS: dict[str, type["Output"]] = {}
 
@@ -138,7 +138,7 @@ class SoftmaxCE(Output, name="softmax_ce"):
     """
 
     probabilities = "softmax"
-    label_smoothing: Annotated[float, Number("[0, 1)"), Off(0.0)] = 0.0
+    label_smoothing: Annotated[float, Number("[0, 1)")] = field(default=0.0, kw_only=True)
 
     def cost(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return -Σ y log p = log Σ exp(z - max z) - Σ y (z - max z).
@@ -218,7 +218,7 @@ class SigmoidCE(Output, name="sigmoid_ce"):
     tasks = ("classification", "multilabel")
     one_unit_if_binary = True
     probabilities = "sigmoid"
-    label_smoothing: Annotated[float, Number("[0, 1)"), Off(0.0)] = 0.0
+    label_smoothing: Annotated[float, Number("[0, 1)")] = field(default=0.0, kw_only=True)
 
     @np.errstate(over="ignore")
     def cost(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
