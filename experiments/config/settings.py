@@ -403,9 +403,10 @@ def _check_recipe(settings: Settings) -> None:
         value = json.dumps(getattr(net, name)).strip('"')
         raise ConfigError(f"net.{name}={value} needs hidden layers, such as net.hidden=[64,64]: net.hidden is []")
     if net.residual and not any(skips(hidden)):
+        widths = f"{hidden}".replace(" ", "")
         raise ConfigError(
-            f"net.residual=true needs two hidden layers of equal width, such as net.hidden=[64,64]: "
-            f"net.hidden is {hidden}".replace(", ", ",")
+            f"net.residual=true needs two hidden layers in a row of equal width, such as net.hidden=[64,64]: "
+            f"net.hidden is {widths}"
         )
     if net.norm == "batch" and settings.batch_size == 1:
         raise ConfigError("net.norm=batch needs a batch_size of 2 or more: the variance of 1 row is 0")
