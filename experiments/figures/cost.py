@@ -13,14 +13,16 @@ from experiments.figures.selection import at_selected_rate
 from experiments.figures.style import Look, RowLabels, log_axis, looks, row_labels, sheet, subject
 from experiments.figures.training import Quantity, errors
 from experiments.store.reading import StudyTables
+from experiments.tables import STOPPED_EPOCH
 
 
 def seconds_per_epoch(replicas: pd.DataFrame, timing: pd.DataFrame) -> pd.Series:
     """Return by run the seconds that an epoch of one network takes: a stack's time divided by its networks.
 
-    The times are those of all learning rates of a run. A replica that diverged was trained until then.
+    The times are those of all learning rates of a run. A replica that diverged or stopped early was trained until then.
     """
-    trained = replicas.set_index("run")["diverged_epoch"].astype(float)
+    ends = [column for column in ("diverged_epoch", STOPPED_EPOCH) if column in replicas]
+    trained = replicas.set_index("run")[ends].astype(float).min(axis=1)
     planned = timing.groupby("run")["epochs"].max()
     share = (trained / planned.reindex(trained.index)).fillna(1).groupby("run").mean()
     timing = timing.assign(work=timing["replicas"] * timing["epochs"])
