@@ -106,7 +106,7 @@ class Torch(InParts):
 
     @staticmethod
     def takes(task: Task) -> bool:
-        return not task.recipe.residual and not task.recipe.input_dropout
+        return {*task.net} <= {"norm", "dropout"}
 
     def __init__(self, task: Task) -> None:
         import torch
@@ -132,14 +132,14 @@ class Torch(InParts):
             "silu": torch.nn.SiLU,
             "maxout": type("Maxout", (torch.nn.Module,), {"forward": maxout}),
         }[self.task.activation]
-        recipe, weights = self.task.recipe, self.task.arrays.weights
-        norm = {"batch": torch.nn.BatchNorm1d, "layer": torch.nn.LayerNorm}.get(recipe.norm)
+        net, weights = self.task.net, self.task.arrays.weights
+        norm = {"batch": torch.nn.BatchNorm1d, "layer": torch.nn.LayerNorm}.get(net.get("norm"))
         modules = []
         for weight in weights[:-1]:
             modules.append(torch.nn.Linear(*weight.shape[1:], bias=norm is None))
             modules += [norm(weight.shape[2])] if norm else []
             modules.append(activation())
-            modules += [torch.nn.Dropout(recipe.dropout)] if recipe.dropout else []
+            modules += [torch.nn.Dropout(net["dropout"])] if "dropout" in net else []
         return torch.nn.Sequential(*modules, torch.nn.Linear(*weights[-1].shape[1:]))
 
     def _optimizer(self, parameters: Iterable[Any], rate: float) -> Any:

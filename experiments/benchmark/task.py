@@ -16,7 +16,7 @@ from experiments.config.choices import REGISTRIES, hyperparameters
 from experiments.config.settings import Settings, defaults, resolve
 from experiments.data.split import prepare
 from experiments.streams import stream
-from nets.network import PLAIN, Network, Recipe
+from nets.network import Network
 
 RATES = {"sgd": 0.05, "adam": 0.001}
 """Learning rates by optimizer, for tasks that name none."""
@@ -48,6 +48,8 @@ class Arrays:
 class Task:
     """One network shape, trained with each seed and learning rate in float32 with batches of 32 rows.
 
+    `net` has further settings of the network, such as its norm.
+
     Each epoch leaves out the training rows beyond a multiple of the batch; they are other rows every time.
     """
 
@@ -60,14 +62,14 @@ class Task:
     dataset: dict[str, Any] = field(default_factory=lambda: {"name": "digits"})
     diagnostics: bool = False
     workers: int | str = 1
-    recipe: Recipe = PLAIN
+    net: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def settings(self) -> Settings:
         """The task as the program's settings; all other values are those of conf/config.yaml."""
         config = defaults()
         rates = list(self.rates) or [RATES[self.optimizer]]
-        config["net"] |= {"hidden": list(self.hidden), **self.recipe._asdict()}
+        config["net"] |= {"hidden": list(self.hidden), **self.net}
         config["diagnostics"]["layers"] = self.diagnostics
         config |= {
             "dataset": _node("dataset", **self.dataset, batch_size=BATCH, lr=rates[0]),
@@ -152,7 +154,7 @@ class Contestant(ABC):
     @staticmethod
     def takes(task: Task) -> bool:
         """Return whether it can do a task: plain networks, unless a contestant can do more."""
-        return task.recipe == PLAIN
+        return not task.net
 
     @classmethod
     def train_all(cls, contestants: Sequence[Self]) -> Outcome:
@@ -175,10 +177,10 @@ WORKLOADS = {
     "elu": Task((128, 128), "elu"),
     "gelu": Task((128, 128), "gelu"),
     "maxout": Task((128, 128), "maxout"),
-    "batchnorm": Task((128, 128), recipe=Recipe(norm="batch")),
-    "layernorm": Task((128, 128), recipe=Recipe(norm="layer")),
-    "dropout": Task((128, 128), recipe=Recipe(dropout=0.5)),
-    "residual": Task((128, 128), recipe=Recipe(residual=True)),
+    "batchnorm": Task((128, 128), net={"norm": "batch"}),
+    "layernorm": Task((128, 128), net={"norm": "layer"}),
+    "dropout": Task((128, 128), net={"dropout": 0.5}),
+    "residual": Task((128, 128), net={"residual": True}),
 }
 
 SWEEP = [
