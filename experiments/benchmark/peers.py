@@ -133,7 +133,7 @@ class Torch(InParts):
             "maxout": type("Maxout", (torch.nn.Module,), {"forward": maxout}),
         }[self.task.activation]
         net, weights = self.task.net, self.task.arrays.weights
-        norm = {"batch": torch.nn.BatchNorm1d, "layer": torch.nn.LayerNorm}.get(net.get("norm"))
+        norm = {"batch": torch.nn.BatchNorm1d, "layer": torch.nn.LayerNorm}.get(net.get("norm", ""))
         modules = []
         for weight in weights[:-1]:
             modules.append(torch.nn.Linear(*weight.shape[1:], bias=norm is None))
