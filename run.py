@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
@@ -63,7 +64,8 @@ class StudySweeper(BasicSweeper):
             print(f"run.py: {note}", file=sys.stderr)
         if jobs[0].settings.plan:
             workers = number_of_workers(jobs) if _launcher(self.config.hydra) not in ELSEWHERE else None
-            print("\n".join([*readings(jobs), plan(jobs, workers)]))
+            for line in chain(readings(jobs), plan(jobs, workers)):
+                print(line, flush=True)  # the estimate of the time may take two seconds
             sys.exit(0)
         lacks = any(job.missing for job in jobs)
         sys.exit(run_sweep(jobs, _trained_by(self.config.hydra) if lacks else train_all))

@@ -105,7 +105,7 @@ def test_no_circle_of_files():
 
 def test_the_walk_sees_subpackages_and_imports_inside_functions():
     assert {ROOT / "experiments/figures/style.py", ROOT / "experiments/report/text.py"} <= set(FILES)
-    assert {"sklearn", "experiments.data.files"} <= imported(ROOT / "experiments/data/sets.py")
+    assert {"rich", "experiments.data.cells"} <= imported(ROOT / "experiments/sweep/runner.py")
     assert {"numpy", "nets.network"} <= imported(ROOT / "experiments/training/stack.py")
 
 

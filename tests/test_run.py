@@ -112,6 +112,16 @@ def test_a_plan_says_how_a_file_is_read(tmp_path):
     assert second.startswith("1 condition, 10 replicas: 0 are there already")
 
 
+def test_a_plan_is_read_in_a_pipe_while_its_time_is_estimated(tmp_path):
+    """The estimate trains for a second; here the process ends instead, and what it has buffered is lost."""
+    code = (
+        "import os, runpy, sys; from experiments.sweep import planning; planning.probe = lambda job: os._exit(0); "
+        "sys.stdout.reconfigure(line_buffering=False, write_through=False); sys.argv[:] = ['run.py', 'plan=true']; "
+        f"runpy.run_path({str(RUN)!r}, run_name='__main__')"
+    )
+    assert python("-c", code, cwd=tmp_path).stdout == "1 condition, 10 replicas: 0 are there already, 10 to train\n"
+
+
 def test_results_that_cannot_be_written_are_refused(tmp_path):
     (tmp_path / "results").write_text("in the way")
     done = run(*QUICK, cwd=tmp_path, code=2)

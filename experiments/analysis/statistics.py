@@ -6,7 +6,7 @@ Wilcoxon's test), its error is inf. Means and t intervals cover the finished rep
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -108,8 +108,15 @@ def possible_intervals(table: pd.DataFrame, ceiling: float | pd.Series) -> pd.Da
     ceiling
         The largest possible error in this unit, one number or one for each row.
     """
-    varied = (table["n"] > 2) & (table["std"] > 1e-12 * table["mean"].abs())
-    return pd.DataFrame({"low": table["low"].clip(lower=0), "high": table["high"].clip(upper=ceiling)}).where(varied)
+    low, high = possible_interval(table, ceiling)
+    return pd.DataFrame({"low": low, "high": high}, table.index)
+
+
+def possible_interval(row: Any, ceiling: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ends `low` and `high` of a row, or of a whole table, as `possible_intervals` does."""
+    varied = (row["n"] > 2) & (row["std"] > 1e-12 * abs(row["mean"]))
+    low, high = np.maximum(row["low"], 0), np.minimum(row["high"], ceiling)
+    return np.where(varied, low, np.nan), np.where(varied, high, np.nan)
 
 
 def _medians(values: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

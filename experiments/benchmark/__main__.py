@@ -134,6 +134,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     results: dict[str, Result] = {}
     try:
         for name in options.names:
+            print(f"measuring {name}", flush=True)  # it takes minutes
             measured = _measure(benchmark, name)
             results |= measured
             for key, result in measured.items():

@@ -53,10 +53,10 @@ class Result:
 def environment(cores: int) -> dict[str, str]:
     """Return this process's environment for this number of cores: one thread on one core, else as each library likes.
 
-    The BLAS kernels are the native ones.
+    The BLAS kernels are the native ones. Python stores what it compiles: otherwise every process compiles all sources.
     """
     threads = [f"{library}_NUM_THREADS" for library in ("OPENBLAS", "OMP", "MKL")]
-    chosen = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", *threads)
+    chosen = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "PYTHONDONTWRITEBYTECODE", *threads)
     native = {key: value for key, value in os.environ.items() if key not in chosen}
     return native | (dict.fromkeys(threads, "1") if cores == 1 else {})
 

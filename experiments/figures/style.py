@@ -17,7 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from experiments.analysis import labels
 from experiments.figures.texts import distinct, fitted, literal, narrowed, set_fonts, width_of
@@ -257,6 +257,8 @@ def log_axis(ax: Axes, low: float, high: float, axis: str = "y") -> None:
     """Make an axis logarithmic between two positive limits. Its labels are plain numbers if it spans few decades."""
     ax.set(**{f"{axis}scale": "log", f"{axis}lim": (low, high)})
     ticks = ax.yaxis if axis == "y" else ax.xaxis
+    if axis == "y":
+        ticks.set_minor_locator(NullLocator())  # they have no length, and hundreds of them take time
     ticks.set_minor_formatter(NullFormatter())
     if high / low < 1e3:
         ticks.set_major_locator(LogLocator(subs=(1, 2, 5)))

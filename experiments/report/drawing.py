@@ -1,9 +1,11 @@
 """Draws the figures of a study that changed since its last report, in one process per core."""
 
+import gc
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -102,6 +104,26 @@ def _stored_splits(path: Path) -> _Splits:
     return _Splits(pickle.loads(path.read_bytes()))
 
 
+@contextmanager
+def _one_collection() -> Iterator[None]:
+    """Look for unreachable objects once, at the end, and only among new ones.
+
+    Python would look many times while Matplotlib makes its hundred thousands of objects.
+    """
+    was_enabled, were_frozen = gc.isenabled(), gc.get_freeze_count()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.collect()
+        if not were_frozen:
+            gc.unfreeze()
+        if was_enabled:
+            gc.enable()
+
+
+@_one_collection()
 def _draw(task: Task, splits: _Splits | None = None) -> Drawn | Missing:
     """Draw a picture, in any process; without `splits` the tables are read from their file."""
     drawable = FIGURES[task.figure]

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -46,8 +46,8 @@ class RecordedRun(NamedTuple):
     bytes: float  # of its tables, by unit of `table_rows`
 
 
-def plan(jobs: Sequence[Job], workers: int | None) -> str:
-    """Return what a sweep would train, how long that takes and how much it writes.
+def plan(jobs: Sequence[Job], workers: int | None) -> Iterator[str]:
+    """Yield lines: what a sweep would train, and then how long that takes and how much it writes.
 
     Time and bytes are those of the most similar recorded runs of this machine, in proportion to what differs. If no
     run is recorded, a few steps of the longest job are trained, and nothing of them is kept.
@@ -68,9 +68,10 @@ def plan(jobs: Sequence[Job], workers: int | None) -> str:
         work = f"{tuning} to tune, {missing - tuning} to report"
     conditions = counted(len({job.folder.path for job in jobs}), "condition")
     there = replicas - missing
-    lines = [f"{conditions}, {counted(replicas, 'replica')}: {there} {verb(there, 'is', 'are')} there already, {work}"]
-    lines += earlier_runs(jobs)
-    return "\n".join([*lines, *(_estimates([job for job in jobs if job.missing], workers) if missing else [])])
+    yield f"{conditions}, {counted(replicas, 'replica')}: {there} {verb(there, 'is', 'are')} there already, {work}"
+    yield from earlier_runs(jobs)
+    if missing:
+        yield from _estimates([job for job in jobs if job.missing], workers)
 
 
 def _estimates(jobs: Sequence[Job], workers: int | None) -> list[str]:

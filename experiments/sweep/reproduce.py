@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from experiments import tables
+from experiments.analysis.wording import counted
 from experiments.config.errors import ConfigError
 from experiments.config.settings import Settings, from_record
 from experiments.store.runs import RunFolder, outcomes
@@ -36,8 +37,11 @@ def reproduce(path: Path) -> int:
     path = path.resolve()
     files = RunFolder(path).intact_files()
     settings = _recorded_settings(path, files)
+    replicas = sorted(outcomes(files))
+    work = f"{counted(len(replicas), 'replica')}, {counted(settings.epochs, 'epoch')}"
+    print(f"retraining {settings.run}: {work}", flush=True)
     begin = time.perf_counter()
-    fresh = train(settings, sorted(outcomes(files))).frames
+    fresh = train(settings, replicas).frames
     then, now = {"numerics": 1} | json.loads(files["environment.json"]), describe(settings, [], begin, "done")
     for fact in ENVIRONMENT:
         if then.get(fact) != now[fact]:

@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -88,29 +88,28 @@ def _error(row: "pd.Series", task: str) -> str:
     if not row["n"]:
         return f"{row['diverged']:.0f} diverged" if row["diverged"] else "not trained at this rate"
     unit = UNITS[task]
-    scaled = row[["mean", "std", "low", "high"]].astype(float) * unit.scale
+    scaled = {name: row[name] * unit.scale for name in ("mean", "std", "low", "high")}
     form = ".2f" if unit.label == "%" else ".3g"
     if unit.label != "%" and 1e-3 <= row["mean"] < 1e6:  # as many decimals for the half as three digits of the mean
         form = f".{max(0, 2 - math.floor(math.log10(row['mean'])))}f"
     # The column's name says "error"; only another measure is named.
     name = unit.label if unit.name == "error" else unit.name
-    text = mean_text(scaled.to_frame().T.assign(n=row["n"]).iloc[0], unit.ceiling, form, name)
+    text = mean_text({"n": row["n"], **scaled}, unit.ceiling, form, name)
     return f"{row['diverged']:.0f} diverged; {text}" if row["diverged"] else text
 
 
-def mean_text(row: "pd.Series", ceiling: float, form: str, unit: str = "") -> str:
+def mean_text(row: "pd.Series | Mapping[str, float]", ceiling: float, form: str, unit: str = "") -> str:
     """Return the mean of a row of `summarise` with half of its interval, if it has one.
 
     An interval that reaches beyond the possible errors, 0 to `ceiling`, ends there: then both ends are given.
     """
-    from experiments.analysis.statistics import possible_intervals
+    from experiments.analysis.statistics import possible_interval
 
-    numbers = row[["n", "mean", "std", "low", "high"]].astype(float)
-    low, high = possible_intervals(numbers.to_frame().T, ceiling).iloc[0]
-    mean = f"{numbers['mean']:{form}}"
+    low, high = possible_interval(row, ceiling)
+    mean = f"{row['mean']:{form}}"
     if math.isnan(low):
-        return f"{mean} {unit}".rstrip() + " (all equal)" * bool(numbers["n"] > 2 or numbers["std"] == 0)
-    if low > numbers["low"] or high < numbers["high"]:
+        return f"{mean} {unit}".rstrip() + " (all equal)" * bool(row["n"] > 2 or row["std"] == 0)
+    if low > row["low"] or high < row["high"]:
         return f"{mean} {unit}".rstrip() + f" ({low:{form}} to {high:{form}})"
     return f"{mean} ± {(high - low) / 2:{form}} {unit}".rstrip()
 

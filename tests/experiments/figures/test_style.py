@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from experiments.figures.style import COLORS, DASHES, identity, looks, render
+from experiments.figures.style import COLORS, DASHES, identity, log_axis, looks, render, sheet
 from nets.activations import ACTIVATIONS
 from tests.experiments.figures.studies import FIGURES, STUDIES, drawings, fake_study, of
 
@@ -90,3 +90,14 @@ def test_rendering_is_reproducible():
     assert "<text" in svg
     assert "a title" in svg
     assert "<dc:date>" not in svg
+
+
+@pytest.mark.parametrize(("axis", "minor"), [("x", True), ("y", False)])
+@pytest.mark.parametrize("high", [5.0, 1e5])
+def test_a_logarithmic_axis_makes_no_ticks_that_nobody_sees(axis, minor, high):
+    """The style gives the minor ticks of y no length. A figure would make hundreds of them."""
+    ax = sheet(1).subplots()
+    log_axis(ax, 1.0, high, axis)
+    ticks = getattr(ax, f"{axis}axis")
+    assert bool(ticks.get_minor_ticks()) == minor
+    assert len(ticks.get_majorticklocs()) > 2

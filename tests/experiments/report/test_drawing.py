@@ -1,5 +1,6 @@
 """The files of the figures, and which of them a further report draws again."""
 
+import gc
 import json
 import os
 import re
@@ -173,8 +174,11 @@ def test_an_interrupted_report_keeps_what_it_has_drawn(folder, drawn, monkeypatc
         with pytest.raises(KeyboardInterrupt):
             main(["study=activations"])
     assert not list(folder.glob(f"{REPORT}/index.html"))
+    frozen = gc.get_freeze_count()
     main(["study=activations"])
     assert sorted(drawn) == titles("leaderboard", "zigzag")
+    assert gc.isenabled()
+    assert bool(gc.get_freeze_count()) == bool(frozen)
 
 
 def test_a_helper_that_dies_leaves_the_work_to_the_others(folder, monkeypatch):

@@ -69,7 +69,7 @@ def test_a_run_of_other_data_stays_and_is_named_with_the_reason(job, study, caps
         record_file(earlier, today if reading == BY_RULES else None)
     later = job()
     sentence = f"mine: 1 earlier run stays: {earlier.run}, which was {reading}"
-    assert plan([later], 1).splitlines()[1] == sentence
+    assert list(plan([later], 1))[1] == sentence
     capsys.readouterr()
     run_sweep([later])
     assert sentence in capsys.readouterr().out.splitlines()

@@ -17,14 +17,28 @@ def short_probe(monkeypatch):
     monkeypatch.setattr(planning, "PROBE", 0.001)
 
 
+def planned(jobs, workers):
+    return "\n".join(plan(jobs, workers))
+
+
 def test_a_plan_counts_and_writes_nothing(jobs, tmp_path, short_probe):
-    lines = plan(jobs(["activation=relu"], ["activation=tanh", "optimizer.lr=[0.1,0.2]"]), 1).splitlines()
+    lines = list(plan(jobs(["activation=relu"], ["activation=tanh", "optimizer.lr=[0.1,0.2]"]), 1))
     assert lines[0] == "2 conditions, 6 replicas: 0 are there already, 6 to train"
     assert re.fullmatch(
         r"time: about \d+ seconds with 1 worker, estimated from a few steps of iris-tanh-softmax_ce-\w+", lines[1]
     )
     assert re.fullmatch(r"disk: about 0\.0 MB, .*", lines[2])
     assert not list(tmp_path.iterdir())
+
+
+def test_a_plan_counts_before_it_probes(jobs, monkeypatch):
+    probed = []
+    monkeypatch.setattr(planning, "probe", lambda job: probed.append(job) or 1.0)
+    lines = plan(jobs(["activation=relu"]), 1)
+    assert next(lines) == "1 condition, 2 replicas: 0 are there already, 2 to train"
+    assert not probed
+    assert next(lines).startswith("time: about ")
+    assert len(probed) == 1
 
 
 @pytest.mark.parametrize(
@@ -56,16 +70,16 @@ def test_a_plan_is_judged_by_the_most_similar_recorded_runs_of_all_studies(jobs,
         train_all([job])
         retime(job, next(hours) * hour * epoch_cost(job.settings) * 2 * 3)
     (job,) = jobs(["activation=tanh", "study=new", "seeds=5", "epochs=30"])
-    assert "time: about 4.0 hours with 1 worker, estimated from 4 recorded runs" in plan([job], 1)
-    assert "time: about 2.0 hours with 2 workers, estimated from 4 recorded runs" in plan([job], 2)
+    assert "time: about 4.0 hours with 1 worker, estimated from 4 recorded runs" in planned([job], 1)
+    assert "time: about 2.0 hours with 2 workers, estimated from 4 recorded runs" in planned([job], 2)
 
 
 def test_a_plan_for_workers_that_are_not_known_is_for_one(jobs, short_probe):
-    assert re.search(r"^time: about \d+ seconds for one worker, estimated", plan(jobs([]), None), re.MULTILINE)
+    assert re.search(r"^time: about \d+ seconds for one worker, estimated", planned(jobs([]), None), re.MULTILINE)
 
 
 def test_a_plan_without_epochs_takes_no_time(jobs):
-    assert "time: about 0 seconds with 1 worker" in plan(jobs(["epochs=0", "schedule=cosine"]), 1)
+    assert "time: about 0 seconds with 1 worker" in planned(jobs(["epochs=0", "schedule=cosine"]), 1)
 
 
 def test_a_probe_measures_sharpness_and_an_epoch_of_pretraining(jobs, short_probe, monkeypatch):
@@ -90,7 +104,7 @@ def test_a_plan_is_judged_by_runs_that_measure_and_pretrain_the_same(jobs, word)
         (job,) = jobs(words)
         train_all([job])
         retime(job, hours * 3600 * epoch_cost(job.settings) / epoch_cost(jobs([word])[0].settings))
-    assert "time: about 4.0 hours with 1 worker" in plan(jobs([word]), 1)
+    assert "time: about 4.0 hours with 1 worker" in planned(jobs([word]), 1)
 
 
 def retime(job, seconds):
@@ -128,8 +142,10 @@ def test_only_the_newest_runs_of_a_data_set_are_looked_at(jobs, monkeypatch):
 def test_a_plan_says_that_its_runs_are_of_another_data_set_and_does_not_multiply_their_overhead_by_the_rows(jobs):
     train_all(jobs(["activation=relu"]))
     small, large = jobs(["activation=relu", "seeds=3"], ["activation=relu", "dataset=digits"])
-    assert "rough" not in plan([small], 1)
-    assert "estimated from 1 recorded run; none of them is of digits, so the time is rough" in plan([small, large], 1)
+    assert "rough" not in planned([small], 1)
+    assert "estimated from 1 recorded run; none of them is of digits, so the time is rough" in planned(
+        [small, large], 1
+    )
     rows = [len(job.settings.data.inputs) * (job.settings.weights + 2000) for job in (small, large)]
     assert epoch_cost(large.settings) / epoch_cost(small.settings) < 0.3 * rows[1] / rows[0]
 
@@ -148,19 +164,19 @@ def test_a_recorded_run_gives_its_time_and_size_in_proportion(jobs):
 
 def test_nothing_to_train_needs_no_time(jobs):
     train_all(jobs(["activation=relu"]))
-    assert plan(jobs(["activation=relu"]), 1) == "1 condition, 2 replicas: 2 are there already, 0 to train"
+    assert planned(jobs(["activation=relu"]), 1) == "1 condition, 2 replicas: 2 are there already, 0 to train"
 
 
 def test_replicas_that_several_jobs_share_are_counted_once(jobs):
     shared = jobs(["seeds=[0,1]"], ["seeds=[1,2]"], ["seeds=[0,2]"], ["activation=elu", "seeds=[1]"])
-    assert plan(shared, 1).splitlines()[0] == "2 conditions, 4 replicas: 0 are there already, 4 to train"
+    assert next(plan(shared, 1)) == "2 conditions, 4 replicas: 0 are there already, 4 to train"
     assert [len(job.missing) for job in disjoint(shared)] == [2, 1, 0, 1]
     train_all(shared[:1])
     shared = jobs(["seeds=[0,1]"], ["seeds=[1,2]"])
-    assert plan(shared, 1).splitlines()[0] == "1 condition, 3 replicas: 2 are there already, 1 to train"
+    assert next(plan(shared, 1)) == "1 condition, 3 replicas: 2 are there already, 1 to train"
 
 
 def test_replicas_that_follow_a_tuning_are_counted_once(jobs):
     grid = ["optimizer.lr=[0.1,0.2]", "tune.seeds=[10,11]"]
     shared = jobs([*grid, "seeds=[0,1]"], [*grid, "seeds=[1,2]"])
-    assert plan(shared, 1).splitlines()[0] == "1 condition, 7 replicas: 0 are there already, 4 to tune, 3 to report"
+    assert next(plan(shared, 1)) == "1 condition, 7 replicas: 0 are there already, 4 to tune, 3 to report"

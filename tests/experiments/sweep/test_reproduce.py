@@ -16,7 +16,8 @@ def test_a_recorded_run_is_reproduced_bit_for_bit(jobs, capsys, line):
     (job,) = jobs([*line, "optimizer.lr=[0.01,0.02]"])
     train_all([job])
     assert reproduce(job.folder.path) == 0
-    printed = capsys.readouterr().out.splitlines()
+    first, *printed = capsys.readouterr().out.splitlines()
+    assert first == f"retraining {job.run}: 4 replicas, {job.settings.epochs} epochs"
     tables = [printed_line.split(".csv")[0] for printed_line in printed]
     assert tables == [f"identical  {name}" for name in ("history", "layers", "replicas", "confusion")]
 

@@ -1,5 +1,6 @@
 """How workers start: whatever program calls the library, its `__main__` is never imported again."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -142,3 +143,11 @@ def test_workers_leave_the_signals_of_a_batch_system_to_the_driver():
     handlers = [pool.submit(signal.getsignal, number).result() for number in (signal.SIGINT, signal.SIGUSR2)]
     pool.shutdown()
     assert handlers == [signal.SIG_IGN, signal.SIG_IGN]
+
+
+@pytest.mark.faults
+def test_workers_do_not_look_for_garbage_in_their_modules():
+    pool = make_pool(2)
+    count = pool.submit(gc.get_freeze_count).result()
+    pool.shutdown()
+    assert count > 10_000  # all objects of the modules

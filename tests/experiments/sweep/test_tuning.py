@@ -201,7 +201,7 @@ def test_more_tuning_seeds_in_one_sweep_count_each_replica_once(sweep, study, ca
 
 def test_a_plan_counts_both_phases(settings, study):
     def planned(*line):
-        return plan([Job.of(settings(*SMALL, *TUNED, *line))], 1).splitlines()[0]
+        return next(plan([Job.of(settings(*SMALL, *TUNED, *line))], 1))
 
     assert planned() == "1 condition, 11 replicas: 0 are there already, 9 to tune, 2 to report"
     run_sweep([Job.of(settings(*SMALL, *TUNED))])
@@ -214,7 +214,7 @@ def test_the_time_of_a_plan_covers_both_phases(settings, study):
     run_sweep([Job.of(settings(*SMALL, *TUNED))])
     grid = Job.of(settings(*SMALL, *TUNED, "epochs=3"))
     assert grid.work == (9 + 2) * 3
-    assert "estimated from 1 recorded run" in plan([grid], 1)
+    assert "estimated from 1 recorded run" in "".join(plan([grid], 1))
 
 
 def test_a_tuned_run_is_reproduced_with_its_own_rows(sweep, study, capsys):
