@@ -109,6 +109,13 @@ def _reproduce(words: Sequence[str]) -> int:
     return reproduce(path)
 
 
+def _kept(words: Sequence[str]) -> str:
+    """Return what an interrupted sweep has kept, and what the same command does with it."""
+    if any(parts(word)[1:] in (("hydra/launcher", "ray"), ("hydra/launcher", "ray_cluster")) for word in words):
+        return "finished runs are stored, and the same command trains the others from their beginning"
+    return "finished runs and the checkpoints of others are stored, and the same command continues"
+
+
 class Terminated(KeyboardInterrupt):
     """SIGTERM, which ends a sweep as Ctrl-C does."""
 
@@ -152,7 +159,7 @@ def main() -> None:
     except KeyboardInterrupt as interrupt:
         terminated = isinstance(interrupt, Terminated)
         event = "terminated" if terminated else "interrupted"
-        print(f"run.py: {event}; finished runs are stored, and the same command continues", file=sys.stderr)
+        print(f"run.py: {event}; {_kept(words)}", file=sys.stderr)
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(143 if terminated else 130)  # a thread may still be training its epoch

@@ -15,9 +15,9 @@ def guess(name: str, allowed: Iterable[str]) -> str | None:
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
-    """Return the end of a message: the allowed names, after `did you mean …?` if one of them is near."""
+    """Return what follows a colon in a message: the allowed names, after `did you mean …?` if one of them is near."""
     allowed = list(allowed)
     near = guess(name, allowed)
-    hint = f"did you mean {near!r}? " if near else ""
+    hint = f"did you mean {near!r}? Allowed" if near else "allowed"
     more = f" and {len(allowed) - MOST} more" if len(allowed) > MOST else ""
-    return f"{hint}Allowed: {', '.join(allowed[:MOST])}{more}"
+    return f"{hint}: {', '.join(allowed[:MOST])}{more}"

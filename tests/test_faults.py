@@ -130,7 +130,7 @@ def test_a_signal_leaves_nothing_half_written_and_the_next_goes_on(tmp_path, num
     _, err = process.communicate(timeout=240)
     assert process.returncode == code
     assert err.count("\n") == 1
-    assert "the same command continues" in err
+    assert "finished runs and the checkpoints of others are stored, and the same command continues" in err
     assert not half_written(tmp_path / "stopped/results")
     assert not list(runs.glob("*/status.json"))
     wait_for(lambda: not session(process))

@@ -189,7 +189,9 @@ def test_an_interrupt_cancels_what_is_in_training(address, tmp_path, number, cod
     process.send_signal(number)
     _, stderr = process.communicate(timeout=100)
     assert process.returncode == code
-    assert stderr.endswith(f"run.py: {event}; finished runs are stored, and the same command continues\n")
+    assert stderr.endswith(
+        f"run.py: {event}; finished runs are stored, and the same command trains the others from their beginning\n"
+    )
     assert "Traceback" not in stderr
 
 

@@ -28,7 +28,7 @@ BAD = [
     ("activation=leaky_relu activation.slope=2", "activation.slope=2.0 of leaky_relu: allowed is"),
     ("activation=maxout activation.pieces=1", "activation.pieces=1 of maxout: allowed is"),
     ("activation=leaky_relu activation.slop=0.1", "unknown key 'activation.slop': did you mean 'slope'?"),
-    ("activation=elu +activation.beta=1", "unknown key 'activation.beta': Allowed: name, alpha"),
+    ("activation=elu +activation.beta=1", "unknown key 'activation.beta': allowed: name, alpha"),
     ("optimizer.weight_decay=-1", "optimizer.weight_decay=-1.0 of sgd: allowed is"),
     ("output=softmax_ce dataset=diabetes", "output=softmax_ce needs classes, but dataset=diabetes is a regression"),
     ("output=linear_hinge dataset=diabetes", "allowed there: linear_mse"),
@@ -54,7 +54,7 @@ BAD = [
     ("+epochz=3", "unknown key 'epochz': did you mean 'epochs'?"),
     ("lr=0.1", "unknown key 'lr': did you mean 'optimizer.lr'?"),
     ("every=5", "unknown key 'every': did you mean 'checkpoint.every'?"),
-    ("activation=null", "activation=null: Allowed: celu"),
+    ("activation=null", "activation=null: allowed: celu"),
     ("epochs=null", "epochs=null: allowed is a whole number from 0 to 1000000"),
     ("epochs=10000000000", "epochs=10000000000: allowed is a whole number from 0 to 1000000"),
     ("seeds=1000000000000", "seeds=1000000000000: allowed is a number from 1 to 1000000"),
@@ -70,7 +70,7 @@ BAD = [
     ('+hydra.callbacks.x="${oc.decode:${oc.env:CODE}}"', "of Hydra's own settings only the launcher's may be set"),
     ("optimizer=[1]", "optimizer=[1]: several options are separated by commas, without brackets"),
     ("seeds=range(3,1)", "seeds=range(3,1) matches nothing"),
-    ("+split.x=1", "unknown key 'split.x': Allowed: test, validation"),
+    ("+split.x=1", "unknown key 'split.x': allowed: test, validation"),
     ("study=../x", "study='../x': allowed is a name"),
     ("study=", "study=''"),
     ("+hydra.callbacks.x={_target_:os.system}", "_target_ in an override"),
@@ -87,7 +87,7 @@ BAD = [
     ("activation=glob(x*)", "activation=glob(x*) matches nothing. Allowed: celu, elu"),
     ("activation=relu,rellu", "unknown activation=rellu"),
     ("activation=relu net.hidden=[4],[0]", "net.hidden=[0]: allowed is"),
-    ("~activation", "~activation: Allowed: celu"),
+    ("~activation", "~activation: allowed: celu"),
 ]
 
 

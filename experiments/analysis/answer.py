@@ -91,7 +91,7 @@ def findings(
         " ".join([*comparison_sentences(named, limits, margin), *constant]),
         f"{_diverged(replicas)} {over.sentence}",
     ]
-    warnings = cautions(named, replicas, confusion)
+    warnings = cautions(named, replicas, confusion, limits)
     limit = margin_sentence(board, limits)
     return Findings(board, all_pairs(selected), rankings(replicas), over, sentences, warnings, limit)
 

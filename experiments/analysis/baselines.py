@@ -161,6 +161,8 @@ def of_study(
                 missing[splits.dataset] = f"the data cannot be loaded any more: {error}"
         tables.append(rows.assign(dataset=splits.dataset))
     table = pd.concat([table for table in tables if len(table)] or tables, ignore_index=True)
+    # The types are those of a stored table, so that the digest of the next report's table is the same.
+    table = table.astype({"baseline": str, "seed": int, "test_error": float, "key": str})
     table = table.sort_values(["dataset", "key", "baseline", "seed"], ignore_index=True)
     if len(table) and not table.equals(stored):
         write_bytes(path, table.to_csv(index=False, lineterminator="\n").encode())

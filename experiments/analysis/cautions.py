@@ -1,11 +1,13 @@
 """Sentences on what weakens a study's answer."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
 from experiments.analysis.comparison import ranking_seeds
 from experiments.analysis.labels import same_tasks
+from experiments.analysis.statistics import summarise
+from experiments.analysis.units import UNITS
 from experiments.analysis.wording import counted, enumeration, in_sentence, verb
 from experiments.tables import KEY, reported, rounded
 
@@ -13,8 +15,12 @@ ONE_CLASS = 0.95
 """A network predicts one class if at least this share of its test rows have it."""
 
 
-def cautions(board: pd.DataFrame, replicas: pd.DataFrame, confusion: pd.DataFrame | None) -> list[str]:
-    """Return what weakens the answer: copied data, uneven seeds, confounders, predictions of one class, tuning seeds.
+def cautions(
+    board: pd.DataFrame, replicas: pd.DataFrame, confusion: pd.DataFrame | None, margins: Mapping[str, float]
+) -> list[str]:
+    """Return what weakens the answer.
+
+    That is copied data, uneven seeds, confounders, overfitting, predictions of one class, and tuning seeds.
 
     Parameters
     ----------
@@ -24,6 +30,8 @@ def cautions(board: pd.DataFrame, replicas: pd.DataFrame, confusion: pd.DataFram
         The study's table, after `equal_rates`.
     confusion
         The table `confusion` of all runs.
+    margins
+        By data set, the largest difference that does not matter, in the table's unit.
     """
     selected = replicas[replicas["selected"]]
     return [
@@ -31,6 +39,7 @@ def cautions(board: pd.DataFrame, replicas: pd.DataFrame, confusion: pd.DataFram
         *_uneven(board, selected),
         *_confounded(board),
         *_without_hidden_layers(board, selected),
+        *_overfitted(board, selected, margins),
         *([] if confusion is None else _one_class(board, selected, confusion)),
         *_tuning(replicas),
     ]
@@ -106,6 +115,35 @@ def _without_hidden_layers(board: pd.DataFrame, selected: pd.DataFrame) -> list[
         f"{enumeration(rows['name'].drop_duplicates())} have no hidden layer, so their activation has no effect. They "
         f"may differ only in the initializer."
     ]
+
+
+def _overfitted(board: pd.DataFrame, selected: pd.DataFrame, margins: Mapping[str, float]) -> list[str]:
+    """Return a sentence for each data set on which validation errors rose, by more than the margin, until the end.
+
+    The rise begins at the epoch with the lowest validation loss of each network. Its 95 % interval must exclude 0.
+    """
+    if "best_epoch" not in selected or "best_epoch_error" in set(selected.get("select", ())):
+        return []
+    done = selected[selected["status"] == "done"]
+    rises = summarise(done.assign(rise=done["final_validation_error"] - done["best_validation_error"]), "run", "rise")
+    columns = ["best_epoch", "best_validation_error", "final_validation_error"]
+    rows = board.merge(rises[["run", "mean", "low"]], on="run", suffixes=("", "_rise"))
+    rows = rows.merge(done.groupby("run")[columns].mean().reset_index(), on="run")
+    rows = rows[(rows["mean_rise"] > rows["dataset"].map(margins)) & (rows["low_rise"] > 0)]
+    result = []
+    for dataset, part in rows.sort_values("mean_rise", ascending=False, kind="stable").groupby("dataset"):
+        unit = UNITS[part["task"].iloc[0]]
+        texts = [
+            f"{row.name} from {unit.text(row.best_validation_error)} near epoch {row.best_epoch:.0f} to "
+            f"{unit.text(row.final_validation_error)} at the end"
+            for row in part[["name", *columns]].itertuples(index=False)
+        ]
+        result.append(
+            f"On {in_sentence(str(dataset))} the mean validation {unit.name} rose during training: "
+            f"{enumeration(texts)}. The errors here are those at the end; select=best_epoch_error shows those at the "
+            f"epoch with the lowest validation loss."
+        )
+    return result
 
 
 def comparisons_of_one_class(board: pd.DataFrame, selected: pd.DataFrame, confusion: pd.DataFrame) -> list[str]:

@@ -152,24 +152,21 @@ def _beaten(network: _Network, rivals: pd.DataFrame, margin: float) -> str:
         lowest = "a lower mean test error than the best network" if network.lower else "the lowest mean test error"
         text = f"On {network.dataset} {row['reference']} has {lowest}, {_error(row, network.unit)}"
         sentence = f"{text}; {best}. {_test(row, network, 'The difference')}."
-        parts = [sentence, network.lower, _useless(trivial.iloc[0], network) if useless else ""]
-        return " ".join(filter(None, parts))
+        clause = _useless(trivial.iloc[0], network) if useless else ""
+        return " ".join(filter(None, [sentence, network.lower, clause and f"{clause[0].upper()}{clause[1:]}."]))
     if useless:
         row = trivial.iloc[0]
-        no = "the network is not" if network.alone else "no network is"
-        text = f"On {network.dataset} {no} clearly better than always predicting the {row['reference']}"
-        if row["difference"] > 0 and row["p"] < ALPHA:
-            text = f"On {network.dataset} {no} as good as always predicting the {row['reference']}"
-        text = f"{text}, which has {_error(row, network.unit)}: {best}. {_test(row, network, 'The difference')}."
+        text = f"On {network.dataset} {_useless(row, network)}: {best}. {_test(row, network, 'The difference')}."
         return f"{text} {network.lower}".rstrip()
     return ""
 
 
 def _useless(row: pd.Series, network: _Network) -> str:
-    """Return the sentence on the trivial model where a simple model is the best."""
-    no = "The network is not" if network.alone else "No network is"
-    error = _error(row, network.unit)
-    return f"{no} clearly better than always predicting the {row['reference']}, which has {error}."
+    """Return that the best network is no better than the trivial model, or worse, as a clause."""
+    no = "the network is not" if network.alone else "no network is"
+    worse = row["difference"] > 0 and row["p"] < ALPHA
+    than = "as good as" if worse else "clearly better than"
+    return f"{no} {than} always predicting the {row['reference']}, which has {_error(row, network.unit)}"
 
 
 def _simple(network: _Network, rivals: pd.DataFrame) -> str:

@@ -31,7 +31,7 @@ def key_values(arguments: Sequence[str], allowed: Sequence[str], before: Sequenc
             hint = (
                 nearest(key, allowed)
                 if "=" in argument or argument.startswith("-")
-                else f"Allowed: {', '.join(allowed)}"
+                else f"allowed: {', '.join(allowed)}"
             )
             raise ConfigError(f"unknown argument {argument!r}: {hint} (as KEY=VALUE)", instead)
         if not value:

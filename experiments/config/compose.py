@@ -22,10 +22,11 @@ from experiments.config.flags import options_and_words
 from experiments.config.hydra_schema import register_schema
 from experiments.config.messages import refusal
 from experiments.config.settings import Settings, listing, resolve
-from experiments.config.values import PLACEHOLDERS, grammar, parts
+from experiments.config.values import EXAMPLES, PLACEHOLDERS, grammar, parts
 from experiments.config.words import as_typed, hydra_words
 from experiments.tables import rounded
 
+TARGET = f"dataset.target={EXAMPLES['target']}"
 DATA_KEYS = ("dataset", "batch_size", "class_weight", "output")
 """The beginnings of the keys whose values must fit the data."""
 _HYDRA = threading.Lock()
@@ -198,7 +199,7 @@ def sweep(overrides: Sequence[str]) -> list[tuple[Settings, list[str]]]:
     try:
         return _sweep(overrides)
     except Exception as error:
-        raise ConfigError(error_line(error, overrides)) from error
+        raise ConfigError(error_line(error, overrides)) from None  # Hydra's traceback would hide the line
 
 
 def _sweep(overrides: Sequence[str]) -> list[tuple[Settings, list[str]]]:
@@ -231,6 +232,12 @@ def error_line(error: Exception, words: Sequence[str] = (), flags: Sequence[str]
             return both(first, last)
         _, meant = options_and_words(last.instead)
         further = _refusal_of(meant)
+        if further is None and TARGET in meant:  # the words are right, so the file can tell what its columns are
+            reading = _refusal_of([word.replace(TARGET, "dataset.target=''") for word in meant])
+            _, allowed, columns = str(reading).partition("dataset.target: allowed: ")
+            if reading and not allowed:
+                return both(first, reading)
+            first = ConfigError(f"{first}; {EXAMPLES['target']} is one of {columns}" if columns else str(first))
         if further is None:
             return in_one_line(ConfigError(str(first), meant), "python run.py", [*flags, *options])
         last = further

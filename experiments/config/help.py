@@ -31,6 +31,9 @@ def help_text() -> str:
         "Settings, KEY=VALUE or KEY.KEY=VALUE, with their defaults:",
         *_settings(),
         "",
+        "Launchers, hydra/launcher=NAME; without one, worker processes of this machine train:",
+        *_launchers(),
+        "",
         "--cfg job prints the composed configuration; --hydra-help tells of Hydra's own options.",
     ]
     return "\n".join(lines)
@@ -73,6 +76,11 @@ def _presets() -> list[str]:
         comment = (CONF / "experiment" / f"{name}.yaml").read_text().splitlines()[1]
         lines.append(f"  {name:<32}{comment.removeprefix('# ')}")
     return lines
+
+
+def _launchers() -> list[str]:
+    files = sorted((CONF / "hydra" / "launcher").glob("*.yaml"))
+    return [f"  {path.stem:<32}{path.read_text().partition(chr(10))[0].removeprefix('# ')}" for path in files]
 
 
 def _settings() -> list[str]:

@@ -128,7 +128,8 @@ def _check_columns(frame: pd.DataFrame, choices: Choices) -> None:
     for key, names in [*((key, (column,)) for key, column in single.items()), *several.items()]:
         for column in names:
             if column not in frame:
-                raise ValueError(f"dataset.{key}: there is no column {column!r}: {nearest(column, frame)}")
+                unknown = f"there is no column {column!r}: " if column else ""
+                raise ValueError(f"dataset.{key}: {unknown}{nearest(column, frame)}")
     for key, column in single.items():
         if column in choices.drop:
             raise ValueError(f"dataset.{key}: column {column!r} is also in dataset.drop")

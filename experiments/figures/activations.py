@@ -69,8 +69,9 @@ def activation_curves(tables: StudyTables) -> Figure:
         ax.set(title=title, xlim=(-4, 4), ylim=(-2.2, 4.2), xticks=(-4, 0, 4), yticks=(-2, 0, 2, 4))
     for ax in panels[len(rows) :]:
         ax.remove()
-    for ax in panels[width * (height - 1) : len(rows)]:
+    for ax in panels[len(rows) - width : len(rows)]:  # the lowest of each column
         ax.set_xlabel("z")
+        ax.tick_params("x", labelbottom=True)
     slope = "f′(z), other inputs at 0" if several_inputs else "f′(z)"
     legend(result, [("f(z)", {"color": INK}), (slope, SLOPE)])
     return result

@@ -40,7 +40,7 @@ def seconds_per_epoch(replicas: pd.DataFrame, timing: pd.DataFrame) -> pd.Series
 def cost_of_activation(tables: StudyTables) -> Figure:
     """Draw mean test error against the seconds of training, one point per epoch, and the time that an epoch takes.
 
-    Seconds are those of one thread and one network, without evaluation and diagnostics.
+    Seconds are those that a processor spends on one network, without evaluation and diagnostics.
     """
     seconds = seconds_per_epoch(tables.replicas, tables.timing)
     tables = at_selected_rate(tables)
@@ -71,7 +71,7 @@ def _draw_course(
         ax.plot(rows["epoch"] * seconds[run], rows["mean"], **line)
     ax.set(
         title="(a) error by training time",
-        xlabel="seconds of training, one network",
+        xlabel="processor seconds of training, one network",
         ylabel=quantity.label,
         xscale="log",
     )

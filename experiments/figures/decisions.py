@@ -39,7 +39,7 @@ def panels_for(titles: list[str], size: float, room: float = 0) -> tuple[Figure,
     tall = 0.14 * breaks if breaks > 2 else 0
     result = sheet(down * (size + 0.25 + tall) + 0.5 + room, max(SINGLE, across * size + 0.9) + room)
     panels = result.subplots(down, across, squeeze=False)  # shared axes take time that grows with their square
-    for ax in panels[:-1].flat:
+    for ax in panels.flat[: count - across]:  # the others are the lowest of their columns
         ax.tick_params("x", labelbottom=False)
     for ax in panels[:, 1:].flat:
         ax.tick_params("y", labelleft=False)
@@ -86,6 +86,7 @@ def decision_boundary(tables: StudyTables) -> Figure:
         ax.set_title(f"{title}\n{mean:.1f} {unit.label} test {unit.name}")
         ax.grid(visible=False)
         ax.set(xlim=ends[:2], ylim=ends[2:])
+    for ax in panels[-panels[0].get_gridspec().ncols :]:
         ax.set_xlabel(literal(columns[0]))
     panels[0].set_ylabel(literal(columns[1]))
     _class_legend(result, data, replicas, columns)

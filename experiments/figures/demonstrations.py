@@ -1,6 +1,6 @@
 """Figures of small experiments. The experiments are fixed and run when their figures are drawn.
 
-They show why deep linear networks are one affine map, why inputs of one sign make descent zigzag, and why a clipped
+They show that deep linear networks are one affine map, why inputs of one sign make descent zigzag, and why a clipped
 output stalls.
 """
 
@@ -95,35 +95,45 @@ def _curve(ax: Axes, values: np.ndarray, **line: Any) -> None:
 
 @figure(
     "collapse",
-    title="Deep linear networks are one affine map, so they do no better than softmax regression",
+    title="Deep linear networks are one affine map: depth changes their speed, not what they can represent",
     demonstration=True,
 )
 def collapse(tables: StudyTables) -> Figure:
     """Draw the test error on digits of linear and ReLU networks, and the affine map that the linear ones are.
 
-    The experiment is fixed and no table is read: 128 units to a layer, softmax cross-entropy, 5 seeds.
+    The experiment is fixed and no table is read: 128 units to a layer, softmax cross-entropy, 5 seeds. At the same
+    learning rate two linear hidden layers learn faster than none. At ten times the rate softmax regression is as fast.
     """
-    softmax = train("linear", (), "softmax_ce", 0.3, "test")
     linear = train("linear", (128, 128), "softmax_ce", 0.1, "test")
-    relu = train("relu", (128, 128), "softmax_ce", 0.1, "test")
+    styles: dict[str, tuple[Trained, Style]] = {
+        "softmax regression, rate 0.1": (
+            train("linear", (), "softmax_ce", 0.1, "test"),
+            {"color": INK, "linestyle": (0, (1, 1.2))},
+        ),
+        "softmax regression, rate 1": (
+            train("linear", (), "softmax_ce", 1.0, "test"),
+            {"color": INK, "linestyle": (0, (4, 1.5))},
+        ),
+        "two linear hidden layers, rate 0.1": (linear, {"color": MUTED}),
+        "two ReLU hidden layers, rate 0.1": (
+            train("relu", (128, 128), "softmax_ce", 0.1, "test"),
+            {"color": identity("relu")[0]},
+        ),
+    }
     result = sheet(2.5)
     course, scores = result.subplots(1, 2, width_ratios=[1.5, 1])
-    styles: dict[str, tuple[Trained, Style]] = {
-        "softmax regression: no hidden layer": (softmax, {"color": INK, "linestyle": (0, (1, 1.2))}),
-        "two linear layers": (linear, {"color": MUTED}),
-        "two ReLU layers": (relu, {"color": identity("relu")[0]}),
-    }
     for trained, line in styles.values():
         _curve(course, trained.errors, **line)
     course.set(title="(a) digits", xlabel="epoch", ylabel="test error (%)", ylim=(0, 12), xlim=(0, 20))
     course.set_xticks(range(0, 21, 5))
     _draw_affine(scores, [(trained, line) for trained, line in styles.values() if trained.network.hidden])
     weight, bias = linear.network.collapse()
-    difference = np.abs(linear.work.scores - linear.work.inputs @ weight - bias)
+    largest = np.abs(linear.work.scores).max()
+    difference = np.abs(linear.work.scores - linear.work.inputs @ weight - bias).max()
     scores.text(
         0.97,
         0.04,
-        f"linear: equal within {difference.max():.0e}\nof {np.abs(linear.work.scores).max():.0f}",
+        f"Linear layers: scores up to\n{largest:.0f} differ by {difference:.0e} at most.",
         transform=scores.transAxes,
         ha="right",
         va="bottom",
@@ -170,7 +180,7 @@ def zigzag(tables: StudyTables) -> Figure:
         color = identity(name)[0]
         _draw_path(ax, path, inputs, color)
         ax.set_title(f"({letter}) {name} inputs")
-        ax.text(-2.5, -2.5, f"both signs equal:\n{100 * same:.0f} % of steps", va="bottom")
+        ax.text(-2.5, -2.5, f"{100 * same:.0f} % of gradients\nhave one sign", va="bottom")
         gap.plot(np.linalg.norm(path - GOAL, axis=1), color=color, label=name)
     gap.set(
         title="(c) distance to the goal",

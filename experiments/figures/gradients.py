@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from experiments.figures.curves import averaged_rows, carried_on, condition_legend, draw, last_epoch, means
 from experiments.figures.parts import comparable
@@ -70,12 +70,9 @@ def gradient_flow(tables: StudyTables) -> Figure:
     for row, (column, label) in enumerate({"weight_gradient_norm": "‖∂L/∂W‖₂", "delta_norm": "δ = rms ∂ℓ/∂z"}.items()):
         maps = _maps(rows[column].mean(), list(appearance))
         norm = _color_scale(maps)
-        name = f"layer: {label.removeprefix('δ = rms ')}" if blocks > 1 else "layer"
-        _draw_maps(panels[row::2], maps, list(appearance), norm, name)
-        neighbours = panels[row::2] if blocks == 1 else panels
-        pad, aspect = (0.02, 12) if blocks == 1 else (0.01, 40)
-        scale = ScalarMappable(norm, "viridis")
-        result.colorbar(scale, ax=neighbours.ravel().tolist(), label=label, fraction=0.03, pad=pad, aspect=aspect)
+        _draw_maps(panels[row::2], maps, list(appearance), norm)
+        for neighbours in panels[row::2]:
+            _draw_scale(result, neighbours, norm, label)
     _set_epochs(panels, maps, len(appearance))
     result.suptitle(subject(replicas, " (last layer: output)"))
     return result
@@ -101,14 +98,29 @@ def _color_scale(maps: dict[str, pd.DataFrame]) -> LogNorm:
     return LogNorm(max(low, high * 1e-6), high if high > low else 2 * high)
 
 
-def _draw_maps(panels: np.ndarray, maps: dict[str, pd.DataFrame], runs: list[str], norm: LogNorm, name: str) -> None:
-    """Draw the map of each run into its panel; the first panel of each row names the layers."""
+def _draw_scale(figure: Figure, neighbours: np.ndarray, norm: LogNorm, label: str) -> None:
+    """Draw the colours of a row of maps beside it. The fewer decades they span, the more ticks a decade has."""
+    assert norm.vmin is not None
+    assert norm.vmax is not None
+    span = norm.vmax / norm.vmin
+    subs = (1, 2, 3, 5) if span < 10 else (1, 2, 5) if span < 100 else (1,)
+    ticks = MaxNLocator(3) if span < 4 else LogLocator(subs=subs)
+    plain = FuncFormatter(lambda value, _: f"{value:g}") if span < 1e3 else None
+    scale = ScalarMappable(norm, "viridis")
+    bar = figure.colorbar(
+        scale, ax=list(neighbours), label=label, fraction=0.03, pad=0.02, aspect=12, ticks=ticks, format=plain
+    )
+    bar.minorticks_off()
+
+
+def _draw_maps(panels: np.ndarray, maps: dict[str, pd.DataFrame], runs: list[str], norm: LogNorm) -> None:
+    """Draw the map of each run into its panel; the first panel of each row counts the layers."""
     same_depth = len({len(table) for table in maps.values()}) == 1
     for index, (run, ax) in enumerate(zip(runs, panels.ravel(), strict=False)):
         if run in maps:
             _draw_map(ax, maps[run], norm)
         if index % panels.shape[1] == 0:
-            ax.set_ylabel(name)
+            ax.set_ylabel("layer")
         elif same_depth:
             ax.set_yticklabels([])
 

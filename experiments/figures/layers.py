@@ -2,7 +2,9 @@
 
 import math
 
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.figures.curves import condition_legend, draw, last_epoch, means
@@ -44,6 +46,7 @@ def saturation(tables: StudyTables) -> Figure:
         for ax, rows, x in zip(row, (by_epoch, by_layer), ("epoch", "layer"), strict=True):
             draw(ax, means(rows, replicas, column, x, 100), replicas, appearance, x, log=False, ceiling=100)
             most = max(most, ax.get_ylim()[1])
+            _widen_covered(ax)
         # Limits leave room for the lines that lie on 0 %.
         row[0].set(ylabel=label, ylim=(-0.03 * max(most, 5), min(103, max(most, 5))))
     panels[0, 0].set_title("mean over hidden layers, by epoch")
@@ -52,6 +55,17 @@ def saturation(tables: StudyTables) -> Figure:
     panels[-1, 1].set_xlabel("hidden layer")
     condition_legend(result, replicas, appearance)
     return result
+
+
+def _widen_covered(ax: Axes) -> None:
+    """Widen each line that later ones cover for more than half of its length, so that it shows at their sides."""
+    bottom, top = ax.get_ylim()
+    lines = {line: dict(np.asarray(line.get_xydata()).tolist()) for line in ax.lines if line.get_gid()}
+    for index, (line, points) in enumerate(lines.items()):
+        later = list(lines.values())[index + 1 :]
+        near = [[abs(other.get(x, math.inf) - y) < (top - bottom) / 100 for x, y in points.items()] for other in later]
+        covers = sum(sum(close) > len(close) / 2 for close in near)
+        line.set_linewidth(line.get_linewidth() + 1.5 * min(2, covers))
 
 
 @figure(

@@ -88,9 +88,8 @@ def leaderboard_figure(tables: StudyTables) -> Figure:
     baselines = _baselines(tables.baselines, unit)
     notes = row_labels(_notes(board, rates), 6, 60)
     title = textwrap.wrap(shortened(spelled(replicas["dataset"].iloc[0]), 108), 36)
-    result = sheet(
-        0.48 + 0.12 * len(title) + rows.height * max(3, len(board)), max(SINGLE, 1.9 + rows.width + notes.width)
-    )
+    tall = max(1.2, rows.height * len(board))  # not less than the legend
+    result = sheet(0.48 + 0.12 * len(title) + tall, max(SINGLE, 1.9 + rows.width + notes.width))
     ax = result.subplots()
     for mean in reference["mean"].dropna():
         ax.axvline(mean, **REFERENCE, zorder=0)

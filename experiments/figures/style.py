@@ -269,8 +269,14 @@ UNDATED: dict[str, Style] = {"png": {}, "svg": {"Date": None}, "pdf": {"Creation
 """By kind of file: the metadata that leave the date out."""
 
 
+PIXELS = 1600
+"""The smallest width of a PNG, so that it fills a projector."""
+
+
 def render(figure: Figure, kind: str, title: str) -> bytes:
-    """Return a figure as the bytes of a PNG (200 dpi), SVG or PDF file. The bytes are the same each time.
+    """Return a figure as the bytes of a PNG, SVG or PDF file. The bytes are the same each time.
+
+    A PNG has at least 200 dots per inch and is at least `PIXELS` wide.
 
     Parameters
     ----------
@@ -286,7 +292,7 @@ def render(figure: Figure, kind: str, title: str) -> bytes:
     set_fonts(figure)
     with matplotlib.rc_context(RC):
         _lay_out(figure)
-        figure.dpi = 200 if kind == "png" else 72
+        figure.dpi = max(200, PIXELS / figure.get_figwidth()) if kind == "png" else 72
         try:
             # `savefig` would lay everything out once more for each file.
             write = getattr(get_registered_canvas_class(kind)(figure), f"print_{kind}")

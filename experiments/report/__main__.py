@@ -1,11 +1,13 @@
 """Writes a study's report from its stored tables. No network of the study is retrained.
 
     python -m experiments.report [study=NAME] [compare=OTHER] [select=RULE] [margin=NUMBER] [formats=png,pdf]
+    python -m experiments.report figures=NAME,NAME [study=NAME] [select=RULE] [margin=NUMBER] [formats=png,pdf]
 
 Without study=NAME it is the study written last. The folder results/<study>/report/ then contains index.html, a page
 that needs no other file and no network; report.md; tables/*.tex for LaTeX's package booktabs; and figures/ as SVG.
 With formats=png,pdf the figures are there as PNG and PDF too. Only figures that changed are drawn again. Figures of
 fixed experiments on digits, which are not of the study, train small networks when they are first drawn.
+With figures=saturation,leaderboard only these figures are drawn, into figures/, and no page is written.
 With compare=OTHER the report also compares the conditions that both studies have.
 
 select=RULE chooses each condition's learning rate by the mean of another quantity of validation: `error` (the
@@ -21,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from experiments.analysis.wording import counted, enumeration, verb
 from experiments.config.arguments import exit_code, key_values
 from experiments.config.errors import ConfigError
-from experiments.report.writing import KINDS, write
+from experiments.report.writing import KINDS, draw, write
 from experiments.store.files import RESULTS
 from experiments.store.reading import ELSEWHERE, check_study, studies
 from experiments.tables import SELECT
@@ -35,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(__doc__)
         return 0
     return exit_code(
-        "report", lambda: _report(key_values(arguments, ("study", "compare", "select", "margin", "formats")))
+        "report", lambda: _report(key_values(arguments, ("study", "compare", "select", "margin", "formats", "figures")))
     )
 
 
@@ -53,6 +55,8 @@ def _report(values: Mapping[str, str]) -> int:
             raise ConfigError(f"formats={','.join(formats)}: {nearest(kind, KINDS)}")
     study = values.get("study") or studies()[-1]
     check_study(study)
+    if "figures" in values:
+        return _figures(study, values, select, margin, formats)
     print(f"report of study {study}", flush=True)
     report = write(study, compare=values.get("compare"), select=select, margin=margin, formats=formats)
     folder = RESULTS / study / "report"
@@ -67,6 +71,19 @@ def _report(values: Mapping[str, str]) -> int:
     print(report.answer)
     print(f"open {folder / 'index.html'}")
     return 0
+
+
+def _figures(study: str, values: Mapping[str, str], select: str, margin: float | None, formats: Sequence[str]) -> int:
+    """Draw the figures that were asked for, and print their files and what the study lacks."""
+    if "compare" in values:
+        raise ConfigError("compare= adds a table to the page, and figures= writes no page: leave out one of them")
+    print(f"figures of study {study}", flush=True)
+    drawings = draw(study, values["figures"].split(","), select=select, margin=margin, formats=formats)
+    for path in drawings.written:
+        print(path)
+    for name, reason in drawings.missing.items():
+        print(f"{name} is missing: {reason}")
+    return 0 if drawings.written else 1
 
 
 def _margin(text: str | None) -> float | None:

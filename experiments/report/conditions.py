@@ -103,7 +103,7 @@ COMPARISONS: Columns = {
     "p (paired t)": lambda row: quantity(p_value(row.p), row.p),
     "p (Wilcoxon)": lambda row: quantity(p_value(row.wilcoxon), row.wilcoxon),
     "least possible": lambda row: quantity(p_value(row.wilcoxon_least), row.wilcoxon_least),
-    "seeds needed": lambda row: quantity(number(row.seeds), row.seeds),
+    "seeds for this difference": lambda row: quantity(number(row.seeds), row.seeds),
 }
 
 STUDY_COMPARISON: Columns = {

@@ -2,7 +2,7 @@
 
 import gc
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -153,10 +153,21 @@ class Drawer:
         What draws beside this process, if anything does.
     temporary
         A folder for the tables, which the processes of the pool read.
+    figures
+        The names of the figures; without them it is all.
     """
 
-    def __init__(self, folder: Path, cache: Path, kinds: tuple[str, ...], pool: Pool | None, temporary: Path):
+    def __init__(
+        self,
+        folder: Path,
+        cache: Path,
+        kinds: tuple[str, ...],
+        pool: Pool | None,
+        temporary: Path,
+        figures: Sequence[str] = (),
+    ):
         self.kinds, self.pool, self.temporary = kinds, pool, temporary
+        self.figures = {name: FIGURES[name] for name in figures or FIGURES}
         self._shelf, self._demonstrations = Shelf(folder), Shelf(cache)
         self._splits: dict[Path | None, _Splits] = {}
         self._drawn: dict[str, dict[str, Drawn | Missing]] = {}  # by figure and stem
@@ -171,7 +182,7 @@ class Drawer:
 
     def begin_demonstrations(self) -> None:
         """Begin with the figures that show no study."""
-        for name, drawable in FIGURES.items():
+        for name, drawable in self.figures.items():
             if drawable.demonstration:
                 self._begin(Task(name, "", name, digest([program(), name]), self.kinds, None))
 
@@ -187,7 +198,7 @@ class Drawer:
         if self.pool is not None:
             # Another sweep may change the stored tables at any time, so further processes do not read those.
             path.write_bytes(pickle.dumps(tables, pickle.HIGHEST_PROTOCOL))
-        for name, drawable in FIGURES.items():
+        for name, drawable in self.figures.items():
             if drawable.demonstration or drawable.baselines != baselines:
                 continue
             parts = splits.parts(drawable)
@@ -243,11 +254,11 @@ class Drawer:
             self._demonstrations.save()
 
     def drawings(self, study: Study, tables: StudyTables) -> Drawings:
-        """Return all pictures of a study, and remove files that its tables or the kinds no longer allow."""
+        """Return all pictures of a study, and the reasons for those that are missing."""
         from experiments.report.provenance import study_words  # it imports Hydra, as in the registry
 
         drawings, datasets, words = Drawings(), dataset_names(tables), study_words(study.folder)
-        for name, drawable in FIGURES.items():
+        for name, drawable in self.figures.items():
             for stem, drawn in once(name, self._drawn[name]).items():
                 if isinstance(drawn, Missing):
                     drawings.missing[stem] = drawn.line(study.name, datasets, words)
@@ -256,11 +267,15 @@ class Drawer:
                 caption = " ".join(filter(None, [_caption(drawable), drawn.label]))
                 svg = drawn.files["svg"].decode()
                 drawings.pictures.append(Picture(name, stem, drawable.title, caption, svg, drawable.demonstration))
-            for kind in UNDATED:
-                old = {self._shelf.folder / f"{name}.{kind}", *self._shelf.folder.glob(f"{name}-*.{kind}")}
-                for path in old - set(drawings.written):
-                    path.unlink(missing_ok=True)
         return drawings
+
+    def remove_others(self, written: Iterable[Path]) -> None:
+        """Remove the files that the tables of a study or the kinds no longer allow: those that are not `written`."""
+        folder = self._shelf.folder
+        for name in self.figures:
+            for kind in UNDATED:
+                for path in {folder / f"{name}.{kind}", *folder.glob(f"{name}-*.{kind}")} - set(written):
+                    path.unlink(missing_ok=True)
 
 
 def _caption(drawable: Drawable) -> str:

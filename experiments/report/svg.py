@@ -3,6 +3,8 @@
 import hashlib
 import re
 
+from experiments.figures.style import DOUBLE
+
 STRAIGHT = re.compile(r"z|([ML]) (\S+) (\S+)")
 """A step of a path of straight lines: back to the start, or a move or a line to a point."""
 
@@ -44,8 +46,11 @@ def inline(stem: str, svg: str, styles: dict[str, int]) -> str:
 
     svg = re.sub(r">\s+<", "><", re.sub(r"<[^>]*>", tag, svg))
     head, rest = svg.split(">", 1)
-    # The caption names the picture, and the page sets its width.
+    # The caption names the picture. Its width is a share of the page's, so that all pictures have one size of letters.
     head = re.sub(r' (width|height|version|xmlns:\w+)="[^"]*"', "", head)
+    box = re.search(r'viewBox="0 0 ([\d.]+) ', head)
+    if box:
+        head += f' width="{min(100, 100 * float(box[1]) / (72 * DOUBLE)):.0f}%"'
     return f'{head} xmlns:xlink="http://www.w3.org/1999/xlink" role="img" aria-labelledby="{caption_id(stem)}">{rest}'
 
 

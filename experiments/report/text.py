@@ -98,7 +98,17 @@ def _plain(text: str) -> str:
 
 
 def _list(items: Iterable[str]) -> str:
-    return "\n".join(_plain(f"- {item}") for item in items)
+    return "\n".join(map(_item, items))
+
+
+def _item(text: str) -> str:
+    """Return an item of a list. A command at its end is code, so that it can be copied: nothing in it is escaped."""
+    words, run, command = text.partition("; run: ")
+    if not run:
+        return f"- {_plain(text)}"
+    longest = max(map(len, re.findall("`+", command)), default=0)
+    fence, space = "`" * (longest + 1), " " * (longest > 0)
+    return f"- {_plain(words)}; run: {fence}{space}{command}{space}{fence}"
 
 
 def _table(table: Table) -> str:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from experiments.config.errors import ConfigError
 from experiments.report.caching import CACHE
 from experiments.report.earlier import Report, key, store_report, stored_report
 from experiments.report.showing import helpers, later, progress_bar
@@ -13,9 +14,11 @@ from experiments.store.files import RESULTS, locked, write_bytes
 from experiments.store.reading import StudyTables, check_study, load_records
 from experiments.store.study import Study
 from experiments.sweep.workers import temporary_folder
+from nets.names import nearest
 
 if TYPE_CHECKING:
     from experiments.report.content import Content
+    from experiments.report.drawing import Drawings
     from experiments.report.provenance import Records
 
 KINDS = ("svg", "png", "pdf")
@@ -79,7 +82,7 @@ def write(
     for name in names:
         check_study(name, results)
         collect(Study(name, results))  # repairs damaged tables
-    choices = Choices(compare, select, margin, tuple(kind for kind in KINDS if kind == "svg" or kind in formats))
+    choices = Choices(compare, select, margin, _kinds(formats))
     written = Study(study, results)
     with locked(written.folder / ".locks" / "report.lock"):
         made_from = key([Study(name, results) for name in names], choices._asdict())
@@ -89,6 +92,59 @@ def write(
             if complete:
                 store_report(written, made_from, report)
     return report
+
+
+def draw(
+    study: str,
+    figures: Sequence[str],
+    results: Path = RESULTS,
+    select: str = "error",
+    margin: float | None = None,
+    formats: Sequence[str] = ("svg",),
+) -> "Drawings":
+    """Draw some figures of a study into the folder of its report, and nothing else; no file is removed.
+
+    Parameters
+    ----------
+    figures
+        The names of the figures.
+    study, results, select, margin, formats
+        As in `write`.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such study or no such figure.
+    """
+    from experiments.analysis import baselines
+    from experiments.report.drawing import FIGURES, Drawer
+    from experiments.report.stored import shown_tables
+
+    for name in figures:
+        if name not in FIGURES:
+            raise ConfigError(f"figures={','.join(figures)}: {nearest(name, FIGURES)}")
+    check_study(study, results)
+    written = Study(study, results)
+    collect(written)
+    with locked(written.folder / ".locks" / "report.lock"), progress_bar() as show:
+        tables = shown_tables(study, results, select)
+        if any(FIGURES[name].baselines for name in figures):
+            lines, _ = baselines.of_study(study, load_records(study, results), tables.replicas, results)
+            tables = tables._replace(baselines=lines)
+        folder = written.folder / "report" / "figures"
+        drawer = Drawer(folder, results / CACHE / "figures", _kinds(formats), None, folder, figures)
+        try:
+            drawer.begin_demonstrations()
+            for kind in (False, True):
+                drawer.begin(tables, margin, baselines=kind)
+            drawer.finish(show)
+        finally:
+            drawer.save()
+        return drawer.drawings(written, tables)
+
+
+def _kinds(formats: Sequence[str]) -> tuple[str, ...]:
+    return tuple(kind for kind in KINDS if kind == "svg" or kind in formats)
 
 
 class Choices(NamedTuple):
@@ -124,6 +180,7 @@ def _make(study: Study, results: Path, choices: Choices) -> tuple[Report, bool]:
         finally:
             drawer.save()  # an interrupted report keeps what it has drawn
     drawings = drawer.drawings(study, tables)
+    drawer.remove_others(drawings.written)
     missing = drawings.missing | {f"baselines on {dataset}": reason for dataset, reason in reasons.items()}
     files = _write_texts(folder, replace(content, pictures=drawings.pictures, missing=missing), choices.kinds)
     stored = [path for path in [study.folder / "baselines.csv"] if path.exists()]

@@ -23,7 +23,7 @@ from experiments.config.arguments import exit_code, key_values
 from experiments.config.errors import ConfigError
 from experiments.store.collecting import PARQUET_HINT, Index, collect, collect_parquet, is_large_csv, parquet_rows
 from experiments.store.files import LEFTOVERS, RESULTS
-from experiments.store.reading import ELSEWHERE, LONG_TABLES, STUDY_TABLES
+from experiments.store.reading import ELSEWHERE, LONG_TABLES, STARTED, STUDY_TABLES
 from experiments.store.study import Study
 from nets.names import nearest
 
@@ -55,19 +55,22 @@ def _run(name: str, *options: str) -> int:
         print(*problems, f"{len(study.runs())} runs, {len(problems)} problems", sep="\n")
         return int(bool(problems))
     elif name == "prune":
-        removed = prune(study)
-        print("\n".join(f"removed {path}" for path in removed) if removed else "nothing to remove")
+        planned = len(study.marks.read())
+        lines = [f"removed {path}" for path in prune(study)]
+        if planned:
+            lines.append(f"forgot what was planned of {planned} {'run' if planned == 1 else 'runs'}")
+        print("\n".join(lines or ["nothing to remove"]))
     else:
-        print(f"wrote {write_tables(study, values.get('format', 'csv'))}")
+        written = write_tables(study, values.get("format", "csv"))
+        print(f"wrote {written}" if written else "nothing to collect: no run is finished")
     return 0
 
 
 def _study(name: str | None) -> Study:
-    known = sorted(path.parent.name for path in RESULTS.glob("*/runs"))
+    known = sorted({path.parent.name for name in STARTED for path in RESULTS.glob(f"*/{name}")})
     if name is None or name not in known:
-        missing = (
-            "which study? " if name is None else f"no study {name!r} in {RESULTS if known else RESULTS.resolve()}/: "
-        )
+        folder = RESULTS if known else RESULTS.resolve()
+        missing = "study=NAME is needed: " if name is None else f"no study {name!r} in {folder}/: "
         raise ConfigError(missing + (nearest(name or "", known) if known else f"there is none; {ELSEWHERE}"))
     return Study(name)
 
@@ -148,7 +151,7 @@ def prune(study: Study) -> list[Path]:
             elif run.state(stored)[0] != "failed" and not run.checkpoints():
                 shutil.rmtree(run.path)
                 removed.append(run.path)
-    for folder in (".", "runs/*", "runs/*/.checkpoints"):
+    for folder in (".", ".progress", "runs/*", "runs/*/.checkpoints"):
         for path in list(study.folder.glob(f"{folder}/{LEFTOVERS}")):
             path.unlink(missing_ok=True)
             removed.append(path)

@@ -4,6 +4,8 @@ A sweep writes a mark for each of its jobs before the first one starts, and remo
 What an interrupted or killed sweep has not finished keeps its mark, until the job is finished or the study is pruned.
 """
 
+import os
+import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -30,12 +32,15 @@ class ProgressMarks:
         """Note the state of a job and the epochs of replicas that it has trained."""
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
-            (self.folder / run).write_text(f"{state} {epochs}")
+            # In one step, else a reader finds an empty mark. It need not survive a crash: nothing waits for the disk.
+            temporary = self.folder / f".mark.{threading.get_native_id()}.new"
+            temporary.write_text(f"{state} {epochs}")
+            os.replace(temporary, self.folder / run)
 
     def read(self) -> dict[str, Mark]:
-        """Return the marks by run; one that is just being written is left out."""
+        """Return the marks by run."""
         marks = {}
-        for path in self.folder.glob("*"):
+        for path in self.folder.glob("[!.]*"):
             with suppress(OSError, ValueError):
                 state, epochs = path.read_text().split()
                 marks[path.name] = Mark(state, int(epochs))

@@ -22,6 +22,8 @@ ELSEWHERE = "results are looked for where a command is run, so cd to the folder 
 LONG_TABLES = {"history": tables.HISTORY, "layers": tables.LAYERS}
 """The tables of a study that have many rows for each replica, with the columns that they always have."""
 STUDY_TABLES = (*LONG_TABLES, "replicas")
+STARTED = ("runs", ".progress")
+"""The folders of a study: it has one of them as soon as a sweep has begun."""
 
 
 def tuning_seeds(files: Mapping[str, bytes]) -> set[int]:
@@ -94,6 +96,11 @@ def check_study(study: str, results: Path = RESULTS) -> None:
     """Raise a ConfigError if there is no such study."""
     known = studies(results)
     if study not in known:
+        if study in {path.parent.name for name in STARTED for path in Path(results).glob(f"*/{name}")}:
+            status = f"python -m experiments.store status study={study}"
+            raise ConfigError(
+                f"study {study!r} has no finished run yet; the command that began it continues it; run: {status}"
+            )
         if not known:
             raise ConfigError(f"no study {study!r} in {Path(results).resolve()}/: it is empty; {ELSEWHERE}")
         raise ConfigError(f"no study {study!r} in {results}/: {nearest(study, known)}")

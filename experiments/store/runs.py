@@ -205,7 +205,10 @@ class RunFolder:
         if failure is not None:
             return "failed", failure + (f" ({words} from before)" if state == "done" else "")
         epochs = [int(checkpoint["epoch"]) for checkpoint in self.checkpoints()] if state == "incomplete" else []
-        return state, f"continues from epoch {min(epochs)}" if epochs else words
+        if epochs:
+            first, last = min(epochs), max(epochs)
+            words = f"parts of it continue from epoch{'' if first == last else f's {first} to'} {last}"
+        return state, words
 
     def save(self, settings: Settings, new: tables.RunTables, environment: dict[str, object]) -> None:
         """Add freshly trained replicas to the run's files; the caller holds the run's lock."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+import joblib
 import numpy as np
 import yaml
 from threadpoolctl import threadpool_limits
@@ -68,14 +69,21 @@ def plan(jobs: Sequence[Job], workers: int | None) -> Iterator[str]:
         work = f"{tuning} to tune, {missing - tuning} to report"
     conditions = counted(len({job.folder.path for job in jobs}), "condition")
     there = replicas - missing
+    trained = [_resumed(job) for job in jobs]
+    continued = sum(map(len, trained))
+    if continued:
+        continues = verb(continued, "continues from its checkpoint", "continue from checkpoints")
+        work += f", of which {continued} {continues}"
     yield f"{conditions}, {counted(replicas, 'replica')}: {there} {verb(there, 'is', 'are')} there already, {work}"
     yield from earlier_runs(jobs)
     if missing:
-        yield from _estimates([job for job in jobs if job.missing], workers)
+        work_left = [(job, job.work - sum(epochs)) for job, epochs in zip(jobs, trained, strict=True) if job.missing]
+        yield from _estimates(work_left, workers)
 
 
-def _estimates(jobs: Sequence[Job], workers: int | None) -> list[str]:
-    """Return the lines that say how long the jobs take and how much they write."""
+def _estimates(work_left: Sequence[tuple[Job, int]], workers: int | None) -> list[str]:
+    """Return the lines that say how long jobs with so many epochs of replicas take, and how much they write."""
+    jobs = [job for job, _ in work_left]
     runs = recorded_runs(jobs)
     source = f"estimated from {counted(len(runs), 'recorded run')}"
     if not runs:
@@ -84,21 +92,36 @@ def _estimates(jobs: Sequence[Job], workers: int | None) -> list[str]:
         source = f"estimated from a few steps of {longest.run}"
     seconds = size = 0.0
     unrecorded = set()
-    for job in jobs:
+    for job, work in work_left:
         similar = _most_similar(runs, job.settings)
         if similar[0].settings.data.name != job.settings.data.name:
             unrecorded.add(job.settings.data.name)
-        seconds += median(run.seconds for run in similar) * epoch_cost(job.settings) * job.work
+        seconds += median(run.seconds for run in similar) * epoch_cost(job.settings) * work
         size += median(run.bytes for run in similar) * table_rows(job.settings) * job.replicas
+    cores = joblib.cpu_count()
     by = f"with {counted(workers, 'worker')}" if workers else "for one worker"
-    line = f"time: about {_duration(seconds / (workers or 1))} {by}, {source}"
+    if workers and workers > cores:
+        by += f" on {counted(cores, 'core')}"
+    line = f"time: {_duration(seconds / min(workers or 1, cores))} {by}, {source}"
     if unrecorded:
         line += f"; none of them is of {', '.join(sorted(unrecorded))}, so the time is rough"
-    return [line, f"disk: about {2 * size / 1e6:,.1f} MB, of which half is the study's own copy of the tables"]
+    megabytes = 2 * size / 1e6
+    disk = f"about {megabytes:,.1f} MB" if megabytes >= 0.05 else "less than 0.1 MB"
+    return [line, f"disk: {disk}, of which half is the study's own copy of the tables"]
+
+
+def _resumed(job: Job) -> list[int]:
+    """Return the epochs that an interrupted sweep has trained of each missing replica that has a checkpoint."""
+    from experiments.training.checkpoint import Checkpoint, latest
+
+    if job.settings.force:
+        return []
+    starts = latest(map(Checkpoint.from_arrays, job.folder.checkpoints()))
+    return [starts[replica][0].epoch for replica in job.missing if replica in starts]
 
 
 def probe(job: Job) -> float:
-    """Return the seconds of an epoch of a job's networks by unit of `epoch_cost`; nothing is written.
+    """Return the processor's seconds of an epoch of a job's networks by unit of `epoch_cost`; nothing is written.
 
     Steps are trained for `PROBE` seconds. What follows an epoch is done once, and so is an epoch of pre-training, whose
     time is spread over the epochs. It is 0 if there are no epochs.
@@ -117,24 +140,24 @@ def probe(job: Job) -> float:
     stack = Stack(settings, divide(settings, job.missing)[0].replicas)
     steps = (None for epoch in count(1) for _ in stack.train_steps(epoch))
     with threadpool_limits(1, "blas"), np.errstate(all="ignore"):
-        begin = time.perf_counter()
+        begin = time.thread_time()
         pretrain(stack)
-        pretraining = (time.perf_counter() - begin) * pretraining_epochs
+        pretraining = (time.thread_time() - begin) * pretraining_epochs
         next(steps)  # the first one also makes the buffers
-        begin = time.perf_counter()
-        trained, training = 0, 0.0
-        while training < PROBE:
+        end, trained = time.monotonic() + PROBE, 0
+        begin = time.thread_time()
+        while time.monotonic() < end or not trained:
             next(steps)
             trained += 1
-            training = time.perf_counter() - begin
-        begin = time.perf_counter()
+        training = time.thread_time() - begin
+        begin = time.thread_time()
         evaluate(stack)
         work = stack.gather(stack.prepared.split.probe[stack.seed_index])
         if settings.diagnostics.layers:
             layer_statistics(stack.network, settings.output, work, stack.network.parameters.copy())
         if settings.diagnostics.sharpness:
             sharpness(stack.network, settings.output, work)
-        evaluation = time.perf_counter() - begin
+        evaluation = time.thread_time() - begin
     steps_of_epoch = int(stack.prepared.split.train.shape[1]) // settings.batch_size
     epoch = training / trained * steps_of_epoch + evaluation + pretraining / settings.epochs
     return epoch / len(stack.replicas) / epoch_cost(settings)
@@ -230,5 +253,5 @@ def _most_similar(runs: Sequence[RecordedRun], settings: Settings) -> list[Recor
 def _duration(seconds: float) -> str:
     for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * length:
-            return f"{seconds / length:.1f} {unit}"
-    return f"{seconds:.0f} seconds"
+            return f"about {seconds / length:.1f} {unit}"
+    return f"about {counted(round(seconds), 'second')}" if seconds >= 0.5 else "less than a second"

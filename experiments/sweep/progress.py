@@ -1,24 +1,31 @@
-"""The live view of a sweep while it trains, whichever processes train it."""
+"""What a sweep shows while it trains, whichever processes train it: a bar on a terminal, else a line for each run."""
 
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
+from experiments.analysis.wording import counted
+from experiments.store.marks import Mark
 from experiments.sweep.jobs import Job, disjoint
 
 
 @contextmanager
 def live_view(jobs: Sequence[Job]) -> Iterator[None]:
-    """Show the progress of jobs that run inside the `with` block, from their marks; on a terminal only."""
+    """Show the progress of jobs that run inside the `with` block, from their marks."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     jobs = disjoint(jobs)
     console = Console(file=sys.stderr)
-    if not (console.is_terminal and jobs):
+    if not jobs:
         yield
+        return
+    if not console.is_terminal:
+        with _repeated(Lines(jobs).print_new, 1):
+            yield
         return
     bar = Progress(
         TextColumn("{task.description}"),
@@ -31,28 +38,62 @@ def live_view(jobs: Sequence[Job]) -> Iterator[None]:
         transient=True,
     )
     task = bar.add_task("", total=sum(job.work for job in jobs))
+
+    def update() -> None:
+        counts, epochs = tally(jobs)
+        words = [f"{counts[state]} {state}" for state in ("running", "done", "failed", "waiting") if counts[state]]
+        bar.update(task, description=f"{counted(len(jobs), 'run')}: {', '.join(words)}", completed=epochs)
+
+    with bar, _repeated(update, 0.2):
+        yield
+
+
+@contextmanager
+def _repeated(show: Callable[[], None], seconds: float) -> Iterator[None]:
+    """Call a function again and again inside the `with` block, and once at its end."""
     ended = threading.Event()
 
     def follow() -> None:
-        while not ended.wait(0.2):
-            counts, epochs = tally(jobs)
-            words = [f"{counts[state]} {state}" for state in ("running", "done", "failed", "waiting") if counts[state]]
-            bar.update(task, description=f"{len(jobs)} runs: {', '.join(words)}", completed=epochs)
+        while not ended.wait(seconds):
+            show()
 
     thread = threading.Thread(target=follow, daemon=True)
-    with bar:
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        show()
+
+
+class Lines:
+    """The runs of a sweep, of which a line is printed as soon as they have ended.
+
+    Parameters
+    ----------
+    jobs
+        All jobs of the sweep.
+    """
+
+    def __init__(self, jobs: Sequence[Job]):
+        self.jobs = {job.folder.path: job for job in jobs}  # those whose run has no line yet
+        self.runs = len(self.jobs)
+
+    def print_new(self) -> None:
+        """Print a line for each run that has ended since the last call."""
+        marks = _marks(self.jobs.values())
+        for path, job in list(self.jobs.items()):
+            mark = marks[job.study.folder].get(job.run)
+            if mark and mark.state in ("done", "failed"):
+                del self.jobs[path]
+                with suppress(OSError):  # of a pipe whose reader has gone: the end of the sweep meets it too
+                    print(f"{mark.state}: {job.run} ({self.runs - len(self.jobs)} of {self.runs})", flush=True)
 
 
 def tally(jobs: Sequence[Job]) -> tuple[Counter[str], int]:
     """Return how many jobs are running, done, failed and waiting, and how many epochs of replicas are trained."""
-    studies = {job.study.folder: job.study for job in jobs}
-    marks = {folder: study.marks.read() for folder, study in studies.items()}
+    marks = _marks(jobs)
     counts: Counter[str] = Counter()
     epochs = 0
     for job in jobs:
@@ -63,3 +104,9 @@ def tally(jobs: Sequence[Job]) -> tuple[Counter[str], int]:
         counts[mark.state] += 1
         epochs += mark.epochs if mark.state in ("waiting", "running") else job.work
     return counts, epochs
+
+
+def _marks(jobs: Iterable[Job]) -> dict[Path, dict[str, Mark]]:
+    """Return the marks of the jobs' studies, by folder and run."""
+    studies = {job.study.folder: job.study for job in jobs}
+    return {folder: study.marks.read() for folder, study in studies.items()}

@@ -225,7 +225,8 @@ class Runs:
         """Mark how far the runs are that workers have begun with."""
         for phase in self.phases.values():
             if any(map(self.board.begun, phase.lines)):
-                epochs = sum(map(self.board.epochs, phase.lines))
+                tuned = len(phase.fresh) * phase.settings.epochs
+                epochs = tuned + sum(map(self.board.epochs, phase.lines))
                 phase.job.study.marks.write(phase.job.run, "running", epochs)
 
     def close(self) -> None:

@@ -1,5 +1,6 @@
 """Spreads the missing replicas of all jobs of a sweep over the workers, and trains again what a killed worker had."""
 
+import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 
 import joblib
 
+from experiments.analysis.wording import counted
 from experiments.sweep.jobs import Job
 from experiments.sweep.runs import Piece, Runs, cost
 from experiments.sweep.workers import (
@@ -187,7 +189,10 @@ def train_all(jobs: Sequence[Job], pool: Pool | None = None) -> dict[Path, str]:
     """
     if not jobs:
         return {}
-    workers = number_of_workers(jobs, pool)
+    workers, cores = number_of_workers(jobs, pool), joblib.cpu_count()
+    if not pool and workers > cores:
+        shared = f"{workers} workers share {counted(cores, 'core')}"
+        print(f"{shared}: that is no faster than workers={cores}", file=sys.stderr)
     try:
         with temporary_folder() if workers > 1 or pool else nullcontext() as folder:
             scheduler = Scheduler(jobs, workers, folder, pool)

@@ -40,7 +40,10 @@ def connect(executor: str, options: Mapping[str, Any]) -> Train:
     try:
         queue = submitit.AutoExecutor(logs, cluster=executor, **started)
     except RuntimeError:
-        raise ConfigError("hydra/launcher=slurm: no Slurm here; allowed are machines with the command srun") from None
+        raise ConfigError(
+            "hydra/launcher=slurm: this machine has no Slurm, whose command is srun; "
+            "hydra/launcher=submitit_local runs the same jobs as processes of this machine"
+        ) from None
     queue.update_parameters(**options)
     return partial(_train_on, queue)
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
@@ -84,6 +85,7 @@ BAD = [
 def test_a_bad_argument_is_one_line_and_leaves_nothing(overrides, message, folder):
     with pytest.raises(ConfigError) as refusal:
         run_study(*overrides)
+    assert "".join(traceback.format_exception(refusal.value)).count("Traceback") == 1  # Hydra's own is not shown
     assert message in str(refusal.value)
     assert "\n" not in str(refusal.value)
     assert not list(folder.iterdir())

@@ -145,6 +145,7 @@ def test_networks_that_are_no_better_than_the_majority_class_are_not_crowned(stu
     assert both.startswith(
         "On digits softmax regression has the lowest mean test error, 5.50 %; the network, relu, has"
     )
+    assert "The network is not as good as always predicting the majority class, which has 11.00 %." in both
 
 
 def test_a_regression_is_held_against_the_mean_and_its_margin_is_a_share_of_it(study):
@@ -431,3 +432,20 @@ def test_two_names_of_the_same_data_are_said_once(study):
     warnings = findings(replicas.assign(task_id=tasks)).warnings
     (warning,) = [sentence for sentence in warnings if "same data" in sentence]
     assert warning.startswith("flowers and flowers2 hold the same data, so they count as one data set")
+
+
+def test_validation_errors_that_rose_during_training_are_named(study):
+    replicas = study({}, {"activation": "elu"}, {"activation": "tanh"})
+    best = replicas["activation"].map({"relu": 0.16, "elu": 0.18, "tanh": 0.15})
+    rise = replicas["activation"].map({"relu": 0.03, "elu": 0.004, "tanh": 0.04})
+    replicas = replicas.assign(best_epoch=5, best_validation_error=best, final_validation_error=best + rise)
+    rise[replicas["activation"] == "tanh"] *= [1, -1, 1, -0.5]  # as likely chance
+    replicas["final_validation_error"] = best + rise + 0.001 * (replicas["seed"] % 2)
+    (warning,) = findings(replicas).warnings
+    assert warning == (
+        "On digits the mean validation error rose during training: relu from 16.00 % near epoch 5 to 19.05 % at the "
+        "end. The errors here are those at the end; select=best_epoch_error shows those at the epoch with the lowest "
+        "validation loss."
+    )
+    assert findings(replicas, margin=4).warnings == []
+    assert findings(replicas.assign(select="best_epoch_error")).warnings == []

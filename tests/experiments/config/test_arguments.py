@@ -25,7 +25,7 @@ MAINS = {
 WRONG = [
     ("report --study mine", "unknown argument '--study'", "report study=mine"),
     ("report --study=mine select=loss", "unknown argument '--study=mine'", "report study=mine select=loss"),
-    ("report mine", "unknown argument 'mine': Allowed: study, compare", "report study=mine"),
+    ("report mine", "unknown argument 'mine': allowed: study, compare", "report study=mine"),
     ("report study mine", "study has no value: allowed is study=VALUE", "report study=mine"),
     ("report study = mine", "study has no value: allowed is study=VALUE", "report study=mine"),
     ("report stdy=mine", "unknown argument 'stdy=mine': did you mean 'study'?", "report study=mine"),

@@ -250,7 +250,7 @@ WORDS = [
     (["--threads", "2"], f"--threads: {DASHES}", ["threads=2"]),
     (["--jobs", "2"], f"--jobs: {DASHES}", ["workers=2"]),
     (["results/mine"], f"results/mine: {KEY}", None),
-    (["unheard=3"], "unknown key 'unheard': Allowed: dataset, task, activation", None),
+    (["unheard=3"], "unknown key 'unheard': allowed: dataset, task, activation", None),
 ]  # fmt: skip
 
 
@@ -344,7 +344,7 @@ def test_another_programs_name_is_no_key(name):
 @pytest.mark.parametrize(
     ("words", "first", "second"),
     [
-        (["solver=lbfgs"], "did you mean 'optimizer'?", "Unknown optimizer=lbfgs: Allowed: adam"),
+        (["solver=lbfgs"], "did you mean 'optimizer'?", "Unknown optimizer=lbfgs: allowed: adam"),
         (["tune.seeds=1,2"], COUNTS, "1 and 2 are also in seeds"),
         (["--seeds", "5", "epochs=ten"], DASHES, "epochs=ten: allowed is a whole number"),
         (["layers=3"], "the key is net.hidden, with the width of each layer", "such as net.hidden=[128,128]"),
@@ -359,6 +359,18 @@ def test_a_command_that_would_be_refused_is_not_offered(words, first, second, to
     line = told(words)
     assert first in line
     assert second in line
+    assert offered(line) is None
+
+
+def test_a_command_without_a_target_is_told_the_columns_of_the_file(told, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.csv").write_text("a;b;species\n1;2;x\n3;4;y\n")
+    words = ["dataset=csv", "dataset.path=my.csv", "dataset.separator=semicolon"]
+    line = told(words)
+    assert "dataset=csv needs dataset.target=…; COLUMN is one of a, b, species; run: " in line
+    assert offered(line) == [*words, "dataset.target=COLUMN"]
+    line = told(["dataset=csv", "dataset.path=no.csv"])
+    assert "dataset.path=no.csv: there is no such file: did you mean " in line
     assert offered(line) is None
 
 

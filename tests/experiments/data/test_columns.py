@@ -157,7 +157,7 @@ def test_what_is_no_number_is_refused_in_words(kind, content):
     [
         (Categories("x", ("a",)), DATES, "column 'x' must hold categories, not dates"),
         (Categories("x", ("a",)), pd.Categorical(DATES), "column 'x' must hold categories, not dates"),
-        (Categories("x", ("a",)), ["a", "b"], "column 'x' has the unknown category 'b' in row 2: Allowed: a"),
+        (Categories("x", ("a",)), ["a", "b"], "column 'x' has the unknown category 'b' in row 2: allowed: a"),
         (Categories("x", ("Male",)), ["male"], "'male' in row 1: did you mean 'Male'\\? Allowed: Male"),
         (Categories("x", ("01", "02")), [1], "the unknown category '1' in row 1: did you mean '01'\\?"),
         (Categories("x", ("1", "2")), [1.5], "the unknown category '1.5' in row 1"),

@@ -225,7 +225,7 @@ FAULTS = {
     "lists.parquet": (parquet(a=[[1], [2]] * 20, y=[0, 1] * 20), "column 'a' holds ndarray: allowed are numbers"),
     "unknown.xlsx": (GOOD.encode(), "unknown ending '.xlsx': save the sheet as CSV in your spreadsheet program"),
     "packed.csv.gz": (GOOD.encode(), "unknown ending '.gz': unpack the file"),
-    "unknown.json": (GOOD.encode(), "unknown ending '.json': Allowed: .csv, .tsv, .txt, .data, .parquet, .npz"),
+    "unknown.json": (GOOD.encode(), "unknown ending '.json': allowed: .csv, .tsv, .txt, .data, .parquet, .npz"),
     "near.cvs": (GOOD.encode(), "unknown ending '.cvs': did you mean '.csv'?"),
     "a folder.csv": (lambda path: path.mkdir(), "is a folder: allowed is a file"),
     "a loop.csv": (lambda path: path.symlink_to(path), "cannot be read: "),
@@ -261,9 +261,9 @@ def test_the_program_prints_the_line_and_ends_with_2(folder):
 
 
 CHOICES = [
-    (["dataset.task=ranking"], "dataset.task='ranking': Allowed: auto, classification, regression"),
+    (["dataset.task=ranking"], "dataset.task='ranking': allowed: auto, classification, regression"),
     (["dataset.task=regression"], "dataset.task=regression: the target 'y' has no numbers"),
-    (["dataset.missing=mean"], "dataset.missing='mean': Allowed: refuse, drop, impute, category"),
+    (["dataset.missing=mean"], "dataset.missing='mean': allowed: refuse, drop, impute, category"),
     (["dataset.drop=[aa]"], "dataset.drop: there is no column 'aa': did you mean 'a'? Allowed: a, b, y"),
     (["dataset.drop=a"], "dataset.drop='a': allowed is a list such as [a]; run: "),
     *(
@@ -275,7 +275,7 @@ CHOICES = [
     (["dataset.categories=[y]"], "column 'y' is the target: dataset.task=classification"),
     (["dataset.index=y"], "dataset.index: column 'y' is also dataset.target"),
     (["dataset.separator=tabs"], "dataset.separator='tabs': did you mean 'tab'?"),
-    (["dataset.decimal=x"], "dataset.decimal='x': Allowed: point, comma"),
+    (["dataset.decimal=x"], "dataset.decimal='x': allowed: point, comma"),
     (["dataset.thousands=point"], "dataset.thousands=point: dataset.decimal is the same character"),
     (["dataset.encoding=utf9"], "dataset.encoding='utf9': allowed is an encoding of text that Python knows"),
     (["dataset.encoding=punycode"], "dataset.encoding='punycode': allowed is an encoding of text that Python knows"),

@@ -136,7 +136,7 @@ def test_another_encoding_than_that_of_the_file_is_said_or_refused(read):
 def test_without_a_header_columns_have_numbers(read):
     data = read("6,148,35,1\n1,85,29,0\n8,183,6,1\n" * 9, "header=none", target="x4")
     assert (data.features, len(data.inputs), data.classes) == (("x1", "x2", "x3"), 27, ("0", "1"))
-    with pytest.raises(ValueError, match="there is no column 'y': Allowed: x1, x2, x3, x4"):
+    with pytest.raises(ValueError, match="there is no column 'y': allowed: x1, x2, x3, x4"):
         read("6,148,35,1\n1,85,29,0\n8,183,6,1\n" * 9, "header=none")
 
 

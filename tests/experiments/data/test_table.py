@@ -91,7 +91,7 @@ def test_the_callers_arrays_stay_writable():
 def test_a_category_that_was_not_there_is_refused():
     columns = from_frame("mine", table(), target="y").columns
     with pytest.raises(
-        ValueError, match="column 'colour' has the unknown category 'pink' in row 1: Allowed: blue, green, red"
+        ValueError, match="column 'colour' has the unknown category 'pink' in row 1: allowed: blue, green, red"
     ):
         encode(table().assign(colour="pink"), columns)
     with pytest.raises(ValueError, match="there is no column 'flag'"):

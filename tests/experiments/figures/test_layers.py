@@ -15,6 +15,16 @@ def test_shares_of_the_hidden_layers_are_their_mean_in_per_cent():
         np.testing.assert_allclose(curves(dead)[run][1], np.arange(9))
 
 
+def test_a_line_that_another_one_covers_is_wider_and_the_others_are_not():
+    tables = fake_study(diverged=0)
+    share = tables.layers["activation"].map({"tanh": 0.0, "relu": 0.4, "elu": 0.0})
+    layers = tables.layers.assign(saturated_fraction=share.where(tables.layers["saturated_fraction"].notna()))
+    (drawn,) = drawings("saturation", tables._replace(layers=layers)).values()
+    for ax in drawn.axes[:2]:
+        covered, alone, upper = (line.get_linewidth() for line in ax.lines)
+        assert covered > upper == alone
+
+
 def test_a_negative_mean_activation_is_shown():
     tables = fake_study(diverged=0)
     (drawn,) = drawings("activation_statistics", tables).values()

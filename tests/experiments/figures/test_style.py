@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from experiments.figures.style import COLORS, DASHES, identity, log_axis, looks, render, sheet
+from experiments.figures.style import COLORS, DASHES, SINGLE, identity, log_axis, looks, render, sheet
 from nets.activations import ACTIVATIONS
 from tests.experiments.figures.studies import FIGURES, STUDIES, drawings, fake_study, of
 
@@ -82,6 +82,16 @@ def test_text_from_a_study_is_not_typeset(name):
     render(drawn, "svg", "title")
 
 
+@pytest.mark.parametrize("name", ["confusion", "activation_curves"])
+def test_the_lowest_panel_of_each_column_labels_its_axis(name):
+    for drawn in of(name, "all").values():
+        panels = [ax for ax in drawn.axes if ax.get_subplotspec() and ax.get_visible() and ax.get_title(loc="left")]
+        lowest = {ax.get_subplotspec().colspan.start: ax for ax in panels}
+        labelled = [ax for ax in panels if ax.xaxis.get_tick_params()["labelbottom"]]
+        assert len(lowest) > 1
+        assert set(labelled) == set(lowest.values())
+
+
 def test_rendering_is_reproducible():
     first, second = (drawings("gradient_norms", fake_study())["gradient_norms"] for _ in range(2))
     for kind in ("png", "svg", "pdf"):
@@ -90,6 +100,14 @@ def test_rendering_is_reproducible():
     assert "<text" in svg
     assert "a title" in svg
     assert "<dc:date>" not in svg
+
+
+@pytest.mark.parametrize(("width", "pixels"), [(SINGLE, 1600), (10, 2000)])
+def test_a_png_fills_a_projector(width, pixels):
+    drawn = sheet(1, width)
+    drawn.subplots()
+    png = render(drawn, "png", "title")
+    assert int.from_bytes(png[16:20]) == pixels
 
 
 @pytest.mark.parametrize(("axis", "minor"), [("x", True), ("y", False)])

@@ -73,9 +73,9 @@ def records(tables):
 
 
 @cache
-def svg(text):
+def svg(text, width=2):
     """Return a figure's SVG, made by Matplotlib, with a text of the study's in it."""
-    drawn = sheet(1.5, 2)
+    drawn = sheet(1.5, width)
     ax = drawn.subplots()
     ax.plot([0, 1], [0.123456789, 1])
     ax.set_title(literal(text))

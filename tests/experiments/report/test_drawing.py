@@ -63,7 +63,7 @@ def test_each_figure_is_drawn_or_the_report_names_a_command(folder, monkeypatch)
     assert main(["study=activations", "formats=pdf,png"]) == 0
     written = figure_files(folder, "activations")
     lines = (folder / REPORT / "report.md").read_text().splitlines()
-    missing = [line for line in lines if "; run: python" in line and "study=activations" in line]
+    missing = [line for line in lines if "; run: `python" in line and "study=activations" in line]
     for name in FIGURES:
         files = {f"{name}.png", f"{name}.svg", f"{name}.pdf"}
         assert files <= written or any(line.startswith("- " + name.replace("_", "\\_")) for line in missing)
@@ -85,6 +85,29 @@ def test_files_of_other_formats_are_written_on_request_alone(folder):
     main(["study=activations"])
     assert not {name for name in figure_files(folder, "activations") if name.endswith((".png", ".pdf"))}
     assert "leaderboard.png" not in (folder / REPORT / "index.html").read_text()
+
+
+def test_only_the_figures_that_are_asked_for_are_drawn_and_no_page_is_written(folder, drawn, capsys):
+    assert main(["study=activations", "figures=leaderboard", "formats=png"]) == 0
+    assert drawn == 2 * titles("leaderboard")
+    paths = [f"{REPORT}/figures/leaderboard.svg", f"{REPORT}/figures/leaderboard.png"]
+    assert capsys.readouterr().out.splitlines() == ["figures of study activations", *paths]
+    assert set(map(str, contents(folder))) == set(paths)
+
+
+def test_figures_that_are_asked_for_are_those_of_the_report_and_remove_nothing(folder, drawn, capsys):
+    main(["study=activations", "formats=png"])
+    before = contents(folder)
+    drawn.clear()
+    main(["study=activations", "figures=leaderboard"])
+    main(["study=activations", "formats=png"])
+    assert not drawn
+    assert contents(folder) == before
+
+
+def test_a_figure_that_is_asked_for_and_missing_has_a_reason(folder, capsys):
+    assert main(["study=activations", "figures=depth"]) == 1
+    assert "depth is missing: all networks have one depth; run: python run.py" in capsys.readouterr().out
 
 
 def test_the_same_bytes_are_drawn_by_further_processes_and_taken_from_the_cache(folder, monkeypatch):

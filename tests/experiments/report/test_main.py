@@ -33,6 +33,7 @@ def test_the_study_written_last_is_the_default(folder, capsys):
         ("study=../pairings", "no study '../pairings'"),
         ("select=los", "select=los: did you mean 'loss'? Allowed: error, loss, best_epoch_error"),
         ("formats=pn", "formats=pn: did you mean 'png'? Allowed: svg, png, pdf"),
+        ("figures=leaderbord", "figures=leaderbord: did you mean 'leaderboard'? Allowed: "),
         ("margin=0", "margin=0: it must be a number above 0"),
         ("margin=-0.5", "margin=-0.5: it must be a number above 0"),
         ("margin=nan", "margin=nan: it must be a number above 0"),
@@ -50,6 +51,11 @@ def test_a_bad_argument_is_one_line(folder, capsys, argument, message):
 def test_an_argument_that_is_given_twice_is_refused(folder, capsys):
     assert main(["margin=1", "margin=2"]) == 2
     assert capsys.readouterr().err == "report: margin is given twice: allowed is one margin=VALUE\n"
+
+
+def test_figures_without_a_page_have_no_other_study(folder, capsys):
+    assert main(["study=activations", "figures=leaderboard", "compare=pairings"]) == 2
+    assert "leave out one of them" in capsys.readouterr().err
 
 
 def test_without_any_study_it_says_what_to_run(tmp_path, monkeypatch, capsys):

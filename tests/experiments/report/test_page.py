@@ -11,6 +11,7 @@ import pytest
 from experiments.report.content import gather
 from experiments.report.page import html
 from experiments.report.text import markdown
+from nets.activations import ACTIVATIONS
 from tests.experiments.report.examples import HOSTILE, content, records, study
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -227,3 +228,9 @@ def test_what_weakens_the_answer_stands_directly_under_it_and_alarms_above_every
     assert "<li>&lt;Only&gt; two seeds.</li>" in answer
     text = markdown(facts)
     assert text.index("**This study is unfinished") < text.index("has the lowest") < text.index("two seeds")
+
+
+@pytest.mark.parametrize("activations", [("relu", "elu"), tuple(ACTIVATIONS)[:9]])
+def test_a_study_of_many_conditions_points_to_the_curves_that_can_be_chosen(activations):
+    page = html(content(study(activations=activations, datasets=("digits",), seeds=2)))
+    assert ("show only the conditions that you choose" in page) == (len(activations) > 8)

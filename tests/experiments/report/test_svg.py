@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 
+from experiments.figures.style import DOUBLE
 from experiments.report.svg import inline
 from tests.experiments.report.examples import svg
 
@@ -25,6 +26,13 @@ def test_an_inlined_picture_has_identifiers_of_its_own_and_keeps_its_text():
     assert "y" not in styles
     assert set(map(int, re.findall(r'class="s(\d+)"', one))) <= set(styles.values())
     assert not re.search(r' d="[^"]*\.\d\d', one)
+
+
+def test_letters_have_one_size_in_pictures_of_all_widths():
+    widths = []
+    for width in (DOUBLE / 2, DOUBLE, 2 * DOUBLE):
+        widths.append(re.search(r'<svg[^>]* width="(.*?)"', inline("one", svg("one", width), {}))[1])
+    assert widths == ["50%", "100%", "100%"]
 
 
 def test_a_path_of_steps_goes_through_the_same_points():

@@ -44,4 +44,11 @@ def test_markdown_lists_failures_and_what_is_missing(report):
     text = markdown(report)
     assert "- tanh, wine, learning rate 0.1: 1 of 4 diverged, seeds 3 (epoch 1)" in text
     assert "- run-lost failed: ValueError: no" in text
-    assert "- depth: one depth; run: python run.py" in text
+    assert "- depth: one depth; run: `python run.py`" in text
+
+
+def test_a_command_in_markdown_is_code_that_works_when_copied(report):
+    command = "python run.py -m 'optimizer.lr=[0.01,0.03]' 'dataset=glob(*)' study=a_b"
+    text = markdown(replace(report, missing={"a_b": f"only <one> a_b; run: {command}", "c": "none; run: echo '`a`'"}))
+    assert rf"- a\_b: only &lt;one&gt; a\_b; run: `{command}`" in text
+    assert "- c: none; run: `` echo '`a`' ``" in text

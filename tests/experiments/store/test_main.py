@@ -1,12 +1,16 @@
 """The command: status, verify, prune, collect."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from experiments.config.errors import ConfigError
 from experiments.store.__main__ import main
 from experiments.store.files import fingerprint
-from tests.experiments.studies import LINES, study_tables
+from experiments.store.reading import check_study
+from experiments.training.run import train
+from tests.experiments.studies import LINES, SMALL, study_tables
 
 
 def command(capsys, *arguments):
@@ -80,10 +84,34 @@ def test_prune_removes_what_nothing_uses_again(sweep, study, capsys):
     capsys.readouterr()
     code, out, _ = command(capsys, "prune", "study=default")
     assert code == 0
-    assert sorted(out.splitlines()) == sorted([f"removed {study.run(broken).path}", f"removed {left}"])
+    assert sorted(out.splitlines()) == sorted(
+        ["forgot what was planned of 1 run", f"removed {study.run(broken).path}", f"removed {left}"]
+    )
     assert [run.name for run in study.runs()] == sorted(runs)
     assert study_tables(study) == kept
     assert study.unfinished() == {}
+
+
+def test_a_study_of_which_nothing_is_finished_exists(study, capsys):
+    study.marks.write("planned", "waiting")
+    planned = ["unfinished  planned  waits to be trained (nothing stored)", "1 unfinished"]
+    assert command(capsys, "status", "study=default")[1].splitlines() == planned
+    with pytest.raises(ConfigError, match=r"study 'default' has no finished run yet.* status study=default"):
+        check_study("default")
+    assert command(capsys, "collect", "study=default")[1] == "nothing to collect: no run is finished\n"
+    assert command(capsys, "prune", "study=default")[1] == "forgot what was planned of 1 run\n"
+
+
+def test_status_says_from_which_epochs_the_parts_of_a_run_continue(settings, study, capsys):
+    condition = settings(*SMALL, "checkpoint.every=1")
+    folder = study.run(condition.run)
+    first, second = condition.replicas
+    train(condition, [first], keep=folder.keep_checkpoint)
+    assert command(capsys, "status", "study=default")[1].startswith(
+        f"incomplete  {folder.name}  parts of it continue from epoch 1\n"
+    )
+    train(replace(condition, epochs=5), [second], keep=folder.keep_checkpoint)
+    assert folder.state()[1] == "parts of it continue from epochs 1 to 4"
 
 
 @pytest.mark.parametrize(
@@ -91,9 +119,9 @@ def test_prune_removes_what_nothing_uses_again(sweep, study, capsys):
     [
         (["stats", "study=default"], "unknown command 'stats': did you mean 'status'?"),
         (["status", "study=defautl"], "no study 'defautl' in results/: did you mean 'default'?"),
-        (["status"], "which study? Allowed: default"),
+        (["status"], "study=NAME is needed: allowed: default"),
         (["status", "stduy=default"], "unknown argument 'stduy=default': did you mean 'study'?"),
-        (["collect", "study=default", "format=xlsx"], "format=xlsx: Allowed: csv, parquet"),
+        (["collect", "study=default", "format=xlsx"], "format=xlsx: allowed: csv, parquet"),
     ],
 )
 def test_a_bad_argument_is_one_line(done, capsys, arguments, message):

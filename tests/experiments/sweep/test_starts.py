@@ -110,6 +110,14 @@ def test_few_networks_and_small_work_start_no_processes(jobs, two_cores):
     assert number_of_workers(jobs(["net.hidden=[512,512]", "epochs=1000"])) == 2
 
 
+def test_more_workers_than_cores_are_said_to_be_no_faster(jobs, two_cores, capsys, monkeypatch):
+    monkeypatch.setattr(scheduling.Scheduler, "run", lambda self: self.pool.shutdown())
+    scheduling.train_all(jobs(["workers=2"]))
+    assert capsys.readouterr().err == ""
+    scheduling.train_all(jobs(["workers=16", "seeds=3"]))
+    assert capsys.readouterr().err == "3 workers share 2 cores: that is no faster than workers=2\n"
+
+
 def test_jobs_of_several_presets_share_the_largest_number_of_workers(jobs, two_cores):
     few, many, auto = ["workers=2", "seeds=5"], ["workers=3", "activation=elu"], ["activation=tanh", "seeds=1"]
     assert number_of_workers(jobs(few, many)) == 3

@@ -10,7 +10,8 @@ import pytest
 from experiments import tables
 from experiments.config.errors import ConfigError
 from experiments.config.settings import from_record
-from experiments.sweep import workers
+from experiments.store.marks import ProgressMarks
+from experiments.sweep import runs, scheduling, workers
 from experiments.sweep.jobs import Job
 from experiments.sweep.planning import plan
 from experiments.sweep.reproduce import reproduce
@@ -43,6 +44,29 @@ def trained(monkeypatch):
 
     monkeypatch.setattr(workers, "train_part", record)
     return calls
+
+
+def test_the_progress_of_the_reported_replicas_follows_that_of_the_tuning(sweep, study, monkeypatch):
+    made, epochs = [], []
+    train_part, write = workers.train_part, ProgressMarks.write
+
+    class Observed(runs.Runs):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            made.append(self)
+
+    def train_and_mark(*arguments, **options):
+        trained = train_part(*arguments, **options)
+        made[0].mark()
+        return trained
+
+    monkeypatch.setattr(scheduling, "Runs", Observed)
+    monkeypatch.setattr(workers, "train_part", train_and_mark)
+    monkeypatch.setattr(
+        ProgressMarks, "write", lambda self, *mark: epochs.append(mark[2:]) if mark[2:] else write(self, *mark)
+    )
+    assert sweep(TUNED)[0] == 0
+    assert epochs == [(9 * 2,), (9 * 2 + 2 * 2,)]
 
 
 def test_the_grid_is_trained_on_the_tuning_seeds_and_the_chosen_rate_on_the_others(sweep, study, trained, capsys):

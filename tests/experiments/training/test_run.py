@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 import pandas as pd
@@ -454,3 +455,13 @@ def test_a_weighted_step_is_the_gradient_of_the_weighted_mean(settings):
     unweighted = replace(weighted, class_weight="none")
     before = [frames(one)["history"].query("epoch == 0").drop(columns="run") for one in (weighted, unweighted)]
     assert before[0].equals(before[1])
+
+
+def test_seconds_are_those_of_the_processor_so_that_nothing_else_makes_them_longer(settings, monkeypatch):
+    seconds = count()
+    monkeypatch.setattr(training.time, "thread_time", lambda: next(seconds))
+    monkeypatch.setattr(training.time, "perf_counter", lambda: pytest.fail("a clock on the wall"))
+    (row,) = frames(settings("dataset=iris", "net.hidden=[4]", "epochs=2", "seeds=1"))["timing"].to_dict("records")
+    # pre-training and two epochs; three evaluations and the decisions; three diagnostics
+    assert (row["training"], row["evaluation"], row["diagnostics"]) == (3, 4, 3)
+    assert row["total"] == 2 * (3 + 4 + 3) + 1
