@@ -16,6 +16,7 @@ from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from experiments.config.arguments import check_cores, prepare_streams
 from experiments.config.compose import error_line, expand
 from experiments.config.errors import ConfigError, in_one_line
 from experiments.config.flags import SHOWING, options_and_words
@@ -126,6 +127,7 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 
 def main() -> None:
     """Run Hydra; answer a bad configuration with one line and exit code 2."""
+    prepare_streams()
     atexit.register(gc.freeze)  # else Python's end searches all objects for cycles, a third of a second
     # With this variable Hydra raises errors instead of printing them. Whether the user had set it decides below.
     traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
@@ -141,6 +143,7 @@ def main() -> None:
     PLUGINS[SWEEPER] = StudySweeper
     flags, words = list[str](), list[str]()
     try:
+        check_cores()
         flags, words = options_and_words(sys.argv[1:])
         if any(word.startswith("reproduce=") for word in words):
             sys.exit(_reproduce(words))

@@ -109,6 +109,18 @@ def test_the_walk_sees_subpackages_and_imports_inside_functions():
     assert {"numpy", "nets.network"} <= imported(ROOT / "experiments/training/stack.py")
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_text_is_utf_8_whatever_the_locale_is(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.Call) or ast.unparse(node.func) == "os.open":  # a number, no text
+            continue
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        values = {argument.value for argument in node.args if isinstance(argument, ast.Constant)}
+        names = {keyword.arg for keyword in node.keywords}
+        is_text = name in ("read_text", "write_text") or (name == "open" and values.isdisjoint({"rb", "wb", "ab"}))
+        assert not is_text or "utf-8" in values or "encoding" in names, f"line {node.lineno}: {ast.unparse(node)}"
+
+
 def test_the_configuration_is_checked_without_heavy_packages():
     heavy = ["scipy", "sklearn", "pandas", "matplotlib", "rich", "mlxtend"]
     code = f"import sys; import experiments.config.compose; print([name for name in {heavy} if name in sys.modules])"

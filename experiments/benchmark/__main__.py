@@ -38,6 +38,7 @@ from experiments.benchmark.scaling import scaling
 from experiments.benchmark.task import WORKLOADS
 from experiments.benchmark.waiting import commands, diagnostics, memory, report, runs
 from experiments.benchmark.workers import shell, timeline, workers
+from experiments.config.arguments import exit_code
 from experiments.sweep.environment import processor
 from nets.names import nearest
 
@@ -130,6 +131,10 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0, 1 if something failed, 2 for a bad argument."""
     options = _arguments(argv)
+    return exit_code("benchmark", lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
     benchmark = Benchmark(options.repeats, options.epochs)
     results: dict[str, Result] = {}
     try:
@@ -147,7 +152,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for label, module in benchmark.missing.items():
         print(f"{label}: {module} is not installed; pip install '.[bench]' (CPU build of PyTorch: torch==2.13.0)")
     if options.json:
-        options.json.write_text(json.dumps(_record(benchmark, results), indent=1) + "\n")
+        options.json.write_text(json.dumps(_record(benchmark, results), indent=1) + "\n", "utf-8")
     if options.save:
         _save(options.save, {name: result for name, result in results.items() if name in WORKLOADS})
     return 0

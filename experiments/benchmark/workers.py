@@ -145,7 +145,7 @@ def _sampled() -> Iterator[list[np.ndarray]]:
 
 def _ticks() -> np.ndarray:
     """Return the ticks of each core since the machine's start: (all, idle)."""
-    lines = (line.split() for line in Path("/proc/stat").read_text().splitlines())
+    lines = (line.split() for line in Path("/proc/stat").read_text("utf-8").splitlines())
     ticks = {line[0]: np.array(line[1:9], float) for line in lines if line and line[0].startswith("cpu")}
     return np.array([(ticks[f"cpu{core}"].sum(), ticks[f"cpu{core}"][3:5].sum()) for core in all_cores()])
 

@@ -16,13 +16,18 @@ from collections.abc import Sequence
 
 from experiments.analysis.wording import counted
 from experiments.claims.registry import MODULES
-from experiments.config.errors import ConfigError, in_one_line
+from experiments.config.arguments import exit_code
+from experiments.config.errors import ConfigError
 from nets.names import nearest
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return 0 whatever the verdicts, 1 if a study could not run, 2 for a bad argument."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    return exit_code("claims", lambda: _judge(arguments))
+
+
+def _judge(arguments: Sequence[str]) -> int:
     if {"-h", "--help"} & set(arguments):
         print(__doc__)
         return 0
@@ -34,15 +39,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             meant = [part for each in arguments for part in _meant(each)]
             known = all(part in allowed or part.startswith("select=") for part in meant)
             reason = f"unknown argument {word!r}: {nearest(word, [*allowed, 'select='])}"
-            return _refuse(reason, meant if known else None)
+            raise ConfigError(reason, meant if known else None)
     numbers = sorted({int(word) for word in words if word != "--quick"}) or list(MODULES)
     from experiments.tables import SELECT  # help and a bad number need none of its libraries
 
     for rule in rules:
         if rule not in SELECT:
-            return _refuse(f"select={rule}: {nearest(rule, SELECT)}")
+            raise ConfigError(f"select={rule}: {nearest(rule, SELECT)}")
     if len(set(rules)) > 1:
-        return _refuse(f"select= is given as {' and as '.join(rules)}; allowed is one rule")
+        raise ConfigError(f"select= is given as {' and as '.join(rules)}; allowed is one rule")
     print("judging", counted(len(numbers), "claim"), flush=True)  # the libraries below take a second to import
     from experiments.claims.judging import judge_claims
 
@@ -55,11 +60,6 @@ def _meant(word: str) -> list[str]:
         return word.split(",")
     bare = word.lstrip("-")
     return [f"--{bare}" if bare == "quick" else bare]
-
-
-def _refuse(reason: str, instead: Sequence[str] | None = None) -> int:
-    print(f"claims: {in_one_line(ConfigError(reason, instead), 'python -m experiments.claims')}", file=sys.stderr)
-    return 2
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import pandas as pd
 from experiments.claims.registry import MODULES, load_claim
 from experiments.claims.studies import QUICK_SEEDS, SEEDS, Protocol, origin
 from experiments.claims.writing import claims_csv, claims_md, judge, print_verdicts
-from experiments.config.errors import ConfigError
+from experiments.config.errors import ConfigError, disk_line
 from experiments.figures.style import RC, render
 from experiments.store.files import RESULTS, write_bytes
 
@@ -34,7 +34,7 @@ def judge_claims(numbers: list[int], quick: bool, select: str) -> int:
             code = 1
             print(f"claims: claim {number} could not be judged: {error}", file=sys.stderr)
         except OSError as error:
-            print(f"claims: {error.strerror}: {error.filename}", file=sys.stderr)
+            print(f"claims: {disk_line(error)}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             print("claims: interrupted; finished runs are kept and will not be retrained", file=sys.stderr)
@@ -54,7 +54,7 @@ def read_tables(folder: Path) -> dict[int, pd.DataFrame]:
 def read_origins(folder: Path) -> dict[int, dict[str, list[str]]]:
     """Return on which processors and with which commits a folder's tables were measured, by number."""
     paths = {number: folder / "tables" / f"{number:02}.json" for number in MODULES}
-    return {number: json.loads(path.read_text()) for number, path in paths.items() if path.exists()}
+    return {number: json.loads(path.read_text("utf-8")) for number, path in paths.items() if path.exists()}
 
 
 def store_table(folder: Path, number: int, table: pd.DataFrame) -> pd.DataFrame:

@@ -75,7 +75,7 @@ def origin(presets: Iterable[str], protocol: Protocol) -> dict[str, list[str]]:
     """Return the processors and commits of the runs of some presets, or of this process if there are none."""
     jobs = [settings for preset in presets for settings, _ in sweep(command_line(preset, protocol))]
     folders = [RESULTS / settings.study / "runs" / settings.run for settings in jobs]
-    records: list[dict[str, Any]] = [json.loads((folder / "environment.json").read_text()) for folder in folders]
+    records: list[dict[str, Any]] = [json.loads((folder / "environment.json").read_text("utf-8")) for folder in folders]
     records = records or [{"processor": processor(), "git": checkout()}]
     return {
         "processors": sorted({record["processor"] for record in records}),

@@ -1,9 +1,11 @@
 """The KEY=VALUE arguments of a command, and its exit code."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
+from io import TextIOWrapper
 
-from experiments.config.errors import ConfigError, in_one_line
+from experiments.config.errors import ConfigError, disk_line, in_one_line
 from nets.names import guess, nearest
 
 
@@ -67,12 +69,42 @@ def _meant(argument: str, rest: Sequence[str], allowed: Sequence[str]) -> tuple[
 
 
 def exit_code(command: str, run: Callable[[], int]) -> int:
-    """Run a command and return its exit code: 2 for a bad argument, 1 for an error of the disk, both in one line."""
+    """Run a command and return its exit code.
+
+    The code is 2 for a bad argument, 1 for an error of the disk, and 130 for Ctrl-C, each with one line.
+    """
     try:
+        prepare_streams()
+        check_cores()
         return run()
     except ConfigError as error:
         print(f"{command}: {in_one_line(error, f'python -m experiments.{command}')}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"{command}: {error.strerror}: {error.filename}", file=sys.stderr)
+        print(f"{command}: {disk_line(error)}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(f"{command}: interrupted", file=sys.stderr)
+        return 130
+
+
+def prepare_streams() -> None:
+    """Let closed standard streams lead nowhere, as libraries flush them; "?" stands for a letter that they lack."""
+    for number, name in enumerate(("stdout", "stderr"), 1):
+        stream = getattr(sys, name)
+        if stream is None:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+            os.set_inheritable(number, True)  # workers need it too
+            setattr(sys, name, os.fdopen(number, "w", encoding="utf-8", closefd=False))
+        elif isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def check_cores() -> None:
+    """Raise `ConfigError` if joblib's variable for the number of cores holds none."""
+    cores = os.environ.get("LOKY_MAX_CPU_COUNT", "1")
+    try:
+        int(cores)
+    except ValueError:
+        allowed = "allowed is a whole number of cores; run: unset LOKY_MAX_CPU_COUNT"
+        raise ConfigError(f"the environment has LOKY_MAX_CPU_COUNT={cores}: {allowed}") from None

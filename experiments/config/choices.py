@@ -48,7 +48,7 @@ def options(group: str) -> list[str]:
 
 def read_conf(file: str) -> dict[str, Any]:
     """Return what a file of conf/ contains."""
-    return dict(yaml.safe_load((CONF / f"{file}.yaml").read_text()))
+    return dict(yaml.safe_load((CONF / f"{file}.yaml").read_text("utf-8")))
 
 
 @cache

@@ -36,6 +36,11 @@ def in_one_line(refusal: ConfigError, program: str, before: Sequence[str] = ()) 
     return _joined(str(refusal), f"run: {shlex.join([*program.split(), *before, *refusal.instead])}")
 
 
+def disk_line(error: OSError) -> str:
+    """Return what an error of the disk says, with the file if the error names one."""
+    return ": ".join(map(str, filter(None, [error.strerror or error, error.filename])))
+
+
 def both(first: ConfigError, second: ConfigError) -> str:
     """Return what two refusals say: that of a command line, and that of the words which were meant."""
     return str(first) if first is second else _joined(str(first), str(second))

@@ -73,19 +73,19 @@ def _reading_options() -> dict[str, str]:
 def _presets() -> list[str]:
     lines = []
     for name in options("experiment"):
-        comment = (CONF / "experiment" / f"{name}.yaml").read_text().splitlines()[1]
+        comment = (CONF / "experiment" / f"{name}.yaml").read_text("utf-8").splitlines()[1]
         lines.append(f"  {name:<32}{comment.removeprefix('# ')}")
     return lines
 
 
 def _launchers() -> list[str]:
     files = sorted((CONF / "hydra" / "launcher").glob("*.yaml"))
-    return [f"  {path.stem:<32}{path.read_text().partition(chr(10))[0].removeprefix('# ')}" for path in files]
+    return [f"  {path.stem:<32}{path.read_text('utf-8').partition(chr(10))[0].removeprefix('# ')}" for path in files]
 
 
 def _settings() -> list[str]:
     """Return the lines of conf/config.yaml, each with the values that its setting allows."""
-    text = (CONF / "config.yaml").read_text().partition("\n\n")[2].partition("\nhydra:")[0]
+    text = (CONF / "config.yaml").read_text("utf-8").partition("\n\n")[2].partition("\nhydra:")[0]
     text = text.replace("${dataset.batch_size}", "the data set's # 32, or less for a small data set")
     lines, group = [], ""
     for line in text.rstrip().splitlines():

@@ -1,6 +1,7 @@
 """Hydra's errors in a user's words: what is wrong, and what is allowed."""
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
 
-from experiments.config.choices import REGISTRIES
+from experiments.config.choices import CONF, REGISTRIES
 from experiments.config.errors import ConfigError
 from experiments.config.keys import allowed_values, options_with
 from experiments.config.lines import refusal_of_setting
@@ -53,6 +54,10 @@ def _unknown_option(error: MissingConfigException, file: str) -> ConfigError:
     name = file.removeprefix(f"{group}/")
     if group == "hydra/launcher" and name in ("submitit_slurm", "submitit_local"):
         return ConfigError(SLURM)
+    if name in REGISTRIES.get(group, ()):
+        line, path = f"defaults: [/schema/{group}/{name}@_here_]", CONF / group / f"{name}.yaml"
+        lacking = f"{group}={name} is registered, but its file is missing"
+        return ConfigError(f"{lacking}; run: echo {shlex.quote(line)} > {shlex.quote(str(path))}")
     return ConfigError(f"unknown {group}={name}: {nearest(name, error.options or [])}")
 
 

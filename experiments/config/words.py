@@ -56,6 +56,7 @@ def hydra_words(words: Sequence[str]) -> list[str]:
     ConfigError
         For a word that cannot be read, and for one that means something else than it seems to.
     """
+    _check_names(words)
     words = [current(word) for word in words]
     check_line(words)
     typed = []
@@ -79,6 +80,16 @@ def current(word: str) -> str:
     """Return a word with the name of today, if its setting had another one in an earlier version."""
     sign, key, raw = parts(word)
     return f"{sign}{EARLIER[key]}={raw}" if key in EARLIER else word
+
+
+def _check_names(words: Sequence[str]) -> None:
+    """Refuse a setting that is given by its name and by that of an earlier version: Hydra would read the last one."""
+    given = {parts(word)[1]: word for word in words}
+    for earlier, name in EARLIER.items():
+        if earlier in given and name in given:
+            rest = [word for word in words if word != given[earlier]]
+            message = f"{given[earlier]} and {given[name]}: {earlier} is the earlier name of {name}"
+            raise ConfigError(message, rest)
 
 
 def earlier_names(words: Sequence[str]) -> list[str]:
@@ -228,7 +239,7 @@ def _check_options(word: str, choice: str, plus: str, raw: str) -> None:
         longer = [option for option in known if folded in option.split("_")]
         meant = folded if folded in known else OPTION_SYNONYMS.get((choice, folded))
         meant = longer[0] if not meant and len(longer) == 1 else meant
-        if name in known or not (meant or longer):
+        if name in known or name in REGISTRIES.get(choice, ()) or not (meant or longer):
             continue
         names[index] = meant or name
         hint = meant or " or ".join(filter(None, [", ".join(longer[:-1]), longer[-1]]))

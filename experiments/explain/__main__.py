@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from experiments.config.arguments import exit_code
 from experiments.config.errors import ConfigError, in_one_line
 from experiments.explain.arguments import parse_values, take_save
 from experiments.explain.examples import EXAMPLES
@@ -31,6 +32,10 @@ COMMANDS = ("graph", "example", "formula")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0, or 2 for a bad argument."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    return exit_code("explain", lambda: _answer(arguments))
+
+
+def _answer(arguments: list[str]) -> int:
     if not arguments or {"-h", "--help"} & set(arguments):
         print(__doc__)
         print("Examples:", *(f"  {name:<18}{example.topic}" for name, example in EXAMPLES.items()), sep="\n")

@@ -5,7 +5,7 @@ import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from experiments.figures.registry import Drawable, Missing, Parts, all_figures, 
 from experiments.figures.style import UNDATED, render
 from experiments.report.caching import digest, digest_of_tables, program
 from experiments.report.shelf import Drawn, Shelf
+from experiments.store.files import naming
 from experiments.store.reading import StudyTables
 from experiments.store.study import Study
 from experiments.sweep.workers import Pool
@@ -170,13 +171,13 @@ class Drawer:
         self.figures = {name: FIGURES[name] for name in figures or FIGURES}
         self._shelf, self._demonstrations = Shelf(folder), Shelf(cache)
         self._splits: dict[Path | None, _Splits] = {}
-        self._drawn: dict[str, dict[str, Drawn | Missing]] = {}  # by figure and stem
+        self._drawn: dict[str, dict[str, Drawn | Missing | None]] = {}  # by figure and stem; None: not drawn yet
         self._tasks: dict[Task, Future[Drawn | Missing] | None] = {}
 
     @property
     def progress(self) -> tuple[int, int]:
         """How many pictures are drawn, and how many must be."""
-        waiting = sum(task.stem not in self._drawn.get(task.figure, {}) for task in self._tasks)
+        waiting = sum(self._is_waiting(task) for task in self._tasks)
         ready = sum(future is not None and future.done() for future in self._tasks.values())
         return max(ready, len(self._tasks) - waiting), len(self._tasks)
 
@@ -197,7 +198,8 @@ class Drawer:
         splits = self._splits[path] = _Splits(tables)
         if self.pool is not None:
             # Another sweep may change the stored tables at any time, so further processes do not read those.
-            path.write_bytes(pickle.dumps(tables, pickle.HIGHEST_PROTOCOL))
+            with naming(path):
+                path.write_bytes(pickle.dumps(tables, pickle.HIGHEST_PROTOCOL))
         for name, drawable in self.figures.items():
             if drawable.demonstration or drawable.baselines != baselines:
                 continue
@@ -212,6 +214,7 @@ class Drawer:
 
     def _begin(self, task: Task) -> None:
         """Take a picture from the shelf, or begin to draw it."""
+        self._drawn.setdefault(task.figure, {})[task.stem] = None  # its place among the parts, drawn in any order
         shelves = [self._shelf, self._demonstrations][: 1 + (task.tables is None)]
         drawings = (shelf.get(task.stem, task.key, task.kinds) for shelf in shelves)
         stored = next((drawn for drawn in drawings if drawn is not None), None)
@@ -220,18 +223,22 @@ class Drawer:
         else:
             self._store(task, stored)
 
+    def _is_waiting(self, task: Task) -> bool:
+        return self._drawn[task.figure][task.stem] is None
+
     def _store(self, task: Task, drawn: Drawn | Missing) -> None:
-        self._drawn.setdefault(task.figure, {})[task.stem] = drawn
+        self._drawn[task.figure][task.stem] = drawn
         if isinstance(drawn, Missing):  # the user may bring back a file that it lacks, so the next report tries again
             return
         self._shelf.put(task.stem, task.key, drawn)
         if task.tables is None:
-            self._demonstrations.put(task.stem, task.key, drawn)
+            with suppress(OSError):  # a report needs no cache
+                self._demonstrations.put(task.stem, task.key, drawn)
 
     def help(self, show: Callable[[int, int], None]) -> None:
         """Draw what no process has begun with, the last picture first; `show` is called with `progress` after each."""
         for task, future in reversed(self._tasks.items()):
-            if task.stem not in self._drawn.get(task.figure, {}) and (future is None or future.cancel()):
+            if self._is_waiting(task) and (future is None or future.cancel()):
                 self._store(task, _draw(task, self._splits.get(task.tables)))
                 show(*self.progress)
 
@@ -251,7 +258,8 @@ class Drawer:
         """Note from what each picture was drawn."""
         if self._tasks:
             self._shelf.save()
-            self._demonstrations.save()
+            with suppress(OSError):
+                self._demonstrations.save()
 
     def drawings(self, study: Study, tables: StudyTables) -> Drawings:
         """Return all pictures of a study, and the reasons for those that are missing."""
@@ -263,6 +271,7 @@ class Drawer:
                 if isinstance(drawn, Missing):
                     drawings.missing[stem] = drawn.line(study.name, datasets, words)
                     continue
+                assert drawn is not None  # `finish` has drawn all
                 drawings.written.extend(self._shelf.folder / f"{stem}.{kind}" for kind in self.kinds)
                 caption = " ".join(filter(None, [_caption(drawable), drawn.label]))
                 svg = drawn.files["svg"].decode()

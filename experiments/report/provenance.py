@@ -145,7 +145,7 @@ def command(config: dict[str, Any], replicas: pd.DataFrame, select: str = "error
 def study_words(folder: Path) -> list[str]:
     """Return the overrides that trained the runs of a study; those of its first run if other runs have other keys."""
     files = sorted(folder.glob("runs/*/environment.json"))
-    runs = [json.loads(file.read_text())["overrides"] for file in files]
+    runs = [json.loads(file.read_text("utf-8"))["overrides"] for file in files]
     values_by_key: dict[str, list[str]] = {}
     alike = len({frozenset(word.partition("=")[0] for word in words) for words in runs}) == 1
     for key, _, value in (word.partition("=") for words in (runs if alike else runs[:1]) for word in words):

@@ -27,9 +27,9 @@ def helpers() -> Iterator[Pool | None]:
     except (OSError, ImportError, NotImplementedError):  # no process can start: this one draws alone
         yield None
         return
-    for _ in range(count):
-        pool.submit(_import_figures)
     try:
+        for _ in range(count):
+            pool.submit(_import_figures)
         yield pool
     except BaseException:
         pool.shutdown(kill_workers=True)

@@ -21,7 +21,15 @@ from pathlib import Path
 from experiments import tables
 from experiments.config.arguments import exit_code, key_values
 from experiments.config.errors import ConfigError
-from experiments.store.collecting import PARQUET_HINT, Index, collect, collect_parquet, is_large_csv, parquet_rows
+from experiments.store.collecting import (
+    PARQUET_HINT,
+    Index,
+    collect,
+    collect_parquet,
+    damaged_copies,
+    is_large_csv,
+    parquet_rows,
+)
 from experiments.store.files import LEFTOVERS, RESULTS
 from experiments.store.reading import ELSEWHERE, LONG_TABLES, STARTED, STUDY_TABLES
 from experiments.store.study import Study
@@ -116,6 +124,8 @@ def verify(study: Study) -> list[str]:
         collected = len(tables.read(study.folder / "replicas.csv"))
         if collected != replicas:
             problems.append(f"replicas.csv has {collected} rows, the runs have {replicas}; {remedy}")
+    if not index.parquet:
+        problems += [f"{path} is damaged; {remedy} format=parquet" for path in damaged_copies(study)]
     return problems
 
 
@@ -161,11 +171,12 @@ def prune(study: Study) -> list[Path]:
 
 
 def write_tables(study: Study, format: str) -> str:
-    """Bring the study's tables up to date in this format; return what was written."""
+    """Bring the study's tables up to date in this format; return what was written, which may be nothing."""
     if format not in FORMATS:
         raise ConfigError(f"format={format}: {nearest(format, FORMATS)}")
     if format == "parquet":
-        return str(collect_parquet(study))
+        folder = collect_parquet(study)
+        return str(folder) if folder.exists() else ""
     collect(study)
     note = f"; for so many rows {PARQUET_HINT}" if is_large_csv(study) else ""
     written = [path for name in STUDY_TABLES if (path := study.folder / f"{name}.csv").exists()]

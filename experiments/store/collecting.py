@@ -5,6 +5,7 @@ runs are read. So the time is that of the new runs and of copying one file, and 
 """
 
 import json
+import shutil
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -134,6 +135,12 @@ def parquet_rows(study: Study) -> dict[str, int]:
     return {name: sum(map(rows_of_parquet, folder.glob(f"{name}/*/*/*.parquet"))) for name in LONG_TABLES}
 
 
+def damaged_copies(study: Study) -> list[Path]:
+    """Return the Parquet files that cannot be read, in the study's folder; none are known without pyarrow."""
+    copies = sorted((study.folder / "parquet").rglob("*.parquet")) if find_spec("pyarrow") else []
+    return [path.relative_to(study.folder) for path in copies if rows_of_parquet(path) < 0]
+
+
 def is_large_csv(study: Study) -> bool:
     """Return whether Parquet files would be better, but pyarrow is not installed."""
     return find_spec("pyarrow") is None and long_bytes(study) >= PARQUET_FROM
@@ -160,8 +167,7 @@ def _rewrite(study: Study, index: Index, statuses: dict[str, str]) -> None:
     if not runs:
         for name in (".index.json", *(f"{name}.csv" for name in STUDY_TABLES)):
             (study.folder / name).unlink(missing_ok=True)
-        if index.parquet:
-            _remove_others(study, _write_rows(study, []))
+        shutil.rmtree(study.folder / "parquet", ignore_errors=True)
         return None
     frames = []
     if index.entries:
@@ -318,8 +324,8 @@ def _remove_others(study: Study, others: list[Path]) -> None:
         path.unlink()
     source, parquet = study.folder / "replicas.csv", study.folder / "parquet" / "replicas.parquet"
     if not source.exists():
-        parquet.unlink(missing_ok=True)
-    elif not parquet.exists() or parquet.stat().st_mtime_ns <= source.stat().st_mtime_ns:
+        return
+    if rows_of_parquet(parquet) < 0 or parquet.stat().st_mtime_ns <= source.stat().st_mtime_ns:
         write_bytes(parquet, _parquet(tables.read(source)))
 
 

@@ -34,7 +34,7 @@ class ProgressMarks:
             self.folder.mkdir(parents=True, exist_ok=True)
             # In one step, else a reader finds an empty mark. It need not survive a crash: nothing waits for the disk.
             temporary = self.folder / f".mark.{threading.get_native_id()}.new"
-            temporary.write_text(f"{state} {epochs}")
+            temporary.write_text(f"{state} {epochs}", "utf-8")
             os.replace(temporary, self.folder / run)
 
     def read(self) -> dict[str, Mark]:
@@ -42,7 +42,7 @@ class ProgressMarks:
         marks = {}
         for path in self.folder.glob("[!.]*"):
             with suppress(OSError, ValueError):
-                state, epochs = path.read_text().split()
+                state, epochs = path.read_text("utf-8").split()
                 marks[path.name] = Mark(state, int(epochs))
         return marks
 

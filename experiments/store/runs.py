@@ -278,7 +278,7 @@ class RunFolder:
     def failure(self) -> str | None:
         """Return the last line of the traceback if the run failed."""
         try:
-            lines = (self.path / "failure.txt").read_text(errors="replace").strip().splitlines()
+            lines = (self.path / "failure.txt").read_text("utf-8", errors="replace").strip().splitlines()
         except OSError:
             return None
         return lines[-1] if lines else "failure.txt is empty"

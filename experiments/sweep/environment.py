@@ -111,7 +111,7 @@ def _git(*arguments: str) -> str | None:
 def processor() -> str:
     """Return the processor's name."""
     try:
-        with open("/proc/cpuinfo") as file:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
             return next(line.partition(":")[2].strip() for line in file if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor()

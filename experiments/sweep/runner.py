@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from experiments.analysis.wording import counted, verb
-from experiments.config.errors import ConfigError
+from experiments.config.errors import ConfigError, disk_line
 from experiments.data.table import Data
 from experiments.store.collecting import collect
 from experiments.store.study import Study
@@ -67,8 +67,7 @@ def run_sweep(jobs: Sequence[Job], train: Train = train_all) -> int:
             collect(study)
         raise
     except OSError as error:
-        path = f": {error.filename}" if error.filename else ""
-        print(f"run.py: {error.strerror}{path}; finished runs are stored", file=sys.stderr)
+        print(f"run.py: {disk_line(error)}; finished runs are stored", file=sys.stderr)
         return 1
     finally:
         for study in studies.values():

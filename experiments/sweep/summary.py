@@ -128,11 +128,11 @@ def _gradient_norms(study: Study, replicas: "pd.DataFrame") -> "pd.Series":
 
 def _last_epochs(run: RunFolder) -> Iterable[dict[str, str]]:
     """Return the row of `history` of each replica's last epoch."""
-    with (run.path / "history.csv").open(newline="") as file:
+    with (run.path / "history.csv").open(newline="", encoding="utf-8") as file:
         # Not as a frame, of which only few rows would be used. The rows of a replica are sorted by epoch.
         return {(row["lr"], row["seed"]): row for row in csv.DictReader(file)}.values()
 
 
 def _seconds(run: RunFolder) -> float:
-    with (run.path / "timing.csv").open(newline="") as file:
+    with (run.path / "timing.csv").open(newline="", encoding="utf-8") as file:
         return sum(float(row["total"]) for row in csv.DictReader(file))

@@ -241,7 +241,6 @@ class Processes:
     """
 
     def __init__(self, workers: int):
-        from joblib.externals.loky.backend.utils import kill_process_tree
         from joblib.externals.loky.process_executor import ProcessPoolExecutor
 
         self.workers = workers
@@ -251,9 +250,8 @@ class Processes:
         try:
             with _without_signals():
                 self._executor.submit(os.getpid)  # all start, while the driver prepares what they are to do
-        except OSError:
-            for process in self._executor._processes.values():
-                kill_process_tree(process)
+        except BaseException:
+            self._kill()
             raise
 
     def submit(self, task: Callable[..., Any], /, *arguments: Any) -> "Future[Any]":
@@ -267,7 +265,16 @@ class Processes:
 
     def shutdown(self, *, kill_workers: bool = False) -> None:
         """Let the workers exit, or kill them."""
-        self._executor.shutdown(wait=kill_workers, kill_workers=kill_workers)
+        if kill_workers:
+            self._kill()
+        self._executor.shutdown(wait=kill_workers)
+
+    def _kill(self) -> None:
+        """Kill the workers. Loky itself does not if a task has been cancelled: its thread fails before."""
+        from joblib.externals.loky.backend.utils import kill_process_tree
+
+        for process in list(self._executor._processes.values()):
+            kill_process_tree(process)
 
 
 @contextmanager

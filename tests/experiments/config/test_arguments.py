@@ -2,17 +2,20 @@
 
 import re
 import shlex
+import sys
+from io import BytesIO, TextIOWrapper
 
 import pytest
 
 from experiments import export
 from experiments.benchmark import __main__ as benchmark
 from experiments.claims import __main__ as claims
-from experiments.config.arguments import key_values
+from experiments.config.arguments import exit_code, key_values
 from experiments.config.errors import ConfigError
 from experiments.explain import __main__ as explain
 from experiments.report import __main__ as report
 from experiments.store import __main__ as store
+from tests.programs import python
 
 MAINS = {
     "report": report.main,
@@ -82,3 +85,49 @@ def test_values_may_hold_an_equals_sign():
     assert key_values(["study=a=b"], ("study",)) == {"study": "a=b"}
     with pytest.raises(ConfigError, match="study has no value"):
         key_values(["study="], ("study",))
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError(28, "No space left on device", "results/mine"), "report: No space left on device: results/mine"),
+        (OSError(28, "No space left on device"), "report: No space left on device"),
+        (OSError("nothing is known"), "report: nothing is known"),
+        (KeyboardInterrupt(), "report: interrupted"),
+        (ConfigError("unknown"), "report: unknown"),
+    ],
+)
+def test_a_command_that_ends_early_says_why_in_one_line(error, line, capsys):
+    def fail():
+        raise error
+
+    codes = {OSError: 1, KeyboardInterrupt: 130, ConfigError: 2}
+    assert exit_code("report", fail) == codes[type(error)]
+    assert capsys.readouterr().err == line + "\n"
+
+
+def test_a_number_of_cores_that_is_none_is_refused_by_its_name(monkeypatch, capsys):
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "abc")
+    assert exit_code("report", lambda: 0) == 2
+    assert "LOKY_MAX_CPU_COUNT=abc: allowed is a whole number of cores" in capsys.readouterr().err
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", " 2")
+    assert exit_code("report", lambda: 0) == 0
+
+
+def test_closed_streams_end_neither_a_command_nor_its_workers(tmp_path):
+    worker = "import sys; sys.stdout.flush(); sys.stderr.flush()"
+    lines = (
+        "import os, subprocess, sys",
+        "from experiments.config.arguments import exit_code",
+        "os.close(1); os.close(2); sys.stdout = sys.stderr = None",
+        f"run = lambda: [subprocess.run([sys.executable, '-c', {worker!r}], check=True), sys.stderr.flush(), 0][-1]",
+        "sys.exit(exit_code('report', run))",
+    )
+    python("-c", "\n".join(lines), cwd=tmp_path)
+
+
+def test_a_letter_that_a_terminal_lacks_is_a_question_mark(monkeypatch):
+    poor = TextIOWrapper(BytesIO(), "ascii", write_through=True)
+    monkeypatch.setattr(sys, "stdout", poor)
+    assert exit_code("report", lambda: print("1 ± 2") or 0) == 0
+    assert poor.buffer.getvalue() == b"1 ? 2\n"

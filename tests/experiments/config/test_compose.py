@@ -1,6 +1,7 @@
 """Command lines become jobs: ranges of numbers are what a person means, and equal values are one."""
 
 import math
+import shlex
 
 import pytest
 from hydra import initialize_config_dir
@@ -15,6 +16,7 @@ from experiments.config.compose import Composer, plain_values, sweep
 from experiments.config.errors import ConfigError
 from experiments.config.hydra_schema import register_schema
 from experiments.config.values import exact_range
+from tests.programs import ROOT, python
 
 LEAKY = ("activation=leaky_relu", "dataset=iris")
 
@@ -232,3 +234,19 @@ def test_many_jobs_compose_each_choice_of_options_once(hydra_alone, monkeypatch)
             values = composer.values([f"activation={activation}", f"net.hidden=[{width}]"])
             assert (values["activation"]["name"], values["net"]["hidden"]) == (activation, [width])
     assert composed == [["activation=elu"], ["activation=relu"]]
+
+
+def test_a_registered_class_without_its_file_is_answered_with_the_line_that_writes_it(tmp_path):
+    lines = (
+        "from nets.activations import ACTIVATIONS, Tanh",
+        "from experiments.config.compose import sweep",
+        "class Arctan(Tanh, name='arctan'): pass",
+        "try: sweep(['activation=arctan'])",
+        "except ValueError as error: print(error)",
+    )
+    out = python("-c", "\n".join(lines), cwd=tmp_path).stdout
+    path = ROOT / "conf/activation/arctan.yaml"
+    assert out.startswith("activation=arctan is registered, but its file is missing; run: ")
+    assert shlex.split(out.partition("run: ")[2]) == [
+        *("echo", "defaults: [/schema/activation/arctan@_here_]", ">", str(path)),
+    ]

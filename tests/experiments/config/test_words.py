@@ -247,6 +247,8 @@ WORDS = [
      ["hydra/launcher=ray_cluster", "hydra.launcher.ray.init.address=head:6379"]),
     (["workers=0"], "workers=0: allowed is auto or a whole number from 1 up", None),
     (["threads=0"], "workers=0: allowed is auto or a whole number from 1 up", None),
+    (["threads=2", "workers=3", "epochs=1"], "threads=2 and workers=3: threads is the earlier name of workers",
+     ["workers=3", "epochs=1"]),
     (["--threads", "2"], f"--threads: {DASHES}", ["threads=2"]),
     (["--jobs", "2"], f"--jobs: {DASHES}", ["workers=2"]),
     (["results/mine"], f"results/mine: {KEY}", None),

@@ -2,10 +2,12 @@
 
 import gc
 import json
+import multiprocessing
 import os
 import re
 import shutil
 import signal
+import time
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
@@ -194,8 +196,7 @@ def test_an_interrupted_report_keeps_what_it_has_drawn(folder, drawn, monkeypatc
 
     with monkeypatch.context() as context:
         context.setattr("experiments.report.content.gather", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            main(["study=activations"])
+        assert main(["study=activations"]) == 130
     assert not list(folder.glob(f"{REPORT}/index.html"))
     frozen = gc.get_freeze_count()
     main(["study=activations"])
@@ -284,3 +285,47 @@ def test_a_reason_for_a_missing_figure_is_never_kept(plane, drawn, monkeypatch):
     assert not drawn
     main(["study=mine", "formats=png"])  # another report, with the same decisions
     assert drawn == 2 * titles("decision_boundary")
+
+
+def test_an_interrupt_ends_the_helpers_though_a_task_was_cancelled(monkeypatch):
+    monkeypatch.setattr(showing.joblib, "cpu_count", lambda: 2)
+    before = set(multiprocessing.active_children())
+
+    def interrupted():
+        with showing.helpers() as pool:
+            futures = [pool.submit(time.sleep, 600) for _ in range(9)]
+            assert futures[-1].cancel()
+            raise KeyboardInterrupt
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            interrupted()
+        assert set(multiprocessing.active_children()) <= before
+    finally:
+        for process in set(multiprocessing.active_children()) - before:
+            os.kill(process.pid, signal.SIGKILL)
+
+
+def test_parts_of_a_figure_keep_their_order_whatever_is_drawn_first(folder, settings, monkeypatch):
+    monkeypatch.setattr(drawing, "FIGURES", {"confusion": FIGURES["confusion"]})
+    words = ("net.hidden=[4]", "epochs=1", "seeds=1", "study=several")
+    run_sweep([Job.of(settings(f"dataset={name}", *words)) for name in ("wine", "iris")])
+    main(["study=several"])
+    pages = [folder / "results/several/report" / name for name in ("index.html", "report.md")]
+    before = [page.read_bytes() for page in pages]
+    assert before[0].index(b"confusion-iris") < before[0].index(b"confusion-wine")
+    (folder / "results/several/report/.report.json").unlink()
+    (folder / "results/several/report/figures/confusion-iris.svg").unlink()
+    main(["study=several"])
+    assert [page.read_bytes() for page in pages] == before
+
+
+@pytest.mark.parametrize("place", ["cache", "figures"])
+def test_a_cache_that_cannot_be_written_is_left_out(folder, capsys, monkeypatch, place):
+    monkeypatch.setattr(drawing, "FIGURES", {"zigzag": FIGURES["zigzag"]})
+    path = folder / {"cache": "results/.cache", "figures": "results/.cache/figures"}[place]
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    assert main(["study=activations"]) == 0
+    assert capsys.readouterr().err == ""
+    assert "zigzag.svg" in figure_files(folder, "activations")

@@ -324,6 +324,33 @@ def test_a_damaged_parquet_file_is_found_and_written_anew(sweep, study, large, c
     pd.testing.assert_frame_equal(load_tables("default").layers, expected)
 
 
+@pytest.mark.parametrize("table", ["layers", "replicas"])
+def test_a_damaged_copy_in_parquet_is_found_and_written_anew(sweep, study, capsys, table):
+    sweep(*LINES[:2])
+    assert main(["collect", "study=default", "format=parquet"]) == 0
+    path = next(study.folder.glob(f"parquet/**/*{'layers/*/*/*' if table == 'layers' else 'replicas'}.parquet"))
+    path.write_bytes(path.read_bytes()[:99])
+    assert main(["verify", "study=default"]) == 1
+    out = capsys.readouterr().out
+    assert f"{path.name} is damaged; run: python -m experiments.store collect study=default format=parquet" in out
+    assert main(["collect", "study=default", "format=parquet"]) == 0
+    assert main(["verify", "study=default"]) == 0
+
+
+@pytest.mark.parametrize("format", ["csv", "parquet"])
+def test_a_study_without_runs_has_no_tables(sweep, study, capsys, format):
+    sweep(*LINES[:1])
+    main(["collect", "study=default", "format=parquet"])
+    for run in study.runs():
+        shutil.rmtree(run.path)
+    capsys.readouterr()
+    for _ in range(2):
+        assert main(["collect", "study=default", f"format={format}"]) == 0
+        assert capsys.readouterr().out == "nothing to collect: no run is finished\n"
+        assert not list(study.folder.glob("*.csv"))
+        assert not list(study.folder.rglob("*.parquet"))
+
+
 def test_a_study_without_diagnostics_has_a_table_of_layers_without_rows(sweep, study, large):
     sweep(["diagnostics.layers=false"])
     layers = load_tables("default").layers
