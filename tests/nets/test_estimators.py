@@ -595,7 +595,7 @@ def test_a_network_keeps_its_classes_and_its_shape():
     changes = {
         "hidden_layer_sizes": ((16, 8), "hidden_layer_sizes=(16, 8): the present network has (16,); a new estimator"),
         "activation": ("tanh", "activation=Tanh(): the present network has ReLU("),
-        "output": ("softmax_mse", "output=SoftmaxMSE(): the present network has SoftmaxCE(); a new estimator"),
+        "output": ("softmax_mse", "output=SoftmaxMSE(): the present network has SoftmaxCE(label_smoothing=0.0); a new"),
     }
     for name, (value, message) in changes.items():
         for method in ("fit", "partial_fit"):
