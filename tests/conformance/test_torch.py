@@ -22,6 +22,8 @@ torch = pytest.importorskip("torch", reason="in the extra: pip install '.[bench]
 from torch import nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
+torch.set_num_threads(1)
+
 INPUTS, HIDDEN, CLASSES, ROWS, REPLICAS, STEPS = 6, (8, 8, 5, 5), 3, 16, 2, 50
 OPTIMIZERS = {"sgd": SGD, "momentum": Momentum, "adamw": AdamW}
 RATES = {"sgd": (0.05, 0.1), "momentum": (0.02, 0.05), "adamw": (0.01, 0.003)}
@@ -224,7 +226,7 @@ def test_all_pairs_are_covered():
 @pytest.mark.parametrize("rule", OPTIMIZERS)
 @pytest.mark.parametrize("norm", NORMS)
 def test_clipped_gradients_are_those_of_clip_grad_norm(norm, rule):
-    compare(norm, True, True, rule, "elu", clip=0.5)
+    compare(norm, True, True, rule, "elu", clip=1.5)
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -292,7 +294,7 @@ def test_the_gradient_of_smoothed_sigmoid_units_is_that_of_pytorchs_bce(units, s
     output, gradient = SigmoidCE(label_smoothing=smoothing), np.empty_like(z)
     output.gradient(z, output.smooth(targets), gradient)
     scores = torch.tensor(z, requires_grad=True)
-    smoothed = torch.where(torch.tensor(targets) == 1, 1 - smoothing / 2, smoothing / 2)
+    smoothed = torch.tensor(np.where(targets == 1, 1 - smoothing / 2, smoothing / 2))
     nn.BCEWithLogitsLoss(reduction="sum")(scores, smoothed).backward()
     np.testing.assert_allclose(gradient, scores.grad.numpy(), rtol=1e-12, atol=1e-15)
 
@@ -304,7 +306,7 @@ def test_alpha_dropout_is_pytorchs(p):
     h = np.random.default_rng(0).normal(size=(200, 30))
     theirs = functional.alpha_dropout(torch.tensor(h), p, training=True).numpy()
     dropout = Dropout.of("alpha", p)
-    dropped = np.abs(theirs - dropout.d + dropout.factor * dropout.c) < 1e-6
+    dropped = np.abs(theirs - dropout.d) < 1e-6
     assert abs(dropped.mean() - p) < 0.02
     mask, out = np.where(dropped, 0, dropout.factor), np.empty_like(h)
     dropout.apply(h, mask, out)
