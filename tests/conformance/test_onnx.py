@@ -17,6 +17,7 @@ import pytest
 from onnx.backend.test.case import node
 from onnx.backend.test.loader import load_model_tests
 from onnx.helper import get_node_attr_value
+from sklearn.utils import check_random_state
 
 from nets.activations import (
     CELU,
@@ -174,8 +175,7 @@ def dropout(x, ratio=0.5, training=False, *, seed=0):
     """A mask of ONNX's random numbers, u ≥ ratio; only in training."""
     if not training or not ratio:
         return predicted_with_dropout(x, ratio), np.ones(x.shape, bool)
-    np.random.seed(seed)
-    bits = np.floor(np.random.uniform(0, 1, x.shape) * 65536).astype(np.uint16)
+    bits = np.floor(check_random_state(int(seed)).uniform(0, 1, x.shape) * 65536).astype(np.uint16)
     mask, h, rule = np.empty_like(x), np.empty_like(x), Dropout.of("standard", float(ratio))
     rule.fill(mask, bits)
     rule.apply(x, mask, h)
