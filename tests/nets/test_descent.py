@@ -129,20 +129,19 @@ def test_every_optimizer_takes_the_clipped_gradient(name):
     np.testing.assert_array_equal(results[np.inf], results[1e9])
 
 
-@pytest.mark.parametrize("rates", [[0.01, 0.02], [1e-9, 0.02]])
-def test_a_gradient_whose_square_is_beyond_float32_is_clipped_too(rates):
+def test_a_gradient_whose_square_is_beyond_float32_is_clipped_too():
     network = Network(INPUTS, (UNITS,), 1, ReLU(), REPLICAS, "float32")
     network.parameters[:] = np.random.default_rng(0).normal(size=network.parameters.shape)
     work, optimizer = Work(network, ROWS, training=True), SGD(clip_norm=1.0)
     work.inputs[:] = np.random.default_rng(1).normal(size=work.inputs.shape)
     work.targets[0], work.targets[1] = 1e30, 1.0
     descended, start = Descent(network, LinearMSE(), optimizer, {}), network.parameters.copy()
-    rate = np.array(rates, np.float32)[:, None]
+    rate = np.array([[0.01], [0.02]], np.float32)
     with np.errstate(over="ignore"):
         descended.step(work, rate, (rate / ROWS)[:, :, None])
     moved = np.linalg.norm((network.parameters - start).astype(np.float64), axis=1)
-    assert moved[0] == pytest.approx(rates[0], rel=2e-2 if rates[0] > 1e-6 else 1)
-    assert 0 < moved[1] <= rates[1] * 1.001
+    assert moved[0] == pytest.approx(0.01, rel=1e-3)
+    assert 0 < moved[1] <= 0.02 * 1.001
 
 
 def test_a_gradient_of_zeros_stays():
