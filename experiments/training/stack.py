@@ -208,6 +208,7 @@ class Stack:
         for slot, values in self.descent.state.items():
             values[:] = checkpoint.state[slot]
         self.network.statistics[:] = checkpoint.state.get(STATISTICS, 0)
+        self.descent.fresh = False
         self.drop_all_but(kept)
 
     def state(self) -> dict[str, np.ndarray]:
