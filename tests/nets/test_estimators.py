@@ -876,7 +876,7 @@ def test_batch_norm_needs_two_rows():
     with pytest.raises(ValueError, match=message):
         MLPRegressor(norm="batch").fit([[1.0, 2.0]], [3.0])
     split = {"early_stopping": True, "validation_fraction": 0.6}
-    with pytest.raises(ValueError, match="validation_fraction leaves 1 row to train on$"):
+    with pytest.raises(ValueError, match=r"validation_fraction leaves 1 row to train on$"):
         MLPRegressor(norm="batch", **split).fit([[1.0], [2.0], [3.0]], [3.0, 4.0, 5.0])
     model = MLPClassifier(**{**TWICE, "hidden_layer_sizes": 8}, norm="batch").fit(*IRIS)
     before, epochs = model.predict_proba(IRIS[0]), model.n_iter_
