@@ -22,6 +22,8 @@ class Descent:
         The optimizer's arrays (R, P), by name.
     steps
         The number of steps so far.
+    fresh
+        Whether the networks have no running statistics yet. Then those of the first batch replace what is there.
     """
 
     network: Network
@@ -29,6 +31,7 @@ class Descent:
     optimizer: Optimizer
     state: dict[str, np.ndarray]
     steps: int = 0
+    fresh: bool = True
 
     def step(
         self,
@@ -54,7 +57,8 @@ class Descent:
             The L1 penalty on the hidden activations times `scale`, as in `Network.backward`.
         """
         network = self.network
-        scores = network.forward(work, SHARE if self.steps else 1.0)
+        scores = network.forward(work, 1.0 if self.fresh else SHARE)
+        self.fresh = False
         self.output.gradient(scores, self.output.smooth(work.targets), work.delta)
         work.delta *= scale
         if row_weights is not None:

@@ -28,6 +28,7 @@ from threadpoolctl import ThreadpoolController
 from nets import fitting
 from nets.activations import ACTIVATIONS, Activation
 from nets.descent import Descent
+from nets.hyperparameters import Number
 from nets.initializers import INITIALIZERS, Initializer
 from nets.names import nearest
 from nets.network import Network, Recipe
@@ -200,7 +201,11 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         targets = targets.toarray() if issparse(targets) else targets
         weight = _check_sample_weight(sample_weight, inputs, dtype=inputs.dtype, ensure_non_negative=True)
         kept = weight > 0
-        return (inputs, targets, weight) if kept.all() else (inputs[kept], targets[kept], weight[kept])
+        if not kept.all():
+            inputs, targets, weight = inputs[kept], targets[kept], weight[kept]
+        if self.norm == "batch" and len(weight) == 1:
+            raise ValueError("norm='batch' needs 2 rows or more: the variance of 1 row is 0")
+        return inputs, targets, weight
 
     def _check_continued(self, y: np.ndarray) -> None:
         """Refuse targets and parameters that are not those of the present network."""
@@ -247,8 +252,10 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
             raise ValueError(f"norm={self.norm!r}: {nearest(str(self.norm), ('none', *NORMS))}")
         if self.norm == "batch" and self.batch_size == 1:
             raise ValueError("batch_size=1: allowed with norm='batch' is an integer from 2 up, or 'auto'")
+        share = Number("[0, 1)")
         for name in ("dropout", "input_dropout"):
-            check_scalar(getattr(self, name), name, Real, min_val=0, max_val=1, include_boundaries="left")
+            if not share.accepts(getattr(self, name)):
+                raise ValueError(f"{name}={getattr(self, name)!r}: allowed is {share.words}")
         if not isinstance(self.residual, bool | np.bool_):
             raise ValueError(f"residual={self.residual!r}: allowed are True and False")
         return Recipe(self.norm, self.dropout, self.input_dropout, self.residual)
@@ -271,12 +278,13 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         units = output.units(task, count)
         network = Network(X.shape[1], self._sizes, units, activation, 1, X.dtype, self._recipe)
         self._adopt(network, output, y.shape[1:])
+        self._fresh = True
         self.network_.initialize(init, lambda replica, layer: stream(self._seed, INIT, layer))
 
     def _adopt(self, network: Network, output: Output, target_shape: tuple[int, ...]) -> None:
         """Make this network the fitted one, before its first epoch."""
         self.network_, self.output_, self._target_shape = network, output, target_shape
-        self.n_features_in_ = network.inputs
+        self.n_features_in_, self._fresh = network.inputs, False
         self._seed = check_random_state(self.random_state).randint(2**31 - 1)
         self.loss_curve_: list[float] = []
         self.validation_loss_curve_: list[float] = []
@@ -302,6 +310,8 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
             raise ValueError(  # scikit-learn's words: its own tests expect them
                 "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
             )
+        if self.norm == "batch" and len(parts[-2]) < 2:
+            raise ValueError("norm='batch' needs 2 rows or more: validation_fraction leaves 1 row to train on")
         return parts[:-2:2], parts[1::2]
 
     @classmethod
@@ -328,13 +338,11 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         if self.shuffle:
             order = stream(self._seed, ORDER, len(self.loss_curve_) + 1).permutation(count)
         batch = min(200 if self.batch_size == "auto" else self.batch_size, count)
-        if batch == 1 and self.norm == "batch":
-            raise ValueError("norm='batch' needs 2 rows or more: the variance of 1 row is 0")
         weight = weight / weight.mean()
-        descent = Descent(network, self.output_, self._optimizer, self._state, self._steps)
+        descent = Descent(network, self.output_, self._optimizer, self._state, self._steps, self._fresh)
         dropout = stream(self._seed, DROPOUT, len(self.loss_curve_) + 1)
         fitting.train_epoch(descent, X, targets, weight, order, batch, rate, dropout)
-        self._steps = descent.steps
+        self._steps, self._fresh = descent.steps, descent.fresh
         self.loss_ = fitting.mean_cost(self.output_, fitting.scores(network, X), targets, weight)
         if not np.isfinite(self.loss_):
             del self.network_  # nothing is fitted: all predictions would be NaN

@@ -221,7 +221,7 @@ class Network:
         self.layers, self.gradients = self._views(self.parameters), self._views(self.gradient)
         self.running: list[Running | None] = [None] * len(self.hidden)
         start = 0
-        for index, units in enumerate(self.hidden if self.statistics.size else ()):
+        for index, units in enumerate(self.hidden if self.statistics.shape[1] else ()):
             width = self.activation.pieces * units
             mean, variance = (self.statistics[:, None, first : first + width] for first in (start, start + width))
             self.running[index] = Running(mean, variance)
@@ -251,7 +251,7 @@ class Network:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return all that training changes, by name: `parameters`, and `statistics` if there are any."""
-        return {"parameters": self.parameters} | ({"statistics": self.statistics} if self.statistics.size else {})
+        return {"parameters": self.parameters} | ({"statistics": self.statistics} if self.statistics.shape[1] else {})
 
     def weights(self, parameters: np.ndarray) -> list[np.ndarray]:
         """Return the weight matrices (R, fan_in, columns) within a flat array shaped like `parameters`."""

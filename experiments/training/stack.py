@@ -182,7 +182,7 @@ class Stack:
 
     def start_statistics(self) -> None:
         """Set the running statistics of a batch norm to those of the first step of training, before it is taken."""
-        if self.network.statistics.size:
+        if self.network.statistics.shape[1]:
             _, work = next(self._work_of_steps(1))
             self.network.forward(work, share=1.0)
 
@@ -208,12 +208,13 @@ class Stack:
         for slot, values in self.descent.state.items():
             values[:] = checkpoint.state[slot]
         self.network.statistics[:] = checkpoint.state.get(STATISTICS, 0)
+        self.descent.fresh = False
         self.drop_all_but(kept)
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the arrays (R, …) that a checkpoint needs besides the parameters: the optimizer's and `STATISTICS`."""
         statistics = self.network.statistics
-        return self.descent.state | ({STATISTICS: statistics} if statistics.size else {})
+        return self.descent.state | ({STATISTICS: statistics} if statistics.shape[1] else {})
 
     def for_all(self, values: np.ndarray) -> np.ndarray:
         """Return rows for all replicas from those of the active ones; rows of dropped replicas are NaN."""
