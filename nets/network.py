@@ -97,15 +97,13 @@ class Work:
         self.scores = empty(network.outputs)
         self.targets = empty(network.outputs)
         self.delta = empty(network.outputs)
-        # A residual connection needs the gradient of the layer above too, so two buffers take turns.
-        spare = [empty(max(hidden, default=0)).reshape(-1) for _ in range(3 if any(network.skips) else 1)]
-        self.upstream = [
-            spare[index % 2 if any(network.skips) else 0][: post.size].reshape(post.shape)
-            for index, post in enumerate(self.post)
-        ]
-        # dcost/dh, which is dcost/dsignal where the layer changes nothing of h.
+        # dcost/dsignal of a layer. A residual connection needs that of the layer above too: two buffers take turns.
+        turns = 2 if any(network.skips) else 1
+        spare = [empty(max(hidden, default=0)).reshape(-1) for _ in range(turns + any(network.skips))]
+        self.upstream = [spare[i % turns][: post.size].reshape(post.shape) for i, post in enumerate(self.post)]
+        # dcost/dh, which may overwrite dcost/dsignal where there is no residual connection.
         self.inner = [
-            spare[2][: post.size].reshape(post.shape) if skip else upstream
+            spare[-1][: post.size].reshape(post.shape) if skip else upstream
             for post, upstream, skip in zip(self.post, self.upstream, network.skips, strict=True)
         ]
         self.ones = np.ones((1, rows), network.dtype)
@@ -272,6 +270,11 @@ class Network:
         self._allocate(len(parameters))
         self.parameters[:], self.statistics[:] = parameters, statistics
 
+    @property
+    def drops(self) -> bool:
+        """Whether units are dropped in training."""
+        return self.recipe.dropout > 0 or self.recipe.input_dropout > 0
+
     def draw_masks(self, generators: Mapping[int, np.random.Generator], seeds: Sequence[int], work: Work) -> None:
         """Fill the masks of `work` for a step of training, if there is dropout.
 
@@ -282,6 +285,8 @@ class Network:
         seeds
             The seed of each replica. Replicas of one seed have the same masks.
         """
+        if not work.words.size:
+            return
         first: dict[int, np.ndarray] = {}
         for seed, words in zip(seeds, work.words, strict=True):
             if seed not in first:

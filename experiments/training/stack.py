@@ -174,7 +174,8 @@ class Stack:
     def _work_of_steps(self, epoch: int) -> Iterator[tuple[np.ndarray, Work]]:
         """Yield the rows and the filled buffers of each step of an epoch."""
         seeds = self.seed.tolist()
-        generators = {seed: stream(self.settings.entropy, "dropout", seed, epoch) for seed in set(seeds)}
+        drawing = set(seeds) if self.network.drops else ()
+        generators = {seed: stream(self.settings.entropy, "dropout", seed, epoch) for seed in drawing}
         for rows in self.batches(epoch):
             work = self.gather(rows, training=True)
             self.network.draw_masks(generators, seeds, work)
