@@ -102,7 +102,8 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
             Classes (n,), labels as zeros and ones (n, labels), or targets (n,) or (n, targets).
         sample_weight
             (n,), relative to each other: a row of weight 2 counts as two rows. This is exact if one batch holds all
-            rows, and true on average for several batches. Rows of weight 0 are left out.
+            rows, and true on average for several batches. Rows of weight 0 are left out. Two rows have two masks of
+            dropout, and count twice in the statistics of a batch norm; a row of weight 2 does not.
 
         Raises
         ------
@@ -204,7 +205,7 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         if not kept.all():
             inputs, targets, weight = inputs[kept], targets[kept], weight[kept]
         if self.norm == "batch" and len(weight) == 1:
-            raise ValueError("norm='batch' needs 2 rows or more: the variance of 1 row is 0")
+            raise ValueError("n_samples=1: norm='batch' needs 2 rows or more, as the variance of 1 row is 0")
         return inputs, targets, weight
 
     def _check_continued(self, y: np.ndarray) -> None:

