@@ -20,8 +20,8 @@ def test_the_command_judges_trains_nothing_twice_and_refuses_what_is_no_claim(tm
     assert (tmp_path / "results/claims-quick/claims.md").read_text() == before
     assert "0 replicas evaluated without training, 6 were there already" in again.stdout
     assert set(read_tables(tmp_path / "results/claims-quick")) == {1, 2, 6}
-    refused = python("-m", "experiments.claims", "16", cwd=tmp_path, code=2)
-    assert refused.stderr.startswith("claims: unknown argument '16'")
+    refused = python("-m", "experiments.claims", "99", cwd=tmp_path, code=2)
+    assert refused.stderr.startswith("claims: unknown argument '99'")
     other = python("-m", "experiments.claims", "6", "--quick", "select=loss", cwd=tmp_path)
     assert "Not the registered measure" in other.stdout
     assert (tmp_path / "results/claims-quick-loss/claims.md").read_text().startswith("**Not the registered measure")
