@@ -4,13 +4,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.claims.drawings import THRESHOLD
 from experiments.claims.verdicts import Measure, Verdict, difference, flagged, word
-from experiments.figures.style import INK, Style, legend, sheet
+from experiments.figures.style import INK, Style, legend, log_axis, sheet
 
 RULE = "a statement holds if its intervals lie below the limit on two of three data sets, and above it on none"
 """What `holds` says, as part of a claim's threshold."""
@@ -189,7 +190,10 @@ def draw_statements(statements: Mapping[str, Statement], xlabel: str, ratio: boo
     panels = figure.subplots(1, len(rows), sharey=True, squeeze=False)[0]
     for ax, letter, (dataset, bounds) in zip(panels, "abcdef", rows.items(), strict=False):
         draw_bounds(ax, bounds, reference)
-        ax.set(title=f"({letter}) {dataset}", xlabel=xlabel, xscale="log" if ratio else "linear")
+        ax.set(title=f"({letter}) {dataset}", xlabel=xlabel)
+        if ratio:
+            ends = np.array([1, *(end for bound in bounds for end in bound.measure[2:4])])
+            log_axis(ax, np.nanmin(ends) / 1.2, np.nanmax(ends) * 1.2, "x")
     names = [bound.measure.name.partition(": ")[2].removesuffix(" (points)") for bound in first]
     panels[0].set_yticks(range(len(names)), names)
     panels[0].set_ylim(len(names) - 0.5, -0.5)
