@@ -87,8 +87,8 @@ def draw(table: pd.DataFrame) -> Figure:
 
 
 def draw_leads(table: pd.DataFrame) -> Figure:
-    """Draw ELU − ReLU with each recipe: does the difference survive it?"""
-    return draw_statements(leads(table), "ELU − ReLU, test error (points)")
+    """Draw ELU − ReLU with each recipe, which shows whether the difference survives it."""
+    return draw_statements(leads(table), "test error (points)")
 
 
 CLAIM = Claim(
