@@ -5,9 +5,9 @@
 The run must have been trained with save=true. The best network has the learning rate that the study's tables select,
 and the lowest validation error of its reported networks at this rate. So validation data chose its seed as well.
 
-`select` is the rule for the learning rate: `error` (default) or `loss` after the last epoch, or the error at the epoch
-of the lowest validation loss. For `loss`, the network too is the one with the lowest validation loss. The written
-network is always the one after the last epoch.
+`select` is the rule for the learning rate: `error` (default) or `loss` at the end, or the error at the epoch of the
+lowest validation loss. For `loss`, the network too is the one with the lowest validation loss. The written
+network is the one after the last epoch, or with early stopping the one after its best epoch.
 
 `onnx` writes network.onnx into the run's folder. Its inputs (n, d) are not scaled; a text column is one-hot, as the
 file's `features` name it. Its outputs are the class with probabilities or scores, or the values of a regression.

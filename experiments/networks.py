@@ -35,14 +35,14 @@ CHOICE_FILES = ("replicas.csv", "tuning.json", "environment.json")
 
 @dataclass(frozen=True, eq=False)
 class TrainedNetwork:
-    """One replica of a run after its last epoch.
+    """One replica of a run after its last epoch, or with early stopping after its best epoch.
 
     Attributes
     ----------
     run, lr, seed
         Name of the run, and learning rate and seed of the replica.
     validation_loss
-        Validation loss after the last epoch.
+        Its validation loss there.
     task : str
         "classification" or "regression".
     features : list of str
@@ -163,7 +163,7 @@ class TrainedNetworks(Sequence[TrainedNetwork]):
         return self.selected("error" if self.files else "loss")
 
     def selected(self, select: str) -> TrainedNetwork:
-        """Return the network with the lowest validation error after the last epoch, at the chosen learning rate.
+        """Return the network with the lowest final validation error, at the chosen learning rate.
 
         The learning rate is that of the run's tables. Only reported replicas count. Ties are decided by the
         validation loss. A file network.npz alone has no errors and does not know the other replicas: there the

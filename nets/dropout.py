@@ -35,9 +35,9 @@ class Dropout(NamedTuple):
     def of(cls, kind: str, p: float) -> "Dropout":
         """Return dropout of a kind, with a probability in (0, 1).
 
-        `standard` replaces h by 0, and its factor is 1/(1 − p), as Srivastava et al. (2014) in the form that is common
-        now. `alpha` replaces h by SELU's limit, and scales and shifts all units so that mean 0 and variance 1 are kept
-        (Klambauer et al. 2017).
+        `standard` replaces h by 0, and its factor is 1/(1 − p): the inverted form of Srivastava et al. (2014), who
+        scale the trained network instead. `alpha` replaces h by SELU's limit, and scales and shifts all units so that
+        mean 0 and variance 1 are kept (Klambauer et al. 2017).
         """
         p = min(max(1, round(p * 65536)), 65535) / 65536
         if kind == "standard":

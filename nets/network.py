@@ -163,7 +163,7 @@ class Network:
     Raises
     ------
     ValueError
-        If there is no norm of that name, or a residual connection has nowhere to go.
+        If the hidden layers cannot have the recipe.
     """
 
     def __init__(
@@ -176,14 +176,11 @@ class Network:
         dtype: DTypeLike = "float32",
         recipe: Recipe = PLAIN,
     ):
-        if recipe.norm not in ("none", *NORMS):
-            raise ValueError(f"norm {recipe.norm!r}: {nearest(recipe.norm, ('none', *NORMS))}")
+        _check(recipe, hidden)
         self.inputs, self.hidden, self.outputs = inputs, tuple(hidden), outputs
         self.activation, self.replicas, self.dtype, self.recipe = activation, replicas, np.dtype(dtype), recipe
         self.norm = NORMS[recipe.norm]() if recipe.norm in NORMS else None
         self.skips = skips(self.hidden) if recipe.residual else (False,) * len(self.hidden)
-        if recipe.residual and not any(self.skips):
-            raise ValueError(f"residual: no two hidden layers of {list(hidden)} follow each other with equal widths")
         self._drop = Dropout.of(activation.dropout, recipe.dropout) if recipe.dropout else None
         self._drop_input = Dropout.of("standard", recipe.input_dropout) if recipe.input_dropout else None
         fan_in = (inputs, *self.hidden)
@@ -405,6 +402,21 @@ class Network:
             own = layer.weight + np.eye(layer.weight.shape[1], dtype=self.dtype) if skip else layer.weight
             weight, bias = weight @ own, bias @ own + layer.bias
         return weight, bias
+
+
+def _check(recipe: Recipe, hidden: Sequence[int]) -> None:
+    """Refuse a recipe that these hidden layers cannot have."""
+    if recipe.norm not in ("none", *NORMS):
+        raise ValueError(f"norm={recipe.norm!r}: {nearest(recipe.norm, ('none', *NORMS))}")
+    for name in ("dropout", "input_dropout"):
+        if not 0 <= getattr(recipe, name) < 1:
+            raise ValueError(f"{name}={getattr(recipe, name)!r}: allowed is a number in [0, 1)")
+    if recipe.residual and not any(skips(hidden)):
+        raise ValueError(f"residual=True: no two hidden layers of {list(hidden)} follow each other with equal widths")
+    if not hidden and recipe.norm != "none":
+        raise ValueError(f"norm={recipe.norm!r} needs hidden layers")
+    if not hidden and recipe.dropout:
+        raise ValueError(f"dropout={recipe.dropout} needs hidden layers")
 
 
 def skips(hidden: Sequence[int]) -> tuple[bool, ...]:

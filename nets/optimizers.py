@@ -280,9 +280,9 @@ class Cosine(Schedule, name="cosine"):
 
 @dataclass(frozen=True)
 class WarmupCosine(Cosine, name="warmup_cosine"):
-    """The factor rises in `warmup` epochs, then falls as with `cosine` in the others (Goyal et al. 2017)."""
+    """The factor rises in `warmup` epochs (Goyal et al. 2017), then falls as with `cosine` in the others."""
 
-    warmup: Annotated[int, Whole(0)] = field(default=5, kw_only=True)
+    warmup: Annotated[int, Whole(0)] = 5
 
     def factor(self, epoch: int, epochs: int) -> float:
         if epoch <= self.warmup:

@@ -228,7 +228,7 @@ class SigmoidCE(Output, name="sigmoid_ce"):
         return cost
 
     def smooth(self, y: np.ndarray) -> np.ndarray:
-        """Return (1 − s) y + s/2, with s = `label_smoothing` (Szegedy et al. 2016)."""
+        """Return (1 − s) y + s/2, with s = `label_smoothing`: the formula of softmax for two classes."""
         return (1 - self.label_smoothing) * y + self.label_smoothing / 2 if self.label_smoothing else y
 
     def gradient(self, z: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:

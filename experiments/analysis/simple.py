@@ -58,7 +58,7 @@ def _trivial_error(baselines: pd.DataFrame | None, dataset: str, task: str) -> f
 def against_simple_models(
     board: pd.DataFrame, selected: pd.DataFrame, baselines: pd.DataFrame | None, margins: Mapping[str, float]
 ) -> pd.DataFrame:
-    """Compare each data set's best network with every simple model, one without hidden layers, on the same splits.
+    """Compare each data set's best network with every simple model on the same splits. These have no hidden layers.
 
     Parameters
     ----------

@@ -409,11 +409,14 @@ def _check_recipe(settings: Settings) -> None:
             f"net.hidden is {widths}"
         )
     if net.norm == "batch" and settings.batch_size == 1:
-        raise ConfigError("net.norm=batch needs a batch_size of 2 or more: the variance of 1 row is 0")
+        raise ConfigError("net.norm=batch needs 2 rows or more, such as batch_size=32: the variance of 1 row is 0")
     if net.norm != "none" and settings.pretrain.on:
         raise ConfigError(f"pretrain.epochs={settings.pretrain.epochs} needs net.norm=none: it trains plain layers")
     if net.norm != "none" and settings.diagnostics.sharpness:
         raise ConfigError("diagnostics.sharpness=true needs net.norm=none: it is defined for plain layers")
+    warmup = getattr(settings.schedule, "warmup", 0)
+    if 0 < settings.epochs <= warmup:
+        raise ConfigError(f"schedule.warmup={warmup} needs more epochs than that: epochs is {settings.epochs}")
     if settings.early_stopping.on and isinstance(settings.schedule, Cosine):
         patience, name = settings.early_stopping.patience, settings.schedule.name
         raise ConfigError(

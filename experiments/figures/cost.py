@@ -53,17 +53,18 @@ def cost_of_activation(tables: StudyTables) -> Figure:
     result = sheet(max(2.6, 0.5 + names.height * len(appearance)))
     course, epoch = result.subplots(1, 2, width_ratios=[1.6, 1])
     result.suptitle(subject(replicas))
-    _draw_course(course, errors(tables, "test"), replicas, seconds, appearance)
+    _draw_course(course, errors(tables, "test"), tables, seconds, appearance)
     _draw_epoch_times(epoch, seconds, quickest, names)
     condition_legend(result, replicas, appearance, crosses=False, bands=False)
     return result
 
 
 def _draw_course(
-    ax: Axes, quantity: Quantity, replicas: pd.DataFrame, seconds: pd.Series, appearance: dict[str, Look]
+    ax: Axes, quantity: Quantity, tables: StudyTables, seconds: pd.Series, appearance: dict[str, Look]
 ) -> None:
-    """Draw the mean error of each condition against the seconds of training."""
-    table = quantity.table[quantity.table["epoch"] > 0]
+    """Draw the mean error of each condition against the seconds of training, up to the last epoch of any seed."""
+    last = quantity.table["run"].map(tables.history.groupby("run")["epoch"].max())
+    table = quantity.table[quantity.table["epoch"].between(1, last)]
     for run, look in appearance.items():
         rows = table[table["run"] == run]
         step = max(1, len(rows) // 6)
@@ -77,7 +78,7 @@ def _draw_course(
     )
     low, high = ax.get_xlim()
     log_axis(ax, low, high, axis="x")
-    done = replicas.loc[replicas["status"] == "done", "run"]
+    done = tables.replicas.loc[tables.replicas["status"] == "done", "run"]
     mean = table.loc[table["run"].isin(done) | ~done.any(), "mean"]
     if 0 < 10 * mean.min() < mean.max() < math.inf:
         log_axis(ax, mean.min() / 1.3, mean.max() * 1.1)

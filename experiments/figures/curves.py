@@ -56,12 +56,12 @@ def averaged_rows(frame: pd.DataFrame, replicas: pd.DataFrame) -> pd.DataFrame:
 
 
 def carried_on(rows: pd.DataFrame, replicas: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of a table in which a replica that stopped early keeps its last values in later epochs."""
+    """Return rows of a table in which a replica that stopped early keeps its last values until its last epoch."""
     if not stopped_early(replicas):
         return rows
-    ends = rows.merge(replicas[[*KEY, STOPPED_EPOCH]].dropna(), on=KEY)
-    ends = ends[ends["epoch"] == ends[STOPPED_EPOCH]].drop(columns=STOPPED_EPOCH).reset_index(drop=True)
-    later = ends.loc[ends.index.repeat(rows["epoch"].max() - ends["epoch"])]
+    facts = replicas[[*KEY, "epochs", STOPPED_EPOCH]].dropna()
+    ends = rows.merge(facts, left_on=[*KEY, "epoch"], right_on=[*KEY, STOPPED_EPOCH])
+    later = ends.loc[ends.index.repeat(ends["epochs"] - ends["epoch"]), list(rows.columns)]
     later = later.assign(epoch=later["epoch"] + later.groupby(level=0).cumcount() + 1)
     return pd.concat([rows, later], ignore_index=True)
 

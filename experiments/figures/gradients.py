@@ -54,7 +54,10 @@ def gradient_norms(tables: StudyTables) -> Figure:
     parts=comparable,
 )
 def gradient_flow(tables: StudyTables) -> Figure:
-    """Draw ‖∂L/∂W‖ and δ = rms ∂ℓ/∂z over layer and epoch: a column for each condition, the mean over seeds."""
+    """Draw ‖∂L/∂W‖ and δ = rms ∂ℓ/∂z over layer and epoch: a column for each condition, the mean over seeds.
+
+    A replica that stopped early keeps its last values.
+    """
     replicas = tables.replicas
     appearance = looks(replicas)
     blocks = math.ceil(len(appearance) / 7)

@@ -30,18 +30,13 @@ class Record(NamedTuple):
     confusion: np.ndarray  # (classes, classes) counts, true by predicted
     boundary: np.ndarray  # (y, x) decided class
     network: dict[str, np.ndarray] | None  # parameters and scales, if they are to be kept
-    keeps_best: bool  # whether it ends with the parameters of its best epoch, as with early stopping
+    best_epoch: int  # the epoch with the lowest finite validation loss
+    keeps_best: bool  # whether it ends with the parameters of this epoch, as with early stopping
 
     @property
     def final(self) -> dict[str, float]:
         """The losses and errors of the parameters with which it ends."""
         return self.losses(self.best_epoch if self.keeps_best and self.diverged is None else -1)
-
-    @property
-    def best_epoch(self) -> int:
-        """The epoch with the lowest finite validation loss."""
-        loss = self.history["validation_loss"]
-        return int(np.argmin(np.where(np.isfinite(loss), loss, np.inf)))
 
     def losses(self, epoch: int) -> dict[str, float]:
         """Return the losses and errors after an epoch."""
@@ -107,8 +102,8 @@ class Recorder:
 
     def records(self, networks: Mapping[int, dict[str, np.ndarray]]) -> Iterator[Record]:
         """Yield what is recorded of each replica; `networks` has the arrays to keep by the replica's index."""
-        ends = zip(self.replicas, self.diverged.tolist(), self.stopped.tolist(), strict=True)
-        for index, (replica, diverged, stopped) in enumerate(ends):
+        ends = (self.diverged.tolist(), self.stopped.tolist(), self.best_epoch().tolist())
+        for index, (replica, diverged, stopped, best) in enumerate(zip(self.replicas, *ends, strict=True)):
             # A replica that diverged or was stopped has rows up to that epoch.
             end = max(diverged, stopped)
             rows = slice(None if end < 0 else end + 1)
@@ -121,6 +116,7 @@ class Recorder:
                 self.confusion[index],
                 self.boundary[index],
                 networks.get(index) if diverged < 0 else None,
+                best,
                 self._keeps_best,
             )
 

@@ -206,10 +206,9 @@ class Chunk:
                 if epoch:
                     on_epoch(self.count)
                 self._drop_ended(epoch, evaluation)
-                stop = stopped() and epoch < last
-                due = (
-                    keep_last if epoch == last or not len(stack.active) else stop or (every > 0 and epoch % every == 0)
-                )
+                ended = epoch == last or not len(stack.active)
+                stop = not ended and stopped()
+                due = keep_last if ended else stop or (every > 0 and epoch % every == 0)
                 if keep and epoch and due:
                     keep(self._checkpoint(epoch).to_arrays())
                 if stop:
@@ -252,8 +251,12 @@ class Chunk:
             recorder.record_epoch(stack.active, epoch, {SHARPNESS: sharpness(stack.network, output, work)})
 
     def _drop_ended(self, epoch: int, evaluation: Evaluation) -> None:
-        """Drop the replicas that have diverged after this epoch, as a loss is not finite, and those that stop early."""
-        finite, active = evaluation.finite, self.stack.active
+        """Drop the replicas that have diverged after this epoch, and those that stop early.
+
+        A replica has diverged if a loss or a running statistic is not finite.
+        """
+        active = self.stack.active
+        finite = evaluation.finite & np.isfinite(self.stack.network.statistics).all(axis=1)
         if epoch == self.settings.epochs:
             self.decided = evaluation.decided[finite]
         if not finite.all():

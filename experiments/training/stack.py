@@ -208,7 +208,8 @@ class Stack:
         self.network.parameters[:] = checkpoint.parameters
         for slot, values in self.descent.state.items():
             values[:] = checkpoint.state[slot]
-        self.network.statistics[:] = checkpoint.state.get(STATISTICS, 0)
+        if self.network.statistics.shape[1]:
+            self.network.statistics[:] = checkpoint.state[STATISTICS]
         self.descent.fresh = False
         self.drop_all_but(kept)
 

@@ -185,7 +185,13 @@ def test_digits_are_learned_as_well_as_by_scikit_learns_perceptron():
         ["dataset=wine", "batch_size=16", "net.norm=batch", "net.dropout=0.25", "net.input_dropout=0.1"],
         ["dataset=wine", "net.hidden=[6,6]", "net.norm=layer", "net.residual=true", "optimizer.clip_norm=0.5"],
         ["dataset=wine", "net.dropout=0.25", "activation=selu", "schedule.warmup=2"],
-        ["dataset=wine", "output=softmax_ce", "output.label_smoothing=0.2", "schedule=warmup_cosine"],
+        [
+            "dataset=wine",
+            "output=softmax_ce",
+            "output.label_smoothing=0.2",
+            "schedule=warmup_cosine",
+            "schedule.warmup=1",
+        ],
     ],
     ids=" ".join,
 )
@@ -953,9 +959,11 @@ def test_sparse_inputs_give_the_numbers_of_dense_ones_with_a_recipe(container):
         ({"residual": 1}, "residual=1: allowed are True and False"),
         (
             {"residual": True, "hidden_layer_sizes": (8, 4)},
-            "residual: no two hidden layers of [8, 4] follow each other",
+            "residual=True: no two hidden layers of [8, 4] follow each other",
         ),
-        ({"residual": True, "hidden_layer_sizes": ()}, "residual: no two hidden layers of [] follow each other"),
+        ({"residual": True, "hidden_layer_sizes": ()}, "residual=True: no two hidden layers of [] follow each other"),
+        ({"norm": "layer", "hidden_layer_sizes": ()}, "norm='layer' needs hidden layers"),
+        ({"dropout": 0.5, "hidden_layer_sizes": ()}, "dropout=0.5 needs hidden layers"),
         ({"activation": "Relu"}, "activation='Relu': did you mean 'relu'? Allowed: "),
         ({"learning_rate_init": 1e9, "optimizer": "sgd", "output": "linear_mse"}, "training diverged in epoch "),
     ],

@@ -264,6 +264,8 @@ def test_a_replica_is_bit_identical_alone_and_in_any_stack(seeds, position, **co
     condition["rows"] += condition["recipe"].norm == "batch"  # which needs 2
     if not any(skips(condition["hidden"])):
         condition["recipe"] = condition["recipe"]._replace(residual=False)
+    if not condition["hidden"]:
+        condition["recipe"] = Recipe(input_dropout=condition["recipe"].input_dropout)
     assert trained(**condition, seeds=seeds)[position] == trained(**condition, seeds=[seeds[position]])[0]
 
 
@@ -619,11 +621,18 @@ def test_residual_connections_join_layers_of_equal_width():
 
 @pytest.mark.parametrize("hidden", [(), (4,), (4, 5), (3, 4, 3)], ids=str)
 def test_a_residual_connection_without_a_place_is_refused(hidden):
-    message = f"residual: no two hidden layers of {list(hidden)} follow each other with equal widths"
+    message = f"residual=True: no two hidden layers of {list(hidden)} follow each other with equal widths"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         Network(4, hidden, 2, ReLU(), 1, recipe=Recipe(residual=True))
 
 
+@pytest.mark.parametrize("recipe", [{"dropout": 1.0}, {"dropout": -0.1}, {"input_dropout": 1.5}], ids=repr)
+def test_a_probability_out_of_range_is_refused(recipe):
+    ((name, value),) = recipe.items()
+    with pytest.raises(ValueError, match=rf"^{name}={value}: allowed is a number in \[0, 1\)$"):
+        Network(4, (4,), 2, ReLU(), 1, recipe=Recipe(**recipe))
+
+
 def test_an_unknown_norm_is_refused():
-    with pytest.raises(ValueError, match=r"^norm 'bach': did you mean 'batch'\? Allowed: none, batch, layer$"):
+    with pytest.raises(ValueError, match=r"^norm='bach': did you mean 'batch'\? Allowed: none, batch, layer$"):
         Network(4, (4,), 2, ReLU(), 1, recipe=Recipe("bach"))

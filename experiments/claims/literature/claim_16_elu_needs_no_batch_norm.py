@@ -92,7 +92,7 @@ def draw_leads(table: pd.DataFrame) -> Figure:
 
 
 CLAIM = Claim(
-    text="ELU without batch norm outperforms ReLU with it; batch norm improves ReLU and leaky ReLU, and not ELU",
+    text="ELU without batch norm outperforms ReLU with it; batch norm improves ReLU and leaky ReLU, and ELU less",
     source="Clevert et al. 2015, abstract and section 4.2",
     threshold="digits, mnist5k and breast_cancer, 8×128; test errors: (1) ELU plain − ReLU batch norm < 0; (2) the "
     f"change by batch norm < 0 for ReLU, < 0 for leaky ReLU, and lower for ReLU than for ELU; {RULE}; both: "

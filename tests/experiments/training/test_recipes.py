@@ -111,6 +111,14 @@ def test_a_training_that_is_stopped_and_resumed_again_and_again_is_that_without_
     assert everything(gathered(condition, [done])) == expected
 
 
+def test_a_part_that_has_ended_is_finished_though_it_is_asked_to_stop(settings):
+    condition = settings(*COMMON, "early_stopping.patience=1", "optimizer.lr=1e-30", "checkpoint.every=0")
+    (part,) = divide(condition, condition.replicas)
+    asked = iter([False])  # after epoch 0; after epoch 1 all replicas have ended
+    done = train_part(condition, part, stopped=lambda: next(asked, True))
+    assert everything(gathered(condition, [done])) == whole(condition)[0]
+
+
 @each_recipe
 def test_a_stack_equals_its_replicas_alone(settings, overrides):
     condition = settings(*COMMON, *overrides)
