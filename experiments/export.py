@@ -5,9 +5,9 @@
 The run must have been trained with save=true. The best network has the learning rate that the study's tables select,
 and the lowest validation error of its reported networks at this rate. So validation data chose its seed as well.
 
-`select` is the rule for the learning rate: `error` (default) or `loss` after the last epoch, or the error at the epoch
-of the lowest validation loss. For `loss`, the network too is the one with the lowest validation loss. The written
-network is always the one after the last epoch.
+`select` is the rule for the learning rate: `error` (default) or `loss` at the end, or the error at the epoch of the
+lowest validation loss. For `loss`, the network too is the one with the lowest validation loss. The written
+network is the one after the last epoch, or with early stopping the one after its best epoch.
 
 `onnx` writes network.onnx into the run's folder. Its inputs (n, d) are not scaled; a text column is one-hot, as the
 file's `features` name it. Its outputs are the class with probabilities or scores, or the values of a regression.
@@ -47,7 +47,8 @@ from nets.estimators import MLPClassifier, MLPRegressor
 from nets.expressions import build
 from nets.graph import Node
 from nets.names import nearest
-from nets.network import Layer
+from nets.network import Layer, Network
+from nets.norms import EPSILON
 
 OPSET, IR = 17, 8
 """Versions of ONNX 1.12 (2022), which every later runtime reads."""
@@ -114,6 +115,29 @@ class _Model:
         if name == "log1p":
             return self("Log", self("Add", *inputs, self.constant(1)))
         return self(OPERATORS[name], *inputs)
+
+    def norm(self, network: Network, index: int, signal: str) -> str:
+        """Add the product with a hidden layer's weights, and its norm as in prediction."""
+        layer, running = network.layers[index], network.running[index]
+        assert layer.scale is not None
+        product = self("MatMul", signal, self.constant(layer.weight[0]))
+        inputs = [product, self.constant(layer.scale[0, 0]), self.constant(layer.bias[0, 0])]
+        if running is None:
+            return self("LayerNormalization", *inputs, axis=-1, epsilon=EPSILON)
+        statistics = [self.constant(values[0, 0]) for values in running]
+        return self("BatchNormalization", *inputs, *statistics, epsilon=EPSILON)
+
+    def pieces(self, network: Network, index: int, signal: str) -> list[str]:
+        """Add the pre-activations of a hidden layer, piece by piece."""
+        layer, units, count = network.layers[index], network.hidden[index], network.activation.pieces
+        if network.norm is None:
+            return [self.affine(signal, layer, slice(p * units, (p + 1) * units)) for p in range(count)]
+        whole = self.norm(network, index, signal)
+        if count == 1:
+            return [whole]
+        axes = self.constant([1], np.int64)
+        bounds = [self.constant([p * units], np.int64) for p in range(count + 1)]
+        return [self("Slice", whole, bounds[p], bounds[p + 1], axes) for p in range(count)]
 
     def activation(self, activation: Activation, learned: Mapping[str, np.ndarray], pieces: Sequence[str]) -> str:
         """Add the expression of an activation on a layer's pre-activations, which a piecewise one has several of."""
@@ -189,9 +213,10 @@ def _scores(model: _Model, trained: TrainedNetwork, scales: Mapping[str, str]) -
     inputs = _filled(model, trained, scales) if "input_fill" in scales else "inputs"
     signal = model("Div", model("Sub", inputs, scales["input_mean"]), scales["input_scale"])
     signal = model("Cast", signal, to=TensorProto.FLOAT)
-    for layer, units in zip(network.layers, network.hidden, strict=False):  # the last layer has no activation
-        pieces = [model.affine(signal, layer, slice(p * units, (p + 1) * units)) for p in range(activation.pieces)]
-        signal = model.activation(activation, layer.learned, pieces)
+    for index, skip in enumerate(network.skips):
+        pieces = model.pieces(network, index, signal)
+        h = model.activation(activation, network.layers[index].learned, pieces)
+        signal = model("Add", h, signal) if skip else h
     return model.affine(signal, network.layers[-1])
 
 

@@ -20,7 +20,7 @@ from experiments.store.files import arrays
 from experiments.store.reading import run_replicas
 from experiments.store.runs import RunFolder
 from nets.activations import Activation
-from nets.network import Network, Work
+from nets.network import Network, Recipe, Work
 from nets.outputs import Output
 
 if TYPE_CHECKING:
@@ -35,14 +35,14 @@ CHOICE_FILES = ("replicas.csv", "tuning.json", "environment.json")
 
 @dataclass(frozen=True, eq=False)
 class TrainedNetwork:
-    """One replica of a run after its last epoch.
+    """One replica of a run after its last epoch, or with early stopping after its best epoch.
 
     Attributes
     ----------
     run, lr, seed
         Name of the run, and learning rate and seed of the replica.
     validation_loss
-        Validation loss after the last epoch.
+        Its validation loss there.
     task : str
         "classification" or "regression".
     features : list of str
@@ -163,7 +163,7 @@ class TrainedNetworks(Sequence[TrainedNetwork]):
         return self.selected("error" if self.files else "loss")
 
     def selected(self, select: str) -> TrainedNetwork:
-        """Return the network with the lowest validation error after the last epoch, at the chosen learning rate.
+        """Return the network with the lowest final validation error, at the chosen learning rate.
 
         The learning rate is that of the run's tables. Only reported replicas count. Ties are decided by the
         validation loss. A file network.npz alone has no errors and does not know the other replicas: there the
@@ -315,10 +315,12 @@ def _members(stored: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> Iter
     count = len(about["classes"])
     outputs = output.units("classification", count) if count else stored["target_mean"].shape[1]
     for index, parameters in enumerate(stored["parameters"]):
-        network = Network(
-            len(about["features"]), about["net"]["hidden"], outputs, activation, 1, np.dtype(about["dtype"])
-        )
+        shape = len(about["features"]), about["net"]["hidden"], outputs
+        net = {name: value for name, value in about["net"].items() if name in Recipe._fields}
+        network = Network(*shape, activation, 1, np.dtype(about["dtype"]), Recipe(**net))
         network.parameters[0] = parameters
+        if network.statistics.size:
+            network.statistics[0] = stored["statistics"][index]
         yield TrainedNetwork(
             about["run"],
             float(stored["lr"][index]),

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-STREAMS = ("split", "init", "order", "noise")
+STREAMS = ("split", "init", "order", "noise", "dropout")
 
 # The number that is a name's SHA-256, as the words into which NumPy would divide it.
 _WORDS: dict[str, Any] = {name: np.frombuffer(sha256(name.encode()).digest()[::-1], "<u4") for name in STREAMS}
@@ -25,11 +25,12 @@ def stream(entropy: int, name: str, seed: int, index: int = 0) -> np.random.Gene
     entropy : int
         The root of all streams of a study, at least 0.
     name : str
-        What is drawn: "split" (rows of the parts), "init" (weights), "order" (batches) or "noise" (masks).
+        What is drawn: "split" (rows of the parts), "init" (weights), "order" (batches), "noise" (masks of
+        pre-training) or "dropout" (masks of a step's layers).
     seed : int
         The replica's seed, at least 0.
     index : int
-        The layer for "init", the epoch for "order"; for "noise" the epoch, counted through the layers.
+        The layer for "init", the epoch for "order" and "dropout"; for "noise" the epoch, counted through the layers.
 
     Raises
     ------

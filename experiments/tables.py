@@ -68,6 +68,9 @@ OUTCOME = (
     *(f"{when}_{column}" for when in ("final", "best") for column in LOSS_COLUMNS),
 )
 
+STOPPED_EPOCH = "stopped_epoch"
+"""The column of the replicas for the epoch after which early stopping ended the training."""
+
 STUDY = ("task_id", "purpose", "selected")
 """The last columns of a study's table `replicas`; a run's own table has none of them."""
 
@@ -89,7 +92,7 @@ ORDER: dict[str, list[str]] = {
 
 WORDS = {*CONDITION, "task", "status", "task_id", "purpose", "true", "predicted"}
 
-NUMBERS = {*HISTORY, SHARPNESS, *LAYERS, *OUTCOME, *CONFUSION, *TIMING} - WORDS
+NUMBERS = {*HISTORY, SHARPNESS, *LAYERS, *OUTCOME, STOPPED_EPOCH, *CONFUSION, *TIMING} - WORDS
 
 
 @dataclass
@@ -171,7 +174,7 @@ def read(source: str | PathLike[str] | IO[Any]) -> "pd.DataFrame":
     # Only empty cells and nan are missing: the name of an activation may be "null".
     return pd.read_csv(
         source,
-        dtype={column: str for column in columns if column in WORDS} | {"diverged_epoch": "Int64"},
+        dtype=dict.fromkeys(WORDS & {*columns}, str) | {"diverged_epoch": "Int64", STOPPED_EPOCH: "Int64"},
         keep_default_na=False,
         na_values={column: ["", "nan"] for column in columns if column not in WORDS},
         # A setting may be empty in thousands of rows, so its type must not be that of a piece of the table.

@@ -45,6 +45,8 @@ class Activation(ABC):
         Pre-activations per unit: piece j of all units is columns [j · units, (j + 1) · units) of z.
     initializer
         Name of the weight initializer that `init=auto` stands for.
+    dropout
+        What dropout does to h: "standard", or "alpha" if h is to keep mean 0 and variance 1.
 
     Raises
     ------
@@ -55,6 +57,7 @@ class Activation(ABC):
     name = ""
     pieces = 1
     initializer = "he_normal"
+    dropout = "standard"
     _work = "f"  # what `buffers` makes: "f" is an array of z's dtype, "b" one of bool
 
     @property
@@ -471,6 +474,7 @@ class SELU(Activation, name="selu"):
     """
 
     initializer = "lecun_normal"
+    dropout = "alpha"
     saturates = "left"
     kinks = (0.0,)
     scale = 1.0507009873554805

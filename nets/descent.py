@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nets.network import Network, Work
+from nets.norms import SHARE
 from nets.optimizers import Optimizer
 from nets.outputs import Output
 
@@ -21,6 +22,8 @@ class Descent:
         The optimizer's arrays (R, P), by name.
     steps
         The number of steps so far.
+    fresh
+        Whether the networks have no running statistics yet. Then those of the first batch replace what is there.
     """
 
     network: Network
@@ -28,6 +31,7 @@ class Descent:
     optimizer: Optimizer
     state: dict[str, np.ndarray]
     steps: int = 0
+    fresh: bool = True
 
     def step(
         self,
@@ -42,7 +46,7 @@ class Descent:
         Parameters
         ----------
         work
-            Buffers whose inputs and targets are filled.
+            Buffers for training, whose inputs, targets and masks are filled.
         rate
             Learning rates (R, 1).
         scale
@@ -53,14 +57,30 @@ class Descent:
             The L1 penalty on the hidden activations times `scale`, as in `Network.backward`.
         """
         network = self.network
-        scores = network.forward(work)
-        self.output.gradient(scores, work.targets, work.delta)
+        scores = network.forward(work, 1.0 if self.fresh else SHARE)
+        self.fresh = False
+        self.output.gradient(scores, self.output.smooth(work.targets), work.delta)
         work.delta *= scale
         if row_weights is not None:
             work.delta *= row_weights
         network.backward(work, activation_l1)
+        if self.optimizer.clip_norm < np.inf:
+            self._clip(rate)
         self.steps += 1
         self.optimizer.step(network.parameters, network.gradient, self.state, rate, network.decayed, self.steps)
+
+    def _clip(self, rate: np.ndarray) -> None:
+        """Scale each replica's gradient down to the optimizer's `clip_norm`, if its norm is larger.
+
+        As in PyTorch, 1e-6 is added to the norm.
+        """
+        gradient, limit = self.network.gradient, self.optimizer.clip_norm
+        squares = np.vecdot(gradient, gradient).astype(np.float64)
+        for index in np.flatnonzero(~np.isfinite(squares)):
+            double = gradient[index].astype(np.float64)
+            squares[index] = double @ double
+        norm = np.sqrt(squares)[:, None] / self.optimizer.gradient_factor(rate)
+        gradient *= np.minimum(1, limit / (norm + 1e-6)).astype(gradient.dtype)
 
     def keep(self, replicas: np.ndarray) -> None:
         """Continue with these replicas only (indices)."""

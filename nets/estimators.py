@@ -28,13 +28,15 @@ from threadpoolctl import ThreadpoolController
 from nets import fitting
 from nets.activations import ACTIVATIONS, Activation
 from nets.descent import Descent
+from nets.hyperparameters import Number
 from nets.initializers import INITIALIZERS, Initializer
 from nets.names import nearest
-from nets.network import Network
+from nets.network import Network, Recipe
+from nets.norms import NORMS
 from nets.optimizers import OPTIMIZERS, SCHEDULES, Constant, Optimizer, Schedule
 from nets.outputs import OUTPUTS, Output, auto
 
-INIT, ORDER, PROBE = range(3)  # streams of random numbers
+INIT, ORDER, PROBE, DROPOUT = range(4)  # streams of random numbers
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 Variant = TypeVar("Variant")
@@ -72,6 +74,10 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     init: str | Initializer = "auto"
     optimizer: str | Optimizer = "adam"
     schedule: str | Schedule = "constant"
+    norm: str = "none"
+    dropout: float = 0.0
+    input_dropout: float = 0.0
+    residual: bool = False
     learning_rate_init: float = 0.001
     batch_size: int | str = 32
     max_iter: int = 50
@@ -96,7 +102,8 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
             Classes (n,), labels as zeros and ones (n, labels), or targets (n,) or (n, targets).
         sample_weight
             (n,), relative to each other: a row of weight 2 counts as two rows. This is exact if one batch holds all
-            rows, and true on average for several batches. Rows of weight 0 are left out.
+            rows, and true on average for several batches. Rows of weight 0 are left out. Two rows have two masks of
+            dropout, and count twice in the statistics of a batch norm; a row of weight 2 does not.
 
         Raises
         ------
@@ -116,17 +123,18 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
             self._check_warm_start(y)
             self._restart()
         training, held_out = self._divide(y, X, *self._encode(y, weight))
-        best, parameters, waited = np.inf, self.network_.parameters.copy(), 0
+        best, kept, waited = np.inf, self._copies(), 0
         while self.n_iter_ < self.max_iter and waited < self.n_iter_no_change:
             self._train_epoch(*training)
             loss = self._validate(*held_out) if held_out else self.loss_
             waited = 0 if loss < best - self.tol else waited + 1
             if loss < best:
-                best, parameters = loss, self.network_.parameters.copy()
+                best, kept = loss, self._copies()
         if held_out:
-            self.network_.parameters[:] = parameters
+            for name, values in self.network_.arrays().items():
+                values[:] = kept[name]
         # The other schedules are made for just so many epochs.
-        if waited < self.n_iter_no_change and self._schedule == Constant():
+        if waited < self.n_iter_no_change and type(self._schedule) is Constant:
             warnings.warn(
                 f"training ended after max_iter={self.max_iter} epochs, before the loss stopped falling by more than "
                 f"tol={self.tol}: raise max_iter or tol",
@@ -134,6 +142,10 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
                 stacklevel=3,
             )
         return self
+
+    def _copies(self) -> dict[str, np.ndarray]:
+        """Return copies of all that training changes in the network."""
+        return {name: values.copy() for name, values in self.network_.arrays().items()}
 
     @_one_thread
     def _partial_fit(
@@ -169,7 +181,7 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         for name in ("early_stopping", "shuffle", "warm_start"):
             if not isinstance(getattr(self, name), bool | np.bool_):
                 raise ValueError(f"{name}={getattr(self, name)!r}: allowed are True and False")
-        _ = self._sizes, self._rule, self._schedule  # these refuse what is not allowed
+        _ = self._sizes, self._rule, self._schedule, self._recipe  # these refuse what is not allowed
 
     def _check(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, first: bool
@@ -190,7 +202,11 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         targets = targets.toarray() if issparse(targets) else targets
         weight = _check_sample_weight(sample_weight, inputs, dtype=inputs.dtype, ensure_non_negative=True)
         kept = weight > 0
-        return (inputs, targets, weight) if kept.all() else (inputs[kept], targets[kept], weight[kept])
+        if not kept.all():
+            inputs, targets, weight = inputs[kept], targets[kept], weight[kept]
+        if self.norm == "batch" and len(weight) == 1:
+            raise ValueError("n_samples=1: norm='batch' needs 2 rows or more, as the variance of 1 row is 0")
+        return inputs, targets, weight
 
     def _check_continued(self, y: np.ndarray) -> None:
         """Refuse targets and parameters that are not those of the present network."""
@@ -202,6 +218,7 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
             ("hidden_layer_sizes", self._sizes, network.hidden),
             ("activation", _named("activation", self.activation, ACTIVATIONS, Activation), network.activation),
             ("output", output, self.output_),
+            *((name, getattr(self, name), getattr(network.recipe, name)) for name in Recipe._fields),
         ):
             if value != present:
                 raise ValueError(f"{name}={value}: the present network has {present}; a new estimator can have others")
@@ -231,6 +248,20 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         return tuple(sizes)
 
     @property
+    def _recipe(self) -> Recipe:
+        if self.norm not in ("none", *NORMS):
+            raise ValueError(f"norm={self.norm!r}: {nearest(str(self.norm), ('none', *NORMS))}")
+        if self.norm == "batch" and self.batch_size == 1:
+            raise ValueError("batch_size=1: allowed with norm='batch' is an integer from 2 up, or 'auto'")
+        share = Number("[0, 1)")
+        for name in ("dropout", "input_dropout"):
+            if not share.accepts(getattr(self, name)):
+                raise ValueError(f"{name}={getattr(self, name)!r}: allowed is {share.words}")
+        if not isinstance(self.residual, bool | np.bool_):
+            raise ValueError(f"residual={self.residual!r}: allowed are True and False")
+        return Recipe(self.norm, self.dropout, self.input_dropout, self.residual)
+
+    @property
     def _rule(self) -> Optimizer:
         return _named("optimizer", self.optimizer, OPTIMIZERS, Optimizer)
 
@@ -246,13 +277,15 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         init = activation.initializer if self.init == "auto" else self.init
         init = _named("init", init, INITIALIZERS, Initializer)
         units = output.units(task, count)
-        self._adopt(Network(X.shape[1], self._sizes, units, activation, 1, X.dtype), output, y.shape[1:])
+        network = Network(X.shape[1], self._sizes, units, activation, 1, X.dtype, self._recipe)
+        self._adopt(network, output, y.shape[1:])
+        self._fresh = True
         self.network_.initialize(init, lambda replica, layer: stream(self._seed, INIT, layer))
 
     def _adopt(self, network: Network, output: Output, target_shape: tuple[int, ...]) -> None:
         """Make this network the fitted one, before its first epoch."""
         self.network_, self.output_, self._target_shape = network, output, target_shape
-        self.n_features_in_ = network.inputs
+        self.n_features_in_, self._fresh = network.inputs, False
         self._seed = check_random_state(self.random_state).randint(2**31 - 1)
         self.loss_curve_: list[float] = []
         self.validation_loss_curve_: list[float] = []
@@ -278,6 +311,8 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
             raise ValueError(  # scikit-learn's words: its own tests expect them
                 "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
             )
+        if self.norm == "batch" and len(parts[-2]) < 2:
+            raise ValueError("norm='batch' needs 2 rows or more: validation_fraction leaves 1 row to train on")
         return parts[:-2:2], parts[1::2]
 
     @classmethod
@@ -290,7 +325,8 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
                 f"a network of {network.replicas} replicas and {network.outputs} scores: "
                 f"allowed here are 1 replica and {units} scores"
             )
-        estimator = cls(network.hidden, activation=network.activation, output=output, **parameters)
+        shape = {"activation": network.activation, "output": output, **network.recipe._asdict()}
+        estimator = cls(network.hidden, **shape, **parameters)
         estimator._adopt(network, output, (count,) if task == "regression" else ())
         return estimator
 
@@ -304,9 +340,10 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
             order = stream(self._seed, ORDER, len(self.loss_curve_) + 1).permutation(count)
         batch = min(200 if self.batch_size == "auto" else self.batch_size, count)
         weight = weight / weight.mean()
-        descent = Descent(network, self.output_, self._optimizer, self._state, self._steps)
-        fitting.train_epoch(descent, X, targets, weight, order, batch, rate)
-        self._steps = descent.steps
+        descent = Descent(network, self.output_, self._optimizer, self._state, self._steps, self._fresh)
+        dropout = stream(self._seed, DROPOUT, len(self.loss_curve_) + 1)
+        fitting.train_epoch(descent, X, targets, weight, order, batch, rate, dropout)
+        self._steps, self._fresh = descent.steps, descent.fresh
         self.loss_ = fitting.mean_cost(self.output_, fitting.scores(network, X), targets, weight)
         if not np.isfinite(self.loss_):
             del self.network_  # nothing is fitted: all predictions would be NaN
@@ -380,6 +417,8 @@ class MLPClassifier(ClassifierMixin, _MLP):  # type: ignore[misc]  # scikit-lear
     activation, output, init, optimizer, schedule
         A name from the registry of `nets.activations`, `outputs`, `initializers` or `optimizers`, or such an object:
         "elu" or `ELU(alpha=0.5)`. "auto" is the usual output of the task, and the activation's own initializer.
+    norm, dropout, input_dropout, residual
+        As in `nets.network.Recipe`.
     learning_rate_init
         In each epoch the schedule multiplies it by its factor.
     batch_size
@@ -411,6 +450,7 @@ class MLPClassifier(ClassifierMixin, _MLP):  # type: ignore[misc]  # scikit-lear
         The fitted `Network` of one replica, and its output.
     coefs_, intercepts_
         Weights (fan_in, fan_out) and biases (fan_out,) of each layer, as views. Of maxout units, fan_out counts pieces.
+        Behind a norm, the bias is added after it.
     n_layers_, n_outputs_
         Layers, the inputs among them, and scores.
     n_iter_

@@ -17,17 +17,28 @@ GRADIENT_NORMS = np.dtype([("epoch", int), ("layer", int), ("weight_gradient_nor
 
 
 def train_epoch(
-    descent: Descent, X: Any, targets: np.ndarray, weight: np.ndarray, order: np.ndarray, batch: int, rate: float
+    descent: Descent,
+    X: Any,
+    targets: np.ndarray,
+    weight: np.ndarray,
+    order: np.ndarray,
+    batch: int,
+    rate: float,
+    dropout: np.random.Generator,
 ) -> None:
-    """Use the rows once in this order, except those of a last incomplete batch: a step by few rows does harm."""
+    """Use the rows once in this order, except those of a last incomplete batch: a step by few rows does harm.
+
+    `dropout` draws the masks, if the network has any.
+    """
     network = descent.network
     rates = np.full((1, 1), rate, network.dtype)
     scale = weight * descent.optimizer.gradient_factor(rates)[0, 0] / batch
-    work = Work(network, batch)
+    work = Work(network, batch, training=True)
     for start in range(0, len(order) - batch + 1, batch):
         rows = order[start : start + batch]
         _take(X, rows, work.inputs[0])
         _take(targets, rows, work.targets[0])
+        network.draw_masks({0: dropout}, [0], work)
         descent.step(work, rates, scale[rows, None])
 
 

@@ -5,13 +5,13 @@ Weight decay changes only these, never a bias or a learned slope.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from math import cos, pi, sqrt
+from dataclasses import dataclass, field
+from math import cos, inf, pi, sqrt
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from nets.hyperparameters import Number, check
+from nets.hyperparameters import Number, Whole, check
 
 OPTIMIZERS: dict[str, type["Optimizer"]] = {}
 SCHEDULES: dict[str, type["Schedule"]] = {}
@@ -24,6 +24,8 @@ State = dict[str, np.ndarray]
 class Optimizer(ABC):
     """An update rule; g below is the gradient of the mean cost, ε the learning rate, λ the weight decay.
 
+    A g whose norm, over all parameters of a network, is above `clip_norm` is scaled down to it (Pascanu et al. 2013).
+
     Raises
     ------
     ValueError
@@ -31,6 +33,7 @@ class Optimizer(ABC):
     """
 
     weight_decay: Annotated[float, Number("[0, inf)")] = 0.0
+    clip_norm: Annotated[float, Number("(0, inf]")] = field(default=inf, kw_only=True)
 
     name: ClassVar[str]
     slots: ClassVar[tuple[str, ...]] = ()
@@ -231,10 +234,12 @@ class Schedule(ABC):
 
 @dataclass(frozen=True)
 class Constant(Schedule, name="constant"):
-    """The factor is always 1."""
+    """The factor is 1 after `warmup` epochs, in which it rises."""
+
+    warmup: Annotated[int, Whole(0)] = field(default=0, kw_only=True)
 
     def factor(self, epoch: int, epochs: int) -> float:
-        return 1.0
+        return _rise(epoch, self.warmup)
 
 
 class _Increasing:
@@ -249,8 +254,8 @@ class _Increasing:
 
 
 @dataclass(frozen=True)
-class Multistep(Schedule, name="multistep"):
-    """The factor is multiplied by `drop` after each of the milestones (epochs)."""
+class Multistep(Constant, name="multistep"):
+    """The factor is multiplied by `drop` after each of the milestones (epochs). It rises in `warmup` epochs."""
 
     milestones: Annotated[tuple[int, ...], _Increasing()] = (25, 40)
     drop: Annotated[float, Number("(0, 1]")] = 0.1
@@ -260,7 +265,7 @@ class Multistep(Schedule, name="multistep"):
         object.__setattr__(self, "milestones", tuple(self.milestones))
 
     def factor(self, epoch: int, epochs: int) -> float:
-        return self.drop ** sum(epoch > milestone for milestone in self.milestones)
+        return super().factor(epoch, epochs) * self.drop ** sum(epoch > milestone for milestone in self.milestones)
 
 
 @dataclass(frozen=True)
@@ -271,3 +276,20 @@ class Cosine(Schedule, name="cosine"):
 
     def factor(self, epoch: int, epochs: int) -> float:
         return self.floor + (1 - self.floor) * (1 + cos(pi * (epoch - 1) / epochs)) / 2
+
+
+@dataclass(frozen=True)
+class WarmupCosine(Cosine, name="warmup_cosine"):
+    """The factor rises in `warmup` epochs (Goyal et al. 2017), then falls as with `cosine` in the others."""
+
+    warmup: Annotated[int, Whole(0)] = 5
+
+    def factor(self, epoch: int, epochs: int) -> float:
+        if epoch <= self.warmup:
+            return _rise(epoch, self.warmup)
+        return super().factor(epoch - self.warmup, epochs - self.warmup)
+
+
+def _rise(epoch: int, warmup: int) -> float:
+    """Return the factor of a warm-up, which rises in equal steps to 1 in the epoch after it."""
+    return min(1.0, epoch / (warmup + 1))

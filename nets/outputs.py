@@ -7,13 +7,13 @@ over many units may be +inf there. Nothing gives a warning. No replica's numbers
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from nets.hyperparameters import check
+from nets.hyperparameters import Number, check
 
 OUTPUTS: dict[str, type["Output"]] = {}
 
@@ -104,6 +104,10 @@ class Output(ABC):
             raise ValueError(f"label {unknown[0]} is not one of the classes 0 to {classes - 1}")
         return one_hot[:, -self.units("classification", classes) :].astype(dtype)
 
+    def smooth(self, y: np.ndarray) -> np.ndarray:
+        """Return the targets for the gradient in training. Costs are always those of the plain targets y."""
+        return y
+
     def class_probabilities(self, z: np.ndarray) -> np.ndarray:
         """Return the probabilities of the classes (replicas, batch, classes), for an output with `probabilities`.
 
@@ -134,6 +138,7 @@ class SoftmaxCE(Output, name="softmax_ce"):
     """
 
     probabilities = "softmax"
+    label_smoothing: Annotated[float, Number("[0, 1)")] = field(default=0.0, kw_only=True)
 
     def cost(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return -Σ y log p = log Σ exp(z - max z) - Σ y (z - max z).
@@ -159,6 +164,10 @@ class SoftmaxCE(Output, name="softmax_ce"):
         shifted *= y.transpose(2, 0, 1)
         cost: np.ndarray = np.log1p(rest) - _sum(shifted)
         return cost
+
+    def smooth(self, y: np.ndarray) -> np.ndarray:
+        """Return (1 − s) y + s/K, with s = `label_smoothing` (Szegedy et al. 2016)."""
+        return (1 - self.label_smoothing) * y + self.label_smoothing / y.shape[-1] if self.label_smoothing else y
 
     def gradient(self, z: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
         """Write p - y."""
@@ -209,6 +218,7 @@ class SigmoidCE(Output, name="sigmoid_ce"):
     tasks = ("classification", "multilabel")
     one_unit_if_binary = True
     probabilities = "sigmoid"
+    label_smoothing: Annotated[float, Number("[0, 1)")] = field(default=0.0, kw_only=True)
 
     @np.errstate(over="ignore")
     def cost(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -216,6 +226,10 @@ class SigmoidCE(Output, name="sigmoid_ce"):
         _same_shape(z, y=y)
         cost: np.ndarray = (np.maximum(z, 0) - y * z + np.log1p(np.exp(-np.abs(z)))).sum(axis=-1)
         return cost
+
+    def smooth(self, y: np.ndarray) -> np.ndarray:
+        """Return (1 − s) y + s/2, with s = `label_smoothing`: the formula of softmax for two classes."""
+        return (1 - self.label_smoothing) * y + self.label_smoothing / 2 if self.label_smoothing else y
 
     def gradient(self, z: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
         """Write p - y."""

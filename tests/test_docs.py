@@ -72,7 +72,7 @@ def test_every_command_of_a_page_works(page, trained, tmp_path):
         program, *arguments = shlex.split(command)
         if program == "python" and arguments[0] == "run.py":
             printed = train(arguments[1:], tmp_path)
-            assert ("to train" if "plan=true" in arguments else "replicas trained") in printed, command
+            assert ("are there already" if "plan=true" in arguments else "replicas trained") in printed, command
         elif arguments[:2] == ["-m", "experiments.report"]:
             shown = "depth" if "study=depth" in arguments else "confusion"
             last = "confusion.png" if "figures=" in command else "index.html"

@@ -271,10 +271,12 @@ def test_processes_tune_alike(tmp_path):
 def test_presets_are_whole_sweeps(preset, tmp_path):
     content = yaml.safe_load((ROOT / f"conf/experiment/{preset}.yaml").read_text())
     swept = content["hydra"]["sweeper"]["params"]
-    quick = [f"epochs={min(1, content.get('epochs', 1))}", "seeds=2", "optimizer.lr=0.01"]
+    quick = [f"epochs={min(1, content.get('epochs', 1))}", "seeds=2", "optimizer.lr=0.01", "batch_size=16"]
     if "dataset.pixels" not in swept:
         quick.append("dataset=iris")
         swept.pop("dataset", None)
+    if "net.hidden" in swept:  # as many layers, with few units
+        quick.append(f"net.hidden={re.sub(r'[0-9]+', '8', swept['net.hidden'])}")
     run(f"+experiment={preset}", *quick, cwd=tmp_path)
     (study,) = (tmp_path / "results").glob("*/replicas.csv")
     assert preset.startswith(study.parent.name)  # the same of another activation goes into the same study

@@ -1,6 +1,6 @@
-"""Baselines of a study: the test errors of scikit-learn's models without hidden layers on the same splits.
+"""Baselines of a study: the test errors of scikit-learn's models on the same splits.
 
-They include the trivial model, which ignores the inputs.
+They have no hidden layers, except `PERCEPTRON`, and include the trivial model, which ignores the inputs.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from experiments.analysis.simple import TRIVIAL
+from experiments.analysis.simple import PERCEPTRON, TRIVIAL
 from experiments.data.sets import load
 from experiments.data.split import Prepared, prepare, seeds_by_part_sizes
 from experiments.data.table import Data
@@ -33,17 +33,21 @@ COLUMNS = ["dataset", "baseline", "seed", "test_error", "key"]
 """
 
 
-MODELS = 4
+MODELS = 5
 """The number of models of each task."""
 
 
 def models(task: str) -> dict[str, Callable[[], Any]]:
-    """Return a factory for each model of a task, by name; only limits on iterations differ from scikit-learn's."""
+    """Return a factory for each model of a task, by name.
+
+    Only limits on iterations differ from scikit-learn's, and the solver of `PERCEPTRON`.
+    """
     # A second of imports that a report without new seeds does not need.
     from sklearn.dummy import DummyClassifier, DummyRegressor
     from sklearn.linear_model import LinearRegression, LogisticRegression
     from sklearn.multioutput import MultiOutputRegressor
     from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
     from sklearn.svm import LinearSVC, LinearSVR
 
     if task == "classification":
@@ -51,19 +55,21 @@ def models(task: str) -> dict[str, Callable[[], Any]]:
             "5 nearest neighbours": KNeighborsClassifier,
             "linear SVM": lambda: LinearSVC(dual=False),
             "softmax regression": lambda: LogisticRegression(max_iter=1000),
+            PERCEPTRON: lambda: MLPClassifier(solver="lbfgs", max_iter=1000, random_state=0),
             TRIVIAL[task]: DummyClassifier,
         }
     return {
         "5 nearest neighbours": KNeighborsRegressor,
         "linear SVM": lambda: MultiOutputRegressor(LinearSVR(max_iter=100_000, random_state=0)),
         "least squares": LinearRegression,
+        PERCEPTRON: lambda: MLPRegressor(solver="lbfgs", max_iter=1000, random_state=0),
         TRIVIAL[task]: DummyRegressor,
     }
 
 
 def errors(data: Data, seeds: list[int], entropy: int, split: dict[str, Any]) -> pd.DataFrame:
     """Return the test error of each model on each seed's split, in the unit of `final_test_error`: share or RMSE."""
-    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
 
     factories = models(data.task)
     keys, arguments = [], []
@@ -78,6 +84,7 @@ def errors(data: Data, seeds: list[int], entropy: int, split: dict[str, Any]) ->
     with threadpool_limits(1, "blas"), warnings.catch_warnings(), ThreadPoolExecutor(workers) as pool:
         # The error of a model that has not converged is a baseline too.
         warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.simplefilter("ignore", DataConversionWarning)  # of a single target in a column
         values = list(pool.map(lambda job: _test_error(*job), arguments))
     rows = [(*key, value) for key, value in zip(keys, values, strict=True)]
     return pd.DataFrame(rows, columns=COLUMNS[:-1])

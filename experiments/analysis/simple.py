@@ -12,6 +12,9 @@ from experiments.analysis.units import UNITS
 TRIVIAL = {"classification": "majority class", "regression": "mean"}
 """By task, the name of the model that ignores the inputs."""
 
+PERCEPTRON = "MLP by L-BFGS"
+"""The name of the only baseline with a hidden layer: 100 ReLU units, trained on all rows at a time."""
+
 POINTS = 0.5
 """The default margin of a classification, in points of error."""
 
@@ -55,7 +58,7 @@ def _trivial_error(baselines: pd.DataFrame | None, dataset: str, task: str) -> f
 def against_simple_models(
     board: pd.DataFrame, selected: pd.DataFrame, baselines: pd.DataFrame | None, margins: Mapping[str, float]
 ) -> pd.DataFrame:
-    """Compare each data set's best network with every simple model on the same splits.
+    """Compare each data set's best network with every simple model on the same splits. These have no hidden layers.
 
     Parameters
     ----------
@@ -79,7 +82,8 @@ def against_simple_models(
     tables = [pd.DataFrame(columns=["dataset", "trivial", "error", "network", "n", "difference"])]
     for dataset, part in board[board["rank"].notna() & (board["n"] > 0)].groupby("dataset", sort=False):
         best = part.iloc[0]
-        models = pd.DataFrame() if baselines is None else baselines[baselines["dataset"] == dataset]
+        models = pd.DataFrame(columns=["dataset", "baseline"]) if baselines is None else baselines
+        models = models[(models["dataset"] == dataset) & (models["baseline"] != PERCEPTRON)]
         if models.empty:
             continue
         network = scores_by_seed(selected[selected["run"] == best["run"]])

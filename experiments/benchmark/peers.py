@@ -42,7 +42,7 @@ class ScikitLearn(InParts):
 
     @staticmethod
     def takes(task: Task) -> bool:
-        return task.activation in ("relu", "tanh")
+        return task.activation in ("relu", "tanh") and InParts.takes(task)
 
     def __init__(self, task: Task) -> None:
         from sklearn.neural_network import MLPClassifier  # imports are not timed
@@ -104,6 +104,10 @@ class Torch(InParts):
     label = "PyTorch eager"
     needs = "torch"
 
+    @staticmethod
+    def takes(task: Task) -> bool:
+        return {*task.net} <= {"norm", "dropout"}
+
     def __init__(self, task: Task) -> None:
         import torch
 
@@ -128,10 +132,15 @@ class Torch(InParts):
             "silu": torch.nn.SiLU,
             "maxout": type("Maxout", (torch.nn.Module,), {"forward": maxout}),
         }[self.task.activation]
+        net, weights = self.task.net, self.task.arrays.weights
+        norm = {"batch": torch.nn.BatchNorm1d, "layer": torch.nn.LayerNorm}.get(net.get("norm", ""))
         modules = []
-        for weight in self.task.arrays.weights:
-            modules += [torch.nn.Linear(*weight.shape[1:]), activation()]
-        return torch.nn.Sequential(*modules[:-1])
+        for weight in weights[:-1]:
+            modules.append(torch.nn.Linear(*weight.shape[1:], bias=norm is None))
+            modules += [norm(weight.shape[2])] if norm else []
+            modules.append(activation())
+            modules += [torch.nn.Dropout(net["dropout"])] if "dropout" in net else []
+        return torch.nn.Sequential(*modules, torch.nn.Linear(*weights[-1].shape[1:]))
 
     def _optimizer(self, parameters: Iterable[Any], rate: float) -> Any:
         variant = {"sgd": self.torch.optim.SGD, "adam": self.torch.optim.Adam}[self.task.optimizer]
@@ -143,19 +152,23 @@ class Torch(InParts):
         generator = np.random.default_rng(replica)
         network = self._module()
         with torch.no_grad():
-            for layer, weight in zip(network[::2], arrays.weights, strict=True):
+            layers = [module for module in network if isinstance(module, torch.nn.Linear)]
+            for layer, weight in zip(layers, arrays.weights, strict=True):
                 layer.weight[:] = torch.tensor(weight[replica].T)
-                layer.bias.zero_()
+                if layer.bias is not None:
+                    layer.bias.zero_()
         optimizer = self._optimizer(network.parameters(), float(arrays.rates[replica]))
         parts = [
             (self.x[rows], self.y[rows]) for rows in map(torch.tensor, (arrays.train[replica], arrays.test[replica]))
         ]
         for _ in range(self.task.epochs):
             rows = torch.from_numpy(arrays.batches(generator, replica))
+            network.train()
             for x, y in zip(self.x[rows], self.y[rows], strict=True):
                 optimizer.zero_grad()
                 cross_entropy(network(x), y).backward()
                 optimizer.step()
+            network.eval()
             with torch.inference_mode():
                 for x, y in parts:
                     scores = network(x)
@@ -178,7 +191,7 @@ class TorchVmap(Torch):
 
     @staticmethod
     def takes(task: Task) -> bool:
-        return task.optimizer == "sgd" or len(task.rates) <= 1
+        return (task.optimizer == "sgd" or len(task.rates) <= 1) and InParts.takes(task)
 
     @property
     def parts(self) -> list[slice]:

@@ -48,6 +48,8 @@ class Arrays:
 class Task:
     """One network shape, trained with each seed and learning rate in float32 with batches of 32 rows.
 
+    `net` has further settings of the network, such as its norm.
+
     Each epoch leaves out the training rows beyond a multiple of the batch; they are other rows every time.
     """
 
@@ -60,13 +62,14 @@ class Task:
     dataset: dict[str, Any] = field(default_factory=lambda: {"name": "digits"})
     diagnostics: bool = False
     workers: int | str = 1
+    net: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def settings(self) -> Settings:
         """The task as the program's settings; all other values are those of conf/config.yaml."""
         config = defaults()
         rates = list(self.rates) or [RATES[self.optimizer]]
-        config["net"]["hidden"] = list(self.hidden)
+        config["net"] |= {"hidden": list(self.hidden), **self.net}
         config["diagnostics"]["layers"] = self.diagnostics
         config |= {
             "dataset": _node("dataset", **self.dataset, batch_size=BATCH, lr=rates[0]),
@@ -150,8 +153,8 @@ class Contestant(ABC):
 
     @staticmethod
     def takes(task: Task) -> bool:
-        """Return whether it can do a task."""
-        return True
+        """Return whether it can do a task: plain networks, unless a contestant can do more."""
+        return not task.net
 
     @classmethod
     def train_all(cls, contestants: Sequence[Self]) -> Outcome:
@@ -174,6 +177,10 @@ WORKLOADS = {
     "elu": Task((128, 128), "elu"),
     "gelu": Task((128, 128), "gelu"),
     "maxout": Task((128, 128), "maxout"),
+    "batchnorm": Task((128, 128), net={"norm": "batch"}),
+    "layernorm": Task((128, 128), net={"norm": "layer"}),
+    "dropout": Task((128, 128), net={"dropout": 0.5}),
+    "residual": Task((128, 128), net={"residual": True}),
 }
 
 SWEEP = [

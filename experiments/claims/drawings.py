@@ -13,7 +13,15 @@ from experiments.claims.verdicts import Measure, mean
 from experiments.figures.curves import INTERVAL
 from experiments.figures.style import DASHES, INK, MUTED, Style, identity, sheet
 
-LABELS = {"leaky_relu": "leaky ReLU", "relu": "ReLU", "elu": "ELU", "selu": "SELU", "shifted_relu": "shifted ReLU"}
+LABELS = {
+    "leaky_relu": "leaky ReLU",
+    "relu": "ReLU",
+    "elu": "ELU",
+    "selu": "SELU",
+    "shifted_relu": "shifted ReLU",
+    "silu": "Swish",
+    "mish": "Mish",
+}
 THRESHOLD: Style = {"color": MUTED, "linestyle": (0, (4, 2)), "linewidth": 0.8}
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from experiments import run_study
 from experiments.claims.tables import marked
 from experiments.config.compose import sweep
+from experiments.config.errors import ConfigError
 from experiments.config.settings import Settings
 from experiments.store.files import RESULTS
 from experiments.store.reading import StudyTables
@@ -39,13 +40,21 @@ def train(preset: str, protocol: Protocol, *overrides: str) -> StudyTables:
 
     Raises
     ------
+    ConfigError
+        If tuning seeds choose the learning rates, but by another rule than that of the protocol.
     RuntimeError
         If a run failed.
     """
     sys.stdout.flush()
     arguments = command_line(preset, protocol, *overrides)
+    jobs = [settings for settings, _ in sweep(arguments)]
+    if protocol.select != "error" and any(settings.tuning for settings in jobs):
+        raise ConfigError(
+            f"the tuning seeds of {preset} choose its learning rates by the validation error, and no other rate is "
+            f"trained on the reported seeds: leave out select={protocol.select}"
+        )
     tables = run_study(*arguments)
-    keys = requested(settings for settings, _ in sweep(arguments))
+    keys = requested(jobs)
     chosen = marked(tables.replicas.merge(keys), protocol.select)
     return StudyTables(tables.history.merge(keys), tables.layers.merge(keys), chosen)
 

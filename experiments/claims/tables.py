@@ -59,6 +59,20 @@ def final_errors(replicas: pd.DataFrame, *columns: str) -> pd.DataFrame:
     return replicas[[*columns, *FACTS, "seed"]].assign(test_error=error)
 
 
+def with_net(replicas: pd.DataFrame) -> pd.DataFrame:
+    """Return replicas with norm, dropout, residual and depth, the number of hidden layers.
+
+    The table of a study has a column of a setting that can be off only if it is on somewhere, and then empty cells.
+    """
+    settings = replicas.reindex(columns=["net.norm", "net.dropout", "net.residual"])
+    return replicas.assign(
+        norm=settings["net.norm"].fillna("none"),
+        dropout=settings["net.dropout"].astype(float).fillna(0.0),
+        residual=settings["net.residual"].astype(str).str.lower() == "true",
+        depth=replicas["net.hidden"].str.count(",") + 1,
+    )
+
+
 def layers_before(tables: StudyTables) -> pd.DataFrame:
     """Return the rows of hidden layers before training."""
     rows = _hidden(tables)

@@ -120,12 +120,13 @@ def difference(
     name, wide, a, b
         The measure's name, and what is compared.
     test_to_train
-        Test rows over training rows, for an error on test rows.
+        Test rows over training rows, for an error on test rows; NaN for another measure.
     margin
         Two one-sided tests show that the difference is smaller than this.
     """
     row = compare(wide, [(a, b)], test_to_train, margin).iloc[0]
-    return Measure(name, *row[["difference", "low", "high", "corrected_low", "corrected_high"]])._replace(
+    ends = ["low", "high", *["corrected_low", "corrected_high"] * (not math.isnan(test_to_train))]
+    return Measure(name, row["difference"], *row[ends])._replace(
         margin_p=row["p_equivalence"], margin_p_corrected=row["p_equivalence_corrected"]
     )
 

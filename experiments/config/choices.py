@@ -82,9 +82,14 @@ def required(choice: str, option: str) -> list[str]:
 def optional(choice: str, option: str) -> dict[str, Any]:
     """Return the defaults of the settings that a condition contains only if they differ from them.
 
-    They are the keyword-only parameters of a registered function.
+    They are the keyword-only parameters of a registered class or function.
     """
-    parameters = inspect.signature(REGISTRIES[choice][option]).parameters
+    return keyword_only(REGISTRIES[choice][option])
+
+
+def keyword_only(variant: Any) -> dict[str, Any]:
+    """Return the defaults of the keyword-only parameters of a registered class or function."""
+    parameters = inspect.signature(variant).parameters
     return {name: item.default for name, item in parameters.items() if item.kind is item.KEYWORD_ONLY}
 
 

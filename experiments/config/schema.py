@@ -16,6 +16,8 @@ from nets.activations import Activation
 from nets.hyperparameters import Number, OneOf, Whole
 from nets.initializers import Initializer
 from nets.names import nearest
+from nets.network import Recipe
+from nets.norms import NORMS
 from nets.optimizers import Optimizer, Schedule
 from nets.outputs import Output
 
@@ -40,6 +42,15 @@ class Net:
 
     hidden: Annotated[tuple[int, ...], Widths()]
     output_bias: Annotated[float, Number(f"[-{MOST}, {MOST}]")]
+    norm: Annotated[str, OneOf("none", *NORMS), Off("none")]
+    dropout: Annotated[float, Number("[0, 1)"), Off(0.0)]
+    input_dropout: Annotated[float, Number("[0, 1)"), Off(0.0)]
+    residual: Annotated[bool, Off(False)]
+
+    @property
+    def recipe(self) -> Recipe:
+        """What the hidden layers have besides their activation."""
+        return Recipe(self.norm, self.dropout, self.input_dropout, self.residual)
 
 
 @dataclass(frozen=True)
@@ -70,6 +81,18 @@ class Pretrain:
     def on(self) -> bool:
         """Whether there is pre-training. The condition contains these settings only then."""
         return self.epochs > 0
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """When a replica stops before the last epoch. Then the parameters of its best epoch are kept."""
+
+    patience: Annotated[int, Whole(0, MOST)]
+
+    @property
+    def on(self) -> bool:
+        """Whether a replica can stop early. The condition contains these settings only then."""
+        return self.patience > 0
 
 
 @dataclass(frozen=True)
@@ -115,6 +138,7 @@ class Configuration:
     entropy: Annotated[int, Whole(0)]
     diagnostics: Diagnostics
     pretrain: Annotated[Pretrain, Off({"epochs": 0, "lr": 1.0, "noise": 0.0})]
+    early_stopping: Annotated[EarlyStopping, Off({"patience": 0})]
     study: Annotated[str, Name(), Unhashed("reproduction")]
     seeds: Annotated[tuple[int, ...], Seeds(), Unhashed(1)]
     tune: Annotated[Tune, Unhashed({"seeds": 0})]

@@ -17,6 +17,7 @@ from experiments.config.choices import (
     allowed_keys,
     annotations,
     build,
+    keyword_only,
     optional,
     read_conf,
     required,
@@ -32,6 +33,8 @@ from experiments.tables import Replica, rounded
 from nets.formula import Formula
 from nets.hyperparameters import OneOf, Rule, rules
 from nets.names import nearest
+from nets.network import skips
+from nets.optimizers import Cosine
 from nets.outputs import OUTPUTS, auto
 
 SCHEMA_VERSION = 1
@@ -133,7 +136,11 @@ def _plain(value: Any) -> Any:
     """Return a value as JSON would hold it: an option as its name and hyperparameters, a tuple as a list."""
     if is_dataclass(value):
         option: Any = value
-        return {"name": option.name} | {item.name: _plain(getattr(option, item.name)) for item in fields(option)}
+        content = {item.name: getattr(option, item.name) for item in fields(option)}
+        off = keyword_only(type(option))
+        return {"name": option.name} | {
+            name: _plain(setting) for name, setting in content.items() if name not in off or setting != off[name]
+        }
     return list(value) if isinstance(value, tuple) else value
 
 
@@ -167,7 +174,7 @@ def from_record(record: Mapping[str, Any]) -> Settings:
         config = _completed(record, Configuration)
         config["seeds"] = record["seeds"]
         config["dataset"] = dataset | {"batch_size": record["batch_size"], "lr": record["lr"][0]}
-        config["optimizer"] = record["optimizer"] | {"lr": record["lr"]}
+        config["optimizer"] = config["optimizer"] | {"lr": record["lr"]}
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise ConfigError(f"the record of another version: {error}") from error
     settings = resolve(config)
@@ -209,6 +216,8 @@ def _completed(record: Mapping[str, Any], declaration: type) -> dict[str, Any]:
         for mark in marks:
             if isinstance(mark, Unhashed) or (isinstance(mark, Off) and key not in record):
                 config[key] = mark.value
+        if declaration is Configuration and key in REGISTRIES and key != "dataset" and key in record:
+            config[key] = keyword_only(REGISTRIES[key].get(record[key]["name"], Formula)) | record[key]
         if declaration is Configuration and key in groups() and key in record and isinstance(record[key], dict):
             config[key] = _completed(record[key], hint)
     return config
@@ -369,6 +378,7 @@ def _check_together(settings: Settings) -> None:
             f"batch_size={settings.batch_size} is more than the {rows} training rows of {data.name}: "
             f"allowed is 1 to {rows}"
         )
+    _check_recipe(settings)
     if settings.class_weight != "none" and data.task == "regression":
         raise ConfigError(f"class_weight={settings.class_weight} needs classes, but {data.name} is a regression")
     if settings.pretrain.on and not settings.net.hidden:
@@ -383,3 +393,33 @@ def _check_together(settings: Settings) -> None:
         if settings.task == "autoencode":
             reason = "task=autoencode has numbers for targets"
         raise ConfigError(f"output={output.name} needs classes, but {reason}: allowed there: {', '.join(fitting)}")
+
+
+def _check_recipe(settings: Settings) -> None:
+    """Refuse a norm, dropout, a residual connection or early stopping where they cannot be used."""
+    net, hidden = settings.net, list(settings.net.hidden)
+    recipe = {"norm": net.norm != "none", "dropout": net.dropout > 0, "residual": net.residual}
+    for name in (name for name, on in recipe.items() if on and not hidden):
+        value = json.dumps(getattr(net, name)).strip('"')
+        raise ConfigError(f"net.{name}={value} needs hidden layers, such as net.hidden=[64,64]: net.hidden is []")
+    if net.residual and not any(skips(hidden)):
+        widths = f"{hidden}".replace(" ", "")
+        raise ConfigError(
+            f"net.residual=true needs two hidden layers in a row of equal width, such as net.hidden=[64,64]: "
+            f"net.hidden is {widths}"
+        )
+    if net.norm == "batch" and settings.batch_size == 1:
+        raise ConfigError("net.norm=batch needs 2 rows or more, such as batch_size=32: the variance of 1 row is 0")
+    if net.norm != "none" and settings.pretrain.on:
+        raise ConfigError(f"pretrain.epochs={settings.pretrain.epochs} needs net.norm=none: it trains plain layers")
+    if net.norm != "none" and settings.diagnostics.sharpness:
+        raise ConfigError("diagnostics.sharpness=true needs net.norm=none: it is defined for plain layers")
+    warmup = getattr(settings.schedule, "warmup", 0)
+    if 0 < settings.epochs <= warmup:
+        raise ConfigError(f"schedule.warmup={warmup} needs more epochs than that: epochs is {settings.epochs}")
+    if settings.early_stopping.on and isinstance(settings.schedule, Cosine):
+        patience, name = settings.early_stopping.patience, settings.schedule.name
+        raise ConfigError(
+            f"early_stopping.patience={patience} does not go with schedule={name}, whose rate falls until the last "
+            "epoch: allowed is schedule=constant or schedule=multistep"
+        )

@@ -13,14 +13,16 @@ from experiments.figures.selection import at_selected_rate
 from experiments.figures.style import Look, RowLabels, log_axis, looks, row_labels, sheet, subject
 from experiments.figures.training import Quantity, errors
 from experiments.store.reading import StudyTables
+from experiments.tables import STOPPED_EPOCH
 
 
 def seconds_per_epoch(replicas: pd.DataFrame, timing: pd.DataFrame) -> pd.Series:
     """Return by run the seconds that an epoch of one network takes: a stack's time divided by its networks.
 
-    The times are those of all learning rates of a run. A replica that diverged was trained until then.
+    The times are those of all learning rates of a run. A replica that diverged or stopped early was trained until then.
     """
-    trained = replicas.set_index("run")["diverged_epoch"].astype(float)
+    ends = [column for column in ("diverged_epoch", STOPPED_EPOCH) if column in replicas]
+    trained = replicas.set_index("run")[ends].astype(float).min(axis=1)
     planned = timing.groupby("run")["epochs"].max()
     share = (trained / planned.reindex(trained.index)).fillna(1).groupby("run").mean()
     timing = timing.assign(work=timing["replicas"] * timing["epochs"])
@@ -51,17 +53,18 @@ def cost_of_activation(tables: StudyTables) -> Figure:
     result = sheet(max(2.6, 0.5 + names.height * len(appearance)))
     course, epoch = result.subplots(1, 2, width_ratios=[1.6, 1])
     result.suptitle(subject(replicas))
-    _draw_course(course, errors(tables, "test"), replicas, seconds, appearance)
+    _draw_course(course, errors(tables, "test"), tables, seconds, appearance)
     _draw_epoch_times(epoch, seconds, quickest, names)
     condition_legend(result, replicas, appearance, crosses=False, bands=False)
     return result
 
 
 def _draw_course(
-    ax: Axes, quantity: Quantity, replicas: pd.DataFrame, seconds: pd.Series, appearance: dict[str, Look]
+    ax: Axes, quantity: Quantity, tables: StudyTables, seconds: pd.Series, appearance: dict[str, Look]
 ) -> None:
-    """Draw the mean error of each condition against the seconds of training."""
-    table = quantity.table[quantity.table["epoch"] > 0]
+    """Draw the mean error of each condition against the seconds of training, up to the last epoch of any seed."""
+    last = quantity.table["run"].map(tables.history.groupby("run")["epoch"].max())
+    table = quantity.table[quantity.table["epoch"].between(1, last)]
     for run, look in appearance.items():
         rows = table[table["run"] == run]
         step = max(1, len(rows) // 6)
@@ -75,7 +78,7 @@ def _draw_course(
     )
     low, high = ax.get_xlim()
     log_axis(ax, low, high, axis="x")
-    done = replicas.loc[replicas["status"] == "done", "run"]
+    done = tables.replicas.loc[tables.replicas["status"] == "done", "run"]
     mean = table.loc[table["run"].isin(done) | ~done.any(), "mean"]
     if 0 < 10 * mean.min() < mean.max() < math.inf:
         log_axis(ax, mean.min() / 1.3, mean.max() * 1.1)

@@ -12,9 +12,10 @@ from matplotlib.transforms import ScaledTranslation
 from experiments.analysis.statistics import summarise
 from experiments.analysis.units import UNITS, Unit
 from experiments.figures.style import INK, Look, Style, legend, log_axis
-from experiments.tables import KEY
+from experiments.tables import KEY, STOPPED_EPOCH
 
 CROSS: Style = {"marker": "x", "linestyle": "none", "markersize": 5, "markeredgewidth": 1.2}
+CARRIED: Style = {"linestyle": (0, (2, 2)), "linewidth": 0.8, "label": "_carried on"}
 INTERVAL = "mean and its 95 % interval"
 
 FEWEST = 3
@@ -54,6 +55,22 @@ def averaged_rows(frame: pd.DataFrame, replicas: pd.DataFrame) -> pd.DataFrame:
     return rows[done | (~finished & (rows["epoch"] < first))]
 
 
+def carried_on(rows: pd.DataFrame, replicas: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of a table in which a replica that stopped early keeps its last values until its last epoch."""
+    if not stopped_early(replicas):
+        return rows
+    facts = replicas[[*KEY, "epochs", STOPPED_EPOCH]].dropna()
+    ends = rows.merge(facts, left_on=[*KEY, "epoch"], right_on=[*KEY, STOPPED_EPOCH])
+    later = ends.loc[ends.index.repeat(ends["epochs"] - ends["epoch"]), list(rows.columns)]
+    later = later.assign(epoch=later["epoch"] + later.groupby(level=0).cumcount() + 1)
+    return pd.concat([rows, later], ignore_index=True)
+
+
+def stopped_early(replicas: pd.DataFrame) -> bool:
+    """Return whether a replica stopped before the last epoch."""
+    return STOPPED_EPOCH in replicas and bool(replicas[STOPPED_EPOCH].notna().any())
+
+
 def last_epoch(layers: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of each replica's last epoch."""
     return layers[layers["epoch"] == layers.groupby(KEY)["epoch"].transform("max")]
@@ -65,9 +82,12 @@ def means(
     """Return `summarise` of a column, times `scale`, over the seeds of each condition at each `x`.
 
     The means are over `averaged_rows`, the same replicas at every `x`: otherwise a curve would show a step where a
-    replica diverges. `draw` shows the diverged replicas as crosses, `condition_legend` counts them.
+    replica diverges. `draw` shows the diverged replicas as crosses, `condition_legend` counts them. A replica that
+    stopped early keeps its last value; from the first such epoch on, `draw` shows a dashed line.
     """
     rows = averaged_rows(frame, replicas)
+    if x == "epoch":
+        rows = carried_on(rows, replicas)
     return summarise(rows.assign(**{column: rows[column] * scale}), ["run", x], column)
 
 
@@ -118,7 +138,8 @@ def draw(
     mean = table.loc[relevant, "mean"]
     log = bool(0 < 10 * mean.min() < mean.max() if log is None else log and mean.max() > 0)
     table = band(table, log, floor, ceiling)
-    _draw_lines(ax, table, finished, looks, x)
+    stops = replicas.groupby("run")[STOPPED_EPOCH].min() if x == "epoch" and stopped_early(replicas) else None
+    _draw_lines(ax, table, finished, looks, x, {} if stops is None else stops.dropna().to_dict())
     _set_limits(ax, table[relevant], log, floor)
     if x == "epoch":
         _mark_diverged(ax, replicas, looks, low, high)
@@ -135,14 +156,23 @@ def _whole_span(table: pd.DataFrame, replicas: pd.DataFrame, x: str) -> tuple[fl
     return low, high
 
 
-def _draw_lines(ax: Axes, table: pd.DataFrame, finished: pd.Series, looks: dict[str, Look], x: str) -> None:
-    """Draw the line of each condition, and its band where it finished with several seeds."""
+def _draw_lines(
+    ax: Axes, table: pd.DataFrame, finished: pd.Series, looks: dict[str, Look], x: str, stops: dict[str, int]
+) -> None:
+    """Draw the line of each condition, and its band where it finished with several seeds.
+
+    `stops` has the epoch of each condition from which on a replica has stopped early.
+    """
     opacity = band_opacity(len(looks))
     for index, (run, look) in enumerate(looks.items()):
         rows = table[table["run"] == run]
         step = max(1, len(rows) // 6) if x == "epoch" else 1
         marker = look.marker or ("." if x == "layer" or len(rows) == 1 else "")
-        ax.plot(rows[x], rows["mean"], **look.line(gid=run, marker=marker, markevery=(index % step, step)))
+        own = rows[rows[x] <= stops.get(run, math.inf)]
+        ax.plot(own[x], own["mean"], **look.line(gid=run, marker=marker, markevery=(index % step, step)))
+        if len(own) < len(rows):
+            rest = rows[rows[x] >= stops[run]]
+            ax.plot(rest[x], rest["mean"], color=look.color, **CARRIED)
         rows = rows[finished[rows.index] & rows["low"].notna()]
         ax.fill_between(rows[x], rows["low"], rows["high"], color=look.color, alpha=opacity, linewidth=0)
 
@@ -221,6 +251,8 @@ def condition_legend(
         entries.append((look.label + (f" ({lost} of {len(status)} diverged)" if lost else ""), look.line()))
     if crosses and replicas["diverged_epoch"].notna().any():
         entries.append(("diverged here, left out of the mean", {"color": INK, **CROSS}))
+    if any(line.get_label() == CARRIED["label"] for ax in figure.axes for line in ax.lines):
+        entries.append(("some seeds stopped early and keep their last value", {**CARRIED, "color": INK}))
     legend(figure, [*entries, *more], seeds_note(replicas, INTERVAL if bands else "mean"))
 
 

@@ -12,7 +12,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
-from experiments.figures.curves import averaged_rows, condition_legend, draw, last_epoch, means
+from experiments.figures.curves import averaged_rows, carried_on, condition_legend, draw, last_epoch, means
 from experiments.figures.parts import comparable
 from experiments.figures.registry import figure
 from experiments.figures.style import looks, sheet, subject
@@ -54,7 +54,10 @@ def gradient_norms(tables: StudyTables) -> Figure:
     parts=comparable,
 )
 def gradient_flow(tables: StudyTables) -> Figure:
-    """Draw ‖∂L/∂W‖ and δ = rms ∂ℓ/∂z over layer and epoch: a column for each condition, the mean over seeds."""
+    """Draw ‖∂L/∂W‖ and δ = rms ∂ℓ/∂z over layer and epoch: a column for each condition, the mean over seeds.
+
+    A replica that stopped early keeps its last values.
+    """
     replicas = tables.replicas
     appearance = looks(replicas)
     blocks = math.ceil(len(appearance) / 7)
@@ -66,7 +69,7 @@ def gradient_flow(tables: StudyTables) -> Figure:
     panels = result.subplots(2 * blocks, across, squeeze=False)  # shared axes take time that grows with their square
     for ax, title in zip(panels[::2].ravel(), titles, strict=False):
         ax.set_title(title, fontsize=size)
-    rows = averaged_rows(tables.layers, replicas).groupby(["run", "layer", "epoch"])
+    rows = carried_on(averaged_rows(tables.layers, replicas), replicas).groupby(["run", "layer", "epoch"])
     for row, (column, label) in enumerate({"weight_gradient_norm": "‖∂L/∂W‖₂", "delta_norm": "δ = rms ∂ℓ/∂z"}.items()):
         maps = _maps(rows[column].mean(), list(appearance))
         norm = _color_scale(maps)

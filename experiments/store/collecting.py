@@ -271,7 +271,7 @@ def joined_replicas(frames: "list[pd.DataFrame]") -> "pd.DataFrame":
     import pandas as pd
 
     columns = list(dict.fromkeys(column for frame in frames for column in frame))
-    outcome = [column for column in columns if column in (*tables.OUTCOME, *tables.STUDY)]
+    outcome = [column for column in (*tables.OUTCOME, tables.STOPPED_EPOCH, *tables.STUDY) if column in columns]
     settings = [column for column in columns if column not in (*tables.IDENTITY, *outcome)]
     joined = pd.concat(frames, ignore_index=True)[[*tables.IDENTITY, *sorted(settings), *outcome]].fillna("")
     # A setting without a value in any run comes from a run that was removed.

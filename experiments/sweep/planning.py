@@ -212,7 +212,7 @@ def recorded_runs(jobs: Sequence[Job]) -> list[RecordedRun]:
 
 
 def _recorded_run(folder: Path) -> RecordedRun | None:
-    """Return what a run cost; None if it was trained on another machine, by threads, or cannot be read."""
+    """Return what a run cost; None if another machine or threads trained it, it may have stopped, or is unreadable."""
     try:
         if json.loads((folder / "environment.json").read_bytes())["processor"] != processor():
             return None
@@ -220,6 +220,8 @@ def _recorded_run(folder: Path) -> RecordedRun | None:
         replicas = json.loads((folder / "status.json").read_bytes())["replicas"]
         settings = from_record(yaml.load((folder / "config.yaml").read_bytes(), LOADER))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError, ConfigError):
+        return None
+    if settings.early_stopping.on:  # the epochs that were trained are not known
         return None
     timing = timing[timing["threads"] == 1]
     epochs = (timing["replicas"] * timing["epochs"]).sum()

@@ -18,6 +18,7 @@ from experiments.tables import (
     OUTCOME,
     SHARPNESS,
     STAGES,
+    STOPPED_EPOCH,
     TIMING,
     UPDATE_RATIO,
     RunTables,
@@ -102,8 +103,10 @@ def _replicas(settings: Settings, records: Sequence[Record], parameters: int) ->
         status = "done" if record.diverged is None else "diverged"
         outcome = (settings.data.task, parameters, status, record.diverged, record.best_epoch)
         losses = (*record.final.values(), *record.losses(record.best_epoch).values())
-        rows.append((*_condition(settings), *record.replica, *condition.values(), *outcome, *losses))
-    return _frame(rows, (*IDENTITY, *condition, *OUTCOME))
+        stopped = (record.stopped,) if settings.early_stopping.on else ()
+        rows.append((*_condition(settings), *record.replica, *condition.values(), *outcome, *losses, *stopped))
+    further = (STOPPED_EPOCH,) if settings.early_stopping.on else ()
+    return _frame(rows, (*IDENTITY, *condition, *OUTCOME, *further))
 
 
 def _confusion(settings: Settings, records: Sequence[Record]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import numpy as np
 from experiments.tables import Replica
 
 STATE = "state."
-"""The names of the optimizer's arrays begin with this."""
+"""The names of the further arrays begin with this."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +28,9 @@ class Checkpoint:
     diverged
         The epoch (R,) after which a replica had diverged, or -1.
     parameters
-        (R, P), NaN for a diverged replica.
+        (R, P), NaN for a replica that is no longer trained.
     state
-        The optimizer's arrays by name, shaped like the parameters.
+        Further arrays (R, …) by name: the optimizer's, those of a batch norm, and what early stopping keeps.
     """
 
     replicas: Sequence[Replica]

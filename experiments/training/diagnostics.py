@@ -52,7 +52,8 @@ def sharpness(network: Network, output: Output, work: Work) -> np.ndarray:
     gradients. So this costs far more than an epoch of training.
     """
     rows = work.inputs.shape[1]
-    double = Network(network.inputs, network.hidden, network.outputs, network.activation, network.replicas, "float64")
+    shape = network.inputs, network.hidden, network.outputs
+    double = Network(*shape, network.activation, network.replicas, "float64", network.recipe)
     buffers = Work(double, rows)
     buffers.inputs[:], buffers.targets[:] = work.inputs, work.targets
 

@@ -36,7 +36,7 @@ def pretrain(stack: Stack) -> None:
                 work = stack.gather(rows)
                 if index:
                     stack.network.forward(work)
-                signal = work.post[index - 1] if index else work.inputs
+                signal = work.signals[index]
                 draws = {seed: generator.random(signal.shape[1:]) for seed, generator in masks.items()}
                 kept = np.stack([draws[seed] for seed in stack.seed]) >= settings.pretrain.noise
                 denoiser.step(signal, kept, rate)

@@ -15,28 +15,28 @@ from experiments.tables import (
 from experiments.training.checkpoint import Checkpoint
 from experiments.training.evaluation import GRID
 
+STOPPED = "stopped"
+"""The name of the epochs of early stopping among a checkpoint's arrays."""
+
 
 class Record(NamedTuple):
     """What is recorded of one replica, up to its last epoch."""
 
     replica: Replica
     diverged: int | None  # the epoch after which a loss was not finite
+    stopped: int | None  # the epoch after which it was stopped early
     history: dict[str, np.ndarray]  # by the names of `EPOCH_COLUMNS`, (epochs + 1,) each
     layers: dict[str, np.ndarray]  # by the names of `LAYER_COLUMNS`, (epochs + 1, layers) each
     confusion: np.ndarray  # (classes, classes) counts, true by predicted
     boundary: np.ndarray  # (y, x) decided class
     network: dict[str, np.ndarray] | None  # parameters and scales, if they are to be kept
+    best_epoch: int  # the epoch with the lowest finite validation loss
+    keeps_best: bool  # whether it ends with the parameters of this epoch, as with early stopping
 
     @property
     def final(self) -> dict[str, float]:
-        """The losses and errors after the last epoch."""
-        return self.losses(-1)
-
-    @property
-    def best_epoch(self) -> int:
-        """The epoch with the lowest finite validation loss."""
-        loss = self.history["validation_loss"]
-        return int(np.argmin(np.where(np.isfinite(loss), loss, np.inf)))
+        """The losses and errors of the parameters with which it ends."""
+        return self.losses(self.best_epoch if self.keeps_best and self.diverged is None else -1)
 
     def losses(self, epoch: int) -> dict[str, float]:
         """Return the losses and errors after an epoch."""
@@ -51,8 +51,8 @@ class Recorder:
     history, layers
         The columns of the tables by name: (R, epochs + 1) and (R, epochs + 1, layers) each. What is not recorded is
         NaN.
-    diverged
-        The epoch (R,) after which a replica had diverged, or -1.
+    diverged, stopped
+        The epoch (R,) after which a replica had diverged, or was stopped early, or -1.
     confusion
         (R, classes, classes) counts, true by predicted.
     boundary
@@ -66,7 +66,8 @@ class Recorder:
         self._layers = np.full((count, epochs, len(settings.net.hidden) + 1, len(LAYER_COLUMNS)), np.nan)
         self.history = _by_name(EPOCH_COLUMNS, self._history)
         self.layers = _by_name(LAYER_COLUMNS, self._layers)
-        self.diverged = np.full(count, -1)
+        self.diverged, self.stopped = np.full((2, count), -1)
+        self._keeps_best = settings.early_stopping.on
         self.confusion = np.zeros((count, classes, classes), np.int64)
         self.boundary = np.zeros((count, GRID, GRID), np.uint8)
 
@@ -80,30 +81,43 @@ class Recorder:
         for name, values in columns.items():
             self.layers[name][active, epoch] = values
 
+    def best_epoch(self) -> np.ndarray:
+        """Return the epoch (R,) with the lowest finite validation loss so far; the first one of equal losses."""
+        loss = self.history["validation_loss"]
+        epochs: np.ndarray = np.where(np.isfinite(loss), loss, np.inf).argmin(axis=1)
+        return epochs
+
     def resume(self, checkpoint: Checkpoint) -> None:
         """Take over what a checkpoint of the same replicas has recorded."""
         self._history[:, : checkpoint.epoch + 1] = checkpoint.history
         self._layers[:, : checkpoint.epoch + 1] = checkpoint.layers
         self.diverged[:] = checkpoint.diverged
+        self.stopped[:] = checkpoint.state.get(STOPPED, -1)
 
     def checkpoint(self, epoch: int, parameters: np.ndarray, state: dict[str, np.ndarray]) -> Checkpoint:
-        """Return a checkpoint after an epoch, with the parameters and the optimizer's state of all replicas."""
+        """Return a checkpoint after an epoch, with the parameters and the further arrays of all replicas."""
+        state |= {STOPPED: self.stopped} if self._keeps_best else {}
         history, layers = self._history[:, : epoch + 1], self._layers[:, : epoch + 1]
         return Checkpoint(self.replicas, epoch, history, layers, self.diverged, parameters, state)
 
     def records(self, networks: Mapping[int, dict[str, np.ndarray]]) -> Iterator[Record]:
         """Yield what is recorded of each replica; `networks` has the arrays to keep by the replica's index."""
-        for index, (replica, diverged) in enumerate(zip(self.replicas, self.diverged.tolist(), strict=True)):
-            # A diverged replica has rows up to the epoch in which it diverged.
-            rows = slice(None if diverged < 0 else diverged + 1)
+        ends = (self.diverged.tolist(), self.stopped.tolist(), self.best_epoch().tolist())
+        for index, (replica, diverged, stopped, best) in enumerate(zip(self.replicas, *ends, strict=True)):
+            # A replica that diverged or was stopped has rows up to that epoch.
+            end = max(diverged, stopped)
+            rows = slice(None if end < 0 else end + 1)
             yield Record(
                 replica,
                 None if diverged < 0 else diverged,
+                None if stopped < 0 else stopped,
                 {name: values[index, rows] for name, values in self.history.items()},
                 {name: values[index, rows] for name, values in self.layers.items()},
                 self.confusion[index],
                 self.boundary[index],
                 networks.get(index) if diverged < 0 else None,
+                best,
+                self._keeps_best,
             )
 
 

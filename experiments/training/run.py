@@ -24,6 +24,7 @@ from experiments.training.evaluation import Evaluation, confusion, decisions, ev
 from experiments.training.pretraining import pretrain
 from experiments.training.recorder import Record, Recorder
 from experiments.training.stack import Stack
+from experiments.training.stopping import Best
 
 CHUNK_BYTES = 5 << 18
 """Bytes of a part's parameters. With their gradient and the buffers they are slightly larger than a core's cache.
@@ -161,17 +162,20 @@ class Chunk:
     """A part in training, and what is recorded of it."""
 
     def __init__(self, settings: Settings, part: Part):
-        self.settings, self.count = settings, len(part.replicas)
+        self.settings, self.part, self.count = settings, part, len(part.replicas)
         self.stack = Stack(settings, part.replicas, part.split)
         self.recorder = Recorder(settings, part.replicas)
         self.clock = dict.fromkeys(STAGES, 0.0)
         self.first = 0  # the epoch that is evaluated first
         self.decided: np.ndarray | None = None  # the classes of all rows after the last epoch
+        self.best = Best(self.stack) if settings.early_stopping.on else None
         if part.starts:
             checkpoint = joined(part.starts)
             self.first = checkpoint.epoch + 1
-            self.stack.resume(checkpoint)
             self.recorder.resume(checkpoint)
+            self.stack.resume(checkpoint, self._in_training())
+            if self.best:
+                self.best.resume(checkpoint.state)
 
     @property
     def parameters(self) -> int:
@@ -193,21 +197,28 @@ class Chunk:
             if self.first == 0:
                 with self._timed("training"):
                     pretrain(stack)
+                    stack.start_statistics()
             for epoch in range(self.first, last + 1):
                 if not len(stack.active):
                     on_epoch(self.count * (last - max(0, epoch - 1)))
-                    return True
+                    break
                 evaluation = self._train_and_record(epoch)
                 if epoch:
                     on_epoch(self.count)
-                self._drop_diverged(epoch, evaluation)
-                stop = stopped() and epoch < last
-                due = keep_last if epoch == last else stop or (every > 0 and epoch % every == 0)
+                self._drop_ended(epoch, evaluation)
+                ended = epoch == last or not len(stack.active)
+                stop = not ended and stopped()
+                due = keep_last if ended else stop or (every > 0 and epoch % every == 0)
                 if keep and epoch and due:
                     keep(self._checkpoint(epoch).to_arrays())
                 if stop:
                     return False
-            if len(stack.active) and settings.data.classes:
+            if self.best:
+                self.stack = Stack(settings, self.part.replicas, self.part.split)
+                self.best.restore(self.stack)
+                self.stack.drop_all_but(np.flatnonzero(self.recorder.diverged < 0))
+                self.decided = None
+            if len(self.stack.active) and settings.data.classes:
                 with self._timed("evaluation"):
                     self._record_decisions()
         return True
@@ -239,18 +250,35 @@ class Chunk:
         if self.settings.diagnostics.sharpness:
             recorder.record_epoch(stack.active, epoch, {SHARPNESS: sharpness(stack.network, output, work)})
 
-    def _drop_diverged(self, epoch: int, evaluation: Evaluation) -> None:
-        """Drop the replicas whose losses are not all finite: they have diverged after this epoch."""
-        finite = evaluation.finite
+    def _drop_ended(self, epoch: int, evaluation: Evaluation) -> None:
+        """Drop the replicas that have diverged after this epoch, and those that stop early.
+
+        A replica has diverged if a loss or a running statistic is not finite.
+        """
+        active = self.stack.active
+        finite = evaluation.finite & np.isfinite(self.stack.network.statistics).all(axis=1)
         if epoch == self.settings.epochs:
             self.decided = evaluation.decided[finite]
         if not finite.all():
-            self.recorder.diverged[self.stack.active[~finite]] = epoch
-            self.stack.drop_all_but(np.flatnonzero(finite))
+            self.recorder.diverged[active[~finite]] = epoch
+        if self.best:
+            waited = epoch - self.recorder.best_epoch()[active]
+            self.best.update(self.stack, finite & (waited == 0))
+            if epoch < self.settings.epochs:
+                self.recorder.stopped[active[finite & (waited >= self.settings.early_stopping.patience)]] = epoch
+        kept = np.isin(active, self._in_training())
+        if not kept.all():
+            self.stack.drop_all_but(np.flatnonzero(kept))
+
+    def _in_training(self) -> np.ndarray:
+        """Return the indices of the replicas that have neither diverged nor stopped."""
+        return np.flatnonzero((self.recorder.diverged < 0) & (self.recorder.stopped < 0))
 
     def _checkpoint(self, epoch: int) -> Checkpoint:
         stack = self.stack
-        state = {slot: stack.for_all(values) for slot, values in stack.descent.state.items()}
+        state = {slot: stack.for_all(values) for slot, values in stack.state().items()}
+        if self.best:
+            state |= self.best.arrays
         return self.recorder.checkpoint(epoch, stack.for_all(stack.network.parameters), state)
 
     def _record_decisions(self) -> None:

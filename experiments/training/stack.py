@@ -19,6 +19,9 @@ _PREPARED: dict[tuple[Any, ...], Prepared] = {}
 """The data that were prepared last: most parts of a sweep share the data set and the seeds."""
 _PREPARING = threading.Lock()
 
+STATISTICS = "statistics"
+"""The name of the running statistics among the arrays of a checkpoint."""
+
 
 def _prepare(settings: Settings, seeds: tuple[int, ...], split: Split | None) -> Prepared:
     key = (settings.data, seeds, settings.dtype, *settings.division.values())
@@ -96,6 +99,7 @@ class Stack:
             settings.activation,
             len(self.replicas),
             settings.dtype,
+            settings.net.recipe,
         )
         network.initialize(
             settings.init, lambda replica, layer: stream(settings.entropy, "init", int(self.seed[replica]), layer)
@@ -108,14 +112,15 @@ class Stack:
         start = (self.seed_index * len(self.settings.data.inputs))[:, None]
         self._input_start = start if len(self.prepared.inputs) > 1 else None
         self._target_start = start if self.prepared.targets.ndim == 3 and len(self.prepared.targets) > 1 else None
-        self._work: dict[int, Work] = {}
+        self._work: dict[tuple[int, bool], Work] = {}
         self._reading: dict[int, Work] = {}
 
-    def gather(self, rows: np.ndarray) -> Work:
-        """Return buffers filled with the inputs and targets of these rows (R, n) of each replica."""
-        if rows.shape[1] not in self._work:
-            self._work[rows.shape[1]] = Work(self.network, rows.shape[1])
-        work = self._work[rows.shape[1]]
+    def gather(self, rows: np.ndarray, training: bool = False) -> Work:
+        """Return buffers, for training or not, with the inputs and targets of these rows (R, n) of each replica."""
+        key = rows.shape[1], training
+        if key not in self._work:
+            self._work[key] = Work(self.network, *key)
+        work = self._work[key]
         starts = (self._input_start, self._target_start)
         for values, start, out in zip((self.inputs, self.targets), starts, (work.inputs, work.targets), strict=True):
             # mode="clip" lets take write straight into `out`; no index is out of range.
@@ -162,9 +167,25 @@ class Stack:
         rate = rate.astype(self.network.dtype, copy=False)
         scale = (settings.optimizer.gradient_factor(rate) / settings.batch_size)[:, :, None]
         penalty = scale * settings.activation_l1 if settings.activation_l1 else None
-        for rows in self.batches(epoch):
-            self.descent.step(self.gather(rows), rate, scale, self._row_weights(rows), penalty)
+        for rows, work in self._work_of_steps(epoch):
+            self.descent.step(work, rate, scale, self._row_weights(rows), penalty)
             yield
+
+    def _work_of_steps(self, epoch: int) -> Iterator[tuple[np.ndarray, Work]]:
+        """Yield the rows and the filled buffers of each step of an epoch."""
+        seeds = self.seed.tolist()
+        drawing = set(seeds) if self.network.drops else ()
+        generators = {seed: stream(self.settings.entropy, "dropout", seed, epoch) for seed in drawing}
+        for rows in self.batches(epoch):
+            work = self.gather(rows, training=True)
+            self.network.draw_masks(generators, seeds, work)
+            yield rows, work
+
+    def start_statistics(self) -> None:
+        """Set the running statistics of a batch norm to those of the first step of training, before it is taken."""
+        if self.network.statistics.shape[1]:
+            _, work = next(self._work_of_steps(1))
+            self.network.forward(work, share=1.0)
 
     def _row_weights(self, rows: np.ndarray) -> np.ndarray | None:
         """Return the weights (R, n, 1) of these rows' classes, if classes are weighted."""
@@ -181,13 +202,21 @@ class Stack:
         self.descent.keep(kept)
         self._set_buffers()
 
-    def resume(self, checkpoint: Checkpoint) -> None:
-        """Continue after a checkpoint of the same replicas."""
+    def resume(self, checkpoint: Checkpoint, kept: np.ndarray) -> None:
+        """Continue after a checkpoint of the same replicas, with those that are kept (indices)."""
         self.descent.steps = checkpoint.epoch * (self.prepared.split.train.shape[1] // self.settings.batch_size)
         self.network.parameters[:] = checkpoint.parameters
         for slot, values in self.descent.state.items():
             values[:] = checkpoint.state[slot]
-        self.drop_all_but(np.flatnonzero(checkpoint.diverged < 0))
+        if self.network.statistics.shape[1]:
+            self.network.statistics[:] = checkpoint.state[STATISTICS]
+        self.descent.fresh = False
+        self.drop_all_but(kept)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return the arrays (R, …) that a checkpoint needs besides the parameters: the optimizer's and `STATISTICS`."""
+        statistics = self.network.statistics
+        return self.descent.state | ({STATISTICS: statistics} if statistics.shape[1] else {})
 
     def for_all(self, values: np.ndarray) -> np.ndarray:
         """Return rows for all replicas from those of the active ones; rows of dropped replicas are NaN."""
@@ -199,11 +228,11 @@ class Stack:
         """Return the parameters of each active replica, by its index, and what scales its inputs and targets."""
         scales = {name: getattr(self.prepared, name) for name in SCALES}
         networks = {}
-        for index, row, parameters in zip(self.active.tolist(), self.seed_index, self.network.parameters, strict=True):
+        for position, (index, row) in enumerate(zip(self.active.tolist(), self.seed_index, strict=True)):
             arrays = {
                 name: values[row if len(values) > 1 else 0] for name, values in scales.items() if values is not None
             }
-            networks[index] = {"parameters": parameters} | arrays
+            networks[index] = {name: values[position] for name, values in self.network.arrays().items()} | arrays
         return networks
 
 

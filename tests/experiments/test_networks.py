@@ -29,8 +29,10 @@ from experiments.sweep.jobs import Job
 from experiments.sweep.runner import run_sweep
 from experiments.sweep.scheduling import train_all
 from experiments.tables import chosen_rates
-from nets.activations import ACTIVATIONS
-from nets.network import Network
+from nets.activations import ACTIVATIONS, ELU, GELU, GLU, SELU, Maxout, PReLU, ReLU
+from nets.formula import Formula
+from nets.network import Network, Recipe
+from nets.norms import NORMS
 from nets.outputs import OUTPUTS
 from tests.experiments.data.examples import holed, imputing, table
 
@@ -50,6 +52,20 @@ CONDITIONS = (
         ("dataset=linnerud", "batch_size=4"),
         ("dataset=iris", "net.hidden=[]"),
         ("dataset=iris", "dtype=float64"),
+    ]
+    + [
+        ("net.norm=batch", "net.residual=true", "net.hidden=[5,5]", "dataset=diabetes", "net.dropout=0.25"),
+        ("net.norm=batch", "activation=maxout", "dataset=breast_cancer", "net.input_dropout=0.1", "dtype=float64"),
+        ("net.norm=layer", "net.residual=true", "net.hidden=[5,5]", "activation=prelu", "dataset=iris"),
+        ("net.norm=layer", "activation=glu", "dataset=linnerud", "batch_size=4"),
+        (
+            "net.dropout=0.5",
+            "activation=selu",
+            "output=softmax_ce",
+            "output.label_smoothing=0.1",
+            "optimizer.clip_norm=1",
+        ),
+        ("net.norm=batch", "early_stopping.patience=1", "dataset=iris", "epochs=4", "schedule.warmup=2"),
     ]
 )
 
@@ -146,6 +162,25 @@ def test_the_exported_expression_is_the_activation_where_networks_do_not_go(trai
     scales = {"input_mean": np.zeros(1), "input_scale": np.ones(1)}
     scores = replace(network, network=wide, features=["x"], scales=scales, output=OUTPUTS["linear_mse"]())
     agree(scores, np.linspace(-30, 30, 601)[:, None])
+
+
+@pytest.mark.parametrize("residual", [False, True], ids=["", "residual"])
+@pytest.mark.parametrize("norm", ["none", *NORMS])
+def test_networks_with_a_recipe_are_the_same_in_onnx_and_in_scikit_learn(trained, norm, residual):
+    """In the middle of a training: no statistics, scale or shift is that of the start."""
+    settings, run = trained("dataset=iris")
+    known = load(run).best
+    inputs, random = np.vstack([settings.data.inputs, 3 * settings.data.inputs]), np.random.default_rng(0)
+    formula = Formula("swish", "x * sigmoid(b * x)", {"b": 1.5})
+    for activation in (ReLU(), ELU(), SELU(), GELU(), PReLU(), PReLU(per="layer"), Maxout(pieces=3), GLU(), formula):
+        recipe = Recipe(norm, dropout=0.5, input_dropout=0.25, residual=residual)
+        network = Network(4, (6, 6, 6, 3), 3, activation, 1, "float32", recipe)
+        network.parameters[:] = random.normal(size=network.parameters.shape) * 0.5
+        network.statistics[:] = random.uniform(0.2, 2, network.statistics.shape)
+        assert any(network.skips) == residual
+        one = replace(known, network=network, activation=activation)
+        agree(one, inputs)
+        pipeline_agrees(one, inputs)
 
 
 def test_probabilities_are_those_of_the_classes(trained):

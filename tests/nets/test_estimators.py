@@ -33,7 +33,7 @@ from nets import estimators, fitting
 from nets.activations import ACTIVATIONS, ELU
 from nets.estimators import MLPClassifier, MLPRegressor
 from nets.initializers import INITIALIZERS
-from nets.network import Network
+from nets.network import Network, Recipe
 from nets.optimizers import OPTIMIZERS, SCHEDULES, SGD
 from nets.outputs import OUTPUTS, LinearMSE, SigmoidCE, SoftmaxCE
 from tests.programs import ROOT
@@ -77,17 +77,40 @@ each_pairing = pytest.mark.parametrize(
 # --- scikit-learn's checks and tools
 
 
-@pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
-def test_all_of_scikit_learns_checks_pass(name):
+WEIGHTS = ["check_sample_weight_equivalence_on_dense_data", "check_sample_weight_equivalence_on_sparse_data"]
+"""What masks and the statistics of a batch make different: a row of weight 2 is not two rows."""
+
+
+@pytest.mark.parametrize(
+    ("estimator", "failing"),
+    [
+        ("MLPClassifier()", []),
+        ("MLPRegressor()", []),
+        pytest.param("MLPClassifier(norm='batch', dropout=0.1, residual=True)", WEIGHTS, marks=pytest.mark.slow),
+        pytest.param("MLPRegressor(norm='layer', residual=True)", [], marks=pytest.mark.slow),
+        pytest.param("MLPRegressor(norm='batch')", WEIGHTS, marks=pytest.mark.slow),
+        pytest.param("MLPRegressor(input_dropout=0.1)", WEIGHTS, marks=pytest.mark.slow),
+    ],
+)
+def test_all_of_scikit_learns_checks_pass(estimator, failing):
     """In a process of its own: a check of the array API needs SCIPY_ARRAY_API when SciPy is imported."""
     code = f"""
 from warnings import filterwarnings
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import estimator_checks_generator
-from nets.estimators import {name}
+from nets.estimators import MLPClassifier, MLPRegressor
 filterwarnings("ignore", category=ConvergenceWarning)
-checks = [(check, check(estimator)) for estimator, check in estimator_checks_generator({name}())]
-print(len(checks))
+count = 0
+for estimator, check in estimator_checks_generator({estimator}):
+    fails = check.func.__name__ in {failing}
+    try:
+        check(estimator)
+    except AssertionError:
+        assert fails
+    else:
+        assert not fails
+    count += 1
+print(count)
 """
     environment = {**os.environ, "SCIPY_ARRAY_API": "1"}
     command = [sys.executable, "-W", "error", "-c", code]
@@ -159,6 +182,16 @@ def test_digits_are_learned_as_well_as_by_scikit_learns_perceptron():
         ["dataset=moons", "activation=prelu", "optimizer=adamw", "schedule=cosine", "init=orthogonal"],
         ["dataset=diabetes", "net.hidden=[]", "optimizer=rmsprop"],
         ["dataset=linnerud", "schedule=multistep", "schedule.milestones=[2]"],
+        ["dataset=wine", "batch_size=16", "net.norm=batch", "net.dropout=0.25", "net.input_dropout=0.1"],
+        ["dataset=wine", "net.hidden=[6,6]", "net.norm=layer", "net.residual=true", "optimizer.clip_norm=0.5"],
+        ["dataset=wine", "net.dropout=0.25", "activation=selu", "schedule.warmup=2"],
+        [
+            "dataset=wine",
+            "output=softmax_ce",
+            "output.label_smoothing=0.2",
+            "schedule=warmup_cosine",
+            "schedule.warmup=1",
+        ],
     ],
     ids=" ".join,
 )
@@ -166,7 +199,7 @@ def test_with_the_runners_random_streams_a_fit_is_the_runners_training(settings,
     """Losses, gradient norms and dcost/dz after every epoch, from the same split, weights and batches."""
     run = settings("dtype=float64", "epochs=4", "net.hidden=[8,6]", "optimizer.lr=0.02", "seeds=[3]", *overrides)
     tables = train(run, run.replicas).frames
-    streams = {estimators.INIT: "init", estimators.ORDER: "order"}
+    streams = {estimators.INIT: "init", estimators.ORDER: "order", estimators.DROPOUT: "dropout"}
 
     def draws(seed, name, index=0):
         return stream(run.entropy, streams[name], 3, index) if name in streams else np.random.default_rng(0)
@@ -185,6 +218,7 @@ def test_with_the_runners_random_streams_a_fit_is_the_runners_training(settings,
         init=run.init,
         optimizer=run.optimizer,
         schedule=run.schedule,
+        **run.net.recipe._asdict(),
         learning_rate_init=0.02,
         batch_size=run.batch_size,
         max_iter=4,
@@ -595,7 +629,7 @@ def test_a_network_keeps_its_classes_and_its_shape():
     changes = {
         "hidden_layer_sizes": ((16, 8), "hidden_layer_sizes=(16, 8): the present network has (16,); a new estimator"),
         "activation": ("tanh", "activation=Tanh(): the present network has ReLU("),
-        "output": ("softmax_mse", "output=SoftmaxMSE(): the present network has SoftmaxCE(); a new estimator"),
+        "output": ("softmax_mse", "output=SoftmaxMSE(): the present network has SoftmaxCE(label_smoothing=0.0); a new"),
     }
     for name, (value, message) in changes.items():
         for method in ("fit", "partial_fit"):
@@ -751,6 +785,136 @@ def test_another_network_is_refused(replicas, scores):
         MLPClassifier.from_network(network, SoftmaxCE(), ["a", "b", "c"])
 
 
+# --- norms, dropout and residual connections
+
+TWICE = {**SMALL, "hidden_layer_sizes": (16, 16)}
+RECIPES = {
+    "batch": {"norm": "batch"},
+    "layer": {"norm": "layer"},
+    "dropout": {"dropout": 0.25, "input_dropout": 0.125},
+    "residual": {"residual": True},
+    "all": {"norm": "batch", "dropout": 0.25, "input_dropout": 0.125, "residual": True},
+}
+each_recipe = pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+
+
+def same(one, other):
+    """Assert that two models predict the same and have the same history, bit for bit."""
+    assert one.loss_curve_ == other.loss_curve_
+    for name, values in one.network_.arrays().items():
+        np.testing.assert_array_equal(values, other.network_.arrays()[name])
+    np.testing.assert_array_equal(one._scores(IRIS[0][:, : one.n_features_in_]), other._scores(IRIS[0]))
+
+
+@each_task
+@each_recipe
+def test_a_recipe_learns_every_task(task, recipe):
+    X, y = TASKS[task]
+    model = estimator_for(task, **{**TWICE, **recipe, "max_iter": 60}).fit(X, y)
+    assert model.network_.recipe == Recipe(**recipe)
+    assert model.score(X, y) > 0.3
+    np.testing.assert_array_equal(model.predict(X), model.predict(X))  # nothing is dropped in prediction
+
+
+@each_recipe
+def test_calls_of_partial_fit_are_the_epochs_of_fit_with_a_recipe(recipe):
+    model = MLPClassifier(**{**TWICE, "max_iter": 4, **recipe})
+    for _ in range(4):
+        model.partial_fit(*IRIS)
+    same(model, MLPClassifier(**{**TWICE, "max_iter": 4, **recipe}).fit(*IRIS))
+
+
+@each_recipe
+def test_warm_starts_are_the_epochs_of_one_fit_with_a_recipe(recipe):
+    """The running statistics go on too."""
+    parameters = {**TWICE, "optimizer": "sgd", "batch_size": 75, **recipe}
+    model = MLPClassifier(**{**parameters, "warm_start": True, "max_iter": 2}).fit(*IRIS)
+    model.set_params(max_iter=3).fit(*IRIS)
+    same(model, MLPClassifier(**{**parameters, "max_iter": 5}).fit(*IRIS))
+
+
+@each_recipe
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_copy_with_a_recipe_goes_on_as_the_original_would(copied, recipe):
+    model = MLPClassifier(**{**TWICE, **recipe}).partial_fit(*IRIS)
+    other = copied(model)
+    same(model, other)
+    same(model.partial_fit(*IRIS), other.partial_fit(*IRIS))
+
+
+@each_recipe
+def test_a_network_with_a_recipe_becomes_an_estimator(recipe):
+    fitted = MLPClassifier(**{**TWICE, "optimizer": "sgd", **recipe}).fit(*IRIS)
+    network = copy.deepcopy(fitted.network_)
+    model = MLPClassifier.from_network(
+        network, SoftmaxCE(), fitted.classes_, optimizer="sgd", learning_rate_init=1e-300
+    )
+    assert {name: model.get_params()[name] for name in Recipe._fields} == Recipe(**recipe)._asdict()
+    np.testing.assert_array_equal(model.predict_proba(IRIS[0]), fitted.predict_proba(IRIS[0]))
+    if "norm" in recipe and recipe["norm"] == "batch":
+        # A batch enters with its share of a tenth; it does not replace what the network has.
+        before = network.statistics.copy()
+        model.set_params(batch_size=150).partial_fit(*IRIS)
+        first = fitted.network_.running[0]
+        assert np.abs(network.statistics - before).max() < 0.5 * np.abs(before).max()
+        z = IRIS[0] @ network.layers[0].weight[0]
+        if not recipe.get("input_dropout"):
+            expected = 0.9 * first.variance[0, 0] + 0.1 * z.var(axis=0, ddof=1)
+            np.testing.assert_allclose(network.running[0].variance[0, 0], expected, rtol=1e-9)
+
+
+def test_early_stopping_keeps_the_statistics_of_the_best_epoch(monkeypatch):
+    parts = []
+    monkeypatch.setattr(
+        estimators, "train_test_split", lambda *a, **k: parts.extend(train_test_split(*a, **k)) or parts
+    )
+    parameters = {**TWICE, **RECIPES["all"], "learning_rate_init": 0.1, "batch_size": 20}
+    stopping = {"early_stopping": True, "n_iter_no_change": 4, "max_iter": 300}
+    model = MLPClassifier(**{**parameters, **stopping}).fit(*IRIS)
+    curve, held_out = model.validation_loss_curve_, parts[1::2]
+    best = int(np.argmin(curve))
+    assert best + 1 < len(curve) < 300
+    targets = held_out[1]
+    assert mean_cost(model, held_out[0], targets, np.ones(len(targets))) == min(curve)
+    # The same rows without early stopping, until the best epoch.
+    short = MLPClassifier(**{**parameters, "max_iter": best + 1, "tol": 0, "n_iter_no_change": np.inf})
+    short.fit(parts[0], np.array(sorted(set(IRIS[1])))[parts[2].argmax(axis=1)])
+    np.testing.assert_array_equal(model.network_.statistics, short.network_.statistics)
+    np.testing.assert_array_equal(model.network_.parameters, short.network_.parameters)
+
+
+def test_an_estimator_keeps_its_recipe():
+    model = MLPClassifier(**TWICE, warm_start=True).fit(*IRIS)
+    for name, value in {"norm": "batch", "dropout": 0.5, "input_dropout": 0.5, "residual": True}.items():
+        changed = copy.deepcopy(model).set_params(**{name: value})
+        for method in ("fit", "partial_fit"):
+            with pytest.raises(ValueError, match=rf"^{name}={value}: the present network has [^\n]*$"):
+                getattr(changed, method)(*IRIS)
+
+
+def test_batch_norm_needs_two_rows():
+    message = "^n_samples=1: norm='batch' needs 2 rows or more, as the variance of 1 row is 0$"
+    with pytest.raises(ValueError, match=message):
+        MLPRegressor(norm="batch").fit([[1.0, 2.0]], [3.0])
+    split = {"early_stopping": True, "validation_fraction": 0.6}
+    with pytest.raises(ValueError, match=r"validation_fraction leaves 1 row to train on$"):
+        MLPRegressor(norm="batch", **split).fit([[1.0], [2.0], [3.0]], [3.0, 4.0, 5.0])
+    model = MLPClassifier(**{**TWICE, "hidden_layer_sizes": 8}, norm="batch").fit(*IRIS)
+    before, epochs = model.predict_proba(IRIS[0]), model.n_iter_
+    with pytest.raises(ValueError, match=message):
+        model.partial_fit(IRIS[0][:1], IRIS[1][:1])
+    assert model.n_iter_ == epochs
+    np.testing.assert_array_equal(model.predict_proba(IRIS[0]), before)
+    model.partial_fit(IRIS[0][:2], IRIS[1][:2])
+
+
+@pytest.mark.parametrize("container", [csr_array])
+def test_sparse_inputs_give_the_numbers_of_dense_ones_with_a_recipe(container):
+    X = np.maximum(IRIS[0], 0)
+    models = [MLPClassifier(**{**TWICE, **RECIPES["all"]}).fit(inputs, IRIS[1]) for inputs in (X, container(X))]
+    same(*models)
+
+
 # --- refusals
 
 
@@ -783,6 +947,23 @@ def test_another_network_is_refused(replicas, scores):
         ({"verbose": "yes"}, "verbose='yes': allowed are True, False and integers from 0 up"),
         ({"class_weight": {"setosa": -1}}, "class_weight={'setosa': -1}: allowed are numbers greater than 0"),
         ({"class_weight": {"setosa": "2"}}, "class_weight={'setosa': '2'}: allowed are numbers greater than 0"),
+        ({"norm": "bach"}, "norm='bach': did you mean 'batch'? Allowed: none, batch, layer"),
+        ({"norm": None}, "norm=None: did you mean 'none'? Allowed: none, batch, layer"),
+        ({"norm": "batch", "batch_size": 1}, "batch_size=1: allowed with norm='batch' is an integer from 2 up, or"),
+        ({"dropout": 1}, "dropout=1: allowed is a number in [0, 1)"),
+        ({"dropout": -0.1}, "dropout=-0.1: allowed is a number in [0, 1)"),
+        ({"dropout": np.nan}, "dropout=nan: allowed is a number in [0, 1)"),
+        ({"dropout": "half"}, "dropout='half': allowed is a number in [0, 1)"),
+        ({"dropout": True}, "dropout=True: allowed is a number in [0, 1)"),
+        ({"input_dropout": 1.5}, "input_dropout=1.5: allowed is a number in [0, 1)"),
+        ({"residual": 1}, "residual=1: allowed are True and False"),
+        (
+            {"residual": True, "hidden_layer_sizes": (8, 4)},
+            "residual=True: no two hidden layers of [8, 4] follow each other",
+        ),
+        ({"residual": True, "hidden_layer_sizes": ()}, "residual=True: no two hidden layers of [] follow each other"),
+        ({"norm": "layer", "hidden_layer_sizes": ()}, "norm='layer' needs hidden layers"),
+        ({"dropout": 0.5, "hidden_layer_sizes": ()}, "dropout=0.5 needs hidden layers"),
         ({"activation": "Relu"}, "activation='Relu': did you mean 'relu'? Allowed: "),
         ({"learning_rate_init": 1e9, "optimizer": "sgd", "output": "linear_mse"}, "training diverged in epoch "),
     ],

@@ -15,8 +15,9 @@ import nets.graph as g
 from nets.activations import ACTIVATIONS, ELU, GELU, LeakyReLU, Maxout, PReLU
 from nets.derivatives import check_gradient, gradient
 from nets.graph import GATES, Node, backpropagate, history
-from nets.network import Network, Work
-from nets.outputs import OUTPUTS
+from nets.network import Network, Recipe, Work
+from nets.norms import EPSILON
+from nets.outputs import OUTPUTS, SoftmaxCE
 
 R = np.random.default_rng(0)
 TALL, WIDE = R.normal(size=(3, 2)), R.normal(size=(2, 4))
@@ -439,3 +440,110 @@ def test_the_whole_network_equals_the_graph(activation, output):
             ours = layer.learned[name] if name in layer.learned else getattr(layer, name)
             scale = np.abs(total[leaf].value).max()
             assert np.abs(ours - total[leaf].value).max() <= 1e-10 * scale, (index, name)
+
+
+# --- the recipe: norms, dropout and residual connections, written once more in the graph
+
+
+def mean(z, axis):
+    return g.sum(z, axis=axis, keepdims=True) / z.shape[axis]
+
+
+def standardised(norm, z, running):
+    """Return x̂; `running` are the statistics that stand for those of a batch, if any do."""
+    if norm == "batch" and running:
+        return (z - running.mean) / g.sqrt(Node(running.variance + EPSILON))
+    axis = {"batch": -2, "layer": -1}[norm]
+    centred = z - mean(z, axis)
+    return centred / g.sqrt(mean(centred**2, axis) + EPSILON)
+
+
+def dropped(activation, h, mask, p):
+    """Return h with its mask: a dropped unit of SELU becomes its limit, then all are scaled and shifted."""
+    kept = (mask > 0).astype(float)
+    if activation.dropout == "standard":
+        return h * kept / (1 - p)
+    limit = -activation.scale * activation.alpha
+    factor = ((1 - p) * (1 + p * limit**2)) ** -0.5
+    return factor * (h * kept + limit * (1 - kept)) - factor * limit * p
+
+
+RECIPES = {
+    "none": Recipe("none", 0.25, 0.25, True),
+    "batch": Recipe("batch", 0.25, 0.0, True),
+    "layer": Recipe("layer", 0.25, 0.25, True),
+    "batch without dropout": Recipe("batch", 0.0, 0.0, False),
+    "layer without dropout": Recipe("layer", 0.0, 0.25, False),
+    "residual": Recipe(residual=True),
+}
+
+
+def with_recipe(activation, recipe, training, seed=0):
+    """Return networks in the middle of a training, and filled buffers; masks have a place for each mode."""
+    random = np.random.default_rng(seed)
+    network = Network(3, (4, 4, 4, 5), 3, activation, 2, "float64", recipe)
+    network.parameters[:] = random.normal(size=network.parameters.shape) * 0.4
+    network.statistics[:] = random.uniform(0.2, 2, network.statistics.shape)
+    work = Work(network, 6, training)
+    work.inputs[:] = random.normal(size=work.inputs.shape)
+    work.targets[:] = np.eye(3)[random.integers(3, size=(2, 6))]
+    network.draw_masks({seed: np.random.default_rng(seed) for seed in (4, 5)}, (4, 5), work)
+    return network, work
+
+
+def in_the_graph(network, work, l1):
+    """Return the scores, the cost and the leaves of the networks, written in the graph."""
+    recipe, activation, leaves, penalty = network.recipe, network.activation, {}, Node(0.0)
+    signal = Node(work.inputs) if work.masks[0] is None else Node(work.inputs * work.masks[0])
+    for index, layer in enumerate(network.layers):
+        weight, bias = leaves[index, "weight"], leaves[index, "bias"] = Node(layer.weight), Node(layer.bias)
+        z = signal @ weight
+        if index == len(network.hidden):
+            break
+        if layer.scale is not None:
+            scale = leaves[index, "scale"] = Node(layer.scale)
+            z = scale * standardised(recipe.norm, z, None if work.training else network.running[index])
+        learned = {name: Node(value) for name, value in layer.learned.items()}
+        leaves |= {(index, name): node for name, node in learned.items()}
+        h = GRAPH_OF_ACTIVATION[activation.name](activation, z + bias, **learned)
+        penalty = penalty + g.sum(l1 * g.absolute(h))
+        mask = work.masks[index + 1]
+        passed = h if mask is None else dropped(activation, h, mask, recipe.dropout)
+        skip = recipe.residual and index > 0 and network.hidden[index] == network.hidden[index - 1]
+        signal = passed + signal if skip else passed
+    scores = z + bias
+    cost = GRAPH_OF_OUTPUT["softmax_ce"](scores, work.targets)
+    return scores, g.sum(cost) + penalty, leaves
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["training", "prediction"])
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+@pytest.mark.parametrize("activation", VARIANTS, ids=repr)
+def test_networks_with_a_recipe_equal_the_graph(activation, recipe, training):
+    network, work = with_recipe(activation, recipe, training)
+    assert any(mask is not None for mask in work.masks) == (training and max(recipe[1:3]) > 0)
+    statistics, l1, output = network.statistics.copy(), np.array([[[0.3]], [[0.0]]]), SoftmaxCE()
+    scores, cost, leaves = in_the_graph(network, work, l1)
+    total = backpropagate(cost, leaves.values()).total
+    np.testing.assert_allclose(network.forward(work), scores.value, rtol=1e-10, atol=1e-10)
+    output.gradient(work.scores, work.targets, work.delta)
+    network.backward(work, l1)
+    for (index, name), leaf in leaves.items():
+        layer = network.gradients[index]
+        ours = layer.learned[name] if name in layer.learned else getattr(layer, name)
+        scale = max(1e-3, np.abs(total[leaf].value).max())
+        assert np.abs(ours - total[leaf].value).max() <= 1e-10 * scale, (index, name)
+    changed = recipe.norm == "batch" and training
+    assert (network.statistics != statistics).any() == changed
+
+
+@pytest.mark.parametrize("norm", ["batch", "layer"])
+def test_a_scale_wrong_by_a_thousandth_is_caught(norm):
+    network, work = with_recipe(ACTIVATIONS["tanh"](), RECIPES[norm], training=True)
+    _, cost, leaves = in_the_graph(network, work, np.zeros((2, 1, 1)))
+    total = backpropagate(cost, leaves.values()).total
+    network.layers[0].scale[:] *= 1.001
+    SoftmaxCE().gradient(network.forward(work), work.targets, work.delta)
+    network.backward(work)
+    exact = total[leaves[1, "weight"]].value
+    assert np.abs(network.gradients[1].weight - exact).max() > 1e-5 * np.abs(exact).max()

@@ -13,7 +13,8 @@ from threadpoolctl import threadpool_limits
 
 from nets.activations import ACTIVATIONS, ELU, GELU, LeakyReLU, Linear, Maxout, PReLU, ReLU, Sigmoid, Tanh
 from nets.initializers import INITIALIZERS, GlorotUniform, HeNormal
-from nets.network import Network, Work
+from nets.network import PLAIN, Network, Recipe, Work, skips
+from nets.norms import NORMS
 from nets.optimizers import OPTIMIZERS
 from nets.outputs import OUTPUTS, LinearMSE, SoftmaxCE
 
@@ -34,7 +35,18 @@ TASKS = [
     for size in sizes
 ]
 
+RECIPES = {
+    "plain": PLAIN,
+    "batch norm": Recipe("batch"),
+    "layer norm": Recipe("layer"),
+    "dropout": Recipe(dropout=0.5, input_dropout=0.25),
+    "residual": Recipe(residual=True),
+    "all with batch norm": Recipe("batch", 0.25, 0.125, True),
+    "all with layer norm": Recipe("layer", 0.25, 0.125, True),
+}
+
 each_activation = pytest.mark.parametrize("activation", ALL, ids=repr)
+each_recipe = pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 each_pairing = pytest.mark.parametrize(("output", "task", "size"), TASKS)
 
 
@@ -51,8 +63,11 @@ def randomised(network, seed=0):
     for layer in network.layers:
         layer.weight[:] = random.normal(size=layer.weight.shape) / np.sqrt(layer.weight.shape[1])
         layer.bias[:] = random.normal(size=layer.bias.shape) / 2
+        if layer.scale is not None:
+            layer.scale[:] = random.uniform(0.5, 1.5, layer.scale.shape)
         for values in layer.learned.values():
             values[:] = random.uniform(0.1, 0.5, values.shape)
+    network.statistics[:] = random.uniform(0.2, 2, network.statistics.shape)
     return network
 
 
@@ -191,14 +206,15 @@ def test_a_factor_on_delta_is_a_factor_on_the_gradient(activation):
 # --- a replica does not know its neighbours
 
 
-def trained(activation, output, size, optimizer, hidden, dtype, rows, seeds, steps=3):
-    """Return, replica by replica, every bit after a few steps with gradients, rates and data of its own."""
-    network = Network(5, hidden, output.units("classification", size), activation, len(seeds), dtype)
+def trained(activation, output, size, optimizer, hidden, dtype, rows, seeds, recipe=PLAIN, steps=3):
+    """Return, replica by replica, every bit after a few steps with gradients, rates, data and masks of its own."""
+    network = Network(5, hidden, output.units("classification", size), activation, len(seeds), dtype, recipe)
     network.initialize(
         INITIALIZERS[activation.initializer](), lambda replica, layer: np.random.default_rng([seeds[replica], layer])
     )
     state = optimizer.state(network.parameters)
-    work = Work(network, rows)
+    work, prediction = Work(network, rows, training=True), Work(network, rows)
+    generators = {seed: np.random.default_rng(seed) for seed in seeds}
     for index, seed in enumerate(seeds):
         random = np.random.default_rng(seed)
         work.inputs[index] = random.normal(size=(rows, 5))
@@ -207,12 +223,17 @@ def trained(activation, output, size, optimizer, hidden, dtype, rows, seeds, ste
     l1 = np.full((len(seeds), 1, 1), 1e-3, dtype)
     with np.errstate(all="ignore"):
         for step in range(1, steps + 1):
-            output.gradient(network.forward(work), work.targets, work.delta)
+            network.draw_masks(generators, seeds, work)
+            output.gradient(network.forward(work, 1.0 if step == 1 else 0.1), work.targets, work.delta)
             work.delta *= rate[:, :, None] / rows
             network.backward(work, l1)
+            gradient = network.gradient.copy()
             optimizer.step(network.parameters, network.gradient, state, rate, network.decayed, step)
-        scores = network.forward(work)
-        everything = [network.parameters, *state.values(), scores, output.cost(scores, work.targets), *work.post]
+        prediction.inputs[:] = work.inputs
+        scores = network.forward(prediction)
+        masks = [mask for mask in work.masks if mask is not None]
+        everything = [network.parameters, network.statistics, gradient, *masks, *work.signals, *state.values(), scores]
+        everything += [output.cost(scores, work.targets), *prediction.post]
     # Which of the many NaNs stands for a number that is none is nobody's promise.
     everything = [np.where(np.isnan(array), np.nan, array) for array in everything]
     return [b"".join(array[index].tobytes() for array in everything) for index in range(len(seeds))]
@@ -223,15 +244,28 @@ def trained(activation, output, size, optimizer, hidden, dtype, rows, seeds, ste
     output=st.sampled_from([output() for output in OUTPUTS.values()]),
     size=st.sampled_from([2, 3, 10]),
     optimizer=st.sampled_from([optimizer(weight_decay=0.1) for optimizer in OPTIMIZERS.values()]),
-    hidden=st.lists(st.sampled_from([1, 2, 3, 5, 8, 13, 16, 31, 33, 64, 100, 130]), max_size=3),
+    hidden=st.lists(st.sampled_from([1, 2, 3, 5, 8, 13, 16, 31, 33, 64, 100, 130]), max_size=3)
+    | st.sampled_from([[7, 7], [33, 33, 33], [128, 128]]),
     dtype=st.sampled_from(["float32", "float64"]),
     rows=st.integers(1, 70) | st.just(256),
     seeds=st.lists(st.integers(0, 20), min_size=1, max_size=6, unique=True),
     position=st.integers(0, 5),
+    recipe=st.builds(
+        Recipe,
+        norm=st.sampled_from(["none", *NORMS]),
+        dropout=st.sampled_from([0.0, 0.3]),
+        input_dropout=st.sampled_from([0.0, 0.2]),
+        residual=st.booleans(),
+    ),
 )
 @settings(max_examples=300, deadline=None)
 def test_a_replica_is_bit_identical_alone_and_in_any_stack(seeds, position, **condition):
     position %= len(seeds)
+    condition["rows"] += condition["recipe"].norm == "batch"  # which needs 2
+    if not any(skips(condition["hidden"])):
+        condition["recipe"] = condition["recipe"]._replace(residual=False)
+    if not condition["hidden"]:
+        condition["recipe"] = Recipe(input_dropout=condition["recipe"].input_dropout)
     assert trained(**condition, seeds=seeds)[position] == trained(**condition, seeds=[seeds[position]])[0]
 
 
@@ -239,16 +273,19 @@ def test_a_replica_is_bit_identical_alone_and_in_any_stack(seeds, position, **co
 
 
 @each_activation
-def test_layers_are_views_of_the_flat_array_weights_first(activation):
-    network = Network(3, [4, 5], 2, activation, 2)
+@pytest.mark.parametrize("norm", ["none", *NORMS])
+def test_layers_are_views_of_the_flat_array_weights_first(activation, norm):
+    network = Network(3, [4, 5], 2, activation, 2, recipe=Recipe(norm))
+    assert [layer.scale is None for layer in network.layers] == [norm == "none", norm == "none", True]
     for flat, layers in ((network.parameters, network.layers), (network.gradient, network.gradients)):
         flat[:] = np.arange(flat.size).reshape(flat.shape)
         weights = [layer.weight for layer in layers]
-        rest = [array for layer in layers for array in (layer.bias, *layer.learned.values())]
+        scales = [layer.scale for layer in layers if layer.scale is not None]
+        rest = [layer.bias for layer in layers] + scales + [a for layer in layers for a in layer.learned.values()]
         assert all(np.shares_memory(array, flat) for array in weights + rest)
         columns = [np.concatenate([array[1].ravel() for array in arrays]) for arrays in (weights, weights + rest)]
         np.testing.assert_array_equal(columns[0], flat[1, : network.decayed])
-        np.testing.assert_array_equal(np.sort(columns[1]), flat[1])
+        np.testing.assert_array_equal(columns[1], flat[1])
     k = activation.pieces
     assert [layer.weight.shape for layer in network.layers] == [(2, 3, 4 * k), (2, 4, 5 * k), (2, 5, 2)]
     assert [layer.bias.shape for layer in network.layers] == [(2, 1, 4 * k), (2, 1, 5 * k), (2, 1, 2)]
@@ -256,10 +293,17 @@ def test_layers_are_views_of_the_flat_array_weights_first(activation):
 
 @each_activation
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda network: pickle.loads(pickle.dumps(network))])
-def test_a_copys_layers_are_views_of_its_own_arrays(activation, copied):
-    network = randomised(Network(3, [4, 5], 2, activation, 2))
+@pytest.mark.parametrize("norm", ["none", *NORMS])
+def test_a_copys_layers_are_views_of_its_own_arrays(activation, copied, norm):
+    network = randomised(Network(3, [4, 5], 2, activation, 2, recipe=Recipe(norm, dropout=0.5)))
     other = copied(network)
-    assert other.activation == activation
+    assert (other.activation, other.recipe) == (activation, network.recipe)
+    np.testing.assert_array_equal(other.statistics, network.statistics)
+    assert not np.shares_memory(other.statistics, network.statistics)
+    for running in filter(None, other.running):
+        assert all(np.shares_memory(values, other.statistics) for values in running)
+    works = [work_for(each, SoftmaxCE(), "classification", 2) for each in (network, other)]
+    np.testing.assert_array_equal(*(each.forward(work) for each, work in zip((network, other), works, strict=True)))
     np.testing.assert_array_equal(other.parameters, network.parameters)
     assert not np.shares_memory(other.parameters, network.parameters)
     for flat, layers in ((other.parameters, other.layers), (other.gradient, other.gradients)):
@@ -305,12 +349,14 @@ def test_weights_cuts_any_flat_array():
 
 @pytest.mark.parametrize("kept", [[2, 0], [1], [0, 1, 2, 3], []], ids=str)
 @pytest.mark.parametrize("activation", [ReLU(), PReLU(), Maxout()], ids=repr)
-def test_keep_goes_on_with_these_replicas(activation, kept):
-    network = randomised(Network(3, [4, 5], 2, activation, 4))
+@pytest.mark.parametrize("norm", ["none", *NORMS])
+def test_keep_goes_on_with_these_replicas(activation, kept, norm):
+    network = randomised(Network(3, [4, 5], 2, activation, 4, recipe=Recipe(norm)))
     work = work_for(network, SoftmaxCE(), "classification", 2)
     scores, parameters = network.forward(work).copy(), network.parameters.copy()
     network.keep(np.array(kept, int))
     assert network.replicas == len(kept)
+    assert network.arrays().keys() == {"parameters"} | ({"statistics"} if norm == "batch" else set())
     np.testing.assert_array_equal(network.parameters, parameters[kept])
     assert network.gradient.shape == network.parameters.shape
     fewer = Work(network, 20)
@@ -376,6 +422,23 @@ def test_a_linear_network_collapses_to_one_affine_map(hidden):
     np.testing.assert_allclose(work.inputs @ weight + bias, network.forward(work), rtol=1e-10)
 
 
+@pytest.mark.parametrize("hidden", [(7, 7), (5, 5, 2, 2, 2, 7), (4,) * 20], ids=str)
+def test_a_linear_network_with_residual_connections_collapses(hidden):
+    """Dropout is not there in prediction."""
+    network = randomised(Network(3, hidden, 4, Linear(), 2, "float64", Recipe(dropout=0.5, residual=True)))
+    network.parameters *= 0.5
+    work = work_for(network, LinearMSE(), "regression", 4)
+    weight, bias = network.collapse()
+    np.testing.assert_allclose(work.inputs @ weight + bias, network.forward(work), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_a_network_with_a_norm_does_not_collapse(norm):
+    message = f"^a network with {norm} norm is not an affine map: only norm none collapses$"
+    with pytest.raises(ValueError, match=message):
+        Network(3, [4], 2, Linear(), 1, recipe=Recipe(norm)).collapse()
+
+
 def test_without_hidden_layers_every_network_collapses():
     weight, bias = randomised(Network(3, [], 4, ReLU(), 2)).collapse()
     assert (weight.shape, bias.shape) == ((2, 3, 4), (2, 1, 4))
@@ -404,3 +467,172 @@ def test_maxout_with_a_zero_piece_is_relu():
     for of_maxout, of_relu in zip(maxout.gradients, relu.gradients, strict=True):
         columns = of_relu.weight.shape[2]
         np.testing.assert_allclose(of_maxout.weight[:, :, :columns], of_relu.weight, rtol=1e-10, atol=1e-14)
+
+
+# --- norms, dropout and residual connections
+
+
+def deviation(network, work, output, l1, generators):
+    """Return the deviation from differences, relative to the largest entry. The masks are fixed."""
+    statistics = network.statistics.copy()
+    network.draw_masks(generators, range(network.replicas), work)
+    exact = differences(network, work, output, l1)
+    network.statistics[:] = statistics
+    return np.abs(backpropagated(network, work, output, l1) - exact).max() / np.abs(exact).max()
+
+
+@each_recipe
+@pytest.mark.parametrize("training", [True, False], ids=["training", "prediction"])
+@pytest.mark.parametrize("activation", [Sigmoid(), PReLU()], ids=repr)
+def test_gradient_of_a_recipe_equals_central_differences(activation, recipe, training):
+    output = SoftmaxCE()
+    for seed in itertools.count():
+        network = randomised(Network(3, (7, 7, 6), 3, activation, 2, "float64", recipe), seed)
+        filled = work_for(network, output, "classification", 3, seed)
+        work = Work(network, 20, training)
+        work.inputs[:], work.targets[:] = filled.inputs, filled.targets
+        generators = {replica: np.random.default_rng(replica) for replica in range(2)}
+        network.draw_masks(generators, range(2), work)
+        if away_from_kinks(network, work):
+            break
+    generators = {replica: np.random.default_rng(replica) for replica in range(2)}
+    assert deviation(network, work, output, np.array([0.0, 0.7]).reshape(2, 1, 1), generators) < 1e-6
+
+
+def test_a_recipe_that_is_off_changes_no_bit():
+    networks = [randomised(Network(3, (4, 4), 3, ELU(), 2, recipe=recipe)) for recipe in (PLAIN, Recipe(dropout=0.5))]
+    works = [work_for(network, SoftmaxCE(), "classification", 3) for network in networks]
+    results = [backpropagated(*each, SoftmaxCE()) for each in zip(networks, works, strict=True)]
+    np.testing.assert_array_equal(*results)
+
+
+def test_a_norm_has_a_scale_for_every_piece_and_starts_as_the_identity():
+    network = Network(3, (4, 5), 2, Maxout(pieces=3), 2, recipe=Recipe("batch"))
+    assert [layer.scale.shape for layer in network.layers[:-1]] == [(2, 1, 12), (2, 1, 15)]
+    assert all((layer.scale == 1).all() and not layer.bias.any() for layer in network.layers[:-1])
+    assert network.layers[-1].scale is None
+    assert network.statistics.shape == (2, 2 * (12 + 15))
+    for running, width in zip(network.running, (12, 15), strict=True):
+        assert running.mean.shape == running.variance.shape == (2, 1, width)
+        assert (running.variance == 1).all()
+        assert not running.mean.any()
+    assert Network(3, (4, 5), 2, ReLU(), 2, recipe=Recipe("layer")).statistics.size == 0
+
+
+def test_prediction_uses_the_running_statistics_and_leaves_them():
+    network = randomised(Network(3, (4,), 2, Tanh(), 2, "float64", Recipe("batch", dropout=0.5)))
+    work = work_for(network, SoftmaxCE(), "classification", 2)
+    before = network.statistics.copy()
+    scores = network.forward(work).copy()
+    np.testing.assert_array_equal(network.statistics, before)
+    layer, last, running = *network.layers, network.running[0]
+    z = (work.inputs @ layer.weight - running.mean) / np.sqrt(running.variance + 1e-5)
+    expected = np.tanh(z * layer.scale + layer.bias) @ last.weight + last.bias
+    np.testing.assert_allclose(scores, expected, rtol=1e-12)
+    # A row does not know the rows beside it.
+    one = Work(network, 1)
+    one.inputs[:] = work.inputs[:, 3:4]
+    np.testing.assert_allclose(network.forward(one), scores[:, 3:4], rtol=1e-12)
+
+
+@each_recipe
+def test_keep_in_the_middle_of_a_training_changes_no_bit(recipe):
+    """With statistics and masks; the replicas that are kept change their order too."""
+
+    def step(network, seeds, count):
+        generators = {seed: np.random.default_rng([seed, count]) for seed in seeds}
+        work = Work(network, 12, training=True)
+        for index, seed in enumerate(seeds):
+            random = np.random.default_rng([7, seed, count])
+            work.inputs[index] = random.normal(size=(12, 5))
+            work.targets[index] = np.eye(3)[random.integers(3, size=12)]
+        network.draw_masks(generators, seeds, work)
+        SoftmaxCE().gradient(network.forward(work, 0.1 if count else 1.0), work.targets, work.delta)
+        network.backward(work)
+        network.parameters -= 0.01 * network.gradient
+
+    whole, part = (Network(5, (8, 8), 3, ELU(), 4, "float32", recipe) for _ in range(2))
+    seeds = [3, 1, 4, 5]
+    for network in (whole, part):
+        network.initialize(HeNormal(), lambda replica, layer: np.random.default_rng([seeds[replica], layer]))
+        for count in range(3):
+            step(network, seeds, count)
+    part.keep(np.array([2, 0]))
+    for count in range(3, 6):
+        step(whole, seeds, count)
+        step(part, [4, 3], count)
+    np.testing.assert_array_equal(part.parameters, whole.parameters[[2, 0]])
+    np.testing.assert_array_equal(part.statistics, whole.statistics[[2, 0]])
+
+
+def test_masks_are_those_of_the_seed_whatever_the_activation():
+    """Units are dropped, not pieces; the inputs' mask is drawn first, and where it is the same size, it is the same."""
+
+    def masks(activation, seeds, hidden=(6, 6), **recipe):
+        network = Network(5, hidden, 3, activation, len(seeds), "float32", Recipe(**recipe))
+        work = Work(network, 9, training=True)
+        network.draw_masks({seed: np.random.default_rng(seed) for seed in set(seeds)}, seeds, work)
+        return work.masks
+
+    recipe = {"dropout": 0.5, "input_dropout": 0.25}
+    base = masks(ReLU(), [3, 1, 3], **recipe)
+    assert [mask.shape for mask in base] == [(3, 9, 5), (3, 9, 6), (3, 9, 6)]
+    for activation in (Tanh(), Maxout(pieces=3), PReLU()):
+        for mask, other in zip(base, masks(activation, [3, 1, 3], **recipe), strict=True):
+            np.testing.assert_array_equal(mask, other)
+    for kept, alpha in zip(base, masks(ACTIVATIONS["selu"](), [3, 1, 3], **recipe), strict=True):
+        np.testing.assert_array_equal(kept > 0, alpha > 0)
+    for mask, alone, again in zip(base, masks(ReLU(), [1], **recipe), masks(ReLU(), [1, 8], **recipe), strict=True):
+        np.testing.assert_array_equal(mask[0], mask[2])
+        assert (mask[0] != mask[1]).any()
+        np.testing.assert_array_equal(mask[1], alone[0])
+        np.testing.assert_array_equal(mask[1], again[0])
+    assert masks(ReLU(), [1], dropout=0.5)[0] is None
+    assert masks(ReLU(), [1], input_dropout=0.5)[1:] == [None, None]
+    assert masks(ReLU(), [1]) == [None, None, None]
+
+
+def test_replicas_of_one_seed_draw_their_masks_once():
+    network = Network(5, (6,), 3, ReLU(), 2, recipe=Recipe(dropout=0.5))
+    work, generator = Work(network, 9, training=True), np.random.default_rng(0)
+    drawn = []
+    for _ in range(2):
+        network.draw_masks({4: generator}, [4, 4], work)
+        drawn.append(work.masks[1][0].copy())
+    assert (drawn[0] != drawn[1]).any()  # the generator goes on
+    generator = np.random.default_rng(0)
+    for expected in drawn:
+        network.draw_masks({4: generator}, [4, 4], work)
+        np.testing.assert_array_equal(work.masks[1][1], expected)
+
+
+def test_residual_connections_join_layers_of_equal_width():
+    assert skips([]) == ()
+    assert skips([5, 5, 3, 3, 3, 5]) == (False, True, False, True, True, False)
+    network = randomised(Network(4, (4, 4, 3), 2, Tanh(), 1, "float64", Recipe(residual=True)))
+    work = work_for(network, SoftmaxCE(), "classification", 2)
+    scores = network.forward(work)
+    first, second, third, last = (lambda x, layer=layer: x @ layer.weight + layer.bias for layer in network.layers)
+    h = np.tanh(first(work.inputs))
+    h = h + np.tanh(second(h))
+    np.testing.assert_allclose(scores, last(np.tanh(third(h))), rtol=1e-12)
+    np.testing.assert_allclose(work.post[1], np.tanh(second(work.post[0])), rtol=1e-12)  # what the activation returns
+
+
+@pytest.mark.parametrize("hidden", [(), (4,), (4, 5), (3, 4, 3)], ids=str)
+def test_a_residual_connection_without_a_place_is_refused(hidden):
+    message = f"residual=True: no two hidden layers of {list(hidden)} follow each other with equal widths"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        Network(4, hidden, 2, ReLU(), 1, recipe=Recipe(residual=True))
+
+
+@pytest.mark.parametrize("recipe", [{"dropout": 1.0}, {"dropout": -0.1}, {"input_dropout": 1.5}], ids=repr)
+def test_a_probability_out_of_range_is_refused(recipe):
+    ((name, value),) = recipe.items()
+    with pytest.raises(ValueError, match=rf"^{name}={value}: allowed is a number in \[0, 1\)$"):
+        Network(4, (4,), 2, ReLU(), 1, recipe=Recipe(**recipe))
+
+
+def test_an_unknown_norm_is_refused():
+    with pytest.raises(ValueError, match=r"^norm='bach': did you mean 'batch'\? Allowed: none, batch, layer$"):
+        Network(4, (4,), 2, ReLU(), 1, recipe=Recipe("bach"))

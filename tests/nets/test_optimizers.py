@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from nets.optimizers import OPTIMIZERS, SCHEDULES, Adam, AdamW, Constant, Cosine, Multistep, RMSProp
+from nets.optimizers import OPTIMIZERS, SCHEDULES, Adam, AdamW, Constant, Cosine, Multistep, RMSProp, WarmupCosine
 
 REPLICAS, PARAMETERS, DECAYED, STEPS = 3, 7, 4, 30
 WEIGHTS = np.arange(PARAMETERS) < DECAYED
@@ -274,11 +274,35 @@ def test_cosine_falls_along_half_a_wave():
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_a_schedule_starts_at_1_and_never_rises(name):
-    values = factors(SCHEDULES[name](), 50)
+def test_a_schedule_starts_at_1_after_its_warmup_and_never_rises(name):
+    schedule = SCHEDULES[name]()
+    warmup = getattr(schedule, "warmup", 0)
+    values = factors(schedule, 50)
+    assert values[:warmup] == [epoch / (warmup + 1) for epoch in range(1, warmup + 1)]
+    values = values[warmup:]
     assert values[0] == 1
     assert values == sorted(values, reverse=True)
     assert values[-1] > 0
+
+
+def test_a_warmup_rises_in_equal_steps_to_what_follows_it():
+    assert factors(Constant(warmup=3), 5) == [0.25, 0.5, 0.75, 1, 1]
+    assert factors(WarmupCosine(warmup=1), 5) == [0.5, *factors(Cosine(), 4)]
+    assert factors(WarmupCosine(warmup=2, floor=0.2), 6) == [1 / 3, 2 / 3, *factors(Cosine(floor=0.2), 4)]
+    # The milestones are epochs of the whole training.
+    assert factors(Multistep(milestones=[2, 4], drop=0.5, warmup=1), 6) == [0.5, 1, 0.5, 0.5, 0.25, 0.25]
+    assert factors(Multistep(milestones=[1], drop=0.5, warmup=1), 3) == [0.5, 0.5, 0.5]
+
+
+@pytest.mark.parametrize("name", ["constant", "multistep", "warmup_cosine"])
+def test_without_a_warmup_a_schedule_is_what_it_was(name):
+    plain = {"warmup_cosine": Cosine(), "constant": Constant(), "multistep": Multistep()}
+    assert factors(SCHEDULES[name](warmup=0), 50) == factors(plain[name], 50)
+
+
+def test_a_warmup_may_be_longer_than_the_training():
+    for schedule in (Constant(warmup=9), Multistep(warmup=9), WarmupCosine(warmup=9)):
+        np.testing.assert_allclose(factors(schedule, 5), [0.1, 0.2, 0.3, 0.4, 0.5])
 
 
 @pytest.mark.parametrize("value", [5, None, "ab", [0], [3, 2], [2, 2], [2.0], [True], ["a"], [[1]]])
@@ -295,6 +319,9 @@ def test_milestones_that_are_no_increasing_epochs_are_refused(value):
         (lambda: Multistep(drop=1.5), "schedule.drop=1.5 of multistep: allowed is a number in (0, 1]"),
         (lambda: Cosine(floor=1), "schedule.floor=1 of cosine: allowed is a number in [0, 1)"),
         (lambda: Cosine(floor=-0.1), "schedule.floor=-0.1 of cosine: allowed is a number in [0, 1)"),
+        (lambda: WarmupCosine(floor=1), "schedule.floor=1 of warmup_cosine: allowed is a number in [0, 1)"),
+        (lambda: Constant(warmup=-1), "schedule.warmup=-1 of constant: allowed is a whole number from 0 up"),
+        (lambda: WarmupCosine(warmup=0.5), "schedule.warmup=0.5 of warmup_cosine: allowed is a whole number from 0 up"),
     ],
 )
 def test_a_factor_out_of_range_is_refused(make, message):

@@ -512,3 +512,55 @@ def test_an_output_is_a_frozen_value(output):
     assert hash(output) == hash(type(output)())
     with pytest.raises(dataclasses.FrozenInstanceError):
         output.threshold = 1
+
+
+# --- smoothed labels
+
+
+@pytest.mark.parametrize("smoothing", [0.1, 0.5])
+def test_smoothed_softmax_targets_share_the_smoothing_among_all_classes(smoothing):
+    y = np.eye(4)[[0, 2, 3]][None]
+    smoothed = OUTPUTS["softmax_ce"](label_smoothing=smoothing).smooth(y)
+    np.testing.assert_allclose(smoothed.sum(axis=-1), 1)
+    np.testing.assert_allclose(np.sort(smoothed)[..., :3], smoothing / 4)
+    np.testing.assert_allclose(smoothed.max(axis=-1), 1 - smoothing * 3 / 4)
+    np.testing.assert_array_equal(smoothed.argmax(axis=-1), y.argmax(axis=-1))
+
+
+@pytest.mark.parametrize("smoothing", [0.1, 0.5])
+def test_smoothed_sigmoid_targets_move_to_the_middle_by_the_same_for_both_labels(smoothing):
+    y = np.array([[[0.0, 1.0, 1.0]]])
+    smoothed = OUTPUTS["sigmoid_ce"](label_smoothing=smoothing).smooth(y)
+    np.testing.assert_allclose(smoothed, [[[smoothing / 2, 1 - smoothing / 2, 1 - smoothing / 2]]])
+
+
+@each_output
+@each_dtype
+def test_without_smoothing_the_targets_are_the_same_array(output, dtype):
+    y = np.eye(3, dtype=dtype)[None]
+    assert output.smooth(y) is y
+    if "label_smoothing" in output.__dataclass_fields__:
+        assert dataclasses.replace(output, label_smoothing=0.25).smooth(y).dtype == dtype
+
+
+@pytest.mark.parametrize("name", ["softmax_ce", "sigmoid_ce"])
+def test_the_cost_is_that_of_the_plain_targets(name):
+    z, y = np.random.default_rng(0).normal(size=(1, 5, 3)), np.eye(3)[[0, 1, 2, 0, 1]][None]
+    plain, smoothing = OUTPUTS[name](), OUTPUTS[name](label_smoothing=0.5)
+    np.testing.assert_array_equal(smoothing.cost(z, y), plain.cost(z, y))
+    for ours, theirs in zip(smoothing.assess(z, y), plain.assess(z, y), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("value", [-0.1, 1, 1.5, None, True, np.nan])
+@pytest.mark.parametrize("name", ["softmax_ce", "sigmoid_ce"])
+def test_a_smoothing_out_of_range_is_refused(name, value):
+    message = f"output.label_smoothing={value!r} of {name}: allowed is a number in [0, 1)"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        OUTPUTS[name](label_smoothing=value)
+
+
+@pytest.mark.parametrize("name", [name for name in OUTPUTS if name not in ("softmax_ce", "sigmoid_ce")])
+def test_other_outputs_have_no_smoothing(name):
+    with pytest.raises(TypeError, match="label_smoothing"):
+        OUTPUTS[name](label_smoothing=0.1)

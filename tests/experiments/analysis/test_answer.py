@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from experiments.analysis.answer import edge_sentence, findings
+from experiments.analysis.simple import PERCEPTRON
 
 
 def test_findings_say_who_is_better_and_that_it_is_conditional(study):
@@ -449,3 +450,11 @@ def test_validation_errors_that_rose_during_training_are_named(study):
     )
     assert findings(replicas, margin=4).warnings == []
     assert findings(replicas.assign(select="best_epoch_error")).warnings == []
+
+
+def test_a_perceptron_is_no_simple_model(study):
+    replicas = study({}, {"activation": "elu", "error": 0.06})
+    errors = {"majority_class": 0.9, "linear_SVM": 0.5}
+    both = models(**errors, **{PERCEPTRON.replace(" ", "_"): 0.0})
+    assert PERCEPTRON in set(both["baseline"])
+    assert findings(replicas, baselines=both).sentences == findings(replicas, baselines=models(**errors)).sentences

@@ -20,6 +20,7 @@ def test_a_classification_is_judged_on_the_seeds_own_test_part():
     table = errors(data, [3, 5], 0, SPLIT).set_index(["baseline", "seed"])["test_error"]
     assert sorted(table.index.levels[0]) == [
         "5 nearest neighbours",
+        "MLP by L-BFGS",
         "linear SVM",
         "majority class",
         "softmax regression",
@@ -43,7 +44,7 @@ def test_a_regression_is_judged_in_the_targets_unit():
 
 def test_several_targets_have_one_error():
     table = errors(load("linnerud"), [0], 0, SPLIT)
-    assert len(table) == 4
+    assert len(table) == 5
     assert table["test_error"].between(0.3, 3).all()
 
 

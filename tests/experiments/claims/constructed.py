@@ -159,3 +159,67 @@ def pretraining():
     names = "run dataset activation pretrain.epochs pretrain.lr lr seed purpose final_validation_error final_test_error"
     extra = {"status": "done", "final_validation_loss": 1.0, "split.test": 0.2, "split.validation": 0.2}
     return frame(names, rows).assign(**extra)
+
+
+def on_datasets(datasets, *columns, **conditions):
+    """Return test errors of conditions on several data sets, as exact differences between seeds' spreads.
+
+    Parameters
+    ----------
+    datasets, columns
+        The names of data sets, and of the columns that name a condition.
+    conditions
+        By "value, value" of the columns, the test error in points: a number for all data sets, or one for each.
+    """
+    rows = []
+    for condition, means in conditions.items():
+        values = condition.split(", ")
+        for dataset, mean in zip(datasets, np.broadcast_to(means, len(datasets)), strict=True):
+            rows += [
+                (dataset, *values, seed, (mean + 0.1 * extra) / 100) for seed, extra in zip(SEEDS, SPREAD, strict=True)
+            ]
+    names = " ".join(["dataset", *columns, "seed", "test_error"])
+    return frame(names, rows).assign(lr=0.1, grid="0.01 0.1 0.3", test_to_train=0.25)
+
+
+MODERN = ("breast_cancer", "digits", "mnist5k")
+
+
+def recipes(elu=2.0, elu_normed=2.0, relu=3.0, relu_normed=2.5, leaky_normed=2.5):
+    """Return errors of activations with each recipe; by default the claim holds on all data sets."""
+    errors = {"elu, plain": elu, "elu, batch norm": elu_normed, "relu, plain": relu, "relu, batch norm": relu_normed}
+    errors |= {"leaky_relu, plain": 3.0, "leaky_relu, batch norm": leaky_normed}
+    errors |= {"shifted_relu, plain": 2.5, "shifted_relu, batch norm": 2.5}
+    for recipe, lead in {"layer norm": -0.4, "dropout": 0.3, "residual": 0.0}.items():
+        errors |= {f"elu, {recipe}": 3.0 + lead, f"relu, {recipe}": 3.0}
+    return on_datasets(MODERN, "activation", "recipe", **errors)
+
+
+def late_losses(elu=(2.0, 2.0), relu=(2.0, 2.0)):
+    """Return training losses relative to GELU's, without and with dropout: a number, or one for each data set."""
+    errors = {}
+    for name, ratios in {"gelu": (1.0, 1.0), "elu": elu, "relu": relu}.items():
+        errors |= {f"{name}, {dropout}": np.log(ratio) for dropout, ratio in zip(("0.0", "0.5"), ratios, strict=True)}
+    table = on_datasets(MODERN, "activation", "dropout", **errors)
+    return table.assign(loss=np.exp(100 * table["test_error"]), dropout=table["dropout"].astype(float))
+
+
+def norms(none=4.0, batch=4.0, layer=4.0):
+    """Return errors of SELU, 3 points, and of ReLU with each norm."""
+    errors = {"relu, none": none, "relu, batch": batch, "relu, layer": layer}
+    errors |= {"selu, none": 3.0, "selu, batch": 3.5, "selu, layer": 2.5}
+    return on_datasets(("breast_cancer", "wine", "digits"), "activation", "norm", **errors)
+
+
+def depths(relu=20.0, silu=10.0):
+    """Return errors of Mish, 4 points with 25 layers, and of ReLU and Swish with as many."""
+    errors = {"mish, 15": 3.0, "relu, 15": 3.0, "silu, 15": 3.0, "mish, 25": 4.0, "relu, 25": relu, "silu, 25": silu}
+    table = on_datasets(MODERN, "activation", "depth", **errors)
+    return table.assign(depth=table["depth"].astype(int))
+
+
+def degradation(plain=20.0, residual=3.5):
+    """Return errors of plain and residual networks: 3 points with 20 layers, and these with 44."""
+    errors = {"plain, 20": 3.0, "residual, 20": 3.0, "plain, 44": plain, "residual, 44": residual}
+    table = on_datasets(MODERN, "kind", "depth", **errors)
+    return table.assign(depth=table["depth"].astype(int), train_error=table["test_error"] / 2)

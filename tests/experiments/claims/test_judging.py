@@ -3,7 +3,7 @@
 import pandas as pd
 
 from experiments.claims.__main__ import main
-from experiments.claims.judging import read_tables, store_table, write_verdicts
+from experiments.claims.judging import judge_claims, read_tables, store_table, write_verdicts
 from tests.experiments.claims.constructed import leaks
 from tests.programs import ROOT, python
 
@@ -20,8 +20,8 @@ def test_the_command_judges_trains_nothing_twice_and_refuses_what_is_no_claim(tm
     assert (tmp_path / "results/claims-quick/claims.md").read_text() == before
     assert "0 replicas evaluated without training, 6 were there already" in again.stdout
     assert set(read_tables(tmp_path / "results/claims-quick")) == {1, 2, 6}
-    refused = python("-m", "experiments.claims", "16", cwd=tmp_path, code=2)
-    assert refused.stderr.startswith("claims: unknown argument '16'")
+    refused = python("-m", "experiments.claims", "99", cwd=tmp_path, code=2)
+    assert refused.stderr.startswith("claims: unknown argument '99'")
     other = python("-m", "experiments.claims", "6", "--quick", "select=loss", cwd=tmp_path)
     assert "Not the registered measure" in other.stdout
     assert (tmp_path / "results/claims-quick-loss/claims.md").read_text().startswith("**Not the registered measure")
@@ -38,6 +38,18 @@ def test_a_bad_rule_of_selection_is_refused_in_one_line(capsys):
     first, second = capsys.readouterr().err.splitlines()
     assert first == "claims: select=los: did you mean 'loss'? Allowed: error, loss, best_epoch_error"
     assert second == "claims: select= is given as error and as loss; allowed is one rule"
+
+
+def test_claims_whose_tuning_seeds_chose_the_rates_are_judged_by_no_other_rule(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert judge_claims([20], quick=True, select="loss") == 1
+    printed = capsys.readouterr()
+    assert printed.err == (
+        "claims: claim 20 could not be judged: the tuning seeds of he_2016_residual_depth choose its learning rates by "
+        "the validation error, and no other rate is trained on the reported seeds: leave out select=loss\n"
+    )
+    assert printed.out == ""
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_table_of_an_earlier_protocol_is_not_judged(tmp_path):

@@ -73,6 +73,12 @@ def test_one_sided_tests_ask_whether_a_difference_exceeds_its_limit():
     assert measure.margin_p < measure.margin_p_corrected < 0.5 < below.margin_p_corrected < below.margin_p
 
 
+def test_only_an_error_on_test_rows_has_a_corrected_interval_also_if_all_differences_are_equal():
+    wide = pd.DataFrame({"a": [3.0, 4.0, 5.0], "b": [1.0, 2.0, 3.0]})
+    assert difference("a − b", wide, "a", "b", 0.25)[2:6] == (2, 2, 2, 2)
+    assert [math.isnan(end) for end in difference("a − b", wide, "a", "b")[2:6]] == [False, False, True, True]
+
+
 def test_intervals_are_students_and_those_of_ratios_are_of_the_logarithm():
     values = pd.Series([1.0, 2.0, 3.0])
     half = 4.302652729911275 / math.sqrt(3)  # t(0.975, 2) · s / √n with s = 1

@@ -92,9 +92,9 @@ def test_the_register_has_the_first_verdict_and_the_line_of_the_reference_for_ev
     lines = {number: judge(number, table).line for number, table in read_tables(REFERENCE).items()}
     assert lines
     assert [(int(number), first, second) for number, first, second in rows] == [
-        (number, first_verdicts()[number], line) for number, line in lines.items()
+        (number, first_verdicts()[number], lines.get(number, "not run yet")) for number in range(1, 21)
     ]
-    assert list(first_verdicts()) == list(range(1, 16))
+    assert {number for number, first in first_verdicts().items() if first == "none"} == set(range(16, 21))
 
 
 def test_the_documentation_shows_the_reference_verdicts_each_with_its_first_measure():

@@ -62,6 +62,9 @@ EXAMPLES = [
     ("activation=formula", "formula.expression=x*beta", "formula.parameters={beta: 1.0}", "optimizer=adam"),
     ("schedule=multistep", "schedule.milestones=[2,3]", "init=normal", "dtype=float64", "entropy=7"),
     ("pretrain.epochs=2", "pretrain.noise=0.5", "activation=tanh", "class_weight=balanced"),
+    ("net.norm=batch", "net.dropout=0.2", "net.input_dropout=0.1", "net.residual=true", "early_stopping.patience=3"),
+    ("optimizer.clip_norm=2", "schedule.warmup=1", "output=softmax_ce", "output.label_smoothing=0.1"),
+    ("schedule=warmup_cosine", "schedule.warmup=1"),
     ("task=autoencode", "activation_l1=0.01", "split.test=0.3", "diagnostics.layers=false"),
 ]
 
@@ -90,6 +93,35 @@ def test_a_record_that_lacks_a_setting_is_refused(key, settings):
     record = {**settings().record, "seeds": [0], "lr": [0.05]}
     with pytest.raises(ConfigError, match=f"the key '{key}' is missing"):
         from_record({name: value for name, value in record.items() if name != key})
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (("net.norm=batch", "batch_size=1"), "net.norm=batch needs 2 rows or more, such as batch_size=32"),
+        (("net.norm=batch", "net.hidden=[]"), "net.norm=batch needs hidden layers, such as net.hidden="),
+        (("net.dropout=0.5", "net.hidden=[]"), "net.dropout=0.5 needs hidden layers, such as net.hidden="),
+        (
+            ("net.residual=true", "net.hidden=[8,4]"),
+            "net.residual=true needs two hidden layers in a row of equal width",
+        ),
+        (("net.norm=layer", "pretrain.epochs=1"), "pretrain.epochs=1 needs net.norm=none"),
+        (("net.norm=layer", "diagnostics.sharpness=true"), "diagnostics.sharpness=true needs net.norm=none"),
+        (
+            ("early_stopping.patience=2", "schedule=cosine"),
+            "early_stopping.patience=2 does not go with schedule=cosine",
+        ),
+        (("schedule=warmup_cosine", "epochs=5"), "schedule.warmup=5 needs more epochs than that: epochs is 5"),
+        (("schedule.warmup=2", "epochs=2"), "schedule.warmup=2 needs more epochs than that: epochs is 2"),
+        (("optimizer.clip_norm=0",), "optimizer.clip_norm=0.0 of sgd: allowed is a number above 0"),
+        (("output=softmax_ce", "output.label_smoothing=1"), "output.label_smoothing=1.0 of softmax_ce"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_recipe_that_cannot_be_used_is_refused_in_one_line(overrides, message, settings):
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}") as refusal:
+        settings(*overrides)
+    assert "\n" not in str(refusal.value)
 
 
 def test_what_no_result_depends_on_is_in_no_condition(settings):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from experiments.figures.cost import seconds_per_epoch
 from tests.experiments.figures.studies import curves, drawings, fake_study
 
 
@@ -25,3 +26,11 @@ def test_an_epochs_time_leaves_out_the_epochs_after_divergence():
     assert "interval" not in drawn.legends[0].get_title().get_text()
     ticks = [text.get_text() for text in drawn.axes[0].get_xticklabels(which="both")]
     assert not any("10^" in text for text in ticks)  # those of less than a decade would overlap
+
+
+def test_an_epochs_time_leaves_out_the_epochs_after_an_early_stop():
+    tables = fake_study(diverged=0)
+    stops = tables.replicas["seed"].map({0: 2, 1: 5}).astype("Int64")
+    seconds = seconds_per_epoch(tables.replicas.assign(stopped_epoch=stops), tables.timing)
+    training = tables.timing.set_index("run")["training"]
+    np.testing.assert_allclose(seconds, training[seconds.index] / (2 + 5 + 8))

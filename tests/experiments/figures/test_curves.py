@@ -5,7 +5,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from scipy import stats
 
-from experiments.figures.curves import draw, means
+from experiments.figures.curves import CARRIED, draw, means
 from experiments.figures.style import looks
 from tests.experiments.figures.studies import crosses, curves, drawings, fake_study, of, tiny
 
@@ -103,3 +103,43 @@ def test_two_seeds_have_no_interval():
         assert len(paths) == bands
         title = drawn.legends[0].get_title().get_text()
         assert title == ("mean over 2 seeds" if seeds == 2 else "mean and its 95 % interval over 3 seeds")
+
+
+def stopped_study(stop=3, epochs=8, **kwargs):
+    """Return a study in which the first seed of each condition stopped early."""
+    tables = fake_study(diverged=0, epochs=epochs, **kwargs)
+    first = tables.replicas["seed"] == 0
+    replicas = tables.replicas.assign(epochs=epochs, stopped_epoch=first.map({True: stop, False: None}).astype("Int64"))
+    kept = {name: frame[(frame["seed"] > 0) | (frame["epoch"] <= stop)] for name, frame in of_frames(tables).items()}
+    return tables._replace(replicas=replicas, **kept)
+
+
+def of_frames(tables):
+    """Return the tables by epoch."""
+    return {"history": tables.history, "layers": tables.layers}
+
+
+def test_a_replica_that_stopped_early_keeps_its_last_value_until_its_last_epoch():
+    tables = stopped_study()
+    table = means(tables.history, tables.replicas, "test_error")
+    assert (table["n"] == 3).all()
+    assert table.groupby("run")["epoch"].max().eq(8).all()
+    rows = tables.history[tables.history["run"] == table["run"].iloc[0]]
+    last = rows[(rows["seed"] == 0) & (rows["epoch"] == 3)]["test_error"].item()
+    others = rows[(rows["seed"] > 0) & (rows["epoch"] == 8)]["test_error"]
+    expected = (last + others.sum()) / 3
+    np.testing.assert_allclose(table[table["epoch"] == 8]["mean"].iloc[0], expected)
+    longer = tables.history[tables.history["epoch"] < 8]
+    assert means(longer, tables.replicas.assign(epochs=5), "test_error")["epoch"].max() == 7
+
+
+def test_a_curve_is_dashed_from_the_first_early_stop_on_and_the_legend_says_so():
+    tables = stopped_study()
+    (drawn,) = drawings("lu_comparison", tables).values()
+    carried = [line for line in drawn.axes[0].lines if line.get_label() == CARRIED["label"]]
+    assert len(carried) == 3
+    assert all(line.get_xdata()[0] == 3 for line in carried)
+    texts = [text.get_text() for text in drawn.legends[0].get_texts()]
+    assert sum("stopped early" in text for text in texts) == 1
+    (plain,) = drawings("lu_comparison", fake_study(diverged=0)).values()
+    assert not any("stopped early" in text.get_text() for text in plain.legends[0].get_texts())

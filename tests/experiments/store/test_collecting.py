@@ -92,6 +92,16 @@ def test_a_column_that_only_some_runs_have_is_empty_in_the_others(sweep, study):
     assert history.drop(columns="sharpness").to_csv(index=False) == pd.read_csv(BytesIO(before)).to_csv(index=False)
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_epoch_of_early_stopping_stands_with_the_outcome_whichever_run_comes_first(sweep, order):
+    lines = [["activation=relu"], ["activation=elu", "early_stopping.patience=1"]]
+    for line in lines[::order]:
+        sweep(line)
+    replicas = load_tables("default").replicas
+    assert list(replicas.columns[-4:]) == ["stopped_epoch", "task_id", "purpose", "selected"]
+    assert replicas.loc[replicas["activation"] == "relu", "stopped_epoch"].isna().all()
+
+
 def rewrite_file(run, name, content):
     """Replace or add a file of a run as a finished run has it: status.json states its checksum."""
     (run.path / name).write_bytes(content)

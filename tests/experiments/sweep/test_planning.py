@@ -150,6 +150,12 @@ def test_runs_of_another_machine_or_of_threads_say_nothing(jobs, monkeypatch):
     assert not recorded_runs([job])
 
 
+def test_runs_that_may_have_stopped_early_say_nothing(jobs):
+    (job,) = jobs(["early_stopping.patience=1"])
+    train_all([job])
+    assert not recorded_runs([job])
+
+
 def test_only_the_newest_runs_of_a_data_set_are_looked_at(jobs, monkeypatch):
     monkeypatch.setattr(planning, "NEWEST", 2)
     trained = jobs(["activation=relu"], ["activation=elu"], ["activation=tanh"], ["dataset=moons"])
