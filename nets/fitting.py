@@ -49,9 +49,11 @@ def scores(network: Network, X: Any) -> np.ndarray:
     values = np.empty((1, count, network.outputs), network.dtype)
     work = Work(network, rows)
     # The last rows overlap those before them, so one set of buffers is enough.
-    for start in (*range(0, count - rows, rows), count - rows):
-        _take(X, np.arange(start, start + rows), work.inputs[0])
-        values[:, start : start + rows] = network.forward(work)
+    # OpenBLAS may flag an invalid operation on numbers that it does not use, in products with one column.
+    with np.errstate(invalid="ignore"):
+        for start in (*range(0, count - rows, rows), count - rows):
+            _take(X, np.arange(start, start + rows), work.inputs[0])
+            values[:, start : start + rows] = network.forward(work)
     return values
 
 
