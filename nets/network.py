@@ -19,7 +19,7 @@ from nets.activations import Activation
 from nets.dropout import Dropout
 from nets.initializers import Initializer
 from nets.names import nearest
-from nets.norms import NORMS, SHARE, Running
+from nets.norms import NORMS, SHARE, Normed, Running
 from nets.products import product
 
 
@@ -81,7 +81,13 @@ class Work:
         self.inputs = empty(network.inputs)
         self.pre = [empty(activation.pieces * units) for units in hidden]
         self.products = [empty(activation.pieces * units) for units in hidden] if network.norm else self.pre
-        self.inverse: list[np.ndarray] = [np.empty(0)] * len(hidden)  # of the norms' standard deviations
+        pairs = zip(self.products, self.pre, network.layers, network.gradients, network.running, strict=False)
+        self.normed = [
+            Normed(z, y, layer.scale, layer.bias, gradient.scale, gradient.bias, running)
+            for z, y, layer, gradient, running in pairs
+            if layer.scale is not None and gradient.scale is not None
+        ]
+        self.inverse: list[np.ndarray] = [np.empty(0)] * len(self.normed)  # what the norms return
         self.post = [empty(units) for units in hidden]
         self.activation = [activation.buffers(pre.shape, network.dtype) for pre in self.pre]
         self.masks = [empty(width) if drop else None for width, drop in zip(widths, drops, strict=True)]
@@ -313,10 +319,8 @@ class Network:
         hidden = zip(self.layers, work.forward, work.pre, work.post, work.activation, strict=False)
         for index, (layer, operands, pre, post, buffers) in enumerate(hidden):
             np.matmul(*operands)
-            if self.norm and layer.scale is not None:
-                work.inverse[index] = self.norm.forward(
-                    work.products[index], layer.scale, layer.bias, pre, self.running[index], work.training * share
-                )
+            if self.norm:
+                work.inverse[index] = self.norm.forward(work.normed[index], work.training * share)
             else:
                 pre += layer.bias
             self.activation.forward(pre, post, buffers, **layer.learned)
@@ -357,11 +361,9 @@ class Network:
 
         Behind a norm, dcost/dz is written over the layer's products.
         """
-        layer, gradient = self.layers[index], self.gradients[index]
-        np.matmul(work.ones, delta, out=gradient.bias)
-        if self.norm and layer.scale is not None and gradient.scale is not None:
-            arrays = delta, work.products[index], work.inverse[index], layer.scale
-            self.norm.backward(*arrays, gradient.bias, gradient.scale, training=work.training)
+        np.matmul(work.ones, delta, out=self.gradients[index].bias)
+        if self.norm and index < len(self.hidden):
+            self.norm.backward(work.normed[index], work.inverse[index], work.training)
         np.matmul(*work.outer[index])
 
     def _through_activation(self, index: int, upstream: np.ndarray, work: Work) -> np.ndarray:

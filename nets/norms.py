@@ -23,8 +23,33 @@ class Running(NamedTuple):
     variance: np.ndarray
 
 
+class Normed(NamedTuple):
+    """The arrays of a layer with a norm.
+
+    Attributes
+    ----------
+    z, y
+        (R, rows, columns); the columns are the units, or all pieces of all units. Before `Norm.backward`, y holds
+        ∂cost/∂y.
+    scale, bias
+        γ and β (R, 1, columns).
+    scale_gradient, bias_gradient
+        The gradients with respect to them. That of β is the sum of ∂cost/∂y over the rows.
+    running
+        The running statistics, for a norm that has some.
+    """
+
+    z: np.ndarray
+    y: np.ndarray
+    scale: np.ndarray
+    bias: np.ndarray
+    scale_gradient: np.ndarray
+    bias_gradient: np.ndarray
+    running: Running | None
+
+
 class Norm(ABC):
-    """A norm of z (R, rows, columns); the columns are all pieces of all units.
+    """A norm of z (R, rows, columns).
 
     Attributes
     ----------
@@ -40,59 +65,18 @@ class Norm(ABC):
         NORMS[name] = cls
 
     @abstractmethod
-    def forward(
-        self,
-        z: np.ndarray,
-        scale: np.ndarray,
-        bias: np.ndarray,
-        y: np.ndarray,
-        running: Running | None,
-        share: float,
-    ) -> np.ndarray:
-        """Write γ x̂ + β to y, and return 1/√(v + ε).
+    def forward(self, layer: Normed, share: float) -> np.ndarray:
+        """Write γ x̂ + β to y, and what `backward` needs over z; return 1/√(v + ε).
 
-        Parameters
-        ----------
-        z
-            The products. They are overwritten by what `backward` needs.
-        scale, bias
-            γ and β (R, 1, columns).
-        y
-            Receives the pre-activations, shaped like z.
-        running
-            The running statistics, for a norm that `runs`.
-        share
-            In training, the share of this batch in the running statistics. 0 means that these stand for the batch's.
+        In training, `share` is the share of this batch in the running statistics. 0 means that these stand for the
+        batch's.
         """
 
     @abstractmethod
-    def backward(
-        self,
-        delta: np.ndarray,
-        z: np.ndarray,
-        inverse: np.ndarray,
-        scale: np.ndarray,
-        delta_sum: np.ndarray,
-        gradient: np.ndarray,
-        *,
-        training: bool,
-    ) -> None:
-        """Write ∂cost/∂z over what `forward` left in z, and ∂cost/∂γ into `gradient`.
+    def backward(self, layer: Normed, inverse: np.ndarray, training: bool) -> None:
+        """Write ∂cost/∂z over z, and ∂cost/∂γ into its gradient; `inverse` is what `forward` returned.
 
-        Parameters
-        ----------
-        delta
-            ∂cost/∂y, shaped like z. It does not change.
-        z, inverse
-            What `forward` left in z, and what it returned.
-        scale
-            γ (R, 1, columns).
-        delta_sum
-            The sum of `delta` over the rows, (R, 1, columns).
-        gradient
-            Receives the gradient with respect to γ, (R, 1, columns).
-        training
-            Whether `forward` used the statistics of the batch.
+        The gradient of β and ∂cost/∂y are there already, and do not change.
         """
 
 
@@ -108,17 +92,9 @@ class BatchNorm(Norm, name="batch"):
 
     runs = True
 
-    def forward(
-        self,
-        z: np.ndarray,
-        scale: np.ndarray,
-        bias: np.ndarray,
-        y: np.ndarray,
-        running: Running | None,
-        share: float,
-    ) -> np.ndarray:
-        assert running is not None
-        mean, variance = running
+    def forward(self, layer: Normed, share: float) -> np.ndarray:
+        assert layer.running is not None
+        z, y, (mean, variance) = layer.z, layer.y, layer.running
         if share:
             rows = z.shape[1]
             batch_mean = _sum_of_rows(z) / rows
@@ -132,30 +108,21 @@ class BatchNorm(Norm, name="batch"):
         else:
             z -= mean
             inverse = _inverse_root(variance)
-        np.multiply(z, scale * inverse, out=y)
-        y += bias
+        np.multiply(z, layer.scale * inverse, out=y)
+        y += layer.bias
         return inverse
 
-    def backward(
-        self,
-        delta: np.ndarray,
-        z: np.ndarray,
-        inverse: np.ndarray,
-        scale: np.ndarray,
-        delta_sum: np.ndarray,
-        gradient: np.ndarray,
-        *,
-        training: bool,
-    ) -> None:
-        np.multiply(_sum_of_rows(delta * z), inverse, out=gradient)
+    def backward(self, layer: Normed, inverse: np.ndarray, training: bool) -> None:
+        z, delta = layer.z, layer.y
+        np.multiply(_sum_of_rows(delta * z), inverse, out=layer.scale_gradient)
         if training:
             rows = z.shape[1]
-            z *= gradient * inverse / -rows
+            z *= layer.scale_gradient * inverse / -rows
             z += delta
-            z -= delta_sum / rows
-            z *= scale * inverse
+            z -= layer.bias_gradient / rows
+            z *= layer.scale * inverse
         else:
-            np.multiply(delta, scale * inverse, out=z)
+            np.multiply(delta, layer.scale * inverse, out=z)
 
 
 class LayerNorm(Norm, name="layer"):
@@ -166,36 +133,20 @@ class LayerNorm(Norm, name="layer"):
     Ba, Kiros and Hinton (2016), "Layer normalization".
     """
 
-    def forward(
-        self,
-        z: np.ndarray,
-        scale: np.ndarray,
-        bias: np.ndarray,
-        y: np.ndarray,
-        running: Running | None,
-        share: float,
-    ) -> np.ndarray:
+    def forward(self, layer: Normed, share: float) -> np.ndarray:
+        z, y = layer.z, layer.y
         ones = np.ones((z.shape[2], 1), z.dtype)
         z -= _mean_of_columns(z, ones)
         inverse = _inverse_root(_mean_of_columns(np.multiply(z, z, out=y), ones))
         z *= inverse
-        np.multiply(z, scale, out=y)
-        y += bias
+        np.multiply(z, layer.scale, out=y)
+        y += layer.bias
         return inverse
 
-    def backward(
-        self,
-        delta: np.ndarray,
-        z: np.ndarray,
-        inverse: np.ndarray,
-        scale: np.ndarray,
-        delta_sum: np.ndarray,
-        gradient: np.ndarray,
-        *,
-        training: bool,
-    ) -> None:
+    def backward(self, layer: Normed, inverse: np.ndarray, training: bool) -> None:
+        z, delta, scale = layer.z, layer.y, layer.scale
         product = delta * z
-        gradient[:] = _sum_of_rows(product)
+        layer.scale_gradient[:] = _sum_of_rows(product)
         z *= -_mean_of_columns(product, scale.mT)
         z += np.multiply(delta, scale, out=product)
         z -= _mean_of_columns(delta, scale.mT)

@@ -149,7 +149,8 @@ def _beaten(network: _Network, rivals: pd.DataFrame, margin: float) -> str:
     first = len(simple) and simple["difference"].iloc[0] > 0
     if first and not (useless and trivial["error"].iloc[0] <= simple["error"].iloc[0]):
         row = simple.iloc[0]
-        lowest = "a lower mean test error than the best network" if network.lower else "the lowest mean test error"
+        lowest = "the lowest mean test error of networks and simple models"
+        lowest = "a lower mean test error than the best network" if network.lower else lowest
         text = f"On {network.dataset} {row['reference']} has {lowest}, {_error(row, network.unit)}"
         sentence = f"{text}; {best}. {_test(row, network, 'The difference')}."
         clause = _useless(trivial.iloc[0], network) if useless else ""

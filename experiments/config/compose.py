@@ -21,7 +21,8 @@ from experiments.config.errors import ConfigError, both, in_one_line
 from experiments.config.flags import options_and_words
 from experiments.config.hydra_schema import register_schema
 from experiments.config.messages import refusal
-from experiments.config.settings import Settings, listing, resolve
+from experiments.config.settings import Settings, resolve
+from experiments.config.together import listing
 from experiments.config.values import EXAMPLES, PLACEHOLDERS, grammar, parts
 from experiments.config.words import as_typed, hydra_words
 from experiments.tables import rounded

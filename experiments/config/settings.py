@@ -5,7 +5,7 @@ A composed configuration becomes `Settings`, or a `ConfigError` whose message is
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from functools import cached_property
 from typing import Any
@@ -25,17 +25,15 @@ from experiments.config.choices import (
 from experiments.config.errors import ConfigError
 from experiments.config.rules import LARGEST_SEED, Rates
 from experiments.config.schema import Configuration, Off, Tune, Unhashed, declared, groups, nearest_key
+from experiments.config.together import check_together
 from experiments.data.options import OfFile, in_condition
 from experiments.data.sets import check_digest, load
-from experiments.data.split import seeds_by_part_sizes
 from experiments.data.table import Data, autoencoding
 from experiments.tables import Replica, rounded
 from nets.formula import Formula
 from nets.hyperparameters import OneOf, Rule, rules
 from nets.names import nearest
-from nets.network import skips
-from nets.optimizers import Cosine
-from nets.outputs import OUTPUTS, auto
+from nets.outputs import auto
 
 SCHEMA_VERSION = 1
 
@@ -251,7 +249,7 @@ def _resolve(config: Mapping[str, Any]) -> Settings:
     values["optimizer"] = build("optimizer", {key: value for key, value in config["optimizer"].items() if key != "lr"})
     values["schedule"] = build("schedule", config["schedule"])
     settings = Settings(**values)
-    _check_together(settings)
+    check_together(settings, settings.data, settings.division)
     return settings
 
 
@@ -356,70 +354,3 @@ def _dataset(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _unless_auto(node: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return {"name": name} if node["name"] == "auto" else node
-
-
-def listing(seeds: Sequence[int]) -> str:
-    """Return seeds as the subject of a sentence with its verb: "0 and 1 are"; of many, the first ten."""
-    words = [*map(str, seeds[:10]), *([f"{len(seeds) - 10} more"] if len(seeds) > 10 else [])]
-    return f"{' and '.join(filter(None, [', '.join(words[:-1]), words[-1]]))} {'is' if len(seeds) == 1 else 'are'}"
-
-
-def _check_together(settings: Settings) -> None:
-    """Refuse settings that do not fit each other."""
-    data, activation, output = settings.data, settings.activation, settings.output
-    seeds = (*settings.seeds, *settings.tune.seeds)
-    if len(set(seeds)) < len(seeds):
-        common = sorted({*settings.seeds} & {*settings.tune.seeds})
-        tuning = f"{list(settings.tune.seeds)}".replace(" ", "")
-        raise ConfigError(f"tune.seeds={tuning}: {listing(common)} also in seeds. A tuning seed cannot be reported.")
-    rows = min(seeds_by_part_sizes(data, seeds, **settings.division))[0]
-    if settings.batch_size > rows:
-        raise ConfigError(
-            f"batch_size={settings.batch_size} is more than the {rows} training rows of {data.name}: "
-            f"allowed is 1 to {rows}"
-        )
-    _check_recipe(settings)
-    if settings.class_weight != "none" and data.task == "regression":
-        raise ConfigError(f"class_weight={settings.class_weight} needs classes, but {data.name} is a regression")
-    if settings.pretrain.on and not settings.net.hidden:
-        epochs = settings.pretrain.epochs
-        raise ConfigError(f"pretrain.epochs={epochs} needs hidden layers, such as net.hidden=[64,64]: net.hidden is []")
-    if settings.pretrain.on and activation.pieces > 1:
-        epochs = settings.pretrain.epochs
-        raise ConfigError(f"pretrain.epochs={epochs}: {activation.name} has pieces, only 0 is allowed")
-    if data.task not in output.tasks:
-        fitting = [name for name, variant in OUTPUTS.items() if data.task in variant.tasks]
-        reason = f"dataset={settings.dataset['name']} is a regression"
-        if settings.task == "autoencode":
-            reason = "task=autoencode has numbers for targets"
-        raise ConfigError(f"output={output.name} needs classes, but {reason}: allowed there: {', '.join(fitting)}")
-
-
-def _check_recipe(settings: Settings) -> None:
-    """Refuse a norm, dropout, a residual connection or early stopping where they cannot be used."""
-    net, hidden = settings.net, list(settings.net.hidden)
-    recipe = {"norm": net.norm != "none", "dropout": net.dropout > 0, "residual": net.residual}
-    for name in (name for name, on in recipe.items() if on and not hidden):
-        value = json.dumps(getattr(net, name)).strip('"')
-        raise ConfigError(f"net.{name}={value} needs hidden layers, such as net.hidden=[64,64]: net.hidden is []")
-    if net.residual and not any(skips(hidden)):
-        widths = f"{hidden}".replace(" ", "")
-        raise ConfigError(
-            f"net.residual=true needs two hidden layers in a row of equal width, such as net.hidden=[64,64]: "
-            f"net.hidden is {widths}"
-        )
-    if net.norm == "batch" and settings.batch_size == 1:
-        raise ConfigError("net.norm=batch needs 2 rows or more, such as batch_size=32: the variance of 1 row is 0")
-    if net.norm != "none" and settings.pretrain.on:
-        raise ConfigError(f"pretrain.epochs={settings.pretrain.epochs} needs net.norm=none: it trains plain layers")
-    if net.norm != "none" and settings.diagnostics.sharpness:
-        raise ConfigError("diagnostics.sharpness=true needs net.norm=none: it is defined for plain layers")
-    warmup = getattr(settings.schedule, "warmup", 0)
-    if 0 < settings.epochs <= warmup:
-        raise ConfigError(f"schedule.warmup={warmup} needs more epochs than that: epochs is {settings.epochs}")
-    if settings.early_stopping.on and isinstance(settings.schedule, Cosine):
-        patience, name = settings.early_stopping.patience, settings.schedule.name
-        raise ConfigError(
-            f"early_stopping.patience={patience} does not go with schedule={name}, whose rate falls until the last "
-            "epoch: allowed is schedule=constant or schedule=multistep"
-        )

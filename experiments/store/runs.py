@@ -22,7 +22,8 @@ import yaml
 
 from experiments import tables
 from experiments.config.errors import ConfigError
-from experiments.config.settings import SCHEMA_VERSION, Settings, listing
+from experiments.config.settings import SCHEMA_VERSION, Settings
+from experiments.config.together import listing
 from experiments.store.files import LEFTOVERS, arrays, fingerprint, is_locked, locked, to_json, write_bytes
 from experiments.store.reading import run_replicas, tuning_seeds
 from experiments.tables import Replica

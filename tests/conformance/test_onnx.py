@@ -39,7 +39,7 @@ from nets.activations import (
 )
 from nets.dropout import Dropout
 from nets.network import Network, Recipe, Work
-from nets.norms import BatchNorm, LayerNorm, Running
+from nets.norms import BatchNorm, LayerNorm, Normed, Running
 from nets.optimizers import Adam, Momentum, Nesterov
 from nets.outputs import SoftmaxCE
 
@@ -157,7 +157,7 @@ def batch_norm(x, scale, bias, mean, variance, *, training_mode=0, momentum=0.9)
     """Every place of an image is a row. ONNX's running variance has the biased one of the batch, ours the unbiased."""
     z, share = scores(x, 1).astype(float), (1 - momentum) * training_mode
     count, y, running = z.shape[1], np.empty_like(z), Running(row(mean), row(variance))
-    BatchNorm().forward(z, row(scale), row(bias), y, running, share)
+    BatchNorm().forward(Normed(z, y, row(scale), row(bias), row(scale), row(bias), running), share)
     before = (1 - share) * variance
     return like(y, x, 1), running.mean.ravel(), before + (running.variance.ravel() - before) * (count - 1) / count
 
@@ -167,7 +167,7 @@ def layer_norm(x, scale, bias, *, axis=-1):
     columns = math.prod(x.shape[axis:])
     z = x.reshape(1, -1, columns).astype(float)
     y, before, shape = np.empty_like(z), z.copy(), (*x.shape[:axis], *(1 for _ in x.shape[axis:]))
-    inverse = LayerNorm().forward(z, row(scale), row(bias), y, None, 0)
+    inverse = LayerNorm().forward(Normed(z, y, row(scale), row(bias), row(scale), row(bias), None), 0)
     return y.reshape(x.shape), (before - z / inverse)[:, :, 0].reshape(shape), inverse.reshape(shape)
 
 

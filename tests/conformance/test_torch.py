@@ -250,12 +250,12 @@ def test_a_wrong_running_variance_is_caught(monkeypatch):
 
     right = BatchNorm.forward
 
-    def wrong(self, z, scale, bias, y, running, share):
-        before = running.variance.copy()
-        result = right(self, z, scale, bias, y, running, share)
+    def wrong(self, layer, share):
+        before = layer.running.variance.copy()
+        result = right(self, layer, share)
         if share:
-            part = running.variance - (1 - share) * before
-            running.variance[:] = (1 - share) * before + part * (ROWS - 1) / ROWS
+            part = layer.running.variance - (1 - share) * before
+            layer.running.variance[:] = (1 - share) * before + part * (ROWS - 1) / ROWS
         return result
 
     compare("batch", False, False, "sgd", "relu")
