@@ -20,7 +20,8 @@ def cautions(
 ) -> list[str]:
     """Return what weakens the answer.
 
-    That is copied data, uneven seeds, confounders, overfitting, predictions of one class, and tuning seeds.
+    That is copied data, uneven seeds, confounders, overfitting, random weights, predictions of one class, and tuning
+    seeds.
 
     Parameters
     ----------
@@ -40,6 +41,7 @@ def cautions(
         *_confounded(board),
         *_without_hidden_layers(board, selected),
         *_overfitted(board, selected, margins),
+        *_untrained_at_best(board, selected),
         *([] if confusion is None else _one_class(board, selected, confusion)),
         *_tuning(replicas),
     ]
@@ -142,6 +144,27 @@ def _overfitted(board: pd.DataFrame, selected: pd.DataFrame, margins: Mapping[st
             f"On {in_sentence(str(dataset))} the mean validation {unit.name} rose during training: "
             f"{enumeration(texts)}. The errors here are those at the end; select=best_epoch_error shows those at the "
             f"epoch with the lowest validation loss."
+        )
+    return result
+
+
+def _untrained_at_best(board: pd.DataFrame, selected: pd.DataFrame) -> list[str]:
+    """Return a sentence for each data set on which early stopping kept networks with their random weights."""
+    if "early_stopping.patience" not in selected:
+        return []
+    stopping = selected[(selected["early_stopping.patience"] > 0) & (selected["status"] == "done")]
+    stopping = stopping.merge(board[["run", "name"]], on="run")
+    result = []
+    for dataset, part in stopping.groupby("dataset"):
+        kept = part[part["best_epoch"] == 0]
+        if kept.empty:
+            continue
+        texts = [f"{name} {count}" for name, count in kept.groupby("name", sort=False).size().items()]
+        result.append(
+            f"On {in_sentence(str(dataset))} {len(kept)} of {counted(len(part), 'network')} with early stopping "
+            f"{verb(len(kept), 'has its', 'have their')} lowest validation loss at epoch 0, so "
+            f"{verb(len(kept), 'it ends', 'they end')} with random weights: {enumeration(texts)}. A smaller learning "
+            f"rate or a larger early_stopping.patience may help."
         )
     return result
 
