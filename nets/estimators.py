@@ -345,7 +345,7 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         fitting.train_epoch(descent, X, targets, weight, order, batch, rate, dropout)
         self._steps, self._fresh = descent.steps, descent.fresh
         self.loss_ = fitting.mean_cost(self.output_, fitting.scores(network, X), targets, weight)
-        if not np.isfinite(self.loss_):
+        if not (np.isfinite(self.loss_) and np.isfinite(network.statistics).all()):
             del self.network_  # nothing is fitted: all predictions would be NaN
             raise ValueError(
                 f"training diverged in epoch {self.n_iter_}: "

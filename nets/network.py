@@ -182,7 +182,7 @@ class Network:
         dtype: DTypeLike = "float32",
         recipe: Recipe = PLAIN,
     ):
-        _check(recipe, hidden)
+        _check(recipe, hidden, activation.pieces)
         self.inputs, self.hidden, self.outputs = inputs, tuple(hidden), outputs
         self.activation, self.replicas, self.dtype, self.recipe = activation, replicas, np.dtype(dtype), recipe
         self.norm = NORMS[recipe.norm]() if recipe.norm in NORMS else None
@@ -406,7 +406,7 @@ class Network:
         return weight, bias
 
 
-def _check(recipe: Recipe, hidden: Sequence[int]) -> None:
+def _check(recipe: Recipe, hidden: Sequence[int], pieces: int) -> None:
     """Refuse a recipe that these hidden layers cannot have."""
     if recipe.norm not in ("none", *NORMS):
         raise ValueError(f"norm={recipe.norm!r}: {nearest(recipe.norm, ('none', *NORMS))}")
@@ -417,6 +417,8 @@ def _check(recipe: Recipe, hidden: Sequence[int]) -> None:
         raise ValueError(f"residual=True: no two hidden layers of {list(hidden)} follow each other with equal widths")
     if not hidden and recipe.norm != "none":
         raise ValueError(f"norm={recipe.norm!r} needs hidden layers")
+    if recipe.norm == "layer" and pieces * min(hidden) == 1:
+        raise ValueError("norm='layer' needs 2 units or more in each hidden layer: the variance of 1 unit is 0")
     if not hidden and recipe.dropout:
         raise ValueError(f"dropout={recipe.dropout} needs hidden layers")
 

@@ -127,6 +127,8 @@ def _overfitted(board: pd.DataFrame, selected: pd.DataFrame, margins: Mapping[st
     if "best_epoch" not in selected or "best_epoch_error" in set(selected.get("select", ())):
         return []
     done = selected[selected["status"] == "done"]
+    if done.empty:
+        return []
     rises = summarise(done.assign(rise=done["final_validation_error"] - done["best_validation_error"]), "run", "rise")
     columns = ["best_epoch", "best_validation_error", "final_validation_error"]
     rows = board.merge(rises[["run", "mean", "low"]], on="run", suffixes=("", "_rise"))

@@ -78,6 +78,12 @@ def _check_recipe(settings: Configuration) -> None:
         )
     if net.norm == "batch" and settings.batch_size == 1:
         raise ConfigError("net.norm=batch needs 2 rows or more, such as batch_size=32: the variance of 1 row is 0")
+    if net.norm == "layer" and settings.activation.pieces * min(hidden) == 1:
+        widths = f"{hidden}".replace(" ", "")
+        raise ConfigError(
+            f"net.norm=layer needs 2 units or more in each hidden layer, such as net.hidden=[64,64]: the variance of 1 "
+            f"unit is 0, and net.hidden is {widths}"
+        )
     if net.norm != "none" and settings.pretrain.on:
         raise ConfigError(f"pretrain.epochs={settings.pretrain.epochs} needs net.norm=none: it trains plain layers")
     if net.norm != "none" and settings.diagnostics.sharpness:

@@ -1012,3 +1012,12 @@ def test_what_diverged_is_not_fitted():
         model.fit(*IRIS)
     with pytest.raises(NotFittedError):
         model.predict(IRIS[0])
+
+
+def test_a_running_variance_that_overflows_is_a_divergence():
+    X, y = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32), np.arange(64) % 2
+    model = MLPClassifier((4,), norm="batch", max_iter=3, random_state=0)
+    model.partial_fit(X, y)
+    X[0] = 1e20
+    with pytest.raises(ValueError, match=r"^training diverged in epoch 2"):
+        model.partial_fit(X, y)

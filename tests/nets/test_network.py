@@ -266,6 +266,8 @@ def test_a_replica_is_bit_identical_alone_and_in_any_stack(seeds, position, **co
         condition["recipe"] = condition["recipe"]._replace(residual=False)
     if not condition["hidden"]:
         condition["recipe"] = Recipe(input_dropout=condition["recipe"].input_dropout)
+    if condition["recipe"].norm == "layer":  # which needs 2 columns
+        condition["hidden"] = [units + 1 for units in condition["hidden"]]
     assert trained(**condition, seeds=seeds)[position] == trained(**condition, seeds=[seeds[position]])[0]
 
 
@@ -636,3 +638,9 @@ def test_a_probability_out_of_range_is_refused(recipe):
 def test_an_unknown_norm_is_refused():
     with pytest.raises(ValueError, match=r"^norm='bach': did you mean 'batch'\? Allowed: none, batch, layer$"):
         Network(4, (4,), 2, ReLU(), 1, recipe=Recipe("bach"))
+
+
+def test_a_layer_norm_over_one_unit_is_refused():
+    with pytest.raises(ValueError, match=r"^norm=.layer. needs 2 units or more in each hidden layer"):
+        Network(3, (4, 1), 2, ACTIVATIONS["relu"](), 1, recipe=Recipe("layer"))
+    Network(3, (4, 1), 2, ACTIVATIONS["maxout"](), 1, recipe=Recipe("layer"))  # over its pieces

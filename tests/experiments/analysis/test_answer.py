@@ -47,7 +47,10 @@ def test_the_answer_counts_what_diverged_at_all_rates(study):
 
 
 def test_where_every_replica_diverged_no_condition_is_the_best(study):
-    assert "On digits every replica diverged." in findings(study({"lost": 4})).sentences[0]
+    lost = study({"lost": 4}).assign(best_epoch=0, best_validation_error=0.9, final_validation_error=float("nan"))
+    result = findings(lost)
+    assert "On digits every replica diverged." in result.sentences[0]
+    assert result.warnings == []
 
 
 def test_one_condition_is_compared_with_nothing(study):
@@ -454,6 +457,19 @@ def test_validation_errors_that_rose_during_training_are_named(study):
     )
     assert findings(replicas, margin=4).warnings == []
     assert findings(replicas.assign(select="best_epoch_error")).warnings == []
+
+
+def test_networks_that_early_stopping_left_untrained_are_named(study):
+    patience = {"early_stopping.patience": 3}
+    replicas = study(patience, patience | {"activation": "elu"})
+    replicas = replicas.assign(best_epoch=4, best_validation_error=0.1, final_validation_error=0.1)
+    assert findings(replicas).warnings == []
+    replicas.loc[(replicas["activation"] == "elu") & (replicas["seed"] < 2), "best_epoch"] = 0
+    (warning,) = findings(replicas).warnings
+    assert warning == (
+        "On digits 2 of 8 networks with early stopping have their lowest validation loss at epoch 0, so they end with "
+        "random weights: elu 2. A smaller learning rate or a larger early_stopping.patience may help."
+    )
 
 
 def test_a_perceptron_is_no_simple_model(study):

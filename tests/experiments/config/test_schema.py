@@ -99,6 +99,7 @@ def test_a_record_that_lacks_a_setting_is_refused(key, settings):
     ("overrides", "message"),
     [
         (("net.norm=batch", "batch_size=1"), "net.norm=batch needs 2 rows or more, such as batch_size=32"),
+        (("net.norm=layer", "net.hidden=[8,1]"), "net.norm=layer needs 2 units or more in each hidden layer, such as"),
         (("net.norm=batch", "net.hidden=[]"), "net.norm=batch needs hidden layers, such as net.hidden="),
         (("net.dropout=0.5", "net.hidden=[]"), "net.dropout=0.5 needs hidden layers, such as net.hidden="),
         (
