@@ -1,8 +1,13 @@
 """The reference of each condition: the one with which it is compared."""
 
+from functools import cache
+from typing import Any
+
 import pandas as pd
 
 from experiments.analysis.labels import setting_columns
+from experiments.config.choices import REGISTRIES, keyword_only
+from experiments.config.schema import Configuration, Off, declared, groups
 from nets.activations import ACTIVATIONS
 
 BASELINE = "relu"
@@ -23,14 +28,16 @@ def references(replicas: pd.DataFrame) -> dict[str, str]:
     The reference of a run is the baseline activation with the same settings, if possible with the same initializer.
     If there is none, it is the data set's main condition, which is also the reference of the other conditions with the
     baseline activation. The main condition has the baseline activation and the settings of most conditions. Ties
-    are decided by the default initializer, then by the output of a likelihood, then by the smaller network. If the
-    data set lacks the baseline activation, its first activation in the registry is the baseline.
+    are decided by the default initializer, then by the output of a likelihood, then by the smaller network, then by the
+    fewest settings of the recipe (norm, dropout, clipping, …) that are on, then by their smallest values. If the data
+    set lacks the baseline activation, its first activation in the registry is the baseline.
     """
     conditions = _preferences(replicas)
+    order = ["others", "init", "output", "parameters", "recipe", "run"]
     result = {}
     for _, part in conditions.groupby("dataset"):
         first = _baseline_of(part)
-        candidates = part[part["activation"] == first].sort_values(["others", "init", "output", "parameters", "run"])
+        candidates = part[part["activation"] == first].sort_values(order)
         main = candidates["run"].iloc[0]
         for condition in part.itertuples():
             same = candidates[candidates["settings"] == condition.settings]
@@ -56,7 +63,45 @@ def _preferences(replicas: pd.DataFrame) -> pd.DataFrame:
         init=~default,
         output=~conditions["output"].str.endswith("_ce"),
         parameters=conditions.get("parameters", 0),
+        recipe=_recipe_ranks(conditions[[column for column in columns if column in _recipe_columns()]]),
     )
+
+
+def _recipe_ranks(settings: pd.DataFrame) -> list[int]:
+    """Return the rank of each row of the recipe's settings: the fewest that are on first, then the smallest values."""
+    keys = [(int(row.notna().sum()), *map(_value_key, row)) for _, row in settings.iterrows()]
+    ranks = {key: rank for rank, key in enumerate(sorted(set(keys)))}
+    return [ranks[key] for key in keys]
+
+
+def _value_key(value: Any) -> tuple[Any, ...]:
+    """Return the key of a setting's value: off (an empty cell) first, then numbers by size, then words."""
+    return (0,) if pd.isna(value) else (2, value) if isinstance(value, str) else (1, float(value))
+
+
+@cache
+def _recipe_columns() -> frozenset[str]:
+    """Return the columns of the settings of network and training that are empty where they are off.
+
+    Pre-training is not among them: its studies are older than this rule, and their references stay.
+    """
+    choices = {choice: options for choice, options in REGISTRIES.items() if choice != "dataset"}
+    columns = {
+        f"{choice}.{key}"
+        for choice, options in choices.items()
+        for item in options.values()
+        for key in keyword_only(item)
+    }
+    for group, declaration in groups().items():
+        whole = group != "pretrain" and _can_be_off(declared(Configuration)[group][1])
+        columns |= {
+            f"{group}.{key}" for key, (_, marks) in declared(declaration).items() if whole or _can_be_off(marks)
+        }
+    return frozenset(columns)
+
+
+def _can_be_off(marks: tuple[Any, ...]) -> bool:
+    return any(isinstance(mark, Off) for mark in marks)
 
 
 def _baseline_of(conditions: pd.DataFrame) -> str:
