@@ -9,13 +9,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 
+from experiments.analysis.epochs import epoch_of_errors, with_early_stopping
 from experiments.analysis.statistics import summarise
 from experiments.analysis.units import UNITS, Unit
 from experiments.figures.style import INK, Look, Style, legend, log_axis
 from experiments.tables import KEY, STOPPED_EPOCH
 
 CROSS: Style = {"marker": "x", "linestyle": "none", "markersize": 5, "markeredgewidth": 1.2}
-CARRIED: Style = {"linestyle": (0, (2, 2)), "linewidth": 0.8, "label": "_carried on"}
+CARRIED: Style = {"linestyle": (0, (2, 2)), "linewidth": 0.7, "label": "_carried on"}
+EARLY_STOPPING = "early stopping: the end is the last trained epoch; the leaderboard has the errors of the best epoch"
 INTERVAL = "mean and its 95 % interval"
 
 FEWEST = 3
@@ -34,8 +36,7 @@ def error_label(unit: Unit, part: str = "test") -> str:
 
 def final_error_label(replicas: pd.DataFrame) -> str:
     """Return the label of an axis of `final_test_error`, which names the epoch if it is not the last one."""
-    label = error_label(unit_of_errors(replicas))
-    return f"{label}, best epoch" if rule(replicas) == "best_epoch_error" else label
+    return error_label(unit_of_errors(replicas)) + epoch_of_errors(replicas)
 
 
 def rule(replicas: pd.DataFrame) -> str:
@@ -172,9 +173,15 @@ def _draw_lines(
         ax.plot(own[x], own["mean"], **look.line(gid=run, marker=marker, markevery=(index % step, step)))
         if len(own) < len(rows):
             rest = rows[rows[x] >= stops[run]]
-            ax.plot(rest[x], rest["mean"], color=look.color, **CARRIED)
+            ax.plot(rest[x], rest["mean"], **_carried_line(look, index % step, step))
         rows = rows[finished[rows.index] & rows["low"].notna()]
         ax.fill_between(rows[x], rows["low"], rows["high"], color=look.color, alpha=opacity, linewidth=0)
+
+
+def _carried_line(look: Look, first: int, step: int) -> Style:
+    """Return the style of a curve where some replicas keep their last value: thin and dashed, with open markers."""
+    style = look.line(marker=look.marker, markevery=(first, step), markerfacecolor="white", markeredgewidth=0.7)
+    return style | (CARRIED if style["linestyle"] == "-" else {**CARRIED, "linestyle": style["linestyle"]})
 
 
 def band_opacity(conditions: int) -> float:
@@ -252,8 +259,14 @@ def condition_legend(
     if crosses and replicas["diverged_epoch"].notna().any():
         entries.append(("diverged here, left out of the mean", {"color": INK, **CROSS}))
     if any(line.get_label() == CARRIED["label"] for ax in figure.axes for line in ax.lines):
-        entries.append(("some seeds stopped early and keep their last value", {**CARRIED, "color": INK}))
-    legend(figure, [*entries, *more], seeds_note(replicas, INTERVAL if bands else "mean"))
+        entries.append(("thin: some seeds stopped early and keep their last value", {**CARRIED, "color": INK}))
+    legend(figure, [*entries, *more], heading(replicas, INTERVAL if bands else "mean"))
+
+
+def heading(replicas: pd.DataFrame, statistic: str = INTERVAL) -> str:
+    """Return the lines above a legend: `seeds_note`, and which epoch is the end if replicas stop early."""
+    lines = [seeds_note(replicas, statistic), *([EARLY_STOPPING] if with_early_stopping(replicas).any() else [])]
+    return "\n".join(lines)
 
 
 def seeds_note(replicas: pd.DataFrame, statistic: str = INTERVAL) -> str:

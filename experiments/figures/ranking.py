@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from experiments.analysis.comparison import POPULATION, SPLITS, equal_rates, leaderboard, scored
+from experiments.analysis.epochs import epoch_of_errors
 from experiments.analysis.simple import margins
 from experiments.analysis.statistics import summarise
 from experiments.analysis.units import Unit
@@ -226,8 +227,7 @@ def _scores_by_rate(replicas: pd.DataFrame) -> tuple[pd.DataFrame, str, float]:
     label, scale, ceiling = error_label(unit, "validation"), unit.scale, unit.ceiling
     if select == "loss":
         label, scale, ceiling = "validation loss", 1, math.inf
-    if select == "best_epoch_error":
-        label += ", best epoch"
+    label += epoch_of_errors(replicas)
     if not len(reported(rows)):
         label += ", tuning seeds"
     return rows.assign(score=scale * score), label, ceiling
