@@ -38,7 +38,8 @@ def test_with_early_stopping_the_heading_of_the_error_and_a_note_beside_the_curv
     replicas.insert(
         list(replicas).index("seed") + 1, "early_stopping.patience", replicas["activation"].map(by_activation)
     )
-    content = gather("mine", tables._replace(replicas=replicas.assign(best_epoch=3)), {})
+    replicas = replicas.assign(best_epoch=3, final_validation_error=0.1, best_validation_error=0.1)
+    content = gather("mine", tables._replace(replicas=replicas), {})
     assert content.leaderboard.headings["test error"] == heading
     assert bool(content.curves_note) == any(patience)
 
