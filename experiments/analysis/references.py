@@ -1,13 +1,11 @@
 """The reference of each condition: the one with which it is compared."""
 
-from functools import cache
 from typing import Any
 
 import pandas as pd
 
 from experiments.analysis.labels import setting_columns
-from experiments.config.choices import REGISTRIES, keyword_only
-from experiments.config.schema import Configuration, Off, declared, groups
+from experiments.analysis.recipe import off_values
 from nets.activations import ACTIVATIONS
 
 BASELINE = "relu"
@@ -63,7 +61,7 @@ def _preferences(replicas: pd.DataFrame) -> pd.DataFrame:
         init=~default,
         output=~conditions["output"].str.endswith("_ce"),
         parameters=conditions.get("parameters", 0),
-        recipe=_recipe_ranks(conditions[[column for column in columns if column in _recipe_columns()]]),
+        recipe=_recipe_ranks(conditions[[column for column in columns if column in off_values()]]),
     )
 
 
@@ -77,31 +75,6 @@ def _recipe_ranks(settings: pd.DataFrame) -> list[int]:
 def _value_key(value: Any) -> tuple[Any, ...]:
     """Return the key of a setting's value: off (an empty cell) first, then numbers by size, then words."""
     return (0,) if pd.isna(value) else (2, value) if isinstance(value, str) else (1, float(value))
-
-
-@cache
-def _recipe_columns() -> frozenset[str]:
-    """Return the columns of the settings of network and training that are empty where they are off.
-
-    Pre-training is not among them: its studies are older than this rule, and their references stay.
-    """
-    choices = {choice: options for choice, options in REGISTRIES.items() if choice != "dataset"}
-    columns = {
-        f"{choice}.{key}"
-        for choice, options in choices.items()
-        for item in options.values()
-        for key in keyword_only(item)
-    }
-    for group, declaration in groups().items():
-        whole = group != "pretrain" and _can_be_off(declared(Configuration)[group][1])
-        columns |= {
-            f"{group}.{key}" for key, (_, marks) in declared(declaration).items() if whole or _can_be_off(marks)
-        }
-    return frozenset(columns)
-
-
-def _can_be_off(marks: tuple[Any, ...]) -> bool:
-    return any(isinstance(mark, Off) for mark in marks)
 
 
 def _baseline_of(conditions: pd.DataFrame) -> str:

@@ -21,6 +21,7 @@ from experiments.report.provenance import (
     commands,
     configuration,
     environments,
+    tuning_seeds,
 )
 from experiments.report.rankings import MeanRanks, Ranking, mean_ranks, rankings
 from experiments.report.table import Table
@@ -162,7 +163,7 @@ def gather(
         curves_note=CURVES if with_early_stopping(replicas).any() else "",
         diverged=diverged(replicas),
         failed=failed(records),
-        configuration=configuration(records),
+        configuration=configuration(records, tuning_seeds(replicas)),
         environments=environments(records),
         commands=commands(board, records, replicas, select),
         study_comparison=compare_study(study, replicas, other[0], other[1].replicas) if other else None,
