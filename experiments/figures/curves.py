@@ -18,10 +18,15 @@ from experiments.tables import KEY, STOPPED_EPOCH
 CROSS: Style = {"marker": "x", "linestyle": "none", "markersize": 5, "markeredgewidth": 1.2}
 CARRIED: Style = {"linestyle": (0, (2, 2)), "linewidth": 0.7, "label": "_carried on"}
 EARLY_STOPPING = "early stopping: the end is the last trained epoch; the leaderboard has the errors of the best epoch"
+BEYOND: Style = {"marker": "^", "linestyle": "none", "markersize": 4.5, "label": "_beyond the axis"}
 INTERVAL = "mean and its 95 % interval"
 
 FEWEST = 3
 """The smallest number of seeds for which an interval is shown. With two it is longer than six times their distance."""
+
+
+EXPLOSION = 100
+"""A mean is off the scale if it is so many times as large as all means before early stopping's best epochs."""
 
 
 def unit_of_errors(replicas: pd.DataFrame) -> Unit:
@@ -106,7 +111,8 @@ def draw(
     """Draw `means` into a panel: a line and the band of its interval for each condition. Set the panel's limits.
 
     The limits fit the conditions that finished. The curve of a condition that only diverged may leave at the top.
-    A cross on the upper edge marks each epoch at which replicas diverged.
+    A cross on the upper edge marks each epoch at which replicas diverged. A triangle marks where a curve explodes
+    that early stopping ended, see `exploded`.
 
     Parameters
     ----------
@@ -129,6 +135,7 @@ def draw(
         The smallest and the largest possible value. Bands end there.
     """
     low, high = span or _whole_span(table, replicas, x)
+    beyond = exploded(table, replicas, x) if math.isinf(ceiling) else pd.Series(False, table.index)
     table = table[table[x].between(low, high)]
     if table.empty:
         ax.text(0.5, 0.5, "every replica diverged", transform=ax.transAxes, ha="center", va="center")
@@ -136,6 +143,8 @@ def draw(
         return
     finished = table["run"].isin(replicas.loc[replicas["status"] == "done", "run"])
     relevant = finished if finished.any() else ~finished
+    beyond = beyond[table.index]
+    relevant = relevant & ~beyond if (relevant & ~beyond).any() else relevant
     mean = table.loc[relevant, "mean"]
     log = bool(0 < 10 * mean.min() < mean.max() if log is None else log and mean.max() > 0)
     table = band(table, log, floor, ceiling)
@@ -144,9 +153,33 @@ def draw(
     _set_limits(ax, table[relevant], log, floor)
     if x == "epoch":
         _mark_diverged(ax, replicas, looks, low, high)
+    _mark_beyond(ax, table[beyond & ~relevant], looks, x)
     margin = 0.03 * (high - low) or 0.5
     ax.set_xlim(low - margin, high + margin)
     ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
+
+
+def exploded(table: pd.DataFrame, replicas: pd.DataFrame, x: str = "epoch") -> pd.Series:
+    """Return which means of unbounded quantities are too large for the scale of those that early stopping kept.
+
+    Kept are the means up to the best epoch of all seeds, and those by layer of conditions that learned at all. A mean
+    is too large if it is more than `EXPLOSION` times the largest of them. Without early stopping none is.
+    """
+    best = replicas.loc[with_early_stopping(replicas) & (replicas["status"] == "done")]
+    if best.empty:
+        return pd.Series(False, table.index)
+    last_kept = table["run"].map(best.groupby("run")["best_epoch"].min().astype(float)).fillna(math.inf)
+    kept = table["epoch"] <= last_kept if x == "epoch" else last_kept > 0
+    sizes = table["mean"].abs()
+    return sizes > EXPLOSION * sizes[kept & (sizes < math.inf)].max()
+
+
+def _mark_beyond(ax: Axes, table: pd.DataFrame, looks: dict[str, Look], x: str) -> None:
+    """Put a triangle on the upper edge where the curve of each run first leaves it."""
+    for run, first in table.groupby("run")[x].min().items():
+        if run in looks:
+            edge = ax.get_xaxis_transform()
+            ax.plot([first], [1], **BEYOND, color=looks[str(run)].color, transform=edge, clip_on=False)
 
 
 def _whole_span(table: pd.DataFrame, replicas: pd.DataFrame, x: str) -> tuple[float, float]:
@@ -260,6 +293,8 @@ def condition_legend(
         entries.append(("diverged here, left out of the mean", {"color": INK, **CROSS}))
     if any(line.get_label() == CARRIED["label"] for ax in figure.axes for line in ax.lines):
         entries.append(("thin: some seeds stopped early and keep their last value", {**CARRIED, "color": INK}))
+    if any(line.get_label() == BEYOND["label"] for ax in figure.axes for line in ax.lines):
+        entries.append(("explodes here, beyond the axis", {**BEYOND, "color": INK}))
     legend(figure, [*entries, *more], heading(replicas, INTERVAL if bands else "mean"))
 
 

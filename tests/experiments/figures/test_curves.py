@@ -6,7 +6,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from scipy import stats
 
-from experiments.figures.curves import CARRIED, EARLY_STOPPING, draw, final_error_label, means
+from experiments.figures.curves import BEYOND, CARRIED, EARLY_STOPPING, draw, final_error_label, means
 from experiments.figures.style import looks
 from tests.experiments.figures.studies import crosses, curves, drawings, fake_study, of, tiny
 
@@ -151,6 +151,8 @@ def patient(tables, share=1.0):
     patience = np.where(np.arange(len(tables.replicas)) < share * len(tables.replicas), 4.0, np.nan)
     replicas = tables.replicas.copy()
     replicas.insert(list(replicas).index("seed") + 1, "early_stopping.patience", patience)
+    if "best_epoch" not in replicas:
+        replicas["best_epoch"] = 8
     return tables._replace(replicas=replicas)
 
 
@@ -181,3 +183,45 @@ def test_curves_that_are_carried_on_can_be_told_apart():
         styles = {(line.get_color(), line.get_marker(), str(line._unscaled_dash_pattern)) for line in carried}
         assert len(styles) == len(carried) == 6
         assert all(line.get_linewidth() < 1 for line in carried)
+
+
+def exploding(patience=True, best=0):
+    """Return a study in which elu explodes in epoch 1, and early stopping keeps epoch `best`."""
+    tables = fake_study(diverged=0)
+    frames = {
+        name: frame.assign(
+            **{
+                column: frame[column].astype(float).mask((frame["activation"] == "elu") & (frame["epoch"] > 0), 1e12)
+                for column in ("train_loss", "gradient_norm", "delta_norm", "weight_gradient_norm")
+                if column in frame
+            }
+        )
+        for name, frame in of_frames(tables).items()
+    }
+    replicas = tables.replicas.assign(best_epoch=tables.replicas["activation"].map({"elu": best}).fillna(8))
+    tables = tables._replace(replicas=replicas, **frames)
+    return patient(tables) if patience else tables
+
+
+def test_an_explosion_that_early_stopping_ended_does_not_stretch_the_axes_and_is_marked():
+    tables = exploding()
+    (course,), (norms,), (flow,) = (
+        drawings(name, tables).values() for name in ("lu_comparison", "gradient_norms", "gradient_flow")
+    )
+    elu = looks(tables.replicas)[tables.replicas.loc[tables.replicas["activation"] == "elu", "run"].iloc[0]]
+    for panel, first in [(course.axes[0], 1), (course.axes[2], 6), (norms.axes[0], 1), (norms.axes[2], 1)]:
+        assert panel.get_ylim()[1] < 100
+        (mark,) = [line for line in panel.lines if line.get_label() == BEYOND["label"]]
+        assert (list(mark.get_xdata()), mark.get_color()) == ([first], elu.color)
+    for drawn in (course, norms):
+        assert "explodes here, beyond the axis" in [text.get_text() for text in drawn.legends[0].get_texts()]
+    images = [image for ax in flow.axes for image in ax.images]
+    assert all(image.norm.vmax < 100 for image in images)
+    assert {ax._colorbar.extend for ax in flow.axes if hasattr(ax, "_colorbar")} == {"max"}
+
+
+def test_without_early_stopping_and_in_kept_epochs_every_finished_curve_is_in_view():
+    for tables in (exploding(patience=False), exploding(best=8)):
+        (course,) = drawings("lu_comparison", tables).values()
+        assert course.axes[0].get_ylim()[1] > 1e12
+        assert not [line for ax in course.axes for line in ax.lines if line.get_label() == BEYOND["label"]]
