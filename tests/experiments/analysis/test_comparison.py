@@ -198,6 +198,20 @@ def test_between_two_studies_the_same_condition_is_compared_and_the_change_named
     assert compare_studies(with_tasks(here), with_tasks(study({"dataset": "wine"}))).empty
 
 
+def test_between_two_studies_a_setting_that_is_off_has_a_name(study):
+    recipe = {"net.norm": "layer", "net.residual": True, "net.dropout": 0.5, "optimizer.clip_norm": 1.0}
+    recipe |= {"output.label_smoothing": 0.1, "early_stopping.patience": 4.0}
+    choices = {"optimizer.name": "sgd", "schedule.name": "constant"}
+    plain, modern = with_tasks(study(choices)), with_tasks(study(choices | recipe))
+    changes = {"net.norm": ("none", "layer"), "net.residual": ("false", "true"), "net.dropout": ("0", "0.5")}
+    changes |= {"optimizer.clip_norm": ("inf", "1"), "output.label_smoothing": ("0", "0.1")}
+    changes |= {"early_stopping.patience": ("0", "4")}
+    for here, there, order in ((modern, plain, 1), (plain, modern, -1)):
+        (row,) = compare_studies(here, there).itertuples()
+        expected = {f"{name}: {' → '.join(values[::order])}" for name, values in changes.items()}
+        assert set(row.changed.split("; ")) == expected
+
+
 def with_tasks(replicas, **tasks):
     """Return replicas with a `task_id`, given by data set; the others have one of their own."""
     return replicas.assign(task_id=replicas["dataset"].map(lambda name: tasks.get(name, name)))
