@@ -74,7 +74,8 @@ def tuning_seeds(replicas: pd.DataFrame) -> dict[str, set[int]]:
     """Return by run the seeds that only choose its learning rate, from the table `replicas`."""
     if "purpose" not in replicas:
         return {}
-    return replicas[replicas["purpose"] == "tuning"].groupby("run")["seed"].agg(set).to_dict()
+    tuning = replicas[replicas["purpose"] == "tuning"]
+    return {str(run): set(seeds) for run, seeds in tuning.groupby("run")["seed"]}
 
 
 def _with_tuning_seeds(config: dict[str, Any], tuning: Collection[int]) -> dict[str, Any]:
