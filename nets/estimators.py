@@ -33,7 +33,7 @@ from nets.initializers import INITIALIZERS, Initializer
 from nets.names import nearest
 from nets.network import Network, Recipe
 from nets.norms import NORMS
-from nets.optimizers import OPTIMIZERS, SCHEDULES, Constant, Optimizer, Schedule
+from nets.optimizers import OPTIMIZERS, SCHEDULES, Constant, Cosine, Optimizer, Schedule
 from nets.outputs import OUTPUTS, Output, auto
 
 INIT, ORDER, PROBE, DROPOUT = range(4)  # streams of random numbers
@@ -182,6 +182,21 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
             if not isinstance(getattr(self, name), bool | np.bool_):
                 raise ValueError(f"{name}={getattr(self, name)!r}: allowed are True and False")
         _ = self._sizes, self._rule, self._schedule, self._recipe  # these refuse what is not allowed
+        self._check_schedule()
+
+    def _check_schedule(self) -> None:
+        """Refuse a schedule that does not fit early stopping or the number of epochs."""
+        schedule = self._schedule
+        if self.early_stopping and isinstance(schedule, Cosine):
+            raise ValueError(
+                f"early_stopping=True does not go with schedule={schedule.name!r}, whose rate falls until the last "
+                "epoch: allowed are 'constant' and 'multistep'"
+            )
+        warmup = getattr(schedule, "warmup", 0)
+        if 0 < warmup >= self.max_iter:
+            raise ValueError(
+                f"max_iter={self.max_iter}: schedule={schedule.name!r} needs more epochs than its warmup={warmup}"
+            )
 
     def _check(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, first: bool

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.analysis.labels import labels, same_tasks, setting_columns
+from experiments.analysis.recipe import off_values, value_where_off
 from experiments.analysis.references import has_default_initializer, references
 from experiments.analysis.statistics import (
     ALPHA,
@@ -19,6 +20,7 @@ from experiments.analysis.statistics import (
 )
 from experiments.analysis.units import UNITS
 from experiments.analysis.wording import enumeration, in_sentence, verb
+from experiments.config.choices import REGISTRIES
 from experiments.tables import deciding, edge, reported, rounded
 
 
@@ -342,7 +344,8 @@ def compare_studies(replicas: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame
             tables.append(compare(pd.DataFrame(columns=["a", "b"]), [("a", "b")]).assign(run=condition["run"]))
             continue
         match = same.loc[(same[settings] == condition[settings]).sum(axis=1).idxmax()]
-        changed = [f"{name}: {match[name]} → {condition[name]}" for name in settings if match[name] != condition[name]]
+        differing = [name for name in settings if match[name] != condition[name]]
+        changed = [f"{name}: {_setting(match, name)} → {_setting(condition, name)}" for name in differing]
         rows.append(row | {"changed": "; ".join(changed)})
         tables.append(_between(here, condition["run"], there, match["run"]))
     if not rows:
@@ -352,6 +355,16 @@ def compare_studies(replicas: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame
     for name in ("p", "p_corrected"):
         result[f"{name}_holm"] = holm(result.loc[compared, name]).reindex(result.index)
     return result
+
+
+def _setting(condition: pd.Series, name: str) -> str:
+    """Return a condition's setting as text; where it is off, the value that says so."""
+    text = str(condition[name])
+    if not text:
+        options = {choice: condition.get(choice, condition.get(f"{choice}.name", "")) for choice in REGISTRIES}
+        off = value_where_off(name, options)
+        text = "" if off is None else str(off)
+    return text.lower().removesuffix(".0") if name in off_values() else text
 
 
 OTHER_TASK = "the data, their target or their split, so nothing is compared"

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from experiments.analysis.recipe import off_values
+
 if TYPE_CHECKING:
     from experiments.store.reading import StudyTables
 
@@ -155,6 +157,8 @@ def describe(column: str, value: object) -> str:
     """Return one setting as text: "alpha=0.2", "net.hidden=[32, 32]", "adam", "digits"."""
     text = repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
     group, _, field = column.partition(".")
+    if text in ("True", "False") and column in off_values():  # older labels stay as they are
+        text = text.lower()
     if field == "sha256":
         text = text[:DIGITS]
     if column in ("activation", "output", "dataset") or field == "name":

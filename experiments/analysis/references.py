@@ -1,8 +1,11 @@
 """The reference of each condition: the one with which it is compared."""
 
+from typing import Any
+
 import pandas as pd
 
 from experiments.analysis.labels import setting_columns
+from experiments.analysis.recipe import off_values
 from nets.activations import ACTIVATIONS
 
 BASELINE = "relu"
@@ -23,14 +26,16 @@ def references(replicas: pd.DataFrame) -> dict[str, str]:
     The reference of a run is the baseline activation with the same settings, if possible with the same initializer.
     If there is none, it is the data set's main condition, which is also the reference of the other conditions with the
     baseline activation. The main condition has the baseline activation and the settings of most conditions. Ties
-    are decided by the default initializer, then by the output of a likelihood, then by the smaller network. If the
-    data set lacks the baseline activation, its first activation in the registry is the baseline.
+    are decided by the default initializer, then by the output of a likelihood, then by the smaller network, then by the
+    fewest settings of the recipe (norm, dropout, clipping, …) that are on, then by their smallest values. If the data
+    set lacks the baseline activation, its first activation in the registry is the baseline.
     """
     conditions = _preferences(replicas)
+    order = ["others", "init", "output", "parameters", "recipe", "run"]
     result = {}
     for _, part in conditions.groupby("dataset"):
         first = _baseline_of(part)
-        candidates = part[part["activation"] == first].sort_values(["others", "init", "output", "parameters", "run"])
+        candidates = part[part["activation"] == first].sort_values(order)
         main = candidates["run"].iloc[0]
         for condition in part.itertuples():
             same = candidates[candidates["settings"] == condition.settings]
@@ -56,7 +61,20 @@ def _preferences(replicas: pd.DataFrame) -> pd.DataFrame:
         init=~default,
         output=~conditions["output"].str.endswith("_ce"),
         parameters=conditions.get("parameters", 0),
+        recipe=_recipe_ranks(conditions[[column for column in columns if column in off_values()]]),
     )
+
+
+def _recipe_ranks(settings: pd.DataFrame) -> list[int]:
+    """Return the rank of each row of the recipe's settings: the fewest that are on first, then the smallest values."""
+    keys = [(int(row.notna().sum()), *map(_value_key, row)) for _, row in settings.iterrows()]
+    ranks = {key: rank for rank, key in enumerate(sorted(set(keys)))}
+    return [ranks[key] for key in keys]
+
+
+def _value_key(value: Any) -> tuple[Any, ...]:
+    """Return the key of a setting's value: off (an empty cell) first, then numbers by size, then words."""
+    return (0,) if pd.isna(value) else (2, value) if isinstance(value, str) else (1, float(value))
 
 
 def _baseline_of(conditions: pd.DataFrame) -> str:

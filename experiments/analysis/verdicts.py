@@ -169,12 +169,26 @@ def _unpaired(untested: pd.DataFrame) -> list[str]:
 
 
 def _references(rows: pd.DataFrame) -> str:
-    """Return the name of the reference, or "its reference" where conditions have different ones."""
+    """Return the name of the reference; where conditions have different ones, what these have in common."""
     one = rows.groupby("dataset")["reference"].nunique().max() == 1 and rows["reference_label"].nunique() == 1
     if one:
         return in_sentence(rows["reference_label"].iloc[0])
+    alike = rows["label"].map(_settings) == rows["reference_label"].map(_settings)
+    activations = rows["reference_label"].str.partition(", ")[0]
+    if activations.nunique() == 1 and alike.any() and rows.loc[~alike, "reference_label"].nunique() < 2:
+        text = f"{activations.iloc[0]} with the same settings"
+        if alike.all():
+            return text
+        others = rows[~alike]
+        compared = f"{enumeration(others['name'])} {verb(len(others), 'is', 'are')} compared with"
+        return f"{text} ({compared} {in_sentence(others['reference_label'].iloc[0])})"
     labels = enumeration(rows["reference_label"].drop_duplicates().map(in_sentence))
     return f"{verb(len(rows), 'its reference', 'their references')} ({labels})"
+
+
+def _settings(label: str) -> str:
+    """Return what follows the activation in a label."""
+    return label.partition(", ")[2]
 
 
 def _measure(rows: pd.DataFrame) -> str:

@@ -29,7 +29,7 @@ def winner_sentences(board: pd.DataFrame, models: pd.DataFrame, margins: Mapping
         Which learning rate the numbers are for.
     """
     brief = board["dataset"].nunique() > 2
-    crowned, beaten, simple = [], [], []
+    crowned, beaten, simple, told = [], [], [], []
     for dataset, part in board.groupby("dataset", sort=False):
         first = part.iloc[0]
         if pd.isna(first["rank"]) or not first["n"]:
@@ -43,12 +43,14 @@ def winner_sentences(board: pd.DataFrame, models: pd.DataFrame, margins: Mapping
             crowned.append(network)
             if len(rivals):
                 simple.append(_brief(network, rivals) if brief else _simple(network, rivals))
+                told.append(_told_apart(rivals.iloc[0]))
     best = [network.sentence for network in crowned]
     if brief and crowned:
         best = _brief_best(crowned, rate)
     if brief and simple:
-        test = f"The others differ from the network {SPLITS} (paired t, Bonferroni for the choice of the best, 5 %)."
-        simple = [f"The best simple models have there: {'; '.join(simple)}. {test}"]
+        verdict = "All of these differ" if all(told) else "The others differ" if any(told) else "None can be told"
+        test = f"{verdict} from the network {SPLITS} (paired t, Bonferroni for the choice of the best, 5 %)."
+        simple = [f"The lowest errors without a network are {'; '.join(simple)}. {test}"]
     return [*best, *beaten, *simple]
 
 
@@ -189,9 +191,13 @@ def _simple(network: _Network, rivals: pd.DataFrame) -> str:
 def _brief(network: _Network, rivals: pd.DataFrame) -> str:
     """Return the best model that is not a network, and whether the test tells the network from it."""
     row = rivals.iloc[0]
-    told = _adjusted(row)["p"] < ALPHA
-    result = "" if told else ", too few seeds to decide" if _too_few(row) else ", not told apart"
+    result = "" if _told_apart(row) else ", too few seeds to decide" if _too_few(row) else ", not told apart"
     return f"{_error(row, network.unit)} on {network.dataset} ({row['reference']}{result})"
+
+
+def _told_apart(row: Any) -> bool:
+    """Return whether the test tells the network from a model that is not a network."""
+    return bool(_adjusted(row)["p"] < ALPHA)
 
 
 def _error(row: pd.Series, unit: Unit) -> str:

@@ -81,14 +81,16 @@ def judge_statements(
         return word(all(held), partial(held))
 
     deciding = measures(*statements.values())
+    said = "; ".join(map(in_words, statements, statements.values()))
     verdict, by_corrected = decided(corrected=False), decided(corrected=True)
     known = not any(math.isnan(measure.corrected_low) for measure in deciding if not math.isnan(measure.low))
     differs = known and by_corrected != verdict
     return Verdict(
         verdict,
         (*deciding, *others),
-        "; ".join(filter(None, [*map(in_words, statements, statements.values()), remark])),
+        "; ".join(filter(None, [said, remark])),
         reservations=(f"by the corrected interval {by_corrected}",) if differs else (),
+        brief=said,
     )
 
 
@@ -173,7 +175,7 @@ def diverged(table: pd.DataFrame, column: str) -> str:
 
 
 def draw_statements(statements: Mapping[str, Statement], xlabel: str, ratio: bool = False) -> Figure:
-    """Draw the measures of all statements with both intervals, a panel for each data set.
+    """Draw the measures of all statements with both intervals, a panel for each data set, all on one scale.
 
     Parameters
     ----------
@@ -187,13 +189,13 @@ def draw_statements(statements: Mapping[str, Statement], xlabel: str, ratio: boo
         rows.setdefault(dataset, []).extend(bounds)
     first, reference = next(iter(rows.values())), 1.0 if ratio else 0.0
     figure = sheet(0.9 + 0.2 * len(first))
-    panels = figure.subplots(1, len(rows), sharey=True, squeeze=False)[0]
+    panels = figure.subplots(1, len(rows), sharex=True, sharey=True, squeeze=False)[0]
     for ax, letter, (dataset, bounds) in zip(panels, "abcdef", rows.items(), strict=False):
         draw_bounds(ax, bounds, reference)
         ax.set(title=f"({letter}) {dataset}", xlabel=xlabel)
-        if ratio:
-            ends = np.array([1, *(end for bound in bounds for end in bound.measure[2:4])])
-            log_axis(ax, np.nanmin(ends) / 1.2, np.nanmax(ends) * 1.2, "x")
+    if ratio:
+        ends = np.array([1, *(end for bounds in rows.values() for bound in bounds for end in bound.measure[2:4])])
+        log_axis(panels[0], np.nanmin(ends) / 1.2, np.nanmax(ends) * 1.2, "x")
     names = [bound.measure.name.partition(": ")[2].removesuffix(" (points)") for bound in first]
     panels[0].set_yticks(range(len(names)), names)
     panels[0].set_ylim(len(names) - 0.5, -0.5)

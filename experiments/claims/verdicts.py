@@ -68,6 +68,8 @@ class Verdict(NamedTuple):
         The seeds behind the table, if it has no column `seed`.
     reservations : tuple of str
         What must be read with the word: it stands in the same line.
+    brief : str
+        What each data set says, if the claim is about several; else the first measure is brief enough.
     """
 
     word: str
@@ -75,6 +77,7 @@ class Verdict(NamedTuple):
     remark: str = ""
     seeds: str = ""
     reservations: tuple[str, ...] = ()
+    brief: str = ""
 
 
 def word(reproduced: bool, partial: bool = False) -> str:

@@ -80,6 +80,11 @@ class Judged(NamedTuple):
         return "; ".join([self.word, *self.verdict.reservations])
 
     @property
+    def brief(self) -> str:
+        """What the guide shows: the first measure, or of a claim about several data sets what each of them says."""
+        return self.verdict.brief or str(self.verdict.measures[0])
+
+    @property
     def measured(self) -> str:
         """The measures and the remark in one line."""
         return "; ".join([*map(str, self.verdict.measures), *filter(None, [self.verdict.remark])])

@@ -90,7 +90,11 @@ def _check_recipe(settings: Configuration) -> None:
         raise ConfigError("diagnostics.sharpness=true needs net.norm=none: it is defined for plain layers")
     warmup = getattr(settings.schedule, "warmup", 0)
     if 0 < settings.epochs <= warmup:
-        raise ConfigError(f"schedule.warmup={warmup} needs more epochs than that: epochs is {settings.epochs}")
+        name, epochs = settings.schedule.name, settings.epochs
+        raise ConfigError(
+            f"schedule={name} with schedule.warmup={warmup} needs more than {warmup} epochs, but epochs is {epochs}: "
+            f"allowed is schedule.warmup={min(epochs - 1, max(1, epochs // 10))}, or epochs={warmup + 1} and more"
+        )
     if settings.early_stopping.on and isinstance(settings.schedule, Cosine):
         patience, name = settings.early_stopping.patience, settings.schedule.name
         raise ConfigError(

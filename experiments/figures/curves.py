@@ -9,17 +9,24 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 
+from experiments.analysis.epochs import epoch_of_errors, with_early_stopping
 from experiments.analysis.statistics import summarise
 from experiments.analysis.units import UNITS, Unit
 from experiments.figures.style import INK, Look, Style, legend, log_axis
 from experiments.tables import KEY, STOPPED_EPOCH
 
 CROSS: Style = {"marker": "x", "linestyle": "none", "markersize": 5, "markeredgewidth": 1.2}
-CARRIED: Style = {"linestyle": (0, (2, 2)), "linewidth": 0.8, "label": "_carried on"}
+CARRIED: Style = {"linestyle": (0, (2, 2)), "linewidth": 0.7, "label": "_carried on"}
+EARLY_STOPPING = "early stopping: the end is the last trained epoch; the leaderboard has the errors of the best epoch"
+BEYOND: Style = {"marker": "^", "linestyle": "none", "markersize": 4.5, "label": "_beyond the axis"}
 INTERVAL = "mean and its 95 % interval"
 
 FEWEST = 3
 """The smallest number of seeds for which an interval is shown. With two it is longer than six times their distance."""
+
+
+EXPLOSION = 100
+"""A mean is off the scale if it is so many times as large as all means before early stopping's best epochs."""
 
 
 def unit_of_errors(replicas: pd.DataFrame) -> Unit:
@@ -34,8 +41,7 @@ def error_label(unit: Unit, part: str = "test") -> str:
 
 def final_error_label(replicas: pd.DataFrame) -> str:
     """Return the label of an axis of `final_test_error`, which names the epoch if it is not the last one."""
-    label = error_label(unit_of_errors(replicas))
-    return f"{label}, best epoch" if rule(replicas) == "best_epoch_error" else label
+    return error_label(unit_of_errors(replicas)) + epoch_of_errors(replicas)
 
 
 def rule(replicas: pd.DataFrame) -> str:
@@ -105,7 +111,8 @@ def draw(
     """Draw `means` into a panel: a line and the band of its interval for each condition. Set the panel's limits.
 
     The limits fit the conditions that finished. The curve of a condition that only diverged may leave at the top.
-    A cross on the upper edge marks each epoch at which replicas diverged.
+    A cross on the upper edge marks each epoch at which replicas diverged. A triangle marks where a curve explodes
+    that early stopping ended, see `exploded`.
 
     Parameters
     ----------
@@ -128,6 +135,7 @@ def draw(
         The smallest and the largest possible value. Bands end there.
     """
     low, high = span or _whole_span(table, replicas, x)
+    beyond = exploded(table, replicas, x) if math.isinf(ceiling) else pd.Series(False, table.index)
     table = table[table[x].between(low, high)]
     if table.empty:
         ax.text(0.5, 0.5, "every replica diverged", transform=ax.transAxes, ha="center", va="center")
@@ -135,6 +143,8 @@ def draw(
         return
     finished = table["run"].isin(replicas.loc[replicas["status"] == "done", "run"])
     relevant = finished if finished.any() else ~finished
+    beyond = beyond[table.index]
+    relevant = relevant & ~beyond if (relevant & ~beyond).any() else relevant
     mean = table.loc[relevant, "mean"]
     log = bool(0 < 10 * mean.min() < mean.max() if log is None else log and mean.max() > 0)
     table = band(table, log, floor, ceiling)
@@ -143,9 +153,33 @@ def draw(
     _set_limits(ax, table[relevant], log, floor)
     if x == "epoch":
         _mark_diverged(ax, replicas, looks, low, high)
+    _mark_beyond(ax, table[beyond & ~relevant], looks, x)
     margin = 0.03 * (high - low) or 0.5
     ax.set_xlim(low - margin, high + margin)
     ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
+
+
+def exploded(table: pd.DataFrame, replicas: pd.DataFrame, x: str = "epoch") -> pd.Series:
+    """Return which means of unbounded quantities are too large for the scale of those that early stopping kept.
+
+    Kept are the means up to the best epoch of all seeds, and those by layer of conditions that learned at all. A mean
+    is too large if it is more than `EXPLOSION` times the largest of them. Without early stopping none is.
+    """
+    best = replicas.loc[with_early_stopping(replicas) & (replicas["status"] == "done")]
+    if best.empty:
+        return pd.Series(False, table.index)
+    last_kept = table["run"].map(best.groupby("run")["best_epoch"].min().astype(float)).fillna(math.inf)
+    kept = table["epoch"] <= last_kept if x == "epoch" else last_kept > 0
+    sizes = table["mean"].abs()
+    return sizes > EXPLOSION * sizes[kept & (sizes < math.inf)].max()
+
+
+def _mark_beyond(ax: Axes, table: pd.DataFrame, looks: dict[str, Look], x: str) -> None:
+    """Put a triangle on the upper edge where the curve of each run first leaves it."""
+    for run, first in table.groupby("run")[x].min().items():
+        if run in looks:
+            edge = ax.get_xaxis_transform()
+            ax.plot([first], [1], **BEYOND, color=looks[str(run)].color, transform=edge, clip_on=False)
 
 
 def _whole_span(table: pd.DataFrame, replicas: pd.DataFrame, x: str) -> tuple[float, float]:
@@ -172,9 +206,15 @@ def _draw_lines(
         ax.plot(own[x], own["mean"], **look.line(gid=run, marker=marker, markevery=(index % step, step)))
         if len(own) < len(rows):
             rest = rows[rows[x] >= stops[run]]
-            ax.plot(rest[x], rest["mean"], color=look.color, **CARRIED)
+            ax.plot(rest[x], rest["mean"], **_carried_line(look, index % step, step))
         rows = rows[finished[rows.index] & rows["low"].notna()]
         ax.fill_between(rows[x], rows["low"], rows["high"], color=look.color, alpha=opacity, linewidth=0)
+
+
+def _carried_line(look: Look, first: int, step: int) -> Style:
+    """Return the style of a curve where some replicas keep their last value: thin and dashed, with open markers."""
+    style = look.line(marker=look.marker, markevery=(first, step), markerfacecolor="white", markeredgewidth=0.7)
+    return style | (CARRIED if style["linestyle"] == "-" else {**CARRIED, "linestyle": style["linestyle"]})
 
 
 def band_opacity(conditions: int) -> float:
@@ -252,8 +292,16 @@ def condition_legend(
     if crosses and replicas["diverged_epoch"].notna().any():
         entries.append(("diverged here, left out of the mean", {"color": INK, **CROSS}))
     if any(line.get_label() == CARRIED["label"] for ax in figure.axes for line in ax.lines):
-        entries.append(("some seeds stopped early and keep their last value", {**CARRIED, "color": INK}))
-    legend(figure, [*entries, *more], seeds_note(replicas, INTERVAL if bands else "mean"))
+        entries.append(("thin: some seeds stopped early and keep their last value", {**CARRIED, "color": INK}))
+    if any(line.get_label() == BEYOND["label"] for ax in figure.axes for line in ax.lines):
+        entries.append(("explodes here, beyond the axis", {**BEYOND, "color": INK}))
+    legend(figure, [*entries, *more], heading(replicas, INTERVAL if bands else "mean"))
+
+
+def heading(replicas: pd.DataFrame, statistic: str = INTERVAL) -> str:
+    """Return the lines above a legend: `seeds_note`, and which epoch is the end if replicas stop early."""
+    lines = [seeds_note(replicas, statistic), *([EARLY_STOPPING] if with_early_stopping(replicas).any() else [])]
+    return "\n".join(lines)
 
 
 def seeds_note(replicas: pd.DataFrame, statistic: str = INTERVAL) -> str:

@@ -8,13 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.analysis.comparison import scored
+from experiments.analysis.epochs import with_early_stopping
 from experiments.analysis.statistics import summarise
 from experiments.figures.curves import (
     averaged_rows,
     band,
     final_error_label,
+    heading,
     last_epoch,
-    seeds_note,
     unit_of_errors,
 )
 from experiments.figures.registry import Missing, figure
@@ -45,11 +46,12 @@ def depth(tables: StudyTables) -> Figure:
     _draw_panel(gradient, frame, "weight_gradient_norm", appearance)
     gradient.set(title="(b) at the end", ylabel="‖∂L/∂W‖₂ of the first layer")
     _draw_panel(error, frame, "score", appearance, log=False, ceiling=unit.ceiling)
-    error.set(title="(c) at the end", ylabel=final_error_label(replicas))
+    end = "at the best epoch" if with_early_stopping(replicas).all() else "at the end"
+    error.set(title=f"(c) {end}", ylabel=final_error_label(replicas))
     entries = [(", ".join(curve), _line(look)) for curve, look in appearance.items()]
     if replicas["output"].nunique() == 1:
         entries = [(activation, _line(look)) for (activation, _), look in appearance.items()]
-    legend(result, entries, seeds_note(replicas))
+    legend(result, entries, heading(replicas))
     return result
 
 

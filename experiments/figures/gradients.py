@@ -3,6 +3,7 @@
 import math
 import textwrap
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
-from experiments.figures.curves import averaged_rows, carried_on, condition_legend, draw, last_epoch, means
+from experiments.figures.curves import averaged_rows, carried_on, condition_legend, draw, exploded, last_epoch, means
 from experiments.figures.parts import comparable
 from experiments.figures.registry import figure
 from experiments.figures.style import looks, sheet, subject
@@ -56,7 +57,7 @@ def gradient_norms(tables: StudyTables) -> Figure:
 def gradient_flow(tables: StudyTables) -> Figure:
     """Draw ‖∂L/∂W‖ and δ = rms ∂ℓ/∂z over layer and epoch: a column for each condition, the mean over seeds.
 
-    A replica that stopped early keeps its last values.
+    A replica that stopped early keeps its last values. A pointed end of the colours stands for all larger values.
     """
     replicas = tables.replicas
     appearance = looks(replicas)
@@ -71,11 +72,13 @@ def gradient_flow(tables: StudyTables) -> Figure:
         ax.set_title(title, fontsize=size)
     rows = carried_on(averaged_rows(tables.layers, replicas), replicas).groupby(["run", "layer", "epoch"])
     for row, (column, label) in enumerate({"weight_gradient_norm": "‖∂L/∂W‖₂", "delta_norm": "δ = rms ∂ℓ/∂z"}.items()):
-        maps = _maps(rows[column].mean(), list(appearance))
-        norm = _color_scale(maps)
+        means_by_epoch = rows[column].mean()
+        beyond = _exploded(means_by_epoch, replicas)
+        maps = _maps(means_by_epoch, list(appearance))
+        norm = _color_scale(_maps(means_by_epoch[~beyond], list(appearance)))
         _draw_maps(panels[row::2], maps, list(appearance), norm)
         for neighbours in panels[row::2]:
-            _draw_scale(result, neighbours, norm, label)
+            _draw_scale(result, neighbours, norm, label, "max" if beyond.any() else "neither")
     _set_epochs(panels, maps, len(appearance))
     result.suptitle(subject(replicas, " (last layer: output)"))
     return result
@@ -101,8 +104,16 @@ def _color_scale(maps: dict[str, pd.DataFrame]) -> LogNorm:
     return LogNorm(max(low, high * 1e-6), high if high > low else 2 * high)
 
 
-def _draw_scale(figure: Figure, neighbours: np.ndarray, norm: LogNorm, label: str) -> None:
-    """Draw the colours of a row of maps beside it. The fewer decades they span, the more ticks a decade has."""
+def _exploded(means_by_epoch: pd.Series, replicas: pd.DataFrame) -> pd.Series:
+    """Return `exploded` of means by run, layer and epoch; the brightest colour stands for them."""
+    return exploded(means_by_epoch.rename("mean").reset_index(), replicas).set_axis(means_by_epoch.index)
+
+
+def _draw_scale(figure: Figure, neighbours: np.ndarray, norm: LogNorm, label: str, extend: str) -> None:
+    """Draw the colours of a row of maps beside it. The fewer decades they span, the more ticks a decade has.
+
+    `extend` is "max" if the maps have larger values.
+    """
     assert norm.vmin is not None
     assert norm.vmax is not None
     span = norm.vmax / norm.vmin
@@ -110,9 +121,8 @@ def _draw_scale(figure: Figure, neighbours: np.ndarray, norm: LogNorm, label: st
     ticks = MaxNLocator(3) if span < 4 else LogLocator(subs=subs)
     plain = FuncFormatter(lambda value, _: f"{value:g}") if span < 1e3 else None
     scale = ScalarMappable(norm, "viridis")
-    bar = figure.colorbar(
-        scale, ax=list(neighbours), label=label, fraction=0.03, pad=0.02, aspect=12, ticks=ticks, format=plain
-    )
+    place: dict[str, Any] = {"ax": list(neighbours), "fraction": 0.03, "pad": 0.02, "aspect": 12, "extend": extend}
+    bar = figure.colorbar(scale, label=label, ticks=ticks, format=plain, **place)
     bar.minorticks_off()
 
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from experiments.analysis.comparison import POPULATION, SPLITS, equal_rates, leaderboard, scored
+from experiments.analysis.epochs import epoch_of_errors
 from experiments.analysis.simple import margins
 from experiments.analysis.statistics import summarise
 from experiments.analysis.units import Unit
@@ -93,13 +94,16 @@ def leaderboard_figure(tables: StudyTables) -> Figure:
     ax = result.subplots()
     for mean in reference["mean"].dropna():
         ax.axvline(mean, **REFERENCE, zorder=0)
-    near = [baseline for baseline in baselines if baseline.mean < 1.5 * shown[["mean", "high"]].max(axis=None)]
+    limits = _log_limits(shown)
+    low, high = limits or (0, 1.5 * shown[["mean", "high"]].max(axis=None))
+    near = [baseline for baseline in baselines if low <= baseline.mean < high]
     for baseline in near:
         ax.axvline(baseline.mean, **baseline.line, linewidth=0.9, zorder=0)
     _draw_intervals(ax, shown)
     for row, note in enumerate(notes.texts):
         ax.text(1.02, row, note, transform=ax.get_yaxis_transform(), va="center", fontsize=notes.size, color=MUTED)
-    _fit_errors(ax, shown)
+    if limits:
+        log_axis(ax, *limits, axis="x")
     ax.set(yticks=range(len(board)), ylim=(len(board) - 0.4, -0.6), xlabel=final_error_label(replicas))
     ax.set_yticklabels(rows.texts, fontsize=rows.size)
     ax.grid(axis="y", visible=False)
@@ -150,15 +154,16 @@ def _notes(board: pd.DataFrame, rates: dict[str, str]) -> list[str]:
     return notes
 
 
-def _fit_errors(ax: Axes, board: pd.DataFrame) -> None:
-    """Make the axis of errors logarithmic if the means span more than a decade.
+def _log_limits(board: pd.DataFrame) -> tuple[float, float] | None:
+    """Return the limits of a logarithmic axis of errors if the means span more than a decade, else None.
 
     A condition that fails would press the others together on a linear axis.
     """
     means = board["mean"]
-    if 0 < 10 * means.min() < means.max():
-        ends = [*board["low"][board["low"] > 0], *means, *board["high"].dropna()]
-        log_axis(ax, max(min(ends), means.min() / 3) / 1.1, max(ends) * 1.1, axis="x")
+    if not 0 < 10 * means.min() < means.max():
+        return None
+    ends = [*board["low"][board["low"] > 0], *means, *board["high"].dropna()]
+    return max(min(ends), means.min() / 3) / 1.1, max(ends) * 1.1
 
 
 class Baseline(NamedTuple):
@@ -226,8 +231,7 @@ def _scores_by_rate(replicas: pd.DataFrame) -> tuple[pd.DataFrame, str, float]:
     label, scale, ceiling = error_label(unit, "validation"), unit.scale, unit.ceiling
     if select == "loss":
         label, scale, ceiling = "validation loss", 1, math.inf
-    if select == "best_epoch_error":
-        label += ", best epoch"
+    label += epoch_of_errors(replicas)
     if not len(reported(rows)):
         label += ", tuning seeds"
     return rows.assign(score=scale * score), label, ceiling

@@ -1,6 +1,7 @@
 """Figures of the course of training: which activation learns faster, and which error it reaches."""
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import pandas as pd
@@ -9,7 +10,7 @@ from matplotlib.figure import Figure
 from experiments.figures.curves import condition_legend, draw, error_label, means, unit_of_errors
 from experiments.figures.parts import comparable
 from experiments.figures.registry import Missing, figure
-from experiments.figures.style import looks, sheet, subject
+from experiments.figures.style import Look, looks, sheet, subject
 from experiments.store.reading import StudyTables
 
 
@@ -48,14 +49,17 @@ def training_loss(tables: StudyTables) -> Quantity:
 
 @figure("lu_comparison", title="Training loss and test error by epoch", parts=comparable)
 def lu_comparison(tables: StudyTables) -> Figure:
-    """Draw training loss and test error by epoch: all epochs, the first and the last (after Clevert et al. 2015)."""
+    """Draw training loss and test error by epoch: all epochs, the first and the last (after Clevert et al. 2015).
+
+    The legend has the learning rates that validation chose if conditions differ in them.
+    """
     replicas = tables.replicas
     last = tables.history["epoch"].max()
     if last < 1:
         raise Missing("no replica finished an epoch", "optimizer.lr=0.001")
     start, end = max(1, round(last / 8)), min(last - 1, round(0.75 * last))
     spans = {"": (0, last), ", its start": (0, start), ", its end": (end, last)}
-    appearance = looks(replicas)
+    appearance = _with_rates(looks(replicas), replicas)
     result = sheet(3.7)
     result.suptitle(subject(replicas))
     panels = result.subplots(2, 3)
@@ -69,3 +73,11 @@ def lu_comparison(tables: StudyTables) -> Figure:
         ax.set_xlabel("epoch")
     condition_legend(result, replicas, appearance)
     return result
+
+
+def _with_rates(appearance: dict[str, Look], replicas: pd.DataFrame) -> dict[str, Look]:
+    """Return looks whose labels have the learning rate, if conditions differ in it."""
+    rates = replicas.groupby("run")["lr"].first().map("{:g}".format)
+    if rates.nunique() == 1:
+        return appearance
+    return {run: replace(look, label=f"{look.label}, rate {rates[run]}") for run, look in appearance.items()}

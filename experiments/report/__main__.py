@@ -8,7 +8,7 @@ that needs no other file and no network; report.md; tables/*.tex for LaTeX's pac
 With formats=png,pdf the figures are there as PNG and PDF too. Only figures that changed are drawn again. Figures of
 fixed experiments on digits, which are not of the study, train small networks when they are first drawn.
 With figures=saturation,leaderboard only these figures are drawn, into figures/, and no page is written.
-With compare=OTHER the report also compares the conditions that both studies have.
+With compare=OTHER the report also compares conditions that have the same data, activation and output in both studies.
 
 select=RULE chooses each condition's learning rate by the mean of another quantity of validation: `error` (the
 default), `loss`, or `best_epoch_error`, which reports the test error at the epoch with the lowest validation loss.

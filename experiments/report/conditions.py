@@ -120,10 +120,9 @@ STUDY_COMPARISON: Columns = {
 }
 
 
-def leaderboard(board: pd.DataFrame, best_epoch: bool = False) -> Table:
-    """Return the leaderboard from `Findings.board`; `best_epoch` says that its errors are not those of the last one."""
-    error = f"test {measure(board['task'])}" + (", best epoch" if best_epoch else "")
-    return table(board, _fitting(LEADERBOARD, board), {"test error": error})
+def leaderboard(board: pd.DataFrame, epoch: str = "") -> Table:
+    """Return the leaderboard from `Findings.board`; `epoch` is that of `epoch_of_errors`."""
+    return table(board, _fitting(LEADERBOARD, board), {"test error": f"test {measure(board['task'])}{epoch}"})
 
 
 def comparisons(board: pd.DataFrame) -> Table:

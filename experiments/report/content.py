@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from experiments.analysis.answer import edge_sentence, findings
+from experiments.analysis.epochs import epoch_of_errors, with_early_stopping
 from experiments.report.choosing import alarms, choice, selection
 from experiments.report.conditions import StudyComparison, compare_study, comparisons, leaderboard
 from experiments.report.curves import Chart, charts
@@ -20,10 +21,16 @@ from experiments.report.provenance import (
     commands,
     configuration,
     environments,
+    tuning_seeds,
 )
 from experiments.report.rankings import MeanRanks, Ranking, mean_ranks, rankings
 from experiments.report.table import Table
 from experiments.store.reading import StudyTables
+
+CURVES = (
+    "With early stopping, a curve goes on to the last trained epoch of each seed, and then keeps its value. The "
+    "leaderboard has the errors of the best epoch."
+)
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,8 @@ class Content:
         How many seeds a given difference needs.
     baselines, rankings, mean_ranks, matrices, charts
         What is known of each data set, and over data sets.
+    curves_note
+        What the curves show where replicas stop early; empty without early stopping.
     pictures
         The drawn figures.
     missing
@@ -89,6 +98,7 @@ class Content:
     mean_ranks: MeanRanks
     matrices: list[Matrix]
     charts: list[Chart]
+    curves_note: str
     diverged: list[Diverged]
     failed: list[Failed]
     configuration: Configuration
@@ -138,7 +148,7 @@ def gather(
         warnings=facts.warnings,
         datasets=sorted(board["dataset"].unique()),
         outputs=sorted(board["output"].unique()),
-        leaderboard=leaderboard(board, select == "best_epoch_error"),
+        leaderboard=leaderboard(board, epoch_of_errors(replicas)),
         choice=choice(replicas, select),
         comparisons=comparisons(board),
         edge=edge_sentence(board),
@@ -150,9 +160,10 @@ def gather(
         mean_ranks=mean_ranks(facts.over_datasets),
         matrices=matrices(facts, replicas[replicas["selected"]]),
         charts=charts(tables),
+        curves_note=CURVES if with_early_stopping(replicas).any() else "",
         diverged=diverged(replicas),
         failed=failed(records),
-        configuration=configuration(records),
+        configuration=configuration(records, tuning_seeds(replicas)),
         environments=environments(records),
         commands=commands(board, records, replicas, select),
         study_comparison=compare_study(study, replicas, other[0], other[1].replicas) if other else None,

@@ -1,13 +1,16 @@
 """How a study was made: its configuration, its environments, and the commands that train it again."""
 
 import json
+import math
 import shlex
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from experiments.analysis.recipe import value_where_off
 from experiments.config.values import plain_or_quoted
 from experiments.config.words import COUNTS
 
@@ -48,11 +51,15 @@ class Command:
     command: str
 
 
-def configuration(records: Records) -> Configuration:
-    """Return the settings of a study's runs."""
-    configs = [_flat(record["config"]) for record in records.values() if "config" in record]
+def configuration(records: Records, tuning: Mapping[str, Collection[int]] | None = None) -> Configuration:
+    """Return the settings of a study's runs; `tuning` has the seeds that only choose the rate, by run.
+
+    A setting that only some runs have is off in the others.
+    """
+    stored = {run: record["config"] for run, record in records.items() if "config" in record}
+    configs = [_flat(_with_tuning_seeds(config, (tuning or {}).get(run, ()))) for run, config in stored.items()]
     keys = dict.fromkeys(key for config in configs for key in config)
-    values = {key: list(dict.fromkeys(config.get(key) for config in configs)) for key in keys}
+    values = {key: list(dict.fromkeys(_value(config, key) for config in configs)) for key in keys}
     common, differing = {}, {}
     for key, distinct in values.items():
         texts = [text for text in distinct if text is not None]
@@ -61,6 +68,30 @@ def configuration(records: Records) -> Configuration:
         else:
             differing[key] = texts
     return Configuration(common, differing)
+
+
+def tuning_seeds(replicas: pd.DataFrame) -> dict[str, set[int]]:
+    """Return by run the seeds that only choose its learning rate, from the table `replicas`."""
+    if "purpose" not in replicas:
+        return {}
+    tuning = replicas[replicas["purpose"] == "tuning"]
+    return {str(run): set(seeds) for run, seeds in tuning.groupby("run")["seed"]}
+
+
+def _with_tuning_seeds(config: dict[str, Any], tuning: Collection[int]) -> dict[str, Any]:
+    """Return a configuration in which tuning seeds have a key of their own."""
+    if not tuning:
+        return config
+    seeds = [seed for seed in config["seeds"] if seed not in tuning]
+    return config | {"seeds": seeds, "tune": {"seeds": sorted(int(seed) for seed in tuning)}}
+
+
+def _value(config: Mapping[str, str], key: str) -> str | None:
+    """Return a setting of a flat configuration as text, or what it is where it is off; None if it does not apply."""
+    if key in config:
+        return config[key]
+    off = value_where_off(key, config)
+    return None if off is None else "inf" if off == math.inf else _text(off)
 
 
 def _flat(config: dict[str, Any]) -> dict[str, str]:

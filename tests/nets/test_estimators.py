@@ -34,7 +34,7 @@ from nets.activations import ACTIVATIONS, ELU
 from nets.estimators import MLPClassifier, MLPRegressor
 from nets.initializers import INITIALIZERS
 from nets.network import Network, Recipe
-from nets.optimizers import OPTIMIZERS, SCHEDULES, SGD
+from nets.optimizers import OPTIMIZERS, SCHEDULES, SGD, Constant
 from nets.outputs import OUTPUTS, LinearMSE, SigmoidCE, SoftmaxCE
 from tests.programs import ROOT
 
@@ -964,6 +964,16 @@ def test_sparse_inputs_give_the_numbers_of_dense_ones_with_a_recipe(container):
         ({"residual": True, "hidden_layer_sizes": ()}, "residual=True: no two hidden layers of [] follow each other"),
         ({"norm": "layer", "hidden_layer_sizes": ()}, "norm='layer' needs hidden layers"),
         ({"dropout": 0.5, "hidden_layer_sizes": ()}, "dropout=0.5 needs hidden layers"),
+        (
+            {"schedule": "warmup_cosine", "early_stopping": True, "max_iter": 9},
+            "early_stopping=True does not go with schedule='warmup_cosine', whose rate falls until the last epoch",
+        ),
+        ({"schedule": "cosine", "early_stopping": True}, "early_stopping=True does not go with schedule='cosine'"),
+        (
+            {"schedule": "warmup_cosine", "max_iter": 5},
+            "max_iter=5: schedule='warmup_cosine' needs more epochs than its warmup=5",
+        ),
+        ({"schedule": Constant(warmup=3), "max_iter": 2}, "max_iter=2: schedule='constant' needs more epochs than its"),
         ({"activation": "Relu"}, "activation='Relu': did you mean 'relu'? Allowed: "),
         ({"learning_rate_init": 1e9, "optimizer": "sgd", "output": "linear_mse"}, "training diverged in epoch "),
     ],

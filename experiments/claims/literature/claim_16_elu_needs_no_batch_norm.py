@@ -83,12 +83,12 @@ def judge(table: pd.DataFrame) -> Verdict:
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw the differences that decide."""
-    return draw_statements(statements(table), "test error (points)")
+    return draw_statements(statements(table), "difference of test errors (points);\nnegative: as claimed")
 
 
 def draw_leads(table: pd.DataFrame) -> Figure:
     """Draw ELU − ReLU with each recipe, which shows whether the difference survives it."""
-    return draw_statements(leads(table), "test error (points)")
+    return draw_statements(leads(table), "difference of test errors (points);\nnegative: ELU is better")
 
 
 CLAIM = Claim(

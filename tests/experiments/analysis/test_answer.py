@@ -229,8 +229,20 @@ def test_references_with_one_label_are_not_listed(study):
         *({"activation": a, "net.hidden": h, "error": 0.05 * len(a)} for a in ("relu", "elu") for h in widths)
     )
     second = findings(replicas).sentences[1]
-    assert "have a lower error than their references (relu (net.hidden=[16])" in second
+    assert "have a lower error than relu with the same settings on these splits" in second
     assert "relu, relu" not in second
+
+
+def test_it_is_clear_which_condition_has_which_reference(study):
+    conditions = [
+        {"net.norm": norm, "activation": a, "error": error}
+        for (norm, a), error in {(None, "relu"): 0.3, (None, "elu"): 0.2, ("batch", "elu"): 0.1}.items()
+    ]
+    lower = findings(study(*conditions, {"net.norm": "batch", "error": 0.2})).sentences[1]
+    assert "than relu with the same settings (relu (net.norm=batch) is compared with relu) on these splits" in lower
+    wide = [{"net.norm": "layer", "error": 0.2}, {"net.norm": "layer", "activation": "tanh", "error": 0.1}]
+    both = findings(study(*conditions, {"net.norm": "batch", "error": 0.2}, *wide)).sentences[1]
+    assert "(relu (net.norm=batch) and relu (net.norm=layer) are compared with relu)" in both
 
 
 def test_an_untrained_network_is_not_the_best(study):
@@ -361,10 +373,23 @@ def test_on_many_data_sets_the_simple_models_are_tested_too(study):
     first = findings(replicas, baselines=baselines).sentences[0]
     assert first.startswith("The mean test errors at the only rate are those of relu on digits, 5.")
     assert first.endswith(
-        "The best simple models have there: 5.55 % on digits (softmax regression, not told apart); 7.50 % on iris "
+        "The lowest errors without a network are 5.55 % on digits (softmax regression, not told apart); 7.50 % on iris "
         "(softmax regression); 5.55 % on wine (softmax regression). The others differ from the network on "
         "these splits (paired t, Bonferroni for the choice of the best, 5 %)."
     )
+
+
+@pytest.mark.parametrize(
+    ("noise", "verdict"),
+    [(0.05, "None can be told from the network"), (0.002, "All of these differ from the network")],
+)
+def test_a_sentence_on_the_simple_models_that_differ_needs_some(study, noise, verdict):
+    names = ("digits", "iris", "wine")
+    baselines = pd.concat([models(name, softmax_regression=0.09) for name in names])
+    text = findings(study(*({"dataset": name} for name in names), noise=noise, seeds=3), baselines=baselines).sentences[
+        0
+    ]
+    assert f"{verdict} on these splits (paired t" in text
 
 
 def test_a_network_that_finished_with_a_lower_error_is_named(study):

@@ -46,6 +46,52 @@ def test_without_the_baseline_the_first_registered_activation_is_it(study):
     assert {reference.split("-")[1] for reference in references(replicas).values()} == {"tanh"}
 
 
+RECIPE = {
+    "net.norm": ("batch", "layer"),
+    "net.dropout": (0.2, 0.5),
+    "net.residual": (True,),
+    "optimizer.clip_norm": (1.0, 10.0),
+    "early_stopping.patience": (4, 10),
+    "output.label_smoothing": (0.1, 0.2),
+    "schedule.warmup": (2, 10),
+}
+
+
+@pytest.mark.parametrize("column", RECIPE)
+@pytest.mark.parametrize("backwards", [False, True])
+def test_of_equal_networks_the_reference_has_the_recipe_off_whatever_the_names_of_the_runs(study, column, backwards):
+    conditions = [
+        {"activation": activation, "dataset": dataset, column: value}
+        for activation in ("relu", "selu")
+        for dataset in ("wine", "iris")
+        for value in (np.nan, *RECIPE[column])
+    ]
+    replicas = study(*conditions)
+    names = sorted(replicas["run"].unique(), reverse=backwards)
+    replicas["run"] = replicas["run"].map({run: f"{index:02}-{run}" for index, run in enumerate(names)})
+    values = replicas.drop_duplicates("run").set_index("run")[["dataset", "activation", column]]
+    for run, reference in references(replicas).items():
+        if values.loc[run, "activation"] == "relu":
+            assert pd.isna(values.loc[reference, column])
+        else:
+            assert str(values.loc[reference, column]) == str(values.loc[run, column])
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_where_no_network_is_plain_the_reference_has_the_smallest_value(study, backwards):
+    replicas = study(*({"net.dropout": value} for value in (0.2, 0.5, 0.1)))
+    values = replicas.drop_duplicates("run").set_index("run")["net.dropout"]
+    names = {run: f"{index}" for index, run in enumerate(values.sort_values(ascending=backwards).index)}
+    result = references(replicas.assign(run=replicas["run"].map(names)))
+    assert set(result.values()) == {names[values.idxmin()]}
+
+
+def test_settings_that_are_no_recipe_leave_a_tie_to_the_names_of_the_runs(study):
+    replicas = study({"optimizer.momentum": 0.9}, {"optimizer.momentum": 0.5}, {"pretrain.epochs": 5})
+    first, *others = sorted(replicas["run"].unique())
+    assert references(replicas) == dict.fromkeys(others, first)
+
+
 def test_a_condition_that_lost_replicas_ranks_after_all_that_did_not(study):
     replicas = study({"error": 0.02, "lost": 1}, {"activation": "elu", "error": 0.5}, {"activation": "tanh", "lost": 4})
     table = ranked(replicas).set_index("run")
@@ -150,6 +196,20 @@ def test_between_two_studies_the_same_condition_is_compared_and_the_change_named
     assert (row.label, row.changed) == ("relu", "optimizer.name: adam → sgd")
     assert row.difference < -0.1
     assert compare_studies(with_tasks(here), with_tasks(study({"dataset": "wine"}))).empty
+
+
+def test_between_two_studies_a_setting_that_is_off_has_a_name(study):
+    recipe = {"net.norm": "layer", "net.residual": True, "net.dropout": 0.5, "optimizer.clip_norm": 1.0}
+    recipe |= {"output.label_smoothing": 0.1, "early_stopping.patience": 4.0}
+    choices = {"optimizer.name": "sgd", "schedule.name": "constant"}
+    plain, modern = with_tasks(study(choices)), with_tasks(study(choices | recipe))
+    changes = {"net.norm": ("none", "layer"), "net.residual": ("false", "true"), "net.dropout": ("0", "0.5")}
+    changes |= {"optimizer.clip_norm": ("inf", "1"), "output.label_smoothing": ("0", "0.1")}
+    changes |= {"early_stopping.patience": ("0", "4")}
+    for here, there, order in ((modern, plain, 1), (plain, modern, -1)):
+        (row,) = compare_studies(here, there).itertuples()
+        expected = {f"{name}: {' → '.join(values[::order])}" for name, values in changes.items()}
+        assert set(row.changed.split("; ")) == expected
 
 
 def with_tasks(replicas, **tasks):

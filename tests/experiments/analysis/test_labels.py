@@ -199,3 +199,9 @@ def test_tasks_are_renamed_in_every_table_and_not_again_in_labels():
     for table in (tables.history, tables.layers, tables.replicas, tables.confusion):
         assert table.drop_duplicates("run")["dataset"].tolist() == names
     assert labels(tables.replicas, omit=("dataset",)).tolist() == ["relu", "relu", "elu"]
+
+
+def test_a_switch_of_the_recipe_is_written_as_it_is_typed():
+    assert label_list({}, {"net.residual": True}) == ["relu", "relu, net.residual=true"]
+    assert label_list({}, {"net.residual": "True"}) == ["relu", "relu, net.residual=true"]
+    assert describe("dataset.pixels", True) == "pixels=True"  # labels of earlier studies stay

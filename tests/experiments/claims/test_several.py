@@ -4,13 +4,14 @@ import math
 from itertools import product
 
 import matplotlib
+import pandas as pd
 import pytest
 
 from experiments.claims.literature.claim_16_elu_needs_no_batch_norm import draw_leads, errors_by_recipe
 from experiments.claims.literature.claim_17_gelu_trains_lowest import last_losses
 from experiments.claims.literature.claim_20_residual_stands_depth import errors_by_depth
 from experiments.claims.registry import load_claim
-from experiments.claims.several import Bound, holds, in_words, judge_statements, notes, outcome
+from experiments.claims.several import Bound, draw_statements, holds, in_words, judge_statements, lower, notes, outcome
 from experiments.claims.studies import Protocol, train
 from experiments.claims.tables import tuned, with_net
 from experiments.claims.verdicts import FAILED, PARTIAL, REPRODUCED, Measure
@@ -167,3 +168,18 @@ def test_the_last_tenth_of_the_epochs_decides_about_the_training_loss():
     table = last_losses(StudyTables(frame("run lr seed epoch train_loss", losses), None, replicas(rows)))
     assert table["loss"].tolist() == [pytest.approx(1e-9), math.inf]  # a loss of 0 counts as 1e-12
     assert table["dropout"].tolist() == [0.5, 0.5]
+
+
+def test_the_panels_of_all_data_sets_have_one_scale():
+    errors = {
+        "wine": pd.DataFrame({"a": [1.0, 2, 1.5], "b": [2.0, 2.5, 2.7]}),
+        "iris": pd.DataFrame({"a": [10.0, 20, 15], "b": [2.0, 2.5, 2.7]}),
+    }
+    statement = lower(errors, 0.3, "a − b", "a", "b")
+    for ratio in (False, True):
+        parts = {name: [Bound(bound.measure.exp()) for bound in bounds] for name, bounds in statement.items()}
+        with matplotlib.rc_context(RC):
+            drawn = draw_statements({"a is lower": parts if ratio else statement}, "points", ratio)
+        first, second = drawn.axes
+        assert first.get_xlim() == second.get_xlim()
+        assert first.get_xscale() == second.get_xscale() == ("log" if ratio else "linear")

@@ -4,6 +4,7 @@ import re
 from io import StringIO
 
 import pandas as pd
+import pytest
 
 from experiments.claims.judging import read_origins, read_tables
 from experiments.claims.registry import MODULES
@@ -97,11 +98,22 @@ def test_the_register_has_the_first_verdict_and_the_line_of_the_reference_for_ev
     assert {number for number, first in first_verdicts().items() if first == "none"} == set(range(16, 21))
 
 
-def test_the_documentation_shows_the_reference_verdicts_each_with_its_first_measure():
+def test_the_documentation_shows_the_reference_verdicts_each_in_brief():
     rows = []
     for number, table in read_tables(REFERENCE).items():
         row = judge(number, table)
-        first = str(row.verdict.measures[0]).replace("|", "\\|")
-        rows.append(f"| {number} | {row.claim.text} ({row.claim.source}) | {row.line} | {row.first} | {first} |\n")
+        brief = row.brief.replace("|", "\\|")
+        rows.append(f"| {number} | {row.claim.text} ({row.claim.source}) | {row.line} | {row.first} | {brief} |\n")
     guides = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
     assert any("".join(rows) in guide.read_text() for guide in guides)
+
+
+@pytest.mark.parametrize("number", read_tables(REFERENCE))
+def test_a_claim_is_in_brief_its_first_measure_or_what_each_of_several_data_sets_says(number):
+    table = read_tables(REFERENCE)[number]
+    row = judge(number, table)
+    if number < 16:
+        assert row.brief == str(row.verdict.measures[0])
+    else:
+        assert row.verdict.remark.startswith(row.brief)
+        assert all(dataset in row.brief for dataset in table["dataset"].unique())

@@ -112,8 +112,12 @@ def test_a_record_that_lacks_a_setting_is_refused(key, settings):
             ("early_stopping.patience=2", "schedule=cosine"),
             "early_stopping.patience=2 does not go with schedule=cosine",
         ),
-        (("schedule=warmup_cosine", "epochs=5"), "schedule.warmup=5 needs more epochs than that: epochs is 5"),
-        (("schedule.warmup=2", "epochs=2"), "schedule.warmup=2 needs more epochs than that: epochs is 2"),
+        (
+            ("schedule=warmup_cosine", "epochs=5"),
+            "schedule=warmup_cosine with schedule.warmup=5 needs more than 5 epochs, but epochs is 5: allowed is "
+            "schedule.warmup=1, or epochs=6 and more",
+        ),
+        (("schedule.warmup=2", "epochs=2"), "schedule=constant with schedule.warmup=2 needs more than 2 epochs, but"),
         (("optimizer.clip_norm=0",), "optimizer.clip_norm=0.0 of sgd: allowed is a number above 0"),
         (("output=softmax_ce", "output.label_smoothing=1"), "output.label_smoothing=1.0 of softmax_ce"),
     ],
@@ -123,6 +127,19 @@ def test_a_recipe_that_cannot_be_used_is_refused_in_one_line(overrides, message,
     with pytest.raises(ConfigError, match=f"^{re.escape(message)}") as refusal:
         settings(*overrides)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 5, 30])
+@pytest.mark.parametrize("schedule", ["constant", "multistep", "warmup_cosine"])
+def test_the_settings_that_a_refused_warm_up_proposes_are_accepted(schedule, epochs, settings):
+    words = (f"schedule={schedule}", "schedule.warmup=40")
+    with pytest.raises(ConfigError) as refusal:
+        settings(*words, f"epochs={epochs}")
+    warmup, more = re.search(
+        r"allowed is (schedule\.warmup=\d+), or (epochs=\d+) and more$", str(refusal.value)
+    ).groups()
+    assert settings(words[0], warmup, f"epochs={epochs}").epochs == epochs
+    assert settings(*words, more).schedule.warmup == 40
 
 
 def test_what_no_result_depends_on_is_in_no_condition(settings):

@@ -1,11 +1,12 @@
 """Tests of experiments.figures.curves: means, bands, limits and what diverged, as the figures show them."""
 
 import numpy as np
+import pytest
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from scipy import stats
 
-from experiments.figures.curves import CARRIED, draw, means
+from experiments.figures.curves import BEYOND, CARRIED, EARLY_STOPPING, draw, final_error_label, means
 from experiments.figures.style import looks
 from tests.experiments.figures.studies import crosses, curves, drawings, fake_study, of, tiny
 
@@ -143,3 +144,84 @@ def test_a_curve_is_dashed_from_the_first_early_stop_on_and_the_legend_says_so()
     assert sum("stopped early" in text for text in texts) == 1
     (plain,) = drawings("lu_comparison", fake_study(diverged=0)).values()
     assert not any("stopped early" in text.get_text() for text in plain.legends[0].get_texts())
+
+
+def patient(tables, share=1.0):
+    """Return the tables in which this share of the replicas, at least, trains with early stopping."""
+    patience = np.where(np.arange(len(tables.replicas)) < share * len(tables.replicas), 4.0, np.nan)
+    replicas = tables.replicas.copy()
+    replicas.insert(list(replicas).index("seed") + 1, "early_stopping.patience", patience)
+    if "best_epoch" not in replicas:
+        replicas["best_epoch"] = 8
+    return tables._replace(replicas=replicas)
+
+
+@pytest.mark.parametrize("name", ["lu_comparison", "gradient_norms", "saturation", "activation_statistics", "depth"])
+def test_with_early_stopping_a_figure_says_which_epoch_is_the_end(name):
+    tables = fake_study(activations=("relu", "sigmoid"), hidden=((8,), (8, 8)), diverged=0)
+    headings = {}
+    for kind, part in {"plain": tables, "early": patient(tables)}.items():
+        (drawn,) = drawings(name, part).values()
+        headings[kind] = drawn.legends[0].get_title().get_text().split("\n")
+    assert headings["early"] == [*headings["plain"], EARLY_STOPPING]
+
+
+def test_the_axis_of_final_errors_names_the_best_epoch_where_training_stops_early():
+    tables = fake_study(diverged=0)
+    assert final_error_label(tables.replicas) == "test error (%)"
+    assert final_error_label(patient(tables).replicas) == "test error (%), best epoch"
+    assert final_error_label(patient(tables, 0.5).replicas) == "test error (%), with early stopping at the best epoch"
+    (board,) = drawings("leaderboard", patient(tables)).values()
+    assert board.axes[0].get_xlabel() == "test error (%), best epoch"
+
+
+def test_curves_that_are_carried_on_can_be_told_apart():
+    tables = stopped_study(activations=("relu", "elu"), hidden=((8,), (8, 8), (8, 8, 8)))
+    (drawn,) = drawings("lu_comparison", tables).values()
+    for panel in (drawn.axes[2], drawn.axes[5]):
+        carried = [line for line in panel.lines if line.get_label() == CARRIED["label"]]
+        styles = {(line.get_color(), line.get_marker(), str(line._unscaled_dash_pattern)) for line in carried}
+        assert len(styles) == len(carried) == 6
+        assert all(line.get_linewidth() < 1 for line in carried)
+
+
+def exploding(patience=True, best=0):
+    """Return a study in which elu explodes in epoch 1, and early stopping keeps epoch `best`."""
+    tables = fake_study(diverged=0)
+    frames = {
+        name: frame.assign(
+            **{
+                column: frame[column].astype(float).mask((frame["activation"] == "elu") & (frame["epoch"] > 0), 1e12)
+                for column in ("train_loss", "gradient_norm", "delta_norm", "weight_gradient_norm")
+                if column in frame
+            }
+        )
+        for name, frame in of_frames(tables).items()
+    }
+    replicas = tables.replicas.assign(best_epoch=tables.replicas["activation"].map({"elu": best}).fillna(8))
+    tables = tables._replace(replicas=replicas, **frames)
+    return patient(tables) if patience else tables
+
+
+def test_an_explosion_that_early_stopping_ended_does_not_stretch_the_axes_and_is_marked():
+    tables = exploding()
+    (course,), (norms,), (flow,) = (
+        drawings(name, tables).values() for name in ("lu_comparison", "gradient_norms", "gradient_flow")
+    )
+    elu = looks(tables.replicas)[tables.replicas.loc[tables.replicas["activation"] == "elu", "run"].iloc[0]]
+    for panel, first in [(course.axes[0], 1), (course.axes[2], 6), (norms.axes[0], 1), (norms.axes[2], 1)]:
+        assert panel.get_ylim()[1] < 100
+        (mark,) = [line for line in panel.lines if line.get_label() == BEYOND["label"]]
+        assert (list(mark.get_xdata()), mark.get_color()) == ([first], elu.color)
+    for drawn in (course, norms):
+        assert "explodes here, beyond the axis" in [text.get_text() for text in drawn.legends[0].get_texts()]
+    images = [image for ax in flow.axes for image in ax.images]
+    assert all(image.norm.vmax < 100 for image in images)
+    assert {ax._colorbar.extend for ax in flow.axes if hasattr(ax, "_colorbar")} == {"max"}
+
+
+def test_without_early_stopping_and_in_kept_epochs_every_finished_curve_is_in_view():
+    for tables in (exploding(patience=False), exploding(best=8)):
+        (course,) = drawings("lu_comparison", tables).values()
+        assert course.axes[0].get_ylim()[1] > 1e12
+        assert not [line for ax in course.axes for line in ax.lines if line.get_label() == BEYOND["label"]]

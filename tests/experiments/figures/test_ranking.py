@@ -224,3 +224,18 @@ def test_a_baseline_that_is_far_off_is_named_but_does_not_stretch_the_axis():
     (drawn,) = drawings("leaderboard", STUDIES["three"]._replace(baselines=baselines)).values()
     assert drawn.axes[0].get_xlim()[1] < 10
     assert "majority class: 90, not in view" in [text.get_text() for text in drawn.legends[0].get_texts()]
+
+
+@pytest.mark.parametrize("error", [1e-5, 0.03, 0.5, 0.9, 1.0])
+def test_a_baseline_of_the_legend_is_in_view_on_a_logarithmic_axis(error):
+    study = fake_study(diverged=0)
+    failing = study.replicas["final_test_error"].where(study.replicas["activation"] != "tanh", 0.7)
+    baselines = pd.DataFrame({"dataset": "digits", "baseline": ["linear SVM"], "test_error": [error]})
+    tables = study._replace(replicas=study.replicas.assign(final_test_error=failing), baselines=baselines)
+    (drawn,) = drawings("leaderboard", tables).values()
+    (ax,) = drawn.axes
+    assert ax.get_xscale() == "log"
+    low, high = ax.get_xlim()
+    (text,) = [text.get_text() for text in drawn.legends[0].get_texts() if "SVM" in text.get_text()]
+    assert (text == "linear SVM") == (low <= 100 * error <= high)
+    assert (text == "linear SVM") == any(list(line.get_xdata()) == [100 * error] * 2 for line in ax.lines)

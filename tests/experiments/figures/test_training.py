@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.experiments.figures.studies import curves, drawings, tiny
+from tests.experiments.figures.studies import curves, drawings, fake_study, tiny
 
 
 def test_curves_are_the_tables_means():
@@ -15,3 +15,16 @@ def test_curves_are_the_tables_means():
     np.testing.assert_allclose(line, [[0, 1, 2], [1.4, 0.6, 0.55]])
     (line,) = curves(end).values()
     np.testing.assert_allclose(line, [[1, 2], [30, 27.5]])
+
+
+def test_the_legend_has_the_chosen_rates_if_conditions_differ_in_them():
+    tables = fake_study(rates=(0.1, 0.3), diverged=0)
+    replicas = tables.replicas.assign(selected=tables.replicas["lr"].eq(0.3) == tables.replicas["activation"].eq("elu"))
+    labels = {}
+    for name, chosen in {"same": tables, "other": tables._replace(replicas=replicas)}.items():
+        (drawn,) = drawings("lu_comparison", chosen).values()
+        labels[name] = {text.get_text() for text in drawn.legends[0].get_texts()}
+    assert labels == {
+        "same": {"relu", "elu", "tanh"},
+        "other": {"relu, rate 0.1", "elu, rate 0.3", "tanh, rate 0.1"},
+    }

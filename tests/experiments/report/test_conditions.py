@@ -6,6 +6,7 @@ import pytest
 
 from experiments.analysis.answer import findings
 from experiments.report.conditions import comparisons, leaderboard
+from experiments.report.content import gather
 from experiments.report.table import quantity
 from tests.experiments.report.examples import study
 
@@ -20,6 +21,27 @@ def test_the_heading_of_an_error_names_its_unit():
     assert leaderboard(findings(tables.replicas).board).headings["test error"] == "test error (%)"
     tables.replicas["task"] = "regression"
     assert leaderboard(findings(tables.replicas).board).headings["test error"] == "test RMSE (target units)"
+
+
+@pytest.mark.parametrize(
+    ("patience", "heading"),
+    [
+        ([4, 4, 4], "test error (%), best epoch"),
+        ([4, None, None], "test error (%), with early stopping at the best epoch"),
+        ([None, None, None], "test error (%)"),
+    ],
+)
+def test_with_early_stopping_the_heading_of_the_error_and_a_note_beside_the_curves_name_the_epoch(patience, heading):
+    tables = study(datasets=("digits",))
+    replicas = tables.replicas.copy()
+    by_activation = dict(zip(("relu", "elu", "tanh"), patience, strict=True))
+    replicas.insert(
+        list(replicas).index("seed") + 1, "early_stopping.patience", replicas["activation"].map(by_activation)
+    )
+    replicas = replicas.assign(best_epoch=3, final_validation_error=0.1, best_validation_error=0.1)
+    content = gather("mine", tables._replace(replicas=replicas), {})
+    assert content.leaderboard.headings["test error"] == heading
+    assert bool(content.curves_note) == any(patience)
 
 
 def test_diverged_replicas_are_counted_and_worse_than_any_other():

@@ -6,7 +6,7 @@ import shlex
 import pandas as pd
 
 from experiments.config.words import hydra_words
-from experiments.report.provenance import command, configuration, environments, study_words
+from experiments.report.provenance import command, configuration, environments, study_words, tuning_seeds
 
 
 def test_a_command_trains_the_same_condition_again(settings):
@@ -50,6 +50,38 @@ def test_shared_settings_are_apart_from_settings_that_differ():
     settings = configuration(records | {"lost": {"failure": "no"}})
     assert settings.common == {"epochs": "5", "net.hidden": "[8]"}
     assert settings.differing == {"activation": ["relu", "elu"], "activation.alpha": ["0.5"]}
+
+
+def test_a_setting_that_some_runs_lack_has_the_value_off():
+    base = {"activation": {"name": "relu"}, "output": {"name": "softmax_ce"}, "optimizer": {"name": "sgd"}}
+    records = {
+        "plain": {"config": base | {"net": {"hidden": [8]}}},
+        "normed": {"config": base | {"net": {"hidden": [8], "norm": "batch", "residual": True}}},
+        "smoothed": {"config": base | {"output": {"name": "softmax_ce", "label_smoothing": 0.1}}},
+        "hinge": {"config": base | {"output": {"name": "linear_hinge"}, "early_stopping": {"patience": 4}}},
+        "clipped": {"config": base | {"optimizer": {"name": "sgd", "clip_norm": 1.0}}},
+    }
+    differing = configuration(records).differing
+    assert differing["net.norm"] == ["none", "batch"]
+    assert differing["net.residual"] == ["false", "true"]
+    assert differing["output.label_smoothing"] == ["0.0", "0.1"]  # the hinge loss has no smoothing
+    assert differing["early_stopping.patience"] == ["0", "4"]
+    assert differing["optimizer.clip_norm"] == ["inf", "1.0"]
+
+
+def test_tuning_seeds_stand_apart_from_reported_ones():
+    records = {run: {"config": {"epochs": 5, "seeds": [0, 1, 7, 8]}} for run in ("one", "two")}
+    replicas = pd.DataFrame(
+        {"run": run, "seed": seed, "purpose": "tuning" if seed > 5 else "report"}
+        for run in records
+        for seed in (0, 1, 7, 8)
+    )
+    assert configuration(records, tuning_seeds(replicas)).common == {
+        "epochs": "5",
+        "seeds": "[0, 1]",
+        "tune.seeds": "[7, 8]",
+    }
+    assert configuration(records, tuning_seeds(replicas[["run"]])).common["seeds"] == "[0, 1, 7, 8]"
 
 
 def test_runs_are_counted_by_environment():
