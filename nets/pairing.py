@@ -142,6 +142,20 @@ class Output(ABC):
         """
         return None
 
+    def modelled_distribution(self, z: np.ndarray) -> Distribution:
+        """Return `distribution(z)`, for an output that models the spread.
+
+        Raises
+        ------
+        ValueError
+            For other outputs, with those that do.
+        """
+        distribution = self.distribution(z)
+        if distribution is None:
+            others = ", ".join(name for name, output in OUTPUTS.items() if output.models_spread)
+            raise ValueError(f"output={self.name} models no spread: predict_distribution needs one of {others}")
+        return distribution
+
     def encode(self, labels: ArrayLike, classes: int, dtype: DTypeLike) -> np.ndarray:
         """Return target rows (n, units): one-hot, or for a single unit 1 for class 1 and 0 for class 0.
 

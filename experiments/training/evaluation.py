@@ -67,7 +67,9 @@ def _by_row(stack: Stack) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             costs[:, span], decided[:, span] = output.assess(scores, work.targets)
         else:
             costs[:, span] = output.cost(scores, work.targets)
-            difference = scores.astype(np.float64) - work.targets
+            difference = output.predict(scores).astype(np.float64) - work.targets
+            if stack.prepared.error_scale is not None:
+                difference /= stack.prepared.error_scale[stack.seed_index, None]
             errors[:, span] = (difference * difference).mean(axis=2)
     if task == "classification":
         np.not_equal(decided, stack.labels, out=errors)
