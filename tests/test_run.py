@@ -9,7 +9,19 @@ import pytest
 import yaml
 
 from experiments.store.reading import load_tables
-from experiments.tables import HISTORY, IDENTITY, LAYERS, OUTCOME, STUDY
+from experiments.tables import (
+    CLASS_METRICS,
+    CROSSINGS,
+    HISTORY,
+    IDENTITY,
+    LAYERS,
+    MEASURED,
+    NUMBER_METRICS,
+    OUTCOME,
+    RECALL,
+    STUDY,
+    sorted_metrics,
+)
 from tests.programs import ROOT, python
 
 RUN = ROOT / "run.py"
@@ -162,7 +174,9 @@ def test_tables_have_the_documented_columns(study):
     assert tuple(tables.history.columns) == HISTORY
     assert tuple(tables.layers.columns) == LAYERS
     assert tuple(tables.replicas.columns[:6]) == IDENTITY
-    assert tuple(tables.replicas.columns[-len(OUTCOME) - len(STUDY) :]) == (*OUTCOME, *STUDY)
+    metrics = sorted_metrics(list(tables.replicas))
+    results = (*OUTCOME, *metrics, *STUDY)
+    assert tuple(tables.replicas.columns[-len(results) :]) == results
     assert len(tables.replicas) == 2 * 2 * 2
     assert len(tables.history) == 8 * 3
     assert len(tables.layers) == 8 * 3 * 2
@@ -170,7 +184,9 @@ def test_tables_have_the_documented_columns(study):
     hidden = tables.layers[(tables.layers["layer"] == 1) & (tables.layers["epoch"] > 0)]
     assert not hidden.isna().any().any()
     explained = (ROOT / "results" / "README.md").read_text()
-    documented = [*HISTORY, *LAYERS, *OUTCOME, *STUDY, "net.hidden", "epochs", "batch_size", "dtype", "entropy"]
+    metrics = (*CLASS_METRICS, *NUMBER_METRICS, CROSSINGS, f"{RECALL}CLASS")
+    named = [f"final_{part}_{metric}" for part in MEASURED for metric in metrics]
+    documented = [*HISTORY, *LAYERS, *OUTCOME, *named, *STUDY, "net.hidden", "epochs", "batch_size", "dtype", "entropy"]
     assert not [column for column in documented if f"`{column}`" not in explained]
 
 
