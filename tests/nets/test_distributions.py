@@ -127,15 +127,19 @@ def test_the_distribution_of_scores_has_the_point_and_is_float64(name):
     spread = output.spread(z, y)
     distribution = output.distribution(z, spread)
     assert output.models_spread == (output.distribution(z) is not None)
-    assert (spread is None) == (output.models_spread or name == "linear_huber")
-    if name == "linear_huber":
-        assert distribution is None
+    assert (distribution is None) == (spread is None and not output.models_spread)
+    if distribution is None:
         return
     assert distribution.point.shape == (2, 5, 3)
     assert distribution.point.dtype == np.float64
     np.testing.assert_allclose(distribution.point, output.predict(z), rtol=1e-6)
     one = output.distribution(z[0], None if spread is None else spread[0])
     np.testing.assert_array_equal(one.point, distribution.point[0])
+
+
+def test_only_the_scale_of_hubers_density_is_not_estimated():
+    z = np.zeros((1, 2, 3))
+    assert OUTPUTS["linear_huber"]().spread(z, z) is None
 
 
 @pytest.mark.parametrize("name", [name for name, output in OUTPUTS.items() if "regression" not in output.tasks])

@@ -188,6 +188,10 @@ def test_digits_are_learned_as_well_as_by_scikit_learns_perceptron():
         ["dataset=moons", "activation=prelu", "optimizer=adamw", "schedule=cosine", "init=orthogonal"],
         ["dataset=diabetes", "net.hidden=[]", "optimizer=rmsprop"],
         ["dataset=linnerud", "schedule=multistep", "schedule.milestones=[2]"],
+        ["dataset=linnerud", "output=exp_poisson", "batch_size=4", "optimizer.clip_norm=1"],
+        ["dataset=diabetes", "output=gaussian_nll", "output.beta=0.5", "optimizer=adam"],
+        ["dataset=linnerud", "output=quantile", "batch_size=4", "net.norm=layer"],
+        ["dataset=diabetes", "output=linear_huber", "output.delta=0.5"],
         ["dataset=wine", "batch_size=16", "net.norm=batch", "net.dropout=0.25", "net.input_dropout=0.1"],
         ["dataset=wine", "net.hidden=[6,6]", "net.norm=layer", "net.residual=true", "optimizer.clip_norm=0.5"],
         ["dataset=wine", "net.dropout=0.25", "activation=selu", "schedule.warmup=2"],
@@ -212,7 +216,7 @@ def test_with_the_runners_random_streams_a_fit_is_the_runners_training(settings,
 
     monkeypatch.setattr(estimators, "stream", draws)
     monkeypatch.setattr(fitting, "ROWS", 1000)
-    prepared = prepare(run.data, (3,), dtype="float64", **run.division)
+    prepared = prepare(run.data, (3,), dtype="float64", **run.division, scaling=run.output.scaling)
     rows = prepared.split.train[0]
     kind, y = MLPClassifier, prepared.targets
     if run.data.task == "regression":
