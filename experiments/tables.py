@@ -4,9 +4,10 @@ A cell that has no meaning is empty (None in a frame). A number that is not fini
 The text of a number is exact: it is the shortest decimal that reads back as the same float64.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from csv import reader
 from dataclasses import dataclass, field
-from io import BytesIO
+from io import BytesIO, StringIO
 from os import PathLike
 from typing import IO, TYPE_CHECKING, Any
 
@@ -71,6 +72,20 @@ OUTCOME = (
 STOPPED_EPOCH = "stopped_epoch"
 """The column of the replicas for the epoch after which early stopping ended the training."""
 
+CLASS_METRICS = ("balanced_error", "nll", "brier", "ece_width", "ece_mass", "auc", "f1")
+"""The metrics of a classification, besides the error. Each class has a further one: `RECALL` and its name."""
+
+RECALL = "recall_"
+
+NUMBER_METRICS = ("mae", "r2", "nll", "coverage")
+"""The metrics of a regression, besides the error."""
+
+CROSSINGS = "crossings"
+"""A further metric of an output whose scores are quantiles."""
+
+MEASURED = PARTS[1:]
+"""The parts on which metrics are computed."""
+
 STUDY = ("task_id", "purpose", "selected")
 """The last columns of a study's table `replicas`; a run's own table has none of them."""
 
@@ -93,6 +108,16 @@ ORDER: dict[str, list[str]] = {
 WORDS = {*CONDITION, "task", "status", "task_id", "purpose", "true", "predicted"}
 
 NUMBERS = {*HISTORY, SHARPNESS, *LAYERS, *OUTCOME, STOPPED_EPOCH, *CONFUSION, *TIMING} - WORDS
+
+
+def sorted_metrics(columns: Collection[str]) -> list[str]:
+    """Return the metrics among the columns of a study's `replicas`: by part, and the recalls by the classes' names."""
+    metrics = []
+    for part in MEASURED:
+        named = [f"final_{part}_{metric}" for metric in dict.fromkeys((*CLASS_METRICS, *NUMBER_METRICS, CROSSINGS))]
+        metrics += [column for column in named if column in columns]
+        metrics += sorted(column for column in columns if column.startswith(f"final_{part}_{RECALL}"))
+    return metrics
 
 
 @dataclass
@@ -129,6 +154,19 @@ def to_csv(text_frame: "pd.DataFrame") -> bytes:
     """Return the CSV of a frame whose cells are text."""
     csv: str = text_frame.to_csv(index=False, lineterminator="\n")
     return csv.encode()
+
+
+def header_line(csv: bytes) -> bytes:
+    """Return the first line of a CSV. It may contain line breaks within quotes: a class may name a column."""
+    end = csv.find(b"\n")
+    while csv.count(b'"', 0, end) % 2:
+        end = csv.find(b"\n", end + 1)
+    return csv[:end]
+
+
+def columns_of(header: str) -> list[str]:
+    """Return the columns of a CSV with this first line."""
+    return next(reader(StringIO(header, newline="")))
 
 
 def from_csv(csv: bytes) -> "pd.DataFrame":

@@ -4,6 +4,7 @@ import json
 import time
 from itertools import zip_longest
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
@@ -14,6 +15,9 @@ from experiments.config.settings import Settings, from_record
 from experiments.store.runs import RunFolder, outcomes
 from experiments.sweep.environment import describe
 from experiments.training.run import train
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ENVIRONMENT = ("numerics", "git", "python", "packages", "processor", "blas", "dataset_sha256")
 """The facts of the environment that may change a number."""
@@ -48,9 +52,12 @@ def reproduce(path: Path) -> int:
             print(f"then {fact}: {then.get(fact)}\nnow  {fact}: {now[fact]}")
     identical = True
     for name in COMPARED:
-        old, new = files[f"{name}.csv"], tables.to_csv(tables.to_text(fresh[name]))
+        old, text = files[f"{name}.csv"], tables.to_text(fresh[name])
+        known = _without_unknown_metrics(text, tables.from_csv(old)) if name == "replicas" else text
+        new = tables.to_csv(known)
         if new == old:
-            print(f"identical  {name}.csv, {len(fresh[name])} rows")
+            rest = "" if known.equals(text) else ", without the metrics that an earlier version did not record"
+            print(f"identical  {name}.csv, {len(text)} rows{rest}")
         else:
             identical = False
             print(f"differs    {name}.csv, {_first_difference(old, new)}")
@@ -64,6 +71,16 @@ def _recorded_settings(path: Path, files: dict[str, bytes]) -> Settings:
             f"{path}: its config.yaml belongs to {settings.run}: another version wrote it, or it was renamed"
         )
     return settings
+
+
+def _without_unknown_metrics(new: "pd.DataFrame", old: "pd.DataFrame") -> "pd.DataFrame":
+    """Return fresh replicas (text cells) as the recorded ones are: earlier versions recorded no metrics."""
+    metrics = tables.sorted_metrics(list(new))
+    known = [column for column in metrics if column in old]
+    new = new.drop(columns=[column for column in metrics if column not in known])
+    if len(new) == len(old):
+        new.loc[(old[known] == "").all(axis=1), known] = ""
+    return new
 
 
 def _first_difference(old: bytes, new: bytes) -> str:

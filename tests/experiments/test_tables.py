@@ -18,6 +18,14 @@ FINAL_AND_BEST = [f"{when}_{column}" for when in ("final", "best") for column in
 ACTIVATION = [
     "activation_mean", "activation_median", "activation_std", "zero_fraction", "saturated_fraction", "dead_fraction"
 ]  # fmt: skip
+METRICS = [
+    f"final_{part}_{metric}"
+    for part in ("validation", "test")
+    for metric in (
+        "balanced_error", "nll", "brier", "ece_width", "ece_mass", "auc", "f1",
+        "recall_class_0", "recall_class_1", "recall_class_2",
+    )
+]  # fmt: skip
 NORMS = ["weight_gradient_norm", "delta_norm", "weight_norm"]
 SETTINGS = {
     "activation.alpha": 1.0,
@@ -76,7 +84,8 @@ def test_columns_are_as_documented(frames):
         "history": [*IDENTITY, "epoch", *LOSSES, "gradient_norm"],
         "layers": [*IDENTITY, "epoch", "layer", *NORMS, "update_ratio", *ACTIVATION],
         "replicas": [
-            *IDENTITY, *SETTINGS, "task", "parameters", "status", "diverged_epoch", "best_epoch", *FINAL_AND_BEST
+            *IDENTITY, *SETTINGS, "task", "parameters", "status", "diverged_epoch", "best_epoch", *FINAL_AND_BEST,
+            *METRICS,
         ],
         "confusion": [*IDENTITY, "true", "predicted", "count"],
         "timing": [
@@ -109,9 +118,11 @@ def test_cells_are_empty_only_where_they_have_no_meaning(frames):
     for column in ACTIVATION:
         np.testing.assert_array_equal(layers[column].isna(), layers["layer"] == 3)
     assert frames["replicas"]["diverged_epoch"].isna().all()
+    calibration = [column for column in METRICS if "_ece_" in column]  # not of so few rows
+    assert frames["replicas"][calibration].isna().all(axis=None)
     meaningful = [
         layers.drop(columns=["update_ratio", *ACTIVATION]),
-        frames["replicas"].drop(columns="diverged_epoch"),
+        frames["replicas"].drop(columns=["diverged_epoch", *calibration]),
         *(frames[name] for name in ("history", "confusion", "timing")),
     ]
     assert all(frame.notna().all(axis=None) for frame in meaningful)
@@ -136,6 +147,31 @@ def test_confusion_counts_the_test_rows(condition, frames):
         wrong = confusion["count"][confusion["true"] != confusion["predicted"]].sum()
         assert confusion["count"].sum() == 36
         assert wrong / 36 == pytest.approx(of(frames["replicas"], lr, seed)["final_test_error"].item())
+
+
+def test_metrics_are_those_of_the_confusion_matrix(condition, frames):
+    for lr, seed in REPLICAS:
+        (row,) = of(frames["replicas"], lr, seed).to_dict("records")
+        counts = of(frames["confusion"], lr, seed).pivot(index="true", columns="predicted", values="count")
+        counts = counts.loc[list(condition.data.classes), list(condition.data.classes)].to_numpy(int)
+        recalls = np.diag(counts) / counts.sum(axis=1)
+        assert [row[f"final_test_recall_{name}"] for name in condition.data.classes] == recalls.tolist()
+        assert row["final_test_balanced_error"] == pytest.approx(1 - recalls.mean())
+
+
+def test_a_studys_metrics_are_sorted_by_part_and_the_recalls_by_name():
+    columns = ["seed", *reversed(METRICS), "final_test_loss", "final_test_recall_", "final_test_crossings"]
+    ordered = tables.sorted_metrics(columns)
+    assert ordered == [*METRICS[:10], *METRICS[10:17], "final_test_crossings", "final_test_recall_", *METRICS[17:]]
+
+
+def test_a_header_may_hold_any_name():
+    for names in (["a", "b"], ["a,b", 'say "x"', "two\nlines", "größe", "", " "]):
+        csv = tables.to_csv(pd.DataFrame([["1\n2"] * len(names)], columns=names))
+        header = tables.header_line(csv)
+        assert tables.columns_of(header.decode()) == names
+        assert tables.from_csv(csv[: len(header) + 1]).empty
+        assert csv[len(header) + 1 :].startswith(b'"1\n2"')
 
 
 def test_timing_is_one_row_of_seconds(frames):

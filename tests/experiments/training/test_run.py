@@ -18,6 +18,7 @@ from experiments.streams import stream
 from experiments.training import run as training
 from experiments.training.evaluation import grid
 from experiments.training.run import divide, gathered, train, train_part
+from nets.outputs import OUTPUTS
 
 LOSSES = ["train_loss", "train_error", "validation_loss", "validation_error", "test_loss", "test_error"]
 IDENTITY = ["run", "dataset", "activation", "output", "lr", "seed"]
@@ -231,6 +232,13 @@ CONDITIONS = [
     ["dataset=moons", "dataset.samples=300", "activation=maxout", "optimizer=momentum", "schedule=cosine"],
     ["dataset=linnerud", "activation=tanh", "optimizer=rmsprop", "activation_l1=0.01", "pretrain.epochs=2"],
     ["dataset=wine", "activation=glu", "output=linear_hinge", "optimizer=adamw", "dtype=float64"],
+    ["dataset=diabetes", "output=quantile", "output.levels=[0.25,0.5]", "diagnostics.sharpness=true"],
+    *(
+        ["dataset=linnerud", f"output={name}", "batch_size=4", "optimizer.clip_norm=1"]
+        for name, output in OUTPUTS.items()
+        if output.tasks == ("regression",)
+    ),
+    ["dataset=wine", "output=softmax_focal"],
 ]
 each_condition = pytest.mark.parametrize("overrides", CONDITIONS, ids=" ".join)
 STACK = ["net.hidden=[16,7]", "epochs=3", "seeds=[3,0,11]", "optimizer.lr=[0.01,0.003]"]
