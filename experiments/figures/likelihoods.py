@@ -13,7 +13,7 @@ from experiments.figures.style import INK, MUTED, Style, legend, sheet
 from experiments.store.reading import StudyTables
 from nets.activations import Tanh
 from nets.descent import Descent
-from nets.distributions import Distribution
+from nets.distributions import Gaussian, Laplace, Poisson
 from nets.initializers import GlorotUniform
 from nets.network import Network, Work
 from nets.optimizers import Adam
@@ -26,6 +26,9 @@ SHARE = 0.9
 FIT = "#0072B2"
 TRUTH: Style = {"color": INK, "linestyle": (0, (4, 1.5)), "linewidth": 1}
 BAND: Style = {"color": FIT, "alpha": 0.22, "linewidth": 0}
+
+
+Said = Gaussian | Laplace | Poisson
 
 
 class Kind(NamedTuple):
@@ -73,7 +76,7 @@ KINDS = (
 class Fit(NamedTuple):
     """Networks of one pairing, one for each seed, and what they say."""
 
-    band: Distribution  # of the first network, on a grid
+    band: Said  # of the first network, on a grid
     nll: float  # the mean negative log-likelihood of fresh rows, in nats
     covered: tuple[float, float]  # the shares of fresh rows in the band, where x < 0 and where x > 0
 
@@ -96,9 +99,9 @@ def fit(output: Output, kind: Kind, grid: np.ndarray) -> Fit:
         descent.step(work, rate * (1 - step / STEPS), factor)
     spread = output.spread(_scores(network, x), work.targets)
 
-    def said(inputs: np.ndarray) -> Distribution:
+    def said(inputs: np.ndarray) -> Said:
         distribution = output.distribution(_scores(network, inputs), spread)
-        assert distribution is not None
+        assert isinstance(distribution, Said)
         return distribution.rescaled(mean, scale)
 
     x, y = _rows(kind, FRESH, 1)
@@ -159,9 +162,7 @@ def likelihoods(tables: StudyTables) -> Figure:
 
 def _panel(ax: Axes, kind: Kind, fitted: Fit, grid: np.ndarray, x: np.ndarray, y: np.ndarray) -> None:
     """Draw the data of the first seed, the truth, and what its network says."""
-    interval = fitted.band.interval(SHARE)
-    assert interval is not None
-    low, high = (end[0, :, 0] for end in interval)
+    low, high = (end[0, :, 0] for end in fitted.band.interval(SHARE))
     ax.plot(x, y, ".", color=MUTED, markersize=2.5, zorder=1)
     ax.fill_between(grid, low, high, zorder=2, **BAND)
     ax.plot(grid, kind.truth(grid), zorder=3, **TRUTH)

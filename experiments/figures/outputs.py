@@ -42,7 +42,7 @@ def output_cost_gradients(tables: StudyTables) -> Figure:
     entries: dict[str, Style] = {}
     for column, task in zip(panels.T, tasks, strict=True):
         names = [name for name, output in OUTPUTS.items() if task in output.tasks]
-        entries |= _draw_pairings(*column, task, names)
+        entries |= _draw_pairings(column[0], column[1], task, names)
     for letter, ax in zip("abcd", panels.ravel(), strict=False):
         ax.set_title(f"({letter}) {ax.get_title(loc='left')}", loc="left")
     legend(result, list(entries.items()))
