@@ -43,6 +43,7 @@ DRAWN |= {
     "zigzag": {"three": [""]},
     "collapse": {"three": [""]},
     "clipped_output": {"three": [""]},
+    "likelihoods": {"three": [""]},
 }
 
 
