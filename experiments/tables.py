@@ -158,10 +158,18 @@ def to_csv(text_frame: "pd.DataFrame") -> bytes:
 
 def header_line(csv: bytes) -> bytes:
     """Return the first line of a CSV. It may contain line breaks within quotes: a class may name a column."""
-    end = csv.find(b"\n")
-    while csv.count(b'"', 0, end) % 2:
-        end = csv.find(b"\n", end + 1)
-    return csv[:end]
+    start = quotes = 0
+    while (end := csv.find(b"\n", start)) >= 0:
+        quotes += csv.count(b'"', start, end)
+        if quotes % 2 == 0:
+            return csv[:end]
+        start = end + 1
+    return csv
+
+
+def number_of_rows(csv: bytes) -> int:
+    """Return the number of lines of a CSV below its header."""
+    return csv.count(b"\n", len(header_line(csv))) - 1
 
 
 def columns_of(header: str) -> list[str]:

@@ -174,6 +174,14 @@ def test_a_header_may_hold_any_name():
         assert csv[len(header) + 1 :].startswith(b'"1\n2"')
 
 
+def test_rows_are_counted_below_a_header_with_line_breaks_and_damage_ends_the_search():
+    assert tables.number_of_rows(tables.to_csv(pd.DataFrame({"two\nlines": ["1", "2"]}))) == 2
+    assert tables.number_of_rows(b"a,b\n") == 0
+    for damaged in (b"", b"a", b'"a\n1\n2\n'):
+        assert tables.header_line(damaged) == damaged
+        assert tables.number_of_rows(damaged) == -1
+
+
 def test_timing_is_one_row_of_seconds(frames):
     (row,) = frames["timing"].to_dict("records")
     assert (row["replicas"], row["epochs"]) == (6, 4)

@@ -14,7 +14,7 @@ import pytest
 from experiments import tables
 from experiments.config.errors import ConfigError
 from experiments.store import collecting
-from experiments.store.__main__ import main
+from experiments.store.__main__ import main, verify
 from experiments.store.collecting import collect, collect_parquet
 from experiments.store.files import checksum, fingerprint, write_bytes
 from experiments.store.reading import STUDY_TABLES, load_tables, read_parquet
@@ -173,6 +173,7 @@ def test_a_class_may_have_any_name_in_a_column(settings, study):
             assert table.loc[~named, recalls].isna().all(axis=None)
         parquet = read_parquet(collect_parquet(study) / "history", {job.run for job in jobs})
         assert set(parquet) == set(loaded.history)
+        assert not verify(study)
         (study.folder / ".index.json").unlink()
         collect(study)
 
