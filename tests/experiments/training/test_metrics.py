@@ -171,7 +171,7 @@ def mass_bins(confidence):
 def test_calibration_error_equals_that_of_a_loop_over_bins(function, bins, rows, ties):
     rng = np.random.default_rng(rows)
     confidence = rng.uniform(0.1, 1, (2, rows))
-    confidence = confidence.round(1) if ties else confidence
+    confidence = confidence.round(2) if ties else confidence
     correct = rng.uniform(size=confidence.shape) < confidence**2
     expected = [plain_ece(*replica, bins(replica[0])) for replica in zip(confidence, correct, strict=True)]
     np.testing.assert_allclose(function(confidence, correct), expected, **EXACT)
