@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 
 from experiments.config.settings import Settings
-from experiments.tables import CLASS_METRICS, CROSSINGS, MEASURED, NUMBER_METRICS, RECALL
+from experiments.tables import CLASS_METRICS, CROSSINGS, MEASURED, NOMINAL_COVERAGE, NUMBER_METRICS, RECALL
 from nets.distributions import Gaussian, Laplace, Poisson, Quantiles
 from nets.outputs import Output, SigmoidCE, SoftmaxCE
 
@@ -18,9 +18,6 @@ BINS = 15
 
 LEAST_ROWS = 200
 """With fewer rows, the error of calibration would be that of its bins."""
-
-SHARE = 0.9
-"""The share of the targets that a central interval shall contain."""
 
 COSTS: dict[str, Output] = {"softmax": SoftmaxCE(), "sigmoid": SigmoidCE()}
 """By the function that makes probabilities, the output whose cost is their negative log-likelihood."""
@@ -225,7 +222,7 @@ def number_metrics(
     point = output.predict(z)
     metrics = {"mae": mae(point, y, unit), "r2": r2(point, y)}
     distribution = output.distribution(z, spread)
-    interval = distribution.interval(SHARE) if distribution else None
+    interval = distribution.interval(NOMINAL_COVERAGE) if distribution else None
     if interval:
         metrics["coverage"] = coverage(*interval, y)
     if isinstance(distribution, Quantiles):
