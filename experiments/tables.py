@@ -100,6 +100,8 @@ STUDY = ("task_id", "purpose", "selected")
 
 CONFUSION = (*IDENTITY, "true", "predicted", "count")
 
+RELIABILITY = (*IDENTITY, "bin", "count", "confidence", "accuracy")
+
 STAGES = ("training", "evaluation", "diagnostics")
 """What the seconds of a run are spent on."""
 
@@ -110,13 +112,17 @@ ORDER: dict[str, list[str]] = {
     "layers": [*KEY, "epoch", "layer"],
     "replicas": KEY,
     "confusion": KEY,
+    "reliability": [*KEY, "bin"],
     "timing": [],
 }
 """The tables of a run and what their rows are sorted by."""
 
+LATER = ("reliability",)
+"""The tables that runs of earlier versions do not have."""
+
 WORDS = {*CONDITION, "task", "status", "task_id", "purpose", "true", "predicted"}
 
-NUMBERS = {*HISTORY, SHARPNESS, *LAYERS, *OUTCOME, STOPPED_EPOCH, *CONFUSION, *TIMING} - WORDS
+NUMBERS = {*HISTORY, SHARPNESS, *LAYERS, *OUTCOME, STOPPED_EPOCH, *CONFUSION, *RELIABILITY, *TIMING} - WORDS
 
 
 def badness(metric: str, values: "pd.Series") -> "pd.Series":

@@ -90,6 +90,7 @@ def test_columns_are_as_documented(frames):
             *METRICS,
         ],
         "confusion": [*IDENTITY, "true", "predicted", "count"],
+        "reliability": [*IDENTITY, "bin", "count", "confidence", "accuracy"],
         "timing": [
             *IDENTITY[:4], "replicas", "epochs", "threads", "total", "training", "evaluation", "diagnostics"
         ],
@@ -97,7 +98,8 @@ def test_columns_are_as_documented(frames):
 
 
 def test_rows_are_sorted_and_complete(frames):
-    for name, rows in (("replicas", 1), ("history", 5), ("layers", 5 * 3), ("confusion", 3 * 3)):
+    sizes = (("replicas", 1), ("history", 5), ("layers", 5 * 3), ("confusion", 3 * 3), ("reliability", 15))
+    for name, rows in sizes:
         index = frames[name][["lr", "seed"]].itertuples(index=False, name=None)
         assert list(index) == [replica for replica in REPLICAS for _ in range(rows)]
     assert frames["history"]["epoch"].tolist() == [0, 1, 2, 3, 4] * 6
@@ -122,9 +124,13 @@ def test_cells_are_empty_only_where_they_have_no_meaning(frames):
     assert frames["replicas"]["diverged_epoch"].isna().all()
     calibration = [column for column in METRICS if "_ece_" in column]  # not of so few rows
     assert frames["replicas"][calibration].isna().all(axis=None)
+    reliability = frames["reliability"]
+    for column in ("confidence", "accuracy"):
+        np.testing.assert_array_equal(reliability[column].isna(), reliability["count"] == 0)
     meaningful = [
         layers.drop(columns=["update_ratio", *ACTIVATION]),
         frames["replicas"].drop(columns=["diverged_epoch", *calibration]),
+        reliability[reliability["count"] > 0],
         *(frames[name] for name in ("history", "confusion", "timing")),
     ]
     assert all(frame.notna().all(axis=None) for frame in meaningful)
@@ -149,6 +155,18 @@ def test_confusion_counts_the_test_rows(condition, frames):
         wrong = confusion["count"][confusion["true"] != confusion["predicted"]].sum()
         assert confusion["count"].sum() == 36
         assert wrong / 36 == pytest.approx(of(frames["replicas"], lr, seed)["final_test_error"].item())
+
+
+def test_reliability_counts_the_same_test_rows(frames):
+    for lr, seed in REPLICAS:
+        bins, counts = (of(frames[name], lr, seed) for name in ("reliability", "confusion"))
+        assert bins["bin"].tolist() == list(range(1, 16))
+        assert bins["count"].sum() == 36
+        right = (bins["count"] * bins["accuracy"].fillna(0)).sum()
+        assert right == pytest.approx(counts["count"][counts["true"] == counts["predicted"]].sum())
+        filled = bins[bins["count"] > 0]
+        assert (filled["confidence"] > (filled["bin"] - 1) / 15).all()
+        assert (filled["confidence"] <= filled["bin"] / 15 + 1e-12).all()
 
 
 def test_metrics_are_those_of_the_confusion_matrix(condition, frames):
@@ -219,6 +237,8 @@ def test_a_regression_confuses_no_classes(settings, frames, name):
     assert regression["replicas"]["task"].tolist() == ["regression"] * 2
     assert list(regression["confusion"].columns) == list(frames["confusion"].columns)
     assert regression["confusion"].empty
+    assert list(regression["reliability"].columns) == list(frames["reliability"].columns)
+    assert regression["reliability"].empty
 
 
 # --- text and back
@@ -287,7 +307,7 @@ def test_merging_takes_the_newer_rows_and_sorts_numbers_as_numbers():
 
 def test_merged_parts_are_the_tables_of_the_whole(condition, frames):
     first, second = (train(condition, condition.replicas[start::2]).frames for start in range(2))
-    for name in ("history", "layers", "replicas", "confusion"):
+    for name in ("history", "layers", "replicas", "confusion", "reliability"):
         merged = tables.merge(name, tables.to_text(first[name]), tables.to_text(second[name]))
         assert tables.to_csv(merged) == csv(frames[name])
     clocks = tables.merge("timing", tables.to_text(first["timing"]), tables.to_text(second["timing"]))
@@ -295,7 +315,7 @@ def test_merged_parts_are_the_tables_of_the_whole(condition, frames):
 
 
 def test_merging_a_table_with_itself_changes_nothing(frames):
-    for name in ("history", "layers", "replicas", "confusion"):
+    for name in ("history", "layers", "replicas", "confusion", "reliability"):
         text = tables.to_text(frames[name])
         assert tables.to_csv(tables.merge(name, text, text)) == csv(frames[name])
 
