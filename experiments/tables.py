@@ -83,6 +83,15 @@ NUMBER_METRICS = ("mae", "r2", "nll", "coverage")
 CROSSINGS = "crossings"
 """A further metric of an output whose scores are quantiles."""
 
+BETTER_HIGH = ("auc", "f1", "r2")
+"""The metrics that are better the higher they are, and so is each class's recall.
+
+The others are better the lower they are, but for `coverage`, which is best at `NOMINAL_COVERAGE`.
+"""
+
+NOMINAL_COVERAGE = 0.9
+"""The share of the targets that a central interval shall contain."""
+
 MEASURED = PARTS[1:]
 """The parts on which metrics are computed."""
 
@@ -90,6 +99,8 @@ STUDY = ("task_id", "purpose", "selected")
 """The last columns of a study's table `replicas`; a run's own table has none of them."""
 
 CONFUSION = (*IDENTITY, "true", "predicted", "count")
+
+RELIABILITY = (*IDENTITY, "bin", "count", "confidence", "accuracy")
 
 STAGES = ("training", "evaluation", "diagnostics")
 """What the seconds of a run are spent on."""
@@ -101,13 +112,27 @@ ORDER: dict[str, list[str]] = {
     "layers": [*KEY, "epoch", "layer"],
     "replicas": KEY,
     "confusion": KEY,
+    "reliability": [*KEY, "bin"],
     "timing": [],
 }
 """The tables of a run and what their rows are sorted by."""
 
+LATER = ("reliability",)
+"""The tables that runs of earlier versions do not have."""
+
 WORDS = {*CONDITION, "task", "status", "task_id", "purpose", "true", "predicted"}
 
-NUMBERS = {*HISTORY, SHARPNESS, *LAYERS, *OUTCOME, STOPPED_EPOCH, *CONFUSION, *TIMING} - WORDS
+NUMBERS = {*HISTORY, SHARPNESS, *LAYERS, *OUTCOME, STOPPED_EPOCH, *CONFUSION, *RELIABILITY, *TIMING} - WORDS
+
+
+def badness(metric: str, values: "pd.Series") -> "pd.Series":
+    """Return numbers that are lower the better a metric is: −value of those that are better high.
+
+    That of a coverage is its distance from the nominal one.
+    """
+    if metric == "coverage":
+        return (values - NOMINAL_COVERAGE).abs()
+    return -values if metric in BETTER_HIGH or metric.startswith(RECALL) else values
 
 
 def sorted_metrics(columns: Collection[str]) -> list[str]:
@@ -158,10 +183,18 @@ def to_csv(text_frame: "pd.DataFrame") -> bytes:
 
 def header_line(csv: bytes) -> bytes:
     """Return the first line of a CSV. It may contain line breaks within quotes: a class may name a column."""
-    end = csv.find(b"\n")
-    while csv.count(b'"', 0, end) % 2:
-        end = csv.find(b"\n", end + 1)
-    return csv[:end]
+    start = quotes = 0
+    while (end := csv.find(b"\n", start)) >= 0:
+        quotes += csv.count(b'"', start, end)
+        if quotes % 2 == 0:
+            return csv[:end]
+        start = end + 1
+    return csv
+
+
+def number_of_rows(csv: bytes) -> int:
+    """Return the number of lines of a CSV below its header."""
+    return csv.count(b"\n", len(header_line(csv))) - 1
 
 
 def columns_of(header: str) -> list[str]:

@@ -11,6 +11,7 @@ import yaml
 from experiments.store.reading import load_tables
 from experiments.tables import (
     CLASS_METRICS,
+    CONFUSION,
     CROSSINGS,
     HISTORY,
     IDENTITY,
@@ -19,7 +20,9 @@ from experiments.tables import (
     NUMBER_METRICS,
     OUTCOME,
     RECALL,
+    RELIABILITY,
     STUDY,
+    TIMING,
     sorted_metrics,
 )
 from tests.programs import ROOT, python
@@ -202,6 +205,7 @@ def test_tables_have_the_documented_columns(study):
     metrics = (*CLASS_METRICS, *NUMBER_METRICS, CROSSINGS, f"{RECALL}CLASS")
     named = [f"final_{part}_{metric}" for part in MEASURED for metric in metrics]
     documented = [*HISTORY, *LAYERS, *OUTCOME, *named, *STUDY, "net.hidden", "epochs", "batch_size", "dtype", "entropy"]
+    documented += [*CONFUSION, *RELIABILITY, *TIMING]
     assert not [column for column in documented if f"`{column}`" not in explained]
 
 
@@ -225,7 +229,7 @@ def test_run_folders_hold_the_documented_files(study):
         status = json.loads((folder / "status.json").read_text())
         files = {path.name for path in folder.iterdir()}
         assert files == {*status["files"], "status.json"}
-        assert files >= {"config.yaml", "environment.json", "confusion.csv", "timing.csv"}
+        assert files >= {"config.yaml", "environment.json", "confusion.csv", "reliability.csv", "timing.csv"}
 
 
 def snapshot(folder):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ENVIRONMENT = ("numerics", "git", "python", "packages", "processor", "blas", "dataset_sha256")
 """The facts of the environment that may change a number."""
 
-COMPARED = ("history", "layers", "replicas", "confusion")
+COMPARED = ("history", "layers", "replicas", "confusion", "reliability")
 
 
 def reproduce(path: Path) -> int:
@@ -52,12 +52,15 @@ def reproduce(path: Path) -> int:
             print(f"then {fact}: {then.get(fact)}\nnow  {fact}: {now[fact]}")
     identical = True
     for name in COMPARED:
+        if name in tables.LATER and f"{name}.csv" not in files:
+            continue
         old, text = files[f"{name}.csv"], tables.to_text(fresh[name])
-        known = _without_unknown_metrics(text, tables.from_csv(old)) if name == "replicas" else text
+        known = _without_unknown(name, text, tables.from_csv(old))
         new = tables.to_csv(known)
         if new == old:
-            rest = "" if known.equals(text) else ", without the metrics that an earlier version did not record"
-            print(f"identical  {name}.csv, {len(text)} rows{rest}")
+            what = "metrics" if name == "replicas" else "rows"
+            rest = "" if known.equals(text) else f", without the {what} that an earlier version did not record"
+            print(f"identical  {name}.csv, {len(known)} rows{rest}")
         else:
             identical = False
             print(f"differs    {name}.csv, {_first_difference(old, new)}")
@@ -73,8 +76,13 @@ def _recorded_settings(path: Path, files: dict[str, bytes]) -> Settings:
     return settings
 
 
-def _without_unknown_metrics(new: "pd.DataFrame", old: "pd.DataFrame") -> "pd.DataFrame":
-    """Return fresh replicas (text cells) as the recorded ones are: earlier versions recorded no metrics."""
+def _without_unknown(name: str, new: "pd.DataFrame", old: "pd.DataFrame") -> "pd.DataFrame":
+    """Return a fresh table (text cells) as it was recorded: earlier versions knew no metrics and fewer tables."""
+    if name in tables.LATER:
+        recorded = set(zip(old["lr"], old["seed"], strict=True))
+        return new[[replica in recorded for replica in zip(new["lr"], new["seed"], strict=True)]]
+    if name != "replicas":
+        return new
     metrics = tables.sorted_metrics(list(new))
     known = [column for column in metrics if column in old]
     new = new.drop(columns=[column for column in metrics if column not in known])

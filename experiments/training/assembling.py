@@ -16,6 +16,7 @@ from experiments.tables import (
     LAYERS,
     LOSS_COLUMNS,
     OUTCOME,
+    RELIABILITY,
     SHARPNESS,
     STAGES,
     STOPPED_EPOCH,
@@ -51,6 +52,7 @@ def assemble(settings: Settings, records: Sequence[Record], parameters: int, clo
             "layers": _layers(settings, records),
             "replicas": _replicas(settings, records, parameters),
             "confusion": _confusion(settings, records),
+            "reliability": _reliability(settings, records),
             "timing": _timing(settings, len(records), clock),
         }
     )
@@ -125,6 +127,17 @@ def _confusion(settings: Settings, records: Sequence[Record]) -> pd.DataFrame:
             for true, counts in zip(classes, record.confusion.tolist(), strict=True):
                 rows += [(*identity, true, predicted, count) for predicted, count in zip(classes, counts, strict=True)]
     return _frame(rows, CONFUSION)
+
+
+def _reliability(settings: Settings, records: Sequence[Record]) -> pd.DataFrame:
+    rows: list[Row] = []
+    for record in records if settings.data.classes and settings.output.probabilities else ():
+        if record.diverged is None:
+            identity = (*_condition(settings), *record.replica)
+            for number, (count, confidence, right) in enumerate(record.reliability.tolist(), 1):
+                means = (confidence / count, right / count) if count else (None, None)
+                rows.append((*identity, number, int(count), *means))
+    return _frame(rows, RELIABILITY)
 
 
 def _timing(settings: Settings, replicas: int, clock: Mapping[str, float]) -> pd.DataFrame:

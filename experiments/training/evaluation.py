@@ -7,7 +7,14 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.tables import MEASURED, PARTS
-from experiments.training.metrics import class_metrics, confusion_counts, metric_columns, number_metrics
+from experiments.training.metrics import (
+    BINS,
+    class_metrics,
+    confusion_counts,
+    metric_columns,
+    number_metrics,
+    reliability,
+)
 from experiments.training.stack import Stack
 from nets.network import Work
 
@@ -27,6 +34,7 @@ class Evaluation(NamedTuple):
     losses: dict[str, np.ndarray]  # losses and errors by the names of `LOSS_COLUMNS`, (R,) each
     decided: np.ndarray  # the class (R, n) that is decided for each row, in a classification
     metrics: dict[str, np.ndarray]  # by their columns, (R,) each; NaN if not defined, and for a diverged network
+    reliability: np.ndarray  # (R, bins, 3) of the test part, as `metrics.reliability`; 0 if metrics are not computed
 
     @property
     def finite(self) -> np.ndarray:
@@ -38,7 +46,7 @@ class Evaluation(NamedTuple):
         losses, metrics = (
             {name: values[replicas] for name, values in columns.items()} for columns in (self.losses, self.metrics)
         )
-        return Evaluation(losses, self.decided[replicas], metrics)
+        return Evaluation(losses, self.decided[replicas], metrics, self.reliability[replicas])
 
 
 class ByRow(NamedTuple):
@@ -67,7 +75,9 @@ def evaluate(stack: Stack, measured: bool = False) -> Evaluation:
                 error *= prepared.target_scale[stack.seed_index, 0]
         error[~np.isfinite(loss)] = np.nan
         losses[f"{part}_loss"], losses[f"{part}_error"] = loss, error
-    return Evaluation(losses, by_row.decided, _metrics(stack, by_row, _all_finite(losses)) if measured else {})
+    bins = np.zeros((len(stack.active), BINS, 3))
+    metrics = _metrics(stack, by_row, _all_finite(losses), bins) if measured else {}
+    return Evaluation(losses, by_row.decided, metrics, bins)
 
 
 def _all_finite(losses: dict[str, np.ndarray]) -> np.ndarray:
@@ -109,22 +119,27 @@ def _by_row(stack: Stack, measured: bool) -> ByRow:
     return ByRow(costs, errors, decided, kept_scores, kept_targets)
 
 
-def _metrics(stack: Stack, by_row: ByRow, finite: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the metrics by their columns, (R,) each, NaN for the networks that have diverged."""
+def _metrics(stack: Stack, by_row: ByRow, finite: np.ndarray, bins: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the metrics by their columns, (R,) each, NaN for the networks that have diverged.
+
+    The `reliability` on the test part is written into `bins`, (R, BINS, 3).
+    """
     settings = stack.settings
     result = {column: np.full(len(finite), np.nan) for column in metric_columns(settings)}
     # No network's metrics depend on the others: as many are measured at the same time as fit the cache.
     step = max(1, METRIC_BYTES // (8 * len(settings.data.inputs) * settings.outputs))
     for start in range(0, finite.sum(), step):
         replicas = np.flatnonzero(finite)[start : start + step]
-        for part, metrics in _metrics_of(stack, by_row, replicas):
+        for part, metrics in _metrics_of(stack, by_row, replicas, bins):
             for name, values in metrics.items():
                 result[f"{part}_{name}"][replicas] = values
     return result
 
 
-def _metrics_of(stack: Stack, by_row: ByRow, replicas: np.ndarray) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-    """Yield each part with the metrics of some of the networks (indices)."""
+def _metrics_of(
+    stack: Stack, by_row: ByRow, replicas: np.ndarray, bins: np.ndarray
+) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    """Yield each part with the metrics of some of the networks (indices); `bins` are those of `_metrics`."""
     data, output, prepared = stack.settings.data, stack.settings.output, stack.prepared
     seeds = stack.seed_index[replicas]
     rows = {part: getattr(prepared.split, part)[seeds] for part in PARTS}
@@ -138,6 +153,8 @@ def _metrics_of(stack: Stack, by_row: ByRow, replicas: np.ndarray) -> Iterator[t
         for part in MEASURED:
             decided = by_row.decided[replicas[:, None], rows[part]]
             z, labels = numbers(by_row.scores, part), stack.labels[rows[part]]
+            if part == "test":
+                bins[replicas] = reliability(output, z, labels, decided)
             yield part, class_metrics(output, z, labels, decided, data.classes)
         return
     scale = _of_seeds(prepared.target_scale, seeds)

@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 
 from experiments.config.settings import Settings
-from experiments.tables import CLASS_METRICS, CROSSINGS, MEASURED, NUMBER_METRICS, RECALL
+from experiments.tables import CLASS_METRICS, CROSSINGS, MEASURED, NOMINAL_COVERAGE, NUMBER_METRICS, RECALL
 from nets.distributions import Gaussian, Laplace, Poisson, Quantiles
 from nets.outputs import Output, SigmoidCE, SoftmaxCE
 
@@ -18,9 +18,6 @@ BINS = 15
 
 LEAST_ROWS = 200
 """With fewer rows, the error of calibration would be that of its bins."""
-
-SHARE = 0.9
-"""The share of the targets that a central interval shall contain."""
 
 COSTS: dict[str, Output] = {"softmax": SoftmaxCE(), "sigmoid": SigmoidCE()}
 """By the function that makes probabilities, the output whose cost is their negative log-likelihood."""
@@ -169,8 +166,25 @@ def ece_width(confidence: np.ndarray, correct: np.ndarray) -> np.ndarray:
     correct
         (R, n): whether this is the true class.
     """
+    return _gaps(_bins_of_width(confidence), confidence, correct)
+
+
+def _bins_of_width(confidence: np.ndarray) -> np.ndarray:
+    """Return the bin, from 0, of equal width of each confidence."""
     inner_edges = np.linspace(0, 1, BINS + 1)[1:-1]
-    return _gaps(np.searchsorted(inner_edges, confidence), confidence, correct)
+    return np.searchsorted(inner_edges, confidence)
+
+
+def reliability(output: Output, z: np.ndarray, labels: np.ndarray, decided: np.ndarray) -> np.ndarray:
+    """Return, for each bin of `ece_width`, the rows, the sum of their confidences and the right rows, (R, BINS, 3).
+
+    The parameters are those of `class_metrics`. If the output gives no probabilities, all numbers are 0.
+    """
+    if not output.probabilities:
+        return np.zeros((len(labels), BINS, 3))
+    confidence = _of_class(output.class_probabilities(z), decided)
+    bins, values = _bins_of_width(confidence), (np.ones_like(confidence), confidence, decided == labels)
+    return np.stack([_sums(bins, value) for value in values], axis=2)
 
 
 def ece_mass(confidence: np.ndarray, correct: np.ndarray) -> np.ndarray:
@@ -191,11 +205,15 @@ def ece_mass(confidence: np.ndarray, correct: np.ndarray) -> np.ndarray:
 
 def _gaps(bins: np.ndarray, confidence: np.ndarray, correct: np.ndarray) -> np.ndarray:
     """Return Σ |Σ (correct − confidence)| / n over the bins and over their rows."""
-    replicas, rows = bins.shape
-    bins = bins + BINS * np.arange(replicas)[:, None]
-    sums = np.bincount(bins.ravel(), (correct - confidence).ravel(), BINS * replicas)
-    gaps: np.ndarray = np.abs(sums).reshape(replicas, BINS).sum(axis=1) / rows
+    gaps: np.ndarray = np.abs(_sums(bins, correct - confidence)).sum(axis=1) / bins.shape[1]
     return gaps
+
+
+def _sums(bins: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return the sum (R, BINS) of the values (R, n) in each bin."""
+    replicas = len(bins)
+    bins = bins + BINS * np.arange(replicas)[:, None]
+    return np.bincount(bins.ravel(), values.ravel(), BINS * replicas).reshape(replicas, BINS)
 
 
 def number_metrics(
@@ -225,7 +243,7 @@ def number_metrics(
     point = output.predict(z)
     metrics = {"mae": mae(point, y, unit), "r2": r2(point, y)}
     distribution = output.distribution(z, spread)
-    interval = distribution.interval(SHARE) if distribution else None
+    interval = distribution.interval(NOMINAL_COVERAGE) if distribution else None
     if interval:
         metrics["coverage"] = coverage(*interval, y)
     if isinstance(distribution, Quantiles):

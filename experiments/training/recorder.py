@@ -14,7 +14,7 @@ from experiments.tables import (
 )
 from experiments.training.checkpoint import Checkpoint
 from experiments.training.evaluation import GRID
-from experiments.training.metrics import metric_columns
+from experiments.training.metrics import BINS, metric_columns
 
 STOPPED = "stopped"
 """The name of the epochs of early stopping among a checkpoint's arrays."""
@@ -35,6 +35,7 @@ class Record(NamedTuple):
     layers: dict[str, np.ndarray]  # by the names of `LAYER_COLUMNS`, (epochs + 1, layers) each
     metrics: dict[str, float]  # of the network with which it ends, by their columns; NaN if not defined
     confusion: np.ndarray  # (classes, classes) counts, true by predicted
+    reliability: np.ndarray  # (bins, 3) rows, sum of confidences, right rows
     boundary: np.ndarray  # (y, x) decided class
     network: dict[str, np.ndarray] | None  # parameters and scales, if they are to be kept
     best_epoch: int  # the epoch with the lowest finite validation loss
@@ -64,6 +65,8 @@ class Recorder:
         The metrics (R,) of the networks with which the replicas end, by their columns; NaN if not defined.
     confusion
         (R, classes, classes) counts, true by predicted.
+    reliability
+        (R, bins, 3) rows, sum of confidences and right rows, as `metrics.reliability`.
     boundary
         (R, y, x) decided class.
     """
@@ -80,6 +83,7 @@ class Recorder:
         self._keeps_best = settings.early_stopping.on
         self.metrics = {column: np.full(count, np.nan) for column in metric_columns(settings)}
         self.confusion = np.zeros((count, classes, classes), np.int64)
+        self.reliability = np.zeros((count, BINS, 3))
         self.boundary = np.zeros((count, GRID, GRID), np.uint8)
 
     def record_epoch(self, active: np.ndarray, epoch: int, columns: Mapping[str, np.ndarray]) -> None:
@@ -131,6 +135,7 @@ class Recorder:
                 {name: values[index, rows] for name, values in self.layers.items()},
                 {column: values[index].item() for column, values in self.metrics.items()},
                 self.confusion[index],
+                self.reliability[index],
                 self.boundary[index],
                 networks.get(index) if diverged < 0 else None,
                 best,

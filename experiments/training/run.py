@@ -287,7 +287,7 @@ class Chunk:
         return self.recorder.checkpoint(epoch, stack.for_all(stack.network.parameters), state)
 
     def _record_end(self) -> None:
-        """Record the metrics, the confusions of the test part and, if there are two features, decisions on a grid."""
+        """Record metrics, confusions and reliability and, if there are two features, decisions on a grid."""
         stack, recorder = self.stack, self.recorder
         # Early stopping returns to other networks, and a chunk may be resumed after its last epoch.
         evaluation = evaluate(stack, measured=True) if self.end is None else self.end
@@ -295,6 +295,7 @@ class Chunk:
         if not self.settings.data.classes:
             return
         recorder.confusion[stack.active] = confusion(stack, evaluation.decided)
+        recorder.reliability[stack.active] = evaluation.reliability
         if self.settings.data.inputs.shape[1] == 2:
             recorder.boundary[stack.active] = decisions(stack)
 

@@ -14,10 +14,10 @@ import pytest
 from experiments import tables
 from experiments.config.errors import ConfigError
 from experiments.store import collecting
-from experiments.store.__main__ import main
+from experiments.store.__main__ import main, verify
 from experiments.store.collecting import collect, collect_parquet
 from experiments.store.files import checksum, fingerprint, write_bytes
-from experiments.store.reading import STUDY_TABLES, load_tables, read_parquet
+from experiments.store.reading import STUDY_TABLES, load_all_tables, load_tables, read_parquet
 from experiments.store.runs import RunFolder
 from experiments.sweep.jobs import Job
 from experiments.sweep.reproduce import reproduce
@@ -139,6 +139,51 @@ def test_runs_of_an_earlier_version_have_no_metrics_and_keep_their_cells(sweep, 
     assert "replicas.csv, 3 rows, without the metrics that an earlier version" in capsys.readouterr().out
 
 
+def without_later_tables(run):
+    """Make a run what an earlier version has written: without the tables of `LATER`, also in its status."""
+    path = run.path / "status.json"
+    status = json.loads(path.read_text())
+    for name in tables.LATER:
+        del status["files"][f"{name}.csv"]
+        (run.path / f"{name}.csv").unlink()
+    path.write_text(json.dumps(status))
+
+
+def test_runs_of_an_earlier_version_lack_a_table_and_are_not_trained_again(sweep, study, capsys):
+    words = (["activation=relu"], ["activation=elu"])
+    _, (old, new), _ = sweep(*words)
+    complete = run_files(study)
+    without_later_tables(study.run(old))
+    collect(study)
+    assert sweep(*words)[2] == [0, 0]
+    assert main(["verify", "study=default"]) == 0
+    assert set(load_all_tables("default").reliability["run"]) == {new}
+    assert reproduce(study.run(old).path) == 0
+    assert "reliability" not in capsys.readouterr().out
+    # It grows: the rows of the new replica are added, those of the old ones stay unknown.
+    assert sweep(["activation=relu", "seeds=3"])[2] == [1]
+    found = load_all_tables("default").reliability
+    assert found[found["run"] == old]["seed"].unique().tolist() == [2]
+    assert main(["verify", "study=default"]) == 0
+    capsys.readouterr()
+    assert reproduce(study.run(old).path) == 0
+    assert "reliability.csv, 15 rows, without the rows that an earlier version" in capsys.readouterr().out
+    shutil.rmtree(study.run(old).path)
+    sweep(*words)
+    without_later_tables(study.run(old))
+    assert sweep(["activation=relu", "force=true"])[2] == [2]
+    for name in tables.LATER:
+        path = study.run(old).path / f"{name}.csv"
+        assert path.read_bytes() == complete[path]
+
+
+def test_a_study_of_an_earlier_version_has_no_reliability(sweep, study):
+    sweep(["activation=relu"])
+    for run in study.runs():
+        without_later_tables(run)
+    assert load_all_tables("default").reliability is None
+
+
 def test_metrics_that_no_replica_has_are_no_columns(sweep, study):
     """Those of a run that was removed, and those that are not defined for so few rows."""
     _, (classes, _), _ = sweep(["activation=relu"], ["dataset=friedman1", "dataset.samples=60"])
@@ -173,6 +218,7 @@ def test_a_class_may_have_any_name_in_a_column(settings, study):
             assert table.loc[~named, recalls].isna().all(axis=None)
         parquet = read_parquet(collect_parquet(study) / "history", {job.run for job in jobs})
         assert set(parquet) == set(loaded.history)
+        assert not verify(study)
         (study.folder / ".index.json").unlink()
         collect(study)
 

@@ -19,6 +19,7 @@ from experiments.training.metrics import (
     metric_columns,
     number_metrics,
     r2,
+    reliability,
 )
 from experiments.training.run import Chunk, divide, train
 from nets.outputs import OUTPUTS, ClippedMSE, LinearHinge, LinearMSE, SigmoidCE, SigmoidMSE, SoftmaxCE, SoftmaxMSE
@@ -171,7 +172,7 @@ def mass_bins(confidence):
 def test_calibration_error_equals_that_of_a_loop_over_bins(function, bins, rows, ties):
     rng = np.random.default_rng(rows)
     confidence = rng.uniform(0.1, 1, (2, rows))
-    confidence = confidence.round(1) if ties else confidence
+    confidence = confidence.round(2) if ties else confidence
     correct = rng.uniform(size=confidence.shape) < confidence**2
     expected = [plain_ece(*replica, bins(replica[0])) for replica in zip(confidence, correct, strict=True)]
     np.testing.assert_allclose(function(confidence, correct), expected, **EXACT)
@@ -224,6 +225,44 @@ def test_a_calibrated_simulator_has_its_own_expected_calibration_error(function,
     assert expected == pytest.approx(np.sqrt(2 / np.pi * variance).sum() / rows, rel=0.1)
     bold = function(np.broadcast_to(np.sqrt(confidence), correct.shape), correct)
     assert bold.mean() > 1.5 * expected
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_reliability_counts_the_bins_of_equal_width(ties):
+    rng = np.random.default_rng(7)
+    p = rng.dirichlet(np.full(3, 0.4), (2, 90))
+    p = np.array([[0.2, 0.4, 0.4], [1, 0, 0]])[rng.integers(2, size=(2, 90))] if ties else p
+    labels, unit = (
+        rng.integers(3, size=(2, 90)),
+        SimpleNamespace(probabilities="given", class_probabilities=lambda z: z),
+    )
+    decided = p.argmax(axis=2)
+    result = reliability(unit, p, labels, decided)
+    for counts, confidence, right in zip(result, p.max(axis=2), decided == labels, strict=True):
+        number = np.array(width_bins(confidence))
+        expected = [
+            (rows.sum(), confidence[rows].sum(), right[rows].sum()) for rows in (number == m for m in range(BINS))
+        ]
+        np.testing.assert_allclose(counts, expected, **EXACT)
+
+
+def test_an_output_without_probabilities_has_no_reliability():
+    labels = np.zeros((2, 5), int)
+    assert not reliability(LinearMSE(), np.ones((2, 5, 3)), labels, labels).any()
+
+
+@pytest.mark.parametrize("output", ["softmax_ce", "sigmoid_mse", "linear_mse"])
+def test_the_table_of_reliability_gives_the_calibration_error(settings, output):
+    """With early stopping too, where the networks are those of another epoch than the last one."""
+    words = ("dataset=digits", "net.hidden=[8]", "epochs=4", "seeds=2", "early_stopping.patience=1", f"output={output}")
+    condition = settings(*words)
+    frames = train(condition, condition.replicas).frames
+    table = frames["reliability"]
+    assert len(table) == (2 * BINS if condition.output.probabilities else 0)
+    for seed, bins in table.groupby("seed"):
+        gaps = bins["count"] * (bins["accuracy"] - bins["confidence"]).abs()
+        (error,) = frames["replicas"].loc[frames["replicas"]["seed"] == seed, "final_test_ece_width"]
+        assert gaps.fillna(0).sum() / bins["count"].sum() == pytest.approx(error, rel=0, abs=1e-12)
 
 
 @pytest.mark.parametrize("rows", [199, 200])
@@ -299,6 +338,7 @@ def test_metrics_are_bit_identical_in_any_stack(rows, units):
             classes = names(max(units, 2))
             with np.errstate(divide="ignore"):
                 results.append(class_metrics(output, z[replicas], labels[replicas], decided, classes))
+                results.append({"reliability": reliability(output, z[replicas], labels[replicas], decided)})
         results.append(number_metrics(LinearMSE(), z[replicas], y[replicas], spread[replicas], scale[replicas]))
         return {(number, name): values for number, result in enumerate(results) for name, values in result.items()}
 

@@ -319,7 +319,7 @@ def test_a_divergent_replica_is_a_result_and_leaves_its_neighbours_alone(setting
     assert sum(calls) == 6 * condition.epochs
 
     sane = frames(replace(condition, rates=(0.003,)))
-    for name in ("history", "layers", "replicas", "confusion"):
+    for name in ("history", "layers", "replicas", "confusion", "reliability"):
         kept = {name: result[name][result[name]["lr"] == 0.003]}
         assert text(kept) == text({name: sane[name]})
     assert (sane["replicas"]["status"] == "done").all()
@@ -341,6 +341,7 @@ def test_a_divergent_replica_is_a_result_and_leaves_its_neighbours_alone(setting
         )
         assert replica["best_epoch"] == losses[:-1, 1].argmin()
         assert not len(of(result["confusion"], rate, seed))
+        assert not len(of(result["reliability"], rate, seed))
 
 
 def test_all_may_diverge(settings):
@@ -349,7 +350,7 @@ def test_all_may_diverge(settings):
     result = train(condition, condition.replicas, calls.append).frames
     assert result["replicas"]["status"].tolist() == ["diverged"] * 3
     assert len(result["history"]) == 6
-    assert len(result["confusion"]) == 0
+    assert len(result["confusion"]) == len(result["reliability"]) == 0
     assert sum(calls) == 3 * 5
     lines = text(result)["history"].decode().splitlines()
     assert {tuple(line.split(",")[-7:]) for line in lines[2::2]} <= {("nan",) * 7, ("inf", "nan") * 3 + ("nan",)}
