@@ -48,7 +48,7 @@ def judge(table: pd.DataFrame) -> Verdict:
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw the differences to ReLU with each norm, and to SELU with a norm."""
-    return draw_statements(statements(table) | statements(table, "selu", "SELU"), "test error (points)")
+    return draw_statements(statements(table) | statements(table, "selu", "SELU"), "difference of test errors (points)")
 
 
 CLAIM = Claim(
@@ -61,4 +61,6 @@ CLAIM = Claim(
     measure=measure,
     judge=judge,
     drawings={"": draw},
+    explanation="The intervals of ten seeds are wider than most differences. The paper tunes depth, width and dropout "
+    "for each method, on 121 data sets.",
 )

@@ -60,7 +60,7 @@ def judge(table: pd.DataFrame) -> Verdict:
 def draw(table: pd.DataFrame) -> Figure:
     """Draw Mish against the others at both depths, and what the further layers cost each activation."""
     rows = statements(table) | statements(table, SHALLOW) | losses_by_depth(table)
-    return draw_statements(rows, "test error (points)")
+    return draw_statements(rows, "difference of test errors (points)")
 
 
 CLAIM = Claim(

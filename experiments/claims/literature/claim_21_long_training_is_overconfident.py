@@ -31,6 +31,7 @@ def calibrations(tables: StudyTables) -> pd.DataFrame:
     rows = tuned(tables.replicas)
     best = tables.history.rename(columns={"epoch": "best_epoch", "test_ece_width": "ece_best"})
     rows = rows.merge(best[[*KEY, "best_epoch", "ece_best"]], on=[*KEY, "best_epoch"], how="left")
+    assert tables.reliability is not None
     bins = tables.reliability[tables.reliability["count"] > 0]
     gaps = (bins["count"] * (bins["accuracy"] - bins["confidence"])).groupby([bins[name] for name in KEY]).sum()
     counts = bins.groupby(KEY)["count"].sum()
