@@ -6,6 +6,7 @@ its caller. It is +inf for an impossible target, -inf where the density is infin
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -50,9 +51,7 @@ class Gaussian(Distribution):
 
     def interval(self, share: float) -> tuple[np.ndarray, np.ndarray]:
         """Return mean ∓ σ Φ⁻¹((1 + share) / 2)."""
-        from scipy.special import ndtri  # the import takes a fifth of a second
-
-        width = self.std * ndtri((1 + share) / 2)
+        width = self.std * NormalDist().inv_cdf((1 + share) / 2)
         return self.mean - width, self.mean + width
 
     def rescaled(self, mean: np.ndarray, scale: np.ndarray) -> "Gaussian":

@@ -55,7 +55,7 @@ class LinearMAE(Output, name="linear_mae"):
     """Linear units with absolute error: the negative log-likelihood of a Laplace distribution of median z and scale 1.
 
     The two differ by log 2 for each target. The minimiser is the median, which single outliers do not move. Goodfellow
-    et al. (2016), section 19.4.2.
+    et al. (2016), section 6.2.1.2.
     """
 
     tasks = ("regression",)
