@@ -14,7 +14,7 @@ from experiments.analysis.comparison import POPULATION, SPLITS, equal_rates, lea
 from experiments.analysis.epochs import epoch_of_errors
 from experiments.analysis.simple import margins
 from experiments.analysis.statistics import summarise
-from experiments.analysis.units import Unit, unit_of_row
+from experiments.analysis.units import ERROR, Unit, metric_of, unit_of_row
 from experiments.figures.curves import (
     CROSS,
     band,
@@ -143,6 +143,8 @@ def _marks(board: pd.DataFrame, whose: str) -> list[tuple[str, Style]]:
     """Return the entries of a legend for the marks of the conditions that are compared."""
     compared = board[board["reference"].notna()]
     marks = dict(_mark(*verdict) for verdict in zip(compared["verdict"], compared["scope"], strict=True))
+    if metric_of(board) != ERROR:
+        marks = {words.replace("same errors", "same values"): mark for words, mark in marks.items()}
     return [(words.format(whose), {"linestyle": "none", "color": INK, **mark}) for words, mark in marks.items()]
 
 

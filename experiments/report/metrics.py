@@ -72,9 +72,9 @@ def by_metric(tables: StudyTables, metric: str, study: str, folder: Path) -> tup
         raise ConfigError(f"metric={metric}: {' '.join(notes)}")
     unit = next(iter(task_units.values()))
     first = (
-        f"This report ranks by {unit.the} of test rows (metric={metric}); lower is better. Where a condition has "
-        f"several learning rates, {unit.the} of validation rows chose. Simple models are left out: only their errors "
-        f"are known."
+        f"This report ranks by {unit.the} on test rows (metric={metric}); lower is better. Where a condition has "
+        f"several learning rates, the same metric on validation rows chose. Simple models are left out: only their "
+        f"errors are known."
     )
     return select_rows(tables._replace(replicas=shown), shown), [first, *notes]
 
@@ -131,16 +131,16 @@ def _left_out(replicas: pd.DataFrame, left: pd.Series, partly: pd.Series, metric
 
     `left` and `partly` have the part on which each of them lacks it.
     """
-    names = labels(replicas, omit=("dataset",))
+    names = labels(replicas, omit=("dataset",)).map(in_sentence)
     if replicas["dataset"].nunique() > 1:
-        names = names + " on " + replicas.drop_duplicates("run").set_index("run")["dataset"]
+        names = names + " on " + replicas.drop_duplicates("run").set_index("run")["dataset"].map(in_sentence)
     reasons = [_reason(replicas.loc[index], part, metric) for index, part in left.items()]
     result = []
     for reason, runs in replicas.loc[left.index, "run"].groupby(reasons, sort=False):
         count = runs.nunique()
         result.append(
             f"{count} of {counted(replicas['run'].nunique(), 'condition')} {verb(count, 'is', 'are')} left out, since "
-            f"{reason}: {enumeration(in_sentence(names[run]) for run in runs.unique())}."
+            f"{reason}: {enumeration(names[run] for run in runs.unique())}."
         )
     reasons = [_reason(replicas.loc[index], part, metric) for index, part in partly.items()]
     for reason, rows in replicas.loc[partly.index].groupby(reasons, sort=False):
