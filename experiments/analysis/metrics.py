@@ -39,13 +39,15 @@ def disagreements(board: pd.DataFrame, selected: pd.DataFrame) -> list[str]:
     selected
         The replicas at the selected rates.
     """
-    names = board.set_index("run")["name"]
-    result = []
-    for _, first in _firsts(board).iterrows():
-        rows = selected[selected["dataset"] == first["dataset"]]
+    names, firsts, result = board.set_index("run")["name"], _firsts(board), []
+    tests = {}
+    for task, rows in selected[selected["dataset"].isin(firsts["dataset"])].groupby("task"):
+        metrics = [metric for metric in RIVALS[str(task)] if metric != metric_of(selected)]
+        tests[task] = pd.concat([_tests(rows, firsts["run"], metric) for metric in metrics], ignore_index=True)
+    for _, first in firsts.iterrows():
         units = {metric: unit_of(first["task"], metric).name for metric in RIVALS[first["task"]]}
-        tests = [_tests(rows, first["run"], metric) for metric in units if metric != metric_of(selected)]
-        table = pd.concat(tests, ignore_index=True)
+        table = tests[first["task"]]
+        table = table[table["dataset"] == first["dataset"]]
         told = table[table["best"] & (holm(table["p"]) < ALPHA) & (table["difference"] < 0)]
         if told.empty:
             continue
@@ -66,28 +68,27 @@ def _firsts(board: pd.DataFrame) -> pd.DataFrame:
     return board[board["rank"].notna() & (board["n"] > 0)].drop_duplicates("dataset")
 
 
-def _tests(rows: pd.DataFrame, first: str, metric: str) -> pd.DataFrame:
-    """Return the paired t test of each other condition of a data set with the first one, in another metric.
+def _tests(rows: pd.DataFrame, firsts: pd.Series, metric: str) -> pd.DataFrame:
+    """Return the paired t test of each other condition with the first one of its data set, in another metric.
 
-    The columns are run, metric, difference, p, and `best`: whether the condition is the best in this metric. There is
-    no row if the first condition lacks the metric.
+    The columns are dataset, run, metric, difference, p, and `best`: whether the condition is the best in this metric.
+    There are no rows for a data set whose first condition lacks the metric.
     """
-    tests = pd.DataFrame(columns=["run", "metric", "difference", "p", "best"])
-    column = _column(metric, rows)
-    if column not in rows:
-        return tests
-    values = unit_of(rows["task"].iloc[0], metric).of(rows[column])
-    blank = values.isna() & (rows["status"] == "done")
-    rows = rows.assign(final_test_error=values)[~blank.groupby(rows["run"]).transform("any")]
-    if first not in set(rows["run"]):
-        return tests
-    table, scores = ranked(rows), scores_by_seed(rows)
-    for run in scores.columns.drop(first):
-        both = scores[[run, first]].to_numpy(float)
-        test = t_test(both[np.isfinite(both).all(axis=1)], math.nan, math.nan)
-        best = bool((table.loc[table["run"] == run, "rank"] == 1).all())
-        tests.loc[len(tests)] = [run, metric, test.difference, test.p, best]
-    return tests.astype({"difference": float, "p": float, "best": bool})
+    columns = ["dataset", "run", "metric", "difference", "p", "best"]
+    column, tests = _column(metric, rows), []
+    if column in rows:
+        values = unit_of(rows["task"].iloc[0], metric).of(rows[column])
+        blank = values.isna() & (rows["status"] == "done")
+        rows = rows.assign(final_test_error=values)[~rows["run"].isin(rows.loc[blank, "run"])]
+        ranks = pd.Series(dtype=float) if rows.empty else ranked(rows).set_index("run")["rank"]
+        for dataset, part in rows.groupby("dataset"):
+            scores = {run: errors.to_numpy(float) for run, errors in scores_by_seed(part).items()}
+            for first in scores.keys() & {*firsts}:
+                for run in sorted(scores.keys() - {first}):
+                    both = np.stack([scores[run], scores[first]], axis=1)
+                    test = t_test(both[np.isfinite(both).all(axis=1)], math.nan, math.nan)
+                    tests.append((dataset, run, metric, test.difference, test.p, ranks[run] == 1))
+    return pd.DataFrame(tests, columns=columns).astype({"difference": float, "p": float, "best": bool})
 
 
 def _column(metric: str, replicas: pd.DataFrame) -> str:
