@@ -269,7 +269,7 @@ def calibration(tables: StudyTables) -> Figure:
     result.suptitle(subject(replicas, width=result.get_size_inches()[0]))
     labels = labels_with_losses(replicas, appearance)
     entries = [(labels[run], point) for run, point in points.items()]
-    legend(result, entries, wrapped(_calibration_notes(tables, len(appearance)), result.get_size_inches()[0]))
+    legend(result, entries, wrapped(_calibration_notes(tables, done, len(appearance)), result.get_size_inches()[0]))
     return result
 
 
@@ -311,9 +311,9 @@ def labels_with_losses(replicas: pd.DataFrame, appearance: dict[str, Look]) -> d
     return labels
 
 
-def _calibration_notes(tables: StudyTables, shown: int) -> list[str]:
-    """Return the lines above the legend of `calibration`."""
-    replicas, lines = tables.replicas, [seeds_note(tables.replicas)]
+def _calibration_notes(tables: StudyTables, done: pd.DataFrame, shown: int) -> list[str]:
+    """Return the lines above the legend of `calibration`; `done` are the replicas that have an ECE."""
+    replicas, lines = tables.replicas, [seeds_note(done)]
     rows = _test_rows(tables)
     if len(rows):
         lines[0] += f"; {_range(rows)} test rows"

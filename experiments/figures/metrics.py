@@ -88,18 +88,22 @@ def metrics(tables: StudyTables) -> Figure:
     done = replicas[replicas["status"] == "done"]
     if done.empty:
         raise Missing("every replica diverged", "optimizer.lr=0.001")
-    if not {f"{TEST}balanced_error", f"{TEST}mae"} & {*done.dropna(axis=1, how="all")}:
+    always = [column for column in (f"{TEST}balanced_error", f"{TEST}mae") if column in done]
+    known = done[done[always].notna().any(axis=1)]
+    if known.empty:
         raise Missing("an earlier version recorded no metrics", "force=true")
     if done["run"].nunique() < 2:
         raise Missing("there is only one condition", "activation=relu,tanh")
     if done.groupby("run").size().max() < 2:
         raise Missing("one seed has no standard deviation", "seeds=5")
-    matrix = matrix_of(done, [run for run in ranked(replicas)["run"] if run in set(done["run"])])
+    if known["run"].nunique() < 2 or known.groupby("run").size().max() < 2:
+        raise Missing("an earlier version recorded no metrics of the other networks", "force=true")
+    matrix = matrix_of(known, [run for run in ranked(replicas)["run"] if run in set(known["run"])])
     appearance, lost = looks(replicas), set(replicas.loc[replicas["status"] != "done", "run"])
     names = row_labels([appearance[run].label + "*" * (run in lost) for run in matrix.means.index])
     rows, columns = matrix.means.shape
     width = max(SINGLE, 1.3 + max(names.width, 0.8) + 0.56 * columns)
-    notes = wrapped(_notes(replicas, matrix, lost), width)
+    notes = wrapped(_notes(known, len(done), matrix, lost), width)
     result = sheet(1.1 + 0.12 * notes.count("\n") + max(1.1, (0.05 + names.height) * rows + 0.35), width)
     ax = result.subplots()
     image = _draw(ax, matrix, unit_of_errors(replicas))
@@ -145,9 +149,9 @@ def _head(metric: str, unit: Unit) -> str:
     return f"{metric} {best}"
 
 
-def _notes(replicas: pd.DataFrame, matrix: Matrix, lost: set[str]) -> list[str]:
-    """Return the lines below the matrix."""
-    seeds = replicas.groupby("run").size()
+def _notes(known: pd.DataFrame, finished: int, matrix: Matrix, lost: set[str]) -> list[str]:
+    """Return the lines below the matrix of the replicas whose metrics are known; `finished` is the number of all."""
+    seeds = known.groupby("run").size()
     few, many = seeds.min(), seeds.max()
     lines = [f"means over {many if few == many else f'{few} to {many}'} seeds; framed: the best mean of a column"]
     lines.append("ρ: Spearman's rank correlation over the conditions; +1: the same order")
@@ -161,7 +165,9 @@ def _notes(replicas: pd.DataFrame, matrix: Matrix, lost: set[str]) -> list[str]:
                 f"ρ{which} rests on only {count} conditions: chance makes it +1 or −1 in {share:.0f} % of cases"
             )
     if matrix.means.isna().any(axis=None):
-        lines.append("–: the output has no such metric, or an earlier version did not record it")
+        lines.append("–: the output has no such metric")
+    if len(known) < finished:
+        lines.append("without the networks of which an earlier version recorded no metrics")
     if lost:
         lines.append("* without the replicas that diverged")
-    return [*lines, *epoch_note(replicas)]
+    return [*lines, *epoch_note(known)]

@@ -92,6 +92,22 @@ def test_what_is_missing_is_said():
     assert (str(reason), reason.add) == ("one seed has no standard deviation", "seeds=5")
 
 
+def test_networks_without_metrics_are_left_out_of_every_mean():
+    tables = fake_study(diverged=0)
+    replicas = tables.replicas.copy()
+    replicas.loc[replicas["seed"] == 0, measured(tables)] = np.nan
+    (drawn,) = drawings("metrics", tables._replace(replicas=replicas)).values()
+    assert "means over 2 seeds" in note_of(drawn)
+    assert "without the networks of which an earlier version recorded no metrics" in note_of(drawn)
+    run = replicas["run"].iloc[0]
+    texts = {text.get_text() for text in drawn.axes[0].texts}
+    rows = replicas[(replicas["run"] == run) & (replicas["seed"] > 0)]
+    assert f"{100 * rows['final_test_error'].mean():.3g}" in texts
+    replicas.loc[replicas["seed"] < 2, measured(tables)] = np.nan
+    (reason,) = drawings("metrics", tables._replace(replicas=replicas)).values()
+    assert (str(reason), reason.add) == ("an earlier version recorded no metrics of the other networks", "force=true")
+
+
 def measured(tables):
     return [column for column in tables.replicas if column.startswith("final_test_") and column != "final_test_error"]
 
