@@ -344,11 +344,11 @@ def _test_rows(tables: StudyTables) -> pd.Series:
 
 
 def _few_rows(tables: StudyTables) -> Missing | None:
-    """Return that the test part is too small for an ECE, with a share of the rows that is large enough, or None."""
+    """Return that the test part is too small for an ECE, with a split or a data set that is large enough, or None."""
     rows = _test_rows(tables)
     if rows.empty or rows.max() >= LEAST_ROWS:
         return None
     reason = f"the test part has {_range(rows)} rows, and a calibration error needs {LEAST_ROWS}"
     share = tables.replicas["split.test"].max() if "split.test" in tables.replicas else math.nan
     needed = math.ceil(20 * share * (LEAST_ROWS + 1) / rows.min()) / 20 if share > 0 else 1
-    return Missing(reason, f"split.test={needed:g}" if needed <= 0.5 else "")
+    return Missing(reason, f"split.test={needed:g}" if needed <= 0.5 else "dataset=digits")

@@ -115,7 +115,7 @@ def test_few_rows_have_a_diagram_but_no_calibration_error():
     assert str(reason) == "the test part has 100 rows, and a calibration error needs 200"
     assert reason.add == "split.test=0.45"
     (reason,) = drawings("calibration", small(fake_study(diverged=0), 30)).values()
-    assert reason.add == ""  # no share of so small a data set is enough
+    assert reason.add == "dataset=digits"  # no share of so small a data set is enough
 
 
 @pytest.mark.parametrize("name", ["reliability", "calibration"])
