@@ -83,12 +83,6 @@ NUMBER_METRICS = ("mae", "r2", "nll", "coverage")
 CROSSINGS = "crossings"
 """A further metric of an output whose scores are quantiles."""
 
-BETTER_HIGH = ("auc", "f1", "r2")
-"""The metrics that are better the higher they are, and so is each class's recall.
-
-The others are better the lower they are, but for `coverage`, which is best at `NOMINAL_COVERAGE`.
-"""
-
 NOMINAL_COVERAGE = 0.9
 """The share of the targets that a central interval shall contain."""
 
@@ -123,16 +117,6 @@ LATER = ("reliability",)
 WORDS = {*CONDITION, "task", "status", "task_id", "purpose", "true", "predicted"}
 
 NUMBERS = {*HISTORY, SHARPNESS, *LAYERS, *OUTCOME, STOPPED_EPOCH, *CONFUSION, *RELIABILITY, *TIMING} - WORDS
-
-
-def badness(metric: str, values: "pd.Series") -> "pd.Series":
-    """Return numbers that are lower the better a metric is: −value of those that are better high.
-
-    That of a coverage is its distance from the nominal one.
-    """
-    if metric == "coverage":
-        return (values - NOMINAL_COVERAGE).abs()
-    return -values if metric in BETTER_HIGH or metric.startswith(RECALL) else values
 
 
 def sorted_metrics(columns: Collection[str]) -> list[str]:

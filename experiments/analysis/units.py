@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from experiments.config.errors import ConfigError
-from experiments.tables import CLASS_METRICS, CROSSINGS, MEASURED, NUMBER_METRICS, RECALL
+from experiments.tables import CLASS_METRICS, CROSSINGS, MEASURED, NOMINAL_COVERAGE, NUMBER_METRICS, RECALL
 from nets.names import nearest
 
 if TYPE_CHECKING:  # the command line asks for units before it needs a second of imports
@@ -125,7 +125,7 @@ METRICS = {
         "mae": Unit("mean absolute error", "target units", 1, math.inf),
         "r2": Unit("1 − R²", "", 1, math.inf, best=1),
         "nll": Unit("negative log-likelihood", "nats", 1, math.inf, floor=-math.inf, may_be_infinite=True),
-        "coverage": Unit("distance of the coverage from 90 %", "points", 100, 90, best=0.9),
+        "coverage": Unit("distance of the coverage from 90 %", "points", 100, 90, best=NOMINAL_COVERAGE),
         CROSSINGS: Unit("share of crossing quantiles", "%", 100, 100),
     },
 }

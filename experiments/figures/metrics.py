@@ -11,14 +11,12 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 
 from experiments.analysis.comparison import ranked
-from experiments.analysis.units import Unit
+from experiments.analysis.units import ERROR, METRICS, TEST, unit_of
 from experiments.figures.calibration import epoch_note, wrapped
-from experiments.figures.curves import unit_of_errors
 from experiments.figures.registry import Missing, figure
 from experiments.figures.selection import by_dataset
 from experiments.figures.style import INK, MUTED, SINGLE, looks, row_labels, sheet, subject
 from experiments.store.reading import StudyTables
-from experiments.tables import BETTER_HIGH, CLASS_METRICS, CROSSINGS, NOMINAL_COVERAGE, NUMBER_METRICS, badness
 
 DARKEST = 5
 """Differences of so many standard deviations and more have one shade."""
@@ -28,8 +26,6 @@ LEAST = 3
 
 ENOUGH = 5
 """With fewer conditions, the figure says that a rank correlation may be chance."""
-
-ERROR, TEST = "error", "final_test_"
 
 
 class Matrix(NamedTuple):
@@ -57,14 +53,13 @@ class Matrix(NamedTuple):
 
 def matrix_of(done: pd.DataFrame, order: list[str]) -> Matrix:
     """Return the matrix of replicas that finished, with the conditions in this order."""
-    of_classes = (done["task"] == "classification").all()
-    names = (ERROR, *(CLASS_METRICS if of_classes else (*NUMBER_METRICS, CROSSINGS)))
-    known = [name for name in names if TEST + name in done and done[TEST + name].notna().any()]
+    task = str(done["task"].iloc[0])
+    known = [name for name in (ERROR, *METRICS[task]) if TEST + name in done and done[TEST + name].notna().any()]
     values = done[[TEST + name for name in known]].astype(float).set_axis(known, axis=1)
     groups = values.groupby(done["run"])
     with np.errstate(invalid="ignore", divide="ignore"):  # the likelihood of a row may be 0: then the mean is inf
         means, deviation = groups.mean().loc[order], groups.std().median()
-        worse = means.apply(lambda column: badness(str(column.name), column))
+        worse = means.apply(lambda column: unit_of(task, str(column.name)).of(column))
         best = worse.min()
         distances = ((worse - best) / deviation).mask(worse <= best + 1e-12 * best.abs(), 0.0)
     worse = worse.round(12)
@@ -106,7 +101,7 @@ def metrics(tables: StudyTables) -> Figure:
     notes = wrapped(_notes(known, len(done), matrix, lost), width)
     result = sheet(1.1 + 0.12 * notes.count("\n") + max(1.1, (0.05 + names.height) * rows + 0.35), width)
     ax = result.subplots()
-    image = _draw(ax, matrix, unit_of_errors(replicas))
+    image = _draw(ax, matrix, str(replicas["task"].iloc[0]))
     ax.set_yticks([*range(rows), rows + 0.25], [*names.texts, "ρ with the error"], fontsize=names.size)
     label = "worse than the best,\nin standard deviations"
     result.colorbar(image, ax=ax, label=label, extend="max", fraction=0.05, aspect=12)
@@ -115,7 +110,7 @@ def metrics(tables: StudyTables) -> Figure:
     return result
 
 
-def _draw(ax: Axes, matrix: Matrix, unit: Unit) -> AxesImage:
+def _draw(ax: Axes, matrix: Matrix, task: str) -> AxesImage:
     """Draw the cells with their numbers, frames around the best ones, and the rank correlations below."""
     rows, columns = matrix.means.shape
     image = ax.imshow(matrix.distances.clip(upper=DARKEST), cmap="Greys", aspect="auto", vmin=0, vmax=DARKEST)
@@ -124,7 +119,7 @@ def _draw(ax: Axes, matrix: Matrix, unit: Unit) -> AxesImage:
         if np.isnan(value):
             ax.text(x, y, "–", ha="center", va="center", color=MUTED, fontsize=7)
             continue
-        value *= unit.scale if matrix.means.columns[x] == ERROR else 1
+        value *= unit_of(task).scale if matrix.means.columns[x] == ERROR else 1
         color = "white" if distance > 0.6 * DARKEST else "black"
         ax.text(x, y, f"{value:.3g}", ha="center", va="center", color=color, fontsize=7)
         if distance == 0:
@@ -133,7 +128,7 @@ def _draw(ax: Axes, matrix: Matrix, unit: Unit) -> AxesImage:
         if x and count >= LEAST:
             text = "–" if np.isnan(correlation) else f"{correlation + 0:+.2f}"
             ax.text(x, rows + 0.25, text, ha="center", va="center", fontsize=7)
-    heads = [_head(name, unit) for name in matrix.means]
+    heads = [_head(name, task) for name in matrix.means]
     ax.set_xticks(range(columns), heads, rotation=30, ha="left", rotation_mode="anchor")
     ax.tick_params("x", top=True, labeltop=True, bottom=False, labelbottom=False)
     ax.set_ylim(rows + 0.75, -0.5)
@@ -141,12 +136,12 @@ def _draw(ax: Axes, matrix: Matrix, unit: Unit) -> AxesImage:
     return image
 
 
-def _head(metric: str, unit: Unit) -> str:
+def _head(metric: str, task: str) -> str:
     """Return the head of a metric's column, which says which values are better."""
+    unit = unit_of(task, metric)
     if metric == ERROR:
         return f"{unit.name} (%) ↓" if unit.label == "%" else f"{unit.name} ↓"
-    best = f"→ {NOMINAL_COVERAGE:g}" if metric == "coverage" else "↑" if metric in BETTER_HIGH else "↓"
-    return f"{metric} {best}"
+    return f"{metric} {'↓' if unit.best is None else '↑' if unit.best == 1 else f'→ {unit.best:g}'}"
 
 
 def _notes(known: pd.DataFrame, finished: int, matrix: Matrix, lost: set[str]) -> list[str]:

@@ -12,7 +12,7 @@ from experiments.store.files import checksum, to_json, write_bytes
 from experiments.store.reading import RECORDS, STUDY_TABLES
 from experiments.store.study import Study
 
-RUN_FILES = ("confusion.csv", "timing.csv", "boundary.npz", *(name for name, _ in RECORDS.values()))
+RUN_FILES = ("confusion.csv", "reliability.csv", "timing.csv", "boundary.npz", *(name for name, _ in RECORDS.values()))
 """What a report reads of a run; all else is in the study's tables."""
 
 NOTE = "report/.report.json"

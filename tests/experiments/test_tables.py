@@ -1,8 +1,6 @@
 """The tables of a run: columns, rows and cells; their exact text and back; merging."""
 
-import re
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -183,17 +181,6 @@ def test_a_studys_metrics_are_sorted_by_part_and_the_recalls_by_name():
     columns = ["seed", *reversed(METRICS), "final_test_loss", "final_test_recall_", "final_test_crossings"]
     ordered = tables.sorted_metrics(columns)
     assert ordered == [*METRICS[:10], *METRICS[10:17], "final_test_crossings", "final_test_recall_", *METRICS[17:]]
-
-
-def test_the_badness_of_a_metric_is_lowest_where_the_guide_prints_its_best():
-    """docs/metrics.md prints the best end of each metric's range in bold."""
-    guide = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
-    best = dict(re.findall(r"^\| `(\w+)` \|.*?\*\*([\d.]+)\*\*.*\|$", guide, re.MULTILINE))
-    best["recall_wine"] = best.pop("recall_CLASS")
-    assert {"nll", "coverage", "recall_wine", *tables.BETTER_HIGH, *tables.CLASS_METRICS} <= best.keys()
-    values = pd.Series([0.0, 0.3, 0.9, 1.0])
-    for metric, end in best.items():
-        assert values[tables.badness(metric, values).idxmin()] == float(end), metric
 
 
 def test_a_header_may_hold_any_name():

@@ -1,6 +1,7 @@
 """Units: errors and metrics have names and units, and all become lower for the better."""
 
 import math
+import re
 
 import pandas as pd
 import pytest
@@ -9,6 +10,7 @@ from experiments.analysis.units import METRICS, UNITS, check_metric, task_metric
 from experiments.config.errors import ConfigError
 from experiments.data.table import TASKS
 from experiments.tables import CLASS_METRICS, CROSSINGS, NUMBER_METRICS
+from tests.programs import ROOT
 
 
 def test_every_task_has_a_unit():
@@ -71,3 +73,15 @@ def test_an_unknown_metric_is_refused_with_the_nearest_one():
         check_metric("brierr")
     with pytest.raises(ConfigError, match="metric=recall_b: did you mean 'recall_a'"):
         check_metric("recall_b", ["recall_a"])
+
+
+def test_a_metric_is_lowest_in_its_unit_where_the_guide_prints_its_best():
+    """docs/metrics.md prints the best end of each metric's range in bold."""
+    guide = (ROOT / "docs/metrics.md").read_text(encoding="utf-8")
+    best = dict(re.findall(r"^\| `(\w+)` \|.*?\*\*([\d.]+)\*\*.*\|$", guide, re.MULTILINE))
+    best["recall_wine"] = best.pop("recall_CLASS")
+    names = {(task, metric) for task, metrics in METRICS.items() for metric in metrics if metric in best}
+    assert len(names) >= len(best) - 2
+    values = pd.Series([0.0, 0.3, 0.9, 1.0])
+    for task, metric in {*names, ("classification", "recall_wine")}:
+        assert values[unit_of(task, metric).of(values).idxmin()] == float(best[metric]), metric
