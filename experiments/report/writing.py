@@ -173,6 +173,9 @@ def _make(study: Study, results: Path, choices: Choices) -> tuple[Report, bool]:
 
         folder = study.folder / "report"
         tables, notes = shown_tables(study.name, results, choices.select, choices.metric)
+        other = None  # it may be refused, so it is read before anything is written
+        if choices.compare:
+            other = shown_tables(choices.compare, results, choices.select, choices.metric)
         records = load_records(study.name, results)
         # Simple models have errors, and no other metric.
         compared = tables.replicas if choices.metric == ERROR else tables.replicas[:0]
@@ -185,7 +188,7 @@ def _make(study: Study, results: Path, choices: Choices) -> tuple[Report, bool]:
             lines, reasons = fitted()
             tables = tables._replace(baselines=lines)
             drawer.begin(tables, choices.margin, baselines=True)
-            content = _content(study, results, Shown(tables, notes), records, choices)
+            content = _content(study, Shown(tables, notes), other, records, choices)
             drawer.finish(show)
         finally:
             drawer.save()  # an interrupted report keeps what it has drawn
@@ -197,18 +200,15 @@ def _make(study: Study, results: Path, choices: Choices) -> tuple[Report, bool]:
     return Report(content.sentences[0], missing, [*files, *drawings.written, *stored], notes), not reasons
 
 
-def _content(study: Study, results: Path, shown: "Shown", records: "Records", choices: Choices) -> "Content":
+def _content(study: Study, shown: "Shown", other: "Shown | None", records: "Records", choices: Choices) -> "Content":
     """Return the content of a report, without its figures."""
     from experiments.report.content import gather
-    from experiments.report.stored import shown_tables
 
-    tables, notes, other = shown.tables, list(shown.notes), None
-    if choices.compare:
-        compared = shown_tables(choices.compare, results, choices.select, choices.metric)
-        other = (choices.compare, compared.tables)
-        notes += [f"In the study {choices.compare}: {note}" for note in compared.notes[1:]]
+    notes = list(shown.notes)
+    if other:
+        notes += [f"In the study {choices.compare}: {note}" for note in other.notes[1:]]
     return gather(
-        *(study.name, tables, records, other),
+        *(study.name, shown.tables, records, (choices.compare or "", other.tables) if other else None),
         unfinished=study.unfinished(),
         earlier_readings=study.earlier_readings(),
         select=choices.select,

@@ -6,6 +6,7 @@ import pytest
 
 from experiments.analysis.units import METRICS, RECORDED, unit_of
 from experiments.config.errors import ConfigError
+from experiments.report import stored
 from experiments.report.__main__ import main
 from experiments.report.content import gather
 from experiments.report.metrics import by_metric
@@ -242,6 +243,29 @@ def test_the_command_draws_by_a_metric(folder, capsys):
         "Test negative log-likelihood of every condition"
         in (folder / "results/activations/report/figures/leaderboard.svg").read_text()
     )
+
+
+def test_another_study_without_the_metric_is_refused_before_anything_is_written(folder, capsys, monkeypatch):
+    loaded = stored.load_all_tables
+
+    def without_metrics(study, results):
+        tables = loaded(study, results)
+        lost = [
+            name
+            for name in tables.replicas
+            if name.startswith("final_test_") and not name.endswith(("_error", "_loss"))
+        ]
+        rows = tables.replicas.drop(columns=[*lost, "final_test_balanced_error"])
+        return tables._replace(replicas=rows) if study == "pairings" else tables
+
+    monkeypatch.setattr(stored, "load_all_tables", without_metrics)
+    assert main(["study=activations", "metric=brier", "compare=pairings"]) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith(
+        "report: metric=brier: study 'pairings' has no metrics: an earlier version made it; run: "
+    )
+    assert printed.endswith("study=pairings\n")
+    assert not list(folder.glob("results/*/report"))
 
 
 def test_the_command_compares_studies_by_a_metric(folder):
