@@ -10,7 +10,8 @@ lowest validation loss. For `loss`, the network too is the one with the lowest v
 network is the one after the last epoch, or with early stopping the one after its best epoch.
 
 `onnx` writes network.onnx into the run's folder. Its inputs (n, d) are not scaled; a text column is one-hot, as the
-file's `features` name it. Its outputs are the class with probabilities or scores, or the values of a regression.
+file's `features` name it. Its outputs are the class with probabilities or scores, or the values of a regression, with
+their standard deviations (output=gaussian_nll) or quantiles (output=quantile).
 If the network was trained with dataset.missing, NaN is a missing number; NaN in all inputs of a text column or a date
 is a missing cell. The inputs `NAME=(missing)` that follow from a missing number are not read: pass 0.
 
@@ -23,6 +24,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
+from dataclasses import asdict
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
@@ -183,7 +185,8 @@ def to_onnx(trained: TrainedNetwork) -> bytes:
     """Return the ONNX file of a network; its inputs are float64, its parameters float32.
 
     A classification has the outputs `label` (n,) and `probabilities` (n, K), or `scores` (n, units) if the output unit
-    gives no probabilities. A regression has the output `values` (n, t).
+    gives no probabilities. A regression has the output `values` (n, t); `std` (n, t) too if the output unit has a
+    log-variance, and `quantiles` (n, t, levels) if it has quantiles.
 
     Raises
     ------
@@ -202,6 +205,7 @@ def to_onnx(trained: TrainedNetwork) -> bytes:
     else:
         outputs = _label(model, trained, z) | _probabilities(model, trained, z)
     properties = {name: getattr(trained, name) for name in ("run", "lr", "seed", "features", "classes")}
+    properties |= asdict(trained.output) if "quantile" in trained.output.roles else {}  # the levels
     return model.content(trained.run, trained.network.inputs, outputs, properties)
 
 
@@ -237,12 +241,36 @@ def _filled(model: _Model, trained: TrainedNetwork, scales: Mapping[str, str]) -
 
 
 def _values(model: _Model, trained: TrainedNetwork, z: str, scales: Mapping[str, str]) -> Outputs:
-    """Add the values of a regression in their own unit."""
+    """Add the values of a regression in their own unit, and the standard deviations or quantiles of its targets."""
     from onnx import TensorProto
 
-    values = model("Mul", model("Cast", z, to=TensorProto.DOUBLE), scales["target_scale"])
+    roles, targets = trained.output.roles, len(trained.scales["target_mean"])
+
+    def scores(index: int) -> str:
+        """Add the scores of each target with this index."""
+        columns = np.arange(targets) * len(roles) + index
+        return z if len(roles) == 1 else model("Gather", z, model.constant(columns, np.int64), axis=1)
+
+    point = scores(trained.output.point_score)
+    if roles[trained.output.point_score] == "log_mean":
+        point = model("Exp", point)
+    values = model("Mul", model("Cast", point, to=TensorProto.DOUBLE), scales["target_scale"])
     model("Add", values, scales["target_mean"], name="values")
-    return {"values": (TensorProto.DOUBLE, trained.network.outputs)}
+    outputs: Outputs = {"values": (TensorProto.DOUBLE, targets)}
+    if "log_variance" in roles:
+        logarithm = model("Cast", scores(roles.index("log_variance")), to=TensorProto.DOUBLE)
+        root = model("Exp", model("Mul", logarithm, model.constant(0.5, np.float64)))
+        model("Mul", root, scales["target_scale"], name="std")
+        outputs["std"] = (TensorProto.DOUBLE, targets)
+    if "quantile" in roles:
+        shape = model.constant([0, targets, len(roles)], np.int64)  # 0 stands for n
+        values = model("Reshape", model("Cast", z, to=TensorProto.DOUBLE), shape)
+        mean, scale = (
+            model.constant(trained.scales[name][:, None], np.float64) for name in ("target_mean", "target_scale")
+        )
+        model("Add", model("Mul", values, scale), mean, name="quantiles")
+        outputs["quantiles"] = (TensorProto.DOUBLE, targets, len(roles))
+    return outputs
 
 
 def _label(model: _Model, trained: TrainedNetwork, z: str) -> Outputs:
@@ -310,13 +338,24 @@ def to_sklearn(trained: TrainedNetwork) -> bytes:
     if trained.task == "classification":
         estimator = MLPClassifier.from_network(network, trained.output, trained.classes)
     else:
-        last = network.layers[-1]
-        last.weight[:] *= trained.scales["target_scale"]
-        last.bias[:] = last.bias * trained.scales["target_scale"] + trained.scales["target_mean"]
+        _unscale(network, trained)
         estimator = MLPRegressor.from_network(network, trained.output)
     file = BytesIO()
     joblib.dump(make_pipeline(*steps, estimator), file)
     return file.getvalue()
+
+
+def _unscale(network: Network, trained: TrainedNetwork) -> None:
+    """Change the last layer so that its scores are those of targets in their own unit."""
+    last, roles = network.layers[-1], trained.output.roles
+    mean, scale = trained.scales["target_mean"], trained.scales["target_scale"]
+    for index, role in enumerate(roles):
+        weight, bias = (values[..., index :: len(roles)] for values in (last.weight, last.bias))
+        if role in ("location", "quantile"):
+            weight *= scale
+            bias[:] = bias * scale + mean
+        elif role == "log_variance":
+            bias += 2 * np.log(scale)  # a count is not scaled, so its role needs no change
 
 
 FORMATS: dict[str, tuple[str, Callable[[TrainedNetwork], bytes]]] = {

@@ -20,6 +20,7 @@ from experiments.store.files import arrays
 from experiments.store.reading import run_replicas
 from experiments.store.runs import RunFolder
 from nets.activations import Activation
+from nets.distributions import Distribution
 from nets.network import Network, Recipe, Work
 from nets.outputs import Output
 
@@ -94,6 +95,8 @@ class TrainedNetwork:
     def predict(self, inputs: ArrayLike) -> np.ndarray:
         """Return the classes (n,). A regression returns values in their own unit, (n, t), or (n,) for a single target.
 
+        They are the means, or the medians if the output predicts those.
+
         Raises
         ------
         ValueError
@@ -105,6 +108,17 @@ class TrainedNetwork:
             return classes
         values: np.ndarray = self.output.predict(z)[0] * self.scales["target_scale"] + self.scales["target_mean"]
         return values[:, 0] if values.shape[1] == 1 else values
+
+    def predict_distribution(self, inputs: ArrayLike) -> Distribution:
+        """Return the distribution of each target (n, t) in its own unit, for an output that models the spread.
+
+        Raises
+        ------
+        ValueError
+            For other outputs, and as in `scores`.
+        """
+        distribution = self.output.modelled_distribution(self.scores(inputs))
+        return distribution.rescaled(self.scales["target_mean"], self.scales["target_scale"])
 
     def predict_proba(self, inputs: ArrayLike) -> np.ndarray:
         """Return the probabilities (n, K) of the classes.
@@ -312,8 +326,7 @@ def _members(stored: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> Iter
     """Return the networks of a file's arrays and of its description."""
     activation, output = build("activation", about["activation"]), build("output", about["output"])
     scales = [name for name in SCALES if name in stored]
-    count = len(about["classes"])
-    outputs = output.units("classification", count) if count else stored["target_mean"].shape[1]
+    outputs = output.units(about["task"], len(about["classes"]) or stored["target_mean"].shape[1])
     for index, parameters in enumerate(stored["parameters"]):
         shape = len(about["features"]), about["net"]["hidden"], outputs
         net = {name: value for name, value in about["net"].items() if name in Recipe._fields}

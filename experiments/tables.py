@@ -4,9 +4,10 @@ A cell that has no meaning is empty (None in a frame). A number that is not fini
 The text of a number is exact: it is the shortest decimal that reads back as the same float64.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from csv import reader
 from dataclasses import dataclass, field
-from io import BytesIO
+from io import BytesIO, StringIO
 from os import PathLike
 from typing import IO, TYPE_CHECKING, Any
 
@@ -71,10 +72,29 @@ OUTCOME = (
 STOPPED_EPOCH = "stopped_epoch"
 """The column of the replicas for the epoch after which early stopping ended the training."""
 
+CLASS_METRICS = ("balanced_error", "nll", "brier", "ece_width", "ece_mass", "auc", "f1")
+"""The metrics of a classification, besides the error. Each class has a further one: `RECALL` and its name."""
+
+RECALL = "recall_"
+
+NUMBER_METRICS = ("mae", "r2", "nll", "coverage")
+"""The metrics of a regression, besides the error."""
+
+CROSSINGS = "crossings"
+"""A further metric of an output whose scores are quantiles."""
+
+NOMINAL_COVERAGE = 0.9
+"""The share of the targets that a central interval shall contain."""
+
+MEASURED = PARTS[1:]
+"""The parts on which metrics are computed."""
+
 STUDY = ("task_id", "purpose", "selected")
 """The last columns of a study's table `replicas`; a run's own table has none of them."""
 
 CONFUSION = (*IDENTITY, "true", "predicted", "count")
+
+RELIABILITY = (*IDENTITY, "bin", "count", "confidence", "accuracy")
 
 STAGES = ("training", "evaluation", "diagnostics")
 """What the seconds of a run are spent on."""
@@ -86,13 +106,27 @@ ORDER: dict[str, list[str]] = {
     "layers": [*KEY, "epoch", "layer"],
     "replicas": KEY,
     "confusion": KEY,
+    "reliability": [*KEY, "bin"],
     "timing": [],
 }
 """The tables of a run and what their rows are sorted by."""
 
+LATER = ("reliability",)
+"""The tables that runs of earlier versions do not have."""
+
 WORDS = {*CONDITION, "task", "status", "task_id", "purpose", "true", "predicted"}
 
-NUMBERS = {*HISTORY, SHARPNESS, *LAYERS, *OUTCOME, STOPPED_EPOCH, *CONFUSION, *TIMING} - WORDS
+NUMBERS = {*HISTORY, SHARPNESS, *LAYERS, *OUTCOME, STOPPED_EPOCH, *CONFUSION, *RELIABILITY, *TIMING} - WORDS
+
+
+def sorted_metrics(columns: Collection[str]) -> list[str]:
+    """Return the metrics among the columns of a study's `replicas`: by part, and the recalls by the classes' names."""
+    metrics = []
+    for part in MEASURED:
+        named = [f"final_{part}_{metric}" for metric in dict.fromkeys((*CLASS_METRICS, *NUMBER_METRICS, CROSSINGS))]
+        metrics += [column for column in named if column in columns]
+        metrics += sorted(column for column in columns if column.startswith(f"final_{part}_{RECALL}"))
+    return metrics
 
 
 @dataclass
@@ -129,6 +163,27 @@ def to_csv(text_frame: "pd.DataFrame") -> bytes:
     """Return the CSV of a frame whose cells are text."""
     csv: str = text_frame.to_csv(index=False, lineterminator="\n")
     return csv.encode()
+
+
+def header_line(csv: bytes) -> bytes:
+    """Return the first line of a CSV. It may contain line breaks within quotes: a class may name a column."""
+    start = quotes = 0
+    while (end := csv.find(b"\n", start)) >= 0:
+        quotes += csv.count(b'"', start, end)
+        if quotes % 2 == 0:
+            return csv[:end]
+        start = end + 1
+    return csv
+
+
+def number_of_rows(csv: bytes) -> int:
+    """Return the number of lines of a CSV below its header."""
+    return csv.count(b"\n", len(header_line(csv))) - 1
+
+
+def columns_of(header: str) -> list[str]:
+    """Return the columns of a CSV with this first line."""
+    return next(reader(StringIO(header, newline="")))
 
 
 def from_csv(csv: bytes) -> "pd.DataFrame":

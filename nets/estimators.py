@@ -28,6 +28,7 @@ from threadpoolctl import ThreadpoolController
 from nets import fitting
 from nets.activations import ACTIVATIONS, Activation
 from nets.descent import Descent
+from nets.distributions import Distribution
 from nets.hyperparameters import Number
 from nets.initializers import INITIALIZERS, Initializer
 from nets.names import nearest
@@ -632,11 +633,22 @@ class MLPRegressor(RegressorMixin, _MLP):  # type: ignore[misc]  # scikit-learn 
     @classmethod
     def from_network(cls, network: Network, output: Output, **parameters: Any) -> Self:
         """Return a fitted estimator that predicts as a trained network does, as `MLPClassifier.from_network`."""
-        return cls._from_network(network, output, "regression", network.outputs, parameters)
+        return cls._from_network(network, output, "regression", network.outputs // len(output.roles), parameters)
 
     def _decide(self, scores: np.ndarray) -> np.ndarray:
         values: np.ndarray = self.output_.predict(scores)[0]
         return values[:, 0] if values.shape[1] == 1 else values
+
+    def predict_distribution(self, X: ArrayLike) -> Distribution:
+        """Return the distribution of each target (n, targets), for an output that models the spread.
+
+        Raises
+        ------
+        ValueError
+            For other outputs.
+        """
+        scores = self._scores(X)[0]
+        return self.output_.modelled_distribution(scores)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -647,6 +659,8 @@ class MLPRegressor(RegressorMixin, _MLP):  # type: ignore[misc]  # scikit-learn 
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, first: bool
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         inputs, targets, weight = super()._check(X, y, sample_weight, first)
+        if self.output != "auto":
+            _named("output", self.output, OUTPUTS, Output).check_targets(targets)
         return inputs, targets.reshape(len(targets), -1), weight
 
     def _learn(self, y: np.ndarray, classes: ArrayLike | None) -> tuple[str, int]:

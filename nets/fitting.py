@@ -33,7 +33,7 @@ def train_epoch(
     network = descent.network
     rates = np.full((1, 1), rate, network.dtype)
     scale = weight * descent.optimizer.gradient_factor(rates)[0, 0] / batch
-    work = Work(network, batch, training=True)
+    work = Work(network, batch, training=True, targets=targets.shape[1])
     for start in range(0, len(order) - batch + 1, batch):
         rows = order[start : start + batch]
         _take(X, rows, work.inputs[0])
@@ -67,7 +67,7 @@ def gradient_norms(
 ) -> np.ndarray:
     """Return each layer's ‖∂L/∂W‖ and the root mean square of ∂cost/∂z, over the first rows of this order."""
     rows = order[:ROWS]
-    work = Work(network, len(rows))
+    work = Work(network, len(rows), targets=targets.shape[1])
     _take(X, rows, work.inputs[0])
     _take(targets, rows, work.targets[0])
     output.gradient(network.forward(work), work.targets, work.delta)

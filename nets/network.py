@@ -68,9 +68,11 @@ class Work:
     ----------
     training
         Whether batch statistics and dropout are used. With dropout the caller fills the `masks` before each pass.
+    targets
+        Columns of the targets; by default as many as there are scores.
     """
 
-    def __init__(self, network: "Network", rows: int, training: bool = False):
+    def __init__(self, network: "Network", rows: int, training: bool = False, targets: int | None = None):
         def empty(columns: int) -> np.ndarray:
             return np.empty((network.replicas, rows, columns), network.dtype)
 
@@ -101,7 +103,7 @@ class Work:
             )
         ]
         self.scores = empty(network.outputs)
-        self.targets = empty(network.outputs)
+        self.targets = empty(network.outputs if targets is None else targets)
         self.delta = empty(network.outputs)
         # dcost/dsignal of a layer. A residual connection needs that of the layer above too: two buffers take turns.
         turns = 2 if any(network.skips) else 1

@@ -1,21 +1,33 @@
-"""Output units, each fused with the cost that trains it, on raw scores z.
+"""The output pairings of classes, and `OUTPUTS` with all pairings; what they share is in `nets.pairing`."""
 
-Scores z and targets y are arrays (replicas, batch, units) of one shape and one dtype. A cost is per example: it is
-summed over the units and not divided by the batch. A squared cost keeps its ½. Everything is computed from z. The cost
-of one unit is finite up to |z| = 1e300 in float64 and 1e37 in float32; of `linear_mse` up to 1e150 and 1e18. The sum
-over many units may be +inf there. Nothing gives a warning. No replica's numbers depend on the other replicas.
-"""
-
-from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from nets.hyperparameters import Number, check
+from nets.hyperparameters import Number
+from nets.pairing import OUTPUTS, Output, check_shapes, half_square
+from nets.regression import ExpPoisson, GaussianNLL, LinearHuber, LinearMAE, LinearMSE, Quantile
 
-OUTPUTS: dict[str, type["Output"]] = {}
+__all__ = [
+    "OUTPUTS",
+    "ClippedMSE",
+    "ExpPoisson",
+    "GaussianNLL",
+    "LinearHinge",
+    "LinearHuber",
+    "LinearMAE",
+    "LinearMSE",
+    "Output",
+    "Quantile",
+    "SigmoidCE",
+    "SigmoidMSE",
+    "SoftmaxCE",
+    "SoftmaxFocal",
+    "SoftmaxMSE",
+    "auto",
+]
 
 
 def auto(task: str, classes: int) -> str:
@@ -23,111 +35,6 @@ def auto(task: str, classes: int) -> str:
     if task == "regression":
         return "linear_mse"
     return "sigmoid_ce" if classes == 2 or task == "multilabel" else "softmax_ce"
-
-
-@dataclass(frozen=True)
-class Output(ABC):
-    """An output unit fused with its cost; a subclass enters `OUTPUTS` under the name it gives.
-
-    Attributes
-    ----------
-    tasks
-        The tasks it serves: "classification", "multilabel" (each unit is 0 or 1 independently) and "regression".
-    one_unit_if_binary
-        Whether two classes share one unit.
-    threshold
-        A unit that decides alone says yes if its score is above the threshold.
-    probabilities
-        The function by which `predict` makes probabilities: "softmax", "sigmoid" or "clip"; "" if it makes none.
-
-    Raises
-    ------
-    ValueError
-        If a hyperparameter is out of its range.
-    """
-
-    name: ClassVar[str]
-    tasks: ClassVar[tuple[str, ...]] = ("classification",)
-    one_unit_if_binary: ClassVar[bool] = False
-    threshold: ClassVar[float] = 0.0
-    probabilities: ClassVar[str] = ""
-
-    def __init_subclass__(cls, *, name: str, **kwargs: Any) -> None:
-        """Register the subclass."""
-        super().__init_subclass__(**kwargs)
-        cls.name = name
-        OUTPUTS[name] = cls
-
-    def __post_init__(self) -> None:
-        check(self, "output")
-
-    @abstractmethod
-    def cost(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return each example's cost, (replicas, batch); ValueError if the shapes of z and y differ."""
-
-    def assess(self, z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return each example's cost, and the class that `decide` returns for it if its cost is finite."""
-        return self.cost(z, y), self.decide(z)
-
-    @abstractmethod
-    def gradient(self, z: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
-        """Write each example's ∂cost/∂z to `out`, an array other than z and y; ValueError as for `cost`."""
-
-    @abstractmethod
-    def predict(self, z: np.ndarray) -> np.ndarray:
-        """Return the units' values, a new array shaped like z."""
-
-    def units(self, task: str, count: int) -> int:
-        """Return the number of score columns for `count` classes, labels or targets.
-
-        Raises
-        ------
-        ValueError
-            For a task that this output does not serve.
-        """
-        if task not in self.tasks:
-            raise ValueError(f"output {self.name} does not serve {task}, only {' and '.join(self.tasks)}")
-        return 1 if self.one_unit_if_binary and task == "classification" and count == 2 else count
-
-    def encode(self, labels: ArrayLike, classes: int, dtype: DTypeLike) -> np.ndarray:
-        """Return target rows (n, units): one-hot, or for a single unit 1 for class 1 and 0 for class 0.
-
-        Raises
-        ------
-        ValueError
-            For a label that is not one of 0, 1, …, classes - 1.
-        """
-        labels = np.asarray(labels)
-        one_hot: np.ndarray = labels[:, None] == np.arange(classes)
-        unknown = labels[~one_hot.any(axis=1)]
-        if unknown.size:
-            raise ValueError(f"label {unknown[0]} is not one of the classes 0 to {classes - 1}")
-        return one_hot[:, -self.units("classification", classes) :].astype(dtype)
-
-    def smooth(self, y: np.ndarray) -> np.ndarray:
-        """Return the targets for the gradient in training. Costs are always those of the plain targets y."""
-        return y
-
-    def class_probabilities(self, z: np.ndarray) -> np.ndarray:
-        """Return the probabilities of the classes (replicas, batch, classes), for an output with `probabilities`.
-
-        A single unit gives the probability of class 1. The values of several units are divided by their sum; if the
-        sum is 0, all classes are equally probable.
-        """
-        p = self.predict(z)
-        if p.shape[-1] == 1:
-            return np.concatenate([1 - p, p], axis=-1)
-        total = p.sum(axis=-1, keepdims=True)
-        shares = np.full_like(p, 1 / p.shape[-1])
-        np.divide(p, total, out=shares, where=total > 0)
-        return shares
-
-    def decide(self, z: np.ndarray) -> np.ndarray:
-        """Return the classes (replicas, batch): the first largest score's, or z > threshold for a single unit."""
-        if z.shape[-1] == 1:
-            return (z[..., 0] > self.threshold).astype(np.intp)
-        classes: np.ndarray = z.argmax(axis=-1)
-        return classes
 
 
 @dataclass(frozen=True)
@@ -145,12 +52,12 @@ class SoftmaxCE(Output, name="softmax_ce"):
 
         log1p adds the largest score's exp(0) = 1, so the small cost of a confident right answer keeps its digits.
         """
-        _same_shape(z, y=y)
+        check_shapes(z, y)
         shifted = _below_maximum(z)
         return self._cost(shifted, shifted == 0, y)
 
     def assess(self, z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        _same_shape(z, y=y)
+        check_shapes(z, y)
         shifted = _below_maximum(z)
         largest = shifted == 0
         return self._cost(shifted, largest, y), _first(largest)
@@ -171,7 +78,7 @@ class SoftmaxCE(Output, name="softmax_ce"):
 
     def gradient(self, z: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
         """Write p - y."""
-        _same_shape(z, y=y, out=out)
+        check_shapes(z, y, out)
         np.subtract(_softmax(z).transpose(1, 2, 0), y, out=out)
 
     def predict(self, z: np.ndarray) -> np.ndarray:
@@ -190,17 +97,56 @@ class SoftmaxMSE(Output, name="softmax_mse"):
 
     def cost(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return ½ Σ (p - y)²."""
-        _same_shape(z, y=y)
-        return _half_square(self.predict(z) - y)
+        check_shapes(z, y)
+        return half_square(self.predict(z) - y)
 
     def gradient(self, z: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
         """Write p (r - Σ p r) with r = p - y: the softmax's full Jacobian, diag(p) - p pᵀ, times r."""
-        _same_shape(z, y=y, out=out)
+        check_shapes(z, y, out)
         p = _softmax(z)
         r = np.subtract(p, y.transpose(2, 0, 1), order="C")
         r -= _sum(p * r)
         r *= p
         np.copyto(out, r.transpose(1, 2, 0))
+
+    def predict(self, z: np.ndarray) -> np.ndarray:
+        """Return p, the probabilities of the classes."""
+        return _softmax(z).transpose(1, 2, 0).copy()
+
+
+@dataclass(frozen=True)
+class SoftmaxFocal(Output, name="softmax_focal"):
+    """Softmax units with the focal cost, which is no likelihood for gamma > 0.
+
+    p = exp(z) / Σ exp(z), and each row of y is one-hot: p_t is the probability of the true class. Rows that are right
+    with confidence count less than under cross-entropy, which is gamma = 0. Lin et al. (2017), "Focal loss for dense
+    object detection".
+    """
+
+    probabilities = "softmax"
+    gamma: Annotated[float, Number("[0, 1e6]")] = 2.0
+
+    def cost(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return -(1 - p_t)^gamma log p_t."""
+        entropy = SoftmaxCE().cost(z, y)
+        wrong = _sum(np.multiply(_softmax(z), y.transpose(2, 0, 1) != 1, order="C"))
+        cost: np.ndarray = wrong**self.gamma * entropy
+        return cost
+
+    def gradient(self, z: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
+        """Write (1 - p_t)^gamma (1 - gamma p_t log p_t / (1 - p_t)) (p - y).
+
+        1 - p_t is the sum of the other probabilities, so a confident right answer keeps its digits.
+        """
+        check_shapes(z, y, out)
+        p, true = _softmax(z), y.transpose(2, 0, 1) == 1
+        wrong = _sum(np.multiply(p, ~true, order="C"))
+        information = _sum(np.multiply(p, true, order="C")) * SoftmaxCE().cost(z, y)
+        # The limit of -p log p / (1 - p) for p = 1 is 1.
+        ratio = np.divide(information, wrong, out=np.ones_like(wrong), where=wrong > 0)
+        np.copyto(p, -wrong, where=true)
+        p *= wrong**self.gamma * (1 + self.gamma * ratio)
+        np.copyto(out, p.transpose(1, 2, 0))
 
     def predict(self, z: np.ndarray) -> np.ndarray:
         """Return p, the probabilities of the classes."""
@@ -223,7 +169,7 @@ class SigmoidCE(Output, name="sigmoid_ce"):
     @np.errstate(over="ignore")
     def cost(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return -Σ [y log p + (1 - y) log(1 - p)] = Σ [max(z, 0) - y z + log(1 + exp(-|z|))]."""
-        _same_shape(z, y=y)
+        check_shapes(z, y)
         cost: np.ndarray = (np.maximum(z, 0) - y * z + np.log1p(np.exp(-np.abs(z)))).sum(axis=-1)
         return cost
 
@@ -233,7 +179,7 @@ class SigmoidCE(Output, name="sigmoid_ce"):
 
     def gradient(self, z: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
         """Write p - y."""
-        _same_shape(z, y=y, out=out)
+        check_shapes(z, y, out)
         np.subtract(_sigmoid(z), y, out=out)
 
     def predict(self, z: np.ndarray) -> np.ndarray:
@@ -256,45 +202,18 @@ class SigmoidMSE(Output, name="sigmoid_mse"):
 
     def cost(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return ½ Σ (p - y)²."""
-        _same_shape(z, y=y)
-        return _half_square(_sigmoid_residual(_sigmoid(z), _sigmoid(-z), y))
+        check_shapes(z, y)
+        return half_square(_sigmoid_residual(_sigmoid(z), _sigmoid(-z), y))
 
     def gradient(self, z: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
         """Write (p - y) p q."""
-        _same_shape(z, y=y, out=out)
+        check_shapes(z, y, out)
         p, q = _sigmoid(z), _sigmoid(-z)
         np.multiply(_sigmoid_residual(p, q, y), p * q, out=out)
 
     def predict(self, z: np.ndarray) -> np.ndarray:
         """Return p, each unit's probability of a 1."""
         return _sigmoid(z)
-
-
-@dataclass(frozen=True)
-class LinearMSE(Output, name="linear_mse"):
-    """Linear units with squared error: the negative log-likelihood of a Gaussian of mean z and variance 1.
-
-    The two differ by a constant, so maximum likelihood is least squares. Classes are fitted by their one-hot rows: each
-    class has a unit, also if there are two. Goodfellow et al. (2016), section 6.2.2.1.
-    """
-
-    tasks = ("classification", "multilabel", "regression")
-    threshold = 0.5
-
-    @np.errstate(over="ignore")
-    def cost(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return ½ Σ (z - y)²."""
-        _same_shape(z, y=y)
-        return _half_square(z - y)
-
-    def gradient(self, z: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
-        """Write z - y."""
-        _same_shape(z, y=y, out=out)
-        np.subtract(z, y, out=out)
-
-    def predict(self, z: np.ndarray) -> np.ndarray:
-        """Return z, the mean of the targets."""
-        return z.copy()
 
 
 @dataclass(frozen=True)
@@ -315,13 +234,13 @@ class LinearHinge(Output, name="linear_hinge"):
 
     def cost(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return max(0, 1 - m)."""
-        _same_shape(z, y=y)
+        check_shapes(z, y)
         cost: np.ndarray = np.maximum(1 + np.vecdot(self._slope(z, y), z), 0)
         return cost
 
     def gradient(self, z: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
         """Write -∂m/∂z where m < 1, else 0, also at the kink m = 1; of tied rivals the first takes all of it."""
-        _same_shape(z, y=y, out=out)
+        check_shapes(z, y, out)
         slope = self._slope(z, y)
         np.multiply(slope, np.vecdot(slope, z)[..., None] > -1, out=out)
 
@@ -353,15 +272,15 @@ class ClippedMSE(Output, name="clipped_mse"):
 
     def cost(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return ½ Σ (c - y)²."""
-        _same_shape(z, y=y)
-        return _half_square(np.clip(z, 0, 1) - y)
+        check_shapes(z, y)
+        return half_square(np.clip(z, 0, 1) - y)
 
     def gradient(self, z: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
         """Write c - y where 0 ≤ z ≤ 1, else 0.
 
         The corners 0 and 1 count as inside, so a unit that is at the wrong corner can still leave it.
         """
-        _same_shape(z, y=y, out=out)
+        check_shapes(z, y, out)
         np.clip(z, 0, 1, out=out)
         inside = out == z
         np.subtract(out, y, out=out)
@@ -371,13 +290,6 @@ class ClippedMSE(Output, name="clipped_mse"):
         """Return c."""
         c: np.ndarray = np.clip(z, 0, 1)
         return c
-
-
-def _same_shape(z: np.ndarray, **others: np.ndarray) -> None:
-    """Refuse arrays of another shape, which NumPy would broadcast to the shape of z."""
-    for name, array in others.items():
-        if array.shape != z.shape:
-            raise ValueError(f"{name} has shape {array.shape}, the scores z have {z.shape}: they must agree")
 
 
 def _below_maximum(z: np.ndarray) -> np.ndarray:
@@ -428,9 +340,3 @@ def _sigmoid_residual(p: np.ndarray, q: np.ndarray, y: np.ndarray) -> np.ndarray
     """Return p - y from p and q = 1 - p, without cancellation at y = 0 and y = 1."""
     residual: np.ndarray = (1 - y) * p - y * q
     return residual
-
-
-def _half_square(residual: np.ndarray) -> np.ndarray:
-    """Return ½ Σ residual² over the units."""
-    cost: np.ndarray = 0.5 * np.vecdot(residual, residual)
-    return cost

@@ -9,7 +9,22 @@ import pytest
 import yaml
 
 from experiments.store.reading import load_tables
-from experiments.tables import HISTORY, IDENTITY, LAYERS, OUTCOME, STUDY
+from experiments.tables import (
+    CLASS_METRICS,
+    CONFUSION,
+    CROSSINGS,
+    HISTORY,
+    IDENTITY,
+    LAYERS,
+    MEASURED,
+    NUMBER_METRICS,
+    OUTCOME,
+    RECALL,
+    RELIABILITY,
+    STUDY,
+    TIMING,
+    sorted_metrics,
+)
 from tests.programs import ROOT, python
 
 RUN = ROOT / "run.py"
@@ -47,6 +62,21 @@ BAD = [
     ("epochs=-1", "epochs=-1: allowed is"),
     ("task=autoencod", "task='autoencod': did you mean 'autoencode'?"),
     ("task=autoencode output=softmax_ce", "output=softmax_ce needs classes, but task=autoencode has numbers"),
+    ("task=autoencode output=exp_poisson", "output=exp_poisson needs counts, but task=autoencode has scaled inputs"),
+    (
+        "output=quantile dataset=iris",
+        "output=quantile needs numbers, but dataset=iris is a classification: allowed there:",
+    ),
+    ("output=exp_poisson dataset=friedman1", "output exp_poisson takes counts (0, 1, 2, …), not "),
+    ("output=quantile dataset=diabetes output.levels=[0.1,0.9]", "increasing levels between 0 and 1, 0.5 among them"),
+    ("output=quantile dataset=diabetes output.levels=[0.5,0.1]", "output.levels=[0.5, 0.1] of quantile: allowed is"),
+    ("output=quantile dataset=diabetes output.levels=[0.5,1.5]", "output.levels=[0.5, 1.5] of quantile: allowed is"),
+    (
+        "output=gaussian_nll dataset=diabetes output.beta=2",
+        "output.beta=2.0 of gaussian_nll: allowed is a number in [0, 1]",
+    ),
+    ("output=linear_huber dataset=diabetes output.delta=0", "output.delta=0.0 of linear_huber: allowed is"),
+    ("output=softmax_focal output.gamma=-1", "output.gamma=-1.0 of softmax_focal: allowed is"),
     ("pretrain.epochs=1 pretrain.noise=1", "pretrain.noise=1.0: allowed is"),
     ("pretrain.epochs=1 activation=maxout", "pretrain.epochs=1: maxout has pieces"),
     ("net.output_bias=1e9", "net.output_bias=1000000000.0: allowed is"),
@@ -162,7 +192,9 @@ def test_tables_have_the_documented_columns(study):
     assert tuple(tables.history.columns) == HISTORY
     assert tuple(tables.layers.columns) == LAYERS
     assert tuple(tables.replicas.columns[:6]) == IDENTITY
-    assert tuple(tables.replicas.columns[-len(OUTCOME) - len(STUDY) :]) == (*OUTCOME, *STUDY)
+    metrics = sorted_metrics(list(tables.replicas))
+    results = (*OUTCOME, *metrics, *STUDY)
+    assert tuple(tables.replicas.columns[-len(results) :]) == results
     assert len(tables.replicas) == 2 * 2 * 2
     assert len(tables.history) == 8 * 3
     assert len(tables.layers) == 8 * 3 * 2
@@ -170,7 +202,10 @@ def test_tables_have_the_documented_columns(study):
     hidden = tables.layers[(tables.layers["layer"] == 1) & (tables.layers["epoch"] > 0)]
     assert not hidden.isna().any().any()
     explained = (ROOT / "results" / "README.md").read_text()
-    documented = [*HISTORY, *LAYERS, *OUTCOME, *STUDY, "net.hidden", "epochs", "batch_size", "dtype", "entropy"]
+    metrics = (*CLASS_METRICS, *NUMBER_METRICS, CROSSINGS, f"{RECALL}CLASS")
+    named = [f"final_{part}_{metric}" for part in MEASURED for metric in metrics]
+    documented = [*HISTORY, *LAYERS, *OUTCOME, *named, *STUDY, "net.hidden", "epochs", "batch_size", "dtype", "entropy"]
+    documented += [*CONFUSION, *RELIABILITY, *TIMING]
     assert not [column for column in documented if f"`{column}`" not in explained]
 
 
@@ -194,7 +229,7 @@ def test_run_folders_hold_the_documented_files(study):
         status = json.loads((folder / "status.json").read_text())
         files = {path.name for path in folder.iterdir()}
         assert files == {*status["files"], "status.json"}
-        assert files >= {"config.yaml", "environment.json", "confusion.csv", "timing.csv"}
+        assert files >= {"config.yaml", "environment.json", "confusion.csv", "reliability.csv", "timing.csv"}
 
 
 def snapshot(folder):

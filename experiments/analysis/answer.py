@@ -15,6 +15,7 @@ from experiments.analysis.comparison import (
 )
 from experiments.analysis.simple import against_simple_models, margins
 from experiments.analysis.statistics import OverDatasets
+from experiments.analysis.units import unit_of_row
 from experiments.analysis.verdicts import comparison_sentences, margin_sentence
 from experiments.analysis.winners import winner_sentences
 from experiments.analysis.wording import counted, enumeration, in_sentence
@@ -75,7 +76,8 @@ def findings(
         The table `confusion` of all runs.
     margin
         The largest difference that does not matter, in points of error or in the unit of a regression's target. By
-        default it is 0.5 points, or 2 % of the RMSE of the mean.
+        default it is 0.5 points, or 2 % of the RMSE of the mean. Where a column `metric` of the replicas names another
+        metric, it has that unit and no default.
     """
     replicas = equal_rates(replicas)
     selected = replicas[replicas["selected"]]
@@ -104,7 +106,7 @@ def edge_sentence(board: pd.DataFrame) -> str:
     conditions = at_edge["label"] + " on " + at_edge["dataset"] + " (" + at_edge["lr"].map("{:g}".format) + ")"
     return (
         f"For {len(at_edge)} of {counted(len(board), 'condition')} validation chose the lowest or highest rate that "
-        f"was tried, so a wider grid may change their error: {enumeration(conditions)}."
+        f"was tried, so a wider grid may change their {unit_of_row(board.iloc[0]).word}: {enumeration(conditions)}."
     )
 
 

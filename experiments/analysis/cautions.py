@@ -6,8 +6,9 @@ import pandas as pd
 
 from experiments.analysis.comparison import ranking_seeds
 from experiments.analysis.labels import same_tasks
+from experiments.analysis.metrics import calibrations, disagreements, infinities
 from experiments.analysis.statistics import summarise
-from experiments.analysis.units import UNITS
+from experiments.analysis.units import ERROR, UNITS, metric_of
 from experiments.analysis.wording import counted, enumeration, in_sentence, verb
 from experiments.tables import KEY, reported, rounded
 
@@ -20,8 +21,8 @@ def cautions(
 ) -> list[str]:
     """Return what weakens the answer.
 
-    That is copied data, uneven seeds, confounders, overfitting, random weights, predictions of one class, and tuning
-    seeds.
+    That is copied data, uneven seeds, confounders, overfitting, random weights, predictions of one class, metrics that
+    are infinite, that disagree or that show bad calibration, and tuning seeds.
 
     Parameters
     ----------
@@ -43,6 +44,9 @@ def cautions(
         *_overfitted(board, selected, margins),
         *_untrained_at_best(board, selected),
         *([] if confusion is None else _one_class(board, selected, confusion)),
+        *infinities(board, selected),
+        *disagreements(board, selected),
+        *calibrations(board, selected, confusion),
         *_tuning(replicas),
     ]
 
@@ -124,6 +128,8 @@ def _overfitted(board: pd.DataFrame, selected: pd.DataFrame, margins: Mapping[st
 
     The rise begins at the epoch with the lowest validation loss of each network. Its 95 % interval must exclude 0.
     """
+    if metric_of(selected) != ERROR:  # no epoch but the last has another metric
+        return []
     if "best_epoch" not in selected or "best_epoch_error" in set(selected.get("select", ())):
         return []
     done = selected[selected["status"] == "done"]

@@ -18,7 +18,7 @@ from experiments.analysis.statistics import (
     possible_intervals,
     summarise,
 )
-from experiments.analysis.units import UNITS
+from experiments.analysis.units import metric_of, unit_of, unit_of_row
 from experiments.analysis.wording import enumeration, in_sentence, verb
 from experiments.config.choices import REGISTRIES
 from experiments.tables import deciding, edge, reported, rounded
@@ -233,8 +233,11 @@ def leaderboard(selected: pd.DataFrame, margins: Mapping[str, float] | None = No
     for column in ("activation", "output", "task", "lr"):
         board[column] = board["run"].map(conditions[column])
     board["untrained"] = board["run"].map(untrained(conditions))
-    ceiling = board["task"].map(lambda task: UNITS[task].ceiling / UNITS[task].scale)
-    board[["low", "high"]] = possible_intervals(board, ceiling)
+    if "metric" in selected:
+        board["metric"] = metric_of(selected)
+    units = board["task"].map(lambda task: unit_of(task, metric_of(selected)))
+    floor, ceiling = (units.map(lambda unit, end=end: getattr(unit, end) / unit.scale) for end in ("floor", "ceiling"))
+    board[["low", "high"]] = possible_intervals(board, ceiling, floor)
     board["initializer"] = board["run"].map(conditions["init.name"]) if "init.name" in conditions else ""
     board = board.merge(_compared_with_references(selected, margins or {}), on="run", how="left")
     same_output = board["reference"].map(conditions["output"]) == board["output"]
@@ -274,10 +277,12 @@ def _verdicts(board: pd.DataFrame) -> pd.Series:
     equal = (board["difference"] == 0) & (board["spread"] == 0)
     choices = {"better": better, "worse": significant, "equal": equal, "equivalent": equivalent}
     words = pd.Series(np.select(list(choices.values()), list(choices), "not told apart"), board.index)
-    words = words.mask(board["lost"] > 0, words + ", where both finished")
+    units = board.apply(unit_of_row, axis=1)
+    words = words.mask(board["lost"] > 0, words + ", where both " + units.map(lambda unit: unit.kept_verb))
     # Two seeds with the same difference have no test.
     untested = board["difference"].isna() | board["p"].isna()
-    words = words.mask(untested, "too few pairs").mask(untested & (board["diverged_share"] > 0.5), "diverged")
+    words = words.mask(untested, "too few pairs")
+    words = words.mask(untested & (board["diverged_share"] > 0.5), units.map(lambda unit: unit.lost))
     words = words.mask(_any_untrained(board), "not trained")
     return words.mask(board["reference"].isna(), "reference")
 

@@ -20,7 +20,7 @@ def name_tasks(tables: "StudyTables") -> "StudyTables":
     """Return the tables of a study with the name of its task, instead of its data set, in every row of a run."""
     names = task_names(tables.replicas)
     frames = {}
-    for table in ("history", "layers", "replicas", "confusion", "timing"):
+    for table in ("history", "layers", "replicas", "confusion", "reliability", "timing"):
         frame = getattr(tables, table)
         if frame is not None:
             frames[table] = frame.assign(dataset=frame["run"].map(names).fillna(frame["dataset"]))

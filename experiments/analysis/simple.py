@@ -7,7 +7,7 @@ import pandas as pd
 
 from experiments.analysis.comparison import part_ratio, scores_by_seed
 from experiments.analysis.statistics import ALPHA, compare
-from experiments.analysis.units import UNITS
+from experiments.analysis.units import ERROR, metric_of, unit_of
 
 TRIVIAL = {"classification": "majority class", "regression": "mean"}
 """By task, the name of the model that ignores the inputs."""
@@ -34,14 +34,17 @@ def margins(
     baselines
         The errors of simple models. Without them a regression has no default.
     margin
-        The margin of all data sets, in points of error or in the target's unit, instead of the default.
+        The margin of all data sets, in points of error or in the target's unit, instead of the default. Another metric
+        than the error has no default; its margin is in the unit of the metric.
     """
-    result = {}
+    result, metric = {}, metric_of(replicas)
     for dataset, task in replicas.drop_duplicates("dataset").set_index("dataset")["task"].items():
         if margin is not None:
-            value = margin / UNITS[task].scale
+            value = margin / unit_of(task, metric).scale
+        elif metric != ERROR:
+            value = np.nan
         elif task == "classification":
-            value = POINTS / UNITS[task].scale
+            value = POINTS / unit_of(task).scale
         else:
             value = SHARE * _trivial_error(baselines, str(dataset), task)
         result[str(dataset)] = value

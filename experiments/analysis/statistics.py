@@ -95,8 +95,8 @@ def summarise(frame: pd.DataFrame, by: str | Sequence[str], column: str) -> pd.D
     return table[[*by, "n", "mean", "low", "high", "std", "diverged", "diverged_share", "median", "iqm"]]
 
 
-def possible_intervals(table: pd.DataFrame, ceiling: float | pd.Series) -> pd.DataFrame:
-    """Return the columns `low` and `high` of `summarise` that are shown: within the possible errors, 0 to `ceiling`.
+def possible_intervals(table: pd.DataFrame, ceiling: float | pd.Series, floor: float | pd.Series = 0) -> pd.DataFrame:
+    """Return the columns `low` and `high` of `summarise` that are shown: within the possible errors.
 
     Fewer than three values have no interval, and neither have equal ones: both ends are NaN. Errors that are equal in
     exact arithmetic may differ by rounding.
@@ -105,17 +105,17 @@ def possible_intervals(table: pd.DataFrame, ceiling: float | pd.Series) -> pd.Da
     ----------
     table
         Errors in any unit; the columns n, mean, std, low and high of `summarise`.
-    ceiling
-        The largest possible error in this unit, one number or one for each row.
+    ceiling, floor
+        The largest and the smallest possible error in this unit, one number or one for each row.
     """
-    low, high = possible_interval(table, ceiling)
+    low, high = possible_interval(table, ceiling, floor)
     return pd.DataFrame({"low": low, "high": high}, table.index)
 
 
-def possible_interval(row: Any, ceiling: Any) -> tuple[np.ndarray, np.ndarray]:
+def possible_interval(row: Any, ceiling: Any, floor: Any = 0) -> tuple[np.ndarray, np.ndarray]:
     """Return the ends `low` and `high` of a row, or of a whole table, as `possible_intervals` does."""
     varied = (row["n"] > 2) & (row["std"] > 1e-12 * abs(row["mean"]))
-    low, high = np.maximum(row["low"], 0), np.minimum(row["high"], ceiling)
+    low, high = np.maximum(row["low"], floor), np.minimum(row["high"], ceiling)
     return np.where(varied, low, np.nan), np.where(varied, high, np.nan)
 
 

@@ -10,7 +10,7 @@ from scipy.special import ndtri
 from experiments.analysis.comparison import POPULATION, SPLITS
 from experiments.analysis.paired import LEVEL
 from experiments.analysis.statistics import ALPHA, seeds_needed
-from experiments.analysis.units import UNITS
+from experiments.analysis.units import ERROR, Unit, metric_of, unit_of, unit_of_row
 from experiments.analysis.wording import enumeration, in_sentence, verb
 
 MOST = 1000
@@ -60,7 +60,7 @@ def comparison_sentences(board: pd.DataFrame, margins: Mapping[str, float], marg
 def _significant(rows: pd.DataFrame, comparative: str, scope: str) -> str:
     """Return the sentence on conditions with a lower or higher error than their references."""
     subject = f"{enumeration(rows['name'])} {verb(len(rows), 'has', 'have')} a {comparative} {_measure(rows)}"
-    lost = ", where both finished," if (rows["lost"] > 0).any() else ""
+    lost = f", where both {unit_of_row(rows.iloc[0]).kept_verb}," if (rows["lost"] > 0).any() else ""
     than = f"{subject} than {_references(rows)}{lost} {SPLITS}"
     if scope == POPULATION:
         return f"{than} and {POPULATION} (paired and corrected t, Holm, 5 %)."
@@ -164,7 +164,7 @@ def _unpaired(untested: pd.DataFrame) -> list[str]:
         ]
     return [
         f"{enumeration(untested['name'])} cannot be tested against {_references(untested)}, since fewer than two seeds "
-        f"finished with both."
+        f"{unit_of_row(untested.iloc[0]).kept_verb} with both."
     ]
 
 
@@ -193,14 +193,16 @@ def _settings(label: str) -> str:
 
 def _measure(rows: pd.DataFrame) -> str:
     """Return what the errors of some conditions are called."""
-    names = {UNITS[task].name for task in rows["task"]}
+    names = {unit_of(task, metric_of(rows)).name for task in rows["task"]}
     return names.pop() if len(names) == 1 else "error"
 
 
 def margin_sentence(board: pd.DataFrame, margins: Mapping[str, float]) -> str:
     """Return the margin of each data set in words."""
-    tasks = board.drop_duplicates("dataset").set_index("dataset")["task"]
-    texts = {dataset: _margin_text(margins[str(dataset)], task) for dataset, task in tasks.items()}
+    rows = board.drop_duplicates("dataset").itertuples()
+    texts = {row.dataset: _margin_text(margins[str(row.dataset)], unit_of_row(row)) for row in rows}
+    if metric_of(board) != ERROR and all(map(np.isnan, margins.values())):
+        return f"No margin was given for {unit_of_row(board.iloc[0]).the}, so none is called equivalent."
     if len(set(texts.values())) == 1:
         return f"The margin is {next(iter(texts.values()))}."
     return f"The margin is {'; '.join(f'{text} on {in_sentence(str(name))}' for name, text in texts.items())}."
@@ -208,15 +210,14 @@ def margin_sentence(board: pd.DataFrame, margins: Mapping[str, float]) -> str:
 
 def _margin(rows: pd.DataFrame, margin: float | None) -> str:
     """Return the margin in words."""
-    texts = {_margin_text(row.margin, row.task) for row in rows.drop_duplicates("dataset").itertuples()}
+    texts = {_margin_text(row.margin, unit_of_row(row)) for row in rows.drop_duplicates("dataset").itertuples()}
     if len(texts) == 1:
         return texts.pop()
     return "0.5 points or 2 % of the RMSE of the mean" if margin is None else f"{margin:g} points or target units"
 
 
-def _margin_text(margin: float, task: str) -> str:
-    unit = UNITS[task]
-    if unit.label == "%":
+def _margin_text(margin: float, unit: Unit) -> str:
+    if unit.is_share:
         points = f"{margin * unit.scale:g}"
         return f"{points} {'point' if points == '1' else 'points'}"
     return "an unknown margin" if np.isnan(margin) else unit.full_text(margin)

@@ -9,7 +9,7 @@ import pandas as pd
 from experiments.analysis.comparison import POPULATION, SPLITS
 from experiments.analysis.simple import beats_trivial
 from experiments.analysis.statistics import ALPHA, SIGNS, seeds_needed
-from experiments.analysis.units import UNITS, Unit
+from experiments.analysis.units import Unit, unit_of_row
 from experiments.analysis.verdicts import paired_test
 from experiments.analysis.wording import counted, enumeration, in_sentence, p_text, verb
 
@@ -56,12 +56,13 @@ def winner_sentences(board: pd.DataFrame, models: pd.DataFrame, margins: Mapping
 
 def _brief_best(crowned: list["_Network"], rate: str) -> list[str]:
     """Return the best networks of many data sets in one sentence, then the networks with lower means."""
+    values = crowned[0].unit.values
     lower = [network.lower for network in crowned if network.lower]
     lowest = "mean" if all(network.alone for network in crowned) else "lowest mean"
     texts = "; ".join(f"{network.name} on {network.dataset}, {network.error}" for network in crowned)
     if lower:
-        return [f"These networks rank first at {rate}, with their mean test errors: {texts}.", *lower]
-    return [f"The {lowest} test errors at {rate} are those of {texts}."]
+        return [f"These networks rank first at {rate}, with their mean test {values}: {texts}.", *lower]
+    return [f"The {lowest} test {values} at {rate} are those of {texts}."]
 
 
 class _Network:
@@ -69,14 +70,15 @@ class _Network:
 
     def __init__(self, part: pd.DataFrame, brief: bool, rate: str):
         first = part.iloc[0]
-        self.dataset, self.unit, self.rate = in_sentence(first["dataset"]), UNITS[first["task"]], rate
+        self.dataset, self.unit, self.rate = in_sentence(first["dataset"]), unit_of_row(first), rate
         names = part.loc[part["rank"] == first["rank"], "name"]
         self.name, self.compared = enumeration(names), first["name"]
         self.several, self.alone, self.brief = len(names) > 1, len(part) == 1, brief
         error = self.unit.full_text(first["mean"])
         seeds = "" if brief or self.several else f" ({_seeds(first, self.unit)})"
         lost = first["diverged"]
-        note = f", though {lost} of {counted(first['n'] + lost, 'replica')} diverged" if lost else ""
+        replicas = counted(first["n"] + lost, "replica")
+        note = f", though {lost} of {replicas} {self.unit.lost_verb}" if lost else ""
         self.error = f"{error}{seeds}{note}"
         self.lower = _lower(part, self.unit)
 
@@ -84,13 +86,14 @@ class _Network:
     def sentence(self) -> str:
         """The sentence that says that this network is the best."""
         if self.alone:
-            return f"The mean test error of {self.name} on {self.dataset} at {self.rate} is {self.error}."
+            return f"The mean test {self.unit.word} of {self.name} on {self.dataset} at {self.rate} is {self.error}."
         has = "have" if self.several else "has"
         if self.lower:
             rank = "rank" if self.several else "ranks"
-            first = f"{self.name} {rank} first on {self.dataset} at {self.rate}, with a mean test error of {self.error}"
-            return f"{first}. {self.lower}"
-        return f"{self.name} {has} the lowest mean test error on {self.dataset} at {self.rate}: {self.error}."
+            measure = f"a mean test {self.unit.word} of {self.error}"
+            return f"{self.name} {rank} first on {self.dataset} at {self.rate}, with {measure}. {self.lower}"
+        lowest = f"the lowest mean test {self.unit.word}"
+        return f"{self.name} {has} {lowest} on {self.dataset} at {self.rate}: {self.error}."
 
 
 def _lower(part: pd.DataFrame, unit: Unit) -> str:
@@ -102,7 +105,8 @@ def _lower(part: pd.DataFrame, unit: Unit) -> str:
         on = f" on {in_sentence(row['dataset'])}"
         text, count = f"{row['name']} has {unit.full_text(row['mean'])}{on}", row["n"] + row["diverged"]
         if row["diverged"]:
-            text += f" where it finished, but {row['diverged']} of {counted(count, 'replica')} diverged"
+            kept = "where it finished" if unit.kept_verb == "finished" else "as the mean of its finite values"
+            text += f" {kept}, but {row['diverged']} of {counted(count, 'replica')} {unit.lost_verb}"
         else:
             text += f" over {counted(count, 'seed')}"
         texts.append(f"{text}{', but it lacks seeds, so it has no rank' if pd.isna(row['rank']) else ''}.")
@@ -115,22 +119,23 @@ def _seeds(row: pd.Series, unit: Unit) -> str:
     if not np.isnan(row["low"]):
         return f"{text}, 95 % interval {unit.text(row['low'])} to {unit.text(row['high'])}"
     if row["n"] > 2:
-        return f"{text} with the same error, so no interval"
+        return f"{text} with the same {unit.word}, so no interval"
     return f"{text}, too few for an interval"
 
 
 def _no_winner(part: pd.DataFrame) -> str:
     """Return why a data set has no best condition."""
-    dataset = in_sentence(part["dataset"].iloc[0])
+    dataset, unit = in_sentence(part["dataset"].iloc[0]), unit_of_row(part.iloc[0])
     if part["rank"].notna().any():
         others = part[part["rank"].isna() & (part["n"] > 0) & ~part["untrained"]]
         if others.empty:
-            return f"On {dataset} every replica diverged."
+            return f"On {dataset} every replica {unit.lost_verb}."
         lost = enumeration(part.loc[part["rank"].notna(), "name"])
         lack = verb(len(others), "lacks", "lack")
+        kept = f"{enumeration(others['name'])} {unit.kept_verb} on some seeds"
         return (
-            f"On {dataset} every replica of {lost} diverged, so none is the best. {enumeration(others['name'])} "
-            f"finished on some seeds, but {lack} others and {verb(len(others), 'has', 'have')} no rank."
+            f"On {dataset} every replica of {lost} {unit.lost_verb}, so none is the best. {kept}, but {lack} others "
+            f"and {verb(len(others), 'has', 'have')} no rank."
         )
     if part["untrained"].all():
         return f"On {dataset} no network was trained (epochs=0), so none is the best."

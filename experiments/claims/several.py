@@ -118,7 +118,13 @@ def errors_by_dataset(table: pd.DataFrame, *names: str) -> dict[str, pd.DataFram
 
 
 def lower(
-    errors: Mapping[str, pd.DataFrame], test_to_train: float, text: str, a: str, b: str, limit: float = 0.0
+    errors: Mapping[str, pd.DataFrame],
+    test_to_train: float,
+    text: str,
+    a: str,
+    b: str,
+    limit: float = 0.0,
+    unit: str = "points",
 ) -> Statement:
     """Return the statement that the error of a is below that of b, or above it by less than a limit.
 
@@ -132,9 +138,11 @@ def lower(
         What the difference is.
     a, b, limit
         The conditions, and points.
+    unit
+        That of the errors.
     """
     return {
-        dataset: [Bound(difference(f"{dataset}: {text} (points)", wide, a, b, test_to_train), limit)]
+        dataset: [Bound(difference(f"{dataset}: {text} ({unit})", wide, a, b, test_to_train), limit)]
         for dataset, wide in errors.items()
     }
 

@@ -36,7 +36,7 @@ def command_line(preset: str, protocol: Protocol, *overrides: str) -> tuple[str,
 
 @cache
 def train(preset: str, protocol: Protocol, *overrides: str) -> StudyTables:
-    """Train what a preset's study lacks; return its history, layers and `marked` replicas of this protocol alone.
+    """Train what a preset's study lacks; return history, layers, reliability, `marked` replicas of this protocol alone.
 
     Raises
     ------
@@ -56,7 +56,8 @@ def train(preset: str, protocol: Protocol, *overrides: str) -> StudyTables:
     tables = run_study(*arguments)
     keys = requested(jobs)
     chosen = marked(tables.replicas.merge(keys), protocol.select)
-    return StudyTables(tables.history.merge(keys), tables.layers.merge(keys), chosen)
+    bins = None if tables.reliability is None else tables.reliability.merge(keys)
+    return StudyTables(tables.history.merge(keys), tables.layers.merge(keys), chosen, reliability=bins)
 
 
 def requested(jobs: Iterable[Settings]) -> pd.DataFrame:
@@ -71,12 +72,14 @@ def train_all(presets: Iterable[str], protocol: Protocol) -> StudyTables:
 
 
 def concatenate(parts: Iterable[StudyTables]) -> StudyTables:
-    """Return history, layers and replicas of several studies as one."""
+    """Return history, layers, replicas and reliability of several studies as one."""
     parts = list(parts)
+    bins = [part.reliability for part in parts if part.reliability is not None]
     return StudyTables(
         history=pd.concat([part.history for part in parts], ignore_index=True),
         layers=pd.concat([part.layers for part in parts], ignore_index=True),
         replicas=pd.concat([part.replicas for part in parts], ignore_index=True),
+        reliability=pd.concat(bins, ignore_index=True) if bins else None,
     )
 
 

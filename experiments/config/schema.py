@@ -96,6 +96,18 @@ class EarlyStopping:
 
 
 @dataclass(frozen=True)
+class Metrics:
+    """How often metrics are computed. At the end of the training they always are."""
+
+    every_epoch: bool
+
+    @property
+    def on(self) -> bool:
+        """Whether they are computed more often. The condition contains these settings only then."""
+        return self.every_epoch
+
+
+@dataclass(frozen=True)
 class Tune:
     """The seeds that choose the learning rate and are not reported."""
 
@@ -139,6 +151,7 @@ class Configuration:
     diagnostics: Diagnostics
     pretrain: Annotated[Pretrain, Off({"epochs": 0, "lr": 1.0, "noise": 0.0})]
     early_stopping: Annotated[EarlyStopping, Off({"patience": 0})]
+    metrics: Annotated[Metrics, Off({"every_epoch": False})]
     study: Annotated[str, Name(), Unhashed("reproduction")]
     seeds: Annotated[tuple[int, ...], Seeds(), Unhashed(1)]
     tune: Annotated[Tune, Unhashed({"seeds": 0})]

@@ -75,9 +75,7 @@ class Settings(Configuration):
     @property
     def outputs(self) -> int:
         """Number of scores: the columns of the output layer."""
-        if self.data.task == "regression":
-            return int(self.data.targets.shape[1])
-        return self.output.units(self.data.task, len(self.data.classes))
+        return self.output.units(self.data.task, len(self.data.classes) or int(self.data.targets.shape[1]))
 
     @property
     def weights(self) -> int:

@@ -34,7 +34,7 @@ def check_together(settings: Configuration, data: Data, division: Mapping[str, A
     ConfigError
         With the first setting at fault.
     """
-    activation, output = settings.activation, settings.output
+    activation = settings.activation
     seeds = (*settings.seeds, *settings.tune.seeds)
     if len(set(seeds)) < len(seeds):
         common = sorted({*settings.seeds} & {*settings.tune.seeds})
@@ -55,12 +55,42 @@ def check_together(settings: Configuration, data: Data, division: Mapping[str, A
     if settings.pretrain.on and activation.pieces > 1:
         epochs = settings.pretrain.epochs
         raise ConfigError(f"pretrain.epochs={epochs}: {activation.name} has pieces, only 0 is allowed")
-    if data.task not in output.tasks:
-        fitting = [name for name, variant in OUTPUTS.items() if data.task in variant.tasks]
-        reason = f"dataset={settings.dataset['name']} is a regression"
-        if settings.task == "autoencode":
+    _check_output(settings, data)
+
+
+def _check_output(settings: Configuration, data: Data) -> None:
+    """Refuse an output that does not serve the task, or whose likelihood excludes a target."""
+    output, is_autoencoder = settings.output, settings.task == "autoencode"
+    serving = [name for name, variant in OUTPUTS.items() if data.task in variant.tasks]
+    of_scaled = ", ".join(name for name in serving if OUTPUTS[name].scaling != "none")
+    if output.name not in serving:
+        needed = "numbers" if data.task == "classification" else "classes"
+        reason = f"dataset={settings.dataset['name']} is a {data.task}"
+        if is_autoencoder:
             reason = "task=autoencode has numbers for targets"
-        raise ConfigError(f"output={output.name} needs classes, but {reason}: allowed there: {', '.join(fitting)}")
+        allowed = of_scaled if is_autoencoder else ", ".join(serving)
+        if settings.dataset.get("task") == "classification" and all(map(_is_number, data.classes)):
+            allowed += ". With dataset.task=regression, its target is a number"
+        raise ConfigError(f"output={output.name} needs {needed}, but {reason}: allowed there: {allowed}")
+    if is_autoencoder and output.scaling == "none":
+        raise ConfigError(
+            f"output={output.name} needs counts, but task=autoencode has scaled inputs for targets: "
+            f"allowed there: {of_scaled}"
+        )
+    for column in range(data.targets.shape[1] if data.task == "regression" else 0):
+        try:
+            output.check_targets(data.targets[:, [column]])
+        except ValueError as error:
+            target = settings.dataset.get("target") or column + 1
+            raise ConfigError(f"{error}, as in target {target!r} of {data.name}: allowed there: {of_scaled}") from error
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_recipe(settings: Configuration) -> None:

@@ -18,7 +18,7 @@ from experiments.data.columns import MISSING, Categories, Column, Dates, Numbers
 from experiments.data.plain import plain
 from experiments.data.rows import row_numbers, without_row_names, without_written_index
 from experiments.data.source import UNKNOWN, Source
-from experiments.data.suspicions import doubtful_numbers, too_large
+from experiments.data.suspicions import doubtful_numbers, may_be_counts, too_large
 from experiments.data.table import Data
 from nets.names import nearest
 
@@ -67,7 +67,13 @@ def from_frame(name: str, frame: pd.DataFrame, *, source: Source = UNKNOWN, **va
         columns=columns,
         left_out=len(frame) - len(complete),
         groups=_groups(complete[choices.groups]) if choices.groups else None,
-        notes=(*source.notes, *notes, *more, *_inferred(inputs, complete[choices.target], columns, choices)),
+        notes=(
+            *source.notes,
+            *notes,
+            *more,
+            *_inferred(inputs, complete[choices.target], columns, choices),
+            *(may_be_counts(choices.target, targets) if task == "regression" else ()),
+        ),
     )
 
 

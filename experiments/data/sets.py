@@ -296,8 +296,10 @@ def autompg() -> Data:
     columns = (*range(7), 8)  # without the name of the car
     table = np.genfromtxt(_file("mlxtend", "data/data", "autompg.csv.gz"), delimiter=",", usecols=columns)
     origins = table[:, 6:7] == [1, 2, 3]
-    features = ("cylinders", "displacement", "horsepower", "weight", "acceleration", "model year")
-    features += tuple(f"origin={name}" for name in ("America", "Europe", "Japan"))
+    features = (
+        *("cylinders", "displacement", "horsepower", "weight", "acceleration", "model year"),
+        *(f"origin={name}" for name in ("America", "Europe", "Japan")),
+    )
     return Data("autompg", "regression", np.hstack([table[:, :6], origins]), table[:, 7], features=features)
 
 

@@ -234,12 +234,15 @@ class Prepared:
     inputs : ndarray
         (S, n, d), or (1, n, d) for images, whose scale is the same for every seed.
     targets : ndarray
-        Labels (n,) int64, standardised regression targets (S, n, t), or `inputs` itself for an autoencoder.
+        Labels (n,) int64, regression targets (S, n, t), or `inputs` itself for an autoencoder.
     split : Split
     input_mean, input_scale : ndarray
         (S, d) or (1, d) float64, as `inputs`: raw inputs are inputs · input_scale + input_mean.
     target_mean, target_scale : ndarray or None
         (S, t) float64: regression targets in their own unit are targets · target_scale + target_mean.
+    error_scale : ndarray or None
+        (S, t) float64: the unit of the errors of several targets, by which their differences are divided. None where
+        the targets have it already, because they are standardised.
     input_fill : ndarray or None
         (S, d) float64: what stands for NaN in the raw inputs. None for data that do not impute.
     """
@@ -252,6 +255,7 @@ class Prepared:
     target_mean: np.ndarray | None = None
     target_scale: np.ndarray | None = None
     input_fill: np.ndarray | None = None
+    error_scale: np.ndarray | None = None
 
 
 def prepare(
@@ -262,6 +266,7 @@ def prepare(
     test: float,
     validation: float,
     dtype: DTypeLike,
+    scaling: str = "standard",
     parts: Split | None = None,
     when_read: bool = False,
 ) -> Prepared:
@@ -270,8 +275,9 @@ def prepare(
     Pixels are divided by the data set's maximum. Other inputs and regression targets are standardised with the mean
     and standard deviation of the training part. A missing number is its median before that, a missing category the
     most frequent one. This is computed in float64 for one seed at a time, so that a seed's numbers do not depend on its
-    stack. The result is rounded to `dtype`. `parts` is what `split` returns, if that is known. `when_read` allows that
-    large inputs are scaled only when they are read. The other parameters are those of `split`.
+    stack. The result is rounded to `dtype`. With `scaling` "none", regression targets stay as they are. `parts` is what
+    `split` returns, if that is known. `when_read` allows that large inputs are scaled only when they are read. The
+    other parameters are those of `split`.
 
     Raises
     ------
@@ -294,8 +300,12 @@ def prepare(
     if data.targets is data.inputs:
         return Prepared(inputs, inputs, parts, mean, scale, mean, scale, filling)
     target_mean, target_scale = statistics(data.targets, parts.train)
+    error_scale = None
+    if scaling == "none":
+        error_scale = target_scale if data.targets.shape[1] > 1 else None
+        target_mean, target_scale = read_only(np.zeros_like(target_mean)), read_only(np.ones_like(target_scale))
     targets = scaled(data.targets, target_mean, target_scale, dtype)
-    return Prepared(inputs, targets, parts, mean, scale, target_mean, target_scale, filling)
+    return Prepared(inputs, targets, parts, mean, scale, target_mean, target_scale, filling, error_scale)
 
 
 def _fill(data: Data, rows: np.ndarray, seed: int) -> np.ndarray:

@@ -340,6 +340,21 @@ def _moments(days: Sequence[str]) -> tuple[pd.Series, str, list[str]]:
     return values, ", but there is no" if failed else "", failed[:1]
 
 
+def may_be_counts(name: str, targets: np.ndarray) -> tuple[str, ...]:
+    """Return a note if the targets (n,) of a regression look like counts: whole numbers from nearly 0 up, most small.
+
+    "Most are small" means a skewness above 1. The smallest is below 10: amounts such as prices begin above that.
+    """
+    low, high = targets.min(), targets.max()
+    if not 0 <= low < 10 or (targets != np.round(targets)).any() or len(np.unique(targets)) < 3:
+        return ()
+    standard = (targets - targets.mean()) / targets.std()
+    if (standard**3).mean() <= 1:
+        return ()
+    words = f"whole numbers from {low:.0f} to {high:.0f}, most of them small"
+    return (f"target {name!r} has {words}: output=exp_poisson takes them as counts",)
+
+
 def doubtful_numbers(inputs: pd.DataFrame, target: pd.Series, choices: Choices) -> tuple[str, ...]:
     """Return notes about numbers that may mean missing cells or dates, such as -999 and 20260131."""
     numbers = inputs.select_dtypes("number")

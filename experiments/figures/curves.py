@@ -11,7 +11,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from experiments.analysis.epochs import epoch_of_errors, with_early_stopping
 from experiments.analysis.statistics import summarise
-from experiments.analysis.units import UNITS, Unit
+from experiments.analysis.units import Unit, metric_of, unit_of
 from experiments.figures.style import INK, Look, Style, legend, log_axis
 from experiments.tables import KEY, STOPPED_EPOCH
 
@@ -31,12 +31,13 @@ EXPLOSION = 100
 
 def unit_of_errors(replicas: pd.DataFrame) -> Unit:
     """Return the unit of the errors on one data set."""
-    return UNITS["classification" if (replicas["task"] == "classification").all() else "regression"]
+    task = "classification" if (replicas["task"] == "classification").all() else "regression"
+    return unit_of(task, metric_of(replicas))
 
 
 def error_label(unit: Unit, part: str = "test") -> str:
     """Return the label of an axis of errors, such as "test error (%)"."""
-    return f"{part} {unit.name} ({unit.label})"
+    return f"{part} {unit.heading}"
 
 
 def final_error_label(replicas: pd.DataFrame) -> str:

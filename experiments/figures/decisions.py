@@ -72,7 +72,7 @@ def decision_boundary(tables: StudyTables) -> Figure:
     x, y = grid(data.inputs)
     ends = (x[0], x[-1], y[0], y[-1])
     appearance = {run: look for run, look in looks(replicas).items() if run in boundary}
-    titles = _panel_titles(appearance.values(), 1.6)
+    titles = panel_titles(appearance.values(), 1.6)
     result, panels = panels_for(titles, 1.6)
     chosen = {run: rows[["lr", "seed"]] for run, rows in replicas.groupby("run")}
     unit, columns = UNITS["classification"], distinct(data.features, 24, "column #")
@@ -113,7 +113,7 @@ def _draw_points(ax: Axes, data: Data) -> None:
     ax.scatter(data.inputs[shown, 0], data.inputs[shown, 1], c=colors, s=4, linewidths=0.2, edgecolors="white")
 
 
-def _panel_titles(appearance: Iterable[Look], size: float) -> list[str]:
+def panel_titles(appearance: Iterable[Look], size: float) -> list[str]:
     """Return the labels of conditions in lines that fit above panels of `size` inches."""
     fits, fills = round(size / 0.055), round(size / 0.085)
     labels = (
@@ -151,7 +151,7 @@ def confusion(tables: StudyTables) -> Figure:
     names = distinct(classes, 16, "#")
     longest = max(width_of(name, 6) for name in names) if len(names) <= LABELLED else 0
     room = longest if longest > 0.3 else 0
-    titles = _panel_titles(appearance.values(), 1.2)
+    titles = panel_titles(appearance.values(), 1.2)
     result, panels = panels_for(titles, 1.2, room)
     for ax, run, title in zip(panels, appearance, titles, strict=True):
         image = _draw_shares(ax, shares[run].set_axis(names), worst or 1)

@@ -10,39 +10,78 @@ from matplotlib.figure import Figure
 from experiments.figures.curves import condition_legend, draw, means
 from experiments.figures.parts import several_pairings
 from experiments.figures.registry import figure
-from experiments.figures.style import INK, SINGLE, Look, Style, identity, looks, sheet, subject
+from experiments.figures.style import (
+    CLASSES,
+    DASHES,
+    DOUBLE,
+    INK,
+    SINGLE,
+    Look,
+    Style,
+    identity,
+    legend,
+    looks,
+    sheet,
+    subject,
+)
 from experiments.figures.training import Quantity, errors
 from experiments.store.reading import StudyTables
+from nets.outputs import OUTPUTS, Output
 
 
-@figure("output_cost_gradients", title="Squared error and cross-entropy of a sigmoid output, and their gradients")
+@figure("output_cost_gradients", title="Cost and gradient of every pairing of output unit and cost, by the score")
 def output_cost_gradients(tables: StudyTables) -> Figure:
-    """Draw cost and gradient of a sigmoid output against its score z for the target y = 1, without the factor ½.
+    """Draw cost and gradient of every pairing of the study's task against a score z; a column for each task.
 
-    The squared error (y − σ)² has the gradient −2(y − σ)σ(1 − σ). The cross-entropy −log σ has the gradient σ − 1.
-    No table is read.
+    In a classification the true class has the score z. Where another class has a score, it is 0. In a regression the
+    target is 0, or 1 for counts, and z is the first score; a Gaussian's log σ² is 0. No other table is read.
     """
-    z = np.linspace(-8, 6, 561)
-    sigma = 1 / (1 + np.exp(-z))
-    squared: Style = {"color": INK, "linestyle": (0, (4, 1.5))}
-    entropy: Style = {"color": INK}
-    result = sheet(4.2, SINGLE)
-    cost, gradient = result.subplots(2, sharex=True)
-    cost.plot(z, (1 - sigma) ** 2, **squared)
-    cost.plot(z, np.logaddexp(0, -z), **entropy)
-    cost.set(title="(a) cost for y = 1", ylabel="cost (cross-entropy: nats)", ylim=(-0.2, 8.2), xlim=(-8, 6))
-    cost.text(-3.3, 4.6, "cross-entropy\n−log σ(z)", va="center")
-    cost.text(-7.8, 1.3, "squared error\n(1 − σ(z))²", va="bottom")
-    slope = -2 * (1 - sigma) ** 2 * sigma
-    gradient.plot(z, slope, **squared)
-    gradient.plot(z, sigma - 1, **entropy)
-    gradient.set(title="(b) its gradient", ylabel="∂cost/∂z", xlabel="score z", ylim=(-1.08, 0.25))
-    gradient.text(0, -0.75, "cross-entropy\nσ(z) − 1", va="center")
-    gradient.text(-3.4, 0.1, "squared error: −2(1 − σ)²σ", va="center")
-    gradient.text(-7.8, -0.5, "very wrong, yet\nsquared error’s\ngradient is\nbelow 0.05", va="center")
-    for ax in (cost, gradient):
-        ax.axvspan(-8, z[(z < 0) & (slope > -0.05)].max(), color="0.92", linewidth=0)
+    tasks = sorted(tables.replicas["task"].unique())
+    result = sheet(4.2, SINGLE if len(tasks) == 1 else DOUBLE)
+    panels = result.subplots(2, len(tasks), sharex="col", squeeze=False)
+    entries: dict[str, Style] = {}
+    for column, task in zip(panels.T, tasks, strict=True):
+        names = [name for name, output in OUTPUTS.items() if task in output.tasks]
+        entries |= _draw_pairings(column[0], column[1], task, names)
+    for letter, ax in zip("abcd", panels.ravel(), strict=False):
+        ax.set_title(f"({letter}) {ax.get_title(loc='left')}", loc="left")
+    legend(result, list(entries.items()))
     return result
+
+
+def _draw_pairings(cost: Axes, gradient: Axes, task: str, names: list[str]) -> dict[str, Style]:
+    """Draw pairings into two panels, and return their looks. Coinciding lines show, since the first is the widest."""
+    entries: dict[str, Style] = {}
+    z = np.linspace(*Z[task], 561)
+    for position, name in enumerate(names):
+        output = OUTPUTS[name]()
+        scores, targets = _scores(output, task, z)
+        slopes = np.empty_like(scores)
+        output.gradient(scores, targets, slopes)
+        dash, color = divmod(list(OUTPUTS).index(name), 9)  # softmax_ce and sigmoid_ce coincide: one is dashed
+        line: Style = {"color": CLASSES[color], "linewidth": 2.6 - 0.22 * position, "dashes": DASHES[dash]}
+        cost.plot(z, output.cost(scores, targets)[0], **line)
+        gradient.plot(z, slopes[0, :, -1 if task == "classification" else 0], **line)
+        entries[name] = line
+    words = "of the true class" if task == "classification" else "for the target 0 (counts: 1)"
+    cost.set(title=f"cost {words}", ylabel="cost", ylim=(-0.2, 6.2), xlim=Z[task])
+    gradient.set(title="its gradient", ylabel="∂cost/∂z", xlabel="score z", ylim=SLOPES[task])
+    return entries
+
+
+Z = {"classification": (-8.0, 6.0), "regression": (-4.0, 4.0)}
+SLOPES = {"classification": (-2.2, 0.6), "regression": (-3.0, 3.0)}
+
+
+def _scores(output: Output, task: str, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return scores of which one is z (1, n, units), and the targets."""
+    units = output.units(task, 2 if task == "classification" else 1)
+    scores = np.zeros((1, len(z), units))
+    if task == "classification":
+        scores[..., -1] = z
+        return scores, output.encode(np.ones(len(z), int), 2, "float64")[None]
+    scores[..., 0] = z
+    return scores, np.full((1, len(z), 1), 1.0 if output.scaling == "none" else 0.0)
 
 
 FAINT: Style = {"linewidth": 0.7, "alpha": 0.5}

@@ -35,7 +35,7 @@ def several_pairings(tables: StudyTables) -> dict[str, StudyTables]:
     if not several.any():
         is_class = tables.replicas["task"] == "classification"
         if not is_class.any():
-            raise Missing("a regression has only one pairing, linear_mse")
+            raise Missing("each data set has only one pairing", "output=linear_mse,linear_mae,gaussian_nll")
         chosen = [] if is_class.all() else dataset_overrides(dataset_names(tables)[is_class])
         raise Missing("each data set has only one pairing", " ".join(["output=softmax_ce,softmax_mse", *chosen]))
     return split(tables, several[several].index.to_frame(index=False))

@@ -14,7 +14,7 @@ from experiments.analysis.comparison import POPULATION, SPLITS, equal_rates, lea
 from experiments.analysis.epochs import epoch_of_errors
 from experiments.analysis.simple import margins
 from experiments.analysis.statistics import summarise
-from experiments.analysis.units import Unit
+from experiments.analysis.units import ERROR, Unit, metric_of, unit_of_row
 from experiments.figures.curves import (
     CROSS,
     band,
@@ -67,6 +67,7 @@ def in_unit(table: pd.DataFrame, unit: Unit) -> pd.DataFrame:
     title="Test error of every condition with its 95 % interval",
     parts=by_dataset,
     every_rate=True,
+    metrics=True,
     baselines=True,
 )
 def leaderboard_figure(tables: StudyTables) -> Figure:
@@ -142,6 +143,8 @@ def _marks(board: pd.DataFrame, whose: str) -> list[tuple[str, Style]]:
     """Return the entries of a legend for the marks of the conditions that are compared."""
     compared = board[board["reference"].notna()]
     marks = dict(_mark(*verdict) for verdict in zip(compared["verdict"], compared["scope"], strict=True))
+    if metric_of(board) != ERROR:
+        marks = {words.replace("same errors", "same values"): mark for words, mark in marks.items()}
     return [(words.format(whose), {"linestyle": "none", "color": INK, **mark}) for words, mark in marks.items()]
 
 
@@ -149,7 +152,8 @@ def _notes(board: pd.DataFrame, rates: dict[str, str]) -> list[str]:
     """Return a note on each condition: its learning rate, if it was chosen, and how many of its replicas diverged."""
     notes = []
     for row in board.itertuples():
-        diverged = f"{row.diverged} of {row.n + row.diverged} diverged" if row.diverged else ""
+        lost = unit_of_row(row).lost
+        diverged = f"{row.diverged} of {row.n + row.diverged} {lost}" if row.diverged else ""
         notes.append("; ".join(filter(None, [rates.get(row.run, ""), diverged])))
     return notes
 
@@ -187,7 +191,9 @@ def _baselines(errors: pd.DataFrame | None, unit: Unit) -> list[Baseline]:
     ]
 
 
-@figure("learning_rate_sensitivity", title="Test error by learning rate", parts=by_dataset, every_rate=True)
+@figure(
+    "learning_rate_sensitivity", title="Test error by learning rate", parts=by_dataset, every_rate=True, metrics=True
+)
 def learning_rate_sensitivity(tables: StudyTables) -> Figure:
     """Draw mean test error and its interval against the learning rate; a ring is the rate that validation chose.
 
@@ -198,8 +204,8 @@ def learning_rate_sensitivity(tables: StudyTables) -> Figure:
     replicas = equal_rates(tables.replicas)
     if replicas["lr"].nunique() < 2:
         raise Missing("the study has only one learning rate", "'optimizer.lr=[0.01,0.03,0.1,0.3]'")
-    rows, label, ceiling = _scores_by_rate(replicas)
-    table = band(summarise(rows, ["run", "lr"], "score"), False, 0, ceiling)
+    rows, label, unit = _scores_by_rate(replicas)
+    table = band(summarise(rows, ["run", "lr"], "score"), False, unit.floor, unit.ceiling)
     selected = replicas[replicas["selected"]][["run", "lr"]].drop_duplicates().assign(selected=True)
     table = table.merge(selected, how="left")
     appearance = looks(replicas)
@@ -208,42 +214,42 @@ def learning_rate_sensitivity(tables: StudyTables) -> Figure:
     result.suptitle(subject(replicas))
     _draw_by_rate(ax, table, appearance)
     ax.set(xscale="log", xlabel="learning rate", ylabel=label)
-    _fit_rates(ax, table)
-    _mark_lost(ax, table, appearance)
+    _fit_rates(ax, table, unit)
+    _mark_lost(ax, table, appearance, unit)
     entries = [(look.label, look.line()) for look in dict.fromkeys(appearance.values())]
     entries.append(("chosen on validation", {"linestyle": "none", "color": INK, **RING}))
     if (table["diverged"] > 0).any():
-        entries.append(("diverged, left out of the mean", {"color": INK, **CROSS}))
+        entries.append((f"{unit.lost}, left out of the mean", {"color": INK, **CROSS}))
     if ((table["diverged"] > 0) & (table["n"] > 0)).any():
-        entries.append(("mean of those that finished, others diverged", {"color": INK, **PARTLY}))
+        mean = "the finite ones, others not" if unit.may_be_infinite else "those that finished, others diverged"
+        entries.append((f"mean of {mean}", {"color": INK, **PARTLY}))
     legend(result, entries, seeds_note(rows))
     return result
 
 
-def _scores_by_rate(replicas: pd.DataFrame) -> tuple[pd.DataFrame, str, float]:
-    """Return the rows that are drawn by rate with their `score`, the label of this score, and its largest value."""
+def _scores_by_rate(replicas: pd.DataFrame) -> tuple[pd.DataFrame, str, Unit]:
+    """Return the rows that are drawn by rate with their `score`, the label of this score, and its unit."""
     unit = unit_of_errors(replicas)
     if len(reported(replicas)) == len(replicas):
         rows = scored(replicas)
-        return rows.assign(score=unit.scale * rows["score"]), final_error_label(replicas), unit.ceiling
+        return rows.assign(score=unit.scale * rows["score"]), final_error_label(replicas), unit
     rows, select = deciding(replicas), rule(replicas)
     score = rows[SELECT[select][0]].astype(float).where(rows["status"] == "done", np.inf)
-    label, scale, ceiling = error_label(unit, "validation"), unit.scale, unit.ceiling
-    if select == "loss":
-        label, scale, ceiling = "validation loss", 1, math.inf
+    unit = Unit("loss", "", 1, math.inf) if select == "loss" else unit
+    label = error_label(unit, "validation")
     label += epoch_of_errors(replicas)
     if not len(reported(rows)):
         label += ", tuning seeds"
-    return rows.assign(score=scale * score), label, ceiling
+    return rows.assign(score=unit.scale * score), label, unit
 
 
-def _mark_lost(ax: Axes, table: pd.DataFrame, appearance: dict[str, Look]) -> None:
+def _mark_lost(ax: Axes, table: pd.DataFrame, appearance: dict[str, Look], unit: Unit) -> None:
     """Mark each rate at which networks diverged: a cross for each condition, and how many of all networks."""
     for rate, rows in table.groupby("lr"):
         lost = rows[rows["diverged"] > 0]
         if len(lost):
             cross(ax, rate, [run for run in appearance if run in set(lost["run"])], appearance)
-            text = f"{lost['diverged'].sum():.0f} of {(rows['n'] + rows['diverged']).sum():.0f}\nnetworks\ndiverged"
+            text = f"{lost['diverged'].sum():.0f} of {(rows['n'] + rows['diverged']).sum():.0f}\nnetworks\n{unit.lost}"
             above: Style = {"xytext": (0, 5), "textcoords": "offset points", "ha": "center", "va": "bottom"}
             ax.annotate(
                 text,
@@ -269,7 +275,7 @@ def _draw_by_rate(ax: Axes, table: pd.DataFrame, appearance: dict[str, Look]) ->
         ax.plot(selected["lr"], selected["mean"], color=look.color, linestyle="none", **RING)
 
 
-def _fit_rates(ax: Axes, table: pd.DataFrame) -> None:
+def _fit_rates(ax: Axes, table: pd.DataFrame, unit: Unit) -> None:
     """Show each learning rate with a tick. Make the axis of errors logarithmic if the means span more than a decade."""
     rates = sorted(table["lr"].unique())
     ax.xaxis.set_major_locator(FixedLocator(rates))
@@ -281,15 +287,16 @@ def _fit_rates(ax: Axes, table: pd.DataFrame) -> None:
     if len(mean) and 0 < 10 * mean.min() < mean.max():
         high = table["high"].fillna(table["mean"]).max()
         log_axis(ax, mean.min() / 1.5, min(high, 3 * mean.max()) * 1.1)
-    else:
-        ax.set_ylim(bottom=0)
+    elif math.isfinite(unit.floor):
+        ax.set_ylim(bottom=unit.floor)
 
 
-@figure("pairing_matrix", title="Test error by activation and pairing", parts=several_pairings)
+@figure("pairing_matrix", title="Test error by activation and pairing", parts=several_pairings, metrics=True)
 def pairing_matrix(tables: StudyTables) -> Figure:
     """Draw the mean test error of each activation under each pairing; darker is worse."""
     replicas = tables.replicas
-    board = in_unit(leaderboard(replicas), unit_of_errors(replicas))
+    unit = unit_of_errors(replicas)
+    board = in_unit(leaderboard(replicas), unit)
     board["label"] = board["label"].where(~board.duplicated(["label", "output"], keep=False), board["run"])
     board = board.pivot(index="label", columns="output", values=["mean", "diverged"])
     order = list(dict.fromkeys(look.label.split(",")[0] for look in looks(replicas).values()))
@@ -298,12 +305,12 @@ def pairing_matrix(tables: StudyTables) -> Figure:
     rows, columns = matrix.shape
     names = row_labels(matrix.index)
     width = max(SINGLE, 0.4 + names.width + 0.75 * columns)
-    star = "* without the replicas that diverged" if (lost > 0).any().any() else ""
+    star = f"* without the replicas that {unit.lost_verb}" if (lost > 0).any().any() else ""
     title = f"{shortened(spelled(replicas['dataset'].iloc[0]), 120)}: {final_error_label(replicas)}"
     lines = [line for text in (title, star) for line in textwrap.wrap(text, round((width - names.width) / 0.06) - 4)]
     result = sheet(0.85 + 0.13 * len(lines) + (0.05 + names.height) * rows, width)
     ax = result.subplots()
-    _draw_cells(ax, matrix, lost)
+    _draw_cells(ax, matrix, lost, unit)
     ax.set(xticks=range(columns), yticks=range(rows))
     ax.set_xticklabels([literal(name) for name in matrix.columns], rotation=30, ha="right", rotation_mode="anchor")
     ax.set_yticklabels(names.texts, fontsize=names.size)
@@ -312,9 +319,10 @@ def pairing_matrix(tables: StudyTables) -> Figure:
     return result
 
 
-def _draw_cells(ax: Axes, matrix: pd.DataFrame, lost: pd.DataFrame) -> None:
+def _draw_cells(ax: Axes, matrix: pd.DataFrame, lost: pd.DataFrame, unit: Unit) -> None:
     """Draw the errors in grey, logarithmic where they can be, with their numbers; a star marks diverged replicas."""
-    shades = np.log(matrix.clip(lower=matrix[matrix > 0].min().min())) if (matrix > 0).any().any() else matrix
+    can_be = (matrix > 0).any().any() and not (matrix < 0).any().any()
+    shades = np.log(matrix.clip(lower=matrix[matrix > 0].min().min())) if can_be else matrix
     low, high = np.nanmin(shades), np.nanmax(shades)
     ax.imshow(shades, cmap="Greys", aspect="auto", vmin=low, vmax=high + 1e-9)
     for y, label in enumerate(matrix.index):
@@ -322,6 +330,6 @@ def _draw_cells(ax: Axes, matrix: pd.DataFrame, lost: pd.DataFrame) -> None:
             error, diverged = matrix.loc[label, output], lost.loc[label, output]
             text = f"{error:.3g}" + ("*" if diverged else "")
             if np.isnan(error):
-                text = "" if np.isnan(diverged) else "diverged"
+                text = "" if np.isnan(diverged) else unit.lost
             color = "white" if shades.loc[label, output] > (low + high) / 2 else "black"
             ax.text(x, y, text, ha="center", va="center", color=color, fontsize=7)

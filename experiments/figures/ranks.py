@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.analysis.comparison import treatments, treatments_over_datasets
+from experiments.analysis.units import ERROR, metric_of, unit_of
 from experiments.figures.registry import Missing, figure
 from experiments.figures.style import INK, Style, identity, sheet
 from experiments.figures.texts import distinct, literal, width_of
@@ -18,7 +19,7 @@ ABOVE = 0.75
 """Inches above the axis of ranks."""
 
 
-@figure("critical_difference", title="Mean ranks over data sets and Nemenyi's critical difference")
+@figure("critical_difference", title="Mean ranks over data sets and Nemenyi's critical difference", metrics=True)
 def critical_difference(tables: StudyTables) -> Figure:
     """Draw each treatment's mean rank over the data sets; bars join those that Nemenyi's test cannot tell apart."""
     over = treatments_over_datasets(tables.replicas)
@@ -33,7 +34,9 @@ def critical_difference(tables: StudyTables) -> Figure:
     # One unit of y is an inch, so that lines of text have the same distance for any number of treatments.
     top = 0.28 + 0.13 * len(bars)
     result, ax = _rank_axis(left, right, top + 0.2 * half)
-    ax.set_xlabel(f"mean rank over {over.datasets} data sets (1 is best)")
+    metric = metric_of(tables.replicas)
+    by = "" if metric == ERROR else f" by {unit_of(tables.replicas['task'].iloc[0], metric).name}"
+    ax.set_xlabel(f"mean rank{by} over {over.datasets} data sets (1 is best)")
     _draw_ranks(ax, ranks, [*left, *right], top, treatment_colors(tables.replicas))
     for index, (low, high) in enumerate(bars):
         y = 0.17 + 0.13 * index

@@ -19,10 +19,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from experiments.analysis.units import ERROR, metric_of, unit_of_row
 from experiments.config.choices import required
 from experiments.data.sets import DATASETS
 from experiments.figures import style
-from experiments.figures.selection import at_selected_rate
+from experiments.figures.selection import at_selected_rate, with_recorded_errors
 from experiments.store.reading import StudyTables
 from experiments.tables import ACTIVATION_COLUMNS
 
@@ -110,6 +111,8 @@ class Drawable:
         Whether it shows a fixed experiment, not the study.
     baselines : bool
         Whether it shows the study's baselines.
+    metrics : bool
+        Whether it shows the metric by which conditions are ranked. The others show errors.
     """
 
     name: str
@@ -118,6 +121,14 @@ class Drawable:
     function: Draw
     demonstration: bool
     baselines: bool
+    metrics: bool
+
+    def worded(self, text: str, tables: StudyTables) -> str:
+        """Return a text on the figure, in which a metric by which it ranks takes the place of the error."""
+        if not self.metrics or metric_of(tables.replicas) == ERROR:
+            return text
+        word = unit_of_row(tables.replicas.iloc[0]).word
+        return text.replace("est error", f"est {word}")
 
     def stems(self, parts: Iterable[str]) -> dict[str, str]:
         """Return the file stem of each part of a study.
@@ -166,6 +177,7 @@ def figure(
     needs: tuple[str, ...] = (),
     parts: Parts = whole,
     every_rate: bool = False,
+    metrics: bool = False,
     demonstration: bool = False,
     baselines: bool = False,
 ) -> Callable[[Draw], Draw]:
@@ -173,7 +185,7 @@ def figure(
 
     Parameters
     ----------
-    name, title, parts, demonstration, baselines
+    name, title, parts, demonstration, baselines, metrics
         As in `Drawable`. A function that does not show the baselines is not given them.
     needs : tuple of str
         Required columns, as "history.test_error". A part is `Missing` if such a column has no finite value.
@@ -193,12 +205,13 @@ def figure(
         def styled(tables: StudyTables) -> Figure:
             tables = tables if baselines else tables._replace(baselines=None)
             tables = tables if every_rate or demonstration else at_selected_rate(tables)
+            tables = tables if metrics or demonstration else with_recorded_errors(tables)
             for need in needs:
                 _require(tables, *need.split("."))
             with matplotlib.rc_context(style.RC):
                 return function(tables)
 
-        FIGURES[name] = Drawable(name, title, parts, styled, demonstration, baselines)
+        FIGURES[name] = Drawable(name, title, parts, styled, demonstration, baselines, metrics)
         return styled
 
     return register

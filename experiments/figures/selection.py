@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from experiments.analysis.comparison import with_grids
+from experiments.analysis.units import RECORDED, TEST
 from experiments.store.reading import StudyTables
 from experiments.tables import KEY
 
@@ -32,6 +33,15 @@ def at_selected_rate(tables: StudyTables) -> StudyTables:
     """Return the tables of each condition at its selected learning rate."""
     selected = tables.replicas["selected"]
     return tables if selected.all() else select(tables, tables.replicas[selected])
+
+
+def with_recorded_errors(tables: StudyTables) -> StudyTables:
+    """Return the tables of a study with its errors, where conditions are ranked by another metric."""
+    replicas = tables.replicas
+    if RECORDED not in replicas:
+        return tables
+    errors = replicas.drop(columns=["metric", RECORDED]).assign(**{f"{TEST}error": replicas[RECORDED]})
+    return tables._replace(replicas=errors)
 
 
 def split(tables: StudyTables, keys: pd.DataFrame) -> dict[str, StudyTables]:

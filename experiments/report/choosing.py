@@ -5,13 +5,15 @@ from collections.abc import Mapping
 import pandas as pd
 
 from experiments.analysis.comparison import equal_rates, untrained
+from experiments.analysis.units import ERROR, unit_of_row
 from experiments.analysis.wording import counted, enumeration, verb
 from experiments.tables import SELECT_WORDS, deciding
 
 
-def selection(select: str) -> str:
-    """Return what a rule of `experiments.tables.SELECT` means."""
-    text = f"the learning rate has {SELECT_WORDS[select]}."
+def selection(select: str, measure: str = ERROR) -> str:
+    """Return what a rule of `experiments.tables.SELECT` means; `measure` is the word for what is ranked by."""
+    words = f"the lowest mean final validation {measure}" if measure != ERROR else SELECT_WORDS[select]
+    text = f"the learning rate has {words}."
     if select == "best_epoch_error":
         text += " Each test error is that of the same epoch."
     return text if select == "error" else f"{text} This is not the default rule."
@@ -45,7 +47,7 @@ def _choice(replicas: pd.DataFrame, select: str) -> str:
     if not count:
         return "Each condition was trained at one learning rate, so none was chosen."
     where = "each condition" if count == len(several) else f"{count} of {len(several)} conditions"
-    rule = f"In {where} {selection(select)}"
+    rule = f"In {where} {selection(select, unit_of_row(replicas.iloc[0]).word)}"
     if count < len(several):
         rule += f" {verb(len(several) - count, 'The other was', 'The others were')} trained at one learning rate."
     tuned = _tuned(replicas[replicas["run"].isin(runs)])

@@ -7,24 +7,25 @@ from typing import Any
 import pandas as pd
 
 from experiments.analysis.comparison import compare_studies
+from experiments.analysis.units import metric_of, unit_of_row
 from experiments.report.formatting import NOTHING, error, interval, measure, number, p_value
 from experiments.report.table import Cell, Columns, Table, quantity, table, words
 
 
 def _difference(row: Any) -> Cell:
     """Return the cell of a mean difference."""
-    return quantity(error(row.difference, row.task, sign=True), row.difference)
+    return quantity(error(row.difference, unit_of_row(row), sign=True), row.difference)
 
 
 def _interval(row: Any) -> Cell:
     """Return the cell of the interval of a mean error, or why there is none."""
     reason = "" if row.n == 0 else "fewer than 3 seeds" if row.n < 3 else "all seeds equal"
-    return quantity(interval(row.low, row.high, row.task) if row.low == row.low else reason or NOTHING, row.low)
+    return quantity(interval(row.low, row.high, unit_of_row(row)) if row.low == row.low else reason or NOTHING, row.low)
 
 
 def _signed_interval(low: float, high: float, row: Any) -> Cell:
     """Return the cell of a confidence interval of a difference, sorted by its low end, or why there is none."""
-    text = "all differences equal" if row.spread == 0 else interval(low, high, row.task, sign=True)
+    text = "all differences equal" if row.spread == 0 else interval(low, high, unit_of_row(row), sign=True)
     return quantity(text, low)
 
 
@@ -48,7 +49,8 @@ def _verdict(row: Any) -> Cell:
 
 def _worst_if_diverged(value: float, row: Any) -> Cell:
     """Return the cell of a statistic in which a diverged replica is worse than any other."""
-    return quantity("diverged" if math.isinf(value) else error(value, row.task), value)
+    unit = unit_of_row(row)
+    return quantity(unit.lost if math.isinf(value) else error(value, unit), value)
 
 
 def _diverged(row: Any) -> Cell:
@@ -70,14 +72,14 @@ LEADERBOARD: Columns = {
     "learning rate": lambda row: quantity(number(row.lr), row.lr),
     "rates tried": _rates,
     "seeds": lambda row: quantity(str(row.n + row.diverged), row.n + row.diverged),
-    "test error": lambda row: quantity(error(row.mean, row.task), row.mean),
+    "test error": lambda row: quantity(error(row.mean, unit_of_row(row)), row.mean),
     "95 % interval": _interval,
     "difference": _difference,
     "verdict": _verdict,
     "diverged": _diverged,
     "median": lambda row: _worst_if_diverged(row.median, row),
     "interquartile mean": lambda row: _worst_if_diverged(row.iqm, row),
-    "std": lambda row: quantity(error(row.std, row.task), row.std),
+    "std": lambda row: quantity(error(row.std, unit_of_row(row)), row.std),
     "initializer": lambda row: words(row.initializer),
 }
 
@@ -122,7 +124,10 @@ STUDY_COMPARISON: Columns = {
 
 def leaderboard(board: pd.DataFrame, epoch: str = "") -> Table:
     """Return the leaderboard from `Findings.board`; `epoch` is that of `epoch_of_errors`."""
-    return table(board, _fitting(LEADERBOARD, board), {"test error": f"test {measure(board['task'])}{epoch}"})
+    headings = {"test error": f"test {measure(board['task'], metric_of(board))}{epoch}"}
+    if (lost := unit_of_row(board.iloc[0]).lost) != "diverged":
+        headings["diverged"] = lost
+    return table(board, _fitting(LEADERBOARD, board), headings)
 
 
 def comparisons(board: pd.DataFrame) -> Table:
@@ -152,6 +157,6 @@ def compare_study(study: str, replicas: pd.DataFrame, name: str, others: pd.Data
     frame = compare_studies(replicas, others)
     if len(frame):
         frame["task"] = frame["run"].map(replicas.drop_duplicates("run").set_index("run")["task"])
-        frame["spread"] = frame["std"]
+        frame["spread"], frame["metric"] = frame["std"], metric_of(replicas)
     headings = {"difference": f"difference, this − {name}", "what differs": f"what differs, {name} → {study}"}
     return StudyComparison(name, table(frame, STUDY_COMPARISON, headings))

@@ -1,18 +1,21 @@
 """The content of a report: texts and numbers for the page, the Markdown file and the LaTeX tables."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from experiments.analysis.answer import edge_sentence, findings
 from experiments.analysis.epochs import epoch_of_errors, with_early_stopping
+from experiments.analysis.units import ERROR, metric_of, unit_of_row
 from experiments.report.choosing import alarms, choice, selection
 from experiments.report.conditions import StudyComparison, compare_study, comparisons, leaderboard
 from experiments.report.curves import Chart, charts
 from experiments.report.datasets import Baseline, SeedsNeeded, baselines, needed_seeds
 from experiments.report.drawing import Picture
 from experiments.report.failures import Diverged, Failed, diverged, failed
+from experiments.report.formatting import caption, difference_unit
 from experiments.report.initializers import InitializerTable, initializer_tables
 from experiments.report.matrices import Matrix, matrices
+from experiments.report.metrics import CURVES as METRIC_CURVES
 from experiments.report.provenance import (
     Command,
     Configuration,
@@ -43,6 +46,8 @@ class Content:
         The name of the study.
     alarms
         What a reader must know first: the study is unfinished, or networks are untrained.
+    measure, caption, unit
+        The word for what conditions are ranked by, its explanation, and the unit of its differences.
     selection
         The rule that chose the learning rates, if it is not the default.
     sentences
@@ -66,7 +71,7 @@ class Content:
     baselines, rankings, mean_ranks, matrices, charts
         What is known of each data set, and over data sets.
     curves_note
-        What the curves show where replicas stop early; empty without early stopping.
+        What the curves show where replicas stop early, or where conditions are ranked by another metric; or no text.
     pictures
         The drawn figures.
     missing
@@ -81,6 +86,9 @@ class Content:
 
     study: str
     alarms: list[str]
+    measure: str
+    caption: str
+    unit: str
     selection: str
     sentences: list[str]
     warnings: list[str]
@@ -119,6 +127,7 @@ def gather(
     earlier_readings: Mapping[str, str] | None = None,
     select: str = "error",
     margin: float | None = None,
+    notes: Sequence[str] = (),
 ) -> Content:
     """Return the content of a report, without its pictures.
 
@@ -136,13 +145,18 @@ def gather(
         The rule by which `selected` was set, a key of `experiments.tables.SELECT`.
     margin
         As in `findings`.
+    notes
+        What a reader must know of the metric that stands for the error in the tables, if one does.
     """
     replicas = tables.replicas
     facts = findings(replicas, baselines=tables.baselines, confusion=tables.confusion, margin=margin)
     board = facts.board
     return Content(
         study=study,
-        alarms=alarms(replicas, unfinished or {}, earlier_readings or {}),
+        alarms=[*alarms(replicas, unfinished or {}, earlier_readings or {}), *notes],
+        measure=unit_of_row(board.iloc[0]).word,
+        caption=caption(board),
+        unit=difference_unit(board),
         selection="" if select == "error" else selection(select),
         sentences=facts.sentences,
         warnings=facts.warnings,
@@ -160,11 +174,15 @@ def gather(
         mean_ranks=mean_ranks(facts.over_datasets),
         matrices=matrices(facts, replicas[replicas["selected"]]),
         charts=charts(tables),
-        curves_note=CURVES if with_early_stopping(replicas).any() else "",
+        curves_note=" ".join(
+            text
+            for text, is_needed in {METRIC_CURVES: notes, CURVES: with_early_stopping(replicas).any()}.items()
+            if is_needed
+        ),
         diverged=diverged(replicas),
         failed=failed(records),
         configuration=configuration(records, tuning_seeds(replicas)),
         environments=environments(records),
-        commands=commands(board, records, replicas, select),
+        commands=commands(board, records, replicas, select if metric_of(replicas) == ERROR else "metric"),
         study_comparison=compare_study(study, replicas, other[0], other[1].replicas) if other else None,
     )

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 
 from experiments.analysis.statistics import seeds_needed
-from experiments.analysis.units import UNITS
+from experiments.analysis.units import UNITS, unit_of_row
 from experiments.report.formatting import NOTHING, error, number
 from experiments.store.reading import StudyTables
 
 DIFFERENCES = (2, 1, 0.5, 0.2)
-"""Differences of a classification's errors, in percentage points, for which the needed seeds are shown."""
+"""Differences of errors or other shares, in percentage points, for which the needed seeds are shown."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,14 @@ def baselines(tables: StudyTables) -> list[Baseline]:
 
 
 def needed_seeds(board: pd.DataFrame) -> SeedsNeeded:
-    """Return how many seeds a difference needs on each data set, at the median std of its comparisons."""
-    task = "classification"
-    compared = board[board["spread"].notna() & (board["task"] == task)]
-    differences = np.array(DIFFERENCES) / UNITS[task].scale
+    """Return how many seeds a difference in points needs on each data set, at the median std of its comparisons."""
+    points = UNITS["classification"]
+    shares = pd.Series([unit_of_row(row).is_share for row in board.itertuples()], board.index)
+    compared = board[board["spread"].notna() & shares]
+    differences = np.array(DIFFERENCES) / points.scale
     rows = []
     for dataset, part in compared.groupby("dataset"):
         spread = part["spread"].median()
         seeds = seeds_needed(differences, np.full(len(DIFFERENCES), spread))
-        rows.append(SeedsRow(dataset, error(spread, task), [number(value) for value in seeds]))
+        rows.append(SeedsRow(dataset, error(spread, points), [number(value) for value in seeds]))
     return SeedsNeeded([f"{points:g} point{'' if points == 1 else 's'}" for points in DIFFERENCES], rows)

@@ -57,11 +57,12 @@ class Picture:
 
 @dataclass(frozen=True)
 class Drawings:
-    """Drawn pictures, the reason for each missing one by its stem, and the files that were written."""
+    """Drawn pictures, the reason for each missing one by its stem, the files that were written, and `Shown.notes`."""
 
     pictures: list[Picture] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
     written: list[Path] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 class Task(NamedTuple):
@@ -136,7 +137,8 @@ def _draw(task: Task, splits: _Splits | None = None) -> Drawn | Missing:
     figure = drawable.draw_part(content)
     if isinstance(figure, Missing):
         return figure
-    return Drawn(str(figure.get_label()), {kind: render(figure, kind, drawable.title) for kind in task.kinds})
+    title = drawable.worded(drawable.title, content)
+    return Drawn(str(figure.get_label()), {kind: render(figure, kind, title) for kind in task.kinds})
 
 
 class Drawer:
@@ -273,9 +275,10 @@ class Drawer:
                     continue
                 assert drawn is not None  # `finish` has drawn all
                 drawings.written.extend(self._shelf.folder / f"{stem}.{kind}" for kind in self.kinds)
-                caption = " ".join(filter(None, [_caption(drawable), drawn.label]))
+                title, shows = (drawable.worded(text, tables) for text in (drawable.title, _caption(drawable)))
+                caption = " ".join(filter(None, [shows, drawn.label]))
                 svg = drawn.files["svg"].decode()
-                drawings.pictures.append(Picture(name, stem, drawable.title, caption, svg, drawable.demonstration))
+                drawings.pictures.append(Picture(name, stem, title, caption, svg, drawable.demonstration))
         return drawings
 
     def remove_others(self, written: Iterable[Path]) -> None:

@@ -1,7 +1,7 @@
 """Whether the report of an earlier command is still that of its study: then nothing is read and nothing is drawn."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from experiments.store.files import checksum, to_json, write_bytes
 from experiments.store.reading import RECORDS, STUDY_TABLES
 from experiments.store.study import Study
 
-RUN_FILES = ("confusion.csv", "timing.csv", "boundary.npz", *(name for name, _ in RECORDS.values()))
+RUN_FILES = ("confusion.csv", "reliability.csv", "timing.csv", "boundary.npz", *(name for name, _ in RECORDS.values()))
 """What a report reads of a run; all else is in the study's tables."""
 
 NOTE = "report/.report.json"
@@ -29,11 +29,14 @@ class Report(NamedTuple):
         By figure, what the study lacks and the command that adds it.
     files
         The paths of all files: those of the report, then the baselines of the study.
+    notes
+        What a reader must know of a metric by which it ranks, if that is not the error.
     """
 
     answer: str
     missing: dict[str, str]
     files: list[Path]
+    notes: Sequence[str] = ()
 
 
 def key(studies: list[Study], arguments: Mapping[str, object]) -> str:
@@ -60,7 +63,7 @@ def stored_report(study: Study, key: str) -> Report | None:
         stored = json.loads((study.folder / NOTE).read_bytes())
         files = {study.folder / name: sha256 for name, sha256 in stored["files"].items()}
         if stored["key"] == key and all(checksum(path) == sha256 for path, sha256 in files.items()):
-            return Report(str(stored["answer"]), dict(stored["missing"]), list(files))
+            return Report(str(stored["answer"]), dict(stored["missing"]), list(files), list(stored["notes"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
     return None
@@ -69,5 +72,11 @@ def stored_report(study: Study, key: str) -> Report | None:
 def store_report(study: Study, key: str, report: Report) -> None:
     """Note of what a report was made, with the checksums of its files."""
     sums = {path.relative_to(study.folder).as_posix(): checksum(path) for path in report.files}
-    content = {"key": key, "answer": report.answer, "missing": report.missing, "files": sums}
+    content = {
+        "key": key,
+        "answer": report.answer,
+        "missing": report.missing,
+        "files": sums,
+        "notes": list(report.notes),
+    }
     write_bytes(study.folder / NOTE, to_json(content))

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from experiments.analysis.initializers import initializer_table
+from experiments.analysis.units import Unit, metric_of, unit_of
 from experiments.report.formatting import NOTHING, error, measure
 
 
@@ -37,21 +38,21 @@ class InitializerTable:
 
 def initializer_tables(replicas: pd.DataFrame) -> list[InitializerTable]:
     """Return a table for each data set and output; none where no activation has several initializers."""
-    result = []
+    result, metric = [], metric_of(replicas)
     for (dataset, output), part in initializer_table(replicas).groupby(["dataset", "output"]):
         names = sorted(part["initializer"].unique())
         rows = []
         for condition, cells in part.groupby("condition", sort=False):
-            by_name = {cell.initializer: _cell(cell) for cell in cells.itertuples()}
+            by_name = {cell.initializer: _cell(cell, unit_of(cell.task, metric)) for cell in cells.itertuples()}
             rows.append(
                 InitializerRow(condition, [by_name.get(name, InitializerCell(NOTHING, False)) for name in names])
             )
-        result.append(InitializerTable(f"{dataset}, {output}", measure(part["task"]), names, rows))
+        result.append(InitializerTable(f"{dataset}, {output}", measure(part["task"], metric), names, rows))
     return result
 
 
-def _cell(row: Any) -> InitializerCell:
-    text = error(row.mean, row.task)
+def _cell(row: Any, unit: Unit) -> InitializerCell:
+    text = error(row.mean, unit)
     return InitializerCell(
-        f"{text} ({row.diverged} of {row.n + row.diverged} diverged)" if row.diverged else text, row.best
+        f"{text} ({row.diverged} of {row.n + row.diverged} {unit.lost})" if row.diverged else text, row.best
     )

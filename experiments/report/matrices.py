@@ -7,6 +7,7 @@ import pandas as pd
 from experiments.analysis.answer import Findings
 from experiments.analysis.labels import labels
 from experiments.analysis.statistics import ALPHA
+from experiments.analysis.units import Unit, unit_of_row
 from experiments.report.formatting import error, p_value
 
 MARKS = {"better": "▼", "worse": "▲"}
@@ -44,26 +45,26 @@ class Matrix:
 
 def matrices(findings: Findings, chosen: pd.DataFrame) -> list[Matrix]:
     """Return the matrix of each family in `Findings.pairs`; `chosen` are the replicas at the selected rates."""
-    tasks = chosen.drop_duplicates("run").set_index("run")["task"]
+    units = {row.run: unit_of_row(row) for row in chosen.drop_duplicates("run").itertuples()}
     names = labels(chosen, omit=("dataset",))
     result = []
     for family, pairs in findings.pairs.items():
         runs = list(dict.fromkeys([*pairs["run"], *pairs["reference"]]))
         cells: dict[tuple[str, str], Difference] = {}
         for pair in pairs.itertuples():
-            task = tasks[pair.run]
+            unit = units[pair.run]
             # Two seeds tell too little of a spread.
             general = pair.p_corrected_holm < ALPHA and pair.n > 2
-            cells[pair.run, pair.reference] = _difference(pair.difference, pair.p_holm, general, task)
-            cells[pair.reference, pair.run] = _difference(-pair.difference, pair.p_holm, general, task)
+            cells[pair.run, pair.reference] = _difference(pair.difference, pair.p_holm, general, unit)
+            cells[pair.reference, pair.run] = _difference(-pair.difference, pair.p_holm, general, unit)
         rows = [MatrixRow(names[run], [cells.get((run, column)) for column in runs]) for run in runs]
         result.append(Matrix(family, [names[run] for run in runs], rows, len(pairs)))
     return result
 
 
-def _difference(value: float, p: float, general: bool, task: str) -> Difference:
+def _difference(value: float, p: float, general: bool, unit: Unit) -> Difference:
     """Return a cell; `general` says that the corrected test finds a difference too."""
-    text = error(value, task, sign=True)
+    text = error(value, unit, sign=True)
     if not p < ALPHA:
         return Difference(text, p_value(p), "")
     kind = "better" if value < 0 else "worse"

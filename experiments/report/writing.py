@@ -5,13 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from experiments.analysis.units import ERROR
 from experiments.config.errors import ConfigError
 from experiments.report.caching import CACHE
 from experiments.report.earlier import Report, key, store_report, stored_report
 from experiments.report.showing import helpers, later, progress_bar
 from experiments.store.collecting import collect
 from experiments.store.files import RESULTS, locked, write_bytes
-from experiments.store.reading import StudyTables, check_study, load_records
+from experiments.store.reading import check_study, load_records
 from experiments.store.study import Study
 from experiments.sweep.workers import temporary_folder
 from nets.names import nearest
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from experiments.report.content import Content
     from experiments.report.drawing import Drawings
     from experiments.report.provenance import Records
+    from experiments.report.stored import Shown
 
 KINDS = ("svg", "png", "pdf")
 """The kinds of files of a figure; the page shows the first one, so it is always written."""
@@ -52,6 +54,7 @@ def write(
     select: str = "error",
     margin: float | None = None,
     formats: Sequence[str] = ("svg",),
+    metric: str = ERROR,
 ) -> Report:
     """Write the report of a study: page, Markdown, LaTeX tables, and every figure that its tables allow.
 
@@ -72,17 +75,19 @@ def write(
         As in `experiments.analysis.answer.findings`.
     formats
         The kinds of files of the figures, of "svg", "png" and "pdf"; SVG is always written.
+    metric
+        By what conditions are ranked.
 
     Raises
     ------
     ConfigError
-        If there is no such study.
+        If there is no such study, or if it has not got the metric.
     """
     names = list(dict.fromkeys(filter(None, [study, compare])))
     for name in names:
         check_study(name, results)
         collect(Study(name, results))  # repairs damaged tables
-    choices = Choices(compare, select, margin, _kinds(formats))
+    choices = Choices(compare, select, margin, _kinds(formats), metric)
     written = Study(study, results)
     with locked(written.folder / ".locks" / "report.lock"):
         made_from = key([Study(name, results) for name in names], choices._asdict())
@@ -101,6 +106,7 @@ def draw(
     select: str = "error",
     margin: float | None = None,
     formats: Sequence[str] = ("svg",),
+    metric: str = ERROR,
 ) -> "Drawings":
     """Draw some figures of a study into the folder of its report, and nothing else; no file is removed.
 
@@ -108,13 +114,13 @@ def draw(
     ----------
     figures
         The names of the figures.
-    study, results, select, margin, formats
+    study, results, select, margin, formats, metric
         As in `write`.
 
     Raises
     ------
     ConfigError
-        If there is no such study or no such figure.
+        If there is no such study or no such figure, or if the study has not got the metric.
     """
     from experiments.analysis import baselines
     from experiments.report.drawing import FIGURES, Drawer
@@ -127,8 +133,8 @@ def draw(
     written = Study(study, results)
     collect(written)
     with locked(written.folder / ".locks" / "report.lock"), progress_bar() as show:
-        tables = shown_tables(study, results, select)
-        if any(FIGURES[name].baselines for name in figures):
+        tables, notes = shown_tables(study, results, select, metric)
+        if metric == ERROR and any(FIGURES[name].baselines for name in figures):
             lines, _ = baselines.of_study(study, load_records(study, results), tables.replicas, results)
             tables = tables._replace(baselines=lines)
         folder = written.folder / "report" / "figures"
@@ -140,7 +146,7 @@ def draw(
             drawer.finish(show)
         finally:
             drawer.save()
-        return drawer.drawings(written, tables)
+        return replace(drawer.drawings(written, tables), notes=notes)
 
 
 def _kinds(formats: Sequence[str]) -> tuple[str, ...]:
@@ -154,6 +160,7 @@ class Choices(NamedTuple):
     select: str
     margin: float | None
     kinds: tuple[str, ...]
+    metric: str
 
 
 def _make(study: Study, results: Path, choices: Choices) -> tuple[Report, bool]:
@@ -162,11 +169,17 @@ def _make(study: Study, results: Path, choices: Choices) -> tuple[Report, bool]:
         # The helpers import the same libraries at the same time.
         from experiments.analysis import baselines
         from experiments.report.drawing import Drawer
-        from experiments.report.stored import shown_tables
+        from experiments.report.stored import Shown, shown_tables
 
         folder = study.folder / "report"
-        tables, records = shown_tables(study.name, results, choices.select), load_records(study.name, results)
-        fitted = later(pool, baselines.of_study, study.name, records, tables.replicas, results)
+        tables, notes = shown_tables(study.name, results, choices.select, choices.metric)
+        other = None  # it may be refused, so it is read before anything is written
+        if choices.compare:
+            other = shown_tables(choices.compare, results, choices.select, choices.metric)
+        records = load_records(study.name, results)
+        # Simple models have errors, and no other metric.
+        compared = tables.replicas if choices.metric == ERROR else tables.replicas[:0]
+        fitted = later(pool, baselines.of_study, study.name, records, compared, results)
         drawer = Drawer(folder / "figures", results / CACHE / "figures", choices.kinds, pool, Path(temporary))
         try:
             drawer.begin_demonstrations()
@@ -175,7 +188,7 @@ def _make(study: Study, results: Path, choices: Choices) -> tuple[Report, bool]:
             lines, reasons = fitted()
             tables = tables._replace(baselines=lines)
             drawer.begin(tables, choices.margin, baselines=True)
-            content = _content(study, results, tables, records, choices)
+            content = _content(study, Shown(tables, notes), other, records, choices)
             drawer.finish(show)
         finally:
             drawer.save()  # an interrupted report keeps what it has drawn
@@ -184,21 +197,23 @@ def _make(study: Study, results: Path, choices: Choices) -> tuple[Report, bool]:
     missing = drawings.missing | {f"baselines on {dataset}": reason for dataset, reason in reasons.items()}
     files = _write_texts(folder, replace(content, pictures=drawings.pictures, missing=missing), choices.kinds)
     stored = [path for path in [study.folder / "baselines.csv"] if path.exists()]
-    return Report(content.sentences[0], missing, [*files, *drawings.written, *stored]), not reasons
+    return Report(content.sentences[0], missing, [*files, *drawings.written, *stored], notes), not reasons
 
 
-def _content(study: Study, results: Path, tables: StudyTables, records: "Records", choices: Choices) -> "Content":
+def _content(study: Study, shown: "Shown", other: "Shown | None", records: "Records", choices: Choices) -> "Content":
     """Return the content of a report, without its figures."""
     from experiments.report.content import gather
-    from experiments.report.stored import shown_tables
 
-    other = choices.compare and (choices.compare, shown_tables(choices.compare, results, choices.select))
+    notes = list(shown.notes)
+    if other:
+        notes += [f"In the study {choices.compare}: {note}" for note in other.notes[1:]]
     return gather(
-        *(study.name, tables, records, other or None),
+        *(study.name, shown.tables, records, (choices.compare or "", other.tables) if other else None),
         unfinished=study.unfinished(),
         earlier_readings=study.earlier_readings(),
         select=choices.select,
         margin=choices.margin,
+        notes=notes,
     )
 
 

@@ -115,7 +115,7 @@ def verify(study: Study) -> list[str]:
                 problems += [f"{run.name}: {name}: {problem}" for problem in _cell_problems(content)]
         replicas += len(stored.outcomes)
         for name in rows:
-            rows[name] += stored.files[f"{name}.csv"].count(b"\n") - 1
+            rows[name] += tables.number_of_rows(stored.files[f"{name}.csv"])
     remedy = f"run: python -m experiments.store collect study={study.name}"
     index = Index.read(study.folder)
     if replicas and (not index.entries or (index.parquet and parquet_rows(study) != rows)):
@@ -137,9 +137,10 @@ def _cell_problems(content: bytes) -> list[str]:
         if len(row) != len(header):
             return [f"line {number} has {len(row)} cells, the header {len(header)}"]
     problems = []
+    numbers = tables.NUMBERS.union(tables.sorted_metrics(header))
     for column, cells in zip(header, zip(*rows, strict=True), strict=bool(rows)):
         try:
-            if column in tables.NUMBERS:
+            if column in numbers:
                 deque(map(float, filter(None, cells)), maxlen=0)
         except ValueError as error:
             problems.append(f"column {column}: {error}")

@@ -85,7 +85,7 @@ class Index:
             ):
                 return cls()
             for name in index.long_tables:
-                start = len(stored["header"][name]) + 1
+                start = len(stored["header"][name].encode()) + 1
                 for run, entry in entries.items():
                     entry.spans[name] = Span(start, stored["runs"][run][name])
                     start += stored["runs"][run][name]
@@ -219,18 +219,21 @@ def _read_fresh(study: Study, runs: list[str]) -> _Fresh:
             continue
         fresh.tasks[run] = task_id(files)
         fresh.tuning.update((run, str(seed)) for seed in tuning_seeds(files))
-        header, _, rows = files["replicas.csv"].partition(b"\n")
-        fresh.replicas.setdefault(header, []).append(rows)
+        header = tables.header_line(files["replicas.csv"])
+        fresh.replicas.setdefault(header, []).append(files["replicas.csv"][len(header) + 1 :])
         for name, columns in fresh.columns.items():
-            columns.update(files[f"{name}.csv"].partition(b"\n")[0].decode().split(","))
+            columns.update(tables.columns_of(tables.header_line(files[f"{name}.csv"]).decode()))
     return fresh
 
 
 def _header(name: str, index: Index, columns: set[str]) -> str:
     """Return the first line of a long table: its usual columns, then the others, sorted by name."""
+    import pandas as pd
+
     if index.entries:
-        columns = columns | set(index.headers[name].split(","))
-    return ",".join([*LONG_TABLES[name], *sorted(columns - set(LONG_TABLES[name]))])
+        columns = columns | set(tables.columns_of(index.headers[name]))
+    order = [*LONG_TABLES[name], *sorted(columns - set(LONG_TABLES[name]))]
+    return tables.to_csv(pd.DataFrame(columns=order)).decode().removesuffix("\n")
 
 
 def _write_long(study: Study, name: str, header: str, runs: list[str], index: Index) -> dict[str, Span]:
@@ -256,26 +259,26 @@ def _write_long(study: Study, name: str, header: str, runs: list[str], index: In
 
 def _rows(csv: bytes, header: str) -> bytes:
     """Return the rows of a CSV with the columns of `header`; columns that it lacks are empty."""
-    first, _, rows = csv.partition(b"\n")
-    if first.decode() == header:
-        return rows
-    frame = tables.from_csv(csv).reindex(columns=header.split(","), fill_value="")
-    return tables.to_csv(frame).partition(b"\n")[2]
+    if tables.header_line(csv).decode() != header:
+        csv = tables.to_csv(tables.from_csv(csv).reindex(columns=tables.columns_of(header), fill_value=""))
+    return csv[len(tables.header_line(csv)) + 1 :]
 
 
 def joined_replicas(frames: "list[pd.DataFrame]") -> "pd.DataFrame":
     """Join the replicas of all runs into one table and mark each run's selected learning rate.
 
-    A setting that only some runs have is a column that is empty for the others. All cells are text.
+    A setting or a metric that only some runs have is a column that is empty for the others. All cells are text.
     """
     import pandas as pd
 
     columns = list(dict.fromkeys(column for frame in frames for column in frame))
-    outcome = [column for column in (*tables.OUTCOME, tables.STOPPED_EPOCH, *tables.STUDY) if column in columns]
+    metrics = tables.sorted_metrics(columns)
+    results = (*tables.OUTCOME, tables.STOPPED_EPOCH, *metrics, *tables.STUDY)
+    outcome = [column for column in results if column in columns]
     settings = [column for column in columns if column not in (*tables.IDENTITY, *outcome)]
     joined = pd.concat(frames, ignore_index=True)[[*tables.IDENTITY, *sorted(settings), *outcome]].fillna("")
-    # A setting without a value in any run comes from a run that was removed.
-    joined = joined.drop(columns=[column for column in settings if (joined[column] == "").all()])
+    # A setting without a value in any run comes from a run that was removed, and so may a metric.
+    joined = joined.drop(columns=[column for column in (*settings, *metrics) if (joined[column] == "").all()])
     keys = {"lr": joined["lr"].astype(float), "seed": joined["seed"].astype(int)}
     order = joined[["run"]].assign(**keys).sort_values(tables.KEY).index
     joined = joined.loc[order].reset_index(drop=True)

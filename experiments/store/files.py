@@ -15,6 +15,8 @@ from typing import IO
 import numpy as np
 from filelock import FileLock, Timeout
 
+from experiments.tables import number_of_rows
+
 RESULTS = Path("results")
 
 BLOCK = 1 << 20
@@ -103,7 +105,7 @@ def checksum(path: Path) -> str:
 def fingerprint(name: str, content: bytes) -> dict[str, str | int]:
     """Return what status.json states of a file: its SHA-256, and the number of rows of a table."""
     sha256 = hashlib.sha256(content).hexdigest()
-    return {"rows": content.count(b"\n") - 1, "sha256": sha256} if name.endswith(".csv") else {"sha256": sha256}
+    return {"rows": number_of_rows(content), "sha256": sha256} if name.endswith(".csv") else {"sha256": sha256}
 
 
 def copy(source: IO[bytes], target: IO[bytes], length: int) -> None:

@@ -84,6 +84,7 @@ class StudyTables(NamedTuple):
     boundary: dict[str, dict[str, np.ndarray]] | None = None  # by run, the arrays of boundary.npz
     baselines: "pd.DataFrame | None" = None
     sources: dict[str, dict[str, Any]] | None = None  # by run, the arguments that load its data set
+    reliability: "pd.DataFrame | None" = None
 
 
 def studies(results: Path = RESULTS) -> list[str]:
@@ -174,7 +175,7 @@ def rows_of_parquet(path: Path) -> int:
 
 
 def load_all_tables(study: str, results: Path = RESULTS) -> StudyTables:
-    """Return the tables of a study, with those that only its runs have: confusion, timing, boundary and sources.
+    """Return the tables of a study, with those that only its runs have, such as confusion and timing.
 
     Raises
     ------
@@ -194,6 +195,7 @@ def load_all_tables(study: str, results: Path = RESULTS) -> StudyTables:
             for folder in _with_file(folders, "boundary.npz")
         },
         sources=sources,
+        reliability=_joined(folders, "reliability.csv"),
     )
 
 

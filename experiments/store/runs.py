@@ -29,7 +29,7 @@ from experiments.store.reading import run_replicas, tuning_seeds
 from experiments.tables import Replica
 from nets import NUMERICS
 
-FILES = {f"{name}.csv" for name in tables.ORDER} | {"config.yaml", "environment.json"}
+FILES = {f"{name}.csv" for name in tables.ORDER if name not in tables.LATER} | {"config.yaml", "environment.json"}
 """The files that each run has, besides status.json."""
 
 UNFINISHED = {"waiting": "waits to be trained", "failed": "failed"}

@@ -151,7 +151,7 @@ def probe(job: Job) -> float:
             trained += 1
         training = time.thread_time() - begin
         begin = time.thread_time()
-        evaluate(stack)
+        evaluate(stack, settings.metrics.every_epoch)
         work = stack.gather(stack.prepared.split.probe[stack.seed_index])
         if settings.diagnostics.layers:
             layer_statistics(stack.network, settings.output, work, stack.network.parameters.copy())
@@ -240,6 +240,7 @@ def _most_similar(runs: Sequence[RecordedRun], settings: Settings) -> list[Recor
         return [
             run.settings.data.name != settings.data.name,
             run.settings.diagnostics != settings.diagnostics,
+            run.settings.metrics != settings.metrics,
             run.settings.pretrain != settings.pretrain,
             run.settings.net.hidden != settings.net.hidden,
             run.settings.activation != settings.activation,

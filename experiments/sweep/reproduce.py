@@ -4,6 +4,7 @@ import json
 import time
 from itertools import zip_longest
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
@@ -15,10 +16,13 @@ from experiments.store.runs import RunFolder, outcomes
 from experiments.sweep.environment import describe
 from experiments.training.run import train
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 ENVIRONMENT = ("numerics", "git", "python", "packages", "processor", "blas", "dataset_sha256")
 """The facts of the environment that may change a number."""
 
-COMPARED = ("history", "layers", "replicas", "confusion")
+COMPARED = ("history", "layers", "replicas", "confusion", "reliability")
 
 
 def reproduce(path: Path) -> int:
@@ -48,9 +52,15 @@ def reproduce(path: Path) -> int:
             print(f"then {fact}: {then.get(fact)}\nnow  {fact}: {now[fact]}")
     identical = True
     for name in COMPARED:
-        old, new = files[f"{name}.csv"], tables.to_csv(tables.to_text(fresh[name]))
+        if name in tables.LATER and f"{name}.csv" not in files:
+            continue
+        old, text = files[f"{name}.csv"], tables.to_text(fresh[name])
+        known = _without_unknown(name, text, tables.from_csv(old))
+        new = tables.to_csv(known)
         if new == old:
-            print(f"identical  {name}.csv, {len(fresh[name])} rows")
+            what = "metrics" if name == "replicas" else "rows"
+            rest = "" if known.equals(text) else f", without the {what} that an earlier version did not record"
+            print(f"identical  {name}.csv, {len(known)} rows{rest}")
         else:
             identical = False
             print(f"differs    {name}.csv, {_first_difference(old, new)}")
@@ -64,6 +74,21 @@ def _recorded_settings(path: Path, files: dict[str, bytes]) -> Settings:
             f"{path}: its config.yaml belongs to {settings.run}: another version wrote it, or it was renamed"
         )
     return settings
+
+
+def _without_unknown(name: str, new: "pd.DataFrame", old: "pd.DataFrame") -> "pd.DataFrame":
+    """Return a fresh table (text cells) as it was recorded: earlier versions knew no metrics and fewer tables."""
+    if name in tables.LATER:
+        recorded = set(zip(old["lr"], old["seed"], strict=True))
+        return new[[replica in recorded for replica in zip(new["lr"], new["seed"], strict=True)]]
+    if name != "replicas":
+        return new
+    metrics = tables.sorted_metrics(list(new))
+    known = [column for column in metrics if column in old]
+    new = new.drop(columns=[column for column in metrics if column not in known])
+    if len(new) == len(old):
+        new.loc[(old[known] == "").all(axis=1), known] = ""
+    return new
 
 
 def _first_difference(old: bytes, new: bytes) -> str:

@@ -16,6 +16,7 @@ from experiments.tables import (
     LAYERS,
     LOSS_COLUMNS,
     OUTCOME,
+    RELIABILITY,
     SHARPNESS,
     STAGES,
     STOPPED_EPOCH,
@@ -23,6 +24,7 @@ from experiments.tables import (
     UPDATE_RATIO,
     RunTables,
 )
+from experiments.training.metrics import metric_columns
 from experiments.training.recorder import Record
 
 Row = tuple[object, ...]
@@ -50,6 +52,7 @@ def assemble(settings: Settings, records: Sequence[Record], parameters: int, clo
             "layers": _layers(settings, records),
             "replicas": _replicas(settings, records, parameters),
             "confusion": _confusion(settings, records),
+            "reliability": _reliability(settings, records),
             "timing": _timing(settings, len(records), clock),
         }
     )
@@ -71,13 +74,16 @@ def _condition(settings: Settings) -> Row:
 
 
 def _history(settings: Settings, records: Sequence[Record]) -> pd.DataFrame:
-    further = [SHARPNESS] if settings.diagnostics.sharpness else []
+    metrics = metric_columns(settings) if settings.metrics.every_epoch else []
+    further = [*([SHARPNESS] if settings.diagnostics.sharpness else []), *metrics]
     rows: list[Row] = []
     for record in records:
         identity = (*_condition(settings), *record.replica)
         cells = {name: record.history[name].astype(object) for name in (*LOSS_COLUMNS, GRADIENT_NORM, *further)}
         if not settings.diagnostics.layers:
             cells[GRADIENT_NORM][:] = None
+        for name in metrics:
+            cells[name][np.isnan(record.history[name])] = None
         rows += [(*identity, epoch, *row) for epoch, row in enumerate(zip(*cells.values(), strict=True))]
     return _frame(rows, (*HISTORY, *further))
 
@@ -97,16 +103,19 @@ def _layers(settings: Settings, records: Sequence[Record]) -> pd.DataFrame:
 
 
 def _replicas(settings: Settings, records: Sequence[Record], parameters: int) -> pd.DataFrame:
-    condition = settings.columns
+    condition, metrics = settings.columns, metric_columns(settings)
     rows: list[Row] = []
     for record in records:
         status = "done" if record.diverged is None else "diverged"
         outcome = (settings.data.task, parameters, status, record.diverged, record.best_epoch)
         losses = (*record.final.values(), *record.losses(record.best_epoch).values())
         stopped = (record.stopped,) if settings.early_stopping.on else ()
-        rows.append((*_condition(settings), *record.replica, *condition.values(), *outcome, *losses, *stopped))
-    further = (STOPPED_EPOCH,) if settings.early_stopping.on else ()
-    return _frame(rows, (*IDENTITY, *condition, *OUTCOME, *further))
+        measured = (None if np.isnan(record.metrics[column]) else record.metrics[column] for column in metrics)
+        further = (*losses, *stopped, *measured)
+        rows.append((*_condition(settings), *record.replica, *condition.values(), *outcome, *further))
+    stopping = (STOPPED_EPOCH,) if settings.early_stopping.on else ()
+    columns = (*IDENTITY, *condition, *OUTCOME, *stopping, *(f"final_{column}" for column in metrics))
+    return _frame(rows, columns)
 
 
 def _confusion(settings: Settings, records: Sequence[Record]) -> pd.DataFrame:
@@ -118,6 +127,17 @@ def _confusion(settings: Settings, records: Sequence[Record]) -> pd.DataFrame:
             for true, counts in zip(classes, record.confusion.tolist(), strict=True):
                 rows += [(*identity, true, predicted, count) for predicted, count in zip(classes, counts, strict=True)]
     return _frame(rows, CONFUSION)
+
+
+def _reliability(settings: Settings, records: Sequence[Record]) -> pd.DataFrame:
+    rows: list[Row] = []
+    for record in records if settings.data.classes and settings.output.probabilities else ():
+        if record.diverged is None:
+            identity = (*_condition(settings), *record.replica)
+            for number, (count, confidence, right) in enumerate(record.reliability.tolist(), 1):
+                means = (confidence / count, right / count) if count else (None, None)
+                rows.append((*identity, number, int(count), *means))
+    return _frame(rows, RELIABILITY)
 
 
 def _timing(settings: Settings, replicas: int, clock: Mapping[str, float]) -> pd.DataFrame:

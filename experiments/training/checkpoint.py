@@ -22,7 +22,7 @@ class Checkpoint:
     epoch
         The last epoch that is recorded.
     history
-        (R, epoch + 1, columns of `EPOCH_COLUMNS`).
+        (R, epoch + 1, columns that are recorded after each epoch).
     layers
         (R, epoch + 1, layers, columns of `LAYER_COLUMNS`).
     diverged

@@ -54,7 +54,7 @@ def sharpness(network: Network, output: Output, work: Work) -> np.ndarray:
     rows = work.inputs.shape[1]
     shape = network.inputs, network.hidden, network.outputs
     double = Network(*shape, network.activation, network.replicas, "float64", network.recipe)
-    buffers = Work(double, rows)
+    buffers = Work(double, rows, targets=work.targets.shape[2])
     buffers.inputs[:], buffers.targets[:] = work.inputs, work.targets
 
     def gradient_at(parameters: np.ndarray) -> np.ndarray:

@@ -14,9 +14,15 @@ from experiments.tables import (
 )
 from experiments.training.checkpoint import Checkpoint
 from experiments.training.evaluation import GRID
+from experiments.training.metrics import BINS, metric_columns
 
 STOPPED = "stopped"
 """The name of the epochs of early stopping among a checkpoint's arrays."""
+
+
+def epoch_columns(settings: Settings) -> tuple[str, ...]:
+    """Return the names of all numbers that are recorded of a replica after each epoch."""
+    return (*EPOCH_COLUMNS, *(metric_columns(settings) if settings.metrics.every_epoch else ()))
 
 
 class Record(NamedTuple):
@@ -25,9 +31,11 @@ class Record(NamedTuple):
     replica: Replica
     diverged: int | None  # the epoch after which a loss was not finite
     stopped: int | None  # the epoch after which it was stopped early
-    history: dict[str, np.ndarray]  # by the names of `EPOCH_COLUMNS`, (epochs + 1,) each
+    history: dict[str, np.ndarray]  # by the names of `epoch_columns`, (epochs + 1,) each
     layers: dict[str, np.ndarray]  # by the names of `LAYER_COLUMNS`, (epochs + 1, layers) each
+    metrics: dict[str, float]  # of the network with which it ends, by their columns; NaN if not defined
     confusion: np.ndarray  # (classes, classes) counts, true by predicted
+    reliability: np.ndarray  # (bins, 3) rows, sum of confidences, right rows
     boundary: np.ndarray  # (y, x) decided class
     network: dict[str, np.ndarray] | None  # parameters and scales, if they are to be kept
     best_epoch: int  # the epoch with the lowest finite validation loss
@@ -53,8 +61,12 @@ class Recorder:
         NaN.
     diverged, stopped
         The epoch (R,) after which a replica had diverged, or was stopped early, or -1.
+    metrics
+        The metrics (R,) of the networks with which the replicas end, by their columns; NaN if not defined.
     confusion
         (R, classes, classes) counts, true by predicted.
+    reliability
+        (R, bins, 3) rows, sum of confidences and right rows, as `metrics.reliability`.
     boundary
         (R, y, x) decided class.
     """
@@ -62,13 +74,16 @@ class Recorder:
     def __init__(self, settings: Settings, replicas: Sequence[Replica]):
         count, epochs, classes = len(replicas), settings.epochs + 1, len(settings.data.classes)
         self.replicas = replicas
-        self._history = np.full((count, epochs, len(EPOCH_COLUMNS)), np.nan)
+        columns = epoch_columns(settings)
+        self._history = np.full((count, epochs, len(columns)), np.nan)
         self._layers = np.full((count, epochs, len(settings.net.hidden) + 1, len(LAYER_COLUMNS)), np.nan)
-        self.history = _by_name(EPOCH_COLUMNS, self._history)
+        self.history = _by_name(columns, self._history)
         self.layers = _by_name(LAYER_COLUMNS, self._layers)
         self.diverged, self.stopped = np.full((2, count), -1)
         self._keeps_best = settings.early_stopping.on
+        self.metrics = {column: np.full(count, np.nan) for column in metric_columns(settings)}
         self.confusion = np.zeros((count, classes, classes), np.int64)
+        self.reliability = np.zeros((count, BINS, 3))
         self.boundary = np.zeros((count, GRID, GRID), np.uint8)
 
     def record_epoch(self, active: np.ndarray, epoch: int, columns: Mapping[str, np.ndarray]) -> None:
@@ -80,6 +95,11 @@ class Recorder:
         """Record columns of the layers after an epoch, for these replicas (indices)."""
         for name, values in columns.items():
             self.layers[name][active, epoch] = values
+
+    def record_metrics(self, active: np.ndarray, metrics: Mapping[str, np.ndarray]) -> None:
+        """Record the metrics of the networks with which these replicas (indices) end."""
+        for column, values in metrics.items():
+            self.metrics[column][active] = values
 
     def best_epoch(self) -> np.ndarray:
         """Return the epoch (R,) with the lowest finite validation loss so far; the first one of equal losses."""
@@ -113,7 +133,9 @@ class Recorder:
                 None if stopped < 0 else stopped,
                 {name: values[index, rows] for name, values in self.history.items()},
                 {name: values[index, rows] for name, values in self.layers.items()},
+                {column: values[index].item() for column, values in self.metrics.items()},
                 self.confusion[index],
+                self.reliability[index],
                 self.boundary[index],
                 networks.get(index) if diverged < 0 else None,
                 best,

@@ -167,7 +167,7 @@ class Chunk:
         self.recorder = Recorder(settings, part.replicas)
         self.clock = dict.fromkeys(STAGES, 0.0)
         self.first = 0  # the epoch that is evaluated first
-        self.decided: np.ndarray | None = None  # the classes of all rows after the last epoch
+        self.end: Evaluation | None = None  # of the networks with which the replicas end
         self.best = Best(self.stack) if settings.early_stopping.on else None
         if part.starts:
             checkpoint = joined(part.starts)
@@ -217,10 +217,9 @@ class Chunk:
                 self.stack = Stack(settings, self.part.replicas, self.part.split)
                 self.best.restore(self.stack)
                 self.stack.drop_all_but(np.flatnonzero(self.recorder.diverged < 0))
-                self.decided = None
-            if len(self.stack.active) and settings.data.classes:
+            if len(self.stack.active):
                 with self._timed("evaluation"):
-                    self._record_decisions()
+                    self._record_end()
         return True
 
     def _train_and_record(self, epoch: int) -> Evaluation:
@@ -232,8 +231,10 @@ class Chunk:
             with self._timed("training"):
                 stack.train_epoch(epoch)
         with self._timed("evaluation"):
-            evaluation = evaluate(stack)
-            self.recorder.record_epoch(stack.active, epoch, evaluation.losses)
+            every_epoch = self.settings.metrics.every_epoch
+            evaluation = evaluate(stack, every_epoch or self._ends_with(epoch))
+            columns = evaluation.losses | (evaluation.metrics if every_epoch else {})
+            self.recorder.record_epoch(stack.active, epoch, columns)
         if self.settings.diagnostics.layers or self.settings.diagnostics.sharpness:
             with self._timed("diagnostics"):
                 self._diagnose(epoch, before)
@@ -257,8 +258,8 @@ class Chunk:
         """
         active = self.stack.active
         finite = evaluation.finite & np.isfinite(self.stack.network.statistics).all(axis=1)
-        if epoch == self.settings.epochs:
-            self.decided = evaluation.decided[finite]
+        if self._ends_with(epoch):
+            self.end = evaluation.of(finite)
         if not finite.all():
             self.recorder.diverged[active[~finite]] = epoch
         if self.best:
@@ -269,6 +270,10 @@ class Chunk:
         kept = np.isin(active, self._in_training())
         if not kept.all():
             self.stack.drop_all_but(np.flatnonzero(kept))
+
+    def _ends_with(self, epoch: int) -> bool:
+        """Return whether the networks after this epoch are those with which the replicas end."""
+        return epoch == self.settings.epochs and self.best is None
 
     def _in_training(self) -> np.ndarray:
         """Return the indices of the replicas that have neither diverged nor stopped."""
@@ -281,12 +286,16 @@ class Chunk:
             state |= self.best.arrays
         return self.recorder.checkpoint(epoch, stack.for_all(stack.network.parameters), state)
 
-    def _record_decisions(self) -> None:
-        """Record the confusions of the test part and, if there are two features, the decisions on a grid."""
+    def _record_end(self) -> None:
+        """Record metrics, confusions and reliability and, if there are two features, decisions on a grid."""
         stack, recorder = self.stack, self.recorder
-        # A chunk that is resumed after its last epoch has not been evaluated yet.
-        decided = evaluate(stack).decided if self.decided is None else self.decided
-        recorder.confusion[stack.active] = confusion(stack, decided)
+        # Early stopping returns to other networks, and a chunk may be resumed after its last epoch.
+        evaluation = evaluate(stack, measured=True) if self.end is None else self.end
+        recorder.record_metrics(stack.active, evaluation.metrics)
+        if not self.settings.data.classes:
+            return
+        recorder.confusion[stack.active] = confusion(stack, evaluation.decided)
+        recorder.reliability[stack.active] = evaluation.reliability
         if self.settings.data.inputs.shape[1] == 2:
             recorder.boundary[stack.active] = decisions(stack)
 

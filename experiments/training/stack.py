@@ -24,14 +24,20 @@ STATISTICS = "statistics"
 
 
 def _prepare(settings: Settings, seeds: tuple[int, ...], split: Split | None) -> Prepared:
-    key = (settings.data, seeds, settings.dtype, *settings.division.values())
+    key = (settings.data, seeds, settings.dtype, settings.output.scaling, *settings.division.values())
     with _PREPARING:
         if key not in _PREPARED:
             large = settings.data.inputs.nbytes * len(seeds) > DENSE_BYTES
             while len(_PREPARED) > (0 if large else 1):
                 _PREPARED.pop(next(iter(_PREPARED)))
             _PREPARED[key] = prepare(
-                settings.data, seeds, dtype=settings.dtype, **settings.division, parts=split, when_read=True
+                settings.data,
+                seeds,
+                dtype=settings.dtype,
+                **settings.division,
+                scaling=settings.output.scaling,
+                parts=split,
+                when_read=True,
             )
         return _PREPARED[key]
 
@@ -82,7 +88,7 @@ class Stack:
         self.inputs = prepared.inputs.reshape(-1, prepared.inputs.shape[2])
         self._class_weights = None  # (seeds, classes)
         if settings.data.task == "regression":
-            self.targets = prepared.targets.reshape(-1, settings.outputs)
+            self.targets = prepared.targets.reshape(-1, prepared.targets.shape[2])
             return
         self.labels = prepared.targets
         self.targets = settings.output.encode(self.labels, len(settings.data.classes), settings.dtype)
@@ -119,7 +125,7 @@ class Stack:
         """Return buffers, for training or not, with the inputs and targets of these rows (R, n) of each replica."""
         key = rows.shape[1], training
         if key not in self._work:
-            self._work[key] = Work(self.network, *key)
+            self._work[key] = Work(self.network, *key, targets=self.targets.shape[1])
         work = self._work[key]
         starts = (self._input_start, self._target_start)
         for values, start, out in zip((self.inputs, self.targets), starts, (work.inputs, work.targets), strict=True):

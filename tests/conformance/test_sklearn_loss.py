@@ -8,11 +8,29 @@ import itertools
 
 import numpy as np
 import pytest
-from sklearn._loss.loss import HalfBinomialLoss, HalfMultinomialLoss, HalfSquaredError
+from scipy.special import gammaln
+from sklearn._loss.loss import (
+    AbsoluteError,
+    HalfBinomialLoss,
+    HalfMultinomialLoss,
+    HalfPoissonLoss,
+    HalfSquaredError,
+    HuberLoss,
+    PinballLoss,
+)
 from sklearn.linear_model._sgd_fast import Hinge
 from sklearn.metrics import hinge_loss
 
-from nets.outputs import LinearHinge, LinearMSE, SigmoidCE, SoftmaxCE
+from nets.outputs import (
+    ExpPoisson,
+    LinearHinge,
+    LinearHuber,
+    LinearMAE,
+    LinearMSE,
+    Quantile,
+    SigmoidCE,
+    SoftmaxCE,
+)
 
 EPS = np.finfo(float).eps
 # Where scikit-learn changes its formula for log(1 + exp(z)) are -37, -2, 18 and 33.3.
@@ -76,6 +94,55 @@ def test_linear_mse_is_half_squared_error(targets):
     theirs, their_gradient = HalfSquaredError().loss_gradient(y.ravel(), z.ravel())
     np.testing.assert_allclose(cost, theirs.reshape(z.shape).sum(axis=1), rtol=4 * EPS)
     np.testing.assert_array_equal(gradient, their_gradient.reshape(z.shape))
+
+
+@pytest.mark.parametrize("targets", [1, 3])
+def test_linear_mae_is_absolute_error(targets):
+    """No score is its target: there they take 1 as the subgradient, we take 0."""
+    z = score_rows(targets)
+    y = np.random.default_rng(1).permutation(z) + 0.1
+    cost, gradient = rows(LinearMAE(), z, y)
+    theirs, their_gradient = AbsoluteError().loss_gradient(y.ravel(), z.ravel())
+    np.testing.assert_allclose(cost, theirs.reshape(z.shape).sum(axis=1), rtol=4 * EPS)
+    np.testing.assert_array_equal(gradient, their_gradient.reshape(z.shape))
+
+
+@pytest.mark.parametrize("delta", [0.25, 1.0, 30.0])
+def test_linear_huber_is_huber_loss(delta):
+    z = score_rows(3)
+    y = np.random.default_rng(1).permutation(z)
+    cost, gradient = rows(LinearHuber(delta), z, y)
+    loss = HuberLoss(quantile=0.9, delta=delta)
+    theirs, their_gradient = loss.loss_gradient(y.ravel(), z.ravel())
+    np.testing.assert_allclose(cost, theirs.reshape(z.shape).sum(axis=1), rtol=8 * EPS)
+    np.testing.assert_array_equal(gradient, their_gradient.reshape(z.shape))
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 1000])
+def test_exp_poisson_is_half_poisson_loss_and_log_factorial(count):
+    scores = SCORES[np.abs(SCORES) < 700]
+    z, y = scores[:, None], np.full((scores.size, 1), float(count))
+    cost, gradient = rows(ExpPoisson(), z, y)
+    theirs, their_gradient = HalfPoissonLoss().loss_gradient(y[:, 0], scores)
+    constant = gammaln(count + 1)
+    tolerance = 4 * EPS * (np.exp(scores) + np.abs(count * scores) + constant)
+    assert (np.abs(cost - constant - theirs) <= tolerance).all()
+    np.testing.assert_allclose(gradient[:, 0], their_gradient, rtol=4 * EPS, atol=4 * EPS * count)
+
+
+@pytest.mark.parametrize("level", [0.05, 0.5, 0.9])
+def test_each_level_of_quantile_is_the_pinball_loss(level):
+    """No score is its target: there they take a subgradient that is not 0."""
+    levels = (level,) if level == 0.5 else tuple(sorted([level, 0.5]))
+    own = levels.index(level)
+    z = score_rows(1)
+    y = np.random.default_rng(1).permutation(z) + 0.1
+    scores = np.repeat(y, len(levels), axis=1)  # the other level is right, and costs nothing
+    scores[:, [own]] = z
+    cost, gradient = rows(Quantile(levels), scores, y)
+    theirs, their_gradient = PinballLoss(quantile=level).loss_gradient(y.ravel(), z.ravel())
+    np.testing.assert_allclose(cost, theirs, rtol=4 * EPS)
+    np.testing.assert_allclose(gradient[:, own], their_gradient, rtol=4 * EPS)
 
 
 @pytest.mark.parametrize("label", [0, 1])

@@ -16,7 +16,7 @@ from nets.estimators import MLPClassifier, MLPRegressor
 from nets.optimizers import SGD, Adam, Momentum, Nesterov
 
 ACTIVATIONS = {"identity": "linear", "logistic": "sigmoid"}
-OUTPUTS = {"squared_error": "linear_mse"}
+OUTPUTS = {"squared_error": "linear_mse", "poisson": "exp_poisson"}
 SAME = ("batch_size", "max_iter", "shuffle", "random_state", "tol", "verbose", "warm_start", "early_stopping")
 SAME += ("validation_fraction", "n_iter_no_change")
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

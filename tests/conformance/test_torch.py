@@ -17,7 +17,7 @@ from nets.formula import Formula
 from nets.initializers import HeNormal
 from nets.network import Network, Recipe, Work
 from nets.optimizers import SGD, AdamW, Constant, Momentum, WarmupCosine
-from nets.outputs import SigmoidCE, SoftmaxCE
+from nets.outputs import ExpPoisson, GaussianNLL, LinearHuber, LinearMAE, Quantile, SigmoidCE, SoftmaxCE, SoftmaxFocal
 
 torch = pytest.importorskip("torch", reason="in the extra: pip install '.[bench]'")
 from torch import nn  # noqa: E402
@@ -297,6 +297,103 @@ def test_the_gradient_of_smoothed_sigmoid_units_is_that_of_pytorchs_bce(units, s
     smoothed = torch.tensor(np.where(targets == 1, 1 - smoothing / 2, smoothing / 2))
     nn.BCEWithLogitsLoss(reduction="sum")(scores, smoothed).backward()
     np.testing.assert_allclose(gradient, scores.grad.numpy(), rtol=1e-12, atol=1e-15)
+
+
+# --- pairings of numbers, and the focal cost
+
+
+def both(output, z, y, theirs):
+    """Return costs and gradients of ours and of PyTorch's cost, a function of the tensors z and y; its rows are summed.
+
+    The gradient is that of `theirs`, its rows are those of ours.
+    """
+    gradient = np.empty_like(z[None])
+    output.gradient(z[None], y[None], gradient)
+    scores = torch.tensor(z, requires_grad=True)
+    cost = theirs(scores, torch.tensor(y))
+    cost.sum().backward()
+    return output.cost(z[None], y[None])[0], cost.detach().numpy(), gradient[0], scores.grad.numpy()
+
+
+def assert_same(output, z, y, theirs):
+    cost, their_cost, gradient, their_gradient = both(output, z, y, theirs)
+    np.testing.assert_allclose(cost, their_cost, rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(gradient, their_gradient, rtol=1e-11, atol=1e-12)
+
+
+def scores_and_targets(scores_per_target=1):
+    random = np.random.default_rng(0)
+    return 3 * random.normal(size=(200, 3 * scores_per_target)), 3 * random.normal(size=(200, 3))
+
+
+def test_linear_mae_is_pytorchs_l1_loss():
+    z, y = scores_and_targets()
+    z[:20] = y[:20]  # at a tie, both gradients are 0
+    assert_same(LinearMAE(), z, y, lambda scores, targets: nn.L1Loss(reduction="none")(scores, targets).sum(dim=1))
+
+
+@pytest.mark.parametrize("delta", [0.3, 1.0, 5.0])
+def test_linear_huber_is_pytorchs_huber_loss(delta):
+    cost = nn.HuberLoss(reduction="none", delta=delta)
+    assert_same(LinearHuber(delta), *scores_and_targets(), lambda scores, targets: cost(scores, targets).sum(dim=1))
+
+
+def test_exp_poisson_is_pytorchs_poisson_nll_loss():
+    """Without Stirling's approximation, which stands in PyTorch for log y!, the gradients are the same."""
+    z, _ = scores_and_targets()
+    y = np.random.default_rng(1).poisson(4, z.shape).astype(float)
+    cost = nn.PoissonNLLLoss(log_input=True, full=False, reduction="none")
+
+    def theirs(scores, targets):
+        return (cost(scores, targets) + torch.lgamma(targets + 1)).sum(dim=1)
+
+    assert_same(ExpPoisson(), z, y, theirs)
+
+
+def gaussian_nll(scores, targets):
+    """Return PyTorch's cost of each target; its least variance, eps, is far below those here."""
+    cost = nn.GaussianNLLLoss(full=True, eps=1e-300, reduction="none")
+    return cost(scores[:, 0::2], targets, scores[:, 1::2].exp())
+
+
+def test_gaussian_nll_is_pytorchs():
+    z, y = scores_and_targets(2)
+    assert_same(GaussianNLL(), z, y, lambda scores, targets: gaussian_nll(scores, targets).sum(dim=1))
+
+
+@pytest.mark.parametrize("beta", [0.25, 0.5, 1.0])
+def test_the_gradient_of_gaussian_nll_with_beta_is_that_of_a_detached_factor(beta):
+    """As Seitzer et al. (2022) write it: the factor σ^(2 β) has no gradient."""
+
+    def weighted(scores, targets):
+        return (gaussian_nll(scores, targets) * scores[:, 1::2].exp().detach() ** beta).sum(dim=1)
+
+    z, y = scores_and_targets(2)
+    cost, _, gradient, their_gradient = both(GaussianNLL(beta), z, y, weighted)
+    np.testing.assert_allclose(gradient, their_gradient, rtol=1e-11, atol=1e-12)
+    plain = gaussian_nll(torch.tensor(z), torch.tensor(y)).sum(dim=1)
+    np.testing.assert_allclose(cost, plain.numpy(), rtol=1e-11)
+
+
+def test_quantile_is_the_maximum_of_two_lines():
+    levels = torch.tensor([0.05, 0.5, 0.95], dtype=torch.float64)
+
+    def theirs(scores, targets):
+        residual = targets[:, :, None] - scores.unflatten(1, (-1, 3))
+        return torch.maximum(levels * residual, (levels - 1) * residual).sum(dim=(1, 2))
+
+    assert_same(Quantile(), *scores_and_targets(3), theirs)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0, 5.0])
+def test_the_focal_cost_is_that_of_a_graph(gamma):
+    z, labels = scores_and_targets()[0], np.random.default_rng(1).integers(0, 3, 200)
+
+    def theirs(scores, targets):
+        log_p = (functional.log_softmax(scores, dim=1) * targets).sum(dim=1)
+        return -((1 - log_p.exp()) ** gamma) * log_p
+
+    assert_same(SoftmaxFocal(gamma), z, np.eye(3)[labels], theirs)
 
 
 @pytest.mark.parametrize("p", [0.25, 0.5])

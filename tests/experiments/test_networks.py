@@ -37,9 +37,19 @@ from nets.outputs import OUTPUTS
 from tests.experiments.data.examples import holed, imputing, table
 
 SMALL = ("net.hidden=[5,4]", "epochs=2", "seeds=2", "optimizer.lr=[0.05,0.1]", "save=true")
+OF_TASK = {
+    "classification": (("dataset=iris",), ("dataset=breast_cancer",)),
+    "regression": (("dataset=diabetes",), ("dataset=linnerud", "batch_size=4")),
+}
 CONDITIONS = (
     [(f"activation={name}", "dataset=iris") for name in ACTIVATIONS]
-    + [(f"output={name}", f"dataset={data}") for name in OUTPUTS for data in ("iris", "breast_cancer")]
+    + [
+        (f"output={name}", *data, *(["optimizer.clip_norm=0.1"] if output.scaling == "none" else []))
+        for name, output in OUTPUTS.items()
+        for task, datasets in OF_TASK.items()
+        if task in output.tasks
+        for data in datasets
+    ]
     + [
         ("activation=maxout", "activation.pieces=5", "dataset=iris"),
         ("activation=gelu", "activation.approximate=tanh", "dataset=iris"),
@@ -97,7 +107,8 @@ def test_a_network_predicts_what_was_recorded_and_onnx_the_same(trained, overrid
     data, networks = settings.data, load(run)
     replicas = pd.read_csv(run / "replicas.csv")
     assert [(each.lr, each.seed) for each in networks] == list(zip(replicas["lr"], replicas["seed"], strict=True))
-    prepared = prepare(data, settings.seeds, dtype=settings.dtype, **settings.division)
+    scaling = settings.output.scaling
+    prepared = prepare(data, settings.seeds, dtype=settings.dtype, **settings.division, scaling=scaling)
     predicted = networks.predict(data.inputs)
     for network, one, error, loss in zip(
         networks, predicted, replicas["final_test_error"], replicas["final_validation_loss"], strict=True
@@ -108,7 +119,7 @@ def test_a_network_predicts_what_was_recorded_and_onnx_the_same(trained, overrid
             assert (one[rows].astype(str) != np.array(data.classes)[data.targets[rows]]).mean() == error
         else:
             difference = one[rows].reshape(len(rows), -1) - data.targets[rows]
-            scale = 1 if data.targets.shape[1] == 1 else prepared.target_scale[network.seed]
+            scale = 1 if data.targets.shape[1] == 1 else data.targets[prepared.split.train[network.seed]].std(axis=0)
             assert np.sqrt(np.mean((difference / scale) ** 2)) == pytest.approx(error, rel=1e-5)
     rate = chosen_rates(replicas)[settings.run]
     best = replicas[replicas["lr"] == rate].sort_values(["final_validation_error", "final_validation_loss"]).iloc[0]
@@ -124,6 +135,11 @@ def pipeline_agrees(network, inputs):
     assert hasattr(pipeline, "predict_proba") == bool(network.output.probabilities)
     if network.task == "regression":
         np.testing.assert_allclose(pipeline.predict(table), network.predict(inputs), rtol=1e-5, atol=1e-5)
+        if network.output.models_spread:
+            ours = network.predict_distribution(inputs)
+            theirs = pipeline[-1].predict_distribution(pipeline[:-1].transform(table))
+            for name, values in vars(ours).items():
+                np.testing.assert_allclose(getattr(theirs, name), values, rtol=1e-4, atol=1e-4)
         return
     assert (pipeline.predict(table) == network.predict(inputs)).all()
     if network.output.probabilities:
@@ -138,6 +154,12 @@ def agree(network, inputs):
     if network.task == "regression":
         values = network.predict(inputs).reshape(len(inputs), -1)
         np.testing.assert_allclose(theirs["values"], values, rtol=1e-5, atol=1e-5)
+        further = {"log_variance": ("std", "std"), "quantile": ("quantiles", "values")}
+        further = dict(further[role] for role in network.output.roles if role in further)
+        assert names == ["values", *further]
+        for name, attribute in further.items():
+            ours = getattr(network.predict_distribution(inputs), attribute)
+            np.testing.assert_allclose(theirs[name], ours, rtol=1e-5, atol=1e-4)
         return
     name = "probabilities" if network.output.probabilities else "scores"
     ours = (network.predict_proba if network.output.probabilities else network.scores)(inputs)
@@ -194,6 +216,37 @@ def test_probabilities_are_those_of_the_classes(trained):
     _, run = trained("dataset=iris", "output=linear_hinge")
     with pytest.raises(ValueError, match="output=linear_hinge gives no probabilities: use scores or predict"):
         load(run).best.predict_proba(load_data("iris").inputs)
+
+
+@pytest.mark.parametrize("name", [name for name, output in OUTPUTS.items() if output.models_spread])
+def test_a_distribution_is_that_of_the_scores_in_the_targets_unit(trained, name):
+    settings, run = trained(f"output={name}", "dataset=diabetes", "optimizer.clip_norm=0.1", "optimizer.lr=[0.01]")
+    network = load(run).best
+    inputs, targets = settings.data.inputs, settings.data.targets
+    distribution = network.predict_distribution(inputs)
+    np.testing.assert_allclose(distribution.point[:, 0], network.predict(inputs), rtol=1e-6)
+    low, high = distribution.interval(0.9)
+    assert low.shape == high.shape == targets.shape
+    if name != "quantile":
+        scale = network.scales["target_scale"]
+        own = network.output.cost(network.scores(inputs)[None].astype(float), scaled_targets(network, targets)[None])[0]
+        nll = distribution.nll(targets)[:, 0]
+        np.testing.assert_allclose(nll, own + np.log(scale), rtol=1e-5)
+
+
+def scaled_targets(network, targets):
+    return (targets - network.scales["target_mean"]) / network.scales["target_scale"]
+
+
+@pytest.mark.parametrize(
+    ("data", "output"), [("diabetes", "linear_mse"), ("diabetes", "linear_huber"), ("iris", "auto")]
+)
+def test_without_a_modelled_spread_there_is_no_distribution(trained, data, output):
+    settings, run = trained(f"dataset={data}", f"output={output}")
+    name = load(run).best.output.name
+    message = f"^output={name} models no spread: predict_distribution needs one of exp_poisson, gaussian_nll, quantile$"
+    with pytest.raises(ValueError, match=message):
+        load(run).best.predict_distribution(settings.data.inputs)
 
 
 def test_a_table_is_predicted_from_its_own_columns(trained, folder):

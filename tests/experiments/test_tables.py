@@ -18,6 +18,14 @@ FINAL_AND_BEST = [f"{when}_{column}" for when in ("final", "best") for column in
 ACTIVATION = [
     "activation_mean", "activation_median", "activation_std", "zero_fraction", "saturated_fraction", "dead_fraction"
 ]  # fmt: skip
+METRICS = [
+    f"final_{part}_{metric}"
+    for part in ("validation", "test")
+    for metric in (
+        "balanced_error", "nll", "brier", "ece_width", "ece_mass", "auc", "f1",
+        "recall_class_0", "recall_class_1", "recall_class_2",
+    )
+]  # fmt: skip
 NORMS = ["weight_gradient_norm", "delta_norm", "weight_norm"]
 SETTINGS = {
     "activation.alpha": 1.0,
@@ -76,9 +84,11 @@ def test_columns_are_as_documented(frames):
         "history": [*IDENTITY, "epoch", *LOSSES, "gradient_norm"],
         "layers": [*IDENTITY, "epoch", "layer", *NORMS, "update_ratio", *ACTIVATION],
         "replicas": [
-            *IDENTITY, *SETTINGS, "task", "parameters", "status", "diverged_epoch", "best_epoch", *FINAL_AND_BEST
+            *IDENTITY, *SETTINGS, "task", "parameters", "status", "diverged_epoch", "best_epoch", *FINAL_AND_BEST,
+            *METRICS,
         ],
         "confusion": [*IDENTITY, "true", "predicted", "count"],
+        "reliability": [*IDENTITY, "bin", "count", "confidence", "accuracy"],
         "timing": [
             *IDENTITY[:4], "replicas", "epochs", "threads", "total", "training", "evaluation", "diagnostics"
         ],
@@ -86,7 +96,8 @@ def test_columns_are_as_documented(frames):
 
 
 def test_rows_are_sorted_and_complete(frames):
-    for name, rows in (("replicas", 1), ("history", 5), ("layers", 5 * 3), ("confusion", 3 * 3)):
+    sizes = (("replicas", 1), ("history", 5), ("layers", 5 * 3), ("confusion", 3 * 3), ("reliability", 15))
+    for name, rows in sizes:
         index = frames[name][["lr", "seed"]].itertuples(index=False, name=None)
         assert list(index) == [replica for replica in REPLICAS for _ in range(rows)]
     assert frames["history"]["epoch"].tolist() == [0, 1, 2, 3, 4] * 6
@@ -109,9 +120,15 @@ def test_cells_are_empty_only_where_they_have_no_meaning(frames):
     for column in ACTIVATION:
         np.testing.assert_array_equal(layers[column].isna(), layers["layer"] == 3)
     assert frames["replicas"]["diverged_epoch"].isna().all()
+    calibration = [column for column in METRICS if "_ece_" in column]  # not of so few rows
+    assert frames["replicas"][calibration].isna().all(axis=None)
+    reliability = frames["reliability"]
+    for column in ("confidence", "accuracy"):
+        np.testing.assert_array_equal(reliability[column].isna(), reliability["count"] == 0)
     meaningful = [
         layers.drop(columns=["update_ratio", *ACTIVATION]),
-        frames["replicas"].drop(columns="diverged_epoch"),
+        frames["replicas"].drop(columns=["diverged_epoch", *calibration]),
+        reliability[reliability["count"] > 0],
         *(frames[name] for name in ("history", "confusion", "timing")),
     ]
     assert all(frame.notna().all(axis=None) for frame in meaningful)
@@ -136,6 +153,51 @@ def test_confusion_counts_the_test_rows(condition, frames):
         wrong = confusion["count"][confusion["true"] != confusion["predicted"]].sum()
         assert confusion["count"].sum() == 36
         assert wrong / 36 == pytest.approx(of(frames["replicas"], lr, seed)["final_test_error"].item())
+
+
+def test_reliability_counts_the_same_test_rows(frames):
+    for lr, seed in REPLICAS:
+        bins, counts = (of(frames[name], lr, seed) for name in ("reliability", "confusion"))
+        assert bins["bin"].tolist() == list(range(1, 16))
+        assert bins["count"].sum() == 36
+        right = (bins["count"] * bins["accuracy"].fillna(0)).sum()
+        assert right == pytest.approx(counts["count"][counts["true"] == counts["predicted"]].sum())
+        filled = bins[bins["count"] > 0]
+        assert (filled["confidence"] > (filled["bin"] - 1) / 15).all()
+        assert (filled["confidence"] <= filled["bin"] / 15 + 1e-12).all()
+
+
+def test_metrics_are_those_of_the_confusion_matrix(condition, frames):
+    for lr, seed in REPLICAS:
+        (row,) = of(frames["replicas"], lr, seed).to_dict("records")
+        counts = of(frames["confusion"], lr, seed).pivot(index="true", columns="predicted", values="count")
+        counts = counts.loc[list(condition.data.classes), list(condition.data.classes)].to_numpy(int)
+        recalls = np.diag(counts) / counts.sum(axis=1)
+        assert [row[f"final_test_recall_{name}"] for name in condition.data.classes] == recalls.tolist()
+        assert row["final_test_balanced_error"] == pytest.approx(1 - recalls.mean())
+
+
+def test_a_studys_metrics_are_sorted_by_part_and_the_recalls_by_name():
+    columns = ["seed", *reversed(METRICS), "final_test_loss", "final_test_recall_", "final_test_crossings"]
+    ordered = tables.sorted_metrics(columns)
+    assert ordered == [*METRICS[:10], *METRICS[10:17], "final_test_crossings", "final_test_recall_", *METRICS[17:]]
+
+
+def test_a_header_may_hold_any_name():
+    for names in (["a", "b"], ["a,b", 'say "x"', "two\nlines", "größe", "", " "]):
+        csv = tables.to_csv(pd.DataFrame([["1\n2"] * len(names)], columns=names))
+        header = tables.header_line(csv)
+        assert tables.columns_of(header.decode()) == names
+        assert tables.from_csv(csv[: len(header) + 1]).empty
+        assert csv[len(header) + 1 :].startswith(b'"1\n2"')
+
+
+def test_rows_are_counted_below_a_header_with_line_breaks_and_damage_ends_the_search():
+    assert tables.number_of_rows(tables.to_csv(pd.DataFrame({"two\nlines": ["1", "2"]}))) == 2
+    assert tables.number_of_rows(b"a,b\n") == 0
+    for damaged in (b"", b"a", b'"a\n1\n2\n'):
+        assert tables.header_line(damaged) == damaged
+        assert tables.number_of_rows(damaged) == -1
 
 
 def test_timing_is_one_row_of_seconds(frames):
@@ -170,6 +232,8 @@ def test_a_regression_confuses_no_classes(settings, frames, name):
     assert regression["replicas"]["task"].tolist() == ["regression"] * 2
     assert list(regression["confusion"].columns) == list(frames["confusion"].columns)
     assert regression["confusion"].empty
+    assert list(regression["reliability"].columns) == list(frames["reliability"].columns)
+    assert regression["reliability"].empty
 
 
 # --- text and back
@@ -238,7 +302,7 @@ def test_merging_takes_the_newer_rows_and_sorts_numbers_as_numbers():
 
 def test_merged_parts_are_the_tables_of_the_whole(condition, frames):
     first, second = (train(condition, condition.replicas[start::2]).frames for start in range(2))
-    for name in ("history", "layers", "replicas", "confusion"):
+    for name in ("history", "layers", "replicas", "confusion", "reliability"):
         merged = tables.merge(name, tables.to_text(first[name]), tables.to_text(second[name]))
         assert tables.to_csv(merged) == csv(frames[name])
     clocks = tables.merge("timing", tables.to_text(first["timing"]), tables.to_text(second["timing"]))
@@ -246,7 +310,7 @@ def test_merged_parts_are_the_tables_of_the_whole(condition, frames):
 
 
 def test_merging_a_table_with_itself_changes_nothing(frames):
-    for name in ("history", "layers", "replicas", "confusion"):
+    for name in ("history", "layers", "replicas", "confusion", "reliability"):
         text = tables.to_text(frames[name])
         assert tables.to_csv(tables.merge(name, text, text)) == csv(frames[name])
 

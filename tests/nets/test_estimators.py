@@ -59,6 +59,12 @@ def estimator_for(task, **parameters):
     return kind(**{**SMALL, **parameters})
 
 
+def data_for(task, output):
+    """Return X and y of a task; y are counts for an output whose targets are not scaled."""
+    X, y = TASKS[task]
+    return (X, np.round(np.exp(y / 2 + 1))) if OUTPUTS[output].scaling == "none" else (X, y)
+
+
 def serves(output, task):
     kind = {"multilabel": "multilabel", "one target": "regression", "two targets": "regression"}
     return kind.get(task, "classification") in output.tasks
@@ -182,6 +188,10 @@ def test_digits_are_learned_as_well_as_by_scikit_learns_perceptron():
         ["dataset=moons", "activation=prelu", "optimizer=adamw", "schedule=cosine", "init=orthogonal"],
         ["dataset=diabetes", "net.hidden=[]", "optimizer=rmsprop"],
         ["dataset=linnerud", "schedule=multistep", "schedule.milestones=[2]"],
+        ["dataset=linnerud", "output=exp_poisson", "batch_size=4", "optimizer.clip_norm=1"],
+        ["dataset=diabetes", "output=gaussian_nll", "output.beta=0.5", "optimizer=adam"],
+        ["dataset=linnerud", "output=quantile", "batch_size=4", "net.norm=layer"],
+        ["dataset=diabetes", "output=linear_huber", "output.delta=0.5"],
         ["dataset=wine", "batch_size=16", "net.norm=batch", "net.dropout=0.25", "net.input_dropout=0.1"],
         ["dataset=wine", "net.hidden=[6,6]", "net.norm=layer", "net.residual=true", "optimizer.clip_norm=0.5"],
         ["dataset=wine", "net.dropout=0.25", "activation=selu", "schedule.warmup=2"],
@@ -206,7 +216,7 @@ def test_with_the_runners_random_streams_a_fit_is_the_runners_training(settings,
 
     monkeypatch.setattr(estimators, "stream", draws)
     monkeypatch.setattr(fitting, "ROWS", 1000)
-    prepared = prepare(run.data, (3,), dtype="float64", **run.division)
+    prepared = prepare(run.data, (3,), dtype="float64", **run.division, scaling=run.output.scaling)
     rows = prepared.split.train[0]
     kind, y = MLPClassifier, prepared.targets
     if run.data.task == "regression":
@@ -245,11 +255,56 @@ def test_every_activation_learns(name, task):
 
 @each_pairing
 def test_every_output_learns_what_it_serves(name, task):
-    model = estimator_for(task, output=name).fit(*TASKS[task])
+    X, y = data_for(task, name)
+    model = estimator_for(task, output=name).fit(X, y)
     assert model.output_ == OUTPUTS[name]()
-    assert model.loss_curve_[-1] < 0.8 * model.loss_curve_[0]
-    assert model.score(*TASKS[task]) > 0.3
-    assert model.predict(TASKS[task][0]).shape == TASKS[task][1].shape
+    assert model.loss_curve_[-1] < model.loss_curve_[0] - 0.2 * abs(model.loss_curve_[0])
+    assert model.score(X, y) > 0.3
+    assert model.predict(X).shape == y.shape
+    if "target" in task and model.output_.models_spread:
+        assert model.predict_distribution(X).point.shape == (len(y), y.reshape(len(y), -1).shape[1])
+    copy = type(model).from_network(model.network_, model.output_, *([] if "target" in task else [model.classes_]))
+    if task != "multilabel":
+        np.testing.assert_array_equal(copy.predict(X), model.predict(X))
+
+
+def test_targets_that_a_likelihood_excludes_are_refused_before_anything_is_fitted():
+    X, y = data_for("one target", "exp_poisson")
+    model = estimator_for("one target", output="exp_poisson", warm_start=True)
+    message = r"^output exp_poisson takes counts \(0, 1, 2, …\), not -1$"
+    for fit in (model.fit, model.partial_fit):
+        with pytest.raises(ValueError, match=message):
+            fit(X, np.where(np.arange(len(y)) == 5, -1, y))
+        assert not hasattr(model, "network_")
+    model.fit(X, y)
+    with pytest.raises(ValueError, match=r"^output exp_poisson takes counts \(0, 1, 2, …\), not 2.5$"):
+        model.partial_fit(X, np.full(len(y), 2.5))
+
+
+def test_a_distribution_needs_an_output_that_models_the_spread():
+    X, y = TASKS["one target"]
+    with pytest.raises(NotFittedError):
+        estimator_for("one target").predict_distribution(X)
+    model = estimator_for("one target").fit(X, y)
+    message = (
+        "^output=linear_mse models no spread: predict_distribution needs one of exp_poisson, gaussian_nll, quantile$"
+    )
+    with pytest.raises(ValueError, match=message):
+        model.predict_distribution(X)
+    assert not hasattr(MLPClassifier(), "predict_distribution")
+
+
+def test_a_modelled_spread_follows_the_noise():
+    random = np.random.default_rng(0)
+    X = random.uniform(-1, 1, (2000, 1))
+    y = X[:, 0] + np.exp(X[:, 0] - 1) * random.normal(size=2000)
+    known = np.exp(X[:, 0] - 1)
+    model = MLPRegressor((16,), output="gaussian_nll", max_iter=40, random_state=0, learning_rate_init=0.01).fit(X, y)
+    assert np.abs(np.log(model.predict_distribution(X).std[:, 0] / known)).mean() < 0.15
+    model = MLPRegressor((16,), output="quantile", max_iter=40, random_state=0, learning_rate_init=0.01).fit(X, y)
+    low, high = model.predict_distribution(X).interval(0.9)
+    assert ((low[:, 0] <= y) & (y <= high[:, 0])).mean() == pytest.approx(0.9, abs=0.03)
+    assert np.abs(np.log((high - low)[:, 0] / (2 * 1.645 * known))).mean() < 0.2
 
 
 @each_pairing
@@ -324,7 +379,7 @@ def test_whole_weights_are_repetitions_where_one_batch_holds_all_rows(optimizer,
 
 @each_pairing
 def test_a_step_goes_down_the_gradient_of_the_weighted_mean_cost(name, task):
-    X, y = TASKS[task]
+    X, y = data_for(task, name)
     weight = np.random.default_rng(0).uniform(0.1, 3, len(X))
     parameters = {"activation": "tanh", "output": name, "optimizer": "sgd", "batch_size": len(X)}
     model = estimator_for(task, **parameters).partial_fit(X, y, sample_weight=weight)

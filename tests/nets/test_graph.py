@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays, mutually_broadcastable_shapes
 from mpmath import mp, mpf
+from scipy.special import gammaln
 
 import nets.graph as g
 from nets.activations import ACTIVATIONS, ELU, GELU, LeakyReLU, Maxout, PReLU
@@ -387,12 +388,42 @@ def hinge(z, y):
     return g.sum(g.relu(1 - margin), axis=-1)
 
 
+def focal(z, y):
+    p = softmax(z)
+    true = g.sum(p * y, axis=-1)
+    return -((1 - true) ** 2) * g.log(true)
+
+
+def gaussian(z, y):
+    count = y.shape[-1]
+    mean, log_variance = z @ np.eye(2 * count)[:, 0::2], z @ np.eye(2 * count)[:, 1::2]
+    return g.sum(0.5 * (math.log(2 * math.pi) + log_variance + (mean - y) ** 2 * g.exp(-log_variance)), axis=-1)
+
+
+def pinball(z, y, levels=(0.05, 0.5, 0.95)):
+    residual = np.repeat(y, len(levels), axis=-1) - z
+    level = np.tile(levels, y.shape[-1])
+    return g.sum(g.maximum(level * residual, (level - 1) * residual), axis=-1)
+
+
+def huber(z, y):
+    distance = g.absolute(z - y)
+    near = g.minimum(distance, 1)
+    return g.sum(near * (distance - 0.5 * near), axis=-1)
+
+
 GRAPH_OF_OUTPUT = {
     "softmax_ce": lambda z, y: g.log(g.sum(g.exp(z), axis=-1)) - g.sum(y * z, axis=-1),
     "softmax_mse": lambda z, y: half_square(softmax(z) - y),
+    "softmax_focal": focal,
     "sigmoid_ce": lambda z, y: g.sum(g.softplus(z) - y * z, axis=-1),
     "sigmoid_mse": lambda z, y: half_square(g.sigmoid(z) - y),
     "linear_mse": lambda z, y: half_square(z - y),
+    "linear_mae": lambda z, y: g.sum(g.absolute(z - y), axis=-1),
+    "linear_huber": huber,
+    "exp_poisson": lambda z, y: g.sum(g.exp(z) - y * z + gammaln(y + 1), axis=-1),
+    "gaussian_nll": gaussian,
+    "quantile": pinball,
     "linear_hinge": hinge,
     "clipped_mse": lambda z, y: half_square(g.minimum(g.maximum(z, 0), 1) - y),
 }
@@ -410,13 +441,16 @@ def test_the_registries_are_covered():
 @pytest.mark.parametrize("activation", VARIANTS, ids=repr)
 def test_the_whole_network_equals_the_graph(activation, output):
     for size in (2, 3):
-        random = np.random.default_rng(size)
-        network = Network(3, (4, 5), output.units("classification", size), activation, 2, "float64")
+        random, task = np.random.default_rng(size), output.tasks[0]
+        network = Network(3, (4, 5), output.units(task, size), activation, 2, "float64")
         network.parameters[:] = random.normal(size=network.parameters.shape) * 0.7
-        work = Work(network, 6)
+        work = Work(network, 6, targets=output.target_columns(task, size))
         work.inputs[:] = random.normal(size=work.inputs.shape)
         labels = random.integers(size, size=12)
-        work.targets[:] = output.encode(labels, size, float).reshape(work.targets.shape)
+        if task == "regression":
+            work.targets[:] = random.poisson(3, work.targets.shape)
+        else:
+            work.targets[:] = output.encode(labels, size, float).reshape(work.targets.shape)
 
         leaves = {}
         signal = Node(work.inputs)

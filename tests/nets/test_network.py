@@ -71,13 +71,18 @@ def randomised(network, seed=0):
     return network
 
 
+def targets_of(output, random, shape):
+    """Return targets of a regression; those that are not scaled are counts."""
+    return random.poisson(3, size=shape) if output.scaling == "none" else random.normal(size=shape)
+
+
 def work_for(network, output, task, size, seed=0):
     """Return buffers with random inputs and targets for each replica."""
     random = np.random.default_rng(seed)
-    work = Work(network, 20)
+    work = Work(network, 20, targets=output.target_columns(task, size))
     work.inputs[:] = random.normal(size=work.inputs.shape)
     if task == "regression":
-        work.targets[:] = random.normal(size=work.targets.shape)
+        work.targets[:] = targets_of(output, random, work.targets.shape)
     else:
         labels = random.integers(size, size=network.replicas * 20)
         work.targets[:] = output.encode(labels, size, network.dtype).reshape(work.targets.shape)
@@ -208,17 +213,22 @@ def test_a_factor_on_delta_is_a_factor_on_the_gradient(activation):
 
 def trained(activation, output, size, optimizer, hidden, dtype, rows, seeds, recipe=PLAIN, steps=3):
     """Return, replica by replica, every bit after a few steps with gradients, rates, data and masks of its own."""
-    network = Network(5, hidden, output.units("classification", size), activation, len(seeds), dtype, recipe)
+    task = output.tasks[0]
+    network = Network(5, hidden, output.units(task, size), activation, len(seeds), dtype, recipe)
     network.initialize(
         INITIALIZERS[activation.initializer](), lambda replica, layer: np.random.default_rng([seeds[replica], layer])
     )
     state = optimizer.state(network.parameters)
-    work, prediction = Work(network, rows, training=True), Work(network, rows)
+    work = Work(network, rows, training=True, targets=output.target_columns(task, size))
+    prediction = Work(network, rows)
     generators = {seed: np.random.default_rng(seed) for seed in seeds}
     for index, seed in enumerate(seeds):
         random = np.random.default_rng(seed)
         work.inputs[index] = random.normal(size=(rows, 5))
-        work.targets[index] = output.encode(random.integers(size, size=rows), size, dtype)
+        if task == "regression":
+            work.targets[index] = targets_of(output, random, (rows, size))
+        else:
+            work.targets[index] = output.encode(random.integers(size, size=rows), size, dtype)
     rate = np.array([[0.01 * (1 + seed)] for seed in seeds], dtype)
     l1 = np.full((len(seeds), 1, 1), 1e-3, dtype)
     with np.errstate(all="ignore"):

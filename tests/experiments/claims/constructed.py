@@ -223,3 +223,32 @@ def degradation(plain=20.0, residual=3.5):
     errors = {"plain, 20": 3.0, "residual, 20": 3.0, "plain, 44": plain, "residual, 44": residual}
     table = on_datasets(MODERN, "kind", "depth", **errors)
     return table.assign(depth=table["depth"].astype(int), train_error=table["test_error"] / 2)
+
+
+REGRESSIONS = ("autompg", "diabetes", "friedman1")
+
+
+def calibration(gap=-2.0, best=3.0, plain=5.0, smoothed=4.0):
+    """Return gaps and calibration errors in points, after the best epoch and the last, without smoothing and with."""
+    columns = {"gap": (gap, 1.0), "ece_best": (best, 2.0), "ece": (plain, smoothed)}
+    tables = [
+        on_datasets(MODERN, "smoothing", **{"0.0": without, "0.1": with_it}).rename(columns={"test_error": name})
+        for name, (without, with_it) in columns.items()
+    ]
+    table = tables[0].assign(ece_best=tables[1]["ece_best"], ece=tables[2]["ece"], test_error=0.05)
+    table[list(columns)] *= 100
+    return table.assign(smoothing=table["smoothing"].astype(float))
+
+
+def outliers(huber=20.0, clean=50.0):
+    """Return errors with outliers, 30 for squares, and without, 50 for squares; the arguments are Huber's."""
+    errors = {"True, linear_huber": huber, "True, linear_mse": 30.0}
+    errors |= {"False, linear_huber": clean, "False, linear_mse": 50.0}
+    table = on_datasets(REGRESSIONS, "outliers", "output", **errors)
+    return table.assign(outliers=table["outliers"] == "True", error=100 * table["test_error"])
+
+
+def variances(half=40.0):
+    """Return errors of means, 50 for the plain likelihood; the argument is that with β = 0.5."""
+    table = on_datasets(REGRESSIONS, "beta", **{"0.0": 50.0, "0.5": half, "1.0": 45.0})
+    return table.assign(beta=table["beta"].astype(float), error=100 * table["test_error"], nll=table["test_error"])

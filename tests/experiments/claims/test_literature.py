@@ -17,6 +17,7 @@ from experiments.claims.verdicts import FAILED, PARTIAL, REPRODUCED
 from experiments.figures.style import RC
 from experiments.store.reading import StudyTables
 from tests.experiments.claims.constructed import (
+    calibration,
     courses,
     dead,
     decay,
@@ -31,11 +32,13 @@ from tests.experiments.claims.constructed import (
     moments,
     noisy,
     norms,
+    outliers,
     recipes,
     reconstructions,
     saturated,
     steps,
     variance,
+    variances,
     zeros,
 )
 from tests.programs import ROOT
@@ -116,6 +119,21 @@ CASES = [
     (20, degradation(residual=4.1), PARTIAL),
     (20, degradation(plain=[2.9, 20, 20], residual=2.5), FAILED),
     (20, degradation(plain=4.0, residual=4.0), FAILED),
+    (21, calibration(), REPRODUCED),
+    (21, calibration(gap=[-2.0, -2.0, 0.0]), REPRODUCED),
+    (21, calibration(gap=[-2.0, -2.0, 0.5]), PARTIAL),
+    (21, calibration(best=5.0), PARTIAL),
+    (21, calibration(smoothed=[4.0, 5.0, 5.0]), PARTIAL),
+    (21, calibration(best=5.0, smoothed=5.0), FAILED),
+    (22, outliers(), REPRODUCED),
+    (22, outliers(clean=48.1), REPRODUCED),  # within the margin
+    (22, outliers(clean=47.9), PARTIAL),
+    (22, outliers(huber=[20.0, 20.0, 30.5]), FAILED),
+    (22, outliers(huber=30.0), FAILED),
+    (23, variances(), REPRODUCED),
+    (23, variances(half=[40.0, 40.0, 50.0]), REPRODUCED),
+    (23, variances(half=[40.0, 50.0, 50.0]), FAILED),
+    (23, variances(half=[40.0, 40.0, 50.5]), FAILED),
 ]
 
 
@@ -200,7 +218,7 @@ def test_every_claim_with_a_reference_has_a_table_that_it_fails_on_and_one_that_
     references = {int(path.name[:2]) for path in (ROOT / "results/reference/claims/tables").iterdir()}
     assert set(range(1, 16)) <= references <= set(MODULES)
     for word in (FAILED, REPRODUCED):
-        assert {*references, *range(1, 21)} == {number for number, _, verdict in CASES if verdict == word}
+        assert {*references, *range(1, 24)} == {number for number, _, verdict in CASES if verdict == word}
 
 
 @pytest.mark.parametrize("number", MODULES)

@@ -310,6 +310,7 @@ VALUES = {
     "schedule.warmup": ("1", "half"),
     "output.label_smoothing": ("0.1", "2"),
     "early_stopping.patience": ("5", "ten"),
+    "metrics.every_epoch": ("true", "often"),
     "schedule": ("step", "plateau"),
     "split.test": ("0.3", "20%"),
     "split.validation": ("0.3", "20%"),

@@ -286,6 +286,14 @@ CHOICES = [
     (["dataset.groups=y"], "dataset.groups: column 'y' is the target"),
     (["dataset.groups=g"], "dataset.groups: there is no column 'g'"),
     (["dataset.target=b", "class_weight=balanced"], "class_weight=balanced needs classes, but good is a regression"),
+    (
+        ["dataset.target=b", "output=softmax_ce"],
+        "output=softmax_ce needs classes, but dataset=csv is a regression: allowed there: linear_mse, linear_mae,",
+    ),
+    (
+        ["output=linear_mae"],
+        "output=linear_mae needs numbers, but dataset=csv is a classification: allowed there: linear_mse, softmax_ce,",
+    ),
     (["class_weight=balance"], "class_weight='balance': did you mean 'balanced'? Allowed: none, balanced"),
     (["dataset.pathh=x"], "unknown key 'dataset.pathh': did you mean 'path'?"),
     (["+dataset.sha256=x"], "unknown key 'dataset.sha256'"),
@@ -299,6 +307,30 @@ def test_a_choice_that_does_not_fit_the_table_is_refused(overrides, message, fol
         sweep([*OWN, "dataset.path=good.csv", *overrides])
     assert message in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(("cell", "shown"), [("-3", "-3"), ("2.5", "2.5")])
+def test_a_target_that_is_no_count_is_named_with_its_column(cell, shown, folder, settings):
+    rows = [f"{i},{i * 3}\n" for i in range(40)]
+    (folder / "counts.csv").write_text("".join(["a,visits\n", *rows]))
+    words = ("dataset=csv", "dataset.path=counts.csv", "dataset.target=visits", "output=exp_poisson", "batch_size=8")
+    assert settings(*words).output.name == "exp_poisson"
+    rows[7] = f"7,{cell}\n"
+    (folder / "counts.csv").write_text("".join(["a,visits\n", *rows]))
+    with pytest.raises(ConfigError) as refusal:
+        sweep([*words])
+    assert str(refusal.value) == (
+        f"output exp_poisson takes counts (0, 1, 2, …), not {shown}, as in target 'visits' of counts: "
+        "allowed there: linear_mse, linear_mae, linear_huber, gaussian_nll, quantile"
+    )
+
+
+def test_numbers_that_were_read_as_classes_can_be_counts(folder):
+    (folder / "counts.csv").write_text("a,visits\n" + "".join(f"{i},{i % 7}\n" for i in range(60)))
+    words = ["dataset=csv", "dataset.path=counts.csv", "dataset.target=visits", "output=exp_poisson", "batch_size=8"]
+    with pytest.raises(ConfigError, match=r"With dataset\.task=regression, its target is a number$"):
+        sweep(words)
+    assert sweep([*words, "dataset.task=regression"])
 
 
 SPELLINGS = [

@@ -214,6 +214,24 @@ def test_scaling_is_that_of_the_training_part(name, dtype):
             assert prepared.target_scale is None
 
 
+@pytest.mark.parametrize("targets", [1, 3])
+def test_targets_that_are_not_scaled_stay_as_they_are(targets):
+    counts = np.random.default_rng(0).poisson(4, size=(60, targets)).astype(float)
+    data = Data("counts", "regression", np.random.default_rng(1).normal(size=(60, 2)), counts)
+    plain = prepare(data, [0, 5], **SHARES, dtype=np.float32)
+    kept = prepare(data, [0, 5], **SHARES, dtype=np.float32, scaling="none")
+    np.testing.assert_array_equal(kept.targets, np.stack([counts, counts]))
+    assert kept.targets.dtype == np.float32
+    np.testing.assert_array_equal(kept.target_mean, np.zeros((2, targets)))
+    np.testing.assert_array_equal(kept.target_scale, np.ones((2, targets)))
+    np.testing.assert_array_equal(kept.inputs, plain.inputs)
+    assert plain.error_scale is None
+    if targets == 1:
+        assert kept.error_scale is None
+    else:
+        np.testing.assert_array_equal(kept.error_scale, plain.target_scale)
+
+
 def test_other_rows_do_not_change_the_training_part():
     values = np.random.default_rng(0).normal(3, 2, size=(60, 4))
     shares = SHARES | {"dtype": np.float32}

@@ -404,3 +404,29 @@ def test_numbers_that_are_stored_as_text_are_refused():
         from_frame("mine", table(["1", "2"]), target="y")
     assert from_frame("mine", table(["1", "2"]), target="y", categories=["c"]).features[1:] == ("c=1", "c=2")
     assert from_frame("mine", table(["01", "2"]), target="c", drop=["y"]).classes == ("01", "2")
+
+
+COUNTS = np.random.default_rng(0).poisson(np.exp(np.random.default_rng(1).normal(1, 1, ROWS)))
+
+
+def test_a_target_that_looks_like_counts_is_said_and_not_chosen():
+    data = from_frame("mine", table(["u", "v"], y=COUNTS), target="y", task="regression")
+    words = f"whole numbers from 0 to {COUNTS.max()}, most of them small"
+    assert data.notes == (f"target 'y' has {words}: output=exp_poisson takes them as counts",)
+    assert from_frame("mine", table(["u", "v"], y=COUNTS), target="y", task="classification").notes == ()
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        COUNTS + 0.5,
+        COUNTS - 1,
+        1000 * (COUNTS + 50),
+        COUNTS.max() - COUNTS,
+        np.arange(ROWS),
+        np.where(np.arange(ROWS) == 7, 1, 0),
+    ],
+    ids=["fractions", "negative", "prices", "most are large", "running number", "two values"],
+)
+def test_other_targets_are_no_counts(target):
+    assert from_frame("mine", table(["u", "v"], y=target), target="y", task="regression").notes == ()

@@ -9,7 +9,9 @@ import pandas as pd
 
 from experiments.figures.registry import Missing, all_figures, once
 from experiments.store.reading import StudyTables
+from experiments.tables import CLASS_METRICS, NUMBER_METRICS
 from nets.activations import ACTIVATIONS
+from nets.outputs import OUTPUTS
 
 FIGURES = all_figures()
 
@@ -34,7 +36,7 @@ def fake_study(
     several = {
         activation: [{f"activation.{name}": value} for value in values] for activation, name, values in hyperparameters
     }
-    history, layers, replicas, confusion, timing = [], [], [], [], []
+    history, layers, replicas, confusion, reliability, timing = [], [], [], [], [], []
     variants = [(activation, own) for activation in activations for own in several.get(activation, [{}])]
     columns = sorted({column for _, own in variants for column in own})
     for number, condition in enumerate(product(datasets, variants, outputs, hidden)):
@@ -72,14 +74,38 @@ def fake_study(
                     confusion.append(replica | pair)
             outcome = {"status": "diverged" if fails else "done", "diverged_epoch": last if fails else None}
             outcome["final_test_error"] = error[last]
+            measured, bins = fake_metrics(len(replicas), task, output)
+            outcome |= dict.fromkeys(measured) if fails else measured
+            reliability += [] if fails else [replica | cells for cells in bins]
             replicas.append(replica | settings | {"task": task} | outcome | {"selected": rate == rates[0]})
         size = {"replicas": seeds * len(rates), "epochs": epochs}
         timing.append(names | size | {"training": size["replicas"] * epochs * generator.uniform(0.01, 0.05)})
     replicas = pd.DataFrame(replicas).astype({"diverged_epoch": "Int64"})
     confusion = pd.DataFrame(confusion) if confusion else None
     history, layers = pd.DataFrame(history), pd.DataFrame(layers)
-    return StudyTables(history, layers, replicas, confusion, pd.DataFrame(timing), {})
+    reliability = pd.DataFrame(reliability) if reliability else None
+    return StudyTables(history, layers, replicas, confusion, pd.DataFrame(timing), {}, reliability=reliability)
 
+
+def fake_metrics(seed, task, output):
+    """Return plausible metrics of a replica, and the rows of its table `reliability`, if it has some."""
+    generator = np.random.default_rng([seed, 1])
+    names = CLASS_METRICS if task == "classification" else NUMBER_METRICS
+    metrics = {f"final_test_{name}": generator.uniform(0.1, 0.9) for name in names}
+    if task == "regression" or not OUTPUTS[output].probabilities:
+        absent = ("nll", "brier", "ece_width", "ece_mass") if task == "classification" else ()
+        return metrics | dict.fromkeys(f"final_test_{name}" for name in absent), []
+    counts = generator.multinomial(240, np.arange(15) ** 3 / (np.arange(15) ** 3).sum())
+    bins, gap = [], 0.0
+    for number, count in enumerate(counts.tolist(), 1):
+        confidence, right = generator.uniform(number - 1, number) / 15, generator.binomial(count, (number - 1) / 15)
+        means = {"confidence": confidence, "accuracy": right / count} if count else dict.fromkeys(MEANS, np.nan)
+        bins.append({"bin": number, "count": count} | means)
+        gap += abs(right - count * confidence) / 240
+    return metrics | {"final_test_ece_width": gap}, bins
+
+
+MEANS = ("confidence", "accuracy")
 
 STUDIES = {
     "three": fake_study(),

@@ -7,7 +7,7 @@ from tests.experiments.figures.studies import FIGURES, of
 
 def test_demonstrations_are_marked():
     marked = {name for name, drawable in FIGURES.items() if drawable.demonstration}
-    assert marked == {"collapse", "zigzag", "clipped_output"}
+    assert marked == {"collapse", "zigzag", "clipped_output", "likelihoods"}
 
 
 def test_linear_layers_are_one_map_and_relus_are_not():

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments.analysis.units import METRICS, RECORDED, unit_of
+from experiments.figures.registry import FIGURES
 from tests.experiments.figures.studies import (
     STUDIES,
     assert_nothing_overlaps,
@@ -239,3 +241,62 @@ def test_a_baseline_of_the_legend_is_in_view_on_a_logarithmic_axis(error):
     (text,) = [text.get_text() for text in drawn.legends[0].get_texts() if "SVM" in text.get_text()]
     assert (text == "linear SVM") == (low <= 100 * error <= high)
     assert (text == "linear SVM") == any(list(line.get_xdata()) == [100 * error] * 2 for line in ax.lines)
+
+
+BY_METRIC = [(task, metric) for task, metrics in METRICS.items() for metric in metrics]
+
+
+def by_metric(task, metric, **keywords):
+    """Return a study that is ranked by a metric, in which the network of the first seed of relu has no finite value."""
+    outputs = {"classification": ("softmax_ce", "softmax_mse"), "regression": ("linear_mse", "gaussian_nll")}[task]
+    tables = fake_study(outputs=outputs, rates=(0.1, 0.3), task=task, diverged=0, **keywords)
+    replicas, unit = tables.replicas, unit_of(task, metric)
+    values = 0.3 + 0.01 * replicas["seed"] - (0.5 if np.isinf(unit.floor) else 0) - 0.1 * (replicas["lr"] > 0.2)
+    first = (replicas["seed"] == 0) & (replicas["activation"] == "relu")
+    values = values.mask(first & unit.may_be_infinite, np.inf)
+    moved = {RECORDED: replicas["final_test_error"], "final_test_error": values, "metric": metric}
+    return tables._replace(replicas=replicas.assign(**moved))
+
+
+@pytest.mark.parametrize(("task", "metric"), BY_METRIC)
+@pytest.mark.parametrize("name", ["leaderboard", "learning_rate_sensitivity", "pairing_matrix"])
+def test_figures_that_rank_show_the_metric(name, task, metric):
+    tables, unit = by_metric(task, metric), unit_of(task, metric)
+    (drawn,) = drawings(name, tables).values()
+    ax = drawn.axes[0]
+    texts = [ax.get_xlabel(), ax.get_ylabel(), ax.get_title(loc="left").replace("\n", " ")]
+    assert any(f"test {unit.heading}" in text for text in texts)
+    shown = FIGURES[name].worded("Draw the mean test error", tables)
+    assert shown == f"Draw the mean test {unit.word}"
+    words = " ".join(text.get_text() for text in drawn.findobj(lambda artist: hasattr(artist, "get_text")))
+    assert "error" not in words.replace("\n", " ").replace(unit.name, "")
+    assert "diverged" not in words
+    assert ("finite" in words) == unit.may_be_infinite
+    if name == "leaderboard":
+        selected = tables.replicas[tables.replicas["selected"]]
+        means = selected["final_test_error"].replace(np.inf, np.nan).groupby(selected["run"]).mean()
+        for run, (x, _) in dots(ax).items():
+            assert x == pytest.approx(unit.scale * means[run])
+    if name == "learning_rate_sensitivity":
+        assert (ax.get_ylim()[0] < 0) == np.isinf(unit.floor)
+
+
+def test_figures_that_do_not_rank_show_errors_at_the_rates_that_the_metric_chose():
+    tables = by_metric("classification", "nll")
+    assert {name for name, drawable in FIGURES.items() if drawable.metrics} == {
+        *("leaderboard", "learning_rate_sensitivity", "pairing_matrix", "critical_difference")
+    }
+    depths = tables._replace(replicas=tables.replicas.assign(**{"net.hidden": "[8, 8]"}))
+    for name in ("mse_vs_ce", "lu_comparison"):
+        for drawn in drawings(name, depths).values():
+            labels = {ax.get_ylabel() for ax in drawn.axes}
+            assert "test error (%)" in labels
+            assert not any("likelihood" in label for label in labels)
+
+
+def test_mean_ranks_name_the_metric():
+    tables = fake_study(activations=("relu", "elu", "tanh"), datasets=tuple("abcdefgh"), seeds=2, epochs=2, diverged=0)
+    order = tables.replicas["activation"].map({"relu": 0.1, "elu": 0.2, "tanh": 0.3})
+    moved = {RECORDED: tables.replicas["final_test_error"], "final_test_error": order, "metric": "brier"}
+    (drawn,) = drawings("critical_difference", tables._replace(replicas=tables.replicas.assign(**moved))).values()
+    assert drawn.axes[0].get_xlabel() == "mean rank by Brier score over 8 data sets (1 is best)"

@@ -28,6 +28,15 @@ PARTED = {
     "short": [""],
     "regression": [""],
 }
+MEASURED = {
+    "three": [""],
+    "datasets": ["-digits", "-wine"],
+    "pairings": [""],
+    "crossed": [""],
+    "hyper": [""],
+    "lost": [],
+    "regression": [],
+}
 DRAWN |= {
     "leaderboard": PARTED | {"crossed": [""]},
     "learning_rate_sensitivity": {"three": [], "rates": [""], "tuned outputs": [""]},
@@ -39,10 +48,14 @@ DRAWN |= {
     "depth": {"three": [], "depths": [""]},
     "cost_of_activation": {"three": [""], "lost": [""], "regression": [""]},
     "confusion": {"three": [""], "hyper": [""], "lost": []},
+    "reliability": MEASURED | {"short": [""], "all": [""]},
+    "calibration": MEASURED | {"short": [""], "all": [""]},
+    "metrics": MEASURED | {"short": [], "regression": [""], "all": [""]},
     "decision_boundary": {"three": []},
     "zigzag": {"three": [""]},
     "collapse": {"three": [""]},
     "clipped_output": {"three": [""]},
+    "likelihoods": {"three": [""]},
 }
 
 
@@ -73,7 +86,7 @@ def test_what_is_missing_is_one_line_that_ends_with_a_command(name):
     assert "\n" not in line
 
 
-@pytest.mark.parametrize("name", ["mse_vs_ce", "pairing_matrix", "confusion"])
+@pytest.mark.parametrize("name", ["mse_vs_ce", "pairing_matrix", "confusion", "reliability", "calibration"])
 def test_what_a_regression_cannot_have_is_no_command(name):
     (reason,) = of(name, "regression").values()
     assert reason.line("mine", ["diabetes"]).startswith("a regression has ")

@@ -25,23 +25,24 @@ def replicas(monkeypatch):
 
 def test_a_rule_chooses_the_rates_that_are_shown(replicas):
     for rule, rate in {"error": 0.1, "loss": 0.3, "best_epoch_error": 0.1}.items():
-        shown = shown_tables("mine", "results", rule).replicas
+        shown = shown_tables("mine", "results", rule).tables.replicas
         assert set(shown.loc[shown["selected"], "lr"]) == {rate}
 
 
 def test_the_error_of_the_best_epoch_is_named(replicas):
-    shown = shown_tables("mine", "results", "best_epoch_error").replicas
+    shown = shown_tables("mine", "results", "best_epoch_error").tables.replicas
     assert set(shown["final_test_error"]) == {0.5}
     assert set(shown["select"]) == {"best_epoch_error"}
     pd.testing.assert_series_equal(
-        shown_tables("mine", "results", "loss").replicas["final_test_error"], replicas["final_test_error"]
+        shown_tables("mine", "results", "loss").tables.replicas["final_test_error"], replicas["final_test_error"]
     )
 
 
 def test_data_sets_of_one_name_are_shown_under_two(replicas):
     replicas["task_id"] = replicas["activation"].map({"relu": "t1", "elu": "t2"})
     replicas.insert(6, "dataset.noise", replicas["activation"].map({"relu": 0.1, "elu": 0.4}))
-    tables = shown_tables("mine", "results", "error")
+    tables, notes = shown_tables("mine", "results", "error")
+    assert not notes
     assert (
         set(tables.replicas["dataset"]) == set(tables.history["dataset"]) == {"digits, noise=0.1", "digits, noise=0.4"}
     )

@@ -14,12 +14,13 @@ import pytest
 from experiments import tables
 from experiments.config.errors import ConfigError
 from experiments.store import collecting
-from experiments.store.__main__ import main
+from experiments.store.__main__ import main, verify
 from experiments.store.collecting import collect, collect_parquet
 from experiments.store.files import checksum, fingerprint, write_bytes
-from experiments.store.reading import STUDY_TABLES, load_tables
+from experiments.store.reading import STUDY_TABLES, load_all_tables, load_tables, read_parquet
 from experiments.store.runs import RunFolder
 from experiments.sweep.jobs import Job
+from experiments.sweep.reproduce import reproduce
 from experiments.sweep.runner import run_sweep
 from tests.experiments.studies import DAMAGES, LINES, study_tables
 
@@ -98,8 +99,128 @@ def test_the_epoch_of_early_stopping_stands_with_the_outcome_whichever_run_comes
     for line in lines[::order]:
         sweep(line)
     replicas = load_tables("default").replicas
-    assert list(replicas.columns[-4:]) == ["stopped_epoch", "task_id", "purpose", "selected"]
+    first = list(replicas.columns).index("stopped_epoch")
+    metrics = tables.sorted_metrics(list(replicas))
+    assert list(replicas.columns[first:]) == ["stopped_epoch", *metrics, "task_id", "purpose", "selected"]
     assert replicas.loc[replicas["activation"] == "relu", "stopped_epoch"].isna().all()
+
+
+def without_metrics(run):
+    """Make a run what an earlier version has written, and return its replicas (text cells)."""
+    frame = tables.from_csv((run.path / "replicas.csv").read_bytes())
+    frame = frame.drop(columns=tables.sorted_metrics(list(frame)))
+    rewrite_file(run, "replicas.csv", tables.to_csv(frame))
+    return frame
+
+
+def test_runs_of_an_earlier_version_have_no_metrics_and_keep_their_cells(sweep, study, capsys):
+    _, (old, new), _ = sweep(["activation=relu"], ["activation=elu"])
+    before = without_metrics(study.run(old))
+    collect(study)
+    replicas = load_tables("default").replicas
+    metrics = tables.sorted_metrics(list(replicas))
+    assert "final_test_recall_1" in metrics
+    assert replicas.loc[replicas["run"] == old, metrics].isna().all(axis=None)
+    assert replicas.loc[replicas["run"] == new, metrics].notna().all(axis=None)
+    _, _, trained = sweep(["activation=relu", "seeds=3"])
+    assert trained == [1]
+    grown = tables.from_csv((study.run(old).path / "replicas.csv").read_bytes())
+    columns = list(before)
+    assert list(grown)[: len(columns)] == columns
+    assert grown[columns].iloc[:2].equals(before)
+    assert (grown.drop(columns=columns).iloc[:2] == "").all(axis=None)
+    assert (grown.loc[2, metrics] != "").all()
+    at_once = study_tables(study)
+    (study.folder / ".index.json").unlink()
+    collect(study)
+    assert study_tables(study) == at_once
+    capsys.readouterr()
+    assert reproduce(study.run(old).path) == 0
+    assert "replicas.csv, 3 rows, without the metrics that an earlier version" in capsys.readouterr().out
+
+
+def without_later_tables(run):
+    """Make a run what an earlier version has written: without the tables of `LATER`, also in its status."""
+    path = run.path / "status.json"
+    status = json.loads(path.read_text())
+    for name in tables.LATER:
+        del status["files"][f"{name}.csv"]
+        (run.path / f"{name}.csv").unlink()
+    path.write_text(json.dumps(status))
+
+
+def test_runs_of_an_earlier_version_lack_a_table_and_are_not_trained_again(sweep, study, capsys):
+    words = (["activation=relu"], ["activation=elu"])
+    _, (old, new), _ = sweep(*words)
+    complete = run_files(study)
+    without_later_tables(study.run(old))
+    collect(study)
+    assert sweep(*words)[2] == [0, 0]
+    assert main(["verify", "study=default"]) == 0
+    assert set(load_all_tables("default").reliability["run"]) == {new}
+    assert reproduce(study.run(old).path) == 0
+    assert "reliability" not in capsys.readouterr().out
+    # It grows: the rows of the new replica are added, those of the old ones stay unknown.
+    assert sweep(["activation=relu", "seeds=3"])[2] == [1]
+    found = load_all_tables("default").reliability
+    assert found[found["run"] == old]["seed"].unique().tolist() == [2]
+    assert main(["verify", "study=default"]) == 0
+    capsys.readouterr()
+    assert reproduce(study.run(old).path) == 0
+    assert "reliability.csv, 15 rows, without the rows that an earlier version" in capsys.readouterr().out
+    shutil.rmtree(study.run(old).path)
+    sweep(*words)
+    without_later_tables(study.run(old))
+    assert sweep(["activation=relu", "force=true"])[2] == [2]
+    for name in tables.LATER:
+        path = study.run(old).path / f"{name}.csv"
+        assert path.read_bytes() == complete[path]
+
+
+def test_a_study_of_an_earlier_version_has_no_reliability(sweep, study):
+    sweep(["activation=relu"])
+    for run in study.runs():
+        without_later_tables(run)
+    assert load_all_tables("default").reliability is None
+
+
+def test_metrics_that_no_replica_has_are_no_columns(sweep, study):
+    """Those of a run that was removed, and those that are not defined for so few rows."""
+    _, (classes, _), _ = sweep(["activation=relu"], ["dataset=friedman1", "dataset.samples=60"])
+    columns = set(load_tables("default").replicas)
+    assert columns >= {"final_test_auc", "final_test_recall_0", "final_test_r2", "final_test_nll"}
+    assert not columns & {"final_test_ece_width", "final_test_crossings"}
+    shutil.rmtree(study.run(classes).path)
+    collect(study)
+    columns = set(load_tables("default").replicas)
+    assert columns >= {"final_test_r2", "final_test_nll"}
+    assert not columns & {"final_test_auc", "final_test_recall_0"}
+
+
+NAMES = ("a,b", 'say "x"', "größe", "two\nlines")
+
+
+def test_a_class_may_have_any_name_in_a_column(settings, study):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=100), "z": rng.normal(size=100), "kind": list(NAMES) * 25})
+    frame.to_csv("kinds.csv", index=False)
+    words = ("dataset=csv", "dataset.path=kinds.csv", "dataset.target=kind", "metrics.every_epoch=true")
+    jobs = [Job.of(settings(*line, *TINY)) for line in (words, ("dataset=iris",))]
+    for job in jobs:  # when the second one is collected, the rows of the first are copied
+        assert run_sweep([job]) == 0
+    for _ in range(2):
+        loaded = load_tables("default")
+        for prefix, table in (("", loaded.history), ("final_", loaded.replicas)):
+            named = table["run"] == jobs[0].run
+            recalls = [f"{prefix}test_recall_{name}" for name in NAMES]
+            assert named.nunique() == 2
+            assert table.loc[named, recalls].notna().all(axis=None)
+            assert table.loc[~named, recalls].isna().all(axis=None)
+        parquet = read_parquet(collect_parquet(study) / "history", {job.run for job in jobs})
+        assert set(parquet) == set(loaded.history)
+        assert not verify(study)
+        (study.folder / ".index.json").unlink()
+        collect(study)
 
 
 def rewrite_file(run, name, content):

@@ -58,18 +58,25 @@ def test_verify_finds_what_is_wrong(sweep, study, capsys):
     assert "store collect study=default" in out
 
 
-def test_verify_reads_the_cells_too(done, study, capsys):
+@pytest.mark.parametrize(
+    ("name", "damage", "column"),
+    [
+        ("history.csv", lambda content: content.replace(b"0.05,0,0,", b"0.05,0,zero,"), "epoch"),
+        ("replicas.csv", lambda content: content[:-1] + b"x\n", "final_test_recall_1"),
+    ],
+)
+def test_verify_reads_the_cells_too(done, study, capsys, name, damage, column):
     run, _ = done()
-    path = study.run(run).path / "history.csv"
-    path.write_bytes(path.read_bytes().replace(b"0.05,0,0,", b"0.05,0,zero,"))
+    path = study.run(run).path / name
+    path.write_bytes(damage(path.read_bytes()))
     status = study.run(run).path / "status.json"
     record = json.loads(status.read_text())
-    record["files"]["history.csv"] = fingerprint("history.csv", path.read_bytes())
+    record["files"][name] = fingerprint(name, path.read_bytes())
     status.write_text(json.dumps(record))
     capsys.readouterr()
     code, out, _ = command(capsys, "verify", "study=default")
     assert code == 1
-    assert "history.csv: column epoch" in out
+    assert f"{name}: column {column}" in out
 
 
 def test_prune_removes_what_nothing_uses_again(sweep, study, capsys):

@@ -21,6 +21,7 @@ def test_what_only_runs_hold_is_read_for_all_of_them(sweep, study):
     study.run("moons-tanh-lost").record_failure("no", {})
     found = load_all_tables("default")
     assert found.confusion.groupby("run")["count"].sum().to_dict() == dict.fromkeys(runs, 2 * 12)
+    assert found.reliability.groupby("run")["count"].sum().to_dict() == dict.fromkeys(runs, 2 * 12)
     assert set(found.timing["run"]) == set(runs)
     assert {run: arrays["decision"].shape for run, arrays in found.boundary.items()} == dict.fromkeys(
         runs, (2, 100, 100)

@@ -37,7 +37,10 @@ def test_forcing_trains_again_and_doubles_nothing(done, study):
     assert np.load(study.run(run).path / "boundary.npz")["seed"].tolist() == [0, 1]
 
 
-@pytest.mark.parametrize("name", ["history.csv", "layers.csv", "replicas.csv", "boundary.npz", "status.json"])
+FILES = ("history.csv", "layers.csv", "replicas.csv", "reliability.csv", "boundary.npz", "status.json")
+
+
+@pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_what_a_status_does_not_vouch_for_is_not_finished(done, study, name, damage):
     run, _ = done()

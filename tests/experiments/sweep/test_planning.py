@@ -85,7 +85,7 @@ def test_a_plan_without_epochs_takes_no_time(jobs):
     assert "time: less than a second with 1 worker" in planned(jobs(["epochs=0", "schedule=cosine"]), 1)
 
 
-def test_a_probe_measures_sharpness_and_an_epoch_of_pretraining(jobs, short_probe, monkeypatch):
+def test_a_probe_measures_sharpness_metrics_and_an_epoch_of_pretraining(jobs, short_probe, monkeypatch):
     def seconds(*words):
         (job,) = jobs(["seeds=1", *words])
         return probe(job) * epoch_cost(job.settings)
@@ -97,6 +97,8 @@ def test_a_probe_measures_sharpness_and_an_epoch_of_pretraining(jobs, short_prob
 
     monkeypatch.setattr("experiments.training.diagnostics.sharpness", lambda *_: work())
     assert seconds("diagnostics.sharpness=true") > 0.1
+    monkeypatch.setattr("experiments.training.evaluation.class_metrics", lambda *_: work() or {})
+    assert seconds("metrics.every_epoch=true") > 0.1
     epochs = []
     monkeypatch.setattr(
         "experiments.training.pretraining.pretrain",
@@ -106,7 +108,7 @@ def test_a_probe_measures_sharpness_and_an_epoch_of_pretraining(jobs, short_prob
     assert epochs == [1]
 
 
-@pytest.mark.parametrize("word", ["diagnostics.sharpness=true", "pretrain.epochs=2"])
+@pytest.mark.parametrize("word", ["diagnostics.sharpness=true", "pretrain.epochs=2", "metrics.every_epoch=true"])
 def test_a_plan_is_judged_by_runs_that_measure_and_pretrain_the_same(jobs, word):
     for words, hours in ([[], 1], [[word, "net.hidden=[5]"], 4]):
         (job,) = jobs(words)

@@ -28,6 +28,8 @@ RECIPES = {
     "residual": ("net.residual=true", "activation=tanh"),
     "clipping and a warm-up": ("optimizer=momentum", "optimizer.clip_norm=0.1", "schedule.warmup=3"),
     "early stopping": ("early_stopping.patience=1", "optimizer.lr=[0.02,5]"),
+    "metrics of every epoch": ("metrics.every_epoch=true", "early_stopping.patience=1", "optimizer.lr=[0.02,5,1e30]"),
+    "metrics of numbers": ("metrics.every_epoch=true", "dataset=diabetes", "optimizer.lr=[0.001,0.3,1e30]"),
     "all": (
         "net.norm=batch",
         "net.dropout=0.25",

@@ -18,6 +18,7 @@ from experiments.streams import stream
 from experiments.training import run as training
 from experiments.training.evaluation import grid
 from experiments.training.run import divide, gathered, train, train_part
+from nets.outputs import OUTPUTS
 
 LOSSES = ["train_loss", "train_error", "validation_loss", "validation_error", "test_loss", "test_error"]
 IDENTITY = ["run", "dataset", "activation", "output", "lr", "seed"]
@@ -231,6 +232,13 @@ CONDITIONS = [
     ["dataset=moons", "dataset.samples=300", "activation=maxout", "optimizer=momentum", "schedule=cosine"],
     ["dataset=linnerud", "activation=tanh", "optimizer=rmsprop", "activation_l1=0.01", "pretrain.epochs=2"],
     ["dataset=wine", "activation=glu", "output=linear_hinge", "optimizer=adamw", "dtype=float64"],
+    ["dataset=diabetes", "output=quantile", "output.levels=[0.25,0.5]", "diagnostics.sharpness=true"],
+    *(
+        ["dataset=linnerud", f"output={name}", "batch_size=4", "optimizer.clip_norm=1"]
+        for name, output in OUTPUTS.items()
+        if output.tasks == ("regression",)
+    ),
+    ["dataset=wine", "output=softmax_focal"],
 ]
 each_condition = pytest.mark.parametrize("overrides", CONDITIONS, ids=" ".join)
 STACK = ["net.hidden=[16,7]", "epochs=3", "seeds=[3,0,11]", "optimizer.lr=[0.01,0.003]"]
@@ -311,7 +319,7 @@ def test_a_divergent_replica_is_a_result_and_leaves_its_neighbours_alone(setting
     assert sum(calls) == 6 * condition.epochs
 
     sane = frames(replace(condition, rates=(0.003,)))
-    for name in ("history", "layers", "replicas", "confusion"):
+    for name in ("history", "layers", "replicas", "confusion", "reliability"):
         kept = {name: result[name][result[name]["lr"] == 0.003]}
         assert text(kept) == text({name: sane[name]})
     assert (sane["replicas"]["status"] == "done").all()
@@ -333,6 +341,7 @@ def test_a_divergent_replica_is_a_result_and_leaves_its_neighbours_alone(setting
         )
         assert replica["best_epoch"] == losses[:-1, 1].argmin()
         assert not len(of(result["confusion"], rate, seed))
+        assert not len(of(result["reliability"], rate, seed))
 
 
 def test_all_may_diverge(settings):
@@ -341,7 +350,7 @@ def test_all_may_diverge(settings):
     result = train(condition, condition.replicas, calls.append).frames
     assert result["replicas"]["status"].tolist() == ["diverged"] * 3
     assert len(result["history"]) == 6
-    assert len(result["confusion"]) == 0
+    assert len(result["confusion"]) == len(result["reliability"]) == 0
     assert sum(calls) == 3 * 5
     lines = text(result)["history"].decode().splitlines()
     assert {tuple(line.split(",")[-7:]) for line in lines[2::2]} <= {("nan",) * 7, ("inf", "nan") * 3 + ("nan",)}

@@ -61,7 +61,18 @@ def test_what_is_dropped_does_not_change_the_others(settings):
     assert part.trained().keys() == {0, 2}
 
 
-@pytest.mark.parametrize("data", ["wine", "digits", "diabetes", "digits task=autoencode"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        "wine",
+        "digits",
+        "diabetes",
+        "digits task=autoencode",
+        "diabetes output=exp_poisson",
+        "diabetes output=quantile",
+        "digits task=autoencode output=gaussian_nll",
+    ],
+)
 def test_rows_that_are_read_are_those_that_are_gathered(settings, data):
     condition = settings(*f"dataset={data} net.hidden=[6] seeds=2 optimizer.lr=[0.1,0.2]".split())
     stack = Stack(condition, condition.replicas)
@@ -71,6 +82,18 @@ def test_rows_that_are_read_are_those_that_are_gathered(settings, data):
         read = stack.read(slice(20, 60))
         np.testing.assert_array_equal(read.inputs, gathered.inputs)
         np.testing.assert_array_equal(read.targets, gathered.targets)
+
+
+def test_outputs_that_scale_targets_otherwise_do_not_share_them(settings):
+    """Prepared data are kept for the next condition, but not across scalings."""
+    scaled, counts, again = (
+        Stack(condition, condition.replicas)
+        for name in ("linear_mse", "exp_poisson", "quantile")
+        for condition in [settings("dataset=diabetes", f"output={name}", "seeds=2")]
+    )
+    assert (counts.targets == np.tile(scaled.settings.data.targets, (2, 1))).all()
+    np.testing.assert_array_equal(scaled.targets, again.targets)
+    assert abs(scaled.targets.mean()) < 0.1
 
 
 @pytest.mark.parametrize("counts", [[60, 30, 10], [[5, 5], [1, 9]]])

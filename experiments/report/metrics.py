@@ -1,0 +1,176 @@
+"""Ranking by a metric: its values take the place of the errors, so that everything that reads these shows it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from experiments.analysis.labels import labels
+from experiments.analysis.units import (
+    ERROR,
+    METRICS,
+    NAMES,
+    RECORDED,
+    TEST,
+    VALIDATION,
+    Unit,
+    check_metric,
+    task_metrics,
+    unit_of,
+)
+from experiments.analysis.wording import counted, enumeration, in_sentence, verb
+from experiments.config.errors import ConfigError
+from experiments.figures.registry import Missing, dataset_names
+from experiments.figures.selection import select as select_rows
+from experiments.report.provenance import study_words
+from experiments.store.reading import StudyTables
+from experiments.tables import CROSSINGS, LOSS_COLUMNS, MEASURED, RECALL, deciding, reported, rounded
+from experiments.training.metrics import LEAST_ROWS
+
+CURVES = (
+    "Curves show errors and losses: metrics are those of the last epoch. Figures that do not rank conditions show "
+    "errors, too."
+)
+"""What stands above the curves of a report that ranks by a metric."""
+
+
+def by_metric(tables: StudyTables, metric: str, study: str, folder: Path) -> tuple[StudyTables, list[str]]:
+    """Return a study's tables with a metric in place of the errors, and sentences on what it leaves out.
+
+    The columns `final_test_error` and `final_validation_error` have the metric such that lower is better. The column
+    `metric` has its name, and `RECORDED` the stored error. Conditions and seeds without the metric are left out.
+
+    Parameters
+    ----------
+    tables
+        The tables after `name_tasks`.
+    metric
+        The name of the metric.
+    study, folder
+        The name and the folder of the study, for messages.
+
+    Raises
+    ------
+    ConfigError
+        If the study has not got this metric.
+    """
+    replicas = tables.replicas
+    _check_task(tables, metric, study, folder)
+    task_units = {task: unit_of(str(task), metric) for task in replicas["task"].unique()}
+    values = {f"{part}error": _values(replicas, f"{part}{metric}", task_units) for part in (VALIDATION, TEST)}
+    recorded = replicas[f"{TEST}error"]
+    shown = replicas.assign(**values, metric=metric).assign(**{RECORDED: recorded})
+    blank = _blank(shown)
+    kept = (shown["status"] != "done") | (blank == "")
+    without = set(shown["run"]) - set(shown.loc[(shown["status"] == "done") & kept, "run"])
+    without &= set(shown.loc[~kept, "run"])  # where all replicas diverged, nothing is blank
+    left = shown["run"].isin(without)
+    notes = _left_out(replicas, blank[left & ~kept], blank[~left & ~kept], metric)
+    shown = shown[kept & ~left]
+    if shown.empty:
+        raise ConfigError(f"metric={metric}: {' '.join(notes)}")
+    unit = next(iter(task_units.values()))
+    first = (
+        f"This report ranks by {unit.the} on test rows (metric={metric}); lower is better. Where a condition has "
+        f"several learning rates, the same metric on validation rows chose. Simple models are left out: only their "
+        f"errors are known."
+    )
+    return select_rows(tables._replace(replicas=shown), shown), [first, *notes]
+
+
+def _check_task(tables: StudyTables, metric: str, study: str, folder: Path) -> None:
+    """Raise `ConfigError` if a study, or one of its tasks, cannot have a metric."""
+    replicas = tables.replicas
+    tasks = replicas.drop_duplicates("task").set_index("task")["dataset"]
+    metrics = {str(task): task_metrics(str(task), replicas.columns) for task in tasks.index}
+    check_metric(metric, [name for names in metrics.values() for name in names if name.startswith(RECALL)])
+    if not any(metrics.values()):
+        lack = Missing(f"study {study!r} has no metrics: an earlier version made it", "force=true")
+        raise ConfigError(f"metric={metric}: {lack.line(study, dataset_names(tables), study_words(folder))}")
+    lacking = [task for task in metrics if not _has(task, metric)]
+    if not lacking:
+        return
+    common = [name for name in NAMES if all(name == ERROR or name in names for names in metrics.values())]
+    if len(metrics) == 1:
+        common = [ERROR, *metrics[lacking[0]]]
+        raise ConfigError(f"metric={metric}: a {lacking[0]} has none; study {study!r} has: {', '.join(common)}")
+    raise ConfigError(
+        f"metric={metric}: a {lacking[0]} has none, and study {study!r} has one ({tasks[lacking[0]]}); "
+        f"all of its tasks have: {', '.join(common)}"
+    )
+
+
+def _has(task: str, metric: str) -> bool:
+    return metric in METRICS[task] or (metric.startswith(RECALL) and task == "classification")
+
+
+def _values(replicas: pd.DataFrame, column: str, task_units: Mapping[str, Unit]) -> pd.Series:
+    """Return the stored values of a metric such that lower is better; NaN where the study has not got them."""
+    stored = replicas[column] if column in replicas else pd.Series(np.nan, replicas.index)
+    parts = [task_units[str(task)].of(stored[rows.index]) for task, rows in replicas.groupby("task")]
+    return pd.concat(parts).reindex(replicas.index)
+
+
+def _blank(shown: pd.DataFrame) -> pd.Series:
+    """Return for each replica the part on which it lacks a value that counts, "test" or "validation", or no text.
+
+    Validation counts where it chooses one of several rates, and the test part where a replica is reported.
+    """
+    choosing = deciding(shown)
+    several = choosing["lr"].map(rounded).groupby(choosing["run"]).transform("nunique") > 1
+    chooses = shown.index.isin(several.index[several])
+    lacks = {part: shown[f"final_{part}_error"].isna() for part in MEASURED}
+    is_reported = shown.index.isin(reported(shown).index)
+    parts = np.select([lacks["test"] & is_reported, lacks["validation"] & chooses], ["test", "validation"], "")
+    return pd.Series(parts, shown.index)
+
+
+def _left_out(replicas: pd.DataFrame, left: pd.Series, partly: pd.Series, metric: str) -> list[str]:
+    """Return the sentences on conditions and on single replicas without a metric.
+
+    `left` and `partly` have the part on which each of them lacks it.
+    """
+    names = labels(replicas, omit=("dataset",)).map(in_sentence)
+    if replicas["dataset"].nunique() > 1:
+        names = names + " on " + replicas.drop_duplicates("run").set_index("run")["dataset"].map(in_sentence)
+    reasons = [_reason(replicas.loc[index], part, metric) for index, part in left.items()]
+    result = []
+    for reason, runs in replicas.loc[left.index, "run"].groupby(reasons, sort=False):
+        count = runs.nunique()
+        result.append(
+            f"{count} of {counted(replicas['run'].nunique(), 'condition')} {verb(count, 'is', 'are')} left out, since "
+            f"{reason}: {enumeration(names[run] for run in runs.unique())}."
+        )
+    reasons = [_reason(replicas.loc[index], part, metric) for index, part in partly.items()]
+    for reason, rows in replicas.loc[partly.index].groupby(reasons, sort=False):
+        seeds = ", ".join(str(seed) for seed in sorted(rows["seed"].unique()))
+        runs = counted(rows["run"].nunique(), "condition")
+        result.append(f"The networks of {runs} with the seeds {seeds} are left out, since {reason}.")
+    return result
+
+
+PROBABILITIES = {"nll", "brier", "ece_width", "ece_mass"}
+"""The metrics of a classification that need probabilities."""
+
+QUANTITIES = {"nll": "density", "coverage": "interval of 90 %", CROSSINGS: "quantiles"}
+"""By metric of a regression, what the output must give."""
+
+
+def _reason(replica: pd.Series, part: str, metric: str) -> str:
+    """Return why a replica lacks a metric on a part."""
+    others = [name for name in replica.index if name.startswith(f"final_{part}_") and name not in LOSS_NAMES]
+    if replica[others].isna().all():
+        return "an earlier version recorded no metrics (force=true adds them)"
+    if replica["task"] == "regression" and metric in QUANTITIES:
+        return f"the output {replica['output']} gives no {QUANTITIES[metric]}"
+    if metric in PROBABILITIES and pd.isna(replica.get(f"final_{part}_nll", np.nan)):
+        return f"the output {replica['output']} gives no probabilities"
+    if metric.startswith("ece"):
+        return f"the {part} part has fewer than {LEAST_ROWS} rows"
+    if metric == "r2":
+        return f"the {part} part has one row"
+    return f"the {part} part lacks {'a' if metric == 'auc' else 'this'} class"
+
+
+LOSS_NAMES = {f"final_{column}" for column in LOSS_COLUMNS}

@@ -1,0 +1,169 @@
+"""Tests of experiments.figures.calibration: bins over seeds, the calibration error by chance, and what is drawn."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from experiments.figures.calibration import FEW, PANELS, calibration_errors, pooled_bins
+from experiments.tables import IDENTITY, KEY
+from experiments.training.metrics import BINS, ece_width
+from tests.experiments.figures.studies import STUDIES, assert_nothing_overlaps, drawings, fake_study, of
+
+
+def bins_of(confidence, correct, run="r", seed=0):
+    """Return the rows of the table `reliability` of one replica, from its test rows."""
+    numbers = np.ceil(confidence * BINS - 1e-9).astype(int)
+    rows = []
+    for number in range(1, BINS + 1):
+        inside = numbers == number
+        means = (confidence[inside].mean(), correct[inside].mean()) if inside.any() else (np.nan, np.nan)
+        rows.append((run, 0.1, seed, number, inside.sum(), *means))
+    return pd.DataFrame(rows, columns=[*KEY, "bin", "count", "confidence", "accuracy"])
+
+
+def drawn_rows(seed, rows=300):
+    rng = np.random.default_rng(seed)
+    confidence = rng.beta(5, 1, rows)
+    return confidence, rng.uniform(size=rows) < confidence**2
+
+
+def test_pooled_bins_are_those_of_all_rows_together():
+    parts = [drawn_rows(seed, 100 + seed) for seed in range(3)]
+    pooled = pooled_bins(pd.concat([bins_of(*part, seed=seed) for seed, part in enumerate(parts)]))
+    together = bins_of(*map(np.concatenate, zip(*parts, strict=True)))
+    for column in ("bin", "count", "confidence", "accuracy"):
+        np.testing.assert_allclose(pooled[column], together[column], rtol=1e-12)
+
+
+def test_the_calibration_error_is_that_of_the_metric():
+    parts = [drawn_rows(seed) for seed in range(3)]
+    errors = calibration_errors(pd.concat([bins_of(*part, seed=seed) for seed, part in enumerate(parts)]))
+    confidence, correct = map(np.stack, zip(*parts, strict=True))
+    np.testing.assert_allclose(errors["ece"], ece_width(confidence, correct), rtol=1e-12)
+    assert errors["rows"].tolist() == [300] * 3
+
+
+@pytest.mark.parametrize("rows", [20, 300, 3000])
+def test_the_chance_is_the_mean_error_of_calibrated_networks(rows):
+    """All rows of a bin have its mean confidence here, as the formula assumes."""
+    rng = np.random.default_rng(rows)
+    centres = (np.arange(BINS) + 0.5) / BINS
+    confidence = rng.choice(centres, rows, p=centres**4 / (centres**4).sum())
+    confidence[:2] = 1.0
+    correct = rng.uniform(size=(4000, rows)) < confidence
+    errors = ece_width(np.broadcast_to(confidence, correct.shape), correct)
+    (chance,) = calibration_errors(bins_of(confidence, correct[0]))["chance"]
+    certain = confidence == 1  # its bin has rows of another confidence too: the formula takes their mean
+    assert certain.sum() == 2
+    assert chance == pytest.approx(errors.mean(), abs=4 * errors.std() / np.sqrt(4000) + 0.02 * errors.mean())
+
+
+def test_certain_networks_have_no_error_by_chance():
+    (chance,) = calibration_errors(bins_of(np.ones(10), np.ones(10, bool)))["chance"]
+    assert chance == 0
+
+
+def test_a_reliability_diagram_shows_each_bin_at_its_means_and_its_share():
+    tables = fake_study(activations=("relu",), diverged=0)
+    (drawn,) = drawings("reliability", tables).values()
+    ax, below = drawn.axes
+    bins = pooled_bins(tables.reliability)
+    bins = bins[bins["count"] > 0]
+    (line,) = [line for line in ax.lines if line.get_gid()]
+    np.testing.assert_array_equal(line.get_data(), bins[["confidence", "accuracy"]].T)
+    ends = [segment[:, 1] for segment in ax.collections[0].get_segments()]
+    np.testing.assert_array_equal(ends, bins[["confidence", "accuracy"]])
+    heights = [bar.get_height() for bar in below.patches]
+    np.testing.assert_allclose(heights, 100 * bins["count"] / bins["count"].sum())
+    assert sum(heights) == pytest.approx(100)
+    few = next(line for line in ax.lines if line.get_markerfacecolor() == "white")
+    np.testing.assert_array_equal(few.get_xdata(), bins.loc[bins["count"] < FEW, "confidence"])
+    mean = tables.replicas["final_test_ece_width"].mean()
+    assert f"\nECE {mean:.3f} (" in ax.get_title(loc="left")
+
+
+def test_of_many_conditions_the_best_and_the_reference_are_drawn():
+    drawn = of("reliability", "all")["reliability"]
+    replicas = STUDIES["all"].replicas
+    finished = replicas.groupby("run")["status"].transform(lambda status: (status == "done").all())
+    board = replicas[finished].groupby("run")["final_test_error"].mean().sort_values()
+    shown = {line.get_gid() for ax in drawn.axes for line in ax.lines if line.get_gid()}
+    assert len(shown) == PANELS
+    assert set(board.index[: PANELS - 1]) <= shown
+    assert any("digits-relu-" in run for run in shown)
+    assert f"{PANELS} of " in drawn.legends[0].get_title().get_text()
+
+
+def small(tables, rows):
+    """Return a study whose bins and confusions have so many rows."""
+    one = tables.reliability["bin"] == 15
+    bins = tables.reliability.assign(count=np.where(one, rows, 0))
+    first = ~tables.confusion.duplicated(KEY)
+    confusion = tables.confusion.assign(count=np.where(first, rows, 0))
+    replicas = tables.replicas.drop(columns="final_test_ece_width")
+    replicas.insert(replicas.columns.get_loc("task"), "split.test", 0.2)
+    return tables._replace(reliability=bins, confusion=confusion, replicas=replicas)
+
+
+def test_few_rows_have_a_diagram_but_no_calibration_error():
+    tables = small(fake_study(diverged=0), 100)
+    (drawn,) = drawings("reliability", tables).values()
+    assert all("too few rows" in ax.get_title(loc="left") for ax in drawn.axes[::2])
+    assert "an ECE needs 200 rows" in drawn.legends[0].get_title().get_text()
+    assert_nothing_overlaps(drawn)
+    (reason,) = drawings("calibration", tables).values()
+    assert str(reason) == "the test part has 100 rows, and a calibration error needs 200"
+    assert reason.add == "split.test=0.45"
+    (reason,) = drawings("calibration", small(fake_study(diverged=0), 30)).values()
+    assert reason.add == "dataset=digits"  # no share of so small a data set is enough
+
+
+@pytest.mark.parametrize("name", ["reliability", "calibration"])
+def test_what_an_earlier_version_did_not_record_is_added_by_force(name):
+    tables = fake_study()
+    old = tables._replace(
+        confusion=None, reliability=None, replicas=tables.replicas.drop(columns="final_test_ece_width")
+    )
+    (reason,) = drawings(name, old).values()
+    assert str(reason).startswith("an earlier version recorded no ")
+    assert reason.add == "force=true"
+
+
+@pytest.mark.parametrize("name", ["reliability", "calibration"])
+def test_scores_that_are_no_probabilities_have_no_calibration(name):
+    (reason,) = drawings(name, fake_study(outputs=("linear_hinge",), diverged=0)).values()
+    assert str(reason) == "no output gives probabilities of the classes"
+    assert reason.add == "output=softmax_ce,softmax_mse"
+
+
+def test_seeds_whose_bins_an_earlier_version_did_not_record_are_named():
+    tables = fake_study(diverged=0)
+    tables = tables._replace(reliability=tables.reliability[tables.reliability["seed"] > 0])
+    (drawn,) = drawings("reliability", tables).values()
+    note = drawn.legends[0].get_title().get_text()
+    assert "2 seeds, pooled" in note
+    assert "an earlier version did not record the bins of the other seeds" in note
+
+
+def test_calibration_is_a_point_with_two_intervals_for_each_condition():
+    tables = of("calibration", "all")["calibration"]
+    (ax,) = tables.axes
+    points = {line.get_gid(): line for line in ax.lines if line.get_gid()}
+    marks = {(line.get_color(), line.get_marker()) for line in points.values()}
+    assert len(marks) == len(points)  # no two look the same
+    assert len(ax.lines) == 3 * len(points)
+
+
+def test_conditions_without_probabilities_are_counted():
+    for name in ("calibration", "reliability"):
+        note = of(name, "pairings")[name].legends[0].get_title().get_text()
+        assert "not shown: 1 condition that diverged" in note
+
+
+def test_a_point_of_calibration_is_at_the_means():
+    study = fake_study(activations=("relu",), diverged=0)
+    (drawn,) = drawings("calibration", study).values()
+    (point,) = [line for line in drawn.axes[0].lines if line.get_gid()]
+    means = study.replicas[["final_test_error", "final_test_ece_width"]].mean()
+    np.testing.assert_allclose(np.ravel(point.get_data()), [100 * means.iloc[0], means.iloc[1]])
+    assert set(IDENTITY) <= set(study.reliability)
