@@ -23,13 +23,14 @@ class Quantity(NamedTuple):
         Its name with the unit.
     table : DataFrame
         Its `means`.
-    ceiling : float
-        The largest possible value.
+    ceiling, floor : float
+        The largest and the smallest possible value.
     """
 
     label: str
     table: pd.DataFrame
     ceiling: float
+    floor: float = 0
 
 
 def errors(tables: StudyTables, part: str) -> Quantity:
@@ -43,8 +44,11 @@ def errors(tables: StudyTables, part: str) -> Quantity:
 def training_loss(tables: StudyTables) -> Quantity:
     """Return the training losses under one pairing."""
     output = tables.replicas["output"].iloc[0]
-    unit = "nats" if output.endswith("_ce") else output
-    return Quantity(f"training loss ({unit})", means(tables.history, tables.replicas, "train_loss"), math.inf)
+    unit = "nats" if output.endswith(("_ce", "_nll", "_poisson")) else output
+    table = means(tables.history, tables.replicas, "train_loss")
+    # The negative logarithm of a density may be negative.
+    floor = -math.inf if (table["mean"] < 0).any() else 0
+    return Quantity(f"training loss ({unit})", table, math.inf, floor)
 
 
 @figure("lu_comparison", title="Training loss and test error by epoch", parts=comparable)
@@ -68,7 +72,15 @@ def lu_comparison(tables: StudyTables) -> Figure:
         row[0].set_ylabel(quantity.label)
         for ax, (part, span) in zip(row, spans.items(), strict=True):
             ax.set_title(f"({next(letters)}) {quantity.label.partition(' (')[0]}{part}")
-            draw(ax, quantity.table, replicas, appearance, span=span, ceiling=quantity.ceiling)
+            draw(
+                ax,
+                quantity.table,
+                replicas,
+                appearance,
+                span=span,
+                floor=quantity.floor,
+                ceiling=quantity.ceiling,
+            )
     for ax in panels[-1]:
         ax.set_xlabel("epoch")
     condition_legend(result, replicas, appearance)

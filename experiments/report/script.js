@@ -100,7 +100,9 @@ function draw() {
   const lines = part.lines.filter((line) => !hidden.has(line.name) && line.curves[quantity]);
   const means = lines.flatMap((line) => line.curves[quantity].mean).filter((value) => value !== null);
   const band = control("band").checked;
-  const bound = ({ mean, half }, index, sign) => Math.max(0, Math.min(part.ceilings[quantity] ?? Infinity, mean[index] + sign * half[index]));
+  // The negative logarithm of a density may be negative.
+  const floor = means.some((value) => value < 0) ? -Infinity : 0;
+  const bound = ({ mean, half }, index, sign) => Math.max(floor, Math.min(part.ceilings[quantity] ?? Infinity, mean[index] + sign * half[index]));
   const ends = (sign) => !band ? [] : lines.flatMap(({ curves: { [quantity]: curve } }) =>
     curve.half.flatMap((half, index) => half === null || (log && curve.mean[index] <= 0) ? [] : [bound(curve, index, sign)]));
   const last = Math.max(1, ...lines.map((line) => line.curves[quantity].mean.length - 1));
@@ -109,7 +111,7 @@ function draw() {
   // An empty chart keeps its axes.
   const [least, most] = [Math.min(...positive), Math.max(...positive)];
   // A logarithmic axis shows a band down to a third of the smallest mean and up to three times the largest.
-  let low = log ? Math.max(least / 3, Math.min(least, ...ends(-1))) : Math.min(0, ...means);
+  let low = log ? Math.max(least / 3, Math.min(least, ...ends(-1))) : Math.min(0, ...means, ...(floor ? ends(-1) : []));
   let high = Math.max(most, ...ends(1));
   if (log) {
     high = Math.min(3 * most, high);

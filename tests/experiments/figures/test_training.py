@@ -28,3 +28,15 @@ def test_the_legend_has_the_chosen_rates_if_conditions_differ_in_them():
         "same": {"relu", "elu", "tanh"},
         "other": {"relu, rate 0.1", "elu, rate 0.3", "tanh, rate 0.1"},
     }
+
+
+def test_a_negative_loss_is_in_view():
+    """The negative logarithm of a density may be negative."""
+    tables = tiny([[0.8, 0.4, 0.3], [0.6, 0.2, 0.25], [0.7, 0.5, 0.3]])
+    history = tables.history.assign(train_loss=tables.history["train_loss"] - 2)
+    (drawn,) = drawings("lu_comparison", tables._replace(history=history)).values()
+    loss = drawn.axes[0]
+    (line,) = curves(loss).values()
+    assert loss.get_ylim()[0] < line[1].min() < 0
+    ends = loss.collections[0].get_paths()[0].vertices[:, 1]
+    assert ends.min() < line[1].min()
