@@ -74,10 +74,12 @@ def test_every_command_of_a_page_works(page, trained, tmp_path):
             printed = train(arguments[1:], tmp_path)
             assert ("are there already" if "plan=true" in arguments else "replicas trained") in printed, command
         elif arguments[:2] == ["-m", "experiments.report"]:
-            shown = "depth" if "study=depth" in arguments else "confusion"
-            last = "confusion.png" if "figures=" in command else "index.html"
-            assert last in report(("leaderboard", shown), *arguments[2:], cwd=tmp_path), command
-            assert list(tmp_path.glob(f"results/*/report/figures/{shown}.svg")), command
+            named = [name for word in arguments if word.startswith("figures=") for name in word[8:].split(",")]
+            shown = named or ["leaderboard", "depth" if "study=depth" in arguments else "confusion"]
+            kind = "png" if "formats=png" in arguments else "svg"
+            last = f"{shown[-1]}.{kind}" if named else "index.html"
+            assert last in report(tuple(shown), *arguments[2:], cwd=tmp_path), command
+            assert list(tmp_path.glob(f"results/*/report/figures/{shown[-1]}.svg")), command
         elif program == "python":
             assert python(*arguments, cwd=tmp_path).stdout or "-c" in arguments, command
         else:
