@@ -25,6 +25,7 @@ from experiments.tables import (
     TIMING,
     sorted_metrics,
 )
+from nets.outputs import OUTPUTS
 from tests.programs import ROOT, python
 
 RUN = ROOT / "run.py"
@@ -307,8 +308,10 @@ def test_presets_are_whole_sweeps(preset, tmp_path):
     content = yaml.safe_load((ROOT / f"conf/experiment/{preset}.yaml").read_text())
     swept = content["hydra"]["sweeper"]["params"]
     quick = [f"epochs={min(1, content.get('epochs', 1))}", "seeds=2", "optimizer.lr=0.01", "batch_size=16"]
-    if "dataset.pixels" not in swept:
-        quick.append("dataset=iris")
+    if not {"dataset.pixels", "dataset.of"} & swept.keys():
+        outputs = str(swept.get("output", "auto")).split(",")
+        classes = all("classification" in OUTPUTS[name].tasks for name in outputs if name in OUTPUTS)
+        quick.append(f"dataset={'iris' if classes else 'diabetes'}")
         swept.pop("dataset", None)
     if "net.hidden" in swept:  # as many layers, with few units
         quick.append(f"net.hidden={re.sub(r'[0-9]+', '8', swept['net.hidden'])}")

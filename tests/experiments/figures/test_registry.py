@@ -86,7 +86,14 @@ def test_what_is_missing_is_one_line_that_ends_with_a_command(name):
     assert "\n" not in line
 
 
-@pytest.mark.parametrize("name", ["mse_vs_ce", "pairing_matrix", "confusion", "reliability", "calibration"])
+@pytest.mark.parametrize("name", ["mse_vs_ce", "pairing_matrix"])
+def test_the_pairings_of_a_regression_are_those_of_numbers(name):
+    (reason,) = of(name, "regression").values()
+    line = reason.line("mine", ["diabetes"])
+    assert "-m output=linear_mse,linear_mae,gaussian_nll dataset=diabetes " in line
+
+
+@pytest.mark.parametrize("name", ["confusion", "reliability", "calibration"])
 def test_what_a_regression_cannot_have_is_no_command(name):
     (reason,) = of(name, "regression").values()
     assert reason.line("mine", ["diabetes"]).startswith("a regression has ")
