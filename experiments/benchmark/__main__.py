@@ -5,6 +5,7 @@
 NAME is a workload or another comparison; by default, all of them are measured except `scaling`.
 
 small default wide deep adam tanh elu gelu maxout   a workload: every contestant is pinned to one core
+batchnorm layernorm dropout residual                a workload with a part of the modern recipe
 cores        small, default and wide on all cores
 sweep        6 activations, 3 learning rates and 10 seeds in a new process, on one core and on all cores
 workers      ours with all workers and with one, inside the run; the serial share; a projection to 16 cores
