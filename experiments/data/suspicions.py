@@ -352,7 +352,7 @@ def may_be_counts(name: str, targets: np.ndarray) -> tuple[str, ...]:
     if (standard**3).mean() <= 1:
         return ()
     words = f"whole numbers from {low:.0f} to {high:.0f}, most of them small"
-    return (f"target {name!r} has {words}: output=exp_poisson takes them as counts",)
+    return (f"target {name!r} has {words}: output=exp_poisson with optimizer=adam takes them as counts",)
 
 
 def doubtful_numbers(inputs: pd.DataFrame, target: pd.Series, choices: Choices) -> tuple[str, ...]:

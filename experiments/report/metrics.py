@@ -29,8 +29,8 @@ from experiments.tables import CROSSINGS, LOSS_COLUMNS, MEASURED, RECALL, decidi
 from experiments.training.metrics import LEAST_ROWS
 
 CURVES = (
-    "Curves show errors and losses: metrics are those of the last epoch. Figures that do not rank conditions show "
-    "errors, too."
+    "Curves show errors and losses: the metrics are those with which the networks end. Figures that do not rank "
+    "conditions show errors, too."
 )
 """What stands above the curves of a report that ranks by a metric."""
 

@@ -412,7 +412,7 @@ COUNTS = np.random.default_rng(0).poisson(np.exp(np.random.default_rng(1).normal
 def test_a_target_that_looks_like_counts_is_said_and_not_chosen():
     data = from_frame("mine", table(["u", "v"], y=COUNTS), target="y", task="regression")
     words = f"whole numbers from 0 to {COUNTS.max()}, most of them small"
-    assert data.notes == (f"target 'y' has {words}: output=exp_poisson takes them as counts",)
+    assert data.notes == (f"target 'y' has {words}: output=exp_poisson with optimizer=adam takes them as counts",)
     assert from_frame("mine", table(["u", "v"], y=COUNTS), target="y", task="classification").notes == ()
 
 
