@@ -154,8 +154,7 @@ def test_a_second_interrupt_ends_a_sweep_at_once(tmp_path, workers):
     # An epoch of it takes minutes.
     words = ("dataset=moons", "dataset.samples=300000", "net.hidden=[512,512]", "batch_size=16", "seeds=2")
     process = start([*words, f"workers={workers}"], tmp_path)
-    marks = tmp_path / "results/default/.progress"
-    wait_for(lambda: any(path.read_text().startswith("running") for path in marks.glob("*")))
+    wait_for(lambda: trains(tmp_path))
     process.send_signal(signal.SIGINT)
     time.sleep(1)
     assert process.poll() is None
@@ -204,8 +203,9 @@ def workers(process):
 
 
 def trains(folder):
-    """Return whether a worker has begun with a part of a run."""
-    return any(path.read_text().startswith("running") for path in (folder / "results/default/.progress").glob("*"))
+    """Return whether a part of a run has begun."""
+    marks = Study("default", folder / "results").marks.read()
+    return any(mark.state == "running" for mark in marks.values())
 
 
 def test_a_killed_worker_costs_nothing_but_time(tmp_path):
