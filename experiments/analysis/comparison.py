@@ -339,9 +339,9 @@ def compare_studies(replicas: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame
     )
     rows, tables = [], []
     for _, condition in conditions.iterrows():
-        alike = candidates[(candidates[identity] == condition[identity]).all(axis=1)]
-        same = alike[alike["task_id"] == condition["task_id"]]
-        if same.empty and condition["dataset"] not in set(alike["dataset"]):
+        matching = candidates[(candidates[identity] == condition[identity]).all(axis=1)]
+        same = matching[matching["task_id"] == condition["task_id"]]
+        if same.empty and condition["dataset"] not in set(matching["dataset"]):
             continue
         row = {"label": names[condition["run"]], "dataset": tasks[condition["run"]], "output": condition["output"]}
         if same.empty:

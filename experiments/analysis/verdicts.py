@@ -173,13 +173,13 @@ def _references(rows: pd.DataFrame) -> str:
     one = rows.groupby("dataset")["reference"].nunique().max() == 1 and rows["reference_label"].nunique() == 1
     if one:
         return in_sentence(rows["reference_label"].iloc[0])
-    alike = rows["label"].map(_settings) == rows["reference_label"].map(_settings)
+    same_settings = rows["label"].map(_settings) == rows["reference_label"].map(_settings)
     activations = rows["reference_label"].str.partition(", ")[0]
-    if activations.nunique() == 1 and alike.any() and rows.loc[~alike, "reference_label"].nunique() < 2:
+    if activations.nunique() == 1 and same_settings.any() and rows.loc[~same_settings, "reference_label"].nunique() < 2:
         text = f"{activations.iloc[0]} with the same settings"
-        if alike.all():
+        if same_settings.all():
             return text
-        others = rows[~alike]
+        others = rows[~same_settings]
         compared = f"{enumeration(others['name'])} {verb(len(others), 'is', 'are')} compared with"
         return f"{text} ({compared} {in_sentence(others['reference_label'].iloc[0])})"
     labels = enumeration(rows["reference_label"].drop_duplicates().map(in_sentence))

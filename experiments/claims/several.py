@@ -81,16 +81,16 @@ def judge_statements(
         return word(all(held), partial(held))
 
     deciding = measures(*statements.values())
-    said = "; ".join(map(in_words, statements, statements.values()))
+    sentences = "; ".join(map(in_words, statements, statements.values()))
     verdict, by_corrected = decided(corrected=False), decided(corrected=True)
     known = not any(math.isnan(measure.corrected_low) for measure in deciding if not math.isnan(measure.low))
     differs = known and by_corrected != verdict
     return Verdict(
         verdict,
         (*deciding, *others),
-        "; ".join(filter(None, [said, remark])),
+        "; ".join(filter(None, [sentences, remark])),
         reservations=(f"by the corrected interval {by_corrected}",) if differs else (),
-        brief=said,
+        brief=sentences,
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.analysis.comparison import part_ratio
+from experiments.data.sets import load
 from experiments.store.reading import StudyTables
 from experiments.tables import KEY, deciding, selected
 
@@ -57,6 +58,15 @@ def final_errors(replicas: pd.DataFrame, *columns: str) -> pd.DataFrame:
     """Return `columns`, `FACTS`, seed and test_error of `marked` replicas, inf where one diverged."""
     error = replicas["test_error"].where(replicas["status"] == "done", np.inf)
     return replicas[[*columns, *FACTS, "seed"]].assign(test_error=error)
+
+
+def relative_errors(replicas: pd.DataFrame, names: pd.Series) -> pd.Series:
+    """Return the test_error of `marked` replicas in % of the targets' standard deviation of the data sets `names`.
+
+    The error of a diverged replica is inf.
+    """
+    units = names.map({name: load(name).targets.std() for name in names.unique()})
+    return (100 * replicas["test_error"] / units).where(replicas["status"] == "done", np.inf)
 
 
 def with_net(replicas: pd.DataFrame) -> pd.DataFrame:

@@ -178,8 +178,8 @@ def study_words(folder: Path) -> list[str]:
     files = sorted(folder.glob("runs/*/environment.json"))
     runs = [json.loads(file.read_text("utf-8"))["overrides"] for file in files]
     values_by_key: dict[str, list[str]] = {}
-    alike = len({frozenset(word.partition("=")[0] for word in words) for words in runs}) == 1
-    for key, _, value in (word.partition("=") for words in (runs if alike else runs[:1]) for word in words):
+    same_keys = len({frozenset(word.partition("=")[0] for word in words) for words in runs}) == 1
+    for key, _, value in (word.partition("=") for words in (runs if same_keys else runs[:1]) for word in words):
         values = values_by_key.setdefault(key, [])
         if value not in values:
             values[:] = [value] if key in COUNTS else [*values, value]

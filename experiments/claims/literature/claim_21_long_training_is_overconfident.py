@@ -90,7 +90,7 @@ CLAIM = Claim(
     measure=measure,
     judge=judge,
     drawings={"": draw},
-    explanation="Smoothing of 0.1 asks for a confidence of 0.91 among ten classes, and of 0.95 among two. These "
-    "networks are right on more rows than that. So smoothing makes them under-confident, by more than they were "
-    "over-confident.",
+    explanation="Smoothing of 0.1 asks for a confidence of 0.91 among ten classes, and of 0.95 among two. On test rows "
+    "the mean confidence is lower still: 0.87 on digits, 0.82 on mnist5k and 0.90 on breast_cancer, where the accuracy "
+    "is 0.99, 0.95 and 0.96. So smoothing makes these networks under-confident, by more than they were over-confident.",
 )

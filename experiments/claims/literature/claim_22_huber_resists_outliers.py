@@ -1,15 +1,13 @@
 """Claim 22: Huber's cost has a lower error than least squares under outliers, and not without them."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.claims.registry import Claim
 from experiments.claims.several import RULE, Statement, by_dataset, draw_statements, judge_statements, lower, notes
 from experiments.claims.studies import Protocol, train_all
-from experiments.claims.tables import FACTS, marked, tuned
+from experiments.claims.tables import FACTS, marked, relative_errors, tuned
 from experiments.claims.verdicts import Verdict
-from experiments.data.sets import load
 
 CLEAN = ("huber_1964", "huber_1964_huber")
 CONTAMINATED = ("huber_1964_outliers", "huber_1964_outliers_huber")
@@ -30,9 +28,8 @@ def measure(protocol: Protocol) -> pd.DataFrame:
     )
     rows = pd.concat([tuned(train_all(CLEAN, protocol).replicas), tuned(marked(absolute, protocol.select))])
     names = rows["dataset"].str.removesuffix(SUFFIX)
-    units = names.map({name: load(name).targets.std() for name in names.unique()})
-    error = (100 * rows["test_error"] / units).where(rows["status"] == "done", np.inf)
-    rows = rows.assign(outliers=rows["dataset"].str.endswith(SUFFIX), dataset=names, error=error)
+    outliers = rows["dataset"].str.endswith(SUFFIX)
+    rows = rows.assign(outliers=outliers, dataset=names, error=relative_errors(rows, names))
     return rows[["dataset", "outliers", "output", *FACTS, "seed", "error"]]
 
 

@@ -16,9 +16,8 @@ from experiments.claims.several import (
     notes,
 )
 from experiments.claims.studies import Protocol, train_all
-from experiments.claims.tables import FACTS, tuned
+from experiments.claims.tables import FACTS, relative_errors, tuned
 from experiments.claims.verdicts import Verdict
-from experiments.data.sets import load
 
 PRESETS = ("seitzer_2022",)
 
@@ -30,12 +29,10 @@ def measure(protocol: Protocol) -> pd.DataFrame:
     rows; both are inf if the network diverged.
     """
     rows = tuned(train_all(PRESETS, protocol).replicas)
-    units = rows["dataset"].map({name: load(name).targets.std() for name in rows["dataset"].unique()})
-    done = rows["status"] == "done"
     rows = rows.assign(
         beta=rows["output.beta"].astype(float),
-        error=(100 * rows["test_error"] / units).where(done, np.inf),
-        nll=rows["final_test_nll"].where(done, np.inf),
+        error=relative_errors(rows, rows["dataset"]),
+        nll=rows["final_test_nll"].where(rows["status"] == "done", np.inf),
     )
     return rows[["dataset", "beta", *FACTS, "seed", "error", "nll"]]
 
