@@ -240,11 +240,20 @@ def _filled(model: _Model, trained: TrainedNetwork, scales: Mapping[str, str]) -
     return model("Where", is_indicator, model("Cast", is_missing, to=TensorProto.DOUBLE), filled)
 
 
+def _roles(trained: TrainedNetwork) -> tuple[str, ...]:
+    """Return what each score of a target stands for; ConfigError for what no format contains."""
+    roles = trained.output.roles
+    for role in roles:
+        if role not in ("location", "quantile", "log_mean", "log_variance"):
+            raise ConfigError(f"output={trained.output.name} cannot be exported: no format has its score {role!r}")
+    return roles
+
+
 def _values(model: _Model, trained: TrainedNetwork, z: str, scales: Mapping[str, str]) -> Outputs:
     """Add the values of a regression in their own unit, and the standard deviations or quantiles of its targets."""
     from onnx import TensorProto
 
-    roles, targets = trained.output.roles, len(trained.scales["target_mean"])
+    roles, targets = _roles(trained), len(trained.scales["target_mean"])
 
     def scores(index: int) -> str:
         """Add the scores of each target with this index."""
@@ -347,7 +356,7 @@ def to_sklearn(trained: TrainedNetwork) -> bytes:
 
 def _unscale(network: Network, trained: TrainedNetwork) -> None:
     """Change the last layer so that its scores are those of targets in their own unit."""
-    last, roles = network.layers[-1], trained.output.roles
+    last, roles = network.layers[-1], _roles(trained)
     mean, scale = trained.scales["target_mean"], trained.scales["target_scale"]
     for index, role in enumerate(roles):
         weight, bias = (values[..., index :: len(roles)] for values in (last.weight, last.bias))

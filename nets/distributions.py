@@ -26,6 +26,10 @@ class Distribution(ABC):
     def interval(self, share: float) -> tuple[np.ndarray, np.ndarray] | None:
         """Return the ends of the central interval, which leaves (1 − share)/2 on each side; None if unknown."""
 
+    def nll(self, y: np.ndarray) -> np.ndarray | None:
+        """Return −log p(y), (…, targets); None if the density is unknown."""
+        return None
+
     @abstractmethod
     def rescaled(self, mean: np.ndarray, scale: np.ndarray) -> "Distribution":
         """Return the distribution of targets · scale + mean."""

@@ -44,6 +44,7 @@ class SoftmaxCE(Output, name="softmax_ce"):
     p = exp(z) / Σ exp(z); each row of y sums to 1. Bridle (1990); Goodfellow et al. (2016), section 6.2.2.3.
     """
 
+    nats = True
     probabilities = "softmax"
     label_smoothing: Annotated[float, Number("[0, 1)")] = field(default=0.0, kw_only=True)
 
@@ -163,6 +164,7 @@ class SigmoidCE(Output, name="sigmoid_ce"):
 
     tasks = ("classification", "multilabel")
     one_unit_if_binary = True
+    nats = True
     probabilities = "sigmoid"
     label_smoothing: Annotated[float, Number("[0, 1)")] = field(default=0.0, kw_only=True)
 

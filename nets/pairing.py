@@ -38,6 +38,8 @@ class Output(ABC):
         A unit that decides alone says yes if its score is above the threshold.
     probabilities
         The function by which `predict` makes probabilities: "softmax", "sigmoid" or "clip"; "" if it makes none.
+    nats
+        Whether the cost is a negative log-likelihood, with all its terms.
     scaling
         How the targets of a regression are scaled: "standard", by mean and standard deviation, or "none".
     models_spread
@@ -59,6 +61,7 @@ class Output(ABC):
     one_unit_if_binary: ClassVar[bool] = False
     threshold: ClassVar[float] = 0.0
     probabilities: ClassVar[str] = ""
+    nats: ClassVar[bool] = False
     scaling: ClassVar[str] = "standard"
     models_spread: ClassVar[bool] = False
 
@@ -206,11 +209,11 @@ def check_shapes(z: np.ndarray, y: np.ndarray, out: np.ndarray | None = None, sc
         With the first such array.
     """
     expected = (*z.shape[:-1], z.shape[-1] // scores_per_target)
-    if y.shape != expected and scores_per_target > 1:
-        raise ValueError(f"y has shape {y.shape}, the scores z have {z.shape}: they must have targets of {expected}")
-    for name, array in {"y": y, **({} if out is None else {"out": out})}.items():
-        if array.shape != (expected if name == "y" else z.shape):
-            raise ValueError(f"{name} has shape {array.shape}, the scores z have {z.shape}: they must agree")
+    if y.shape != expected:
+        needed = "they must agree" if expected == z.shape else f"they must have targets of {expected}"
+        raise ValueError(f"y has shape {y.shape}, the scores z have {z.shape}: {needed}")
+    if out is not None and out.shape != z.shape:
+        raise ValueError(f"out has shape {out.shape}, the scores z have {z.shape}: they must agree")
 
 
 def half_square(residual: np.ndarray) -> np.ndarray:

@@ -127,6 +127,7 @@ class ExpPoisson(Output, name="exp_poisson"):
     """
 
     tasks = ("regression",)
+    nats = True
     scaling = "none"
     models_spread = True
 
@@ -161,6 +162,7 @@ class ExpPoisson(Output, name="exp_poisson"):
         return mean
 
     def check_targets(self, y: np.ndarray) -> None:
+        """Refuse what is no count: ValueError with the first such target."""
         wrong = y[(y < 0) | (y != np.floor(y))]
         if wrong.size:
             raise ValueError(f"output {self.name} takes counts (0, 1, 2, …), not {wrong[0]:.15g}")
@@ -182,6 +184,7 @@ class GaussianNLL(Output, name="gaussian_nll"):
     """
 
     tasks = ("regression",)
+    nats = True
     models_spread = True
     beta: Annotated[float, Number("[0, 1]")] = 0.0
 
@@ -202,16 +205,16 @@ class GaussianNLL(Output, name="gaussian_nll"):
         """Write (m - y) exp(-s) exp(beta s) and ½ [1 - (y - m)² exp(-s)] exp(beta s)."""
         check_shapes(z, y, out, 2)
         mean, log_variance = self._scores(z.astype(np.float64))
-        residual, quarter = mean - y, log_variance * ((self.beta - 1) / 4)
-        root = _scaled(residual, quarter, 2)
-        by_log_variance = (np.exp(self.beta * log_variance) - root * root) / 2
+        residual, exponent = mean - y, log_variance * ((self.beta - 1) / 4)
+        scaled = _scaled(residual, exponent, 2)
+        by_log_variance = (np.exp(self.beta * log_variance) - scaled * scaled) / 2
         if self.beta:
             # inf - inf has the sign of 1 - (y - m)² exp(-s).
             ratio = _scaled(residual, log_variance / -4, 2)
             infinite = np.where(np.abs(ratio) < 1, np.inf, -np.inf)
             np.copyto(by_log_variance, infinite, where=np.isnan(by_log_variance))
         by_mean, by_log = self._scores(out)
-        by_mean[:], by_log[:] = _scaled(residual, quarter, 4), by_log_variance
+        by_mean[:], by_log[:] = _scaled(residual, exponent, 4), by_log_variance
 
     def predict(self, z: np.ndarray) -> np.ndarray:
         """Return m, the mean of the targets."""
@@ -302,7 +305,7 @@ class Quantile(Output, name="quantile"):
 def _scaled(residual: np.ndarray, exponent: np.ndarray, times: int) -> np.ndarray:
     """Return residual · exp(exponent)^times, factor by factor: the power alone may be infinite, or 0.
 
-    A factor is finite, so a residual of 0 stays 0. The square of another one is infinite with two factors that large.
+    A factor is finite, so a residual of 0 stays 0. Two such factors make the square of any other residual infinite.
     """
     factor, product = np.exp(np.minimum(exponent, LARGEST_FACTOR)), residual
     for _ in range(times):

@@ -7,6 +7,7 @@ import pandas as pd
 from experiments.analysis.labels import setting_columns
 from experiments.analysis.recipe import off_values
 from nets.activations import ACTIVATIONS
+from nets.outputs import OUTPUTS
 
 BASELINE = "relu"
 """The activation with which others are compared."""
@@ -59,7 +60,7 @@ def _preferences(replicas: pd.DataFrame) -> pd.DataFrame:
         initializer=conditions.get("init.name", default),
         others=-settings.map(settings.value_counts()),
         init=~default,
-        output=~conditions["output"].str.endswith("_ce"),
+        output=~conditions["output"].isin([name for name, output in OUTPUTS.items() if output.nats]),
         parameters=conditions.get("parameters", 0),
         recipe=_recipe_ranks(conditions[[column for column in columns if column in off_values()]]),
     )

@@ -12,6 +12,7 @@ from experiments.figures.parts import comparable
 from experiments.figures.registry import Missing, figure
 from experiments.figures.style import Look, looks, sheet, subject
 from experiments.store.reading import StudyTables
+from nets.outputs import OUTPUTS
 
 
 class Quantity(NamedTuple):
@@ -44,7 +45,7 @@ def errors(tables: StudyTables, part: str) -> Quantity:
 def training_loss(tables: StudyTables) -> Quantity:
     """Return the training losses under one pairing."""
     output = tables.replicas["output"].iloc[0]
-    unit = "nats" if output.endswith(("_ce", "_nll", "_poisson")) else output
+    unit = "nats" if output in OUTPUTS and OUTPUTS[output].nats else output
     table = means(tables.history, tables.replicas, "train_loss")
     # The negative logarithm of a density may be negative.
     floor = -math.inf if (table["mean"] < 0).any() else 0

@@ -8,7 +8,7 @@
 Without study=NAME it is the study written last. The folder results/<study>/report/ then contains index.html, a page
 that needs no other file and no network; report.md; tables/*.tex for LaTeX's package booktabs; and figures/ as SVG.
 With formats=png,pdf the figures are there as PNG and PDF too. Only figures that changed are drawn again. Figures of
-fixed experiments on digits, which are not of the study, train small networks when they are first drawn.
+fixed experiments, which are not of the study, train small networks when they are first drawn.
 With figures=saturation,leaderboard only these figures are drawn, into figures/, and no page is written.
 With compare=OTHER the report also compares conditions that have the same data, activation and output in both studies.
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from experiments.config.settings import Settings
 from experiments.tables import CLASS_METRICS, CROSSINGS, MEASURED, NOMINAL_COVERAGE, NUMBER_METRICS, RECALL
-from nets.distributions import Gaussian, Laplace, Poisson, Quantiles
+from nets.distributions import Quantiles
 from nets.outputs import Output, SigmoidCE, SoftmaxCE
 
 BINS = 15
@@ -248,9 +248,10 @@ def number_metrics(
         metrics["coverage"] = coverage(*interval, y)
     if isinstance(distribution, Quantiles):
         metrics[CROSSINGS] = _mean(distribution.crossings)
-    elif isinstance(distribution, Gaussian | Laplace | Poisson):
+    nll = distribution.nll(y) if distribution else None
+    if nll is not None:
         # The density of a target in its own unit is that of the scaled target, divided by the scale.
-        metrics["nll"] = (distribution.nll(y) + np.log(scale)).sum(axis=2).mean(axis=1)
+        metrics["nll"] = (nll + np.log(scale)).sum(axis=2).mean(axis=1)
     return metrics
 
 

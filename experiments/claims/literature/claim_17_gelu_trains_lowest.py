@@ -89,4 +89,7 @@ CLAIM = Claim(
     measure=measure,
     judge=judge,
     drawings={"": draw},
+    explanation="Without dropout all networks fit their training rows: eight of nine mean losses are below 0.0002, and "
+    "ReLU's is the lowest. With dropout 0.5, GELU's loss is 62 to 179 times lower than the others' on digits and "
+    "mnist5k. On breast_cancer ELU's is the lowest.",
 )
