@@ -12,10 +12,11 @@ from matplotlib.patches import Rectangle
 
 from experiments.analysis.comparison import ranked
 from experiments.analysis.units import ERROR, METRICS, TEST, unit_of
-from experiments.figures.calibration import epoch_note, wrapped
+from experiments.figures.curves import epoch_note, span_of
 from experiments.figures.registry import Missing, figure
 from experiments.figures.selection import by_dataset
 from experiments.figures.style import INK, MUTED, SINGLE, looks, row_labels, sheet, subject
+from experiments.figures.texts import wrapped
 from experiments.store.reading import StudyTables
 
 DARKEST = 5
@@ -147,8 +148,7 @@ def _head(metric: str, task: str) -> str:
 def _notes(known: pd.DataFrame, finished: int, matrix: Matrix, lost: set[str]) -> list[str]:
     """Return the lines below the matrix of the replicas whose metrics are known; `finished` is the number of all."""
     seeds = known.groupby("run").size()
-    few, many = seeds.min(), seeds.max()
-    lines = [f"means over {many if few == many else f'{few} to {many}'} seeds; framed: the best mean of a column"]
+    lines = [f"means over {span_of(seeds)} seeds; framed: the best mean of a column"]
     lines.append("ρ: Spearman's rank correlation over the conditions; +1: the same order")
     for count, metrics in matrix.counts.groupby(matrix.counts):
         which = "" if matrix.counts.nunique() == 1 else f" of {', '.join(metrics.index)}"
