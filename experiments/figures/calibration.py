@@ -1,6 +1,8 @@
 """Figures of calibration: whether a network is right as often as its probabilities say."""
 
 import math
+from collections import Counter
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import pandas as pd
@@ -122,8 +124,8 @@ def reliability(tables: StudyTables) -> Figure:
         else:
             below.set_xlabel("confidence")
     result.suptitle(subject(tables.replicas, width=result.get_size_inches()[0]))
-    notes = _notes(tables.replicas, errors, len(appearance), len(every))
-    legend(result, _entries(bins), wrapped(notes, result.get_size_inches()[0]))
+    notes = _notes(tables.replicas, errors, len(appearance), every)
+    legend(result, _entries(bins, appearance), wrapped(notes, result.get_size_inches()[0]))
     return result
 
 
@@ -178,19 +180,21 @@ def _draw_gaps(ax: Axes, rows: pd.DataFrame, look: Look, low: float) -> None:
     ax.set_ylim(low - EDGE, 1 + EDGE)
 
 
-def _entries(bins: pd.DataFrame) -> list[tuple[str, Style]]:
-    """Return the entries of the legend of `reliability`."""
+def _entries(bins: pd.DataFrame, appearance: dict[str, Look]) -> list[tuple[str, Style]]:
+    """Return the entries of the legend of `reliability`, in the colour of the conditions if they have only one."""
+    colors = {look.color for look in appearance.values()}
+    color, own = (colors.pop(), "") if len(colors) == 1 else (INK, ", in the colour of the condition")
     entries: list[tuple[str, Style]] = [
-        ("test rows of a bin", {"color": INK, **POINT}),
+        (f"test rows of a bin{own}", {"color": color, **POINT}),
         ("calibrated", DIAGONAL),
-        ("gap; below the diagonal: too confident", {"color": INK, **GAP}),
+        ("gap; below the diagonal: too confident", {"color": color, **GAP}),
     ]
     if (bins["count"] < FEW).any():
-        entries.append((f"fewer than {FEW} rows", {"color": INK, **OPEN}))
+        entries.append((f"fewer than {FEW} rows", {"color": color, **OPEN}))
     return entries
 
 
-def _notes(replicas: pd.DataFrame, errors: pd.DataFrame, shown: int, known: int) -> list[str]:
+def _notes(replicas: pd.DataFrame, errors: pd.DataFrame, shown: int, known: Collection[str]) -> list[str]:
     """Return what stands above the legend: what is pooled, what chance is, and how many conditions are shown."""
     networks, finished = errors.groupby("run").size(), replicas[replicas["status"] == "done"].groupby("run").size()
     pooled = f"{span_of(networks)} seeds, pooled, with {span_of(errors['rows'])} test rows each"
@@ -201,8 +205,8 @@ def _notes(replicas: pd.DataFrame, errors: pd.DataFrame, shown: int, known: int)
         lines.append("by chance: the ECE of a calibrated network with as many rows and these confidences")
     else:
         lines.append(f"an ECE needs {LEAST_ROWS} rows")
-    if shown < known:
-        lines.append(f"{shown} of {known} conditions: those with the lowest test errors, and the reference")
+    if shown < len(known):
+        lines.append(f"{shown} of {len(known)} conditions: those with the lowest test errors, and the reference")
     lines += _others(replicas, known)
     if (networks < finished[networks.index]).any():
         lines.append("an earlier version did not record the bins of the other seeds")
@@ -245,7 +249,7 @@ def calibration(tables: StudyTables) -> Figure:
         _fit(ax, table, axis)
     result.suptitle(subject(replicas, width=result.get_size_inches()[0]))
     entries = [(label_with_losses(appearance[run], replicas, [run]), point) for run, point in points.items()]
-    legend(result, entries, wrapped(_calibration_notes(tables, done, len(appearance)), result.get_size_inches()[0]))
+    legend(result, entries, wrapped(_calibration_notes(tables, done, appearance), result.get_size_inches()[0]))
     return result
 
 
@@ -277,7 +281,7 @@ def _fit(ax: Axes, table: pd.DataFrame, axis: str) -> None:
         ax.set(**{f"{axis}lim": (0, 1.08 * high or 1)})
 
 
-def _calibration_notes(tables: StudyTables, done: pd.DataFrame, shown: int) -> list[str]:
+def _calibration_notes(tables: StudyTables, done: pd.DataFrame, shown: Iterable[str]) -> list[str]:
     """Return the lines above the legend of `calibration`; `done` are the replicas that have an ECE."""
     replicas, lines = tables.replicas, [seeds_note(done)]
     rows = _test_rows(tables)
@@ -288,12 +292,20 @@ def _calibration_notes(tables: StudyTables, done: pd.DataFrame, shown: int) -> l
     return [*lines, *_others(replicas, shown), *epoch_note(replicas)]
 
 
-def _others(replicas: pd.DataFrame, known: int) -> list[str]:
-    """Return a line on the conditions that cannot be shown, if there are any."""
-    others = replicas["run"].nunique() - known
-    if not others:
-        return []
-    return [f"not shown: {counted(others, 'condition')} that diverged, or whose output gives no probabilities"]
+def _others(replicas: pd.DataFrame, known: Iterable[str]) -> list[str]:
+    """Return a line on the conditions that cannot be shown and on why, if there are any."""
+    rest = replicas[~replicas["run"].isin(list(known))]
+    reasons: list[str] = []
+    for _, rows in rest.groupby("run"):
+        output = OUTPUTS.get(rows["output"].iloc[0])
+        if not (rows["status"] == "done").any():
+            reasons.append("that diverged")
+        elif output is not None and not output().probabilities:
+            reasons.append("whose output gives no probabilities")
+        else:
+            reasons.append("of which an earlier version recorded no calibration")
+    counts = [f"{counted(count, 'condition')} {reason}" for reason, count in Counter(reasons).items()]
+    return [f"not shown: {'; '.join(counts)}"] if counts else []
 
 
 def _test_rows(tables: StudyTables) -> pd.Series:

@@ -112,7 +112,12 @@ def test_calibration_is_a_point_with_two_intervals_for_each_condition():
 def test_conditions_without_probabilities_are_counted():
     for name in ("calibration", "reliability"):
         note = of(name, "pairings")[name].legends[0].get_title().get_text()
-        assert "not shown: 1 condition that diverged" in note
+        assert "not shown: 1 condition whose output gives no probabilities" in note
+        assert "diverged" not in note
+    replicas = STUDIES["crossed"].replicas
+    lost = replicas["status"].mask(replicas["activation"] == "elu", "diverged")
+    (drawn,) = drawings("calibration", STUDIES["crossed"]._replace(replicas=replicas.assign(status=lost))).values()
+    assert "not shown: 2 conditions that diverged\n" in f"{drawn.legends[0].get_title().get_text()}\n"
 
 
 def test_a_point_of_calibration_is_at_the_means():
