@@ -18,7 +18,7 @@ from experiments.analysis.labels import labels
 from experiments.analysis.simple import margins
 from experiments.analysis.statistics import summarise
 from experiments.analysis.units import ERROR, Unit, metric_of, unit_of_row
-from experiments.analysis.wording import in_sentence
+from experiments.analysis.wording import enumeration, in_sentence
 from experiments.figures.curves import (
     CROSS,
     band,
@@ -117,8 +117,9 @@ def leaderboard_figure(tables: StudyTables) -> Figure:
     entries += [(f"reference: {names[index]}", REFERENCE) for index in reference.index]
     entries += [(baseline.name, baseline.line) for baseline in near]
     entries += [(f"{one.name}: {one.mean:.3g}, not in view", {"alpha": 0}) for one in baselines if one not in near]
-    several = "" if len(reference) else ", ".join(in_sentence(name) for name in names[board["run"].isin(compared)])
-    lines = [seeds_note(replicas), *([f"references: {several}"] if several else [])]
+    lines, several = [seeds_note(replicas)], names[board["run"].isin(compared)].map(in_sentence)
+    if reference.empty and len(several):
+        lines.append(f"references: {enumeration(several)}")
     legend(result, entries, wrapped(lines, result.get_size_inches()[0]))
     return result
 
