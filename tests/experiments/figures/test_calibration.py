@@ -1,30 +1,14 @@
-"""Tests of experiments.figures.calibration: bins over seeds, the calibration error by chance, and what is drawn."""
+"""Tests of experiments.figures.calibration: bins over seeds, and what is drawn."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.figures.calibration import FEW, PANELS, calibration_errors, pooled_bins
+from experiments.figures.calibration import FEW, PANELS, pooled_bins
+from experiments.figures.style import COLORS, INK
 from experiments.tables import IDENTITY, KEY
-from experiments.training.metrics import BINS, ece_width
+from tests.experiments.analysis.test_calibration import bins_of, drawn_rows
 from tests.experiments.figures.studies import STUDIES, assert_nothing_overlaps, drawings, fake_study, of
-
-
-def bins_of(confidence, correct, run="r", seed=0):
-    """Return the rows of the table `reliability` of one replica, from its test rows."""
-    numbers = np.ceil(confidence * BINS - 1e-9).astype(int)
-    rows = []
-    for number in range(1, BINS + 1):
-        inside = numbers == number
-        means = (confidence[inside].mean(), correct[inside].mean()) if inside.any() else (np.nan, np.nan)
-        rows.append((run, 0.1, seed, number, inside.sum(), *means))
-    return pd.DataFrame(rows, columns=[*KEY, "bin", "count", "confidence", "accuracy"])
-
-
-def drawn_rows(seed, rows=300):
-    rng = np.random.default_rng(seed)
-    confidence = rng.beta(5, 1, rows)
-    return confidence, rng.uniform(size=rows) < confidence**2
 
 
 def test_pooled_bins_are_those_of_all_rows_together():
@@ -33,34 +17,6 @@ def test_pooled_bins_are_those_of_all_rows_together():
     together = bins_of(*map(np.concatenate, zip(*parts, strict=True)))
     for column in ("bin", "count", "confidence", "accuracy"):
         np.testing.assert_allclose(pooled[column], together[column], rtol=1e-12)
-
-
-def test_the_calibration_error_is_that_of_the_metric():
-    parts = [drawn_rows(seed) for seed in range(3)]
-    errors = calibration_errors(pd.concat([bins_of(*part, seed=seed) for seed, part in enumerate(parts)]))
-    confidence, correct = map(np.stack, zip(*parts, strict=True))
-    np.testing.assert_allclose(errors["ece"], ece_width(confidence, correct), rtol=1e-12)
-    assert errors["rows"].tolist() == [300] * 3
-
-
-@pytest.mark.parametrize("rows", [20, 300, 3000])
-def test_the_chance_is_the_mean_error_of_calibrated_networks(rows):
-    """All rows of a bin have its mean confidence here, as the formula assumes."""
-    rng = np.random.default_rng(rows)
-    centres = (np.arange(BINS) + 0.5) / BINS
-    confidence = rng.choice(centres, rows, p=centres**4 / (centres**4).sum())
-    confidence[:2] = 1.0
-    correct = rng.uniform(size=(4000, rows)) < confidence
-    errors = ece_width(np.broadcast_to(confidence, correct.shape), correct)
-    (chance,) = calibration_errors(bins_of(confidence, correct[0]))["chance"]
-    certain = confidence == 1  # its bin has rows of another confidence too: the formula takes their mean
-    assert certain.sum() == 2
-    assert chance == pytest.approx(errors.mean(), abs=4 * errors.std() / np.sqrt(4000) + 0.02 * errors.mean())
-
-
-def test_certain_networks_have_no_error_by_chance():
-    (chance,) = calibration_errors(bins_of(np.ones(10), np.ones(10, bool)))["chance"]
-    assert chance == 0
 
 
 def test_a_reliability_diagram_shows_each_bin_at_its_means_and_its_share():
@@ -157,7 +113,12 @@ def test_calibration_is_a_point_with_two_intervals_for_each_condition():
 def test_conditions_without_probabilities_are_counted():
     for name in ("calibration", "reliability"):
         note = of(name, "pairings")[name].legends[0].get_title().get_text()
-        assert "not shown: 1 condition that diverged" in note
+        assert "not shown: 1 condition whose output gives no probabilities" in note
+        assert "diverged" not in note
+    replicas = STUDIES["crossed"].replicas
+    lost = replicas["status"].mask(replicas["activation"] == "elu", "diverged")
+    (drawn,) = drawings("calibration", STUDIES["crossed"]._replace(replicas=replicas.assign(status=lost))).values()
+    assert "not shown: 2 conditions that diverged\n" in f"{drawn.legends[0].get_title().get_text()}\n"
 
 
 def test_a_point_of_calibration_is_at_the_means():
@@ -167,3 +128,20 @@ def test_a_point_of_calibration_is_at_the_means():
     means = study.replicas[["final_test_error", "final_test_ece_width"]].mean()
     np.testing.assert_allclose(np.ravel(point.get_data()), [100 * means.iloc[0], means.iloc[1]])
     assert set(IDENTITY) <= set(study.reliability)
+
+
+def test_a_reliability_diagram_has_short_titles_and_a_legend_in_its_colour():
+    (drawn,) = drawings("reliability", fake_study(("relu",), hidden=((8,), (4,)), diverged=0)).values()
+    assert [ax.get_title(loc="left").split("\n")[0] for ax in drawn.axes[::2]] == [
+        "relu, net.hidden=[4]",
+        "relu, net.hidden=[8]",
+    ]
+    entries = {text.get_text(): line for text, line in zip(*legend_of(drawn), strict=True)}
+    assert entries["test rows of a bin, in the colour of the condition"].get_color() == INK
+    (drawn,) = drawings("reliability", fake_study(("relu",), diverged=0)).values()
+    entries = {text.get_text(): line for text, line in zip(*legend_of(drawn), strict=True)}
+    assert entries["test rows of a bin"].get_color() == COLORS["relu"]
+
+
+def legend_of(drawn):
+    return drawn.legends[0].get_texts(), drawn.legends[0].get_lines()
