@@ -62,6 +62,7 @@ def findings(
     *,
     baselines: pd.DataFrame | None = None,
     confusion: pd.DataFrame | None = None,
+    reliability: pd.DataFrame | None = None,
     margin: float | None = None,
 ) -> Findings:
     """Return the result of a study, in which each condition is compared with its reference at its selected rate.
@@ -72,8 +73,8 @@ def findings(
         The study's table, after `name_tasks`.
     baselines
         The errors of scikit-learn's models on the same splits.
-    confusion
-        The table `confusion` of all runs.
+    confusion, reliability
+        The tables of these names of all runs.
     margin
         The largest difference that does not matter, in points of error or in the unit of a regression's target. By
         default it is 0.5 points, or 2 % of the RMSE of the mean. Where a column `metric` of the replicas names another
@@ -93,7 +94,7 @@ def findings(
         " ".join([*comparison_sentences(named, limits, margin), *constant]),
         f"{_diverged(replicas)} {over.sentence}",
     ]
-    warnings = cautions(named, replicas, confusion, limits)
+    warnings = cautions(named, replicas, confusion, reliability, limits)
     limit = margin_sentence(board, limits)
     return Findings(board, all_pairs(selected), rankings(replicas), over, sentences, warnings, limit)
 
