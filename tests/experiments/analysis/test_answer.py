@@ -12,7 +12,7 @@ def test_findings_say_who_is_better_and_that_it_is_conditional(study):
         study({"error": 0.1}, {"activation": "elu", "error": 0.05}, {"activation": "tanh", "error": 0.1}, seeds=8)
     )
     first, second, third = result.sentences
-    assert first.startswith("elu has the lowest mean test error on digits at the only rate: 5.")
+    assert first.startswith("elu has the lowest mean test error at the only rate on digits: 5.")
     assert second == (
         "elu has a lower error than relu on these splits and for new data of this kind (paired and corrected t, Holm, "
         "5 %). The difference between tanh and relu is smaller than 0.5 points on these splits and for new data of "
@@ -26,8 +26,8 @@ def test_on_several_data_sets_each_has_its_best_and_its_condition(study):
     first, second, _ = findings(
         study(*({"dataset": d, "activation": a} for d in ("digits", "wine") for a in ("relu", "elu")), noise=0.0002)
     ).sentences
-    assert " mean test error on digits at the only rate: " in first
-    assert " mean test error on wine at the only rate: " in first
+    assert " mean test error at the only rate on digits: " in first
+    assert " mean test error at the only rate on wine: " in first
     assert second.startswith(
         "The differences of elu on digits and elu on wine from relu are smaller than 0.5 points on these splits"
     )
@@ -63,18 +63,23 @@ def test_one_condition_is_compared_with_nothing(study):
 def test_conditions_that_share_the_lowest_mean_are_all_named(study):
     replicas = study({}, {"activation": "elu"}, {"activation": "tanh", "error": 0.2}, noise=0)
     first = findings(replicas).sentences[0]
-    assert first == "elu and relu have the lowest mean test error on digits at the only rate: 5.50 %."
+    assert first == "elu and relu have the lowest mean test error at the only rate on digits: 5.50 %."
 
 
 def test_of_many_names_the_last_are_counted(study):
     names = ("celu", "elu", "gelu", "relu", "silu", "tanh")
     sentence = findings(study(*({"activation": name} for name in names), noise=0)).sentences[0]
-    assert sentence.startswith("celu, elu, gelu, relu and 2 more have the lowest mean test error on digits")
+    assert sentence.startswith(
+        "celu, elu, gelu, relu and 2 more have the lowest mean test error at the only rate on digits"
+    )
 
 
 def test_a_rate_without_another_was_chosen_by_nobody(study):
-    assert "at the only rate is" in findings(study({})).sentences[0]
-    assert "at the rate that validation chose is" in findings(study({}, {"lr": 0.3, "selected": False})).sentences[0]
+    assert "at the only rate on digits is" in findings(study({})).sentences[0]
+    assert (
+        "at the rate that validation chose on digits is"
+        in findings(study({}, {"lr": 0.3, "selected": False})).sentences[0]
+    )
 
 
 def test_a_regressions_error_is_called_rmse_in_plain_digits(study):
@@ -128,7 +133,7 @@ def test_a_simple_model_that_wins_is_named_first_with_its_test(study):
 
 def test_a_simple_model_that_loses_stands_in_a_later_clause(study):
     text = first_sentence(study({}), softmax_regression=0.08, linear_SVM=0.09, majority_class=0.9)
-    assert text.startswith("The mean test error of relu on digits at the only rate is 5.")
+    assert text.startswith("The mean test error of relu at the only rate on digits is 5.")
     assert "On digits the best simple model, softmax regression, has 8.50 %" in text
     assert "always predicting the majority class has 90.00 %" in text
 
@@ -249,7 +254,7 @@ def test_an_untrained_network_is_not_the_best(study):
     replicas = study({"error": 0.05}, {"activation": "elu", "error": 0.01})
     replicas.insert(6, "epochs", (replicas["activation"] == "relu") * 50)
     result = findings(replicas)
-    assert result.sentences[0].startswith("relu (epochs=50) has the lowest mean test error on digits")
+    assert result.sentences[0].startswith("relu (epochs=50) has the lowest mean test error at the only rate on digits")
     assert result.sentences[1] == "No two trained conditions are compared."
     assert result.board.set_index("activation")["verdict"]["elu"] == "not trained"
     assert "no network was trained (epochs=0)" in findings(replicas.assign(epochs=0)).sentences[0]
@@ -394,7 +399,7 @@ def test_a_sentence_on_the_simple_models_that_differ_needs_some(study, noise, ve
 
 def test_a_network_that_finished_with_a_lower_error_is_named(study):
     lost = findings(study({"error": 0.3}, {"activation": "elu", "lost": 1}, seeds=5)).sentences[0]
-    assert lost.startswith("relu ranks first on digits at the only rate, with a mean test error of 30.")
+    assert lost.startswith("relu ranks first at the only rate on digits, with a mean test error of 30.")
     assert "where it finished, but 1 of 5 replicas diverged." in lost
     replicas = study({}, {"activation": "elu"}, {"activation": "tanh", "error": 0.01})
     few = findings(replicas[(replicas["activation"] != "tanh") | (replicas["seed"] < 2)])

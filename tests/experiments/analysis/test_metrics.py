@@ -61,7 +61,7 @@ def test_where_another_metric_ranks_the_error_is_a_rival(replicas):
     )
     result = findings(shown)
     assert result.board["activation"].tolist() == ["elu", "relu"]
-    assert "elu has the lowest mean test negative log-likelihood on digits" in result.sentences[0]
+    assert "elu has the lowest mean test negative log-likelihood at the only rate on digits" in result.sentences[0]
     (warning,) = [text for text in result.warnings if "disagree" in text]
     assert "elu ranks first by negative log-likelihood, but relu ranks first by error (" in warning
 
@@ -122,7 +122,7 @@ def test_infinite_values_rank_last_and_are_told(replicas):
     (warning,) = [text for text in result.warnings if "infinite" in text]
     assert warning.startswith("On digits some networks give the class of a test row the probability 0")
     assert warning.endswith("relu 2 of 6.")
-    assert "None of the 12 networks diverged." in result.sentences[2]
+    assert "None of the 12 networks in this ranking diverged." in result.sentences[2]
     all_infinite = findings(shown.assign(final_test_error=np.inf))
     assert all_infinite.sentences[0] == "On digits every replica gave no finite value."
 

@@ -63,7 +63,7 @@ def test_every_metric_takes_the_place_of_the_error(task, metric):
 @pytest.mark.parametrize(("task", "metric"), ALL)
 def test_a_report_names_the_metric_wherever_it_would_say_error(task, metric):
     facts, unit = content(measured(task), metric), unit_of(task, metric)
-    assert f"the lowest mean test {unit.word} on digits at the rate that validation chose" in facts.sentences[0]
+    assert f"the lowest mean test {unit.word} at the rate that validation chose on digits" in facts.sentences[0]
     assert facts.leaderboard.headings["test error"] == f"test {unit.heading}"
     assert f"has the lowest mean final validation {unit.word}." in facts.choice
     assert facts.curves_note.startswith("Curves show errors and losses")
@@ -101,6 +101,37 @@ def test_conditions_without_the_metric_are_left_out_and_named():
     assert "run-1" not in set(shown.history["run"])
 
 
+def test_the_conditions_left_out_are_counted_once_with_all_reasons():
+    tables = measured()
+    rows = tables.replicas
+    blank = [name for name in rows if name.endswith(("_nll", "_brier", "_ece_width", "_ece_mass"))]
+    for activation, output in (("elu", "linear_mse"), ("tanh", "linear_hinge")):
+        without = (rows["activation"] == activation) & (rows["dataset"] == "digits")
+        rows.loc[without, [*blank, "output"]] = [*[np.nan] * len(blank), output]
+    _, (_, note) = by_metric(tables, "ece_width", "mine", None)
+    assert note == (
+        "2 of 6 conditions are left out, since the outputs linear_mse and linear_hinge give no probabilities: "
+        "elu (linear_mse) on digits and tanh (linear_hinge) on digits."
+    )
+    rows.loc[(rows["activation"] == "relu") & (rows["dataset"] == "wine"), "final_test_ece_width"] = np.nan
+    _, (_, note) = by_metric(tables, "ece_width", "mine", None)
+    assert note == (
+        "3 of 6 conditions are left out. The outputs linear_mse and linear_hinge give no probabilities: elu "
+        "(linear_mse) on digits and tanh (linear_hinge) on digits. The test part has fewer than 200 rows: relu "
+        "(softmax_ce) on wine."
+    )
+
+
+@pytest.mark.parametrize(
+    ("metric", "reason"),
+    [("auc", "lacks a class"), ("f1", "does not define it"), ("recall_a", "lacks this class")],
+)
+def test_only_what_needs_every_class_is_missing_for_a_class(metric, reason):
+    tables = measured()
+    tables.replicas.loc[tables.replicas["seed"] == 2, f"final_test_{metric}"] = np.nan
+    assert by_metric(tables, metric, "mine", None)[1][1].endswith(f"since the test part {reason}.")
+
+
 def test_conditions_of_an_earlier_version_are_counted_and_the_others_ranked():
     tables = measured()
     rows = tables.replicas
@@ -120,7 +151,7 @@ def test_seeds_whose_parts_lack_a_class_are_left_out():
     rows = tables.replicas
     rows.loc[rows["seed"] == 2, "final_test_recall_a"] = np.nan
     shown, (_, note) = by_metric(tables, "recall_a", "mine", None)
-    assert note == "The networks of 6 conditions with the seeds 2 are left out, since the test part lacks this class."
+    assert note == "The networks of 6 conditions with the seed 2 are left out, since the test part lacks this class."
     assert 2 not in set(shown.replicas.loc[shown.replicas["status"] == "done", "seed"])
 
 
