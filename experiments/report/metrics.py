@@ -1,5 +1,6 @@
 """Ranking by a metric: its values take the place of the errors, so that everything that reads these shows it."""
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from experiments.report.provenance import study_words
 from experiments.store.reading import StudyTables
 from experiments.tables import LOSS_COLUMNS, MEASURED, RECALL, deciding, reported, rounded
 from experiments.training.metrics import LEAST_ROWS
+from nets.outputs import OUTPUTS
 
 CURVES = (
     "Curves show errors and losses: the metrics are those with which the networks end. Figures that do not rank "
@@ -76,6 +78,12 @@ def by_metric(tables: StudyTables, metric: str, study: str, folder: Path) -> tup
         f"several learning rates, the same metric on validation rows chose. Simple models are left out: only their "
         f"errors are known."
     )
+    of_counts = [name for name in shown["output"].unique() if name in OUTPUTS and OUTPUTS[name].scaling == "none"]
+    if metric == "coverage" and of_counts:
+        notes.append(
+            f"An interval of counts covers more than 90 % by construction, since counts come in steps. So part of the "
+            f"distance of {enumeration(of_counts)} is no fault of the networks."
+        )
     return select_rows(tables._replace(replicas=shown), shown), [first, *notes]
 
 
@@ -95,10 +103,17 @@ def _check_task(tables: StudyTables, metric: str, study: str, folder: Path) -> N
     if len(metrics) == 1:
         common = [ERROR, *metrics[lacking[0]]]
         raise ConfigError(f"metric={metric}: a {lacking[0]} has none; study {study!r} has: {', '.join(common)}")
-    raise ConfigError(
+    reason = (
         f"metric={metric}: a {lacking[0]} has none, and study {study!r} has one ({tasks[lacking[0]]}); "
         f"all of its tasks have: {', '.join(common)}"
     )
+    having = next((task for task in metrics if metric in metrics[task]), None)
+    runs = set(replicas.loc[replicas["task"] == having, "run"])
+    words = [word for word in (study_words(folder, runs) if having else []) if not word.startswith("study=")]
+    if not words:
+        raise ConfigError(reason)
+    command = shlex.join(["python", "run.py", "-m", *words, f"study={study}_{having}"])
+    raise ConfigError(f"{reason}. A {having} needs a study of its own; run: {command}")
 
 
 def _has(task: str, metric: str) -> bool:

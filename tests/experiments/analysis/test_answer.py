@@ -427,8 +427,9 @@ def test_two_seeds_with_the_same_difference_are_too_few(study):
 
 def test_the_number_of_seeds_that_is_needed_has_its_scope(study):
     second = findings(study({}, {"activation": "elu"}, seeds=10, noise=0.02)).sentences[1]
-    assert "of 0.5 points on these splits, with a probability of 80 % (one paired t test at 5 %" in second
-    assert second.endswith("No number of seeds can show it for new data of this kind.")
+    assert "a difference as small as the margin, 0.5 points, on these splits, with a probability of 80 % (" in second
+    assert "Larger differences need fewer seeds." in second
+    assert second.endswith("No number of seeds can show so small a difference for new data of this kind.")
     replicas = study({}, {"activation": "elu"}, noise=0)
     replicas["final_test_error"] += (replicas["activation"] == "elu") * (0.004 - 0.008 * (replicas["seed"] % 2))
     reachable = findings(replicas).sentences[1]

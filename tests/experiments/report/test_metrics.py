@@ -213,11 +213,33 @@ def test_infinite_values_are_in_words():
         ),
     ],
 )
-def test_what_the_tasks_of_a_study_lack_is_refused(tasks, metric, message):
+def test_what_the_tasks_of_a_study_lack_is_refused(tasks, metric, message, tmp_path):
     tables = [measured(task, datasets=(name,)) for task, name in zip(tasks, ("digits", "wine"), strict=False)]
     rows = pd.concat([part.replicas for part in tables], ignore_index=True)
     with pytest.raises(ConfigError, match=message):
-        by_metric(tables[0]._replace(replicas=rows), metric, "mine", None)
+        by_metric(tables[0]._replace(replicas=rows), metric, "mine", tmp_path)
+
+
+def test_a_metric_of_one_task_has_the_command_of_a_study_of_this_task(tmp_path):
+    tables = [measured(task, datasets=(name,)) for task, name in (("classification", "digits"), ("regression", "wine"))]
+    rows = [part.replicas.assign(run=part.replicas["run"] + task) for part, task in zip(tables, "cr", strict=True)]
+    for task, words in (("c", '"dataset=digits", "activation=relu"'), ("r", '"dataset=wine", "output=quantile"')):
+        path = tmp_path / f"runs/run-0{task}/environment.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(f'{{"overrides": [{words}, "study=mine"]}}')
+    with pytest.raises(ConfigError) as refusal:
+        by_metric(tables[0]._replace(replicas=pd.concat(rows, ignore_index=True)), "f1", "mine", tmp_path)
+    assert str(refusal.value).endswith(
+        "all of its tasks have: error, nll. A classification needs a study of its own; run: python run.py -m "
+        "dataset=digits activation=relu study=mine_classification"
+    )
+
+
+def test_the_coverage_of_counts_is_explained():
+    tables = measured("regression")
+    assert len(by_metric(tables, "coverage", "mine", None)[1]) == 1
+    tables.replicas["output"] = "exp_poisson"
+    assert "covers more than 90 % by construction" in by_metric(tables, "coverage", "mine", None)[1][1]
 
 
 def test_both_tasks_have_one_report_by_what_both_have():
@@ -310,6 +332,8 @@ def test_the_command_compares_studies_by_a_metric(folder):
         (["metric=brierr"], "metric=brierr: did you mean 'brier'? Allowed: error, balanced_error"),
         (["metric=r2"], "metric=r2: a classification has none; study 'pairings' has: error, balanced_error"),
         (["metric=recall_setoza"], "metric=recall_setoza: did you mean 'recall_"),
+        (["metric=nll", "margin=-1"], "margin=-1: it must be a number above 0, in the unit of the metric nll"),
+        (["margin=-1"], "margin=-1: it must be a number above 0, in points of error or in the target's unit"),
         (["metric=nll", "select=loss"], "metric=nll chooses learning rates by itself: leave out select=loss"),
         (
             ["metric=ece_width"],
