@@ -660,7 +660,7 @@ class MLPRegressor(RegressorMixin, _MLP):  # type: ignore[misc]  # scikit-learn 
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         inputs, targets, weight = super()._check(X, y, sample_weight, first)
         if self.output != "auto":
-            _named("output", self.output, OUTPUTS, Output).check_targets(targets)
+            _named("output", self.output, OUTPUTS, Output).check_targets(targets.astype(np.float64))
         return inputs, targets.reshape(len(targets), -1), weight
 
     def _learn(self, y: np.ndarray, classes: ArrayLike | None) -> tuple[str, int]:

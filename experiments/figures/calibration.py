@@ -1,7 +1,8 @@
 """Figures of calibration: whether a network is right as often as its probabilities say."""
 
 import math
-import textwrap
+from collections import Counter
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import pandas as pd
@@ -11,15 +12,24 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from experiments.analysis.calibration import calibration_errors
 from experiments.analysis.comparison import ranked
-from experiments.analysis.epochs import with_early_stopping
 from experiments.analysis.references import references
 from experiments.analysis.statistics import possible_intervals, summarise
 from experiments.analysis.wording import counted
-from experiments.figures.curves import FEWEST, INTERVAL, final_error_label, rule, seeds_note, unit_of_errors
+from experiments.figures.curves import (
+    FEWEST,
+    INTERVAL,
+    epoch_note,
+    final_error_label,
+    label_with_losses,
+    seeds_note,
+    span_of,
+    unit_of_errors,
+)
 from experiments.figures.decisions import panel_titles
 from experiments.figures.registry import Missing, figure
 from experiments.figures.selection import by_dataset
 from experiments.figures.style import INK, MARKERS, MUTED, SINGLE, Look, Style, legend, log_axis, looks, sheet, subject
+from experiments.figures.texts import wrapped
 from experiments.store.reading import StudyTables
 from experiments.tables import KEY
 from experiments.training.metrics import BINS, LEAST_ROWS
@@ -114,8 +124,8 @@ def reliability(tables: StudyTables) -> Figure:
         else:
             below.set_xlabel("confidence")
     result.suptitle(subject(tables.replicas, width=result.get_size_inches()[0]))
-    notes = _notes(tables.replicas, errors, len(appearance), len(every))
-    legend(result, _entries(bins), wrapped(notes, result.get_size_inches()[0]))
+    notes = _notes(tables.replicas, errors, len(appearance), every)
+    legend(result, _entries(bins, appearance), wrapped(notes, result.get_size_inches()[0]))
     return result
 
 
@@ -131,8 +141,7 @@ def _shown(replicas: pd.DataFrame, runs: list[str]) -> list[str]:
 
 def _titles(appearance: dict[str, Look], errors: pd.DataFrame, replicas: pd.DataFrame) -> list[str]:
     """Return the label of each condition with its mean ECE, the interval and the chance, if there are enough rows."""
-    table = summarise(errors, "run", "ece")
-    table = table.assign(**possible_intervals(table, 1)).set_index("run")
+    table = _means(errors, "ece", 1)
     rows, chance = errors.groupby("run")["rows"].min(), errors.groupby("run")["chance"].mean()
     lost = replicas[replicas["status"] != "done"].groupby("run").size()
     titles = []
@@ -171,52 +180,44 @@ def _draw_gaps(ax: Axes, rows: pd.DataFrame, look: Look, low: float) -> None:
     ax.set_ylim(low - EDGE, 1 + EDGE)
 
 
-def _entries(bins: pd.DataFrame) -> list[tuple[str, Style]]:
-    """Return the entries of the legend of `reliability`."""
+def _entries(bins: pd.DataFrame, appearance: dict[str, Look]) -> list[tuple[str, Style]]:
+    """Return the entries of the legend of `reliability`, in the colour of the conditions if they have only one."""
+    colors = {look.color for look in appearance.values()}
+    color, own = (colors.pop(), "") if len(colors) == 1 else (INK, ", in the colour of the condition")
     entries: list[tuple[str, Style]] = [
-        ("test rows of a bin", {"color": INK, **POINT}),
+        (f"test rows of a bin{own}", {"color": color, **POINT}),
         ("calibrated", DIAGONAL),
-        ("gap; below the diagonal: too confident", {"color": INK, **GAP}),
+        ("gap; below the diagonal: too confident", {"color": color, **GAP}),
     ]
     if (bins["count"] < FEW).any():
-        entries.append((f"fewer than {FEW} rows", {"color": INK, **OPEN}))
+        entries.append((f"fewer than {FEW} rows", {"color": color, **OPEN}))
     return entries
 
 
-def wrapped(notes: list[str], width: float) -> str:
-    """Return notes in lines that fit into a width in inches."""
-    return "\n".join(line for note in notes for line in textwrap.wrap(note, round(width / 0.062)))
-
-
-def _notes(replicas: pd.DataFrame, errors: pd.DataFrame, shown: int, known: int) -> list[str]:
+def _notes(replicas: pd.DataFrame, errors: pd.DataFrame, shown: int, known: Collection[str]) -> list[str]:
     """Return what stands above the legend: what is pooled, what chance is, and how many conditions are shown."""
     networks, finished = errors.groupby("run").size(), replicas[replicas["status"] == "done"].groupby("run").size()
-    pooled = f"{_range(networks)} seeds, pooled, with {_range(errors['rows'])} test rows each"
-    lines = [pooled if networks.max() > 1 else f"1 seed with {_range(errors['rows'])} test rows"]
+    pooled = f"{span_of(networks)} seeds, pooled, with {span_of(errors['rows'])} test rows each"
+    lines = [pooled if networks.max() > 1 else f"1 seed with {span_of(errors['rows'])} test rows"]
     if (errors["rows"] >= LEAST_ROWS).any():
         if networks.max() > 1:
             lines[0] += f"; ECE: {INTERVAL if networks.max() >= FEWEST else 'mean'} over the seeds"
         lines.append("by chance: the ECE of a calibrated network with as many rows and these confidences")
     else:
         lines.append(f"an ECE needs {LEAST_ROWS} rows")
-    if shown < known:
-        lines.append(f"{shown} of {known} conditions: those with the lowest test errors, and the reference")
+    if shown < len(known):
+        lines.append(f"{shown} of {len(known)} conditions: those with the lowest test errors, and the reference")
     lines += _others(replicas, known)
     if (networks < finished[networks.index]).any():
         lines.append("an earlier version did not record the bins of the other seeds")
     return lines
 
 
-def by_chance(errors: pd.DataFrame) -> str:
+def _by_chance(errors: pd.DataFrame) -> str:
     """Return a sentence with the ECE that calibrated networks would have, from `calibration_errors`."""
     means = errors[errors["rows"] >= LEAST_ROWS].groupby("run")["chance"].mean()
     low, high = (f"{value:.3f}" for value in (means.min(), means.max()))
     return f"by chance, calibrated networks would have an ECE of {low if low == high else f'{low} to {high}'}"
-
-
-def _range(counts: pd.Series) -> str:
-    low, high = int(counts.min()), int(counts.max())
-    return f"{low}" if low == high else f"{low} to {high}"
 
 
 @figure("calibration", title="Expected calibration error against test error", parts=by_dataset)
@@ -247,9 +248,8 @@ def calibration(tables: StudyTables) -> Figure:
     for table, axis in ((x, "x"), (y, "y")):
         _fit(ax, table, axis)
     result.suptitle(subject(replicas, width=result.get_size_inches()[0]))
-    labels = labels_with_losses(replicas, appearance)
-    entries = [(labels[run], point) for run, point in points.items()]
-    legend(result, entries, wrapped(_calibration_notes(tables, done, len(appearance)), result.get_size_inches()[0]))
+    entries = [(label_with_losses(appearance[run], replicas, [run]), point) for run, point in points.items()]
+    legend(result, entries, wrapped(_calibration_notes(tables, done, appearance), result.get_size_inches()[0]))
     return result
 
 
@@ -281,39 +281,31 @@ def _fit(ax: Axes, table: pd.DataFrame, axis: str) -> None:
         ax.set(**{f"{axis}lim": (0, 1.08 * high or 1)})
 
 
-def labels_with_losses(replicas: pd.DataFrame, appearance: dict[str, Look]) -> dict[str, str]:
-    """Return the label of each run, with the number of its replicas that diverged."""
-    labels = {}
-    for run, look in appearance.items():
-        status = replicas.loc[replicas["run"] == run, "status"]
-        lost = (status == "diverged").sum()
-        labels[run] = look.label + (f" ({lost} of {len(status)} diverged)" if lost else "")
-    return labels
-
-
-def _calibration_notes(tables: StudyTables, done: pd.DataFrame, shown: int) -> list[str]:
+def _calibration_notes(tables: StudyTables, done: pd.DataFrame, shown: Iterable[str]) -> list[str]:
     """Return the lines above the legend of `calibration`; `done` are the replicas that have an ECE."""
     replicas, lines = tables.replicas, [seeds_note(done)]
     rows = _test_rows(tables)
     if len(rows):
-        lines[0] += f"; {_range(rows)} test rows"
+        lines[0] += f"; {span_of(rows)} test rows"
     if tables.reliability is not None and len(tables.reliability):
-        lines.append(by_chance(calibration_errors(tables.reliability)))
+        lines.append(_by_chance(calibration_errors(tables.reliability)))
     return [*lines, *_others(replicas, shown), *epoch_note(replicas)]
 
 
-def _others(replicas: pd.DataFrame, known: int) -> list[str]:
-    """Return a line on the conditions that cannot be shown, if there are any."""
-    others = replicas["run"].nunique() - known
-    if not others:
-        return []
-    return [f"not shown: {counted(others, 'condition')} that diverged, or whose output gives no probabilities"]
-
-
-def epoch_note(replicas: pd.DataFrame) -> list[str]:
-    """Return a line that says so if the errors are those of another epoch than the metrics."""
-    other = rule(replicas) == "best_epoch_error" and not with_early_stopping(replicas).all()
-    return ["the error is that of the best epoch, the metrics are those of the last one"] if other else []
+def _others(replicas: pd.DataFrame, known: Iterable[str]) -> list[str]:
+    """Return a line on the conditions that cannot be shown and on why, if there are any."""
+    rest = replicas[~replicas["run"].isin(list(known))]
+    reasons: list[str] = []
+    for _, rows in rest.groupby("run"):
+        output = OUTPUTS.get(rows["output"].iloc[0])
+        if not (rows["status"] == "done").any():
+            reasons.append("that diverged")
+        elif output is not None and not output().probabilities:
+            reasons.append("whose output gives no probabilities")
+        else:
+            reasons.append("of which an earlier version recorded no calibration")
+    counts = [f"{counted(count, 'condition')} {reason}" for reason, count in Counter(reasons).items()]
+    return [f"not shown: {'; '.join(counts)}"] if counts else []
 
 
 def _test_rows(tables: StudyTables) -> pd.Series:
@@ -328,7 +320,7 @@ def _few_rows(tables: StudyTables) -> Missing | None:
     rows = _test_rows(tables)
     if rows.empty or rows.max() >= LEAST_ROWS:
         return None
-    reason = f"the test part has {_range(rows)} rows, and a calibration error needs {LEAST_ROWS}"
+    reason = f"the test part has {span_of(rows)} rows, and a calibration error needs {LEAST_ROWS}"
     share = tables.replicas["split.test"].max() if "split.test" in tables.replicas else math.nan
     needed = math.ceil(20 * share * (LEAST_ROWS + 1) / rows.min()) / 20 if share > 0 else 1
     return Missing(reason, f"split.test={needed:g}" if needed <= 0.5 else "dataset=digits")

@@ -287,9 +287,7 @@ def condition_legend(
         runs_by_look.setdefault(look, []).append(run)
     entries = []
     for look, runs in runs_by_look.items():
-        status = replicas.loc[replicas["run"].isin(runs), "status"]
-        lost = (status == "diverged").sum()
-        entries.append((look.label + (f" ({lost} of {len(status)} diverged)" if lost else ""), look.line()))
+        entries.append((label_with_losses(look, replicas, runs), look.line()))
     if crosses and replicas["diverged_epoch"].notna().any():
         entries.append(("diverged here, left out of the mean", {"color": INK, **CROSS}))
     if any(line.get_label() == CARRIED["label"] for ax in figure.axes for line in ax.lines):
@@ -297,6 +295,13 @@ def condition_legend(
     if any(line.get_label() == BEYOND["label"] for ax in figure.axes for line in ax.lines):
         entries.append(("explodes here, beyond the axis", {**BEYOND, "color": INK}))
     legend(figure, [*entries, *more], heading(replicas, INTERVAL if bands else "mean"))
+
+
+def label_with_losses(look: Look, replicas: pd.DataFrame, runs: Sequence[str]) -> str:
+    """Return the label of the conditions of a look, with the number of their replicas that diverged."""
+    status = replicas.loc[replicas["run"].isin(runs), "status"]
+    lost = (status == "diverged").sum()
+    return look.label + (f" ({lost} of {len(status)} diverged)" if lost else "")
 
 
 def heading(replicas: pd.DataFrame, statistic: str = INTERVAL) -> str:
@@ -308,6 +313,17 @@ def heading(replicas: pd.DataFrame, statistic: str = INTERVAL) -> str:
 def seeds_note(replicas: pd.DataFrame, statistic: str = INTERVAL) -> str:
     """Return the first line of a legend: the statistic that is drawn, and over how many seeds."""
     seeds = replicas.groupby(["run", "lr"]).size()
-    few, many = seeds.min(), seeds.max()
-    statistic = statistic if many >= FEWEST else "mean"
-    return f"{statistic} over {many if few == many else f'{few} to {many}'} seeds" if many > 1 else "1 seed"
+    statistic = statistic if seeds.max() >= FEWEST else "mean"
+    return f"{statistic} over {span_of(seeds)} seeds" if seeds.max() > 1 else "1 seed"
+
+
+def span_of(counts: pd.Series) -> str:
+    """Return the smallest and the largest of some counts: "3 to 5", or "5" if they are equal."""
+    low, high = int(counts.min()), int(counts.max())
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
+def epoch_note(replicas: pd.DataFrame) -> list[str]:
+    """Return a line that says so if the errors are those of another epoch than the metrics."""
+    other = rule(replicas) == "best_epoch_error" and not with_early_stopping(replicas).all()
+    return ["the error is that of the best epoch, the metrics are those of the last one"] if other else []

@@ -116,11 +116,17 @@ def _draw_points(ax: Axes, data: Data) -> None:
 def panel_titles(appearance: Iterable[Look], size: float) -> list[str]:
     """Return the labels of conditions in lines that fit above panels of `size` inches."""
     fits, fills = round(size / 0.055), round(size / 0.085)
-    labels = (
-        [textwrap.fill(text, fits if len(text) <= fits else fills) for text in look.label.split(", ")]
-        for look in appearance
-    )
-    return [literal(",\n".join(settings)) for settings in labels]
+    titles = []
+    for look in appearance:
+        first, *others = (textwrap.fill(text, fits if len(text) <= fits else fills) for text in look.label.split(", "))
+        lines = [first]
+        for text in others:
+            if len(f"{lines[-1]}, {text},") <= fits:
+                lines[-1] += f", {text}"
+            else:
+                lines.append(text)
+        titles.append(literal(",\n".join(lines)))
+    return titles
 
 
 def _class_legend(figure: Figure, data: Data, replicas: pd.DataFrame, columns: list[str]) -> None:

@@ -26,7 +26,7 @@ SHARE = 0.9
 FIT = "#0072B2"
 TRUTH: Style = {"color": INK, "linestyle": (0, (4, 1.5)), "linewidth": 1}
 BAND: Style = {"color": FIT, "alpha": 0.22, "linewidth": 0}
-
+BEYOND: Style = {"color": MUTED, "markersize": 3, "linestyle": "none", "clip_on": False}
 
 Density = Gaussian | Laplace | Poisson
 
@@ -128,12 +128,13 @@ def _scores(network: Network, x: np.ndarray) -> np.ndarray:
     demonstration=True,
 )
 def likelihoods(tables: StudyTables) -> Figure:
-    """Draw data, prediction and 90 % band of networks: with squared error, and below with a pairing that suits the data.
+    """Draw data, prediction and 90 % band of networks: with squared error; below with a pairing that suits the data.
 
     The experiment is fixed and no table is read: 400 rows, two hidden layers of 16 tanh units, Adam, 600 full batches
     at rates from 0.02 down to 0, 5 seeds with data of their own. Panels show the first seed. Squared and absolute error
     leave the width of their distribution open; it is that of the residuals on the training rows. The negative
     log-likelihood and the shares in the band, where x < 0 and where x > 0, are means over 2,000 fresh rows of a seed.
+    The true mean is the median, too, where the noise is symmetric: everywhere but for the counts.
     """
     grid = np.linspace(-3, 3, 241)
     result = sheet(4.0)
@@ -141,16 +142,20 @@ def likelihoods(tables: StudyTables) -> Figure:
     with threadpool_limits(1, "blas"):
         for column, kind in zip(panels.T, KINDS, strict=True):
             x, y = (rows[0, :, 0] for rows in _rows(kind, ROWS, 0))
+            column[0].set_ylim(_limits(y))
             for ax, name in zip(column, kind.outputs, strict=True):
-                _panel(ax, kind, fit(OUTPUTS[name](), kind, grid), grid, x, y)
-                ax.set_title(f"({'abcdef'[panels.ravel().tolist().index(ax)]}) {kind.title}: {name}")
-            _limit(column[0], y)
+                fitted = fit(OUTPUTS[name](), kind, grid)
+                _panel(ax, kind, fitted, grid, x, y)
+                left, right = (f"{100 * share:.0f} %" for share in fitted.covered)
+                title = f"({'abcdef'[panels.ravel().tolist().index(ax)]}) {kind.title}: {name}"
+                ax.set_title(f"{title}\nNLL {fitted.nll:.2f}, in the band: {left} | {right}")
             column[-1].set_xlabel("x")
     for ax in panels[:, 0]:
         ax.set_ylabel("y")
     marks: list[tuple[str, Style]] = [
         ("training rows", {"color": MUTED, "marker": ".", "linestyle": "none"}),
-        ("truth: mean or median", TRUTH),
+        ("training rows beyond the axis", {"marker": "^", **BEYOND}),
+        ("true mean", TRUTH),
         ("prediction", {"color": FIT}),
         ("90 % band", {"color": FIT, "alpha": 0.3, "linewidth": 6}),
     ]
@@ -161,16 +166,18 @@ def likelihoods(tables: StudyTables) -> Figure:
 def _panel(ax: Axes, kind: Kind, fitted: Fit, grid: np.ndarray, x: np.ndarray, y: np.ndarray) -> None:
     """Draw the data of the first seed, the truth, and what its network says."""
     low, high = (end[0, :, 0] for end in fitted.band.interval(SHARE))
-    ax.plot(x, y, ".", color=MUTED, markersize=2.5, zorder=1)
+    bottom, top = ax.get_ylim()
+    inside = (bottom <= y) & (y <= top)
+    ax.plot(x[inside], y[inside], ".", color=MUTED, markersize=2.5, zorder=1, clip_on=False)
+    for marker, edge, beyond in (("^", 1, y > top), ("v", 0, y < bottom)):
+        if beyond.any():  # the layout takes an empty line that is not clipped for one at the corner
+            ax.plot(x[beyond], np.full(beyond.sum(), edge), marker, **BEYOND, transform=ax.get_xaxis_transform())
     ax.fill_between(grid, low, high, zorder=2, **BAND)
     ax.plot(grid, kind.truth(grid), zorder=3, **TRUTH)
     ax.plot(grid, fitted.band.point[0, :, 0], color=FIT, zorder=4)
-    left, right = (f"{100 * share:.0f} %" for share in fitted.covered)
-    text = f"NLL {fitted.nll:.2f}, in the band: {left} | {right}"
-    ax.text(0.02, 0.98, text, transform=ax.transAxes, va="top", bbox={"color": "white", "alpha": 0.75, "pad": 1})
 
 
-def _limit(ax: Axes, y: np.ndarray) -> None:
-    """Leave out the furthest outliers, which would press the rest together."""
+def _limits(y: np.ndarray) -> tuple[float, float]:
+    """Return the ends of the axis of targets. The furthest outliers are beyond: they would press the rest together."""
     low, high = np.quantile(y, [0.02, 0.98])
-    ax.set_ylim(low - 0.35 * (high - low), high + 0.55 * (high - low))
+    return low - 0.35 * (high - low), high + 0.35 * (high - low)

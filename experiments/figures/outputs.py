@@ -27,6 +27,7 @@ from experiments.figures.style import (
 from experiments.figures.training import Quantity, errors
 from experiments.store.reading import StudyTables
 from nets.outputs import OUTPUTS, Output
+from nets.regression import Quantile
 
 
 @figure("output_cost_gradients", title="Cost and gradient of every pairing of output unit and cost, by the score")
@@ -34,7 +35,8 @@ def output_cost_gradients(tables: StudyTables) -> Figure:
     """Draw cost and gradient of every pairing of the study's task against a score z; a column for each task.
 
     In a classification the true class has the score z. Where another class has a score, it is 0. In a regression the
-    target is 0, or 1 for counts, and z is the first score; a Gaussian's log σ² is 0. No other table is read.
+    target is 0, or 1 for counts. Of several scores for one target, z is that of the mean, or of each quantile in turn;
+    the others are 0. No other table is read.
     """
     tasks = sorted(tables.replicas["task"].unique())
     result = sheet(4.2, SINGLE if len(tasks) == 1 else DOUBLE)
@@ -55,14 +57,14 @@ def _draw_pairings(cost: Axes, gradient: Axes, task: str, names: list[str]) -> d
     z = np.linspace(*Z[task], 561)
     for position, name in enumerate(names):
         output = OUTPUTS[name]()
-        scores, targets = _scores(output, task, z)
-        slopes = np.empty_like(scores)
-        output.gradient(scores, targets, slopes)
-        dash, color = divmod(list(OUTPUTS).index(name), 9)  # softmax_ce and sigmoid_ce coincide: one is dashed
-        line: Style = {"color": CLASSES[color], "linewidth": 2.6 - 0.22 * position, "dashes": DASHES[dash]}
-        cost.plot(z, output.cost(scores, targets)[0], **line)
-        gradient.plot(z, slopes[0, :, -1 if task == "classification" else 0], **line)
-        entries[name] = line
+        line = _look(task, position)
+        for index in _moving(output, task):
+            scores, targets = _scores(output, task, z, index)
+            slopes = np.empty_like(scores)
+            output.gradient(scores, targets, slopes)
+            cost.plot(z, output.cost(scores, targets)[0], **line)
+            gradient.plot(z, slopes[0, :, index], **line)
+        entries[_entry(output, task)] = line
     words = "of the true class" if task == "classification" else "for the target 0 (counts: 1)"
     cost.set(title=f"cost {words}", ylabel="cost", ylim=(-0.2, 6.2), xlim=Z[task])
     gradient.set(title="its gradient", ylabel="∂cost/∂z", xlabel="score z", ylim=SLOPES[task])
@@ -73,14 +75,41 @@ Z = {"classification": (-8.0, 6.0), "regression": (-4.0, 4.0)}
 SLOPES = {"classification": (-2.2, 0.6), "regression": (-3.0, 3.0)}
 
 
-def _scores(output: Output, task: str, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return scores of which one is z (1, n, units), and the targets."""
-    units = output.units(task, 2 if task == "classification" else 1)
-    scores = np.zeros((1, len(z), units))
+def _look(task: str, position: int) -> Style:
+    """Return the line of a task's pairing by its position. The first one, linear_mse, serves both tasks.
+
+    A panel has no colour twice. In a classification four lines are solid and the others dashed, since softmax_ce and
+    sigmoid_ce coincide. The solid lines of a regression have the colours of the dashed ones.
+    """
+    color = position + 3 if task == "regression" and position else position
+    dash = position // 4 if task == "classification" else color // len(CLASSES)
+    return {"color": CLASSES[color % len(CLASSES)], "linewidth": 2.6 - 0.22 * position, "dashes": DASHES[dash]}
+
+
+def _moving(output: Output, task: str) -> list[int]:
+    """Return the indices of the scores that a figure moves, one at a time."""
     if task == "classification":
-        scores[..., -1] = z
+        return [output.units(task, 2) - 1]
+    return [index for index, role in enumerate(output.roles) if role == output.roles[0]]
+
+
+def _entry(output: Output, task: str) -> str:
+    """Return the name of a pairing, with what its curves in a regression take as given."""
+    facts = []
+    if task == "regression":
+        facts += ["σ = 1"] if "log_variance" in output.roles else []
+        facts += (
+            [f"levels {', '.join(f'{level:g}' for level in output.levels)}"] if isinstance(output, Quantile) else []
+        )
+    return f"{output.name}: {'; '.join(facts)}" if facts else output.name
+
+
+def _scores(output: Output, task: str, z: np.ndarray, index: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return scores (1, n, units) of which the one with this index is z and the others are 0, and the targets."""
+    scores = np.zeros((1, len(z), output.units(task, 2 if task == "classification" else 1)))
+    scores[..., index] = z
+    if task == "classification":
         return scores, output.encode(np.ones(len(z), int), 2, "float64")[None]
-    scores[..., 0] = z
     return scores, np.full((1, len(z), 1), 1.0 if output.scaling == "none" else 0.0)
 
 

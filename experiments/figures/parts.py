@@ -1,8 +1,10 @@
 """Parts of a study that get a figure each, because their losses or their pairings can be compared."""
 
+from experiments.analysis.units import metric_of
 from experiments.figures.registry import Missing, dataset_names, dataset_overrides
 from experiments.figures.selection import split
 from experiments.store.reading import StudyTables
+from experiments.tables import CROSSINGS
 
 
 def comparable(tables: StudyTables) -> dict[str, StudyTables]:
@@ -33,6 +35,9 @@ def several_pairings(tables: StudyTables) -> dict[str, StudyTables]:
     """
     several = tables.replicas.groupby("dataset")["output"].nunique() > 1
     if not several.any():
+        metric = metric_of(tables.replicas)
+        if metric == CROSSINGS:
+            raise Missing(f"only one pairing has the metric {metric}")  # no other can have it
         is_class = tables.replicas["task"] == "classification"
         if not is_class.any():
             raise Missing("each data set has only one pairing", "output=linear_mse,linear_mae,gaussian_nll")

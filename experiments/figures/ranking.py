@@ -8,17 +8,20 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.transforms import ScaledTranslation
 
 from experiments.analysis.comparison import POPULATION, SPLITS, equal_rates, leaderboard, scored
 from experiments.analysis.epochs import epoch_of_errors
+from experiments.analysis.labels import labels
 from experiments.analysis.simple import margins
 from experiments.analysis.statistics import summarise
 from experiments.analysis.units import ERROR, Unit, metric_of, unit_of_row
+from experiments.analysis.wording import enumeration, in_sentence
 from experiments.figures.curves import (
     CROSS,
     band,
-    band_opacity,
     cross,
     error_label,
     final_error_label,
@@ -30,12 +33,12 @@ from experiments.figures.parts import several_pairings
 from experiments.figures.registry import Missing, figure
 from experiments.figures.selection import at_selected_rate, by_dataset, rate_notes
 from experiments.figures.style import (
+    DARKEST,
     INK,
     MUTED,
     SINGLE,
     Look,
     Style,
-    identity,
     legend,
     log_axis,
     looks,
@@ -43,7 +46,7 @@ from experiments.figures.style import (
     sheet,
     subject,
 )
-from experiments.figures.texts import literal, shortened, spelled
+from experiments.figures.texts import literal, shortened, spelled, wrapped
 from experiments.store.reading import StudyTables
 from experiments.tables import SELECT, deciding, reported
 
@@ -52,6 +55,7 @@ RING: Style = {"marker": "o", "markersize": 7, "markerfacecolor": "none"}
 PARTLY: Style = {"marker": "o", "markersize": 4, "markerfacecolor": "white", "linestyle": "none"}
 """A mean over the networks of a condition that finished, where others diverged."""
 
+PATCH: Style = {"bbox": {"color": "white", "pad": 1}}
 FULL: Style = {"fillstyle": "full"}
 HALF: Style = {"fillstyle": "left", "markerfacecoloralt": "white"}
 OPEN: Style = {"markerfacecolor": "white"}
@@ -64,14 +68,14 @@ def in_unit(table: pd.DataFrame, unit: Unit) -> pd.DataFrame:
 
 @figure(
     "leaderboard",
-    title="Test error of every condition with its 95 % interval",
+    title="Test {measure} of every condition with its 95 % interval",
     parts=by_dataset,
     every_rate=True,
     metrics=True,
     baselines=True,
 )
 def leaderboard_figure(tables: StudyTables) -> Figure:
-    """Draw the mean test error of each condition, the best on top, and whether it is told apart from the reference.
+    """Draw the mean test {measure} of each condition, the best on top, and whether it is told apart from the reference.
 
     Each condition has its selected learning rate. Vertical lines are the means of the reference, if all conditions
     have the same one, and of scikit-learn's baselines on the same splits.
@@ -80,8 +84,7 @@ def leaderboard_figure(tables: StudyTables) -> Figure:
     unit = unit_of_errors(replicas)
     margin = replicas["margin"].iloc[0] if "margin" in replicas else None
     board = in_unit(leaderboard(replicas, margins(replicas, tables.baselines, margin)), unit)
-    several = board["output"].nunique() > 1
-    names = (board["label"] + ", " + board["output"]) if several else board["label"]
+    names = board["run"].map(labels(replicas, omit=("dataset",)))
     rows = row_labels(names, 7 if len(board) < 30 else 6)
     shown = board[board["n"] > 0]
     compared = board["reference"].dropna()
@@ -100,12 +103,13 @@ def leaderboard_figure(tables: StudyTables) -> Figure:
     near = [baseline for baseline in baselines if low <= baseline.mean < high]
     for baseline in near:
         ax.axvline(baseline.mean, **baseline.line, linewidth=0.9, zorder=0)
-    _draw_intervals(ax, shown)
+    _draw_intervals(ax, shown, looks(replicas))
     for row, note in enumerate(notes.texts):
         ax.text(1.02, row, note, transform=ax.get_yaxis_transform(), va="center", fontsize=notes.size, color=MUTED)
     if limits:
         log_axis(ax, *limits, axis="x")
-    ax.set(yticks=range(len(board)), ylim=(len(board) - 0.4, -0.6), xlabel=final_error_label(replicas))
+    ax.set(yticks=range(len(board)), ylim=(len(board) - 0.4, -0.6))
+    ax.set_xlabel(wrapped([final_error_label(replicas)], 2.2))
     ax.set_yticklabels(rows.texts, fontsize=rows.size)
     ax.grid(axis="y", visible=False)
     ax.set_title(literal("\n".join(title)))
@@ -113,14 +117,17 @@ def leaderboard_figure(tables: StudyTables) -> Figure:
     entries += [(f"reference: {names[index]}", REFERENCE) for index in reference.index]
     entries += [(baseline.name, baseline.line) for baseline in near]
     entries += [(f"{one.name}: {one.mean:.3g}, not in view", {"alpha": 0}) for one in baselines if one not in near]
-    legend(result, entries, seeds_note(replicas))
+    lines, several = [seeds_note(replicas)], names[board["run"].isin(compared)].map(in_sentence)
+    if reference.empty and len(several):
+        lines.append(f"references: {enumeration(several)}")
+    legend(result, entries, wrapped(lines, result.get_size_inches()[0]))
     return result
 
 
-def _draw_intervals(ax: Axes, board: pd.DataFrame) -> None:
+def _draw_intervals(ax: Axes, board: pd.DataFrame, appearance: dict[str, Look]) -> None:
     """Draw the interval of each condition, and at its mean the mark of its verdict."""
     for row in board.itertuples():
-        color = identity(row.activation)[0]
+        color = appearance[row.run].color
         if row.low == row.low:
             # Not dashed: the ends of an interval must be visible.
             ax.plot([row.low, row.high], [row.Index, row.Index], color=color, linewidth=1.2)
@@ -132,20 +139,19 @@ def _mark(verdict: str, scope: str) -> tuple[str, Style]:
     fill = {SPLITS: HALF, POPULATION: FULL}.get(scope, OPEN)
     held = f" {scope}" if scope else ""
     if verdict.startswith(("better", "worse")):
-        return f"told apart from {{}} reference{held}", {"marker": "o", "markersize": 4.5, **fill}
+        return f"told apart from {{whose}} reference{held}", {"marker": "o", "markersize": 4.5, **fill}
     if verdict.startswith("equ"):
-        words = "equivalent to" if verdict == "equivalent" else "the same errors as"
-        return f"{words} {{}} reference{held}", {"marker": "s", "markersize": 4, **fill}
-    return "not told apart from {} reference", {"marker": "o", "markersize": 4.5, **OPEN}
+        words = "equivalent to" if verdict == "equivalent" else "the same {values} as"
+        return f"{words} {{whose}} reference{held}", {"marker": "s", "markersize": 4, **fill}
+    return "not told apart from {whose} reference", {"marker": "o", "markersize": 4.5, **OPEN}
 
 
 def _marks(board: pd.DataFrame, whose: str) -> list[tuple[str, Style]]:
     """Return the entries of a legend for the marks of the conditions that are compared."""
     compared = board[board["reference"].notna()]
     marks = dict(_mark(*verdict) for verdict in zip(compared["verdict"], compared["scope"], strict=True))
-    if metric_of(board) != ERROR:
-        marks = {words.replace("same errors", "same values"): mark for words, mark in marks.items()}
-    return [(words.format(whose), {"linestyle": "none", "color": INK, **mark}) for words, mark in marks.items()]
+    texts = {"whose": whose, "values": "errors" if metric_of(board) == ERROR else "values"}
+    return [(words.format(**texts), {"linestyle": "none", "color": INK, **mark}) for words, mark in marks.items()]
 
 
 def _notes(board: pd.DataFrame, rates: dict[str, str]) -> list[str]:
@@ -192,10 +198,14 @@ def _baselines(errors: pd.DataFrame | None, unit: Unit) -> list[Baseline]:
 
 
 @figure(
-    "learning_rate_sensitivity", title="Test error by learning rate", parts=by_dataset, every_rate=True, metrics=True
+    "learning_rate_sensitivity",
+    title="Test {measure} by learning rate",
+    parts=by_dataset,
+    every_rate=True,
+    metrics=True,
 )
 def learning_rate_sensitivity(tables: StudyTables) -> Figure:
-    """Draw mean test error and its interval against the learning rate; a ring is the rate that validation chose.
+    """Draw mean test {measure} and its interval against the learning rate; a ring is the rate that validation chose.
 
     A cross on the upper edge marks a rate at which networks diverged, with their number. The mean leaves them out, and
     its point is open if other networks of the condition finished. A
@@ -212,8 +222,8 @@ def learning_rate_sensitivity(tables: StudyTables) -> Figure:
     result = sheet(2.6, SINGLE)
     ax = result.subplots()
     result.suptitle(subject(replicas))
+    ax.set(xscale="log", xlabel="learning rate", ylabel=wrapped([label], 1.8))
     _draw_by_rate(ax, table, appearance)
-    ax.set(xscale="log", xlabel="learning rate", ylabel=label)
     _fit_rates(ax, table, unit)
     _mark_lost(ax, table, appearance, unit)
     entries = [(look.label, look.line()) for look in dict.fromkeys(appearance.values())]
@@ -263,16 +273,23 @@ def _mark_lost(ax: Axes, table: pd.DataFrame, appearance: dict[str, Look], unit:
 
 
 def _draw_by_rate(ax: Axes, table: pd.DataFrame, appearance: dict[str, Look]) -> None:
-    """Draw the mean error of each condition by learning rate, with its band and a ring at the selected rate."""
-    opacity = band_opacity(len(appearance))
-    for run, look in appearance.items():
+    """Draw the mean error of each condition by learning rate, with its interval and a ring at the selected rate.
+
+    Conditions are drawn side by side, so that their intervals do not cover each other.
+    """
+    step, middle = min(3, 16 / len(appearance)), (len(appearance) - 1) / 2
+    for index, (run, look) in enumerate(appearance.items()):
         rows = table[table["run"] == run]
-        ax.plot(rows["lr"], rows["mean"], **look.line(gid=run, marker=look.marker or "."))
-        ax.fill_between(rows["lr"], rows["low"], rows["high"], color=look.color, alpha=opacity, lw=0)
+        beside = ScaledTranslation((index - middle) * step / 72, 0, ax.figure.dpi_scale_trans)
+        mark: Style = {"color": look.color, "transform": ax.transData + beside}
+        ax.plot(rows["lr"], rows["mean"], **look.line(gid=run, marker=look.marker or ".") | mark)
+        ends = rows.dropna(subset=["low", "high"])
+        if len(ends):
+            ax.vlines(ends["lr"], ends["low"], ends["high"], linewidth=0.9, **mark)
         partly = rows[rows["diverged"] > 0]
-        ax.plot(partly["lr"], partly["mean"], color=look.color, **PARTLY)
+        ax.plot(partly["lr"], partly["mean"], **PARTLY, **mark)
         selected = rows[rows["selected"].notna()]
-        ax.plot(selected["lr"], selected["mean"], color=look.color, linestyle="none", **RING)
+        ax.plot(selected["lr"], selected["mean"], linestyle="none", **RING, **mark)
 
 
 def _fit_rates(ax: Axes, table: pd.DataFrame, unit: Unit) -> None:
@@ -281,7 +298,7 @@ def _fit_rates(ax: Axes, table: pd.DataFrame, unit: Unit) -> None:
     ax.xaxis.set_major_locator(FixedLocator(rates))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xticklabels([f"{rate:g}" for rate in rates])
-    margin = (rates[-1] / rates[0]) ** 0.05
+    margin = (rates[-1] / rates[0]) ** 0.08  # room for the conditions side by side
     ax.set_xlim(rates[0] / margin, rates[-1] * margin)  # a rate at which everything diverged has no mean
     mean = table["mean"].dropna()
     if len(mean) and 0 < 10 * mean.min() < mean.max():
@@ -291,26 +308,33 @@ def _fit_rates(ax: Axes, table: pd.DataFrame, unit: Unit) -> None:
         ax.set_ylim(bottom=unit.floor)
 
 
-@figure("pairing_matrix", title="Test error by activation and pairing", parts=several_pairings, metrics=True)
+@figure("pairing_matrix", title="Test {measure} by activation and pairing", parts=several_pairings, metrics=True)
 def pairing_matrix(tables: StudyTables) -> Figure:
-    """Draw the mean test error of each activation under each pairing; darker is worse."""
+    """Draw the mean test {measure} of each activation under each pairing; darker is worse.
+
+    The logarithm of the mean is shaded, where it has one. Black is the worst mean, and at least `DARKEST` standard
+    deviations over seeds (the median of those of the conditions) from the best: chance alone makes no strong contrast.
+    Hatched cells have no mean.
+    """
     replicas = tables.replicas
     unit = unit_of_errors(replicas)
     board = in_unit(leaderboard(replicas), unit)
+    finite = replicas[np.isfinite(scored(replicas)["score"])]
+    board["deviation"] = board["run"].map(unit.scale * finite.groupby("run")["final_test_error"].std())
     board["label"] = board["label"].where(~board.duplicated(["label", "output"], keep=False), board["run"])
-    board = board.pivot(index="label", columns="output", values=["mean", "diverged"])
+    board = board.pivot(index="label", columns="output", values=["mean", "diverged", "deviation"])
     order = list(dict.fromkeys(look.label.split(",")[0] for look in looks(replicas).values()))
     board = board.loc[sorted(board.index, key=lambda name: order.index(name.split(",")[0]))]
     matrix, lost = board["mean"], board["diverged"]
     rows, columns = matrix.shape
     names = row_labels(matrix.index)
     width = max(SINGLE, 0.4 + names.width + 0.75 * columns)
-    star = f"* without the replicas that {unit.lost_verb}" if (lost > 0).any().any() else ""
+    star = f"* without the replicas that {unit.lost_verb}" if ((lost > 0) & matrix.notna()).any(axis=None) else ""
     title = f"{shortened(spelled(replicas['dataset'].iloc[0]), 120)}: {final_error_label(replicas)}"
     lines = [line for text in (title, star) for line in textwrap.wrap(text, round((width - names.width) / 0.06) - 4)]
     result = sheet(0.85 + 0.13 * len(lines) + (0.05 + names.height) * rows, width)
     ax = result.subplots()
-    _draw_cells(ax, matrix, lost, unit)
+    _draw_cells(ax, matrix, lost, board["deviation"], unit)
     ax.set(xticks=range(columns), yticks=range(rows))
     ax.set_xticklabels([literal(name) for name in matrix.columns], rotation=30, ha="right", rotation_mode="anchor")
     ax.set_yticklabels(names.texts, fontsize=names.size)
@@ -319,11 +343,13 @@ def pairing_matrix(tables: StudyTables) -> Figure:
     return result
 
 
-def _draw_cells(ax: Axes, matrix: pd.DataFrame, lost: pd.DataFrame, unit: Unit) -> None:
+def _draw_cells(ax: Axes, matrix: pd.DataFrame, lost: pd.DataFrame, deviation: pd.DataFrame, unit: Unit) -> None:
     """Draw the errors in grey, logarithmic where they can be, with their numbers; a star marks diverged replicas."""
     can_be = (matrix > 0).any().any() and not (matrix < 0).any().any()
     shades = np.log(matrix.clip(lower=matrix[matrix > 0].min().min())) if can_be else matrix
-    low, high = np.nanmin(shades), np.nanmax(shades)
+    spread = np.nan_to_num(np.nanmedian(deviation / matrix if can_be else deviation))
+    low = np.nanmin(shades)
+    high = max(np.nanmax(shades), low + DARKEST * spread)
     ax.imshow(shades, cmap="Greys", aspect="auto", vmin=low, vmax=high + 1e-9)
     for y, label in enumerate(matrix.index):
         for x, output in enumerate(matrix.columns):
@@ -331,5 +357,6 @@ def _draw_cells(ax: Axes, matrix: pd.DataFrame, lost: pd.DataFrame, unit: Unit) 
             text = f"{error:.3g}" + ("*" if diverged else "")
             if np.isnan(error):
                 text = "" if np.isnan(diverged) else unit.lost
+                ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor="0.8", linewidth=0, hatch="///"))
             color = "white" if shades.loc[label, output] > (low + high) / 2 else "black"
-            ax.text(x, y, text, ha="center", va="center", color=color, fontsize=7)
+            ax.text(x, y, text, ha="center", va="center", color=color, fontsize=7, **(PATCH if np.isnan(error) else {}))

@@ -102,7 +102,8 @@ class Drawable:
     name : str
         The name of the figure and of its files.
     title : str
-        What the figure shows, in a few words.
+        What the figure shows, in a few words. In it, and in the first line of the function's docstring, `{measure}` is
+        what the figure ranks by.
     parts : callable
         Splits a study into parts, by name. Each part gets a figure.
     function : callable
@@ -124,11 +125,9 @@ class Drawable:
     metrics: bool
 
     def worded(self, text: str, tables: StudyTables) -> str:
-        """Return a text on the figure, in which a metric by which it ranks takes the place of the error."""
-        if not self.metrics or metric_of(tables.replicas) == ERROR:
-            return text
-        word = unit_of_row(tables.replicas.iloc[0]).word
-        return text.replace("est error", f"est {word}")
+        """Return a text on the figure with "error" for `{measure}`, or the metric by which the figure ranks."""
+        by_error = not self.metrics or metric_of(tables.replicas) == ERROR
+        return text.replace("{measure}", ERROR if by_error else unit_of_row(tables.replicas.iloc[0]).word)
 
     def stems(self, parts: Iterable[str]) -> dict[str, str]:
         """Return the file stem of each part of a study.

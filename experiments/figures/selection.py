@@ -40,8 +40,10 @@ def with_recorded_errors(tables: StudyTables) -> StudyTables:
     replicas = tables.replicas
     if RECORDED not in replicas:
         return tables
-    errors = replicas.drop(columns=["metric", RECORDED]).assign(**{f"{TEST}error": replicas[RECORDED]})
-    return tables._replace(replicas=errors)
+    before = RECORDED.removesuffix(f"{TEST}error")
+    kept = [name for name in replicas if name.startswith(before)]
+    errors = {name.removeprefix(before): replicas[name] for name in kept}
+    return tables._replace(replicas=replicas.drop(columns=["metric", *kept]).assign(**errors))
 
 
 def split(tables: StudyTables, keys: pd.DataFrame) -> dict[str, StudyTables]:

@@ -81,7 +81,10 @@ Each colour has a contrast of at least 2:1 against white.
 """
 
 CLASSES = ("#3b6fb6", "#d98324", "#4b8f4b", "#8a5aa8", "#a8574b", "#707070", "#c2679a", "#a0a030", "#3aa6a6", "#5a4a3a")
-"""Colours of classes. No activation has one of them."""
+"""Colours of classes, pairings and other settings. No activation has one of them."""
+
+DARKEST = 5
+"""In a matrix of means, differences of so many standard deviations over seeds and more may be black."""
 
 INK, MUTED = "0.15", "0.5"
 """Greys for everything else. No activation is grey."""
@@ -140,7 +143,8 @@ def looks(replicas: pd.DataFrame) -> dict[str, Look]:
     """Return the look of each run, in the order of a legend: activations as registered, then settings.
 
     Colour and dash belong to the activation. Each combination of other settings has a marker, the same for every
-    activation, and shifts the dash. The colour stays.
+    activation, and shifts the dash. The colour stays, unless all conditions have one activation: then the settings have
+    colours that no activation has.
     """
     table = labels.differing_settings(replicas)
     names = labels.labels(replicas)
@@ -148,11 +152,13 @@ def looks(replicas: pd.DataFrame) -> dict[str, Look]:
     keys = {run: tuple(map(_sort_key, settings.values())) for run, settings in table.to_dict("index").items()}
     variants = {key: index for index, key in enumerate(sorted(set(keys.values())))}
     ranks = {name: rank for rank, name in enumerate(ACTIVATIONS)}
+    alone = activation.nunique() == 1 and len(variants) > 1
     result = {}
     for run in sorted(keys, key=lambda run: (ranks.get(activation[run], len(ranks)), activation[run], keys[run])):
         color, dash = identity(activation[run])
         variant = variants[keys[run]]
         marker = MARKERS[variant % len(MARKERS)]
+        color = CLASSES[variant % len(CLASSES)] if alone else color
         result[run] = Look(names[run], color, dash + variant, marker)
     return result
 

@@ -5,6 +5,7 @@ instead, such as [U+732B], or a number stands for the whole name. So nothing is 
 """
 
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
@@ -69,6 +70,11 @@ def fitted(text: str, width: float, size: float) -> str:
     text = shortened(text, int(4 * 72 * width / size))  # no letter is narrower than a quarter of the size
     (result,) = narrowed([text], lambda length: [shortened(text, length)], width, size)
     return literal(result)
+
+
+def wrapped(notes: Sequence[str], width: float) -> str:
+    """Return notes in lines that fit into a width in inches."""
+    return "\n".join(line for note in notes for line in textwrap.wrap(note, round(width / 0.062)))
 
 
 @lru_cache(maxsize=4096)

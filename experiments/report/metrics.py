@@ -41,7 +41,8 @@ def by_metric(tables: StudyTables, metric: str, study: str, folder: Path) -> tup
     """Return a study's tables with a metric in place of the errors, and sentences on what it leaves out.
 
     The columns `final_test_error` and `final_validation_error` have the metric such that lower is better. The column
-    `metric` has its name, and `RECORDED` the stored error. Conditions and seeds without the metric are left out.
+    `metric` has its name. `RECORDED`, and its like of the validation part, have the stored errors. Conditions and seeds
+    without the metric are left out.
 
     Parameters
     ----------
@@ -61,8 +62,8 @@ def by_metric(tables: StudyTables, metric: str, study: str, folder: Path) -> tup
     _check_task(tables, metric, study, folder)
     task_units = {task: unit_of(str(task), metric) for task in replicas["task"].unique()}
     values = {f"{part}error": _values(replicas, f"{part}{metric}", task_units) for part in (VALIDATION, TEST)}
-    recorded = replicas[f"{TEST}error"]
-    shown = replicas.assign(**values, metric=metric).assign(**{RECORDED: recorded})
+    recorded = {RECORDED.replace(TEST, part): replicas[f"{part}error"] for part in (VALIDATION, TEST)}
+    shown = replicas.assign(**values, metric=metric).assign(**recorded)
     blank = _blank(shown)
     kept = (shown["status"] != "done") | (blank == "")
     without = set(shown["run"]) - set(shown.loc[(shown["status"] == "done") & kept, "run"])

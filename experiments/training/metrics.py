@@ -62,15 +62,17 @@ def class_metrics(
 
 
 def _surprises(output: Output, z: np.ndarray, p: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return −log p (R, n) of the true classes, exactly where p is that of a softmax or of a single sigmoid.
-
-    There the logarithm of a probability that rounds to 0 is finite.
-    """
+    """Return −log p (R, n) of the true classes; from the scores of softmax and sigmoid, so that no p rounds to 0."""
     units = z.shape[2]
-    if output.probabilities == "softmax" or (output.probabilities == "sigmoid" and units == 1):
+    if output.probabilities == "sigmoid" and units > 1:
+        logarithms = -np.logaddexp(0, -z)
+        shares: np.ndarray = np.logaddexp.reduce(logarithms, axis=2) - _of_class(logarithms, labels)
+        return shares
+    if output.probabilities in COSTS:
         truth = np.arange(units) == labels[..., None] if units > 1 else labels[..., None]
         return COSTS[output.probabilities].cost(z, truth.astype(z.dtype))
-    surprises: np.ndarray = -np.log(_of_class(p, labels))
+    with np.errstate(divide="ignore"):  # a clipped probability may be 0
+        surprises: np.ndarray = -np.log(_of_class(p, labels))
     return surprises
 
 

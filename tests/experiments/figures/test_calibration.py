@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from experiments.figures.calibration import FEW, PANELS, pooled_bins
+from experiments.figures.style import COLORS, INK
 from experiments.tables import IDENTITY, KEY
 from tests.experiments.analysis.test_calibration import bins_of, drawn_rows
 from tests.experiments.figures.studies import STUDIES, assert_nothing_overlaps, drawings, fake_study, of
@@ -112,7 +113,12 @@ def test_calibration_is_a_point_with_two_intervals_for_each_condition():
 def test_conditions_without_probabilities_are_counted():
     for name in ("calibration", "reliability"):
         note = of(name, "pairings")[name].legends[0].get_title().get_text()
-        assert "not shown: 1 condition that diverged" in note
+        assert "not shown: 1 condition whose output gives no probabilities" in note
+        assert "diverged" not in note
+    replicas = STUDIES["crossed"].replicas
+    lost = replicas["status"].mask(replicas["activation"] == "elu", "diverged")
+    (drawn,) = drawings("calibration", STUDIES["crossed"]._replace(replicas=replicas.assign(status=lost))).values()
+    assert "not shown: 2 conditions that diverged\n" in f"{drawn.legends[0].get_title().get_text()}\n"
 
 
 def test_a_point_of_calibration_is_at_the_means():
@@ -122,3 +128,20 @@ def test_a_point_of_calibration_is_at_the_means():
     means = study.replicas[["final_test_error", "final_test_ece_width"]].mean()
     np.testing.assert_allclose(np.ravel(point.get_data()), [100 * means.iloc[0], means.iloc[1]])
     assert set(IDENTITY) <= set(study.reliability)
+
+
+def test_a_reliability_diagram_has_short_titles_and_a_legend_in_its_colour():
+    (drawn,) = drawings("reliability", fake_study(("relu",), hidden=((8,), (4,)), diverged=0)).values()
+    assert [ax.get_title(loc="left").split("\n")[0] for ax in drawn.axes[::2]] == [
+        "relu, net.hidden=[4]",
+        "relu, net.hidden=[8]",
+    ]
+    entries = {text.get_text(): line for text, line in zip(*legend_of(drawn), strict=True)}
+    assert entries["test rows of a bin, in the colour of the condition"].get_color() == INK
+    (drawn,) = drawings("reliability", fake_study(("relu",), diverged=0)).values()
+    entries = {text.get_text(): line for text, line in zip(*legend_of(drawn), strict=True)}
+    assert entries["test rows of a bin"].get_color() == COLORS["relu"]
+
+
+def legend_of(drawn):
+    return drawn.legends[0].get_texts(), drawn.legends[0].get_lines()

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
+from experiments.analysis.units import RECORDED
 from experiments.figures.metrics import matrix_of
 from experiments.tables import CLASS_METRICS, NUMBER_METRICS
 from tests.experiments.figures.studies import assert_nothing_overlaps, drawings, fake_study, of
@@ -26,11 +27,21 @@ def test_rank_correlations_are_scipys_of_what_is_worse(task):
     matrix = matrix_of(done, sorted(done["run"].unique()))
     means = done.groupby("run").mean(numeric_only=True)
     for name in matrix.means:
-        worse = ORIENTED.get(name, pd.Series)(means[f"final_test_{name}"])
+        seeds = ORIENTED.get(name, pd.Series)(done[f"final_test_{name}"]).groupby(done["run"])
+        worse, deviation = seeds.mean(), seeds.std().median()
+        np.testing.assert_array_equal(matrix.means[name], means[f"final_test_{name}"])
         assert matrix.agreement[name] == pytest.approx(spearmanr(means["final_test_error"], worse).statistic)
         assert matrix.distances[name].idxmin() == worse.idxmin()
-        deviation = done.groupby("run")[f"final_test_{name}"].std().median()
         np.testing.assert_allclose(matrix.distances[name], (worse - worse.min()) / deviation, atol=1e-9)
+
+
+def test_the_coverage_of_each_seed_has_its_distance_before_the_mean():
+    done = pd.DataFrame({"run": list("aabb"), "final_test_coverage": [0.8, 1.0, 0.87, 0.88], "task": "regression"})
+    done["final_test_error"] = [1.0, 1.1, 1.0, 1.2]
+    matrix = matrix_of(done, ["a", "b"])
+    assert matrix.best["coverage"].tolist() == [False, True]  # as `metric=coverage` ranks them
+    assert matrix.distances["coverage"]["a"] > 0 == matrix.distances["coverage"]["b"]
+    np.testing.assert_allclose(matrix.means["coverage"], [0.9, 0.875])
 
 
 def test_infinite_and_equal_metrics_have_an_order_or_none():
@@ -65,12 +76,13 @@ def test_a_correlation_of_five_conditions_is_not_excused():
 def test_the_best_of_each_column_is_framed_and_the_worst_is_dark():
     drawn = of("metrics", "three")["metrics"]
     ax = drawn.axes[0]
-    columns = len(ax.get_xticks())
-    assert len(ax.patches) == columns
+    texts = {(text.get_position()[0], text.get_position()[1]): text.get_text() for text in ax.texts}
     image = ax.images[0].get_array()
-    for frame in ax.patches:
-        x, y = round(frame.get_x() + 0.46), round(frame.get_y() + 0.44)
-        assert image[y, x] == 0
+    framed = {(round(frame.get_x() + 0.46), round(frame.get_y() + 0.44)) for frame in ax.patches}
+    for column in range(len(ax.get_xticks())):
+        best = texts[column, int(np.flatnonzero(image[:, column] == 0)[0])]
+        equal = {(column, row) for row in range(len(image)) if texts[column, row] == best}
+        assert {cell for cell in framed if cell[0] == column} == equal
     assert "* without the replicas that diverged" in note_of(drawn)
 
 
@@ -78,6 +90,7 @@ def test_cells_say_what_is_not_known():
     drawn = of("metrics", "pairings")["metrics"]
     texts = [text.get_text() for text in drawn.axes[0].texts]
     assert texts.count("–") == 4  # those of probabilities, for linear_hinge
+    assert "no ρ of nll, brier, ece_width, ece_mass: it needs 3 conditions" in note_of(drawn)
     assert "–: the output has no such metric" in note_of(drawn)
 
 
@@ -117,3 +130,42 @@ def test_errors_of_another_epoch_than_the_metrics_are_said_to_be_so():
     tables = tables._replace(replicas=tables.replicas.assign(select="best_epoch_error"))
     (drawn,) = drawings("metrics", tables).values()
     assert "the error is that of the best epoch" in note_of(drawn)
+
+
+def ranked_by(tables, metric, values):
+    """Return a study that is ranked by a metric with these values, of which lower is better."""
+    replicas = tables.replicas
+    moved = {RECORDED: replicas["final_test_error"], "final_test_error": values, "metric": metric}
+    return tables._replace(replicas=replicas.assign(**moved))
+
+
+def test_a_metric_that_ranks_orders_the_conditions_and_has_the_correlations():
+    study = fake_study(activations=("relu", "elu", "tanh", "selu", "celu"), diverged=0)
+    recall = study.replicas["activation"].map(len) / 10 + 0.01 * study.replicas["seed"]
+    study = study._replace(replicas=study.replicas.assign(final_test_recall_yes=recall))
+    (drawn,) = drawings("metrics", ranked_by(study, "recall_yes", 1 - recall)).values()
+    (ax, _) = drawn.axes
+    heads = [label.get_text() for label in ax.get_xticklabels()]
+    assert (heads[0], heads[-1]) == ("error (%) ↓", "recall_yes ↑")
+    rows = [label.get_text() for label in ax.get_yticklabels()]
+    assert rows[-1] == "ρ with recall_yes"
+    assert [len(name) for name in rows[:-1]] == sorted(map(len, rows[:-1]), reverse=True)
+    shown = {text.get_position()[0] for text in ax.texts if text.get_position()[1] > len(rows) - 1}
+    assert shown == set(range(len(heads) - 1))
+    assert "ranked by recall_yes; conditions without it are left out" in note_of(drawn)
+    errors = study.replicas.groupby("activation")["final_test_error"].mean()
+    assert {text.get_text() for text in ax.texts if text.get_position()[0] == 0} >= {f"{100 * e:.3g}" for e in errors}
+
+
+def test_the_only_condition_with_a_metric_is_said_to_be_so():
+    study = fake_study(("relu",), ("quantile",), task="regression", diverged=0)
+    (reason,) = drawings("metrics", ranked_by(study, "crossings", 0.1)).values()
+    assert str(reason) == "only one condition has the metric crossings"
+    assert reason.add == "activation=relu,tanh output=quantile"
+
+
+def test_correlations_say_how_many_conditions_they_rest_on():
+    outputs = ("softmax_ce", "linear_hinge")
+    (drawn,) = drawings("metrics", fake_study(("relu", "elu", "tanh", "selu", "celu"), outputs, diverged=0)).values()
+    assert "rests on 5 of 10 conditions" in note_of(drawn)
+    assert "-" not in "".join(text.get_text() for text in drawn.axes[0].texts)  # one minus sign

@@ -20,7 +20,11 @@ def test_cost_gradients_are_the_slopes_of_the_costs(task):
     drawn = DRAW(tables._replace(replicas=tables.replicas.assign(task=task)))
     cost, gradient = drawn.axes
     assert drawn.get_figwidth() == SINGLE
-    assert len(cost.lines) == sum(task in output.tasks for output in OUTPUTS.values())
+    pairings = [output() for output in OUTPUTS.values() if task in output.tasks]
+    assert len(drawn.legends[0].get_lines()) == len(pairings)
+    assert len(cost.lines) == sum(max(1, output.roles.count("quantile")) for output in pairings)
+    colors = [line.get_color() for line in drawn.legends[0].get_lines()]
+    assert len(set(colors)) == len(colors)
     for curve, slope in zip(cost.lines, gradient.lines, strict=True):
         z, height = curve.get_data()
         smooth = np.abs(np.diff(slope.get_ydata(), 2)) < 0.01  # not at a kink
@@ -49,3 +53,12 @@ def test_each_pairing_is_drawn_in_its_own_column_before_the_others():
     table = means(tables.history, at_selected_rate(tables).replicas, "train_error", scale=100)
     for run, data in curves(titled["softmax_ce"]).items():
         np.testing.assert_allclose(data[1], table.loc[table["run"] == run, "mean"])
+
+
+def test_a_legend_says_what_the_curves_of_a_regression_take_as_given():
+    tables = at_selected_rate(STUDIES["three"])
+    drawn = DRAW(tables._replace(replicas=tables.replicas.assign(task="regression")))
+    entries = {text.get_text() for text in drawn.legends[0].get_texts()}
+    assert {"gaussian_nll: σ = 1", "quantile: levels 0.05, 0.5, 0.95", "linear_mse"} <= entries
+    slopes = {tuple(np.unique(line.get_ydata())) for line in drawn.axes[1].lines}
+    assert {(-level, 0, 1 - level) for level in (0.05, 0.5, 0.95)} <= slopes

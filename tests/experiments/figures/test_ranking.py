@@ -151,7 +151,7 @@ def test_rates_that_were_tried_on_tuning_seeds_are_drawn_with_their_validation_e
     replicas = replicas[(replicas["lr"] == 0.1) | (purpose == "tuning")]
     (drawn,) = drawings("learning_rate_sensitivity", tables._replace(replicas=replicas)).values()
     (ax,) = drawn.axes
-    assert ax.get_ylabel() == "validation error (%), tuning seeds"
+    assert ax.get_ylabel().replace("\n", " ") == "validation error (%), tuning seeds"
     for data in curves(ax).values():
         np.testing.assert_allclose(data, [[0.1, 0.3], [2.5, 2.5]])
     for rule, label, value in (
@@ -160,7 +160,7 @@ def test_rates_that_were_tried_on_tuning_seeds_are_drawn_with_their_validation_e
     ):
         shown = tables._replace(replicas=replicas.assign(select=rule))
         (drawn,) = drawings("learning_rate_sensitivity", shown).values()
-        assert drawn.axes[0].get_ylabel() == label
+        assert drawn.axes[0].get_ylabel().replace("\n", " ") == label
         for data in curves(drawn.axes[0]).values():
             np.testing.assert_allclose(data, [[0.1, 0.3], [value, value]])
 
@@ -171,6 +171,9 @@ def test_a_reference_is_drawn_only_if_all_conditions_share_it():
     assert "reference: relu" in legends[0]
     assert "told apart from the reference on these splits" in legends[0]
     assert not any(text.startswith("reference") for text in legends[1])
+    title = several.legends[0].get_title().get_text().replace("\n", " ")
+    assert all(f"net.hidden=[8]{depth}" in title for depth in ("", "×6"))
+    assert "references: relu (net.hidden=" in title
     assert "told apart from its reference on these splits" in legends[1]
     lines = [[line for line in drawn.axes[0].lines if line.get_color() == "0.75"] for drawn in (shared, several)]
     assert [len(found) for found in lines] == [1, 0]
@@ -264,9 +267,11 @@ def test_figures_that_rank_show_the_metric(name, task, metric):
     tables, unit = by_metric(task, metric), unit_of(task, metric)
     (drawn,) = drawings(name, tables).values()
     ax = drawn.axes[0]
-    texts = [ax.get_xlabel(), ax.get_ylabel(), ax.get_title(loc="left").replace("\n", " ")]
-    assert any(f"test {unit.heading}" in text for text in texts)
-    shown = FIGURES[name].worded("Draw the mean test error", tables)
+    texts = [ax.get_xlabel(), ax.get_ylabel(), ax.get_title(loc="left")]
+    assert any(f"test {unit.heading}" in text.replace("\n", " ") for text in texts)
+    assert_nothing_overlaps(drawn)  # and no label is cut off
+    assert FIGURES[name].worded(FIGURES[name].title, tables).startswith(f"Test {unit.word} ")
+    shown = FIGURES[name].worded("Draw the mean test {measure}", tables)
     assert shown == f"Draw the mean test {unit.word}"
     words = " ".join(text.get_text() for text in drawn.findobj(lambda artist: hasattr(artist, "get_text")))
     assert "error" not in words.replace("\n", " ").replace(unit.name, "")
@@ -284,7 +289,7 @@ def test_figures_that_rank_show_the_metric(name, task, metric):
 def test_figures_that_do_not_rank_show_errors_at_the_rates_that_the_metric_chose():
     tables = by_metric("classification", "nll")
     assert {name for name, drawable in FIGURES.items() if drawable.metrics} == {
-        *("leaderboard", "learning_rate_sensitivity", "pairing_matrix", "critical_difference")
+        *("leaderboard", "learning_rate_sensitivity", "pairing_matrix", "critical_difference", "metrics")
     }
     depths = tables._replace(replicas=tables.replicas.assign(**{"net.hidden": "[8, 8]"}))
     for name in ("mse_vs_ce", "lu_comparison"):
@@ -300,3 +305,46 @@ def test_mean_ranks_name_the_metric():
     moved = {RECORDED: tables.replicas["final_test_error"], "final_test_error": order, "metric": "brier"}
     (drawn,) = drawings("critical_difference", tables._replace(replicas=tables.replicas.assign(**moved))).values()
     assert drawn.axes[0].get_xlabel() == "mean rank by Brier score over 8 data sets (1 is best)"
+
+
+def test_a_condition_has_one_name_in_all_figures():
+    tables = fake_study(("relu",), ("sigmoid_ce", "softmax_ce"), hidden=((8,), (4,)), diverged=0)
+    (board,), (matrix,) = (drawings(name, tables).values() for name in ("leaderboard", "metrics"))
+    names = [{label.get_text() for label in drawn.axes[0].get_yticklabels()} for drawn in (board, matrix)]
+    assert names[0] == names[1] - {"ρ with the error"}
+    assert "relu, sigmoid_ce, net.hidden=[8]" in names[0]
+
+
+def test_small_differences_have_no_strong_contrast_in_a_pairing_matrix():
+    tables = STUDIES["crossed"]
+    replicas = tables.replicas.assign(status="done", diverged_epoch=None)
+    close = 0.057 + 0.001 * (replicas["seed"] - 1) + 1e-5 * (replicas["output"] == "softmax_mse")
+    (drawn,) = drawings("pairing_matrix", tables._replace(replicas=replicas.assign(final_test_error=close))).values()
+    image = drawn.axes[0].images[0]
+    assert image.norm(image.get_array()).max() < 0.05
+    assert {text.get_color() for text in drawn.axes[0].texts} == {"black"}
+
+
+def test_what_is_not_finite_is_hatched_and_has_no_star():
+    tables = fake_study(outputs=("softmax_ce", "softmax_mse"), diverged=0)
+    replicas = tables.replicas
+    lost = replicas["activation"] == "elu"
+    replicas = replicas.assign(status=np.where(lost, "diverged", "done"))
+    (drawn,) = drawings("pairing_matrix", tables._replace(replicas=replicas)).values()
+    (ax,) = drawn.axes
+    texts = [text.get_text() for text in ax.texts]
+    assert texts.count("diverged") == len([patch for patch in ax.patches if patch.get_hatch()]) == 2
+    assert not any("*" in text for text in [*texts, ax.get_title(loc="left")])
+
+
+def test_conditions_stand_side_by_side_at_a_rate_with_their_intervals():
+    tables = fake_study(("relu",), ("softmax_ce", "softmax_mse", "sigmoid_ce"), rates=(0.1, 0.3), diverged=0)
+    (drawn,) = drawings("learning_rate_sensitivity", tables).values()
+    drawn.draw_without_rendering()
+    (ax,) = drawn.axes
+    lines = [line for line in ax.lines if line.get_gid()]
+    places = [line.get_transform().transform((0.1, 5.0))[0] for line in lines]
+    assert (np.diff(places) > 2).all()
+    assert len({line.get_color() for line in lines}) == 3  # one activation: colours are those of the settings
+    assert [bars.get_transform().transform((0.1, 5.0))[0] for bars in ax.collections] == places
+    assert all(len(bars.get_segments()) == 2 for bars in ax.collections)

@@ -68,6 +68,14 @@ def test_settings_change_dash_and_marker_but_not_the_colour():
     assert len(set.union(*by_setting.values())) == 3
 
 
+def test_settings_have_colours_of_their_own_where_all_conditions_have_one_activation():
+    colors = [look.color for look in looks(STUDIES["pairings"].replicas).values()]
+    assert len(set(colors)) == len(colors) == 3
+    assert not {*colors} & {*COLORS.values()}
+    (look,) = looks(STUDIES["lost"].replicas).values()
+    assert look.color == COLORS["relu"]
+
+
 def test_a_legend_lists_activations_as_registered_and_settings_by_size():
     names = [look.label for look in looks(STUDIES["depths"].replicas).values()]
     sizes = ["net.hidden=[]", "net.hidden=[8]", "net.hidden=[8]×6"]

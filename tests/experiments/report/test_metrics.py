@@ -53,6 +53,8 @@ def test_every_metric_takes_the_place_of_the_error(task, metric):
         expected = unit.of(rows[f"final_{part}_{metric}"])[done]
         np.testing.assert_array_equal(rows.loc[done, f"final_{part}_error"], expected)
     np.testing.assert_array_equal(rows[RECORDED], tables.replicas["final_test_error"])
+    validation = tables.replicas["final_validation_error"]
+    np.testing.assert_array_equal(rows["recorded_final_validation_error"], validation)
     assert len(rows) == len(tables.replicas)  # a diverged replica is a result
     assert f"by {unit.the} on test rows (metric={metric}); lower is better" in note
     # Validation errors would choose the other rate.

@@ -128,9 +128,16 @@ def test_nll_is_finite_where_a_probability_rounds_to_0(output):
     assert result["brier"].tolist() == [1, 1]
 
 
+@pytest.mark.parametrize("output", [SigmoidCE(), SigmoidMSE()], ids=lambda o: o.name)
+def test_nll_of_several_sigmoids_is_finite_where_all_of_them_round_to_0(output):
+    z = np.array([[[0.0, -800.0, -800.0]], [[-800.0, -801.0, -802.0]]])
+    result = class_metrics(output, z, np.array([[1], [2]]), np.zeros((2, 1), int), names(3))
+    exact = [800 - np.log(2), 2 + np.log1p(np.exp(-1) + np.exp(-2))]  # the share of a class is σ(z) / Σ σ(z)
+    np.testing.assert_allclose(result["nll"], exact, rtol=1e-14)
+
+
 def test_a_class_that_is_said_to_be_impossible_has_an_infinite_nll():
-    with np.errstate(divide="ignore"):
-        result = class_metrics(ClippedMSE(), np.array([[[2.0]]]), np.array([[0]]), np.array([[1]]), names(2))
+    result = class_metrics(ClippedMSE(), np.array([[[2.0]]]), np.array([[0]]), np.array([[1]]), names(2))
     assert result["nll"].tolist() == [np.inf]
 
 
