@@ -70,8 +70,8 @@ def _check_output(settings: Configuration, data: Data) -> None:
             reason = "task=autoencode has numbers for targets"
         allowed = of_scaled if is_autoencoder else ", ".join(serving)
         if settings.dataset.get("task") == "classification" and data.classes_are_numbers:
-            target = f"the {len(data.classes)} different numbers of its target {settings.dataset.get('target')!r}"
-            message = f"output={output.name} needs numbers, but {target} were read as classes"
+            numbers = f"the {len(data.classes)} different numbers of its target {settings.dataset.get('target')!r}"
+            message = f"output={output.name} needs numbers, but {numbers} were read as classes"
             raise ConfigError(message, add=["dataset.task=regression"])
         raise ConfigError(f"output={output.name} needs {needed}, but {reason}: allowed there: {allowed}")
     if is_autoencoder and output.scaling == "none":
