@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from csv import reader
 from dataclasses import dataclass, field
 from io import BytesIO, StringIO
+from itertools import chain
 from os import PathLike
 from typing import IO, TYPE_CHECKING, Any
 
@@ -83,6 +84,9 @@ NUMBER_METRICS = ("mae", "r2", "nll", "coverage")
 CROSSINGS = "crossings"
 """A further metric of an output whose scores are quantiles."""
 
+METRICS = {"classification": CLASS_METRICS, "regression": (*NUMBER_METRICS, CROSSINGS)}
+"""By task, all metrics besides the error and the recalls."""
+
 NOMINAL_COVERAGE = 0.9
 """The share of the targets that a central interval shall contain."""
 
@@ -123,7 +127,7 @@ def sorted_metrics(columns: Collection[str]) -> list[str]:
     """Return the metrics among the columns of a study's `replicas`: by part, and the recalls by the classes' names."""
     metrics = []
     for part in MEASURED:
-        named = [f"final_{part}_{metric}" for metric in dict.fromkeys((*CLASS_METRICS, *NUMBER_METRICS, CROSSINGS))]
+        named = [f"final_{part}_{metric}" for metric in dict.fromkeys(chain(*METRICS.values()))]
         metrics += [column for column in named if column in columns]
         metrics += sorted(column for column in columns if column.startswith(f"final_{part}_{RECALL}"))
     return metrics

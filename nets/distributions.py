@@ -173,7 +173,10 @@ class Quantiles(Distribution):
         return np.asarray((np.diff(self.values, axis=-1) < 0).any(axis=-1))
 
     def interval(self, share: float) -> tuple[np.ndarray, np.ndarray] | None:
-        """Return the quantiles of the levels (1 ∓ share)/2; None unless both are among the levels."""
+        """Return the quantiles of the levels (1 ∓ share)/2; None unless both are among the levels.
+
+        An interval of 90 % needs the levels 0.05 and 0.95.
+        """
         ends = [np.flatnonzero(np.isclose(self.levels, (1 + side * share) / 2, rtol=0, atol=1e-9)) for side in (-1, 1)]
         if not all(map(len, ends)):
             return None

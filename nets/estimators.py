@@ -640,7 +640,7 @@ class MLPRegressor(RegressorMixin, _MLP):  # type: ignore[misc]  # scikit-learn 
         return values[:, 0] if values.shape[1] == 1 else values
 
     def predict_distribution(self, X: ArrayLike) -> Distribution:
-        """Return the distribution of each target (n, targets), for an output that models the spread.
+        """Return the distribution of each target (n, targets), for an output whose scores give it.
 
         Raises
         ------

@@ -42,8 +42,8 @@ class Output(ABC):
         Whether the cost is a negative log-likelihood, with all its terms.
     scaling
         How the targets of a regression are scaled: "standard", by mean and standard deviation, or "none".
-    models_spread
-        Whether the scores determine the distribution of a target: `distribution` needs no spread.
+    distribution_from_scores
+        Whether the scores alone give the distribution of a target, or quantiles of it: `distribution` needs no spread.
     roles
         What each score of a target stands for: "location" or "quantile" (in the target's unit), "log_mean" or
         "log_variance". In a regression, a target has a score for each; those of the first target are first.
@@ -63,7 +63,7 @@ class Output(ABC):
     probabilities: ClassVar[str] = ""
     nats: ClassVar[bool] = False
     scaling: ClassVar[str] = "standard"
-    models_spread: ClassVar[bool] = False
+    distribution_from_scores: ClassVar[bool] = False
 
     def __init_subclass__(cls, *, name: str, **kwargs: Any) -> None:
         """Register the subclass."""
@@ -146,7 +146,7 @@ class Output(ABC):
         return None
 
     def modelled_distribution(self, z: np.ndarray) -> Distribution:
-        """Return `distribution(z)`, for an output that models the spread.
+        """Return `distribution(z)`, for an output whose scores give it.
 
         Raises
         ------
@@ -155,8 +155,10 @@ class Output(ABC):
         """
         distribution = self.distribution(z)
         if distribution is None:
-            others = ", ".join(name for name, output in OUTPUTS.items() if output.models_spread)
-            raise ValueError(f"output={self.name} models no spread: predict_distribution needs one of {others}")
+            others = ", ".join(name for name, output in OUTPUTS.items() if output.distribution_from_scores)
+            raise ValueError(
+                f"the scores of output={self.name} give no distribution: predict_distribution needs one of {others}"
+            )
         return distribution
 
     def encode(self, labels: ArrayLike, classes: int, dtype: DTypeLike) -> np.ndarray:

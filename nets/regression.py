@@ -129,7 +129,7 @@ class ExpPoisson(Output, name="exp_poisson"):
     tasks = ("regression",)
     nats = True
     scaling = "none"
-    models_spread = True
+    distribution_from_scores = True
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -185,7 +185,7 @@ class GaussianNLL(Output, name="gaussian_nll"):
 
     tasks = ("regression",)
     nats = True
-    models_spread = True
+    distribution_from_scores = True
     beta: Annotated[float, Number("[0, 1]")] = 0.0
 
     @property
@@ -253,7 +253,7 @@ class Quantile(Output, name="quantile"):
     """
 
     tasks = ("regression",)
-    models_spread = True
+    distribution_from_scores = True
     levels: Annotated[tuple[float, ...], _Levels()] = (0.05, 0.5, 0.95)
 
     def __post_init__(self) -> None:

@@ -15,7 +15,7 @@ from experiments.analysis.comparison import (
 )
 from experiments.analysis.simple import against_simple_models, margins
 from experiments.analysis.statistics import OverDatasets
-from experiments.analysis.units import unit_of_row
+from experiments.analysis.units import ERROR, metric_of, unit_of_row
 from experiments.analysis.verdicts import comparison_sentences, margin_sentence
 from experiments.analysis.winners import winner_sentences
 from experiments.analysis.wording import counted, enumeration, in_sentence
@@ -29,7 +29,8 @@ class Findings:
     ----------
     board : DataFrame
         A row per condition at its selected rate, sorted by data set and rank. The columns are those of `ranked`, then
-        label, activation, output, task, lr, `untrained` and initializer. Those of `compare` with the reference follow,
+        label, `name` (the label, with the output if the data set has several), activation, output, task, lr,
+        `untrained` and initializer. Those of `compare` with the reference follow,
         one family per data set, then `reference_label`, `verdict` and `scope`. `grid` has the rates that took part in
         the choice, and `edge` is "lowest" or "highest" if validation chose that one of several. Holm adjusts the
         p of equivalence too.
@@ -62,6 +63,7 @@ def findings(
     *,
     baselines: pd.DataFrame | None = None,
     confusion: pd.DataFrame | None = None,
+    reliability: pd.DataFrame | None = None,
     margin: float | None = None,
 ) -> Findings:
     """Return the result of a study, in which each condition is compared with its reference at its selected rate.
@@ -72,8 +74,8 @@ def findings(
         The study's table, after `name_tasks`.
     baselines
         The errors of scikit-learn's models on the same splits.
-    confusion
-        The table `confusion` of all runs.
+    confusion, reliability
+        The tables of these names of all runs.
     margin
         The largest difference that does not matter, in points of error or in the unit of a regression's target. By
         default it is 0.5 points, or 2 % of the RMSE of the mean. Where a column `metric` of the replicas names another
@@ -85,7 +87,7 @@ def findings(
     board = with_grids(leaderboard(selected, limits), replicas)
     over = treatments_over_datasets(selected)
     models = against_simple_models(board, selected, baselines, limits)
-    named = _named(board)
+    named = board.assign(name=board["name"].map(in_sentence))
     rate = "the only rate" if board["grid"].map(len).max() == 1 else "the rate that validation chose"
     constant = [] if confusion is None else comparisons_of_one_class(named, selected, confusion)
     sentences = [
@@ -93,7 +95,7 @@ def findings(
         " ".join([*comparison_sentences(named, limits, margin), *constant]),
         f"{_diverged(replicas)} {over.sentence}",
     ]
-    warnings = cautions(named, replicas, confusion, limits)
+    warnings = cautions(named, replicas, confusion, reliability, limits)
     limit = margin_sentence(board, limits)
     return Findings(board, all_pairs(selected), rankings(replicas), over, sentences, warnings, limit)
 
@@ -103,30 +105,25 @@ def edge_sentence(board: pd.DataFrame) -> str:
     at_edge = board[board["edge"] != ""]
     if at_edge.empty:
         return ""
-    conditions = at_edge["label"] + " on " + at_edge["dataset"] + " (" + at_edge["lr"].map("{:g}".format) + ")"
+    rates = at_edge["lr"].map("{:g}".format)
+    conditions = at_edge["name"].map(in_sentence) + " on " + at_edge["dataset"].map(in_sentence) + " (" + rates + ")"
     return (
         f"For {len(at_edge)} of {counted(len(board), 'condition')} validation chose the lowest or highest rate that "
         f"was tried, so a wider grid may change their {unit_of_row(board.iloc[0]).word}: {enumeration(conditions)}."
     )
 
 
-def _named(board: pd.DataFrame) -> pd.DataFrame:
-    """Return the board with the `name` of each condition in sentences: its label, and its output if there are more."""
-    several_outputs = board.groupby("dataset")["output"].transform("nunique") > 1
-    names = board["label"].map(in_sentence)
-    return board.assign(name=names.where(~several_outputs, names + " with " + board["output"]))
-
-
 def _diverged(replicas: pd.DataFrame) -> str:
     """Return the sentence that counts the diverged networks of a study, at all learning rates."""
     lost = replicas.loc[replicas["status"] == "diverged", "lr"].value_counts().sort_index()
     total = len(replicas)
+    ranked = "" if metric_of(replicas) == ERROR else " in this ranking"  # networks without the metric are left out
     if total == 1:
-        return "The network did not diverge." if lost.empty else "The network diverged."
+        return f"The network{ranked} did not diverge." if lost.empty else f"The network{ranked} diverged."
     if lost.empty or lost.sum() == total:
-        return f"None of the {total} networks diverged." if lost.empty else f"All {total} networks diverged."
+        return f"{'None of the' if lost.empty else 'All'} {total} networks{ranked} diverged."
     where = ""
     if replicas["lr"].nunique() > 1 and len(lost) <= 3:
         rates = [f"{rate:g}" if len(lost) == 1 else f"{count} at {rate:g}" for rate, count in lost.items()]
         where = f", all at the learning rate {rates[0]}" if len(lost) == 1 else f": {enumeration(rates)}"
-    return f"{lost.sum()} of the {total} networks diverged{where}."
+    return f"{lost.sum()} of the {total} networks{ranked} diverged{where}."

@@ -17,7 +17,11 @@ ONE_CLASS = 0.95
 
 
 def cautions(
-    board: pd.DataFrame, replicas: pd.DataFrame, confusion: pd.DataFrame | None, margins: Mapping[str, float]
+    board: pd.DataFrame,
+    replicas: pd.DataFrame,
+    confusion: pd.DataFrame | None,
+    reliability: pd.DataFrame | None,
+    margins: Mapping[str, float],
 ) -> list[str]:
     """Return what weakens the answer.
 
@@ -30,8 +34,8 @@ def cautions(
         `Findings.board` with the column `name`.
     replicas
         The study's table, after `equal_rates`.
-    confusion
-        The table `confusion` of all runs.
+    confusion, reliability
+        The tables of these names of all runs.
     margins
         By data set, the largest difference that does not matter, in the table's unit.
     """
@@ -46,7 +50,7 @@ def cautions(
         *([] if confusion is None else _one_class(board, selected, confusion)),
         *infinities(board, selected),
         *disagreements(board, selected),
-        *calibrations(board, selected, confusion),
+        *calibrations(board, selected, reliability),
         *_tuning(replicas),
     ]
 

@@ -240,8 +240,10 @@ def leaderboard(selected: pd.DataFrame, margins: Mapping[str, float] | None = No
     board[["low", "high"]] = possible_intervals(board, ceiling, floor)
     board["initializer"] = board["run"].map(conditions["init.name"]) if "init.name" in conditions else ""
     board = board.merge(_compared_with_references(selected, margins or {}), on="run", how="left")
-    same_output = board["reference"].map(conditions["output"]) == board["output"]
     names_with_output = labels(selected, omit=("dataset",))
+    several_outputs = board.groupby("dataset")["output"].transform("nunique") > 1
+    board["name"] = board["label"].where(~several_outputs, board["run"].map(names_with_output))
+    same_output = board["reference"].map(conditions["output"]) == board["output"]
     board["reference_label"] = (
         board["reference"].map(names).where(same_output, board["reference"].map(names_with_output))
     )

@@ -5,13 +5,14 @@ import math
 import numpy as np
 import pandas as pd
 
+from experiments.analysis.calibration import calibration_errors
 from experiments.analysis.comparison import ranked, scores_by_seed
 from experiments.analysis.paired import t_test
 from experiments.analysis.statistics import ALPHA, holm, summarise
 from experiments.analysis.units import ERROR, RECORDED, TEST, metric_of, unit_of, unit_of_row
 from experiments.analysis.wording import enumeration, in_sentence
 from experiments.tables import KEY, rounded
-from experiments.training.metrics import BINS
+from experiments.training.metrics import LEAST_ROWS
 
 RIVALS = {
     "classification": (ERROR, "balanced_error", "nll", "brier", "auc", "f1"),
@@ -45,18 +46,18 @@ def disagreements(board: pd.DataFrame, selected: pd.DataFrame) -> list[str]:
         metrics = [metric for metric in RIVALS[str(task)] if metric != metric_of(selected)]
         tests[task] = pd.concat([_tests(rows, firsts["run"], metric) for metric in metrics], ignore_index=True)
     for _, first in firsts.iterrows():
-        units = {metric: unit_of(first["task"], metric).name for metric in RIVALS[first["task"]]}
+        metric_names = {metric: unit_of(first["task"], metric).name for metric in RIVALS[first["task"]]}
         table = tests[first["task"]]
         table = table[table["dataset"] == first["dataset"]]
         told = table[table["best"] & (holm(table["p"]) < ALPHA) & (table["difference"] < 0)]
         if told.empty:
             continue
         winners = [
-            f"{names[run]} has the lowest {enumeration(part['metric'].map(units))}"
+            f"{names[run]} ranks first by {enumeration(part['metric'].map(metric_names))}"
             for run, part in told.groupby("run", sort=False)
         ]
         result.append(
-            f"On {in_sentence(first['dataset'])} metrics disagree: {first['name']} has the lowest "
+            f"On {in_sentence(first['dataset'])} metrics disagree: {first['name']} ranks first by "
             f"{unit_of_row(first).name}, but {enumeration(winners)} (paired t on these splits, Holm for all conditions "
             f"and metrics, 5 %)."
         )
@@ -96,40 +97,39 @@ def _column(metric: str, replicas: pd.DataFrame) -> str:
     return RECORDED if metric == ERROR and RECORDED in replicas else f"{TEST}{metric}"
 
 
-def calibrations(board: pd.DataFrame, selected: pd.DataFrame, confusion: pd.DataFrame | None) -> list[str]:
+def calibrations(board: pd.DataFrame, selected: pd.DataFrame, reliability: pd.DataFrame | None) -> list[str]:
     """Return a sentence for each data set whose first condition is badly calibrated.
 
-    Its mean `ece_width` is at least `MISCALIBRATED`, and the 95 % interval of this mean lies above what chance gives.
-    Networks with the error e that are calibrated have at most √(2 M e (1 − e) / (π n)) on average, for n test rows in M
-    bins: in a bin with n_m rows the share of right ones has the standard deviation s_m = √(c (1 − c) / n_m), a normal
-    deviation has the mean size √(2/π) s_m, and the sum over bins is largest for equal parts.
+    Its mean calibration error in bins of equal width is at least `MISCALIBRATED`, and the 95 % interval of this mean
+    lies above what chance gives calibrated networks on average.
 
     Parameters
     ----------
     board, selected
         As for `disagreements`.
-    confusion
-        The table `confusion`, which counts the rows; without it there is no sentence.
+    reliability
+        The table `reliability`; without it there is no sentence.
     """
-    column = f"{TEST}ece_width"
-    if confusion is None or column not in selected:
+    if reliability is None:
         return []
-    counts = confusion.assign(lr=confusion["lr"].map(rounded)).groupby(KEY)["count"].sum().rename("rows").reset_index()
-    result = []
-    for _, first in _firsts(board).iterrows():
-        rows = selected[(selected["run"] == first["run"]) & (selected["status"] == "done") & selected[column].notna()]
-        rows = rows.merge(counts, on=KEY)
-        if rows.empty:
+    firsts, result = _firsts(board), []
+    table = reliability[reliability["run"].isin(firsts["run"])]
+    errors = calibration_errors(table.assign(lr=table["lr"].map(rounded)))
+    errors = errors[errors["rows"] >= LEAST_ROWS]
+    done = selected.loc[selected["status"] == "done", KEY]
+    errors = errors.merge(done.assign(lr=done["lr"].map(rounded)), on=KEY)
+    for _, first in firsts.iterrows():
+        networks = errors[errors["run"] == first["run"]]
+        if len(networks) < 3:
             continue
-        error, size = rows[_column(ERROR, rows)].mean(), rows["rows"].mean()
-        chance = math.sqrt(2 / math.pi * BINS * error * (1 - error) / size)
-        mean = summarise(rows, "run", column).iloc[0]
-        if mean["mean"] >= MISCALIBRATED and mean["n"] > 2 and mean["low"] > chance:
-            ends = f"{100 * mean['low']:.1f} to {100 * mean['high']:.1f} %"
+        mean, chance = summarise(networks, "run", "ece").iloc[0], networks["chance"].mean()
+        if mean["mean"] >= MISCALIBRATED and mean["low"] > chance:
+            ends = f"{100 * mean['low']:.1f} to {100 * mean['high']:.1f}"
             result.append(
-                f"On {in_sentence(first['dataset'])} the confidences of {first['name']}, which ranks first, are "
-                f"{100 * mean['mean']:.1f} points from the shares of right rows (ece_width, 95 % interval {ends}). "
-                f"Chance alone gives calibrated networks at most {100 * chance:.1f}."
+                f"On {in_sentence(first['dataset'])} {first['name']}, which ranks first, is badly calibrated. Its "
+                f"confidences differ from the shares of right rows by {100 * mean['mean']:.1f} points (ece_width, 95 % "
+                f"interval {ends} points). Chance alone gives a calibrated network {100 * chance:.1f} points on "
+                f"average."
             )
     return result
 

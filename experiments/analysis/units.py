@@ -3,10 +3,11 @@
 import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from experiments.config.errors import ConfigError
-from experiments.tables import CLASS_METRICS, CROSSINGS, MEASURED, NOMINAL_COVERAGE, NUMBER_METRICS, RECALL
+from experiments.tables import CROSSINGS, MEASURED, NOMINAL_COVERAGE, RECALL
 from nets.names import nearest
 
 if TYPE_CHECKING:  # the command line asks for units before it needs a second of imports
@@ -36,6 +37,10 @@ class Unit:
         What sentences call it, if that is not the name.
     may_be_infinite
         Whether a network that finished may have an infinite value.
+    needs
+        What the output must give, if not every output gives it: "probabilities".
+    needs_every_class
+        Whether the rows of a part must contain the class, or all classes.
     """
 
     name: str
@@ -46,11 +51,13 @@ class Unit:
     best: float | None = None
     noun: str = ""
     may_be_infinite: bool = False
+    needs: str = ""
+    needs_every_class: bool = False
 
     @property
     def word(self) -> str:
-        """What sentences call it: "error" for any error."""
-        return self.noun or self.name
+        """What sentences call it after an adjective: "error" for any error, "value of 1 − AUC" for a formula."""
+        return f"value of {self.name}" if self._is_formula else self.noun or self.name
 
     @property
     def values(self) -> str:
@@ -60,7 +67,11 @@ class Unit:
     @property
     def the(self) -> str:
         """The word with its article; a formula has none."""
-        return self.word if self.word.startswith("1 −") else f"the {self.word}"
+        return self.name if self._is_formula else f"the {self.word}"
+
+    @property
+    def _is_formula(self) -> bool:
+        return self.name.startswith("1 −")
 
     @property
     def heading(self) -> str:
@@ -114,24 +125,39 @@ UNITS = {
 METRICS = {
     "classification": {
         "balanced_error": Unit("balanced error", "%", 100, 100),
-        "nll": Unit("negative log-likelihood", "nats", 1, math.inf, may_be_infinite=True),
-        "brier": Unit("Brier score", "", 1, 2),
-        "ece_width": Unit("calibration error in bins of equal width", "%", 100, 100),
-        "ece_mass": Unit("calibration error in bins of equal mass", "%", 100, 100),
-        "auc": Unit("1 − AUC", "", 1, 1, best=1),
+        "nll": Unit("negative log-likelihood", "nats", 1, math.inf, may_be_infinite=True, needs="probabilities"),
+        "brier": Unit("Brier score", "", 1, 2, needs="probabilities"),
+        "ece_width": Unit("calibration error in bins of equal width", "%", 100, 100, needs="probabilities"),
+        "ece_mass": Unit("calibration error in bins of equal mass", "%", 100, 100, needs="probabilities"),
+        "auc": Unit("1 − AUC", "", 1, 1, best=1, needs_every_class=True),
         "f1": Unit("1 − F1", "", 1, 1, best=1),
     },
     "regression": {
         "mae": Unit("mean absolute error", "target units", 1, math.inf),
         "r2": Unit("1 − R²", "", 1, math.inf, best=1),
-        "nll": Unit("negative log-likelihood", "nats", 1, math.inf, floor=-math.inf, may_be_infinite=True),
-        "coverage": Unit("distance of the coverage from 90 %", "points", 100, 90, best=NOMINAL_COVERAGE),
-        CROSSINGS: Unit("share of crossing quantiles", "%", 100, 100),
+        "nll": Unit(
+            "negative log-likelihood",
+            "nats",
+            1,
+            math.inf,
+            floor=-math.inf,
+            may_be_infinite=True,
+            needs="density",
+        ),
+        "coverage": Unit(
+            "distance of the coverage from 90 %",
+            "points",
+            100,
+            90,
+            best=NOMINAL_COVERAGE,
+            needs="interval of 90 %",
+        ),
+        CROSSINGS: Unit("share of crossing quantiles", "%", 100, 100, needs="quantiles"),
     },
 }
 """Of the metrics, by task and name. Each class of a classification has a further one, its recall."""
 
-NAMES = tuple(dict.fromkeys((ERROR, *CLASS_METRICS, *NUMBER_METRICS, CROSSINGS)))
+NAMES = tuple(dict.fromkeys((ERROR, *chain(*METRICS.values()))))
 """The metrics whose names do not depend on the data."""
 
 
@@ -146,7 +172,8 @@ def unit_of(task: str, metric: str = ERROR) -> Unit:
     if metric == ERROR:
         return UNITS[task]
     if metric.startswith(RECALL):
-        return Unit(f"1 − recall of {metric.removeprefix(RECALL)}", "%", 100, 100, best=1)
+        name = f"1 − recall of {metric.removeprefix(RECALL)}"
+        return Unit(name, "%", 100, 100, best=1, needs_every_class=True)
     return METRICS[task][metric]
 
 

@@ -121,14 +121,15 @@ def _too_few(few: pd.DataFrame, count: float, margin: float | None) -> str:
     run = f"; run seeds={count:.0f}" if count <= MOST else ""
     differ = f"{enumeration(few['name'])} {verb(len(few), 'differs', 'differ')} from {_references(few)}"
     text = (
-        f"There are too few seeds to decide whether {differ}. About {count:.0f} seeds would show a difference of "
-        f"{_margin(few, margin)} {SPLITS}, with a probability of 80 % (one paired t test at 5 %{run})."
+        f"There are too few seeds to decide whether {differ}. About {count:.0f} seeds would show a difference as small "
+        f"as the margin, {_margin(few, margin)}, {SPLITS}, with a probability of 80 % (one paired t test at 5 %{run}). "
+        f"Larger differences need fewer seeds."
     )
     never = few[_least_half_width(few) > few["margin"]]
     if never.empty:
         return text
-    subject = "it" if len(never) == len(few) else f"it of {enumeration(never['name'])}"
-    return f"{text} No number of seeds can show {subject} {POPULATION}."
+    of_some = "" if len(never) == len(few) else f" of {enumeration(never['name'])}"
+    return f"{text} No number of seeds can show so small a difference{of_some} {POPULATION}."
 
 
 def _least_half_width(rows: pd.DataFrame) -> pd.Series:

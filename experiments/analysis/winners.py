@@ -86,14 +86,14 @@ class _Network:
     def sentence(self) -> str:
         """The sentence that says that this network is the best."""
         if self.alone:
-            return f"The mean test {self.unit.word} of {self.name} on {self.dataset} at {self.rate} is {self.error}."
+            return f"The mean test {self.unit.word} of {self.name} at {self.rate} on {self.dataset} is {self.error}."
         has = "have" if self.several else "has"
         if self.lower:
             rank = "rank" if self.several else "ranks"
             measure = f"a mean test {self.unit.word} of {self.error}"
-            return f"{self.name} {rank} first on {self.dataset} at {self.rate}, with {measure}. {self.lower}"
+            return f"{self.name} {rank} first at {self.rate} on {self.dataset}, with {measure}. {self.lower}"
         lowest = f"the lowest mean test {self.unit.word}"
-        return f"{self.name} {has} {lowest} on {self.dataset} at {self.rate}: {self.error}."
+        return f"{self.name} {has} {lowest} at {self.rate} on {self.dataset}: {self.error}."
 
 
 def _lower(part: pd.DataFrame, unit: Unit) -> str:
@@ -105,7 +105,7 @@ def _lower(part: pd.DataFrame, unit: Unit) -> str:
         on = f" on {in_sentence(row['dataset'])}"
         text, count = f"{row['name']} has {unit.full_text(row['mean'])}{on}", row["n"] + row["diverged"]
         if row["diverged"]:
-            kept = "where it finished" if unit.kept_verb == "finished" else "as the mean of its finite values"
+            kept = "as the mean of its finite values" if unit.may_be_infinite else "where it finished"
             text += f" {kept}, but {row['diverged']} of {counted(count, 'replica')} {unit.lost_verb}"
         else:
             text += f" over {counted(count, 'seed')}"

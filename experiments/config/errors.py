@@ -14,11 +14,14 @@ class ConfigError(ValueError):
         One line that says what was wrong and what is allowed.
     instead
         The words of the command line with the one at fault replaced by what was meant.
+    add
+        Words that make the command line right, where the words of this line are not known.
     """
 
-    def __init__(self, message: str, instead: Sequence[str] | None = None):
+    def __init__(self, message: str, instead: Sequence[str] | None = None, add: Sequence[str] = ()):
         super().__init__(message)
         self.instead = None if instead is None else list(instead)
+        self.add = list(add)
 
 
 def in_one_line(refusal: ConfigError, program: str, before: Sequence[str] = ()) -> str:

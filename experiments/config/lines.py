@@ -141,5 +141,11 @@ def refusal_of_setting(key: str, option: str, words: Sequence[str]) -> ConfigErr
     last = max((index for index, word in enumerate(words) if parts(word)[1] == choice), default=None)
     if last is None:
         return ConfigError(message, [f"{choice}={others[0]}", *words])
-    kept = [item for item in pieces_of(parts(words[last])[2]) if item in others] or others[:1]
+    chosen = list(pieces_of(parts(words[last])[2]))
+    kept = [item for item in chosen if item in others]
+    if kept:
+        rest = [item for item in chosen if item not in others]
+        left = f"{choice}={','.join(rest)}" if len(rest) < 4 else f"each other {choice}"
+        message += f", so {left} needs a second command without {key}, which may have the same study"
+    kept = kept or others[:1]
     return ConfigError(message, [*words[:last], f"{choice}={','.join(kept)}", *words[last + 1 :]])

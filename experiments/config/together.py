@@ -34,6 +34,7 @@ def check_together(settings: Configuration, data: Data, division: Mapping[str, A
     ConfigError
         With the first setting at fault.
     """
+    _check_output(settings, data)
     activation = settings.activation
     seeds = (*settings.seeds, *settings.tune.seeds)
     if len(set(seeds)) < len(seeds):
@@ -55,7 +56,6 @@ def check_together(settings: Configuration, data: Data, division: Mapping[str, A
     if settings.pretrain.on and activation.pieces > 1:
         epochs = settings.pretrain.epochs
         raise ConfigError(f"pretrain.epochs={epochs}: {activation.name} has pieces, only 0 is allowed")
-    _check_output(settings, data)
 
 
 def _check_output(settings: Configuration, data: Data) -> None:
@@ -69,8 +69,10 @@ def _check_output(settings: Configuration, data: Data) -> None:
         if is_autoencoder:
             reason = "task=autoencode has numbers for targets"
         allowed = of_scaled if is_autoencoder else ", ".join(serving)
-        if settings.dataset.get("task") == "classification" and all(map(_is_number, data.classes)):
-            allowed += ". With dataset.task=regression, its target is a number"
+        if settings.dataset.get("task") == "classification" and data.classes_are_numbers:
+            numbers = f"the {len(data.classes)} different numbers of its target {settings.dataset.get('target')!r}"
+            message = f"output={output.name} needs numbers, but {numbers} were read as classes"
+            raise ConfigError(message, add=["dataset.task=regression"])
         raise ConfigError(f"output={output.name} needs {needed}, but {reason}: allowed there: {allowed}")
     if is_autoencoder and output.scaling == "none":
         raise ConfigError(
@@ -83,14 +85,6 @@ def _check_output(settings: Configuration, data: Data) -> None:
         except ValueError as error:
             target = settings.dataset.get("target") or column + 1
             raise ConfigError(f"{error}, as in target {target!r} of {data.name}: allowed there: {of_scaled}") from error
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _check_recipe(settings: Configuration) -> None:

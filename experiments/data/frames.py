@@ -72,9 +72,16 @@ def from_frame(name: str, frame: pd.DataFrame, *, source: Source = UNKNOWN, **va
             *notes,
             *more,
             *_inferred(inputs, complete[choices.target], columns, choices),
-            *(may_be_counts(choices.target, targets) if task == "regression" else ()),
+            *_counts(complete[choices.target], targets, classes, choices),
         ),
     )
+
+
+def _counts(target: pd.Series, targets: np.ndarray, classes: tuple[str, ...], choices: Choices) -> tuple[str, ...]:
+    """Return a note if numbers look like counts; not for classes that were asked for."""
+    is_number = types.is_numeric_dtype(target) and not types.is_bool_dtype(target)
+    asked = choices.task == "classification"
+    return may_be_counts(choices.target, targets, classes) if is_number and not asked else ()
 
 
 def _inferred(inputs: pd.DataFrame, target: pd.Series, columns: Sequence[Column], choices: Choices) -> tuple[str, ...]:

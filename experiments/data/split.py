@@ -218,9 +218,11 @@ def part_sizes(data: Data, test: float, validation: float) -> tuple[int, int, in
         fewest = counts * n_rest // n * n_train // n_rest
         if not fewest.all():
             label = fewest.argmin()
+            may_be_number = data.columns and data.classes_are_numbers
+            number = ". If the target is a number or a count, add dataset.task=regression" if may_be_number else ""
             raise ValueError(
                 f"{data.name}: class {data.classes[label]!r} has {counts[label]} of {n} rows, too few to be "
-                f"stratified with {shares}: leave its rows out, or join it with another class"
+                f"stratified with {shares}: leave its rows out, or join it with another class{number}"
             )
     return n_train, n_validation, n_test
 

@@ -340,11 +340,15 @@ def _moments(days: Sequence[str]) -> tuple[pd.Series, str, list[str]]:
     return values, ", but there is no" if failed else "", failed[:1]
 
 
-def may_be_counts(name: str, targets: np.ndarray) -> tuple[str, ...]:
-    """Return a note if the targets (n,) of a regression look like counts: whole numbers from nearly 0 up, most small.
+def may_be_counts(name: str, targets: np.ndarray, classes: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return a note if the targets (n,) look like counts: whole numbers from nearly 0 up, most of them small.
+
+    The targets are those of a regression, or labels of `classes` that are numbers.
 
     "Most are small" means a skewness above 1. The smallest is below 10: amounts such as prices begin above that.
     """
+    if classes:
+        targets = np.array(classes, np.float64)[targets]
     low, high = targets.min(), targets.max()
     if not 0 <= low < 10 or (targets != np.round(targets)).any() or len(np.unique(targets)) < 3:
         return ()
@@ -352,6 +356,9 @@ def may_be_counts(name: str, targets: np.ndarray) -> tuple[str, ...]:
     if (standard**3).mean() <= 1:
         return ()
     words = f"whole numbers from {low:.0f} to {high:.0f}, most of them small"
+    if classes:
+        poisson = "dataset.task=regression with output=exp_poisson and optimizer=adam"
+        return (f"target {name!r} has {words}, which were read as classes: {poisson} takes them as counts",)
     return (f"target {name!r} has {words}: output=exp_poisson with optimizer=adam takes them as counts",)
 
 

@@ -120,6 +120,19 @@ class Data:
         """Whether inputs may be NaN, which the scaling fills by the training part."""
         return any(any(column.fillable) for column in self.columns)
 
+    @property
+    def classes_are_numbers(self) -> bool:
+        """Whether the name of every class is a number; False without classes."""
+        return bool(self.classes) and all(map(_is_number, self.classes))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
 
 def _labels(name: str, targets: np.ndarray, classes: tuple[str, ...]) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return the labels as int64 and the name of each; refuse labels that are not 0..K-1 without a gap."""

@@ -52,10 +52,11 @@ def _report(values: Mapping[str, str]) -> int:
     if not values.get("study") and not studies():
         first = "python run.py -m activation=relu,tanh"
         raise ConfigError(f"no study in {RESULTS.resolve()}/; {ELSEWHERE}, or run: {first}")
-    select, margin = values.get("select", "error"), _margin(values.get("margin"))
+    select = values.get("select", "error")
     if select not in SELECT:
         raise ConfigError(f"select={select}: {nearest(select, SELECT)}")
     metric = _metric(values.get("metric", ERROR), select)
+    margin = _margin(values.get("margin"), metric)
     formats = values.get("formats", "svg").split(",")
     for kind in formats:
         if kind not in KINDS:
@@ -108,7 +109,7 @@ def _metric(metric: str, select: str) -> str:
     return metric
 
 
-def _margin(text: str | None) -> float | None:
+def _margin(text: str | None, metric: str) -> float | None:
     """Return the margin of equivalence; None without the argument."""
     if text is None:
         return None
@@ -117,7 +118,8 @@ def _margin(text: str | None) -> float | None:
     except ValueError:
         margin = math.nan
     if not 0 < margin < math.inf:
-        raise ConfigError(f"margin={text}: it must be a number above 0, in points of error or in the target's unit")
+        unit = "points of error or in the target's unit" if metric == ERROR else f"the unit of the metric {metric}"
+        raise ConfigError(f"margin={text}: it must be a number above 0, in {unit}")
     return margin
 
 

@@ -125,8 +125,9 @@ STUDY_COMPARISON: Columns = {
 def leaderboard(board: pd.DataFrame, epoch: str = "") -> Table:
     """Return the leaderboard from `Findings.board`; `epoch` is that of `epoch_of_errors`."""
     headings = {"test error": f"test {measure(board['task'], metric_of(board))}{epoch}"}
-    if (lost := unit_of_row(board.iloc[0]).lost) != "diverged":
-        headings["diverged"] = lost
+    unit = unit_of_row(board.iloc[0])
+    if unit.may_be_infinite:
+        headings["diverged"] = unit.lost
     return table(board, _fitting(LEADERBOARD, board), headings)
 
 

@@ -149,7 +149,13 @@ def gather(
         What a reader must know of the metric that stands for the error in the tables, if one does.
     """
     replicas = tables.replicas
-    facts = findings(replicas, baselines=tables.baselines, confusion=tables.confusion, margin=margin)
+    facts = findings(
+        replicas,
+        baselines=tables.baselines,
+        confusion=tables.confusion,
+        reliability=tables.reliability,
+        margin=margin,
+    )
     board = facts.board
     return Content(
         study=study,

@@ -1,5 +1,6 @@
 """Ranking by a metric: its values take the place of the errors, so that everything that reads these shows it."""
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,8 +26,9 @@ from experiments.figures.registry import Missing, dataset_names
 from experiments.figures.selection import select as select_rows
 from experiments.report.provenance import study_words
 from experiments.store.reading import StudyTables
-from experiments.tables import CROSSINGS, LOSS_COLUMNS, MEASURED, RECALL, deciding, reported, rounded
+from experiments.tables import LOSS_COLUMNS, MEASURED, RECALL, deciding, reported, rounded
 from experiments.training.metrics import LEAST_ROWS
+from nets.outputs import OUTPUTS
 
 CURVES = (
     "Curves show errors and losses: the metrics are those with which the networks end. Figures that do not rank "
@@ -67,7 +69,7 @@ def by_metric(tables: StudyTables, metric: str, study: str, folder: Path) -> tup
     without = set(shown["run"]) - set(shown.loc[(shown["status"] == "done") & kept, "run"])
     without &= set(shown.loc[~kept, "run"])  # where all replicas diverged, nothing is blank
     left = shown["run"].isin(without)
-    notes = _left_out(replicas, blank[left & ~kept], blank[~left & ~kept], metric)
+    notes = _left_out(replicas, blank[~kept], left[~kept], metric)
     shown = shown[kept & ~left]
     if shown.empty:
         raise ConfigError(f"metric={metric}: {' '.join(notes)}")
@@ -77,6 +79,12 @@ def by_metric(tables: StudyTables, metric: str, study: str, folder: Path) -> tup
         f"several learning rates, the same metric on validation rows chose. Simple models are left out: only their "
         f"errors are known."
     )
+    of_counts = [name for name in shown["output"].unique() if name in OUTPUTS and OUTPUTS[name].scaling == "none"]
+    if metric == "coverage" and of_counts:
+        notes.append(
+            f"An interval of counts covers more than 90 % by construction, since counts come in steps. So part of the "
+            f"distance of {enumeration(of_counts)} is no fault of the networks."
+        )
     return select_rows(tables._replace(replicas=shown), shown), [first, *notes]
 
 
@@ -96,10 +104,17 @@ def _check_task(tables: StudyTables, metric: str, study: str, folder: Path) -> N
     if len(metrics) == 1:
         common = [ERROR, *metrics[lacking[0]]]
         raise ConfigError(f"metric={metric}: a {lacking[0]} has none; study {study!r} has: {', '.join(common)}")
-    raise ConfigError(
+    reason = (
         f"metric={metric}: a {lacking[0]} has none, and study {study!r} has one ({tasks[lacking[0]]}); "
         f"all of its tasks have: {', '.join(common)}"
     )
+    having = next((task for task in metrics if metric in metrics[task]), None)
+    runs = set(replicas.loc[replicas["task"] == having, "run"])
+    words = [word for word in (study_words(folder, runs) if having else []) if not word.startswith("study=")]
+    if not words:
+        raise ConfigError(reason)
+    command = shlex.join(["python", "run.py", "-m", *words, f"study={study}_{having}"])
+    raise ConfigError(f"{reason}. A {having} needs a study of its own; run: {command}")
 
 
 def _has(task: str, metric: str) -> bool:
@@ -127,35 +142,60 @@ def _blank(shown: pd.DataFrame) -> pd.Series:
     return pd.Series(parts, shown.index)
 
 
-def _left_out(replicas: pd.DataFrame, left: pd.Series, partly: pd.Series, metric: str) -> list[str]:
+def _left_out(replicas: pd.DataFrame, parts: pd.Series, whole: pd.Series, metric: str) -> list[str]:
     """Return the sentences on conditions and on single replicas without a metric.
 
-    `left` and `partly` have the part on which each of them lacks it.
+    `parts` has the part on which each of these replicas lacks it, and `whole` says whether the condition is left out.
     """
+    rows = replicas.loc[parts.index]
+    reasons = [_reason(row, part, metric) for (_, row), part in zip(rows.iterrows(), parts, strict=True)]
+    rows = rows.assign(reason=reasons, whole=whole)
+    return [*_conditions_left_out(replicas, rows[rows["whole"]]), *_seeds_left_out(rows[~rows["whole"]])]
+
+
+def _conditions_left_out(replicas: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
+    """Return the sentence that counts the conditions that are left out, and the reasons."""
+    if rows.empty:
+        return []
     names = labels(replicas, omit=("dataset",)).map(in_sentence)
     if replicas["dataset"].nunique() > 1:
         names = names + " on " + replicas.drop_duplicates("run").set_index("run")["dataset"].map(in_sentence)
-    reasons = [_reason(replicas.loc[index], part, metric) for index, part in left.items()]
+    rows = rows.drop_duplicates(["run", "reason"])
+    left = f"{rows['run'].nunique()} of {counted(replicas['run'].nunique(), 'condition')}"
+    left += f" {verb(rows['run'].nunique(), 'is', 'are')} left out"
+    because = {
+        _because(part): f"{enumeration(names[run] for run in part['run'].unique())}."
+        for _, part in rows.groupby("reason", sort=False)
+    }
+    if len(because) == 1:
+        ((reason, which),) = because.items()
+        return [f"{left}, since {reason}: {which}"]
+    return [" ".join([f"{left}.", *(f"{reason[0].upper()}{reason[1:]}: {which}" for reason, which in because.items())])]
+
+
+def _seeds_left_out(rows: pd.DataFrame) -> list[str]:
+    """Return a sentence for each reason for which single networks of conditions are left out."""
     result = []
-    for reason, runs in replicas.loc[left.index, "run"].groupby(reasons, sort=False):
-        count = runs.nunique()
-        result.append(
-            f"{count} of {counted(replicas['run'].nunique(), 'condition')} {verb(count, 'is', 'are')} left out, since "
-            f"{reason}: {enumeration(names[run] for run in runs.unique())}."
-        )
-    reasons = [_reason(replicas.loc[index], part, metric) for index, part in partly.items()]
-    for reason, rows in replicas.loc[partly.index].groupby(reasons, sort=False):
-        seeds = ", ".join(str(seed) for seed in sorted(rows["seed"].unique()))
-        runs = counted(rows["run"].nunique(), "condition")
-        result.append(f"The networks of {runs} with the seeds {seeds} are left out, since {reason}.")
+    for _, part in rows.groupby("reason", sort=False):
+        seeds = [str(seed) for seed in sorted(part["seed"].unique())]
+        of_seeds = f"the {verb(len(seeds), 'seed', 'seeds')} {enumeration(seeds)}"
+        runs = counted(part["run"].nunique(), "condition")
+        result.append(f"The networks of {runs} with {of_seeds} are left out, since {_because(part)}.")
     return result
 
 
-PROBABILITIES = {"nll", "brier", "ece_width", "ece_mass"}
-"""The metrics of a classification that need probabilities."""
+def _because(rows: pd.DataFrame) -> str:
+    """Return the reason that rows share as a clause. A reason without a subject is one of their outputs."""
+    reason = str(rows["reason"].iloc[0])
+    if not reason.startswith(LACK):
+        return reason
+    outputs = list(rows["output"].unique())
+    gives = verb(len(outputs), "gives", "give")
+    return f"the {verb(len(outputs), 'output', 'outputs')} {enumeration(outputs)} {gives} {reason}"
 
-QUANTITIES = {"nll": "density", "coverage": "interval of 90 %", CROSSINGS: "quantiles"}
-"""By metric of a regression, what the output must give."""
+
+LACK = "no "
+"""How the reason begins that an output does not give what a metric needs."""
 
 
 def _reason(replica: pd.Series, part: str, metric: str) -> str:
@@ -163,15 +203,16 @@ def _reason(replica: pd.Series, part: str, metric: str) -> str:
     others = [name for name in replica.index if name.startswith(f"final_{part}_") and name not in LOSS_NAMES]
     if replica[others].isna().all():
         return "an earlier version recorded no metrics (force=true adds them)"
-    if replica["task"] == "regression" and metric in QUANTITIES:
-        return f"the output {replica['output']} gives no {QUANTITIES[metric]}"
-    if metric in PROBABILITIES and pd.isna(replica.get(f"final_{part}_nll", np.nan)):
-        return f"the output {replica['output']} gives no probabilities"
+    unit = unit_of(str(replica["task"]), metric)
+    if unit.needs and (replica["task"] == "regression" or pd.isna(replica.get(f"final_{part}_nll", np.nan))):
+        return f"{LACK}{unit.needs}"
     if metric.startswith("ece"):
         return f"the {part} part has fewer than {LEAST_ROWS} rows"
     if metric == "r2":
         return f"the {part} part has one row"
-    return f"the {part} part lacks {'a' if metric == 'auc' else 'this'} class"
+    if unit.needs_every_class:
+        return f"the {part} part lacks {'this' if metric.startswith(RECALL) else 'a'} class"
+    return f"the {part} part does not define it"
 
 
 LOSS_NAMES = {f"final_{column}" for column in LOSS_COLUMNS}

@@ -173,9 +173,13 @@ def command(config: dict[str, Any], replicas: pd.DataFrame, select: str = "error
     return "python run.py " + " ".join(map(shlex.quote, arguments))
 
 
-def study_words(folder: Path) -> list[str]:
-    """Return the overrides that trained the runs of a study; those of its first run if other runs have other keys."""
+def study_words(folder: Path, only: Collection[str] | None = None) -> list[str]:
+    """Return the overrides that trained the runs of a study; those of its first run if other runs have other keys.
+
+    `only` has the names of the runs that count, by default all.
+    """
     files = sorted(folder.glob("runs/*/environment.json"))
+    files = [file for file in files if only is None or file.parent.name in only]
     runs = [json.loads(file.read_text("utf-8"))["overrides"] for file in files]
     values_by_key: dict[str, list[str]] = {}
     same_keys = len({frozenset(word.partition("=")[0] for word in words) for words in runs}) == 1

@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 
 from experiments.config.settings import Settings
-from experiments.tables import CLASS_METRICS, CROSSINGS, MEASURED, NOMINAL_COVERAGE, NUMBER_METRICS, RECALL
+from experiments.tables import CROSSINGS, MEASURED, METRICS, NOMINAL_COVERAGE, RECALL
 from nets.distributions import Quantiles
 from nets.outputs import Output, SigmoidCE, SoftmaxCE
 
@@ -25,9 +25,9 @@ COSTS: dict[str, Output] = {"softmax": SoftmaxCE(), "sigmoid": SigmoidCE()}
 
 def metric_columns(settings: Settings) -> list[str]:
     """Return the columns of a condition's metrics in its history; in its replicas their names begin with "final_"."""
-    metrics = [*CLASS_METRICS, *(RECALL + name for name in settings.data.classes)]
-    if settings.data.task == "regression":
-        metrics = [*NUMBER_METRICS, *([CROSSINGS] if "quantile" in settings.output.roles else [])]
+    metrics = [*METRICS[settings.data.task], *(RECALL + name for name in settings.data.classes)]
+    if "quantile" not in settings.output.roles:
+        metrics = [metric for metric in metrics if metric != CROSSINGS]
     return [f"{part}_{metric}" for part, metric in product(MEASURED, metrics)]
 
 

@@ -135,7 +135,7 @@ def pipeline_agrees(network, inputs):
     assert hasattr(pipeline, "predict_proba") == bool(network.output.probabilities)
     if network.task == "regression":
         np.testing.assert_allclose(pipeline.predict(table), network.predict(inputs), rtol=1e-5, atol=1e-5)
-        if network.output.models_spread:
+        if network.output.distribution_from_scores:
             ours = network.predict_distribution(inputs)
             theirs = pipeline[-1].predict_distribution(pipeline[:-1].transform(table))
             for name, values in vars(ours).items():
@@ -218,7 +218,7 @@ def test_probabilities_are_those_of_the_classes(trained):
         load(run).best.predict_proba(load_data("iris").inputs)
 
 
-@pytest.mark.parametrize("name", [name for name, output in OUTPUTS.items() if output.models_spread])
+@pytest.mark.parametrize("name", [name for name, output in OUTPUTS.items() if output.distribution_from_scores])
 def test_a_distribution_is_that_of_the_scores_in_the_targets_unit(trained, name):
     settings, run = trained(f"output={name}", "dataset=diabetes", "optimizer.clip_norm=0.1", "optimizer.lr=[0.01]")
     network = load(run).best
@@ -244,7 +244,7 @@ def scaled_targets(network, targets):
 def test_without_a_modelled_spread_there_is_no_distribution(trained, data, output):
     settings, run = trained(f"dataset={data}", f"output={output}")
     name = load(run).best.output.name
-    message = f"^output={name} models no spread: predict_distribution needs one of exp_poisson, gaussian_nll, quantile$"
+    message = f"^the scores of output={name} give no distribution: predict_distribution needs one of exp_poisson, gauss"
     with pytest.raises(ValueError, match=message):
         load(run).best.predict_distribution(settings.data.inputs)
 

@@ -126,8 +126,8 @@ def test_the_distribution_of_scores_has_the_point_and_is_float64(name):
     y = RANDOM.poisson(3, size=(2, 5, 3)).astype(np.float32)
     spread = output.spread(z, y)
     distribution = output.distribution(z, spread)
-    assert output.models_spread == (output.distribution(z) is not None)
-    assert (distribution is None) == (spread is None and not output.models_spread)
+    assert output.distribution_from_scores == (output.distribution(z) is not None)
+    assert (distribution is None) == (spread is None and not output.distribution_from_scores)
     if distribution is None:
         return
     assert distribution.point.shape == (2, 5, 3)
@@ -146,7 +146,7 @@ def test_only_the_scale_of_hubers_density_is_not_estimated():
 def test_outputs_of_classes_have_no_distribution_of_numbers(name):
     assert OUTPUTS[name]().distribution(np.zeros((1, 2, 3))) is None
     assert OUTPUTS[name]().spread(np.zeros((1, 2, 3)), np.zeros((1, 2, 3))) is None
-    assert not OUTPUTS[name].models_spread
+    assert not OUTPUTS[name].distribution_from_scores
 
 
 @pytest.mark.parametrize("name", ["gaussian_nll", "exp_poisson"])

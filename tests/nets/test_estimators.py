@@ -261,7 +261,7 @@ def test_every_output_learns_what_it_serves(name, task):
     assert model.loss_curve_[-1] < model.loss_curve_[0] - 0.2 * abs(model.loss_curve_[0])
     assert model.score(X, y) > 0.3
     assert model.predict(X).shape == y.shape
-    if "target" in task and model.output_.models_spread:
+    if "target" in task and model.output_.distribution_from_scores:
         assert model.predict_distribution(X).point.shape == (len(y), y.reshape(len(y), -1).shape[1])
     copy = type(model).from_network(model.network_, model.output_, *([] if "target" in task else [model.classes_]))
     if task != "multilabel":
@@ -287,7 +287,8 @@ def test_a_distribution_needs_an_output_that_models_the_spread():
         estimator_for("one target").predict_distribution(X)
     model = estimator_for("one target").fit(X, y)
     message = (
-        "^output=linear_mse models no spread: predict_distribution needs one of exp_poisson, gaussian_nll, quantile$"
+        "^the scores of output=linear_mse give no distribution: predict_distribution needs one of exp_poisson, "
+        "gaussian_nll, quantile$"
     )
     with pytest.raises(ValueError, match=message):
         model.predict_distribution(X)

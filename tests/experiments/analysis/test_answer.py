@@ -12,7 +12,7 @@ def test_findings_say_who_is_better_and_that_it_is_conditional(study):
         study({"error": 0.1}, {"activation": "elu", "error": 0.05}, {"activation": "tanh", "error": 0.1}, seeds=8)
     )
     first, second, third = result.sentences
-    assert first.startswith("elu has the lowest mean test error on digits at the only rate: 5.")
+    assert first.startswith("elu has the lowest mean test error at the only rate on digits: 5.")
     assert second == (
         "elu has a lower error than relu on these splits and for new data of this kind (paired and corrected t, Holm, "
         "5 %). The difference between tanh and relu is smaller than 0.5 points on these splits and for new data of "
@@ -26,8 +26,8 @@ def test_on_several_data_sets_each_has_its_best_and_its_condition(study):
     first, second, _ = findings(
         study(*({"dataset": d, "activation": a} for d in ("digits", "wine") for a in ("relu", "elu")), noise=0.0002)
     ).sentences
-    assert " mean test error on digits at the only rate: " in first
-    assert " mean test error on wine at the only rate: " in first
+    assert " mean test error at the only rate on digits: " in first
+    assert " mean test error at the only rate on wine: " in first
     assert second.startswith(
         "The differences of elu on digits and elu on wine from relu are smaller than 0.5 points on these splits"
     )
@@ -63,18 +63,23 @@ def test_one_condition_is_compared_with_nothing(study):
 def test_conditions_that_share_the_lowest_mean_are_all_named(study):
     replicas = study({}, {"activation": "elu"}, {"activation": "tanh", "error": 0.2}, noise=0)
     first = findings(replicas).sentences[0]
-    assert first == "elu and relu have the lowest mean test error on digits at the only rate: 5.50 %."
+    assert first == "elu and relu have the lowest mean test error at the only rate on digits: 5.50 %."
 
 
 def test_of_many_names_the_last_are_counted(study):
     names = ("celu", "elu", "gelu", "relu", "silu", "tanh")
     sentence = findings(study(*({"activation": name} for name in names), noise=0)).sentences[0]
-    assert sentence.startswith("celu, elu, gelu, relu and 2 more have the lowest mean test error on digits")
+    assert sentence.startswith(
+        "celu, elu, gelu, relu and 2 more have the lowest mean test error at the only rate on digits"
+    )
 
 
 def test_a_rate_without_another_was_chosen_by_nobody(study):
-    assert "at the only rate is" in findings(study({})).sentences[0]
-    assert "at the rate that validation chose is" in findings(study({}, {"lr": 0.3, "selected": False})).sentences[0]
+    assert "at the only rate on digits is" in findings(study({})).sentences[0]
+    assert (
+        "at the rate that validation chose on digits is"
+        in findings(study({}, {"lr": 0.3, "selected": False})).sentences[0]
+    )
 
 
 def test_a_regressions_error_is_called_rmse_in_plain_digits(study):
@@ -128,7 +133,7 @@ def test_a_simple_model_that_wins_is_named_first_with_its_test(study):
 
 def test_a_simple_model_that_loses_stands_in_a_later_clause(study):
     text = first_sentence(study({}), softmax_regression=0.08, linear_SVM=0.09, majority_class=0.9)
-    assert text.startswith("The mean test error of relu on digits at the only rate is 5.")
+    assert text.startswith("The mean test error of relu at the only rate on digits is 5.")
     assert "On digits the best simple model, softmax regression, has 8.50 %" in text
     assert "always predicting the majority class has 90.00 %" in text
 
@@ -187,7 +192,9 @@ def test_an_interval_has_only_possible_errors(study):
 def test_too_few_seeds_are_told_from_no_difference(study):
     few = findings(study({}, {"activation": "elu"}, seeds=3, noise=0.01)).sentences[1]
     assert few.startswith("There are too few seeds to decide whether elu differs from relu. About ")
-    assert "of 0.5 points on these splits, with a probability of 80 % (one paired t test at 5 %; run seeds=" in few
+    assert (
+        "margin, 0.5 points, on these splits, with a probability of 80 % (one paired t test at 5 %; run seeds=" in few
+    )
     equal = findings(study({}, {"activation": "elu"}, seeds=10))
     assert "The difference between elu and relu is smaller than 0.5 points" in equal.sentences[1]
     assert equal.board["verdict"].tolist().count("equivalent") == 1
@@ -249,7 +256,7 @@ def test_an_untrained_network_is_not_the_best(study):
     replicas = study({"error": 0.05}, {"activation": "elu", "error": 0.01})
     replicas.insert(6, "epochs", (replicas["activation"] == "relu") * 50)
     result = findings(replicas)
-    assert result.sentences[0].startswith("relu (epochs=50) has the lowest mean test error on digits")
+    assert result.sentences[0].startswith("relu (epochs=50) has the lowest mean test error at the only rate on digits")
     assert result.sentences[1] == "No two trained conditions are compared."
     assert result.board.set_index("activation")["verdict"]["elu"] == "not trained"
     assert "no network was trained (epochs=0)" in findings(replicas.assign(epochs=0)).sentences[0]
@@ -394,7 +401,7 @@ def test_a_sentence_on_the_simple_models_that_differ_needs_some(study, noise, ve
 
 def test_a_network_that_finished_with_a_lower_error_is_named(study):
     lost = findings(study({"error": 0.3}, {"activation": "elu", "lost": 1}, seeds=5)).sentences[0]
-    assert lost.startswith("relu ranks first on digits at the only rate, with a mean test error of 30.")
+    assert lost.startswith("relu ranks first at the only rate on digits, with a mean test error of 30.")
     assert "where it finished, but 1 of 5 replicas diverged." in lost
     replicas = study({}, {"activation": "elu"}, {"activation": "tanh", "error": 0.01})
     few = findings(replicas[(replicas["activation"] != "tanh") | (replicas["seed"] < 2)])
@@ -422,8 +429,9 @@ def test_two_seeds_with_the_same_difference_are_too_few(study):
 
 def test_the_number_of_seeds_that_is_needed_has_its_scope(study):
     second = findings(study({}, {"activation": "elu"}, seeds=10, noise=0.02)).sentences[1]
-    assert "of 0.5 points on these splits, with a probability of 80 % (one paired t test at 5 %" in second
-    assert second.endswith("No number of seeds can show it for new data of this kind.")
+    assert "a difference as small as the margin, 0.5 points, on these splits, with a probability of 80 % (" in second
+    assert "Larger differences need fewer seeds." in second
+    assert second.endswith("No number of seeds can show so small a difference for new data of this kind.")
     replicas = study({}, {"activation": "elu"}, noise=0)
     replicas["final_test_error"] += (replicas["activation"] == "elu") * (0.004 - 0.008 * (replicas["seed"] % 2))
     reachable = findings(replicas).sentences[1]

@@ -86,10 +86,55 @@ def test_where_no_network_is_plain_the_reference_has_the_smallest_value(study, b
     assert set(result.values()) == {names[values.idxmin()]}
 
 
-def test_settings_that_are_no_recipe_leave_a_tie_to_the_names_of_the_runs(study):
-    replicas = study({"optimizer.momentum": 0.9}, {"optimizer.momentum": 0.5}, {"pretrain.epochs": 5})
-    first, *others = sorted(replicas["run"].unique())
-    assert references(replicas) == dict.fromkeys(others, first)
+PREFERRED = {
+    "class_weight": ("none", "balanced"),
+    "optimizer.name": ("sgd", "adam"),
+    "schedule.name": ("constant", "cosine"),
+    "net.residual": (False, True),
+    "optimizer.momentum": (0.9, 0.5),  # the default comes before the smaller value
+    "activation_l1": (0.0, 0.001),
+    "batch_size": (16, 32),  # the data set's own: no default of the program
+    "pretrain.epochs": (np.nan, 5),
+    "dtype": ("float32", "float64"),
+}
+
+
+@pytest.mark.parametrize("column", PREFERRED)
+@pytest.mark.parametrize("backwards", [False, True])
+def test_the_default_of_a_setting_is_the_reference_whatever_the_names_of_the_runs(study, column, backwards):
+    plain, other = PREFERRED[column]
+    replicas = study({"split.test": 0.2}, {"split.test": 0.25}, seeds=1)
+    replicas.insert(replicas.columns.get_loc("task"), column, [plain, other])
+    if column == "optimizer.momentum":
+        replicas.insert(replicas.columns.get_loc("task"), "optimizer.name", "momentum")
+    replicas["run"], replicas["split.test"] = ["b", "a"] if backwards else ["a", "b"], 0.2
+    first, second = replicas["run"]
+    assert references(replicas) == {second: first}
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_of_several_hyperparameters_the_default_one_is_the_reference(study, backwards):
+    replicas = study(*({"activation": "elu", "activation.alpha": alpha} for alpha in (1.0, 0.5)), seeds=1)
+    replicas["run"] = ["b", "a"] if backwards else ["a", "b"]
+    assert references(replicas) == {replicas["run"].iloc[1]: replicas["run"].iloc[0]}
+
+
+@pytest.mark.parametrize(
+    ("task", "outputs"),
+    [
+        ("regression", ("linear_mse", "exp_poisson", "linear_huber")),
+        ("classification", ("softmax_ce", "sigmoid_ce", "clipped_mse")),
+    ],
+)
+@pytest.mark.parametrize("backwards", [False, True])
+def test_the_usual_output_of_the_task_is_the_reference(study, task, outputs, backwards):
+    replicas = study(*({"output": output} for output in outputs), seeds=1).assign(task=task)
+    names = dict(zip(outputs, "cba" if backwards else "abc", strict=True))
+    replicas["run"] = replicas["output"].map(names)
+    first = names[outputs[0]]
+    assert references(replicas) == {name: first for name in names.values() if name != first}
+    later = replicas[replicas["output"] != outputs[0]]  # then a likelihood
+    assert references(later) == {names[outputs[2]]: names[outputs[1]]}
 
 
 def test_a_condition_that_lost_replicas_ranks_after_all_that_did_not(study):

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from experiments.analysis.answer import findings
+from experiments.analysis.calibration import calibration_errors
 from experiments.analysis.comparison import leaderboard
 from experiments.analysis.metrics import MISCALIBRATED, RIVALS, disagreements
 from experiments.analysis.units import ERROR, RECORDED, unit_of
@@ -30,7 +31,7 @@ def test_a_metric_with_another_winner_is_told(replicas, task, metric):
     rows = measured(replicas.assign(task=task), metric, relu=high, elu=low)
     (warning,) = [text for text in findings(rows).warnings if "disagree" in text]
     names = unit_of(task).name, unit_of(task, metric).name
-    assert f"relu has the lowest {names[0]}, but elu has the lowest {names[1]} (paired t" in warning
+    assert f"relu ranks first by {names[0]}, but elu ranks first by {names[1]} (paired t" in warning
     same = measured(replicas.assign(task=task), metric, relu=low, elu=high)
     assert not [text for text in findings(same).warnings if "disagree" in text]
 
@@ -60,46 +61,56 @@ def test_where_another_metric_ranks_the_error_is_a_rival(replicas):
     )
     result = findings(shown)
     assert result.board["activation"].tolist() == ["elu", "relu"]
-    assert "elu has the lowest mean test negative log-likelihood on digits" in result.sentences[0]
+    assert "elu has the lowest mean test negative log-likelihood at the only rate on digits" in result.sentences[0]
     (warning,) = [text for text in result.warnings if "disagree" in text]
-    assert "elu has the lowest negative log-likelihood, but relu has the lowest error (" in warning
+    assert "elu ranks first by negative log-likelihood, but relu ranks first by error (" in warning
 
 
-def counts(replicas, rows):
-    """Return the confusion of networks on so many rows."""
+def test_who_ranks_first_need_not_have_the_lowest_mean(study):
+    """A condition with a diverged network ranks after those without, whatever its mean is."""
+    rows = study({}, {"activation": "elu", "error": 0.08}, {"activation": "tanh", "error": 0.01, "lost": 1}, seeds=6)
+    rows = measured(rows, "nll", relu=0.3, elu=0.2, tanh=0.1)
+    (warning,) = [text for text in findings(rows).warnings if "disagree" in text]
+    assert "relu ranks first by error, but elu ranks first by negative log-likelihood (" in warning
+    assert "lowest" not in warning
+
+
+def bins(replicas, gap, rows, spread):
+    """Return the table `reliability`: in `spread` bins the confidence 0.6 is `gap` above the share of right rows.
+
+    The gaps of the seeds differ a little, so their mean has an interval.
+    """
     one = replicas[["run", "lr", "seed"]]
-    half = rows // 2
-    return pd.concat([one.assign(true=name, predicted=name, count=half) for name in "ab"])
+    shares = 0.6 - gap - 0.001 * (one["seed"] % 3)
+    empty = {"bin": 14, "count": 0, "confidence": np.nan, "accuracy": np.nan}
+    parts = [one.assign(bin=m, count=rows // spread, confidence=0.6, accuracy=shares) for m in range(spread)]
+    return pd.concat([*parts, one.assign(**empty)], ignore_index=True)
 
 
 @pytest.mark.parametrize(
-    ("value", "rows", "is_told"),
+    ("gap", "rows", "spread", "is_told"),
     [
-        (MISCALIBRATED + 0.04, 1000, True),
-        (MISCALIBRATED - 0.01, 1000, False),  # it is too small to matter
-        (MISCALIBRATED + 0.04, 50, False),  # chance gives so much
+        (MISCALIBRATED + 0.04, 1000, 1, True),
+        (MISCALIBRATED - 0.01, 1000, 1, False),  # it is too small to matter
+        (MISCALIBRATED + 0.04, 100, 1, False),  # the bins would decide
+        (MISCALIBRATED + 0.03, 280, 14, False),  # chance gives 8.6 points in small bins
+        (MISCALIBRATED + 0.04, 2800, 14, True),
     ],
 )
-def test_bad_calibration_is_told_where_it_is_more_than_chance(replicas, value, rows, is_told):
-    shown = measured(replicas, "ece_width", relu=value, elu=0.0)
-    warnings = [text for text in findings(shown, confusion=counts(replicas, rows)).warnings if "confidences" in text]
+def test_bad_calibration_is_told_where_it_is_more_than_chance(replicas, gap, rows, spread, is_told):
+    table = bins(replicas, gap, rows, spread)
+    warnings = [text for text in findings(replicas, reliability=table).warnings if "confidences" in text]
     assert len(warnings) == is_told
     if is_told:
-        assert "the confidences of relu, which ranks first, are 9.1 points from" in warnings[0]
-        # sqrt(2 · 15 · e (1 − e) / (π n))
-        error = replicas.loc[replicas["activation"] == "relu", "final_test_error"].mean()
-        assert f"at most {100 * np.sqrt(30 * error * (1 - error) / np.pi / rows):.1f}." in warnings[0]
+        chance = calibration_errors(table)["chance"].iloc[0]
+        assert "relu, which ranks first, is badly calibrated. Its confidences differ" in warnings[0]
+        assert "by 9.1 points (ece_width, 95 % interval 9.0 to 9.2 points)" in warnings[0]
+        assert warnings[0].endswith(f"gives a calibrated network {100 * chance:.1f} points on average.")
 
 
-def test_chance_gives_calibrated_networks_less_than_the_bound():
-    from experiments.training.metrics import ece_width
-
-    generator = np.random.default_rng(0)
-    for low in (0.5, 0.9):
-        confidence = generator.uniform(low, 1, (200, 400))
-        correct = generator.random((200, 400)) < confidence
-        error = 1 - correct.mean()
-        assert ece_width(confidence, correct).mean() < np.sqrt(30 * error * (1 - error) / np.pi / 400)
+def test_calibration_of_diverged_networks_and_of_two_seeds_is_not_judged(study):
+    rows = study({"lost": 2}, seeds=4)
+    assert findings(rows, reliability=bins(rows, 0.2, 1000, 1)).warnings == []
 
 
 def test_infinite_values_rank_last_and_are_told(replicas):
@@ -111,13 +122,13 @@ def test_infinite_values_rank_last_and_are_told(replicas):
     (warning,) = [text for text in result.warnings if "infinite" in text]
     assert warning.startswith("On digits some networks give the class of a test row the probability 0")
     assert warning.endswith("relu 2 of 6.")
-    assert "None of the 12 networks diverged." in result.sentences[2]
+    assert "None of the 12 networks in this ranking diverged." in result.sentences[2]
     all_infinite = findings(shown.assign(final_test_error=np.inf))
     assert all_infinite.sentences[0] == "On digits every replica gave no finite value."
 
 
 def test_a_study_without_metrics_has_no_word_on_them(replicas):
-    assert findings(replicas, confusion=counts(replicas, 100)).warnings == []
+    assert findings(replicas).warnings == []
 
 
 def test_a_margin_of_a_metric_is_in_its_unit(replicas):

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import shlex
 from urllib.error import URLError
 
 import numpy as np
@@ -329,8 +330,24 @@ def test_a_target_that_is_no_count_is_named_with_its_column(cell, shown, folder,
 def test_numbers_that_were_read_as_classes_can_be_counts(folder):
     (folder / "counts.csv").write_text("a,visits\n" + "".join(f"{i},{i % 7}\n" for i in range(60)))
     words = ["dataset=csv", "dataset.path=counts.csv", "dataset.target=visits", "output=exp_poisson", "batch_size=8"]
-    with pytest.raises(ConfigError, match=r"With dataset\.task=regression, its target is a number$"):
+    with pytest.raises(ConfigError) as refusal:
         sweep(words)
+    assert str(refusal.value) == (
+        "output=exp_poisson needs numbers, but the 7 different numbers of its target 'visits' were read as classes; "
+        f"run: python run.py {shlex.join(words)} dataset.task=regression"
+    )
+    assert sweep([*words, "dataset.task=regression"])
+
+
+@pytest.mark.parametrize("output", ["exp_poisson", "auto"])
+def test_a_rare_count_is_no_class_without_rows(folder, output):
+    counts = [*range(6)] * 10 + [13]
+    (folder / "counts.csv").write_text("a,visits\n" + "".join(f"{i},{count}\n" for i, count in enumerate(counts)))
+    words = ["dataset=csv", "dataset.path=counts.csv", "dataset.target=visits", f"output={output}", "batch_size=8"]
+    with pytest.raises(ConfigError, match=r"dataset\.task=regression$") as refusal:
+        sweep(words)
+    assert ("were read as classes" in str(refusal.value)) == (output == "exp_poisson")
+    assert ("or a count" in str(refusal.value)) == (output == "auto")
     assert sweep([*words, "dataset.task=regression"])
 
 

@@ -414,6 +414,15 @@ def test_a_target_that_looks_like_counts_is_said_and_not_chosen():
     words = f"whole numbers from 0 to {COUNTS.max()}, most of them small"
     assert data.notes == (f"target 'y' has {words}: output=exp_poisson with optimizer=adam takes them as counts",)
     assert from_frame("mine", table(["u", "v"], y=COUNTS), target="y", task="classification").notes == ()
+    few = COUNTS // 4
+    (note,) = from_frame("mine", table(["u", "v"], y=few), target="y").notes
+    assert note == (
+        f"target 'y' has whole numbers from 0 to {few.max()}, most of them small, which were read as classes: "
+        "dataset.task=regression with output=exp_poisson and optimizer=adam takes them as counts"
+    )
+    assert (
+        from_frame("mine", table(["u", "v"], y=few).astype({"y": str}), target="y", task="classification").notes == ()
+    )
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_every_metric_takes_the_place_of_the_error(task, metric):
 @pytest.mark.parametrize(("task", "metric"), ALL)
 def test_a_report_names_the_metric_wherever_it_would_say_error(task, metric):
     facts, unit = content(measured(task), metric), unit_of(task, metric)
-    assert f"the lowest mean test {unit.word} on digits at the rate that validation chose" in facts.sentences[0]
+    assert f"the lowest mean test {unit.word} at the rate that validation chose on digits" in facts.sentences[0]
     assert facts.leaderboard.headings["test error"] == f"test {unit.heading}"
     assert f"has the lowest mean final validation {unit.word}." in facts.choice
     assert facts.curves_note.startswith("Curves show errors and losses")
@@ -103,6 +103,37 @@ def test_conditions_without_the_metric_are_left_out_and_named():
     assert "run-1" not in set(shown.history["run"])
 
 
+def test_the_conditions_left_out_are_counted_once_with_all_reasons():
+    tables = measured()
+    rows = tables.replicas
+    blank = [name for name in rows if name.endswith(("_nll", "_brier", "_ece_width", "_ece_mass"))]
+    for activation, output in (("elu", "linear_mse"), ("tanh", "linear_hinge")):
+        without = (rows["activation"] == activation) & (rows["dataset"] == "digits")
+        rows.loc[without, [*blank, "output"]] = [*[np.nan] * len(blank), output]
+    _, (_, note) = by_metric(tables, "ece_width", "mine", None)
+    assert note == (
+        "2 of 6 conditions are left out, since the outputs linear_mse and linear_hinge give no probabilities: "
+        "elu (linear_mse) on digits and tanh (linear_hinge) on digits."
+    )
+    rows.loc[(rows["activation"] == "relu") & (rows["dataset"] == "wine"), "final_test_ece_width"] = np.nan
+    _, (_, note) = by_metric(tables, "ece_width", "mine", None)
+    assert note == (
+        "3 of 6 conditions are left out. The outputs linear_mse and linear_hinge give no probabilities: elu "
+        "(linear_mse) on digits and tanh (linear_hinge) on digits. The test part has fewer than 200 rows: relu "
+        "(softmax_ce) on wine."
+    )
+
+
+@pytest.mark.parametrize(
+    ("metric", "reason"),
+    [("auc", "lacks a class"), ("f1", "does not define it"), ("recall_a", "lacks this class")],
+)
+def test_only_what_needs_every_class_is_missing_for_a_class(metric, reason):
+    tables = measured()
+    tables.replicas.loc[tables.replicas["seed"] == 2, f"final_test_{metric}"] = np.nan
+    assert by_metric(tables, metric, "mine", None)[1][1].endswith(f"since the test part {reason}.")
+
+
 def test_conditions_of_an_earlier_version_are_counted_and_the_others_ranked():
     tables = measured()
     rows = tables.replicas
@@ -122,7 +153,7 @@ def test_seeds_whose_parts_lack_a_class_are_left_out():
     rows = tables.replicas
     rows.loc[rows["seed"] == 2, "final_test_recall_a"] = np.nan
     shown, (_, note) = by_metric(tables, "recall_a", "mine", None)
-    assert note == "The networks of 6 conditions with the seeds 2 are left out, since the test part lacks this class."
+    assert note == "The networks of 6 conditions with the seed 2 are left out, since the test part lacks this class."
     assert 2 not in set(shown.replicas.loc[shown.replicas["status"] == "done", "seed"])
 
 
@@ -184,11 +215,33 @@ def test_infinite_values_are_in_words():
         ),
     ],
 )
-def test_what_the_tasks_of_a_study_lack_is_refused(tasks, metric, message):
+def test_what_the_tasks_of_a_study_lack_is_refused(tasks, metric, message, tmp_path):
     tables = [measured(task, datasets=(name,)) for task, name in zip(tasks, ("digits", "wine"), strict=False)]
     rows = pd.concat([part.replicas for part in tables], ignore_index=True)
     with pytest.raises(ConfigError, match=message):
-        by_metric(tables[0]._replace(replicas=rows), metric, "mine", None)
+        by_metric(tables[0]._replace(replicas=rows), metric, "mine", tmp_path)
+
+
+def test_a_metric_of_one_task_has_the_command_of_a_study_of_this_task(tmp_path):
+    tables = [measured(task, datasets=(name,)) for task, name in (("classification", "digits"), ("regression", "wine"))]
+    rows = [part.replicas.assign(run=part.replicas["run"] + task) for part, task in zip(tables, "cr", strict=True)]
+    for task, words in (("c", '"dataset=digits", "activation=relu"'), ("r", '"dataset=wine", "output=quantile"')):
+        path = tmp_path / f"runs/run-0{task}/environment.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(f'{{"overrides": [{words}, "study=mine"]}}')
+    with pytest.raises(ConfigError) as refusal:
+        by_metric(tables[0]._replace(replicas=pd.concat(rows, ignore_index=True)), "f1", "mine", tmp_path)
+    assert str(refusal.value).endswith(
+        "all of its tasks have: error, nll. A classification needs a study of its own; run: python run.py -m "
+        "dataset=digits activation=relu study=mine_classification"
+    )
+
+
+def test_the_coverage_of_counts_is_explained():
+    tables = measured("regression")
+    assert len(by_metric(tables, "coverage", "mine", None)[1]) == 1
+    tables.replicas["output"] = "exp_poisson"
+    assert "covers more than 90 % by construction" in by_metric(tables, "coverage", "mine", None)[1][1]
 
 
 def test_both_tasks_have_one_report_by_what_both_have():
@@ -281,6 +334,8 @@ def test_the_command_compares_studies_by_a_metric(folder):
         (["metric=brierr"], "metric=brierr: did you mean 'brier'? Allowed: error, balanced_error"),
         (["metric=r2"], "metric=r2: a classification has none; study 'pairings' has: error, balanced_error"),
         (["metric=recall_setoza"], "metric=recall_setoza: did you mean 'recall_"),
+        (["metric=nll", "margin=-1"], "margin=-1: it must be a number above 0, in the unit of the metric nll"),
+        (["margin=-1"], "margin=-1: it must be a number above 0, in points of error or in the target's unit"),
         (["metric=nll", "select=loss"], "metric=nll chooses learning rates by itself: leave out select=loss"),
         (
             ["metric=ece_width"],
