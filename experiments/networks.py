@@ -110,7 +110,7 @@ class TrainedNetwork:
         return values[:, 0] if values.shape[1] == 1 else values
 
     def predict_distribution(self, inputs: ArrayLike) -> Distribution:
-        """Return the distribution of each target (n, t) in its own unit, for an output that models the spread.
+        """Return the distribution of each target (n, t) in its own unit, for an output whose scores determine it.
 
         Raises
         ------

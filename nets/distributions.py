@@ -24,8 +24,13 @@ class Distribution(ABC):
 
     @abstractmethod
     def interval(self, share: float) -> tuple[np.ndarray, np.ndarray] | None:
-        """Return the ends of the central interval, which leaves (1 − share)/2 on each side; None if unknown."""
+        """Return the ends of the central interval, which leaves (1 − share)/2 on each side; None if unknown.
 
+        Raises
+        ------
+        ValueError
+            For a share outside (0, 1).
+        """
     def nll(self, y: np.ndarray) -> np.ndarray | None:
         """Return −log p(y), (…, targets); None if the density is unknown."""
         return None
@@ -55,7 +60,7 @@ class Gaussian(Distribution):
 
     def interval(self, share: float) -> tuple[np.ndarray, np.ndarray]:
         """Return mean ∓ σ Φ⁻¹((1 + share) / 2)."""
-        width = self.std * NormalDist().inv_cdf((1 + share) / 2)
+        width = self.std * NormalDist().inv_cdf((1 + _checked(share)) / 2)
         return self.mean - width, self.mean + width
 
     def rescaled(self, mean: np.ndarray, scale: np.ndarray) -> "Gaussian":
@@ -87,7 +92,7 @@ class Laplace(Distribution):
 
     def interval(self, share: float) -> tuple[np.ndarray, np.ndarray]:
         """Return median ∓ scale · −log(1 − share)."""
-        width = self.scale * -np.log1p(-share)
+        width = self.scale * -np.log1p(-_checked(share))
         return self.median - width, self.median + width
 
     def rescaled(self, mean: np.ndarray, scale: np.ndarray) -> "Laplace":
@@ -125,6 +130,7 @@ class Poisson(Distribution):
 
         So the interval has at least this share: counts come in steps.
         """
+        share = _checked(share)
         return self._quantile((1 - share) / 2), self._quantile((1 + share) / 2)
 
     def _quantile(self, level: float) -> np.ndarray:
@@ -177,6 +183,7 @@ class Quantiles(Distribution):
 
         An interval of 90 % needs the levels 0.05 and 0.95.
         """
+        share = _checked(share)
         ends = [np.flatnonzero(np.isclose(self.levels, (1 + side * share) / 2, rtol=0, atol=1e-9)) for side in (-1, 1)]
         if not all(map(len, ends)):
             return None
@@ -185,6 +192,12 @@ class Quantiles(Distribution):
 
     def rescaled(self, mean: np.ndarray, scale: np.ndarray) -> "Quantiles":
         return Quantiles(self.levels, self.values * np.expand_dims(scale, -1) + np.expand_dims(mean, -1))
+
+
+def _checked(share: float) -> float:
+    if not 0 < share < 1:
+        raise ValueError(f"share={share!r}: allowed is a number in (0, 1)")
+    return share
 
 
 def _standardised(residual: np.ndarray, scale: np.ndarray) -> np.ndarray:

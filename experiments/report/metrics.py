@@ -96,6 +96,8 @@ def _check_task(tables: StudyTables, metric: str, study: str, folder: Path) -> N
     check_metric(metric, [name for names in metrics.values() for name in names if name.startswith(RECALL)])
     if not any(metrics.values()):
         lack = Missing(f"study {study!r} has no metrics: an earlier version made it", "force=true")
+        if (replicas["status"] == "diverged").all():
+            lack = Missing(f"study {study!r} has no metrics: every replica diverged", "optimizer.lr=0.001")
         raise ConfigError(f"metric={metric}: {lack.line(study, dataset_names(tables), study_words(folder))}")
     lacking = [task for task in metrics if not _has(task, metric)]
     if not lacking:

@@ -187,3 +187,14 @@ def test_hubers_least_favourable_density_is_the_exponential_of_his_cost():
     total = integrate.quad(density, -delta, delta)[0] + 2 * np.exp(-(delta**2) / 2) / delta
     share = 1 / (2 * stats.norm.pdf(delta) / delta + 2 * stats.norm.cdf(delta) - 1)  # 1 − ε, his (2.9) for ψ
     assert share / np.sqrt(2 * np.pi) * total == pytest.approx(1, rel=1e-9)
+
+
+@pytest.mark.parametrize("share", [0, 1, 1.5, -0.1, np.nan])
+@pytest.mark.parametrize("known", [Gaussian, Laplace, Poisson, Quantiles])
+def test_an_interval_has_a_share_between_0_and_1(known, share):
+    one = np.ones((3, 1))
+    distribution = {Poisson: lambda: Poisson(one), Quantiles: lambda: Quantiles((0.5,), one)}.get(
+        known, lambda: known(one, one)
+    )()
+    with pytest.raises(ValueError, match="share=.*allowed is a number in"):
+        distribution.interval(share)

@@ -254,6 +254,13 @@ def test_both_tasks_have_one_report_by_what_both_have():
     assert content(both, "nll").leaderboard.headings["test error"] == "test negative log-likelihood (nats)"
 
 
+def test_a_study_that_diverged_is_not_said_to_be_of_an_earlier_version(tmp_path):
+    tables = study()
+    tables.replicas["status"] = "diverged"
+    with pytest.raises(ConfigError, match="has no metrics: every replica diverged"):
+        by_metric(tables, "nll", "mine", tmp_path)
+
+
 def test_a_study_before_metrics_is_refused_with_its_command(tmp_path):
     environment = tmp_path / "runs/run-0/environment.json"
     environment.parent.mkdir(parents=True)
