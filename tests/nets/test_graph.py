@@ -54,7 +54,6 @@ ELEMENTWISE = {
     "minimum": (min, PAIRS),
     "relu": (lambda a: max(a, mpf(0)), ANY),
     "abs": (abs, ANY),
-    "scale": (lambda u, f: u * f, [*PAIRS, (0.0, 2.0)]),
     "step": (lambda a: mpf(a > 0), [*ANY, 0.0]),
     "at_least": (lambda a, b: mpf(a >= b), PAIRS),
     "is_zero": (lambda a: mpf(a == 0), ANY),
@@ -91,6 +90,11 @@ LINEAR = {
         (lambda x: g.where(x, x * x, g.sin(x)), TALL),
         (lambda x: g.where(TALL[:, 0], 1.0, x), np.array(0.5)),
         (lambda x: g.where(STACK, x @ WIDE[:, :2], x), R.normal(size=(3, 2))),
+    ],
+    "scale": [
+        (lambda x: g.scale(x, TALL), TALL[:, :1]),
+        (lambda x: g.scale(x, x), TALL),
+        (lambda x: g.scale(TALL, x), np.array(0.5)),
     ],
     "transpose": [
         (lambda x: g.transpose(x), TALL),
