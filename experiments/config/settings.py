@@ -227,7 +227,7 @@ def defaults() -> dict[str, Any]:
 def _resolve(config: Mapping[str, Any]) -> Settings:
     activation = config.get("activation")
     if isinstance(activation, dict) and "expression" in activation:
-        config = {**config, "activation": {"parameters": {}} | activation}
+        config = {**config, "activation": {"parameters": {}, **keyword_only(Formula)} | activation}
     _check_keys(config)
     values = _parse(Configuration, config)
     if isinstance(values["seeds"], int):
