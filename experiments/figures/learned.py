@@ -39,13 +39,11 @@ def by_condition(tables: StudyTables) -> dict[str, StudyTables]:
     Missing
         If there is none.
     """
-    names, several = labels.labels(tables.replicas), tables.replicas["dataset"].nunique() > 1
-    parts = {}
+    names, parts = labels.labels(tables.replicas), {}
     for run, rows in tables.replicas.groupby("run", sort=False):
-        dataset, activation = rows[["dataset", "activation"]].iloc[0]
         part = select(tables, rows)
-        if len(part.layers) and _columns(part.layers, activation):
-            parts[f"{dataset}, {names[run]}" if several else names[run]] = part
+        if len(part.layers) and _columns(part.layers, rows["activation"].iloc[0]):
+            parts[names[run]] = part
     if not parts:
         raise Missing("no activation of the study has recorded what it learns", "activation=prelu,apl,rational,spline")
     return parts if len(parts) > 1 else {"": next(iter(parts.values()))}

@@ -12,7 +12,9 @@ from tests.experiments.figures.studies import STUDIES, curves, drawings, fake_st
 def test_the_courses_are_means_over_seeds_in_each_layer():
     tables = STUDIES["learning"]
     figure = of("learned_parameters", "learning")["learned_parameters-prelu"]
-    assert [ax.get_title() for ax in figure.axes[:4]] == [f"hidden layer {layer} of 6" for layer in (1, 3, 4, 6)]
+    assert [ax.get_title(loc="left") for ax in figure.axes[:4]] == [
+        f"hidden layer {layer} of 6" for layer in (1, 3, 4, 6)
+    ]
     rows = tables.layers[(tables.layers["activation"] == "prelu") & (tables.layers["layer"] == 4)]
     expected = rows.groupby("epoch")["prelu.slope"].mean()
     x, y = curves(figure.axes[2])["slope"]

@@ -62,7 +62,7 @@ DRAWN |= {
         "all": [],
         "short": [],
         "learning": ["-prelu", "-rational"],
-        "learning on two": ["-digits-apl", "-wine-apl"],
+        "learning on two": ["-apl-digits", "-apl-wine"],
     },
 }
 
