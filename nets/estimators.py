@@ -25,6 +25,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 from threadpoolctl import ThreadpoolController
 
+import nets.learned  # noqa: F401  # its classes are registered
 from nets import fitting
 from nets.activations import ACTIVATIONS, Activation
 from nets.descent import Descent

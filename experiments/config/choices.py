@@ -13,6 +13,7 @@ from typing import Annotated, Any, get_type_hints
 
 import yaml
 
+import nets.learned  # noqa: F401  # its classes are registered
 from experiments.config.rules import Rates
 from experiments.data.sets import DATASETS
 from nets.activations import ACTIVATIONS

@@ -113,10 +113,12 @@ def _estimates(work_left: Sequence[tuple[Job, int]], workers: int | None) -> lis
 def _resumed(job: Job) -> list[int]:
     """Return the epochs that an interrupted sweep has trained of each missing replica that has a checkpoint."""
     from experiments.training.checkpoint import Checkpoint, latest
+    from experiments.training.recorder import layer_columns
 
     if job.settings.force:
         return []
-    starts = latest(map(Checkpoint.from_arrays, job.folder.checkpoints()))
+    checkpoints = map(Checkpoint.from_arrays, job.folder.checkpoints())
+    starts = latest(checkpoints, len(layer_columns(job.settings)))
     return [starts[replica][0].epoch for replica in job.missing if replica in starts]
 
 

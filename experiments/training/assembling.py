@@ -24,6 +24,7 @@ from experiments.tables import (
     UPDATE_RATIO,
     RunTables,
 )
+from experiments.training.diagnostics import learned_columns
 from experiments.training.metrics import metric_columns
 from experiments.training.recorder import Record
 
@@ -89,17 +90,18 @@ def _history(settings: Settings, records: Sequence[Record]) -> pd.DataFrame:
 
 
 def _layers(settings: Settings, records: Sequence[Record]) -> pd.DataFrame:
+    learned = learned_columns(settings.activation) if settings.diagnostics.layers else ()
     rows: list[Row] = []
     for record in records if settings.diagnostics.layers else ():
         identity = (*_condition(settings), *record.replica)
         cells = {name: values.astype(object) for name, values in record.layers.items()}
         cells[UPDATE_RATIO][0] = None
-        for name in ACTIVATION_COLUMNS:
+        for name in (*ACTIVATION_COLUMNS, *learned):
             cells[name][:, len(settings.net.hidden) :] = None
         index = np.ndindex(cells[UPDATE_RATIO].shape)
         values = zip(*(column.ravel() for column in cells.values()), strict=True)
         rows += [(*identity, epoch, layer + 1, *row) for (epoch, layer), row in zip(index, values, strict=True)]
-    return _frame(rows, LAYERS)
+    return _frame(rows, (*LAYERS, *learned))
 
 
 def _replicas(settings: Settings, records: Sequence[Record], parameters: int) -> pd.DataFrame:

@@ -24,7 +24,7 @@ class Checkpoint:
     history
         (R, epoch + 1, columns that are recorded after each epoch).
     layers
-        (R, epoch + 1, layers, columns of `LAYER_COLUMNS`).
+        (R, epoch + 1, layers, columns of a layer that are recorded after each epoch).
     diverged
         The epoch (R,) after which a replica had diverged, or -1.
     parameters
@@ -72,10 +72,15 @@ Start = tuple[Checkpoint, int]
 """Where a replica is resumed: a checkpoint, and the replica's index in it."""
 
 
-def latest(checkpoints: Iterable[Checkpoint]) -> dict[Replica, Start]:
-    """Return where each replica is resumed: in its checkpoint of the last epoch."""
+def latest(checkpoints: Iterable[Checkpoint], columns: int) -> dict[Replica, Start]:
+    """Return where each replica is resumed: in its checkpoint of the last epoch.
+
+    A checkpoint of a version that recorded another number of `columns` of a layer is left out.
+    """
     starts: dict[Replica, Start] = {}
     for checkpoint in checkpoints:
+        if checkpoint.layers.shape[3] != columns:
+            continue
         for index, replica in enumerate(checkpoint.replicas):
             if replica not in starts or checkpoint.epoch > starts[replica][0].epoch:
                 starts[replica] = checkpoint, index

@@ -6,10 +6,23 @@ All statistics are float64, one number for each replica. A replica's numbers do 
 import numpy as np
 
 from experiments.tables import LAYER_COLUMNS, UPDATE_RATIO
+from nets.activations import Activation
 from nets.derivatives import top_eigenvalue
 from nets.formula import FLAT
 from nets.network import Network, Work
 from nets.outputs import Output
+
+
+def learned_columns(activation: Activation) -> tuple[str, ...]:
+    """Return the columns of `layers` for what an activation learns, such as prelu.slope; none if it learns nothing.
+
+    A parameter of each unit has three: its mean over the units, and the smallest and the largest.
+    """
+    columns = []
+    for name, value in activation.init(1, 2, np.float64).items():
+        ends = ("", ".min", ".max") if value.shape[2] > 1 else ("",)
+        columns += [f"{activation.name}.{name}{end}" for end in ends]
+    return tuple(columns)
 
 
 def layer_statistics(
@@ -28,10 +41,14 @@ def layer_statistics(
     """
     rows = work.inputs.shape[1]
     scores = network.forward(work)
-    statistics = {name: np.full((network.replicas, len(network.layers)), np.nan) for name in LAYER_COLUMNS}
+    names = (*LAYER_COLUMNS, *learned_columns(network.activation))
+    statistics = {name: np.full((network.replicas, len(network.layers)), np.nan) for name in names}
     for index in range(len(network.hidden)):
         for name, values in _activation_statistics(network, index, work).items():
             statistics[name][:, index] = values
+        for name, values in _learned_statistics(network, index).items():
+            if name in statistics:
+                statistics[name][:, index] = values
     output.gradient(scores, work.targets, work.delta)
     network.backward(work)
     for index, (layer, gradient) in enumerate(zip(network.layers, network.gradients, strict=True)):
@@ -94,6 +111,16 @@ def _activation_statistics(network: Network, index: int, work: Work) -> dict[str
         "saturated_fraction": _share(flat),
         "dead_fraction": _share(flat.all(axis=1)),
     }
+
+
+def _learned_statistics(network: Network, index: int) -> dict[str, np.ndarray]:
+    """Return mean, smallest and largest (R,) of each parameter that a hidden layer's activation learns."""
+    statistics: dict[str, np.ndarray] = {}
+    for name, values in network.layers[index].learned.items():
+        column, by_unit = f"{network.activation.name}.{name}", values[:, 0].astype(np.float64)
+        ends = {f"{column}.min": by_unit.min(axis=1), f"{column}.max": by_unit.max(axis=1)}
+        statistics |= {column: by_unit.mean(axis=1)} | ends
+    return statistics
 
 
 def _share(holds: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from experiments.tables import (
     Replica,
 )
 from experiments.training.checkpoint import Checkpoint
+from experiments.training.diagnostics import learned_columns
 from experiments.training.evaluation import GRID
 from experiments.training.metrics import BINS, metric_columns
 
@@ -25,6 +26,11 @@ def epoch_columns(settings: Settings) -> tuple[str, ...]:
     return (*EPOCH_COLUMNS, *(metric_columns(settings) if settings.metrics.every_epoch else ()))
 
 
+def layer_columns(settings: Settings) -> tuple[str, ...]:
+    """Return the names of all numbers that are recorded of a replica's layer after each epoch."""
+    return (*LAYER_COLUMNS, *learned_columns(settings.activation))
+
+
 class Record(NamedTuple):
     """What is recorded of one replica, up to its last epoch."""
 
@@ -32,7 +38,7 @@ class Record(NamedTuple):
     diverged: int | None  # the epoch after which a loss was not finite
     stopped: int | None  # the epoch after which it was stopped early
     history: dict[str, np.ndarray]  # by the names of `epoch_columns`, (epochs + 1,) each
-    layers: dict[str, np.ndarray]  # by the names of `LAYER_COLUMNS`, (epochs + 1, layers) each
+    layers: dict[str, np.ndarray]  # by the names of `layer_columns`, (epochs + 1, layers) each
     metrics: dict[str, float]  # of the network with which it ends, by their columns; NaN if not defined
     confusion: np.ndarray  # (classes, classes) counts, true by predicted
     reliability: np.ndarray  # (bins, 3) rows, sum of confidences, right rows
@@ -76,9 +82,10 @@ class Recorder:
         self.replicas = replicas
         columns = epoch_columns(settings)
         self._history = np.full((count, epochs, len(columns)), np.nan)
-        self._layers = np.full((count, epochs, len(settings.net.hidden) + 1, len(LAYER_COLUMNS)), np.nan)
+        of_layer = layer_columns(settings)
+        self._layers = np.full((count, epochs, len(settings.net.hidden) + 1, len(of_layer)), np.nan)
         self.history = _by_name(columns, self._history)
-        self.layers = _by_name(LAYER_COLUMNS, self._layers)
+        self.layers = _by_name(of_layer, self._layers)
         self.diverged, self.stopped = np.full((2, count), -1)
         self._keeps_best = settings.early_stopping.on
         self.metrics = {column: np.full(count, np.nan) for column in metric_columns(settings)}

@@ -22,7 +22,7 @@ from experiments.training.checkpoint import Checkpoint, Start, joined, latest
 from experiments.training.diagnostics import layer_statistics, sharpness
 from experiments.training.evaluation import Evaluation, confusion, decisions, evaluate
 from experiments.training.pretraining import pretrain
-from experiments.training.recorder import Record, Recorder
+from experiments.training.recorder import Record, Recorder, layer_columns
 from experiments.training.stack import Stack
 from experiments.training.stopping import Best
 
@@ -103,7 +103,7 @@ def divide(
     least
         The least number of parts, if there are as many replicas.
     """
-    starts = latest(map(Checkpoint.from_arrays, resume))
+    starts = latest(map(Checkpoint.from_arrays, resume), len(layer_columns(settings)))
     seeds = sorted({seed for _, seed in replicas})
     groups: dict[tuple[int, int], list[Replica]] = {}
     for number, members in enumerate(seeds_by_part_sizes(settings.data, seeds, **settings.division).values()):

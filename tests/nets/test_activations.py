@@ -35,6 +35,7 @@ from nets.activations import (
     Tanh,
 )
 from nets.initializers import INITIALIZERS
+from nets.learned import APL, Rational, Spline
 
 INF = math.inf
 DTYPES = [np.float32, np.float64]
@@ -125,6 +126,21 @@ def hard_swish_prime(x):
 with mp.workprec(400):
     SELU_ALPHA, SELU_SCALE = mpf("1.6732632423543772848170429916717"), mpf("1.0507009873554804934193349852946")
 
+
+def rational(z):
+    """Return the terms of P(z) / Q(z) before training."""
+    p = {name: mpf(value.item()) for name, value in Rational().init(1, 1, float).items()}
+    q = 1 + abs(sum(p[f"b{k}"] * z**k for k in range(1, 5)))
+    return [p[f"a{j}"] * z**j / q for j in range(6)]
+
+
+def rational_prime(z):
+    p = {name: mpf(value.item()) for name, value in Rational().init(1, 1, float).items()}
+    s = sum(p[f"b{k}"] * z**k for k in range(1, 5))
+    by_s = [-h * mp.sign(s) * k * p[f"b{k}"] * z ** (k - 1) / (1 + abs(s)) for k in range(1, 5) for h in rational(z)]
+    return [j * p[f"a{j}"] * z ** (j - 1) / (1 + abs(s)) for j in range(1, 6)] + by_s
+
+
 # Activation: value, derivative, (value, derivative) at -inf and at +inf.
 EXACT = {
     Linear(): (lambda x: [x], lambda x: [mpf(1)], (-INF, 1), (INF, 1)),
@@ -160,6 +176,11 @@ EXACT = {
     HardSigmoid(): (*hard_sigmoid(6, 0.5), (0, 0), (1, 0)),
     HardSigmoid(slope=0.2, offset=0): (*hard_sigmoid(5, 0), (0, 0), (1, 0)),
     HardSwish(): (hard_swish, hard_swish_prime, (0, 0), (INF, 1)),
+    APL(): (rectify, lambda x: [mpf(x > 0)], (0, 0), (INF, 1)),
+    APL(hinges=5): (rectify, lambda x: [mpf(x > 0)], (0, 0), (INF, 1)),
+    Rational(): (rational, rational_prime, (-INF, 0.505), (INF, 0.505)),
+    Spline(): (*leaky(0.01), (-INF, 0.01), (INF, 1)),
+    Spline(knots=2, spacing=4): (*leaky(0.01), (-INF, 0.01), (INF, 1)),
     ReLUSquared(): (lambda x: [max(x, 0) ** 2], lambda x: [2 * max(x, 0)], (0, 0), (INF, INF)),
 }
 # A formula of the user's is no function of ours: tests/nets/test_formula.py says what it promises.
@@ -371,6 +392,8 @@ def test_the_derivative_jumps_at_the_kinks_and_nowhere_else(activation):
         (HardSigmoid(), 3.0, 0),
         (HardSwish(), -3.0, 0),
         (HardSwish(), 3.0, 1),
+        (APL(), 0.0, 0),
+        (Spline(), 0.0, 0.01),
     ],
     ids=repr,
 )
@@ -461,6 +484,10 @@ def test_prelu_has_a_slope_per_unit_or_layer(per, shape):
         (GELU, {"approximate": "erf"}),
         (HardSigmoid, {"slope": 0}),
         (HardSigmoid, {"offset": 1.5}),
+        (APL, {"hinges": 0}),
+        (APL, {"hinges": 2.0}),
+        (Spline, {"knots": 17}),
+        (Spline, {"spacing": 0}),
     ],
     ids=repr,
 )

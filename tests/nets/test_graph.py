@@ -16,6 +16,7 @@ import nets.graph as g
 from nets.activations import ACTIVATIONS, ELU, GELU, LeakyReLU, Maxout, PReLU
 from nets.derivatives import check_gradient, gradient
 from nets.graph import GATES, Node, backpropagate, history
+from nets.learned import APL, Spline
 from nets.network import Network, Recipe, Work
 from nets.norms import EPSILON
 from nets.outputs import OUTPUTS, SoftmaxCE
@@ -357,6 +358,21 @@ def gelu(a, z):
     return z * g.sigmoid(2 * math.sqrt(2 / math.pi) * (z + 0.044715 * z**3))
 
 
+def rational(a, z, **p):
+    above = sum((p[f"a{j}"] * z**j for j in range(1, 6)), p["a0"] + 0 * z)
+    return above / (1 + g.absolute(sum((p[f"b{k}"] * z**k for k in range(2, 5)), p["b1"] * z)))
+
+
+def spline(a, z, **p):
+    """The sum of the broken lines that are 1 at their knot; the outermost pieces go on."""
+    y, last, h = z / a.spacing + a.knots, 2 * a.knots, 0
+    for i in range(last + 1):
+        up, down = y - (i - 1), (i + 1) - y
+        up, down = up if i == 1 else g.relu(up), down if i == last - 1 else g.relu(down)
+        h = h + p[f"v{i}"] * (down if i == 0 else up if i == last else g.minimum(up, down))
+    return h
+
+
 GRAPH_OF_ACTIVATION = {
     "linear": lambda a, z: z,
     "sigmoid": lambda a, z: g.sigmoid(z),
@@ -380,6 +396,9 @@ GRAPH_OF_ACTIVATION = {
     "relu_squared": lambda a, z: g.relu(z) ** 2,
     "glu": lambda a, z: piece(z, 2, 0) * g.sigmoid(piece(z, 2, 1)),
     "formula": lambda a, z: z * g.sigmoid(1.702 * z),
+    "apl": lambda a, z, **p: sum((p[f"a{s}"] * g.relu(p[f"b{s}"] - z) for s in range(1, a.hinges + 1)), g.relu(z)),
+    "rational": rational,
+    "spline": spline,
 }
 
 
@@ -445,6 +464,7 @@ GRAPH_OF_OUTPUT = {
 
 VARIANTS = [variant() for variant in ACTIVATIONS.values()]
 VARIANTS += [PReLU(per="layer"), Maxout(pieces=3), ELU(alpha=0.5), GELU(approximate="tanh"), LeakyReLU(slope=0)]
+VARIANTS += [APL(hinges=1), Spline(knots=1, spacing=0.5)]
 
 
 def test_the_registries_are_covered():

@@ -107,6 +107,21 @@ def fake_metrics(seed, task, output):
 
 MEANS = ("confidence", "accuracy")
 
+
+def with_learned(tables):
+    """Return the tables with what their activations learned: random walks from where they start."""
+    generator, layers = np.random.default_rng(0), tables.layers
+    inside = layers["activation_mean"].notna()
+    for name in layers["activation"].unique():
+        rows = inside & (layers["activation"] == name)
+        for parameter, value in ACTIVATIONS[name]().init(1, 2, float).items():
+            walk = value.flat[0] + generator.normal(0, 0.05, rows.sum()) * layers.loc[rows, "epoch"]
+            ends = {"": 0, ".min": -0.1, ".max": 0.1} if value.size > 1 else {"": 0}
+            for end, shift in ends.items():
+                layers = layers.assign(**{f"{name}.{parameter}{end}": (walk + shift).reindex(layers.index)})
+    return tables._replace(layers=layers)
+
+
 STUDIES = {
     "three": fake_study(),
     "all": fake_study(activations=tuple(ACTIVATIONS)),
@@ -126,6 +141,8 @@ STUDIES = {
         activations=("relu",), outputs=("softmax_ce", "softmax_mse"), rates=(0.1, 0.3), diverged=0
     ),
     "many": fake_study(datasets=("digits", "wine", "iris", "moons"), seeds=2, epochs=3, diverged=0),
+    "learning": with_learned(fake_study(activations=("relu", "prelu", "rational"), hidden=((8,) * 6,))),
+    "learning on two": with_learned(fake_study(activations=("apl",), datasets=("digits", "wine"), seeds=1, diverged=0)),
 }
 
 

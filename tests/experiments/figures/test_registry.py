@@ -10,7 +10,8 @@ from experiments.figures.registry import Missing, dataset_names, figure
 from experiments.store.reading import StudyTables
 from tests.experiments.figures.studies import FIGURES, STUDIES, assert_nothing_overlaps, drawings, fake_study, of
 
-BASIC = [study for study in STUDIES if study not in ("rates", "tuned outputs", "many")]
+OTHERS = ("rates", "tuned outputs", "many", "learning", "learning on two")
+BASIC = [study for study in STUDIES if study not in OTHERS]
 DRAWN = {
     "activation_curves": {study: [""] for study in BASIC},
     "output_cost_gradients": {study: [""] for study in BASIC},
@@ -56,6 +57,13 @@ DRAWN |= {
     "collapse": {"three": [""]},
     "clipped_output": {"three": [""]},
     "likelihoods": {"three": [""]},
+    "learned_parameters": {
+        "three": [],
+        "all": [],
+        "short": [],
+        "learning": ["-prelu", "-rational"],
+        "learning on two": ["-apl-digits", "-apl-wine"],
+    },
 }
 
 

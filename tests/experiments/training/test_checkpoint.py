@@ -58,8 +58,20 @@ def test_arrays_and_back_change_nothing():
 def test_a_replica_is_resumed_from_its_latest_checkpoint():
     early, late = checkpoint([(0.1, 3), (0.1, 5)], 2), checkpoint([(0.1, 5)], 4)
     for checkpoints in ([early, late], [late, early]):
-        starts = latest(checkpoints)
+        starts = latest(checkpoints, len(LAYER_COLUMNS))
         assert starts == {(0.1, 3): (early, 0), (0.1, 5): (late, 0)}
+    assert latest([early, late], len(LAYER_COLUMNS) + 3) == {}
+
+
+def test_a_checkpoint_without_the_columns_of_learned_parameters_is_not_resumed(settings):
+    """A version that did not record them may have written it."""
+    condition = settings(*CONDITION, "activation=prelu")
+    kept = []
+    whole = train(condition, condition.replicas, keep=kept.append)
+    assert kept[0]["layers"].shape == (2, 3, 2, 13)
+    earlier = kept[0] | {"layers": kept[0]["layers"][..., :10]}
+    again = train(condition, condition.replicas, resume=[earlier])
+    assert again.frames["layers"].equals(whole.frames["layers"])
 
 
 def test_replicas_of_several_checkpoints_are_joined():

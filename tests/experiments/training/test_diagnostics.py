@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 from experiments.tables import ACTIVATION_COLUMNS, LAYER_COLUMNS
-from experiments.training.diagnostics import layer_statistics, sharpness
+from experiments.training.diagnostics import layer_statistics, learned_columns, sharpness
 from nets.activations import ACTIVATIONS, GLU, LeakyReLU, Linear, Maxout, PReLU, ReLU, Sigmoid, Tanh
+from nets.formula import Formula
+from nets.learned import Spline
 from nets.network import Network, Work
 from nets.outputs import LinearHinge, LinearMSE, SigmoidCE, SoftmaxCE
 
@@ -41,11 +43,23 @@ def probe(activation, output=None, hidden=(6, 4), dtype="float64", rows=9, seeds
 def statistics(network, work, output=None, before=None):
     """Return the columns by name, each (R, N), and the gradient's norm."""
     columns, gradient_norm = layer_statistics(network, output or SoftmaxCE(), work, before)
-    assert tuple(columns) == LAYER_COLUMNS
+    assert tuple(columns) == (*LAYER_COLUMNS, *learned_columns(network.activation))
     for values in columns.values():
         assert values.dtype == gradient_norm.dtype == np.float64
         assert values.shape == (network.replicas, len(network.layers))
     return columns, gradient_norm
+
+
+def by_parameter(activation, z):
+    """Return the derivative of h by each learned parameter at z (units · pieces,), before training."""
+    if activation.name == "prelu":
+        return {"slope": np.minimum(z, 0)}
+    units = z.size // activation.pieces
+    z, h, learned = z[None, None], np.empty((1, 1, units)), activation.init(1, units, float)
+    work = activation.buffers(z.shape, float)
+    activation.forward(z, h, work, **learned)
+    derivatives = activation.parameter_derivatives(z, h, work, **learned)
+    return {name: values[0, 0].copy() for name, values in derivatives.items()}
 
 
 def plain(network, output, work, replica):
@@ -56,7 +70,7 @@ def plain(network, output, work, replica):
     gradients = [np.zeros_like(weight) for weight in weights]
     deltas, posts, slopes = ([[] for _ in weights] for _ in range(3))
     bias_gradients = [np.zeros_like(bias) for bias in biases]
-    slope_gradients = [np.zeros(units) for units in network.hidden]
+    learned = [dict.fromkeys(layer.learned, 0.0) for layer in network.layers[:-1]]
     rows = work.inputs.shape[1]
     for x, y in zip(work.inputs[replica], work.targets[replica], strict=True):
         h, z = [x], []
@@ -77,11 +91,11 @@ def plain(network, output, work, replica):
                 delta = (upstream * slope).ravel()
                 posts[layer - 1].append(h[layer])
                 slopes[layer - 1].append(np.abs(slope).max(axis=0))
-                if f.name == "prelu":
-                    slope_gradients[layer - 1] += upstream * np.minimum(z[layer - 1], 0) / rows
-    if f.name == "prelu" and f.per == "layer":
-        slope_gradients = [gradient.sum() for gradient in slope_gradients]
-    squares = [np.sum(gradient**2) for gradient in gradients + bias_gradients + slope_gradients]
+                for name, derivative in by_parameter(f, z[layer - 1]).items():
+                    learned[layer - 1][name] += upstream * derivative / rows
+    per_layer = {name for name, value in f.init(1, 2, float).items() if value.size == 1}
+    learned = [g.sum() if name in per_layer else g for layer in learned for name, g in layer.items()]
+    squares = [np.sum(gradient**2) for gradient in gradients + bias_gradients + learned]
     columns = {
         "weight_gradient_norm": [np.linalg.norm(gradient) for gradient in gradients],
         "delta_norm": [np.sqrt(np.mean(np.square(delta))) for delta in deltas],
@@ -106,6 +120,33 @@ def test_every_column_equals_its_textbook_formula(activation, output):
         for name, values in expected.items():
             np.testing.assert_allclose(columns[name][replica, : len(values)], values, rtol=1e-10, atol=1e-15)
         np.testing.assert_allclose(gradient_norm[replica], norm, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("activation", "expected"),
+    [
+        (ReLU(), ()),
+        (PReLU(), ("prelu.slope", "prelu.slope.min", "prelu.slope.max")),
+        (PReLU(per="layer"), ("prelu.slope",)),
+        (Formula("mine", "x*sigmoid(beta*x)+gamma", {"beta": 1.0, "gamma": 0.0}), ("mine.beta", "mine.gamma")),
+        (Spline(knots=1), ("spline.v0", "spline.v1", "spline.v2")),
+    ],
+    ids=repr,
+)
+def test_the_columns_of_learned_parameters(activation, expected):
+    assert learned_columns(activation) == expected
+    network, work = probe(activation, hidden=(6, 1))
+    for layer in network.layers:
+        for values in layer.learned.values():
+            values += np.random.default_rng(0).normal(size=values.shape)
+    columns, _ = statistics(network, work)
+    for column in expected:
+        name, _, end = column.partition(".")[2].partition(".")
+        reduce = {"": np.mean, "min": np.min, "max": np.max}[end]
+        for index in range(2):
+            values = network.layers[index].learned[name]
+            np.testing.assert_allclose(columns[column][:, index], reduce(values, axis=(1, 2)), rtol=1e-15)
+        assert np.isnan(columns[column][:, 2]).all()
 
 
 @pytest.mark.parametrize("hidden", [(), (5,), (3, 2, 4)], ids=str)
