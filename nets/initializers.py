@@ -189,7 +189,7 @@ class VariancePreserving(Initializer, name="variance_preserving", draw=_normal):
         try:
             factor = _rounded(theory.gain(activation) ** 2)
         except theory.TheoryError as error:
-            raise ValueError(f"init={self.name}: {error}") from None
+            raise ValueError(f"init={self.name}: {error}; init=auto is defined there") from None
         return Factors(hidden=factor, output=factor)
 
 
@@ -212,7 +212,7 @@ class Critical(Initializer, name="critical", draw=_normal):
         try:
             return theory.critical(activation, float(self.bias_variance))
         except theory.TheoryError as error:
-            raise ValueError(f"init={self.name}: {error}") from None
+            raise ValueError(f"init={self.name}: {error}; init=auto is defined there") from None
 
     def factors(self, activation: Activation) -> Factors:
         weights, biases, length, _ = self._point(activation)

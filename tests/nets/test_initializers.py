@@ -203,6 +203,13 @@ def test_biases_are_drawn_after_the_weights_of_their_layer_and_change_no_other_d
     assert len({float(bias) for layer in critical[:-1] for bias in layer.bias.ravel()}) == 2 * (500 + 600)
 
 
+def test_a_replica_does_not_depend_on_its_neighbours():
+    stack = initialized(Critical(), Tanh(), 5, (6, 7), "float32", replicas=3)
+    alone = Network(5, (6, 7), 300, Tanh(), 1, "float32")
+    alone.initialize(Critical(), lambda replica, layer: np.random.default_rng([2, layer]))
+    np.testing.assert_array_equal(stack.parameters[2], alone.parameters[0])
+
+
 def test_standardised_inputs_give_the_fixed_point_in_every_layer_and_scores_of_variance_1():
     """In float32, as a run draws it."""
     network = initialized(Critical(), Tanh(), 1000, (1000, 1000, 1000), "float32", 3)
