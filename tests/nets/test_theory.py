@@ -2,6 +2,7 @@
 
 import math
 import re
+import tracemalloc
 from itertools import pairwise
 from math import acos, asin, exp, pi, sqrt
 from typing import NamedTuple
@@ -294,6 +295,17 @@ def test_gains(activation, gain):
     assert theory.gain(activation) == pytest.approx(gain, abs=5e-5)
 
 
+@pytest.mark.parametrize("expression", ["sin(40*x)", "(1+exp(-x*x/1e6))-1.9999", "1/(1e-3+x*x)", "tanh(1e4*x)"])
+def test_formulas_that_are_hard_to_integrate_take_little_time_and_memory(expression):
+    """Rounding errors of the second one never get small."""
+    tracemalloc.start()
+    values = theory.moments(Formula("hard", expression), 1.0)
+    assert tracemalloc.get_traced_memory()[1] < 5e7
+    tracemalloc.stop()
+    x = np.linspace(-9, 9, 2_000_001)
+    assert values.square == pytest.approx((Formula("hard", expression)(x) ** 2 * norm.pdf(x)).sum() * 9e-6, rel=1e-6)
+
+
 def test_a_function_without_a_second_moment_above_0_has_no_gain():
     with pytest.raises(TheoryError, match=r"^E\[f\(z\)²\] of nothing is 0 for z ~ N\(0, 1\)$"):
         theory.gain(Formula("nothing", "0*x"))
@@ -384,7 +396,7 @@ def test_simulated_networks_agree_with_the_theory_layer_by_layer():
         far[activation.name] = deviations(values, theories)
         print(activation.name, setting(activation), far[activation.name].round(2))
         print("   ", np.abs(values.mean(axis=1) / theories - 1).max(axis=1).round(4))
-    assert all(length < 3 for length, *_ in far.values()), far
+    assert all(length < 3 and max(others) < 4 for length, *others in far.values()), far
 
 
 @pytest.mark.slow
@@ -392,8 +404,9 @@ def test_wide_networks_agree_with_the_theory_within_three_percent():
     measured = simulated(PLAIN, 4096, 5, 16, backward=False).mean(axis=2)
     for activation, values in zip(PLAIN, measured, strict=True):
         theories = predicted(activation, *setting(activation), 5)
-        print(activation.name, np.abs(values / theories - 1)[:2].max(axis=1).round(4))
-        np.testing.assert_allclose(values[:2], theories[:2], rtol=0.03)
+        relative = np.abs(values - theories)[:2] / theories[0]  # covariances by the length, as correlations
+        print(activation.name, relative.max(axis=1).round(4))
+        assert relative.max() < 0.03, activation.name
 
 
 def test_small_networks_agree_with_the_theory_and_not_with_another():
