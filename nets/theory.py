@@ -433,7 +433,7 @@ def _plane(
             result = part if not result.size else result + part
         if not np.isfinite(result).all():
             break
-        if previous is not None and (np.abs(result - previous) <= 1e-11 * np.abs(result).max() + 1e-300).all():
+        if previous is not None and (np.abs(result - previous) <= 1e-9 * np.abs(result).max() + 1e-300).all():
             return result
         previous = result
     raise TheoryError(f"{name} does not converge")
