@@ -261,8 +261,8 @@ def phase_diagram(tables: StudyTables) -> Figure:
         weights = networks[run]
         place = math.sqrt(float(np.mean(weights.gains))), math.sqrt(weights.biases)
         if weights.activation.pieces == 1:
-            runs = by_activation.setdefault(weights.activation, {}).setdefault(place, {})
-            runs.setdefault(_words(weights.initializer), run)
+            named = by_activation.setdefault(weights.activation, {}).setdefault(place, {})
+            named.setdefault(_words(weights.initializer), run)
     if not by_activation:
         raise Missing("no activation has a single piece", "activation=relu,tanh")
     across = min(4, max(3, len(by_activation)))
@@ -272,7 +272,7 @@ def phase_diagram(tables: StudyTables) -> Figure:
     panels = result.subplots(down, across, squeeze=False)
     names: dict[str, Style] = {}
     for ax, (activation, places) in zip(panels.flat, by_activation.items(), strict=False):
-        runs = [(place, words, run) for place, named in places.items() for words, run in named.items()]
+        runs = [(place, words, run) for place, by_words in places.items() for words, run in by_words.items()]
         _phases(ax, activation, list(places), appearance[runs[0][2]])
         for place, words, run in runs:
             style: Style = {"marker": _marker(appearance[run]), "linestyle": "none", "markersize": 5, "zorder": 4}

@@ -47,7 +47,7 @@ DRAWN |= {
     "gradient_flow": {"three": [""], "lost": [""], "depths": [""], "short": [""]},
     "depth": {"three": [], "depths": [""]},
     "signal_propagation": {"three": [""], "lost": [""], "depths": [""], "short": [], "hyper": [""], "all": [""]},
-    "phase_diagram": PARTED | {"depths": [""], "short": [], "all": [""], "datasets": ["-digits", "-wine"]},
+    "phase_diagram": {"three": [""], "depths": [""], "short": [], "hyper": [""], "datasets": ["-digits", "-wine"]},
     "cost_of_activation": {"three": [""], "lost": [""], "regression": [""]},
     "confusion": {"three": [""], "hyper": [""], "lost": []},
     "reliability": MEASURED | {"short": [""], "all": [""]},
