@@ -1,7 +1,9 @@
 """Figures of signal propagation: what the theory of wide networks says before training, and where a study lies."""
 
+import contextlib
 import json
 import math
+from collections.abc import Callable
 from dataclasses import fields
 from functools import partial
 from itertools import pairwise
@@ -18,7 +20,7 @@ from experiments.figures.activations import rebuild
 from experiments.figures.parts import comparable
 from experiments.figures.registry import Missing, figure
 from experiments.figures.selection import by_dataset, select
-from experiments.figures.style import INK, MUTED, Look, Style, legend, log_axis, looks, sheet, subject
+from experiments.figures.style import DOUBLE, INK, MARKERS, MUTED, Look, Style, legend, log_axis, looks, sheet, subject
 from experiments.figures.texts import literal
 from experiments.store.reading import StudyTables
 from nets import theory
@@ -265,21 +267,21 @@ def phase_diagram(tables: StudyTables) -> Figure:
             named.setdefault(_words(weights.initializer), run)
     if not by_activation:
         raise Missing("no activation has a single piece", "activation=relu,tanh")
-    across = min(4, max(3, len(by_activation)))
+    across = min(4, len(by_activation))
     down = math.ceil(len(by_activation) / across)
-    result = sheet(0.4 + 1.75 * down)
+    result = sheet(0.4 + 1.75 * down, DOUBLE if across > 2 else 4.6)
     result.suptitle(literal(tables.replicas["dataset"].iloc[0]))
     panels = result.subplots(down, across, squeeze=False)
-    names: dict[str, Style] = {}
+    words_of = dict.fromkeys(_words(networks[run].initializer) for run in appearance)
+    markers = {words: ("*", *MARKERS[1:])[index % len(MARKERS)] for index, words in enumerate(words_of)}
     for ax, (activation, places) in zip(panels.flat, by_activation.items(), strict=False):
         runs = [(place, words, run) for place, by_words in places.items() for words, run in by_words.items()]
         _phases(ax, activation, list(places), appearance[runs[0][2]])
         for place, words, run in runs:
-            style: Style = {"marker": _marker(appearance[run]), "linestyle": "none", "markersize": 5, "zorder": 4}
             covered = list(places[place]).index(words)  # by so many markers: it is drawn around them
-            around = {"markersize": 5 + 4 * covered, "markerfacecolor": "none"} if covered else {}
-            ax.plot(*place, **{"color": appearance[run].color, "clip_on": False} | style | around, gid=run)
-            names.setdefault(words, {"color": INK} | style)
+            style: Style = {"marker": markers[words], "markersize": 5 + 4 * covered, "linestyle": "none", "zorder": 4}
+            style |= {"color": appearance[run].color, "clip_on": False}
+            ax.plot(*place, **style | ({"markerfacecolor": "none"} if covered else {}), gid=run)
         ax.set_title(literal(str(activation.name)))
     for ax in panels.flat[len(by_activation) :]:
         ax.remove()
@@ -293,7 +295,10 @@ def phase_diagram(tables: StudyTables) -> Figure:
         ("critical with unstable lengths", {"color": INK, "linestyle": UNSTABLE}),
     ]
     title = "left of a line: gradients vanish, inputs become alike; right of it: gradients explode"
-    legend(result, [*names.items(), *lines], title)
+    points: list[tuple[str, Style]] = [
+        (words, {"color": INK, "marker": marker, "linestyle": "none"}) for words, marker in markers.items()
+    ]
+    legend(result, [*points, *lines], title)
     return result
 
 
@@ -306,26 +311,58 @@ def _words(initializer: Initializer) -> str:
 
 def _phases(ax: Axes, activation: Activation, places: list[tuple[float, float]], look: Look) -> None:
     """Draw the critical line of an activation; of one like ReLU, whose line is a point, the line of constant χ₁."""
-    points = []
-    for q in np.geomspace(1e-3, 1e4, 80):
-        try:
-            weights, biases = theory.critical_at(activation, q)
-        except theory.TheoryError:
-            break
-        stable = weights * theory.moments(activation, q).growth <= 1 + 1e-9
-        points.append((math.sqrt(weights), math.sqrt(biases) if biases >= 0 else math.nan, stable))
-    table = np.array(points).reshape(-1, 3)
-    right = 1.3 * max(x for x, _ in places)
+    furthest = max(x for x, _ in places)
     top = 1.3 * max([0.4, *(y for _, y in places)])
-    flat = table[:, 0].size and np.ptp(table[:, 0]) < 1e-6
-    if flat:  # every q has the same σ_w, and only σ_b = 0 keeps it
-        ax.axvline(table[0, 0], color=MUTED, linestyle=":", linewidth=1)
-        ax.plot(table[0, 0], 0, marker="o", mfc="none", mec=INK, markersize=14, clip_on=False, linestyle="none")
-        right = max(right, 1.3 * table[0, 0])
+    line = critical_line(activation, top)
+    shown = line[np.isfinite(line[:, 1]), 0]
+    if not shown.size:
+        ax.text(0.5, 0.5, "no critical line", transform=ax.transAxes, color=MUTED, ha="center")
+    elif np.ptp(line[:, 0]) < 1e-6:  # every q has the same σ_w, and only σ_b = 0 keeps it
+        ax.axvline(line[0, 0], color=MUTED, linestyle=":", linewidth=1)
+        ax.plot(line[0, 0], 0, marker="o", mfc="none", mec=INK, markersize=14, clip_on=False, linestyle="none")
     else:
-        for kind, dash in ((1, STABLE), (0, UNSTABLE)):
-            y = np.where(table[:, 2] == kind, table[:, 1], np.nan)
-            ax.plot(table[:, 0], y, color=look.color, linestyle=dash)
-        shown = table[table[:, 1] <= top, 0]
-        right = max(right, 1.3 * shown.max()) if shown.size else right
-    ax.set(xlim=(0, right), ylim=(0, top))
+        unstable = line[:, 2] > 1 + 1e-9
+        ends = np.convolve(unstable, np.ones(3), "same") > 0  # with a neighbour, so that no gap is left
+        for kept, dash in ((~unstable, STABLE), (ends, UNSTABLE)):
+            ax.plot(line[:, 0], np.where(kept, line[:, 1], np.nan), color=look.color, linestyle=dash)
+    right = max(shown, default=0.0)
+    nearest = min(shown, default=0.0)
+    ax.set(xlim=(0, 1.3 * max(furthest, min(right, 3 * max(nearest, furthest)))), ylim=(0, top))
+
+
+def critical_line(activation: Activation, top: float) -> np.ndarray:
+    """Return σ_w, σ_b and V'(q*) at the critical points of an activation, (n, 3), sorted by q*.
+
+    σ_b is NaN where it is above `top` or none exists. The line is finer where it enters and leaves what is shown.
+    """
+
+    def biases(q: float) -> float:
+        return theory.critical_at(activation, q)[1]
+
+    lengths: list[float] = []
+    with contextlib.suppress(theory.TheoryError):  # the tails are too heavy from some q on
+        for q in np.geomspace(1e-3, 1e4, 60).tolist():
+            value = biases(q)
+            if lengths:
+                low, previous = lengths[-1], biases(lengths[-1])
+                levels = [level for level in (0.0, top**2) if (value > level) != (previous > level)]
+                ends = sorted([low, *(_crossing(biases, level, low, q) for level in levels), q])
+                lengths += [point for pair in pairwise(ends) for point in np.geomspace(*pair, 12)[1:].tolist()]
+            else:
+                lengths.append(q)
+    rows = []
+    for q in lengths:
+        variance, value = theory.critical_at(activation, q)
+        at_zero = 0.0 if abs(value) < 1e-9 * q else value
+        deviation = math.sqrt(at_zero) if 0 <= at_zero <= top**2 * (1 + 1e-6) else math.nan
+        rows.append((math.sqrt(variance), deviation, variance * theory.moments(activation, q).growth))
+    return np.array(rows).reshape(-1, 3)
+
+
+def _crossing(function: Callable[[float], float], level: float, low: float, high: float) -> float:
+    """Return where a function crosses a level between two points, by bisection."""
+    is_above = function(low) > level
+    for _ in range(40):
+        middle = math.sqrt(low * high)
+        low, high = (middle, high) if (function(middle) > level) == is_above else (low, middle)
+    return math.sqrt(low * high)

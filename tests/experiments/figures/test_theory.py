@@ -143,3 +143,19 @@ def test_what_the_theory_does_not_describe_is_said():
     (reason,) = drawings("phase_diagram", tables).values()
     assert str(reason) == "no activation has a single piece"
     assert isinstance(next(iter(drawings("signal_propagation", tables).values())), Figure)
+
+
+@pytest.mark.parametrize("name", ["tanh", "sigmoid", "gelu", "relu_squared"])
+def test_a_critical_line_is_critical_from_zero_biases_to_the_top(name):
+    line = figures.critical_line(ACTIVATIONS[name](), 0.5)
+    shown = line[np.isfinite(line[:, 1])]
+    assert shown[:, 1].min() < 0.04  # of squared ReLU, σ_b is 0 only in the limit
+    assert shown[:, 1].max() == pytest.approx(0.5, rel=1e-6)
+    for weights, biases, growth in shown[:: max(1, len(shown) // 4)]:
+        if biases > 0.1:
+            point = theory.critical(ACTIVATIONS[name](), biases**2)
+            assert (weights**2, growth) == pytest.approx((point.weight_variance, point.growth), rel=1e-4)
+
+
+def test_softplus_has_no_critical_line():
+    assert np.isnan(figures.critical_line(ACTIVATIONS["softplus"](), 0.5)[:, 1]).all()
