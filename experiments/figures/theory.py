@@ -347,7 +347,8 @@ def critical_line(activation: Activation, top: float) -> np.ndarray:
                 low, previous = lengths[-1], biases(lengths[-1])
                 levels = [level for level in (0.0, top**2) if (value > level) != (previous > level)]
                 ends = sorted([low, *(_crossing(biases, level, low, q) for level in levels), q])
-                lengths += [point for pair in pairwise(ends) for point in np.geomspace(*pair, 12)[1:].tolist()]
+                count = 12 if levels else 2
+                lengths += [point for pair in pairwise(ends) for point in np.geomspace(*pair, count)[1:].tolist()]
             else:
                 lengths.append(q)
     rows = []
