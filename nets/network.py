@@ -9,7 +9,7 @@ the layer has, the pre-activation is what f receives, and the activation h is wh
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from math import ceil
+from math import ceil, sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import DTypeLike
 
 from nets.activations import Activation
 from nets.dropout import Dropout
-from nets.initializers import Initializer
+from nets.initializers import Factors, Initializer
 from nets.names import nearest
 from nets.norms import NORMS, SHARE, Normed, Running
 from nets.products import product
@@ -261,13 +261,26 @@ class Network:
         return [layer.weight for layer in self._views(parameters)]
 
     def initialize(self, initializer: Initializer, generator: Callable[[int, int], np.random.Generator]) -> None:
-        """Draw every weight matrix, replica r's layer l (from 0) from `generator(r, l)`. Biases do not change."""
+        """Draw replica r's layer l (from 0) from `generator(r, l)`: its weights, then its biases if they are random.
+
+        Other biases do not change.
+
+        Raises
+        ------
+        ValueError
+            If the initializer is not defined for the activation.
+        """
+        factors = initializer.factors(self.activation) if self.hidden else Factors()
         for index, layer in enumerate(self.layers):
             hidden = index < len(self.hidden)
             pieces = self.activation.pieces if hidden else 1
             units = self.hidden[index] if hidden else self.outputs
-            for replica, weight in enumerate(layer.weight):
-                weight[:] = initializer(generator(replica, index), len(weight), units, pieces)
+            scale = sqrt((factors.hidden if index else factors.first) if hidden else factors.output)
+            for replica, (weight, bias) in enumerate(zip(layer.weight, layer.bias, strict=True)):
+                random = generator(replica, index)
+                weight[:] = scale * initializer(random, len(weight), units, pieces)
+                if hidden and factors.biases:
+                    bias[:] = sqrt(factors.biases) * random.standard_normal(bias.shape)
 
     def keep(self, replicas: np.ndarray) -> None:
         """Continue with these replicas only (indices). Buffers that were made before become invalid."""

@@ -31,7 +31,7 @@ def check_together(settings: Configuration, data: Data, division: Mapping[str, A
 
     Raises
     ------
-    ConfigError
+    ValueError
         With the first setting at fault.
     """
     _check_output(settings, data)
@@ -47,6 +47,8 @@ def check_together(settings: Configuration, data: Data, division: Mapping[str, A
             f"batch_size={settings.batch_size} is more than the {rows} training rows of {data.name}: "
             f"allowed is 1 to {rows}"
         )
+    if settings.net.hidden:
+        settings.init.factors(activation)  # it may not be defined for the activation
     _check_recipe(settings)
     if settings.class_weight != "none" and data.task == "regression":
         raise ConfigError(f"class_weight={settings.class_weight} needs classes, but {data.name} is a regression")

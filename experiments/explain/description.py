@@ -1,4 +1,4 @@
-"""Describes a formula as an activation, in words: range, slope, saturation, mean, kinks."""
+"""Describes a formula as an activation, in words: range, slope, saturation, mean, kinks, and the weights it needs."""
 
 import math
 
@@ -6,7 +6,9 @@ import numpy as np
 
 from experiments.explain.bounds import bounds
 from experiments.explain.trace import show
+from nets import theory
 from nets.formula import Formula
+from nets.initializers import Critical
 
 SIDES = {"both": "on both sides", "left": "on the left", "right": "on the right", "neither": "nowhere"}
 
@@ -27,7 +29,29 @@ def describe(formula: Formula) -> dict[str, str]:
         "zero-centred": f"{'yes, odd' if odd else 'no'}; mean of f(z) over z ~ N(0, 1): {_mean(x, h)}",
         "kinks": f"f′ jumps at x = {kinks}" if kinks else "none",
         "initializer": f"{formula.initializer} for init=auto",
+        "gain": _gain(formula),
+        "critical": _critical(formula),
     }
+
+
+def _gain(formula: Formula) -> str:
+    """Return the gain of `init=variance_preserving`, as text."""
+    try:
+        gain = theory.gain(formula)
+    except theory.TheoryError as error:
+        return f"none: {error}"
+    return f"{show(gain)}: init=variance_preserving takes weights of variance {show(gain**2)}/fan_in"
+
+
+def _critical(formula: Formula) -> str:
+    """Return the weights and biases of `init=critical`, as text."""
+    try:
+        weights, biases, length, growth = theory.critical(formula, Critical().bias_variance)
+    except theory.TheoryError as error:
+        return f"none: {error}"
+    settings = f"init=critical takes weights of variance {show(weights)}/fan_in and biases of variance {show(biases)}"
+    stability = ", an unstable fixed point" if growth > 1 + 1e-9 else ""
+    return f"{settings}; q* = {show(length)}, V′(q*) = {show(growth)}{stability}"
 
 
 def _is_odd(h: np.ndarray) -> bool:

@@ -87,6 +87,8 @@ def _notes(jobs: Sequence[Job]) -> Iterator[str]:
     """Yield what a user may not expect: how a file was understood, and which replicas are retrained."""
     yield from readings(jobs)
     yield from earlier_runs(jobs)
+    drawn = [(job.settings.init, job.settings.activation) for job in jobs if job.settings.net.hidden]
+    yield from filter(None, (init.note(activation) for init, activation in dict.fromkeys(drawn)))
     repeated = len({(job.folder.path, replica) for job in jobs for replica in job.repeated})
     if repeated:
         noun = verb(repeated, "finished replica is", "finished replicas are")

@@ -5,6 +5,7 @@ import pytest
 
 from nets.activations import ELU, ReLU
 from nets.descent import Descent
+from nets.initializers import Normal
 from nets.network import Network, Recipe, Work
 from nets.optimizers import OPTIMIZERS, SGD, Adam
 from nets.outputs import LinearMSE, SoftmaxCE
@@ -194,7 +195,7 @@ def test_a_step_takes_the_gradient_at_the_smoothed_targets(smoothing):
 
 def test_the_first_step_sets_the_statistics_and_later_ones_enter_with_a_tenth():
     network = Network(INPUTS, (UNITS,), 1, ReLU(), REPLICAS, "float64", Recipe("batch"))
-    network.initialize(lambda random, *shape: random.normal(size=shape[:2]), lambda r, i: np.random.default_rng([r, i]))
+    network.initialize(Normal(std=1), lambda replica, layer: np.random.default_rng([replica, layer]))
     descended, work = Descent(network, LinearMSE(), SGD(), {}), Work(network, ROWS, training=True)
     mean, variance = 0.0, 1.0
     for step in range(3):

@@ -19,12 +19,28 @@ from nets.formula import Formula
         ("x**3", {"range": "−∞ to ∞", "saturates": "nowhere"}),
         ("min(max(-1,x),1)", {"kinks": "f′ jumps at x = -1, 1"}),
         ("x*sigmoid(x)", {"range": "-0.2785 (at -1.278) to ∞"}),
+        ("max(x,0)", {"gain": "1.414: init=variance_preserving takes weights of variance 2/fan_in"}),
+        ("exp(x*x/3)", {"gain": "none: E[f(z)²] of formula for z ~ N(0, 1) is infinite, or too heavy in its tails"}),
+        (
+            "tanh(x)",
+            {
+                "critical": "init=critical takes weights of variance 1.701/fan_in and biases of variance 0.04; "
+                "q* = 0.5121, V′(q*) = 0.5426"
+            },
+        ),
+        ("max(x,0)", {"critical": "init=critical takes weights of variance 2/fan_in and biases of variance 0; q* = 1"}),
+        ("log(1+exp(x))", {"critical": "none: no weights make formula critical for biases of variance 0.04"}),
     ],
 )
 def test_descriptions(expression, expected):
     described = describe(Formula(expression=expression))
     for key, text in expected.items():
         assert described[key].startswith(text), described[key]
+
+
+def test_an_unstable_critical_point_is_named():
+    assert describe(Formula())["critical"].endswith("V′(q*) = 1.087, an unstable fixed point")
+    assert "unstable" not in describe(Formula(expression="max(x, 0)"))["critical"]
 
 
 def test_the_mean_of_a_formula_is_right():

@@ -47,6 +47,8 @@ DRAWN |= {
     "activation_statistics": {"three": [""], "lost": [""], "depths": [""]},
     "gradient_flow": {"three": [""], "lost": [""], "depths": [""], "short": [""]},
     "depth": {"three": [], "depths": [""]},
+    "signal_propagation": {"three": [""], "lost": [""], "depths": [""], "short": [], "hyper": [""], "all": [""]},
+    "phase_diagram": {"three": [""], "depths": [""], "short": [], "hyper": [""], "datasets": ["-digits", "-wine"]},
     "cost_of_activation": {"three": [""], "lost": [""], "regression": [""]},
     "confusion": {"three": [""], "hyper": [""], "lost": []},
     "reliability": MEASURED | {"short": [""], "all": [""]},
