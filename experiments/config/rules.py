@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-DEEPEST, WIDEST = 50, 100_000
+DEEPEST, WIDEST = 200, 100_000
 MOST = 1_000_000
 """Largest number of epochs, of rows in a batch, and of seeds in a sweep."""
 LARGEST_SEED = 2**32 - 1

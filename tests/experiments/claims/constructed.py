@@ -252,3 +252,29 @@ def variances(half=40.0):
     """Return errors of means, 50 for the plain likelihood; the argument is that with β = 0.5."""
     table = on_datasets(REGRESSIONS, "beta", **{"0.0": 50.0, "0.5": half, "1.0": 45.0})
     return table.assign(beta=table["beta"].astype(float), error=100 * table["test_error"], nll=table["test_error"])
+
+
+def depth_limits(digits=6.0, mnist5k=6.0):
+    """Return training errors of networks that train up to so many depth scales, and not at all if one is deeper."""
+    rows = [
+        (dataset, variance, scale, depth, seed, 0.1 if depth < times * scale * (1 + seed / 1000) else 0.88)
+        for dataset, times in (("digits", digits), ("mnist5k", mnist5k))
+        for variance, scale in ((0.8, 2.3), (1.2, 6.0))
+        for depth in (6, 9, 14, 20, 30, 45, 66, 99)
+        for seed in range(300, 310)
+    ]
+    return pd.DataFrame(rows, columns=["dataset", "weight_variance", "scale", "depth", "seed", "train_error"])
+
+
+def initialisations(*moved):
+    """Return errors of ten activations, which rise by a point each; the critical ones turn round the first so many.
+
+    The numbers turn round on one data set after the other, and again from the first on.
+    """
+    names = ("digits", "mnist5k", "breast_cancer", "wine", "diabetes", "autompg")
+    counts = np.resize(moved, len(names))
+    errors = {}
+    for index in range(10):
+        errors[f"a{index}, auto"] = 5.0 + index
+        errors[f"a{index}, critical"] = 5.0 + np.where(index < counts, counts - 1 - index, index)
+    return on_datasets(names, "activation", "init", **errors)

@@ -22,10 +22,12 @@ from tests.experiments.claims.constructed import (
     dead,
     decay,
     degradation,
+    depth_limits,
     depths,
     elu_courses,
     errors,
     frame,
+    initialisations,
     late_losses,
     leaks,
     medians,
@@ -134,6 +136,14 @@ CASES = [
     (23, variances(half=[40.0, 40.0, 50.0]), REPRODUCED),
     (23, variances(half=[40.0, 50.0, 50.0]), FAILED),
     (23, variances(half=[40.0, 40.0, 50.5]), FAILED),
+    (24, depth_limits(), REPRODUCED),
+    (24, depth_limits(digits=3.9), REPRODUCED),
+    (24, depth_limits(digits=2.2), FAILED),
+    (24, depth_limits(mnist5k=15.0), FAILED),
+    (25, initialisations(3, 4), REPRODUCED),
+    (25, initialisations(2, 3), PARTIAL),
+    (25, initialisations(0, 3), FAILED),
+    (25, initialisations(0), FAILED),
 ]
 
 
