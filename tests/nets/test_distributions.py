@@ -196,5 +196,5 @@ def test_an_interval_has_a_share_between_0_and_1(known, share):
     distribution = {Poisson: lambda: Poisson(one), Quantiles: lambda: Quantiles((0.5,), one)}.get(
         known, lambda: known(one, one)
     )()
-    with pytest.raises(ValueError, match="share=.*allowed is a number in"):
+    with pytest.raises(ValueError, match=r"share=.* allowed is a number in"):
         distribution.interval(share)
