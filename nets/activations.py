@@ -71,6 +71,16 @@ class Activation(ABC):
         return ()
 
     @property
+    def jumps(self) -> tuple[float, ...]:
+        """The points where h itself jumps. There h' is 0, or that of the branch taken."""
+        return ()
+
+    @property
+    def trains(self) -> bool:
+        """Whether h' is other than 0 somewhere. If not, hidden layers learn nothing."""
+        return True
+
+    @property
     def expression(self) -> str:
         """The formula of h for the export, in the notation of `nets.expressions`; "" if there is none.
 

@@ -30,7 +30,7 @@ FLAT = 0.005
 _FAR, _NEAR = 50.0, 10.0  # no NaN within ±_FAR, nothing infinite within ±_NEAR
 # Functions that came later may be the names of parameters, as in formulas that are older than they.
 _LATER = {"atan", "asinh", "logsigmoid", "step", "sign", "where"}
-_TAKEN = {"x", "weight", "bias", "learned", *FUNCTIONS} - _LATER
+_TAKEN = {"x", "weight", "bias", "scale", "learned", *FUNCTIONS} - _LATER
 
 Points = dict[str, np.ndarray]
 """The values of x, or of x0 and x1, by name."""

@@ -88,7 +88,7 @@ def moments(activation: Activation, q: float) -> Moments:
         raise TheoryError(f"{activation.name} has {activation.pieces} pieces: the theory is for one or two")
     if activation.pieces == 2:
         return _moments_of_two(activation, q)
-    jumps = bool(getattr(activation, "jumps", ()))
+    jumps = bool(activation.jumps)
 
     def parts(t: np.ndarray) -> np.ndarray:
         root = _root_of_density(t)  # f times this is in range where f² is not
@@ -175,7 +175,7 @@ def chi(activation: Activation, q: float, weight_variance: float) -> float:
 
     It is infinite for an activation that jumps: two inputs, however close, then lie on both sides of a jump.
     """
-    if getattr(activation, "jumps", ()):
+    if activation.jumps:
         return inf
     return weight_variance * moments(activation, q).slope
 
@@ -259,7 +259,7 @@ def critical(activation: Activation, bias_variance: float) -> Critical:
     """
     if activation.pieces > 1:
         raise TheoryError(f"{activation.name} has {activation.pieces} pieces: a critical point is defined for one")
-    if getattr(activation, "jumps", ()):
+    if activation.jumps:
         raise TheoryError(f"{activation.name} jumps, so χ₁ is infinite for all weights")
 
     def excess(log_q: float) -> float:
@@ -314,7 +314,7 @@ def _root(function: Callable[[float], float], low: float, high: float) -> float:
 def _features(activation: Activation) -> list[float]:
     """Return where an integral over z is split: at kinks and jumps, and where an activation may bend."""
     bends = {sign * scale for scale in _SCALES for sign in (-1, 1)}
-    return sorted(bends | {*activation.kinks, *getattr(activation, "jumps", ())})
+    return sorted(bends | {*activation.kinks, *activation.jumps})
 
 
 def _root_of_density(t: np.ndarray) -> np.ndarray:

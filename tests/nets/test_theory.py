@@ -103,7 +103,7 @@ def test_an_infinite_expectation_is_refused_in_one_line():
 class Steep:
     """√|z - 1|, whose E[f'(z)²] is infinite, as an activation of the theory."""
 
-    name, pieces, kinks = "steep", 1, (1.0,)
+    name, pieces, kinks, jumps = "steep", 1, (1.0,), ()
 
     def __call__(self, z):
         return np.sqrt(np.abs(z - 1))
