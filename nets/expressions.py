@@ -22,6 +22,7 @@ FUNCTIONS: dict[str, Gate] = {
     for gate in (
         *(graph.exp, graph.expm1, graph.log, graph.log1p, graph.sqrt, graph.tanh, graph.sigmoid, graph.softplus),
         *(graph.relu, graph.absolute, graph.maximum, graph.minimum, graph.erf, graph.sin, graph.cos),
+        *(graph.atan, graph.asinh, graph.logsigmoid, graph.step, graph.sign, graph.where),
     )
 } | {"max": graph.maximum, "min": graph.minimum}
 MATRIX_FUNCTIONS: dict[str, Gate] = {gate.name: gate for gate in (graph.sum, graph.mean, graph.transpose)}
@@ -118,7 +119,7 @@ def build(tree: ast.expr, values: Mapping[str, Node]) -> tuple[Node, dict[Node, 
             raise
         except ValueError:
             operands = tree.args if isinstance(tree, ast.Call) else ast.iter_child_nodes(tree)
-            parts = [operand for operand in operands if isinstance(operand, ast.expr)][-2:]
+            parts = [operand for operand in operands if isinstance(operand, ast.expr)]
             shapes = " and ".join(f"{ast.unparse(part)} {node_of(part).shape}" for part in parts)
             raise ExpressionError(f"{_short(ast.unparse(tree))!r} does not fit the shapes of {shapes}") from None
         pieces[node] = ast.unparse(tree)
@@ -150,9 +151,11 @@ def _problem(
     if isinstance(node, ast.Name):
         if is_called:
             return None  # checked with its call
+        if node.id in names:
+            return None
         if node.id in functions:
             return f"is a function: write {node.id}(…)"
-        return None if node.id in names else f"is unknown: {nearest(node.id, names)}"
+        return f"is unknown: {nearest(node.id, names)}"
     if isinstance(node, ast.Call):
         return _problem_of_call(node, functions)
     if isinstance(node, ast.UnaryOp):

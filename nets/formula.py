@@ -10,10 +10,10 @@ import keyword
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from numbers import Real
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -22,12 +22,18 @@ from nets import graph
 from nets.activations import ACTIVATIONS, Activation, Buffers
 from nets.expressions import FUNCTIONS, HUGE, ExpressionError, build, parse
 from nets.graph import GATES, Node, backpropagate
+from nets.hyperparameters import OneOf, check
 
 FLAT = 0.005
 """A slope below this counts as saturated. It is smaller than the most common slope of a leaky unit, 0.01."""
 
 _FAR, _NEAR = 50.0, 10.0  # no NaN within ±_FAR, nothing infinite within ±_NEAR
-_TAKEN = {"x", "weight", "bias", "learned", *FUNCTIONS}
+# Functions that came later may be the names of parameters, as in formulas that are older than they.
+_LATER = {"atan", "asinh", "logsigmoid", "step", "sign", "where"}
+_TAKEN = {"x", "weight", "bias", "learned", *FUNCTIONS} - _LATER
+
+Points = dict[str, np.ndarray]
+"""The values of x, or of x0 and x1, by name."""
 
 
 class TiedStartError(ValueError):
@@ -52,13 +58,15 @@ class TiedStartError(ValueError):
 class Formula(Activation, name="formula"):
     """A formula in x, such as x*sigmoid(1.702*x): h = f(z), h' = f'(z) by backpropagation.
 
-    Each of its `parameters` is learned, one value per layer. They may be given as {"beta": 1.0}, and are kept as the
-    text "beta=1.0". An infinite z may give NaN.
+    A formula in x0 and x1, such as x0*sigmoid(x1), has two pieces. Each of its `parameters` is learned. They may be
+    given as {"beta": 1.0}, and are kept as the text "beta=1.0". An infinite z may give NaN.
 
     Attributes
     ----------
     name
         The name for tables and figures.
+    per
+        Whether a parameter has one value per "layer" or per "unit".
     initializer
         Glorot's if both sides saturate, else He's, as for most built-in activations.
 
@@ -73,12 +81,15 @@ class Formula(Activation, name="formula"):
     name: str = "formula"
     expression: str = "x*sigmoid(1.702*x)"
     parameters: str | Mapping[str, float] = ""
+    per: Annotated[str, OneOf("layer", "unit")] = field(default="layer", kw_only=True)
 
     def __post_init__(self) -> None:
+        check(self, "activation")
         if self.name in set(ACTIVATIONS) - {"formula"} or not re.fullmatch("[a-z][a-z0-9_]{0,39}", str(self.name)):
             raise ValueError(f"activation.name={self.name!r}: allowed is a new name of a-z, 0-9 and _")
         text = ", ".join(f"{name}={value!r}" for name, value in _parameters(self.parameters).items())
         object.__setattr__(self, "parameters", text)
+        object.__setattr__(self, "pieces", len(self._leaves))
         try:
             _check_finite(self)
             _check_derivatives(self)
@@ -92,13 +103,22 @@ class Formula(Activation, name="formula"):
         return _parameters(self.parameters)
 
     @cached_property
+    def _leaves(self) -> tuple[str, ...]:
+        """The names of the pre-activations."""
+        words = set(re.findall(r"[A-Za-z_]\w*", str(self.expression)))
+        pair = {"x0", "x1"}
+        return ("x0", "x1") if words & pair and not pair & set(self._initial) else ("x",)
+
+    @cached_property
     def _sign_changes(self) -> np.ndarray:
-        return _sign_changes(self._tree(), self._initial)
+        return _sign_changes(self)
 
     @cached_property
     def kinks(self) -> tuple[float, ...]:
-        """The points where a routing gate changes its branch and h' jumps, at the initial parameters."""
+        """The points where a gate changes its branch and h' jumps, at the initial parameters; none with two pieces."""
         x, prime = self._sign_changes, self.prime
+        if not x.size:
+            return ()
         with np.errstate(invalid="ignore"):  # where h' is infinite on both sides, no jump is seen
             near, far = (np.abs(prime(x + step) - prime(x - step)) for step in (1e-7, 1e-6))
             # Where h' only bends, the difference shrinks with the step. Where h' jumps, the difference stays.
@@ -106,26 +126,48 @@ class Formula(Activation, name="formula"):
         return tuple((x[jumps] + 0.0).tolist())
 
     @cached_property
+    def jumps(self) -> tuple[float, ...]:
+        """The points where h itself jumps, at the initial parameters; none with two pieces."""
+        x = self._sign_changes
+        if not x.size:
+            return ()
+        near, far = (np.abs(self(x + step) - self(x - step)) for step in (1e-7, 1e-6))
+        return tuple((x[near > np.maximum(far / 2, 1e-9 * np.maximum(1, np.abs(self(x))))] + 0.0).tolist())
+
+    @cached_property
+    def trains(self) -> bool:
+        """Whether h' is not 0 everywhere; the layers below a unit with h' = 0 learn nothing."""
+        exact = _everything(self, _points(self))
+        return any(bool(exact[name].any()) for name in self._leaves)
+
+    @cached_property
     def saturates(self) -> str:
         """The sides on which |h'| is below `FLAT` everywhere from 30 to 50, at the initial parameters."""
+        if self.pieces > 1:
+            return "neither"
         left, right = (np.abs(self.prime(sign * np.linspace(30, _FAR, 41))).max() < FLAT for sign in (-1, 1))
         return "both" if left and right else "left" if left else "right" if right else "neither"
 
     @cached_property
     def _program(self) -> "_Program":
-        leaves = {name: Node(value, name) for name, value in {"x": 0.5, **self._initial}.items()}
+        leaves = {name: Node(value, name) for name, value in (dict.fromkeys(self._leaves, 0.5) | self._initial).items()}
         y, _ = build(self._tree(), leaves)
-        return _Program(y, list(leaves.values()))
+        return _Program(y, list(leaves.values()), self.pieces)
 
     def _tree(self) -> ast.expr:
-        return parse(self.expression, ["x", *self._initial])
+        if self.pieces > 1 and re.search(r"\bx\b", self.expression):
+            raise ExpressionError("it has x beside x0 and x1: allowed is x alone, or x0 and x1")
+        return parse(self.expression, [*self._leaves, *self._initial])
 
     def init(self, replicas: int, units: int, dtype: DTypeLike) -> dict[str, np.ndarray]:
-        return {name: np.full((replicas, 1, 1), value, dtype) for name, value in self._initial.items()}
+        shape = (replicas, 1, units if self.per == "unit" else 1)
+        return {name: np.full(shape, value, dtype) for name, value in self._initial.items()}
 
     def buffers(self, shape: tuple[int, ...], dtype: DTypeLike) -> Buffers:
-        narrow = (*shape[:-2], 1, 1)
-        return tuple(np.empty(shape if wide else narrow, dtype) for wide in self._program.wide)
+        units = shape[-1] // self.pieces
+        wide, narrow = (*shape[:-1], units), (*shape[:-2], 1, units if self.per == "unit" else 1)
+        work = tuple(np.empty(wide if is_wide else narrow, dtype) for is_wide in self._program.wide)
+        return work if self.pieces == 1 else (*work, np.empty(shape, dtype))
 
     def forward(self, z: np.ndarray, h: np.ndarray, work: Buffers, /, **learned: np.ndarray) -> None:
         self._program.run("h", z, h, work, learned)
@@ -186,6 +228,54 @@ def _minimum(a: Any, b: Any, out: np.ndarray) -> None:
         np.minimum(a, b, out=out)
 
 
+# A mask is an array of z's dtype whose numbers have all bits set or none. With random signs, operations on bits are ten
+# times faster than NumPy's `where`.
+
+
+def _bits(a: Any, like: np.ndarray) -> np.ndarray:
+    """Return a view of the bits of an array or number of the same dtype as `like`."""
+    return np.asarray(a, like.dtype).view(f"i{like.itemsize}")
+
+
+def _fill_sign(out: np.ndarray) -> None:
+    """Turn numbers into the mask of those whose sign bit is set."""
+    bits = _bits(out, out)
+    np.right_shift(bits, 8 * out.itemsize - 1, out=bits)
+
+
+def _positive(a: np.ndarray, out: np.ndarray) -> None:
+    """Write the mask of a > 0."""
+    np.subtract(0.0, a, out=out)
+    _fill_sign(out)
+
+
+def _nonzero(a: np.ndarray, out: np.ndarray) -> None:
+    """Write the mask of a ≠ 0."""
+    np.abs(a, out=out)
+    np.subtract(0.0, out, out=out)
+    _fill_sign(out)
+
+
+def _isnan(a: np.ndarray, out: np.ndarray) -> None:
+    """Write the mask of the NaNs: as whole numbers, the bits of |NaN| are above those of inf."""
+    np.abs(a, out=out)
+    bits = _bits(out, out)
+    np.subtract(_bits(np.inf, out), bits, out=bits)
+    _fill_sign(out)
+
+
+def _select(mask: np.ndarray, a: Any, b: Any, out: np.ndarray) -> None:
+    """Write a where the mask is set, else b; `out` may be a, but neither the mask nor b."""
+    mask, target = _bits(mask, out), _bits(out, out)
+    if isinstance(b, float) and b == 0:
+        np.bitwise_and(_bits(a, out), mask, out=target)
+        return
+    b = _bits(b, out)
+    np.bitwise_xor(_bits(a, out), b, out=target)
+    np.bitwise_and(target, mask, out=target)
+    np.bitwise_xor(target, b, out=target)
+
+
 # The function of each instruction. The rules of `_Program` simplify some gates to the names below. The `forward` of
 # every other gate is a ufunc.
 _UFUNCS: dict[str, Callable[..., Any]] = {name: gate.forward for name, gate in GATES.items()} | {
@@ -196,6 +286,10 @@ _UFUNCS: dict[str, Callable[..., Any]] = {name: gate.forward for name, gate in G
     "copy": np.positive,
     "maximum": _maximum,
     "minimum": _minimum,
+    "positive": _positive,
+    "nonzero": _nonzero,
+    "isnan": _isnan,
+    "select": _select,
 }
 _COMMUTES = {"add", "multiply", "maximum", "minimum"}
 # The number below which exp and its reciprocal are in range; it depends on the dtype.
@@ -228,15 +322,20 @@ class _Program:
         For each work array, whether it is shaped like z or has one entry per replica.
     """
 
-    def __init__(self, y: Node, leaves: list[Node]) -> None:
-        self._names = [leaf.name for leaf in leaves]
+    def __init__(self, y: Node, leaves: list[Node], pieces: int) -> None:
+        self._pieces, self._names = pieces, [leaf.name for leaf in leaves]
         self._code: list[_Instruction] = []
         self._known: dict[_Instruction, int] = {}
+        self._routed: set[int] = set()  # sums of selected values: where they are 0, a factor may be infinite
         values = {leaf: self._append(_Instruction("leaf", constant=leaf.name)) for leaf in leaves}
         backward = backpropagate(y, leaves)
-        results = {"h": self._lower(y, values)}
-        for leaf in leaves:
-            results[leaf.name] = self._lower(backward.total[leaf], values)
+        h = self._lower(y, values)
+        for leaf in leaves[:pieces]:
+            if not _keeps_nan(y, leaf):
+                h = self._emit("select", self._emit("isnan", values[leaf]), values[leaf], h)
+        results = {"h": [h], "x": [self._lower(backward.total[leaf], values) for leaf in leaves[:pieces]]}
+        for leaf in leaves[pieces:]:
+            results[leaf.name] = [self._lower(backward.total[leaf], values)]
         self._allocate(results)
 
     def run(
@@ -244,11 +343,15 @@ class _Program:
     ) -> np.ndarray:
         """Compute h, or after it the derivative by a leaf, into h or a work array, and return that array."""
         constants = (_LIMITS[z.dtype] if value == _LIMIT else value for value in self._constants)
-        registers: list[Any] = [z, h, *(learned[name] for name in self._names[1:]), *constants, *work]
+        parameters = (learned[name] for name in self._names[self._pieces :])
+        if self._pieces == 1:
+            registers: list[Any] = [z, h, *parameters, *constants, *work]
+        else:
+            registers = [*_halves(z), h, *parameters, *constants, *work[:-1], *_halves(work[-1])]
         with np.errstate(all="ignore"):
             for function, sources, target in self._calls[result]:
                 function(*[registers[source] for source in sources], out=registers[target])
-        output: np.ndarray = registers[target]
+        output: np.ndarray = work[-1] if result == "x" and self._pieces > 1 else registers[target]
         return output
 
     # Lowering: nodes become instructions, and equal instructions become one.
@@ -257,6 +360,9 @@ class _Program:
         if instruction not in self._known:
             self._known[instruction] = len(self._code)
             self._code.append(instruction)
+            sums = instruction.name in ("add", "subtract", "negate") and instruction.arguments
+            if sums and any(value in self._routed or self._code[value].name == "select" for value in sums):
+                self._routed.add(self._known[instruction])
         return self._known[instruction]
 
     def _constant(self, constant: float | str) -> int:
@@ -310,6 +416,39 @@ class _Program:
     def _of_softplus(self, a: _Operand) -> int:
         return self._emit("maximum", self._emit("log1p", self._exponential(a[0])), a[0])
 
+    def _of_logsigmoid(self, a: _Operand) -> int:
+        return self._emit("negate", self._emit("softplus", self._emit("negate", a[0])))
+
+    def _of_step(self, a: _Operand) -> int:
+        return self._emit("select", self._emit("positive", a[0]), 1.0, 0.0)
+
+    def _of_where(self, c: _Operand, a: _Operand, b: _Operand) -> int:
+        if c[1] is not None:
+            return a[0] if c[1] > 0 else b[0]
+        return self._emit("select", self._emit("positive", c[0]), a[0], b[0])
+
+    def _of_select(self, mask: _Operand, a: _Operand, b: _Operand) -> int | None:
+        return a[0] if a[0] == b[0] else None
+
+    def _of_scale(self, u: _Operand, f: _Operand) -> int:
+        """Scale each branch by itself, so that the factor of the branch not taken is left out with it."""
+        name, arguments, _ = self._code[u[0]]
+        if name == "select":
+            mask, *branches = arguments
+            return self._emit("select", mask, *(self._emit("scale", branch, f[0]) for branch in branches))
+        if name == "negate":
+            return self._emit("negate", self._emit("scale", arguments[0], f[0]))
+        product = self._constant(0.0) if u[1] == 0 else self._emit("multiply", u[0], f[0])
+        return self._emit("select", self._emit("nonzero", u[0]), product, 0.0) if u[0] in self._routed else product
+
+    def _of_both_selected(self, name: str, a: int, b: int) -> int | None:
+        """Return a sum or difference of two values that one mask selects, branch by branch; else None."""
+        (first, left, _), (second, right, _) = self._code[a], self._code[b]
+        if first != "select" or second != "select" or left[0] != right[0]:
+            return None
+        branches = (self._emit(name, *pair) for pair in zip(left[1:], right[1:], strict=True))
+        return self._emit("select", left[0], *branches)
+
     def _exponential(self, a: int) -> int:
         return self._emit("exp", self._emit("minimum", a, self._constant(_LIMIT)))
 
@@ -325,7 +464,7 @@ class _Program:
             inner, negative = self._unsigned(value)
             if negative:
                 return self._emit("subtract", other, inner)
-        return None
+        return self._of_both_selected("add", a[0], b[0])
 
     def _of_subtract(self, a: _Operand, b: _Operand) -> int | None:
         inner, negative = self._unsigned(b[0])
@@ -336,7 +475,9 @@ class _Program:
         if a[1] == 0:
             return self._emit("negate", b[0])
         name, arguments, _ = self._code[b[0]]
-        return self._emit("less", *arguments) if a[1] == 1 and name == "at_least" else None
+        if a[1] == 1 and name == "at_least":
+            return self._emit("less", *arguments)
+        return self._of_both_selected("subtract", a[0], b[0])
 
     def _of_multiply(self, a: _Operand, b: _Operand) -> int | None:
         (value, number), (other, _) = (a, b) if a[1] is not None else (b, a)
@@ -380,17 +521,19 @@ class _Program:
 
     # Allocation: a value that only h needs is overwritten as soon as possible; a value that a derivative needs stays.
 
-    def _allocate(self, results: dict[str, int]) -> None:
+    def _allocate(self, results: dict[str, list[int]]) -> None:
         """Give every value a register: z, h, the parameters, the numbers, then the work arrays."""
-        code = self._code
+        code, pieces = self._code, self._pieces
         inputs = {index for index, step in enumerate(code) if step.name in ("leaf", "number")}
         forward = self._needed(results["h"], inputs)
-        backward = {name: self._needed(results[name], inputs | set(forward)) for name in self._names}
-        is_wide = [step == _Instruction("leaf", constant="x") for step in code]
+        computed = inputs | set(forward)
+        backward = {name: self._needed(values, computed) for name, values in results.items() if name != "h"}
+        is_wide = [index < pieces for index in range(len(code))]
         for index in sorted(set(range(len(code))) - inputs):
             is_wide[index] = any(is_wide[argument] for argument in code[index].arguments)
         self._constants = [step.constant for step in code if step.name == "number"]
-        registers = {0: 0} | {index: register for register, index in enumerate(sorted(inputs - {0}), start=2)}
+        registers = {index: index for index in range(pieces)}
+        registers |= {index: register for register, index in enumerate(sorted(inputs - set(registers)), pieces + 1)}
         self.wide: list[bool] = []
 
         def fresh(wide: bool) -> int:
@@ -398,38 +541,53 @@ class _Program:
             return len(inputs) + len(self.wide)
 
         def calls(
-            sequence: list[int], final: int, target: int, kept: set[int], free: dict[bool, list[int]]
+            sequence: list[int], targets: list[tuple[int, int]], kept: set[int], free: dict[bool, list[int]]
         ) -> list[tuple[Callable[..., Any], list[int], int]]:
             last_use = {argument: index for index in sequence for argument in code[index].arguments}
+            final = dict(reversed(targets))
             result = []
             for index in sequence:
                 name, arguments, _ = code[index]
                 sources = [registers[argument] for argument in arguments]
-                for argument in set(arguments) & set(sequence) - kept:
-                    if last_use[argument] == index:
+                unused = [
+                    argument
+                    for argument in set(arguments) & set(sequence) - kept - set(final)
+                    if last_use[argument] == index
+                ]
+                # What `_select` writes may overwrite its second argument only.
+                late = [argument for argument in unused if name == "select" and argument in arguments[::2]]
+                for argument in unused:
+                    if argument not in late:
                         free[is_wide[argument]].append(registers[argument])
-                if index == final and is_wide[index]:
-                    registers[index] = target
+                if index in final and is_wide[index]:
+                    registers[index] = final[index]
                 else:
                     pool = free[is_wide[index]]
                     registers[index] = pool.pop() if pool else fresh(is_wide[index])
+                for argument in late:
+                    free[is_wide[argument]].append(registers[argument])
                 result.append((_UFUNCS[name], sources, registers[index]))
-            if not sequence or registers[final] != target:
-                result.append((_UFUNCS["copy"], [registers[final]], target))
+            for value, target in targets:
+                if value not in sequence or registers[value] != target:
+                    result.append((_UFUNCS["copy"], [registers[value]], target))
             return result
 
         kept = {argument for sequence in backward.values() for index in sequence for argument in code[index].arguments}
+        kept |= {value for values in results.values() for value in values}
         spare: dict[bool, list[int]] = {True: [], False: []}
-        self._calls = {"h": calls(forward, results["h"], 1, kept | set(results.values()), spare)}
-        targets = {name: fresh(True) for name in self._names}
+        self._calls = {"h": calls(forward, [(results["h"][0], pieces)], kept, spare)}
+        # With several pieces the derivatives are the parts of one array, which comes last.
+        of_pieces = range(-pieces, 0) if pieces > 1 else [fresh(True)]
+        targets = {"x": list(zip(results["x"], of_pieces, strict=True))}
+        targets |= {name: [(results[name][0], fresh(True))] for name in backward if name != "x"}
         for name, sequence in backward.items():
             free = {wide: list(pool) for wide, pool in spare.items()}
-            self._calls[name] = calls(sequence, results[name], targets[name], set(), free)
+            self._calls[name] = calls(sequence, targets[name], set(), free)
 
-    def _needed(self, value: int, computed: set[int]) -> list[int]:
-        """Return the instructions that a value needs besides those computed before, in order."""
+    def _needed(self, values: list[int], computed: set[int]) -> list[int]:
+        """Return the instructions that values need besides those computed before, in order."""
         needed: set[int] = set()
-        stack = [value]
+        stack = list(values)
         while stack:
             index = stack.pop()
             if index not in computed and index not in needed:
@@ -438,68 +596,141 @@ class _Program:
         return sorted(needed)
 
 
+def _halves(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the views of an array that hold piece 0 and piece 1 of all units."""
+    units = z.shape[-1] // 2
+    return z[..., :units], z[..., units:]
+
+
+def _keeps_nan(y: Node, leaf: Node) -> bool:
+    """Return whether y is NaN wherever the leaf is, although a comparison with NaN is false."""
+    keeps: dict[Node, bool] = {}
+    selects = False
+    for node in graph.history(y):
+        inputs = [keeps[source] for source in node.inputs]
+        if node.gate is graph.where:
+            keeps[node] = inputs[1] and inputs[2]
+        else:
+            keeps[node] = node is leaf or (node.gate is not graph.step and any(inputs))
+        selects = selects or node.gate is graph.where or node.gate is graph.step
+    return keeps[y] or not selects
+
+
 # --- checks before training starts -------------------------------------------------------------------------------
 
 
-def _values(tree: ast.expr, initial: Mapping[str, float], x: np.ndarray) -> tuple[Node, dict[Node, str]]:
-    """Return the graph of a formula at the points x, and the piece of the formula that each node stands for."""
-    return build(tree, {"x": Node(x)} | {name: Node(value) for name, value in initial.items()})
+def _values(formula: Formula, points: Points) -> tuple[Node, dict[Node, str]]:
+    """Return the graph of a formula at some points, and the piece of the formula that each node stands for."""
+    leaves = points | formula._initial
+    return build(formula._tree(), {name: Node(value, name) for name, value in leaves.items()})
 
 
-def _sign_changes(tree: ast.expr, initial: Mapping[str, float]) -> np.ndarray:
-    """Return the points within ±50 where an argument of a routing gate changes its sign."""
+def _compared(node: Node) -> tuple[Node, ...]:
+    """Return the two values whose order decides what a gate does, the second one left out if it is 0; or nothing."""
+    if node.gate is graph.where:
+        return node.inputs[:1]
+    routes = node.gate and (node.gate.effect == "routes" or node.gate is graph.step or node.gate is graph.sign)
+    return node.inputs if routes else ()
 
-    def arguments(x: np.ndarray) -> list[np.ndarray]:
-        y, _ = _values(tree, initial, x)
-        routing = [node for node in graph.history(y) if node.gate and node.gate.effect == "routes"]
-        zero = np.zeros(())  # relu and abs compare with 0
-        pairs = [[*(source.value for source in node.inputs), zero][:2] for node in routing]
-        with np.errstate(all="ignore"):
-            return [np.broadcast_to(a - b, x.shape) for a, b in pairs]
 
+def _differences(formula: Formula, points: Points) -> list[np.ndarray]:
+    """Return at some points the difference of the two values that each routing gate compares."""
+    y, _ = _values(formula, points)
+    zero, shape = np.zeros(()), next(iter(points.values())).shape
+    pairs = [[*(source.value for source in _compared(node)), zero][:2] for node in graph.history(y) if _compared(node)]
+    with np.errstate(all="ignore"):
+        return [np.broadcast_to(a - b, shape) for a, b in pairs]
+
+
+def _sign_changes(formula: Formula) -> np.ndarray:
+    """Return the points within ±50 where an argument of a routing gate changes its sign; none with two pieces."""
+    if formula.pieces > 1:
+        return np.empty(0)
     x = np.linspace(-_FAR, _FAR, 4001)
     zeros: list[float] = []
-    for gate, signs in enumerate(map(np.sign, arguments(x))):
+    for gate, signs in enumerate(map(np.sign, _differences(formula, {"x": x}))):
         zeros += x[signs == 0].tolist()
         left = np.flatnonzero(signs[:-1] * signs[1:] < 0)
         low, high = x[left], x[left + 1]
         for _ in range(50 if left.size else 0):
             middle = (low + high) / 2
-            before = np.sign(arguments(middle)[gate]) == signs[left]
+            before = np.sign(_differences(formula, {"x": middle})[gate]) == signs[left]
             low, high = np.where(before, middle, low), np.where(before, high, middle)
         zeros += high.tolist()
     return np.unique(np.round(zeros, 9))
 
 
+def _points(formula: Formula) -> Points:
+    """Return the points of the checks: ascending x, or a grid of x0 and x1."""
+    count, inner = (20_001, 2001) if formula.pieces == 1 else (201, 41)
+    axis = np.unique(np.concatenate([np.linspace(-_FAR, _FAR, count), np.linspace(-1, 1, inner)]))
+    axes = np.meshgrid(*[axis] * formula.pieces, indexing="ij")
+    return dict(zip(formula._leaves, axes, strict=True))
+
+
+def _location(points: Points, bad: np.ndarray) -> str:
+    """Return the first of the bad points, as text."""
+    first = tuple(np.argwhere(bad)[0])
+    return ", ".join(f"{name} = {values[first]:g}" for name, values in points.items())
+
+
+def _taken(y: Node, shape: tuple[int, ...]) -> dict[Node, np.ndarray | bool]:
+    """Return by node where its value reaches y: a branch of `where` does so only where it is taken."""
+    order = graph.history(y)
+    if not any(node.gate is graph.where for node in order):
+        return dict.fromkeys(order, True)
+    taken: dict[Node, np.ndarray | bool] = {node: np.zeros(shape, bool) for node in order} | {y: np.ones(shape, bool)}
+    for node in reversed(order):
+        branches: list[np.ndarray | bool] = [True] * len(node.inputs)
+        if node.gate is graph.where:
+            first = np.broadcast_to(node.inputs[0].value > 0, shape)
+            branches = [True, first, ~first]
+        for source, branch in zip(node.inputs, branches, strict=True):
+            taken[source] = taken[source] | (taken[node] & branch)
+    return taken
+
+
 def _check_finite(formula: Formula) -> None:
     """Refuse a formula that is NaN or infinite where a network may take it; the same for each of its derivatives."""
-    x = np.unique(np.concatenate([np.linspace(-_FAR, _FAR, 20_001), np.linspace(-1, 1, 2001)]))
-    near = np.abs(x) <= _NEAR
-    y, pieces = _values(formula._tree(), formula._initial, x)
+    points = _points(formula)
+    near = np.max(np.abs(list(points.values())), axis=0) <= _NEAR
+    y, pieces = _values(formula, points)
+    taken = _taken(y, near.shape)
     for node in graph.history(y):
-        values = np.broadcast_to(node.value, x.shape)
+        values = np.broadcast_to(node.value, near.shape)
         bad = np.isnan(values) if node is not y else np.isnan(values) | (np.isinf(values) & near)
+        bad = bad & taken[node]
         if bad.any():
-            raise ExpressionError(f"{pieces[node]!r} is {values[bad][0]:g} at x = {x[bad][0]:g}")
+            raise ExpressionError(f"{pieces[node]!r} is {values[bad][0]:g} at {_location(points, bad)}")
         divisor = _divisor(node)
         if divisor is not None:
-            signs = np.sign(np.broadcast_to(divisor.value, x.shape))
-            crosses = (signs[:-1] * signs[1:] < 0) & near[:-1]
-            if crosses.any():
-                raise ExpressionError(f"{pieces[node]!r} has a pole near x = {x[:-1][crosses][0]:g}")
+            _check_pole(points, near & taken[node], np.broadcast_to(divisor.value, near.shape), pieces[node])
+    flat = {name: values.ravel() for name, values in points.items()}
     for dtype in (np.float64, np.float32):
-        for result, values in _everything(formula, x.astype(dtype)).items():
-            bad = np.isnan(values) | (np.isinf(values) & near)
+        for result, values in _everything(formula, flat, dtype).items():
+            bad = np.isnan(values) | (np.isinf(values) & near.ravel())
             if bad.any():
                 quantity = "it" if result == "h" else f"its derivative by {result}"
-                fault = f"{quantity} is {values[bad][0]:g} at x = {x[bad][0]:g} in {np.dtype(dtype)}"
-                reason = _why_nan(formula, float(x[bad][0])) if np.isnan(values[bad][0]) else ""
+                fault = f"{quantity} is {values[bad][0]:g} at {_location(flat, bad)} in {np.dtype(dtype)}"
+                first = {name: float(x[bad][0]) for name, x in flat.items()}
+                reason = _why_nan(formula, first) if np.isnan(values[bad][0]) else ""
                 raise ExpressionError(f"{fault}: {reason}" if reason else fault)
 
 
-def _why_nan(formula: Formula, x: float) -> str:
-    """Return why a formula that is finite at x has a derivative that is NaN there; "" if the graph does not show it."""
-    leaves = {name: Node(value, name) for name, value in {"x": x, **formula._initial}.items()}
+def _check_pole(points: Points, near: np.ndarray, divisor: np.ndarray, piece: str) -> None:
+    """Refuse a divisor that changes its sign between two neighbours on the grid of which one is near."""
+    signs = np.sign(divisor)
+    for axis in range(signs.ndim):
+        sign, is_near = np.moveaxis(signs, axis, 0), np.moveaxis(near, axis, 0)
+        crosses = (sign[:-1] * sign[1:] < 0) & (is_near[:-1] | is_near[1:])
+        if crosses.any():
+            before = {name: np.moveaxis(values, axis, 0)[:-1] for name, values in points.items()}
+            raise ExpressionError(f"{piece!r} has a pole near {_location(before, crosses)}")
+
+
+def _why_nan(formula: Formula, point: Mapping[str, float]) -> str:
+    """Return why a formula that is finite at a point has a derivative that is NaN there; "" if the graph is silent."""
+    leaves = {name: Node(value, name) for name, value in {**point, **formula._initial}.items()}
     y, pieces = build(formula._tree(), leaves)
     return graph.why_nan(y, backpropagate(y, leaves.values()), lambda node: node.name or pieces[node])
 
@@ -512,56 +743,75 @@ def _divisor(node: Node) -> Node | None:
     return node.inputs[0] if name == "power" and (node.inputs[1].value < 0).all() else None
 
 
-def _everything(formula: Formula, x: np.ndarray, **learned: np.ndarray) -> dict[str, np.ndarray]:
-    """Return h and the derivative by x and by each parameter at the points x."""
-    z = x[None, :, None]
-    h, work = np.empty_like(z), formula.buffers(z.shape, z.dtype)
-    learned = formula.init(1, 1, z.dtype) | learned
+def _everything(
+    formula: Formula, points: Points, dtype: DTypeLike = np.float64, **learned: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return h and the derivative by each piece and by each parameter at some points."""
+    z = np.stack([values.ravel() for values in points.values()], axis=-1).astype(dtype)[None]
+    h, work = np.empty((*z.shape[:-1], 1), dtype), formula.buffers(z.shape, dtype)
+    learned = formula.init(1, 1, dtype) | learned
     formula.forward(z, h, work, **learned)
-    slopes = formula.parameter_derivatives(z, h, work, **learned)
-    slopes |= {"x": formula.derivative(z, h, work, **learned)}
-    return {"h": h.ravel()} | {name: slope.ravel() for name, slope in slopes.items()}
+    slopes = {"h": h} | formula.parameter_derivatives(z, h, work, **learned)
+    derivative = formula.derivative(z, h, work, **learned)
+    slopes |= {name: derivative[..., piece] for piece, name in enumerate(points)}
+    return {name: slope.ravel() for name, slope in slopes.items()}
+
+
+def _away_from_ties(formula: Formula, points: Points) -> Points:
+    """Return the points in whose neighbourhood no routing gate changes its branch."""
+    if formula.pieces == 1:
+        x, changes = points["x"], formula._sign_changes
+        return {"x": x[np.abs(x[:, None] - changes).min(axis=1) > 0.01]} if changes.size else points
+    signs = [
+        np.sign(_differences(formula, points | {name: points[name] + by}))
+        for name in points
+        for by in (-0.01, 0.0, 0.01)
+    ]
+    kept = (np.array(signs) == signs[0]).all(axis=(0, 1))
+    return {name: values[kept] for name, values in points.items()}
 
 
 def _check_derivatives(formula: Formula) -> None:
-    """Refuse a formula whose derivatives are not what differences of its values say, away from kinks."""
-    x = np.random.default_rng(0).uniform(-6, 6, 64)
-    if formula._sign_changes.size:
-        x = x[np.abs(x[:, None] - formula._sign_changes).min(axis=1) > 0.01]
-    exact = _everything(formula, x)
-    for name in ("x", *formula._initial):
+    """Refuse a formula whose derivatives are not what differences of its values say, away from kinks and jumps."""
+    random = np.random.default_rng(0)
+    points = _away_from_ties(formula, {name: random.uniform(-6, 6, 64) for name in formula._leaves})
+    exact = _everything(formula, points)
+    for name in (*points, *formula._initial):
 
         def moved(by: float, name: str = name) -> np.ndarray:
-            if name == "x":
-                return _everything(formula, x + by)["h"]
-            return _everything(formula, x, **{name: formula.init(1, 1, x.dtype)[name] + by})["h"]
+            if name in points:
+                return _everything(formula, points | {name: points[name] + by})["h"]
+            return _everything(formula, points, **{name: formula.init(1, 1, np.float64)[name] + by})["h"]
 
         # Several steps are tried, since a formula may bend on any scale.
-        error = np.full(x.shape, np.inf)
+        error = np.full(exact["h"].shape, np.inf)
         for step in (1e-3, 1e-4, 1e-5):
             with np.errstate(all="ignore"):  # a parameter that moves may meet a pole
                 slope = (8 * (moved(step) - moved(-step)) - (moved(2 * step) - moved(-2 * step))) / (12 * step)
                 scale = np.maximum(1, np.abs(exact["h"])) + np.abs(slope)
                 error = np.fmin(error, np.abs(slope - exact[name]) / scale)
         if error.size and not error.max() < 1e-6:
-            worst = error.argmax()
-            _check_ties(formula, name, float(x[worst]))
+            worst = np.arange(error.size) == error.argmax()
+            _check_ties(formula, name, {leaf: float(values[worst][0]) for leaf, values in points.items()})
+            where = _location(points, worst)
             raise ExpressionError(
-                f"its derivative by {name} at x = {x[worst]:g} is not {exact[name][worst]:g} by differences"
+                f"its derivative by {name} at {where} is not {exact[name][worst][0]:g} by differences"
             )
 
 
-def _check_ties(formula: Formula, name: str, x: float) -> None:
-    """Refuse a parameter that starts where two arguments of a routing gate are equal, at a point x without a kink."""
-    leaves = {leaf: Node(value, leaf) for leaf, value in {"x": x, **formula._initial}.items()}
+def _check_ties(formula: Formula, name: str, point: Mapping[str, float]) -> None:
+    """Refuse a parameter that starts where two arguments of a routing gate are equal, at a point without a kink."""
+    leaves = {leaf: Node(value, leaf) for leaf, value in {**point, **formula._initial}.items()}
     y, pieces = build(formula._tree(), leaves)
     for node in graph.history(y) if name in formula._initial else []:
-        if node.gate is None or node.gate.effect != "routes" or leaves[name] not in graph.history(node):
+        compared = _compared(node)
+        if not any(leaves[name] in graph.history(source) for source in compared):
             continue
-        first, second = [*(float(source.value) for source in node.inputs), 0.0][:2]
+        first, second = [*(float(source.value) for source in compared), 0.0][:2]
         if abs(first - second) <= 1e-12 * max(1, abs(first)):
             start = f"{name}={formula._initial[name]:g}"
-            reason = f"{pieces[node]!r} is a tie for every x while {start}, so it has no derivative by {name} there"
+            always = "for every x" if formula.pieces == 1 else "for all x0 and x1"
+            reason = f"{pieces[node]!r} is a tie {always} while {start}, so it has no derivative by {name} there"
             raise TiedStartError(formula, reason, _start_nearby(formula, name))
 
 
@@ -571,6 +821,6 @@ def _start_nearby(formula: Formula, name: str) -> dict[str, float]:
     for candidate in (0.9 * value, 1.1 * value) if value else (0.1, -0.1):
         parameters = formula._initial | {name: round(candidate, 6)}
         with contextlib.suppress(ValueError):
-            Formula(formula.name, formula.expression, parameters)
+            Formula(formula.name, formula.expression, parameters, per=formula.per)
             return parameters
     return {}

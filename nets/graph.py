@@ -139,8 +139,11 @@ class Gate:
             value = self.forward(*(source.value for source in inputs), **options)
         return Node(value, gate=self, inputs=inputs, options=options)
 
-    def back(self, index: int, upstream: Node, node: Node) -> Node | None:
-        """Return the gradient that this gate's node sends to its input `index`; None if it is always zero."""
+    def back(self, index: int, upstream: Node, node: Node, routed: bool = False) -> Node | None:
+        """Return the gradient that this gate's node sends to its input `index`; None if it is always zero.
+
+        The upstream gradient of a `routed` node is 0 where a branch was not taken, whatever the local gradient is there.
+        """
         rule = self.local[index]
         if rule is None:
             return None
@@ -149,7 +152,7 @@ class Gate:
             return gradient
         factor: Node | int = rule(node, *node.inputs)
         if isinstance(factor, Node):
-            upstream = upstream * factor
+            upstream = scale(upstream, factor) if routed else upstream * factor
         elif factor == -1:
             upstream = -upstream
         return unbroadcast(upstream, node.inputs[index].shape)
@@ -189,6 +192,8 @@ log1p: Gate = _gate("log1p", np.log1p, lambda y, a: 1 / (1 + a))
 sqrt: Gate = _gate("sqrt", np.sqrt, lambda y, a: 0.5 / y)
 sin: Gate = _gate("sin", np.sin, lambda y, a: cos(a))
 cos: Gate = _gate("cos", np.cos, lambda y, a: -sin(a))
+atan: Gate = _gate("atan", np.arctan, lambda y, a: 1 / (1 + a * a))
+asinh: Gate = _gate("asinh", np.arcsinh, lambda y, a: 1 / sqrt(1 + a * a))
 erf: Gate = _gate("erf", _erf, lambda y, a: 2 / root(pi) * exp(-(a * a)))
 
 
@@ -211,6 +216,7 @@ def _size(a: np.ndarray) -> np.ndarray:
 # σ(-a) is 1 - σ(a), and 4 σ(2a) σ(-2a) is 1 - tanh²(a); these forms keep all digits, however large a is.
 sigmoid: Gate = _gate("sigmoid", _sigmoid, lambda y, a: y * sigmoid(-a))
 softplus: Gate = _gate("softplus", _softplus, lambda y, a: sigmoid(a))
+logsigmoid: Gate = _gate("logsigmoid", lambda a: -_softplus(-a), lambda y, a: sigmoid(-a))
 tanh: Gate = _gate("tanh", np.tanh, lambda y, a: 4 * sigmoid(2 * a) * sigmoid(-2 * a))
 
 # A tie goes to the first argument: maximum(x, 0) has slope 1 at x = 0, maximum(0, x) and relu(x) have slope 0.
@@ -223,7 +229,20 @@ minimum: Gate = _gate(
 relu: Gate = _gate("relu", lambda a: np.maximum(a, 0), lambda y, a: 1 - at_least(0, a), effect="routes")
 absolute: Gate = _gate("abs", np.abs, lambda y, a: sign(a), effect="routes")
 
+# a where c > 0, else b. The upstream gradient goes to the branch taken; the other one gets 0, and nothing makes it NaN.
+where: Gate = _linear(
+    "where",
+    lambda c, a, b: np.where(c.real > 0, a, b),
+    None,
+    lambda g, y, c, a, b: unbroadcast(where(c, g, 0.0), a.shape),
+    lambda g, y, c, a, b: unbroadcast(where(c, 0.0, g), b.shape),
+    effect="routes",
+)
+# The product of an upstream gradient and a local one, where 0 · inf is 0: see `backpropagate`.
+scale: Gate = _gate("scale", lambda u, f: np.where(u == 0, 0, u * f), lambda y, u, f: f, lambda y, u, f: u)
+
 # Steps: their slope is 0 wherever it exists.
+step: Gate = _gate("step", lambda a: np.where(np.isnan(a), a, 1.0 * (a.real > 0)), None, effect="stops")
 at_least: Gate = _gate("at_least", np.greater_equal, None, None, effect="stops")
 is_zero: Gate = _gate("is_zero", lambda a: a == 0, None, effect="stops")
 sign: Gate = _gate("sign", np.sign, None, effect="stops")
@@ -323,6 +342,9 @@ def backpropagate(y: Node, leaves: Iterable[Node], upstream: Operand = 1.0) -> B
     for node in order:
         if not alive.isdisjoint(node.inputs):
             alive.add(node)
+    routed: set[Node] = (
+        set()
+    )  # the nodes of a branch of `where`: the local gradient may be infinite where it is not taken
     upstream = upstream if isinstance(upstream, Node) else Node(upstream)
     total = {y: upstream if upstream.shape == y.shape else broadcast(upstream, shape=y.shape)}
     sent: dict[tuple[Node, int], Node] = {}
@@ -330,8 +352,10 @@ def backpropagate(y: Node, leaves: Iterable[Node], upstream: Operand = 1.0) -> B
         if node.gate is None or node not in alive or node not in total:
             continue
         for index, source in enumerate(node.inputs):
-            part = node.gate.back(index, total[node], node) if source in alive else None
+            part = node.gate.back(index, total[node], node, node in routed) if source in alive else None
             if part is not None:
+                if node in routed or node.gate is where or node.gate is scale:
+                    routed.add(source)
                 sent[node, index] = part
                 total[source] = total[source] + part if source in total else part
     zeros = {leaf: Node(np.zeros(leaf.shape)) for leaf in leaves if leaf not in total}

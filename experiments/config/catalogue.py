@@ -1,7 +1,7 @@
 """The catalogue of activations: the built-in classes, and the entries of conf/activation/catalogue/.
 
-An entry is one file: an expression, and `about` it a paper, a year, a family and aliases. The file says what is known of
-the function; properties that can be computed are computed in `nets.properties`.
+An entry is one file: an expression, and `about` it a paper, a year, a family and aliases. What can be computed of a
+function is not written down: `nets.properties` computes it.
 """
 
 import inspect
@@ -66,7 +66,7 @@ class Entry:
     @property
     def trains(self) -> bool:
         """Whether a network can learn through it: its derivative is not 0 wherever it exists."""
-        return bool(getattr(self.activation, "trains", True))
+        return bool(getattr(self.activation, "trains", True))  # a class of the registry always does
 
     @cached_property
     def activation(self) -> Activation:
@@ -124,8 +124,14 @@ _HARD_SIGMOID = (
     Alias("keras_2_hard_sigmoid", "min(max(0.2*x + 0.5, 0), 1)"),
 )
 _ELLIOTT = "Elliott (1993), A better activation function for artificial neural networks"
-_ELU = "Clevert, Unterthiner & Hochreiter (2016), Fast and accurate deep network learning by exponential linear units (ELUs)"
-_SIL = "Elfwing, Uchibe & Doya (2018), Sigmoid-weighted linear units for neural network function approximation in reinforcement learning"
+_ELU = (
+    "Clevert, Unterthiner & Hochreiter (2016), Fast and accurate deep network learning by exponential linear units "
+    "(ELUs)"
+)
+_SIL = (
+    "Elfwing, Uchibe & Doya (2018), Sigmoid-weighted linear units for neural network function approximation in "
+    "reinforcement learning"
+)
 
 BUILT_IN: dict[str, tuple[str, int, str, tuple[Alias, ...]]] = {
     "linear": ("other", 0, "no paper: the identity", (Alias("identity"),)),
@@ -145,8 +151,8 @@ BUILT_IN: dict[str, tuple[str, int, str, tuple[Alias, ...]]] = {
     "softplus": (
         "rectifier",
         2000,
-        "Dugas, Bengio, Bélisle, Nadeau & Garcia (2000), Incorporating second-order functional knowledge for better option "
-        "pricing",
+        "Dugas, Bengio, Bélisle, Nadeau & Garcia (2000), Incorporating second-order functional knowledge for better "
+        "option pricing",
         (),
     ),
     "leaky_relu": (
@@ -208,4 +214,4 @@ BUILT_IN: dict[str, tuple[str, int, str, tuple[Alias, ...]]] = {
         (),
     ),
 }
-"""Family, year, paper and aliases of the built-in classes. For a class without them, its docstring says what is shown."""
+"""Family, year, paper and aliases of the built-in classes. For a class without them, its docstring is shown."""
