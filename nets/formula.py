@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from numbers import Real
 from typing import Annotated, Any, NamedTuple
 
@@ -137,7 +137,7 @@ class Formula(Activation, name="formula"):
     @cached_property
     def trains(self) -> bool:
         """Whether h' is not 0 everywhere; the layers below a unit with h' = 0 learn nothing."""
-        exact = _everything(self, _points(self))
+        exact = _everything(self, _points(self._leaves))
         return any(bool(exact[name].any()) for name in self._leaves)
 
     @cached_property
@@ -660,12 +660,12 @@ def _sign_changes(formula: Formula) -> np.ndarray:
     return np.unique(np.round(zeros, 9))
 
 
-def _points(formula: Formula) -> Points:
+@cache
+def _points(leaves: tuple[str, ...]) -> Points:
     """Return the points of the checks: ascending x, or a grid of x0 and x1."""
-    count, inner = (20_001, 2001) if formula.pieces == 1 else (201, 41)
+    count, inner = (20_001, 2001) if len(leaves) == 1 else (201, 41)
     axis = np.unique(np.concatenate([np.linspace(-_FAR, _FAR, count), np.linspace(-1, 1, inner)]))
-    axes = np.meshgrid(*[axis] * formula.pieces, indexing="ij")
-    return dict(zip(formula._leaves, axes, strict=True))
+    return dict(zip(leaves, np.meshgrid(*[axis] * len(leaves), indexing="ij"), strict=True))
 
 
 def _location(points: Points, bad: np.ndarray) -> str:
@@ -692,8 +692,8 @@ def _taken(y: Node, shape: tuple[int, ...]) -> dict[Node, np.ndarray | bool]:
 
 def _check_finite(formula: Formula) -> None:
     """Refuse a formula that is NaN or infinite where a network may take it; the same for each of its derivatives."""
-    points = _points(formula)
-    near = np.max(np.abs(list(points.values())), axis=0) <= _NEAR
+    points = _points(formula._leaves)
+    near = np.logical_and.reduce([np.abs(values) <= _NEAR for values in points.values()])
     y, pieces = _values(formula, points)
     taken = _taken(y, near.shape)
     for node in graph.history(y):
@@ -705,6 +705,8 @@ def _check_finite(formula: Formula) -> None:
         divisor = _divisor(node)
         if divisor is not None:
             _check_pole(points, near & taken[node], np.broadcast_to(divisor.value, near.shape), pieces[node])
+    if any(node.gate is graph.where for node in taken):
+        _check_boundaries(formula)
     flat = {name: values.ravel() for name, values in points.items()}
     for dtype in (np.float64, np.float32):
         for result, values in _everything(formula, flat, dtype).items():
@@ -726,6 +728,15 @@ def _check_pole(points: Points, near: np.ndarray, divisor: np.ndarray, piece: st
         if crosses.any():
             before = {name: np.moveaxis(values, axis, 0)[:-1] for name, values in points.items()}
             raise ExpressionError(f"{piece!r} has a pole near {_location(before, crosses)}")
+
+
+def _check_boundaries(formula: Formula) -> None:
+    """Refuse a branch of `where` that has a pole where it begins: no divisor changes its sign there."""
+    x = formula._sign_changes
+    near, far = (np.abs(formula(np.stack([x - by, x + by]))).max(axis=0) for by in (1e-8, 1e-2))
+    poles = x[near > 1e3 * np.maximum(1, far)]
+    if poles.size:
+        raise ExpressionError(f"it has a pole near x = {poles[0]:g}")
 
 
 def _why_nan(formula: Formula, point: Mapping[str, float]) -> str:
@@ -794,9 +805,7 @@ def _check_derivatives(formula: Formula) -> None:
             worst = np.arange(error.size) == error.argmax()
             _check_ties(formula, name, {leaf: float(values[worst][0]) for leaf, values in points.items()})
             where = _location(points, worst)
-            raise ExpressionError(
-                f"its derivative by {name} at {where} is not {exact[name][worst][0]:g} by differences"
-            )
+            raise ExpressionError(f"its derivative by {name} at {where} is not {exact[name][worst][0]:g} by differences")
 
 
 def _check_ties(formula: Formula, name: str, point: Mapping[str, float]) -> None:
