@@ -805,7 +805,9 @@ def _check_derivatives(formula: Formula) -> None:
             worst = np.arange(error.size) == error.argmax()
             _check_ties(formula, name, {leaf: float(values[worst][0]) for leaf, values in points.items()})
             where = _location(points, worst)
-            raise ExpressionError(f"its derivative by {name} at {where} is not {exact[name][worst][0]:g} by differences")
+            raise ExpressionError(
+                f"its derivative by {name} at {where} is not {exact[name][worst][0]:g} by differences"
+            )
 
 
 def _check_ties(formula: Formula, name: str, point: Mapping[str, float]) -> None:

@@ -342,7 +342,9 @@ def backpropagate(y: Node, leaves: Iterable[Node], upstream: Operand = 1.0) -> B
     for node in order:
         if not alive.isdisjoint(node.inputs):
             alive.add(node)
-    routed: set[Node] = set()  # the nodes of a branch of `where`: the local gradient may be infinite where it is not taken
+    routed: set[Node] = (
+        set()
+    )  # the nodes of a branch of `where`: the local gradient may be infinite where it is not taken
     upstream = upstream if isinstance(upstream, Node) else Node(upstream)
     total = {y: upstream if upstream.shape == y.shape else broadcast(upstream, shape=y.shape)}
     sent: dict[tuple[Node, int], Node] = {}

@@ -115,7 +115,7 @@ _SILU = (
 )
 _TANH = (
     Alias("bipolar_sigmoid", "2*sigmoid(x) - 1"),
-    Alias("tansig", "2/(1 + exp(-2*x)) - 1"),
+    Alias("tansig", "2*sigmoid(2*x) - 1"),
     Alias("lecun_tanh", "1.7159*tanh(2/3*x)", "LeCun, Bottou, Orr & Müller (1998), Efficient BackProp"),
     Alias("scaled_sigmoid", "4*sigmoid(x) - 2", "Xu, Huang & Li (2016), Revise saturated activation functions"),
 )
