@@ -1,4 +1,4 @@
-"""Properties of an activation of one piece, computed from its values: range, limits, kinks, jumps, slope, mean, symmetry.
+"""Properties of an activation of one piece, computed from its values: range, limits, kinks, jumps, slope, symmetry.
 
 Nothing is typed by hand and nothing is taken from the formula. Learned parameters have their initial values. Values and
 derivatives come in float64; a grid finds the places of interest, and finer grids there give them to about 1e-9.

@@ -104,7 +104,9 @@ def test_a_name_without_the_folder_is_answered_with_the_command(typed, meant):
 
 
 def test_a_name_that_no_file_has_is_refused_with_where_they_are_listed():
-    with pytest.raises(ConfigError, match=r"^unknown activation=catalogue/xyz: python -m experiments\.explain activations"):
+    with pytest.raises(
+        ConfigError, match=r"^unknown activation=catalogue/xyz: python -m experiments\.explain activations"
+    ):
         sweep(["activation=catalogue/xyz", "dataset=iris"])
 
 

@@ -9,7 +9,7 @@ from scipy.optimize import minimize_scalar
 from experiments.config.catalogue import entries
 from nets.formula import Formula
 
-SAME = 1e-6
+SAME = 1e-4
 STEP, MOST = 0.01, np.log(200.0)
 NEAR = np.exp(np.arange(np.log(0.01), np.log(3.0), STEP))
 """Points at which functions are compared; in steps of 1 %, so that scaling the input is a shift."""
@@ -76,11 +76,11 @@ def scaling(f, g, least=0.8):
     cosines = directions(f) @ directions(g)[0]
     if cosines.max() < least:
         return None
-    shifts = np.flatnonzero(cosines >= cosines.max() - 1e-4)
+    shifts = np.flatnonzero(cosines >= cosines.max() - 1e-6)
     shifts = np.unique(np.append(shifts[:: max(1, len(shifts) // 40)], cosines.argmax()))
     near = np.array([STEP * shift for shift in shifts])
     gaps = [difference(f, g, np.exp(log_b)) for log_b in near]
-    reach = STEP * max(1, len(np.flatnonzero(cosines >= cosines.max() - 1e-4)) // 40) + STEP
+    reach = STEP * max(1, len(np.flatnonzero(cosines >= cosines.max() - 1e-6)) // 40) + STEP
     if min(gaps) > 0.5 and not jumps(f) and not jumps(g):
         return None
     grid = near[int(np.argmin(gaps))] + np.linspace(-reach, reach, 41)
