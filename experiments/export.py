@@ -70,6 +70,8 @@ OPERATORS = {
     "sqrt": "Sqrt",
     "sin": "Sin",
     "cos": "Cos",
+    "atan": "Atan",
+    "asinh": "Asinh",
     "erf": "Erf",
     "sigmoid": "Sigmoid",
     "softplus": "Softplus",
@@ -78,8 +80,9 @@ OPERATORS = {
     "minimum": "Min",
     "relu": "Relu",
     "abs": "Abs",
+    "sign": "Sign",
 }
-"""ONNX's name of each gate that an expression may have; ONNX lacks expm1 and log1p, which `gate` composes."""
+"""ONNX's name of each gate that an expression may have; `gate` composes those that ONNX lacks."""
 
 
 class _Model:
@@ -116,6 +119,12 @@ class _Model:
             return self("Sub", self("Exp", *inputs), self.constant(1))
         if name == "log1p":
             return self("Log", self("Add", *inputs, self.constant(1)))
+        if name == "logsigmoid":
+            return self("Neg", self("Softplus", self("Neg", *inputs)))
+        if name == "step":
+            inputs = (*inputs, self.constant(1), self.constant(0))
+        if name in ("step", "where"):
+            return self("Where", self("Greater", inputs[0], self.constant(0)), *inputs[1:])
         return self(OPERATORS[name], *inputs)
 
     def norm(self, network: Network, index: int, signal: str) -> str:

@@ -674,19 +674,19 @@ def _location(points: Points, bad: np.ndarray) -> str:
     return ", ".join(f"{name} = {values[first]:g}" for name, values in points.items())
 
 
-def _taken(y: Node, shape: tuple[int, ...]) -> dict[Node, np.ndarray | bool]:
+def _taken(y: Node, shape: tuple[int, ...]) -> dict[Node, np.ndarray]:
     """Return by node where its value reaches y: a branch of `where` does so only where it is taken."""
     order = graph.history(y)
     if not any(node.gate is graph.where for node in order):
-        return dict.fromkeys(order, True)
-    taken: dict[Node, np.ndarray | bool] = {node: np.zeros(shape, bool) for node in order} | {y: np.ones(shape, bool)}
+        return dict.fromkeys(order, np.ones((), bool))
+    taken = {node: np.zeros(shape, bool) for node in order} | {y: np.ones(shape, bool)}
     for node in reversed(order):
-        branches: list[np.ndarray | bool] = [True] * len(node.inputs)
+        branches = [taken[node]] * len(node.inputs)
         if node.gate is graph.where:
-            first = np.broadcast_to(node.inputs[0].value > 0, shape)
-            branches = [True, first, ~first]
+            first = node.inputs[0].value > 0
+            branches[1:] = taken[node] & first, taken[node] & ~first
         for source, branch in zip(node.inputs, branches, strict=True):
-            taken[source] = taken[source] | (taken[node] & branch)
+            taken[source] = taken[source] | branch
     return taken
 
 
@@ -804,10 +804,8 @@ def _check_derivatives(formula: Formula) -> None:
         if error.size and not error.max() < 1e-6:
             worst = np.arange(error.size) == error.argmax()
             _check_ties(formula, name, {leaf: float(values[worst][0]) for leaf, values in points.items()})
-            where = _location(points, worst)
-            raise ExpressionError(
-                f"its derivative by {name} at {where} is not {exact[name][worst][0]:g} by differences"
-            )
+            location, slope = _location(points, worst), exact[name][worst][0]
+            raise ExpressionError(f"its derivative by {name} at {location} is not {slope:g} by differences")
 
 
 def _check_ties(formula: Formula, name: str, point: Mapping[str, float]) -> None:

@@ -142,7 +142,7 @@ class Gate:
     def back(self, index: int, upstream: Node, node: Node, routed: bool = False) -> Node | None:
         """Return the gradient that this gate's node sends to its input `index`; None if it is always zero.
 
-        The upstream gradient of a `routed` node is 0 where a branch was not taken, whatever the local gradient is there.
+        The upstream gradient of a `routed` node is 0 where a branch was not taken, and so is what it sends there.
         """
         rule = self.local[index]
         if rule is None:
@@ -238,8 +238,14 @@ where: Gate = _linear(
     lambda g, y, c, a, b: unbroadcast(where(c, 0.0, g), b.shape),
     effect="routes",
 )
-# The product of an upstream gradient and a local one, where 0 · inf is 0: see `backpropagate`.
-scale: Gate = _gate("scale", lambda u, f: np.where(u == 0, 0, u * f), lambda y, u, f: f, lambda y, u, f: u)
+# The product of an upstream gradient u and a local one, 0 where u is 0: see `backpropagate`.
+scale: Gate = _linear(
+    "scale",
+    lambda u, f: np.where(u == 0, 0, u * f),
+    lambda g, y, u, f: unbroadcast(scale(g, f), u.shape),
+    lambda g, y, u, f: unbroadcast(scale(u, g), f.shape),
+    effect="scales",
+)
 
 # Steps: their slope is 0 wherever it exists.
 step: Gate = _gate("step", lambda a: np.where(np.isnan(a), a, 1.0 * (a.real > 0)), None, effect="stops")
@@ -342,9 +348,7 @@ def backpropagate(y: Node, leaves: Iterable[Node], upstream: Operand = 1.0) -> B
     for node in order:
         if not alive.isdisjoint(node.inputs):
             alive.add(node)
-    routed: set[Node] = (
-        set()
-    )  # the nodes of a branch of `where`: the local gradient may be infinite where it is not taken
+    routed: set[Node] = set()  # what branches of `where` are computed from; local gradients may be infinite there
     upstream = upstream if isinstance(upstream, Node) else Node(upstream)
     total = {y: upstream if upstream.shape == y.shape else broadcast(upstream, shape=y.shape)}
     sent: dict[tuple[Node, int], Node] = {}

@@ -29,9 +29,14 @@ RISING = {
     "sigmoid": (0.0, 1.0),
     "softplus": (0.0, np.inf),
     "erf": (-1.0, 1.0),
+    "atan": (-np.pi / 2, np.pi / 2),
+    "asinh": (-np.inf, np.inf),
+    "logsigmoid": (-np.inf, 0.0),
+    "step": (0.0, 1.0),
+    "sign": (-1.0, 1.0),
     "relu": (0.0, np.inf),
 }
-"""Increasing functions and their ranges."""
+"""Functions that never fall, and their ranges."""
 
 
 class Interval(NamedTuple):
@@ -125,6 +130,13 @@ def _wave(function: Callable[[np.ndarray], np.ndarray], a: Interval) -> Interval
     return Interval(np.clip(low, -1, 1), np.clip(high, -1, 1))
 
 
+def _where(c: Interval, a: Interval, b: Interval) -> Interval:
+    """Return bounds of the branches that may be taken."""
+    first, second = c.high > 0, ~(c.low > 0)
+    low = np.minimum(np.where(first, a.low, np.inf), np.where(second, b.low, np.inf))
+    return Interval(low, np.maximum(np.where(first, a.high, -np.inf), np.where(second, b.high, -np.inf)))
+
+
 OPERATIONS: dict[str, Callable[..., Interval]] = {
     "add": _add,
     "subtract": lambda a, b: _add(a, _negate(b)),
@@ -137,5 +149,6 @@ OPERATIONS: dict[str, Callable[..., Interval]] = {
     "minimum": lambda a, b: Interval(np.minimum(a.low, b.low), np.minimum(a.high, b.high)),
     "sin": lambda a: _wave(np.sin, a),
     "cos": lambda a: _wave(np.cos, a),
+    "where": _where,
 }
 """By gate: the bounds of its value from those of its inputs."""

@@ -127,6 +127,9 @@ def local_gradient(node: Node, gate: Gate, index: int, inputs: Sequence[str]) ->
         return f"· {inputs[1]}ᵀ" if index == 0 else f"{inputs[0]}ᵀ ·"
     if gate.name == "mean":
         return f"1/{node.inputs[0].value.size} to each"
+    if gate.name == "where":
+        taken = node.inputs[0].value > 0
+        return show(np.where(taken if index == 1 else ~taken, 1.0, 0.0))
     return {"sum": "1 to each", "transpose": "transposed"}[gate.name]
 
 

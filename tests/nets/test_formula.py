@@ -18,10 +18,10 @@ from omegaconf import OmegaConf
 import nets.activations as a
 import nets.graph as g
 from experiments.config.errors import ConfigError
-from experiments.config.settings import resolve
+from experiments.config.settings import from_record, resolve
 from nets.derivatives import gradient
 from nets.expressions import FUNCTIONS, MATRIX_FUNCTIONS, ExpressionError, build, parse
-from nets.formula import Formula
+from nets.formula import Formula, TiedStartError
 from nets.graph import Node
 from nets.network import Network, Work
 from nets.outputs import SoftmaxCE
@@ -131,6 +131,26 @@ HOSTILE = {
     "sqrt(x*x)": "its derivative by x is nan at x = 0",
     "(x/0)*0": "is nan at x",
     "exp(9*x)*exp(-9*x)*x": "it is nan at x = -50 in float32",
+    "where(x,x)": "'where(x,x)' is wrong: where takes 3 arguments",
+    "where*x": "'where' is a function: write where(…)",
+    "where(x>0,x,0)": "'x>0' is a comparison",
+    "where(x,log(x-1),0)": "'log(x - 1)' is nan at x = 0.001",
+    "where(x,0,log(x))": "'log(x)' is nan at x = -50",
+    "where(x,1/(x-3),0)": "is inf at x = 3",
+    "where(x,1/(x-3.3337),0)": "has a pole near x = 3.33",
+    "where(x,1/x,0)": "it has a pole near x = 0",
+    "where(x-0.30033,x/(x-0.30033),x)": "has a pole near x = 0.3",
+    "where(x-1,x,sqrt(1-x))": "its derivative by x is -inf at x = 1",
+    "x0*x": "it has x beside x0 and x1: allowed is x alone, or x0 and x1",
+    "x0*x1+x": "it has x beside x0 and x1",
+    "x0*2": "has no x1 in it",
+    "x1": "has no x0 in it",
+    "x0*x1*x2": "'x2' is unknown: allowed: x0, x1",
+    "x0*log(x1)": "'log(x1)' is nan at x0 = -50, x1 = -50",
+    "x0/x1": "is -inf at x0 = -10, x1 = 0",
+    "x0/(x1-1.2345)": "has a pole near x0 = -10, x1 = 1",
+    "exp(x0*x0)*x1": "is nan at x0 = -50, x1 = 0",
+    "sqrt(x0*x0+x1*x1)": "its derivative by x",
 }
 
 
@@ -169,7 +189,7 @@ def test_limits_are_inclusive():
 @pytest.mark.parametrize("name", [*FUNCTIONS, *MATRIX_FUNCTIONS])
 def test_every_function_is_its_gate(name):
     gate = (FUNCTIONS | MATRIX_FUNCTIONS)[name]
-    values = dict([("x", Node([0.3, 0.7])), ("y", Node([0.5, 0.1]))][: len(gate.local)])
+    values = dict([("x", Node([0.3, 0.7])), ("y", Node([0.5, 0.1])), ("z", Node([2.0, 3.0]))][: len(gate.local)])
     node, _ = build(parse(f"{name}({', '.join(values)})", values, matrices=True), values)
     assert node.gate is gate
     assert node.inputs == tuple(values.values())
@@ -202,6 +222,15 @@ TWINS = {
     "min(max(0,x/6+0.5),1)": a.HardSigmoid(),
     "x*min(max(0,x/6+0.5),1)": a.HardSwish(),
     "relu(x)**2": a.ReLUSquared(),
+    "where(x,x,0)": a.ReLU(),
+    "where(x,x,0.01*x)": a.LeakyReLU(),
+    "where(x,x,expm1(x))": a.ELU(),
+    "where(x,x,0.3*expm1(x))": a.ELU(alpha=0.3),
+    "where(x,x/(1+x),x/(1-x))": a.Softsign(),
+    "where(x+3,where(x-3,x,x*(x+3)/6),0)": a.HardSwish(),
+    "-logsigmoid(-x)": a.Softplus(),
+    "x*step(x)": a.ReLU(),
+    "x/(1+x*sign(x))": a.Softsign(),
 }
 
 
@@ -223,6 +252,9 @@ def test_a_formula_equals_its_built_in_twin(expression, dtype):
 FUNCTIONS_OF_ONE = [name for name, gate in FUNCTIONS.items() if len(gate.local) == 1]
 
 
+CONDITIONS = ["x", "x-0.3", "abs(x)-1", "x*x-2", "sin(x)", "0", "1"]
+
+
 def expressions():
     """Return a strategy of formulas that are finite: every function, nested, of tame arguments."""
     leaf = st.sampled_from(["x", "0.5", "beta", "2", "-1.25", "x", "x"])
@@ -234,8 +266,14 @@ def expressions():
                 st.tuples(inner, inner).map(lambda t: f"({t[0]}/(2+abs({t[1]})))"),
                 st.tuples(st.sampled_from(["max", "min"]), inner, inner).map(lambda t: f"{t[0]}({t[1]},{t[2]})"),
                 st.tuples(
-                    st.sampled_from(["tanh", "sigmoid", "softplus", "relu", "sin", "cos", "erf", "abs"]), inner
+                    st.sampled_from(["tanh", "sigmoid", "softplus", "relu", "sin", "cos", "erf", "abs", "atan"]), inner
                 ).map(lambda t: f"{t[0]}({t[1]})"),
+                st.tuples(st.sampled_from(["asinh", "logsigmoid"]), inner).map(lambda t: f"{t[0]}({t[1]})"),
+                st.sampled_from(["step(x-0.25)", "sign(x+1)*x", "where(1,x,exp(x))", "where(x,2,-beta)"]),
+                st.tuples(st.sampled_from(CONDITIONS), inner, inner).map(lambda t: f"where({t[0]},{t[1]},{t[2]})"),
+                # The logarithm or root is NaN in the branch that is not taken.
+                inner.map(lambda e: f"where(x+0.5,log(x+1)*({e}),{e})"),
+                inner.map(lambda e: f"where(1-x,{e},sqrt(x-0.5)+({e}))"),
                 inner.map(lambda e: f"exp(-abs({e}))"),
                 inner.map(lambda e: f"expm1(min({e},1))"),
                 inner.map(lambda e: f"log(1+abs({e}))"),
@@ -248,12 +286,18 @@ def expressions():
             max_leaves=7,
         )
         .map(lambda e: f"{e}+x*beta")
-        .filter(lambda e: len(e) <= 200)
+        .filter(fits)
     )  # both names are in each
 
 
+def fits(expression):
+    """Return whether an expression is short enough."""
+    with contextlib.suppress(ExpressionError):
+        return bool(parse(expression, ["x", "beta"]))
+
+
 @given(expressions())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_what_is_compiled_equals_the_graph(expression):
     formula = Formula(expression=expression, parameters={"beta": 0.75})
     z = np.random.default_rng(0).normal(size=(2, 9, 3)) * 2
@@ -284,6 +328,13 @@ VARIANTS = [
     Formula(expression="max(x,0)+min(0,a*expm1(b*x))", parameters={"a": 1, "b": 0.5}),
     Formula(expression="(1+abs(x))**p*sin(x)+cos(2*x)*erf(x)", parameters={"p": 0.3}),
     Formula(expression="log1p(abs(x))*tanh(x)/sqrt(1+x**2)-softplus(x)"),
+    Formula(expression="where(x,b*x,b*a*sin(x/a))", parameters={"a": 1, "b": 0.5}, per="unit"),
+    Formula(expression="a*where(x+1,log(x+2),where(x+3,x+1,2*sqrt(1-x)-6))*b", parameters={"a": 1, "b": 0.5}),
+    Formula(expression="x*sigmoid(beta*x)", parameters={"beta": 1.0}, per="unit"),
+    Formula(expression="x0*x1*sigmoid(x1)"),
+    Formula(expression="x0*relu(x1)+a*x1", parameters={"a": 0.5}),
+    Formula(expression="where(x1,a*x0+x1**3,a*x0-x1*x1*sin(b*x1))", parameters={"a": 0.5, "b": 2}, per="unit"),
+    Formula(expression="x0+x1"),
 ]
 
 
@@ -385,6 +436,137 @@ def test_a_derivative_wrong_by_a_thousandth_is_refused(monkeypatch):
         Formula()
 
 
+def test_parameters_per_unit():
+    formula = Formula(expression="a*x", parameters={"a": 0.5}, per="unit")
+    start = formula.init(2, 5, "float32")["a"]
+    assert (start.shape, start.dtype, set(start.ravel())) == ((2, 1, 5), np.float32, {0.5})
+    z, learned = np.ones((2, 3, 5)), np.arange(10.0).reshape(2, 1, 5)
+    h, work = np.empty_like(z), formula.buffers(z.shape, z.dtype)
+    formula.forward(z, h, work, a=learned)
+    np.testing.assert_array_equal(h, np.broadcast_to(learned, z.shape))
+    assert formula != Formula(expression="a*x", parameters={"a": 0.5})
+    with pytest.raises(ValueError, match=r"activation\.per='row' of formula: allowed is layer or unit"):
+        Formula(per="row")
+
+
+def test_a_later_function_may_be_the_name_of_a_parameter():
+    """Formulas that are older than these functions stay valid."""
+    names = ("asinh", "atan", "logsigmoid", "sign", "step", "where", "x0", "x1")
+    formula = Formula(expression="*".join(("x", *names)), parameters=dict.fromkeys(names, 2.0))
+    assert formula.pieces == 1
+    assert formula(3.0) == 3 * 2**8
+
+
+TWO_PIECES = {
+    "x0*sigmoid(x1)": lambda a, b: a / (1 + np.exp(-b)),
+    "x0*x1": lambda a, b: a * b,
+    "x0*relu(x1)": lambda a, b: a * np.maximum(b, 0),
+    "x0*x1*sigmoid(x1)": lambda a, b: a * b / (1 + np.exp(-b)),
+    "max(x0,x1)": np.maximum,
+    "where(x0,x1,2)": lambda a, b: np.where(a > 0, b, 2),
+    "x1-x0": lambda a, b: b - a,
+    "x0+x1*x1": lambda a, b: a + b * b,
+}
+
+
+@pytest.mark.parametrize("expression", TWO_PIECES)
+def test_two_pieces(expression):
+    formula, exact = Formula(expression=expression), TWO_PIECES[expression]
+    z = np.random.default_rng(0).normal(size=(2, 7, 6))
+    a, b = z[..., :3], z[..., 3:]
+    np.testing.assert_allclose(formula(z), exact(a, b), rtol=1e-13)
+    step = 1e-6
+    by_a, by_b = exact(a + step, b) - exact(a - step, b), exact(a, b + step) - exact(a, b - step)
+    np.testing.assert_allclose(formula.prime(z), np.concatenate([by_a, by_b], axis=-1) / 2 / step, atol=1e-8)
+    assert (formula.pieces, formula.kinks, formula.jumps, formula.saturates) == (2, (), (), "neither")
+    assert formula.trains
+
+
+def test_glu_as_a_formula_is_glu():
+    z = np.random.default_rng(0).normal(size=(4, 6)) * 5
+    ours, theirs = Formula(expression="x0*sigmoid(x1)"), a.GLU()
+    np.testing.assert_allclose(ours(z), theirs(z), rtol=1e-14)
+    np.testing.assert_allclose(ours.prime(z), theirs.prime(z), rtol=1e-13)
+    assert ours.initializer == theirs.initializer
+
+
+# What a formula is at points left and right of its boundary, and its slope there.
+BRANCHES = {
+    "where(x,log(x+1),sqrt(1-x))": ([-3, 0, 1], [2, 1, np.log(2)], [-0.25, -0.5, 0.5]),
+    "where(x,sqrt(x),0)+where(x-1,2*sqrt(x),1)": ([-1, 0, 1, 4], [1, 1, 2, 6], [0, 0, 0.5, 0.75]),
+    "where(x,2*sqrt(x),3)-where(x-1,1,sqrt(2-x))": ([-2, 1, 4], [1, 1, 3], [0.25, 1.5, 0.5]),
+    "where(x,where(x-1,sqrt(x),x),exp(x/(1-x)))": ([-1, 0.5, 4], [np.exp(-0.5), 0.5, 2], [np.exp(-0.5) / 4, 1, 0.25]),
+    "sqrt(where(x-2,x-1,1))": ([-4, 1, 5], [1, 1, 2], [0, 0, 0.25]),
+    "where(x,x*x*x,-x)**2": ([-2, 1, 2], [4, 1, 64], [-4, 6, 192]),
+    "where(-x,tanh(x),x)": ([-1, 0, 2], [np.tanh(-1), 0, 2], [1 - np.tanh(1) ** 2, 1, 1]),
+    "where(abs(x)-0.5,x,0)": ([-1, -0.5, 0.25, 0.5, 1], [-1, 0, 0, 0, 1], [1, 0, 0, 0, 1]),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("expression", BRANCHES)
+def test_a_branch_that_is_not_taken_leaves_no_trace(expression, dtype):
+    z, h, slope = (np.array(values, dtype) for values in BRANCHES[expression])
+    formula = Formula(expression=expression)
+    np.testing.assert_allclose(formula(z), h, rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(formula.prime(z), slope, rtol=1e-6, atol=1e-7)
+    x = Node(z.astype(np.float64), "x")
+    y, _ = build(parse(expression, ["x"]), {"x": x})
+    np.testing.assert_allclose(y.value, h, rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(g.backpropagate(y, [x]).total[x].value, slope, rtol=1e-6, atol=1e-7)
+
+
+def test_second_derivatives_pass_branches_too():
+    x = Node([-2.0, 0.0, 0.5], "x")
+    y, _ = build(parse("where(x,x*sqrt(x),-log(1-x))", ["x"]), {"x": x})
+    first = g.backpropagate(y, [x]).total[x]
+    second = g.backpropagate(first, [x]).total[x]
+    np.testing.assert_allclose(first.value, [1 / 3, 1, 1.5 * 0.5**0.5])
+    np.testing.assert_allclose(second.value, [1 / 9, 1, 0.75 / 0.5**0.5])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "expression", ["where(x,x,0)", "where(abs(x)-1,2,x*x)", "step(x)", "x*step(x)", "step(x)+where(x,1,2)", "sign(x)"]
+)
+def test_a_nan_is_no_branch(expression, dtype):
+    for nan in (np.nan, -np.nan):
+        z = np.array([nan, 0.5, nan, -3], dtype)
+        np.testing.assert_array_equal(np.isnan(Formula(expression=expression)(z)), np.isnan(z))
+    for z in ([[np.nan, 1.0]], [[1.0, np.nan]]):
+        assert np.isnan(Formula(expression="where(x0,1,where(x1,2,3))")(z)).all()
+
+
+def test_jumps_are_tolerated_and_named():
+    def facts(expression):
+        formula = Formula(expression=expression)
+        return formula.kinks, formula.jumps
+
+    assert facts("step(x)") == ((), (0.0,))
+    assert facts("sign(x-1)+step(x+2)/9") == ((), (-2.0, 1.0))
+    assert facts("where(abs(x)-0.5,x,0)") == ((-0.5, 0.5), (-0.5, 0.5))
+    assert facts("sign(x)*max(abs(x)-0.5,0)") == ((-0.5, 0.5), ())
+    assert facts("where(x-2,x+1e-5,x)") == ((), (2.0,))
+    assert facts("where(x,x*x,0)") == ((), ())
+    assert facts("1e6*relu(x)") == ((0.0,), ())
+    assert facts("relu(x)") == ((0.0,), ())
+    assert facts("tanh(x)") == ((), ())
+    assert Formula(expression="3*step(x)").prime(0.0) == 0
+
+
+def test_what_cannot_learn_says_so():
+    for expression in ("step(x)", "sign(x)+2", "step(x0)+x1-x1", "where(sin(x),1,0)", "0*x"):
+        assert not Formula(expression=expression).trains
+    assert all(formula.trains for formula in VARIANTS)
+    assert Formula(expression="max(min(x,41),40)").trains
+
+
+def test_a_condition_that_starts_as_a_tie_is_refused_with_a_start_that_is_allowed():
+    with pytest.raises(TiedStartError, match="is a tie for every x while a=0") as caught:
+        Formula(expression="where(a*x,x,2*x)+a*x", parameters={"a": 0.0})
+    Formula(expression="where(a*x,x,2*x)+a*x", parameters=caught.value.parameters)
+
+
 def test_kinks_are_tolerated_and_named():
     assert Formula(expression="max(x,0)+abs(x-2)/3+min(0,x+1.5)").kinks == (-1.5, 0.0, 2.0)
     assert Formula(expression="relu(x)**2").kinks == ()
@@ -396,10 +578,15 @@ def test_kinks_are_tolerated_and_named():
     assert Formula(expression="x*sigmoid(-x)").saturates == "right"
 
 
-def test_passes_allocate_nothing():
-    formula = Formula(expression="x*sigmoid(beta*x)+exp(-x*x)", parameters={"beta": 1.0})
-    z = np.zeros((10, 32, 128), np.float32)
-    h, work, learned = np.empty_like(z), formula.buffers(z.shape, z.dtype), formula.init(10, 128, z.dtype)
+@pytest.mark.parametrize(
+    "expression", ["x*sigmoid(beta*x)+exp(-x*x)", "where(x,x,beta*expm1(x))", "x0*x1*sigmoid(beta*x1)"]
+)
+def test_passes_allocate_nothing(expression):
+    formula = Formula(expression=expression, parameters={"beta": 1.0})
+    z = np.zeros((10, 64, 128), np.float32)
+    units = 128 // formula.pieces
+    h, work = np.empty((10, 64, units), z.dtype), formula.buffers(z.shape, z.dtype)
+    learned = formula.init(10, units, z.dtype)
     tracemalloc.start()
     for _ in range(3):
         formula.forward(z, h, work, **learned)
@@ -432,7 +619,7 @@ def test_huge_values_do_not_warn():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for formula in VARIANTS:
-            formula.prime(np.array([-np.inf, -1e30, 1e30, np.inf, np.nan], np.float32))
+            formula.prime(np.array([-np.inf, -1e30, 1e30, np.inf, np.nan, 0], np.float32))
 
 
 # --- by configuration
@@ -452,6 +639,14 @@ def test_learned_parameters_by_configuration(settings):
     assert first.run == settings(*swish, "+formula.parameters.beta=1").run
     assert first.run != settings(*swish, "formula.parameters={beta: 2.0}").run
     assert first.columns["activation.parameters"] == "beta=1.0"
+    assert "per" not in first.condition["activation"]
+    per_unit = settings(*swish, "formula.parameters={beta: 1.0}", "activation.per=unit")
+    assert per_unit.condition["activation"]["per"] == "unit"
+    assert per_unit.activation.init(1, 3, float)["beta"].shape == (1, 1, 3)
+    assert first.run != per_unit.run
+    for one in (first, per_unit):
+        record = one.record | {"seeds": [0], "lr": list(one.rates), "batch_size": one.batch_size}
+        assert from_record(record).activation == one.activation
     with pytest.raises(ConfigError, match="'beta' is unknown"):
         settings(*swish)
     with pytest.raises(ConfigError, match=r"unknown key 'formula\.expresion': did you mean 'expression'"):

@@ -26,7 +26,7 @@ STACK = R.normal(size=(5, 3, 2))
 POSITIVE = [0.3, 1.0, 2.5, 700.0]
 ANY = [-40.0, -3.0, -0.4, 0.7, 2.0, 40.0]
 PAIRS = [(-2.0, 3.0), (0.5, 0.25), (4.0, -1.5)]
-STEPS = {"at_least", "is_zero", "sign"}
+STEPS = {"at_least", "is_zero", "step", "sign"}
 
 # By gate: the exact function in mpmath and points, one tuple of arguments each.
 ELEMENTWISE = {
@@ -43,14 +43,18 @@ ELEMENTWISE = {
     "sqrt": (mp.sqrt, POSITIVE),
     "sin": (mp.sin, ANY),
     "cos": (mp.cos, ANY),
+    "atan": (mp.atan, [*ANY, 1e8, 1e-12]),
+    "asinh": (mp.asinh, [*ANY, 1e8, 1e-12]),
     "erf": (mp.erf, [-6.0, -3.0, -0.4, 0.7, 2.0, 6.0]),
     "sigmoid": (lambda a: 1 / (1 + mp.exp(-a)), [*ANY, -700.0, 700.0]),
     "softplus": (lambda a: mp.log1p(mp.exp(a)), [*ANY, -700.0, 700.0]),
+    "logsigmoid": (lambda a: -mp.log1p(mp.exp(-a)), [*ANY, -700.0, 700.0]),
     "tanh": (mp.tanh, [*ANY, 300.0, -5.0]),
     "maximum": (max, PAIRS),
     "minimum": (min, PAIRS),
     "relu": (lambda a: max(a, mpf(0)), ANY),
     "abs": (abs, ANY),
+    "step": (lambda a: mpf(a > 0), [*ANY, 0.0]),
     "at_least": (lambda a, b: mpf(a >= b), PAIRS),
     "is_zero": (lambda a: mpf(a == 0), ANY),
     "sign": (lambda a: mp.sign(a), ANY),
@@ -80,6 +84,17 @@ LINEAR = {
         (lambda x: g.mean(x), TALL),
         (lambda x: g.mean(x, axis=1), TALL),
         (lambda x: g.mean(x, axis=(0, -1), keepdims=True), R.normal(size=(2, 3, 4))),
+    ],
+    "where": [
+        (lambda x: g.where(TALL, x, 2 * x), TALL[:, :1]),
+        (lambda x: g.where(x, x * x, g.sin(x)), TALL),
+        (lambda x: g.where(TALL[:, 0], 1.0, x), np.array(0.5)),
+        (lambda x: g.where(STACK, x @ WIDE[:, :2], x), R.normal(size=(3, 2))),
+    ],
+    "scale": [
+        (lambda x: g.scale(x, TALL), TALL[:, :1]),
+        (lambda x: g.scale(x, x), TALL),
+        (lambda x: g.scale(TALL, x), np.array(0.5)),
     ],
     "transpose": [
         (lambda x: g.transpose(x), TALL),

@@ -23,7 +23,8 @@ def expression(choose, depth, leaves):
         return choose.choice([*leaves * 4, *NUMBERS])
     a, b = expression(choose, depth - 1, leaves), expression(choose, depth - 1, leaves)
     name, gate = choose.choice(list(FUNCTIONS.items()))
-    call = f"{name}({a})" if len(gate.local) == 1 else f"{name}({a},{b})"
+    third = expression(choose, depth - 1, leaves) if len(gate.local) == 3 else ""
+    call = f"{name}({','.join([a, b, third][: len(gate.local)])})"
     operation = f"({a}{choose.choice('+-*/')}{b})"
     power = f"({a})**{choose.choice(['2', '3', '0.5', '-1', leaves[-1]])}"
     return choose.choice([call, call, operation, operation, operation, power, f"-({a})"])
