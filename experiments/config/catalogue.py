@@ -77,9 +77,13 @@ class Entry:
 
 @cache
 def entries() -> dict[str, Entry]:
-    """Return all functions by name: the built-in classes in the order of the registry, then the others by name."""
+    """Return all functions by name: the built-in classes in the order of the registry, then the others by name.
+
+    A class has precedence over a file of the same name: a user may add a class that the catalogue knows already.
+    """
     built_in = [_built_in(name) for name in ACTIVATIONS if name in options("activation") and name != "formula"]
-    return {entry.name: entry for entry in (*built_in, *map(_entry, catalogue()))}
+    others = [_entry(name) for name in catalogue() if name not in ACTIVATIONS]
+    return {entry.name: entry for entry in (*built_in, *others)}
 
 
 def option_of(name: str) -> str | None:
@@ -206,6 +210,26 @@ BUILT_IN: dict[str, tuple[str, int, str, tuple[Alias, ...]]] = {
         2021,
         "So et al. (2021), Primer: Searching for efficient transformers for language modeling",
         (Alias("repu_2"),),
+    ),
+    "apl": (
+        "other",
+        2015,
+        "Agostinelli, Hoffman, Sadowski & Baldi (2015), Learning activation functions to improve deep neural networks",
+        (),
+    ),
+    "rational": (
+        "other",
+        2020,
+        "Molina, Schramowski & Kersting (2020), Padé activation units: End-to-end learning of flexible activation "
+        "functions in deep networks",
+        (Alias("pau"),),
+    ),
+    "spline": (
+        "other",
+        2020,
+        "Bohra, Campos, Gupta, Aziznejad & Unser (2020), Learning activation functions in deep (spline) neural "
+        "networks",
+        (),
     ),
     "glu": (
         "pieces",

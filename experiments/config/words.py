@@ -253,7 +253,7 @@ def _check_options(word: str, choice: str, plus: str, raw: str) -> None:
         folded = name.casefold().replace("-", "_")
         longer = [option for option in known if folded in option.split("_")]
         meant = folded if folded in known else OPTION_SYNONYMS.get((choice, folded))
-        if choice == "activation" and name not in known and not meant:
+        if choice == "activation" and name not in (*known, *REGISTRIES[choice]) and not meant:
             meant = _in_catalogue(folded)
             if meant == name:
                 continue
