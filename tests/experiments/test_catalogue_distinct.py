@@ -127,6 +127,27 @@ def test_an_alias_is_the_function_up_to_scaling(name, alias):
     assert equal(Formula("alias", alias.expression), entries()[name].activation)
 
 
+# Learned functions that only learn a scale of a fixed one: docs/catalogue.md names them.
+LEARNED_SCALES = {
+    "swish_beta": "silu",
+    "pelu": "elu",
+    "preu": "reu",
+    "relun": "relu6",
+    "scaled_softsign": "softsign",
+    "adaptive_tanh": "tanh",
+}
+
+
+@pytest.mark.parametrize("name", LEARNED_SCALES)
+def test_some_learned_functions_learn_only_a_scale(name):
+    entry = entries()[name]
+    learned = {key: value.item() for key, value in entry.activation.init(1, 1, np.float64).items()}
+    for factor in (1.0, 1.7):
+        parameters = {key: value * factor**power for power, (key, value) in enumerate(learned.items(), start=1)}
+        moved = Formula("moved", entry.activation.expression, parameters)
+        assert equal(moved, entries()[LEARNED_SCALES[name]].activation)
+
+
 def test_a_scaled_function_is_found_and_a_similar_one_is_not():
     assert scaling(Formula("a", "tanh(x)"), Formula("b", "3*tanh(2.5*x)")) == pytest.approx(2.5)
     assert not equal(Formula("a", "tanh(x)"), Formula("b", "tanh(x) + 1e-4*x"))
