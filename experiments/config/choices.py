@@ -33,6 +33,8 @@ REGISTRIES: dict[str, Mapping[str, Any]] = {
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
 }
+CATALOGUE = "catalogue"
+"""The folder of conf/activation/ whose files are further activations, `activation=catalogue/serf`."""
 AUTO = ("output", "init")
 """Choices with the option `auto`, which stands for what suits the data set or the activation."""
 EXTRAS: dict[str, dict[str, Any]] = {
@@ -45,6 +47,11 @@ EXTRAS: dict[str, dict[str, Any]] = {
 def options(group: str) -> list[str]:
     """Return the names of a configuration group's options."""
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def catalogue() -> list[str]:
+    """Return the names of the catalogue's entries."""
+    return options(f"activation/{CATALOGUE}")
 
 
 def read_conf(file: str) -> dict[str, Any]:

@@ -1,6 +1,15 @@
 """The text of `python run.py --help`, from the declarations, the registries and conf/."""
 
-from experiments.config.choices import CONF, REGISTRIES, default_options, hyperparameters, options, required
+from experiments.config.choices import (
+    CATALOGUE,
+    CONF,
+    REGISTRIES,
+    catalogue,
+    default_options,
+    hyperparameters,
+    options,
+    required,
+)
 from experiments.config.rules import Rates
 from experiments.config.schema import Configuration, declared, groups
 from experiments.data.sets import DATASETS
@@ -48,6 +57,10 @@ def _choices() -> list[str]:
             variant = registry.get(name)
             about = variant.__doc__.partition("\n")[0] if variant else AUTO.get(choice, "A formula.")
             lines.append(f"    {name:<20}{'  '.join([*describe(choice, name), about])}".rstrip())
+        if choice == "activation":
+            lines.append(
+                f"    {CATALOGUE}/NAME      {len(catalogue())} more: python -m experiments.explain activations"
+            )
         if choice == "dataset":
             lines += [f"      dataset.{key:<12}{words}" for key, words in _reading_options().items()]
     return lines

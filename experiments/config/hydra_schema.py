@@ -8,8 +8,9 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
-from experiments.config.choices import AUTO, EXTRAS, REGISTRIES, hyperparameters
+from experiments.config.choices import AUTO, CATALOGUE, EXTRAS, REGISTRIES, hyperparameters
 from experiments.config.schema import Configuration, declared
+from nets.formula import Formula
 
 PLAIN = (bool, int, float, str)
 """Types that Hydra checks and converts. Values of other types are checked by their rules."""
@@ -29,6 +30,9 @@ def register_schema() -> None:
         for name, variant in registry.items():
             node = _twin(f"{choice}_{name}", {"name": (str, name), **extras, **hyperparameters(variant)})
             store.store(group=f"schema/{choice}", name=name, node=node)
+    about = {"about": (dict, MISSING)}
+    entry = _twin("activation_catalogue", {"name": (str, MISSING), **hyperparameters(Formula), **about})
+    store.store(group="schema/activation", name=CATALOGUE, node=entry)
     for choice in AUTO:
         store.store(group=f"schema/{choice}", name="auto", node=_twin(f"{choice}_auto", {"name": (str, "auto")}))
 

@@ -227,7 +227,8 @@ def defaults() -> dict[str, Any]:
 def _resolve(config: Mapping[str, Any]) -> Settings:
     activation = config.get("activation")
     if isinstance(activation, dict) and "expression" in activation:
-        config = {**config, "activation": {"parameters": {}, **keyword_only(Formula)} | activation}
+        node = {key: value for key, value in activation.items() if key != "about"}  # no result depends on a citation
+        config = {**config, "activation": {"parameters": {}} | keyword_only(Formula) | node}
     _check_keys(config)
     values = _parse(Configuration, config)
     if isinstance(values["seeds"], int):

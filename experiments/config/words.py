@@ -13,7 +13,8 @@ from typing import Any, NoReturn
 from hydra.core.override_parser.types import ChoiceSweep, Glob, IntervalSweep, Sweep
 from hydra.errors import HydraException
 
-from experiments.config.choices import CONF, REGISTRIES, options
+from experiments.config.catalogue import entries, option_of
+from experiments.config.choices import CATALOGUE, CONF, REGISTRIES, catalogue, options
 from experiments.config.errors import ConfigError
 from experiments.config.keys import (
     CHOICES,
@@ -130,6 +131,8 @@ def as_typed(word: str) -> str:
         raise ConfigError(f"{word}: range, choice, interval and glob cannot stand in a list: write out its values")
     if key in CHOICES:
         _check_choice(word, key, raw, value)
+        if key == "activation" and isinstance(value, Glob):
+            return prefix + _with_catalogue(raw, value)
     elif key in COUNTS:
         _check_counts(prefix, raw, value)
     elif key == "study" and isinstance(value, str):
@@ -231,6 +234,18 @@ def _check_choice(word: str, choice: str, raw: str, value: Any) -> None:
         raise ConfigError(f"{word}: a file is the path of the data set csv", table_words(raw))
 
 
+def _with_catalogue(raw: str, glob: Glob) -> str:
+    """Return the options that a glob over the catalogue stands for, without those that cannot learn.
+
+    Hydra's own glob does not look into folders.
+    """
+    if not any(pattern.startswith(CATALOGUE) for pattern in glob.include):
+        return raw
+    names = glob.filter([*options("activation"), *(f"{CATALOGUE}/{name}" for name in catalogue())])
+    cannot_learn = {entry.option for entry in entries().values() if entry.option in names and not entry.trains}
+    return ",".join(name for name in names if name not in cannot_learn) or raw
+
+
 def _check_options(word: str, choice: str, plus: str, raw: str) -> None:
     """Refuse an option that has another name here, or of which only a part was typed."""
     known, names = options(choice), list(pieces_of(raw))
@@ -238,6 +253,10 @@ def _check_options(word: str, choice: str, plus: str, raw: str) -> None:
         folded = name.casefold().replace("-", "_")
         longer = [option for option in known if folded in option.split("_")]
         meant = folded if folded in known else OPTION_SYNONYMS.get((choice, folded))
+        if choice == "activation" and name not in (*known, *REGISTRIES[choice]) and not meant:
+            meant = _in_catalogue(folded)
+            if meant == name:
+                continue
         meant = longer[0] if not meant and len(longer) == 1 else meant
         if name in known or name in REGISTRIES.get(choice, ()) or not (meant or longer):
             continue
@@ -245,6 +264,24 @@ def _check_options(word: str, choice: str, plus: str, raw: str) -> None:
         hint = meant or " or ".join(filter(None, [", ".join(longer[:-1]), longer[-1]]))
         message = f"unknown {choice}={name}: did you mean {hint}?"
         raise ConfigError(message, [f"{plus}{choice}={','.join(names)}"] if meant else None)
+
+
+def _in_catalogue(name: str) -> str | None:
+    """Return the option that computes the function of this name, or None.
+
+    Raises
+    ------
+    ConfigError
+        For a name in the catalogue's folder that no file has.
+    """
+    folder, _, stem = name.rpartition("/")
+    if stem in catalogue():
+        return f"{CATALOGUE}/{stem}"
+    if folder == CATALOGUE and not option_of(stem):
+        near = guess(stem, catalogue())
+        meant = f"did you mean {CATALOGUE}/{near}?" if near else "python -m experiments.explain activations lists them"
+        raise ConfigError(f"unknown activation={name}: {meant}", [f"activation={CATALOGUE}/{near}"] if near else None)
+    return option_of(stem)
 
 
 def _check_counts(prefix: str, raw: str, value: Any) -> None:

@@ -1,11 +1,14 @@
-"""Explains a computational graph or a formula, and draws it.
+"""Explains a computational graph, a formula or an activation, and draws it.
 
     python -m experiments.explain graph 'EXPRESSION' NAME=VALUE …      values and gradients of every node
     python -m experiments.explain example NAME [NAME=VALUE …]          a worked example of backpropagation
     python -m experiments.explain formula 'EXPRESSION' [NAME=VALUE …]  an activation f(x), with learned parameters
+    python -m experiments.explain activations [WORD …] [--cost]        the catalogue: names, years, families with WORD
+    python -m experiments.explain activation=NAME                      one page: paper, aliases, properties, values
 
 A VALUE is a number, a vector [1,2] or a matrix [[1,2],[3,4]]; @ is the matrix product.
---save FILE.svg or FILE.png draws: values are green above the edges, gradients are red below them.
+--save FILE.svg or FILE.png draws: values are green above the edges, gradients are red below them. For activations it
+is a sheet of curves. --cost measures milliseconds per million values.
 """
 
 import re
@@ -18,7 +21,9 @@ from pathlib import Path
 import numpy as np
 
 from experiments.config.arguments import exit_code
+from experiments.config.catalogue import option_of
 from experiments.config.errors import ConfigError, in_one_line
+from experiments.explain.activations import matching, named, print_page, print_table
 from experiments.explain.arguments import parse_values, take_save
 from experiments.explain.examples import EXAMPLES
 from experiments.explain.printing import print_formula, print_steps, print_tensor
@@ -26,7 +31,8 @@ from experiments.explain.trace import Step, show, trace
 from nets.expressions import ExpressionError, parse
 from nets.formula import Formula, TiedStartError
 
-COMMANDS = ("graph", "example", "formula")
+COMMANDS = ("graph", "example", "formula", "activations")
+COST = "--cost"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,12 +58,22 @@ def _answer(arguments: list[str]) -> int:
 
 
 def _run(arguments: list[str]) -> None:
+    with_cost = arguments[0] == "activations" and COST in arguments
+    if with_cost:
+        arguments.remove(COST)
     file = take_save(arguments)
     command, *rest = arguments or [""]
+    if command == "activations":
+        _list_activations(rest, with_cost, file)
+        return
+    if command.startswith("activation="):
+        _explain_activation(command.partition("=")[2], rest, file)
+        return
     if command not in COMMANDS:
         kind = "example" if command in EXAMPLES else "formula" if re.search(r"\bx\b", command) else None
-        allowed = f"unknown command {command!r}: allowed are {', '.join(COMMANDS)}"
-        raise ConfigError(allowed, [kind, command, *rest] if kind else None)
+        allowed = f"unknown command {command!r}: allowed are {', '.join(COMMANDS)}, activation=NAME"
+        meant = [kind, command, *rest] if kind else [f"activation={command}"] if option_of(command) else None
+        raise ConfigError(allowed, meant)
     if not rest:
         raise ConfigError(f"{command} needs {'a name' if command == 'example' else 'an expression'}")
     subject, *values = rest
@@ -109,6 +125,29 @@ def _explain_formula(expression: str, arguments: Sequence[str], file: Path | Non
         _save(file, formula, expression)
 
 
+def _list_activations(words: Sequence[str], with_cost: bool, file: Path | None) -> None:
+    found = matching(words)
+    print_table(found, with_cost)
+    if file:
+        from experiments.explain.drawings import draw_sheet  # as in `_save`
+        from experiments.figures.style import render
+
+        title = " ".join(["Activations", *words])
+        _write(file, render(draw_sheet(found), file.suffix[1:], title))
+
+
+def _explain_activation(name: str, rest: Sequence[str], file: Path | None) -> None:
+    if rest:
+        raise ConfigError(f"{rest[0]!r}: activation=NAME stands alone", [f"activation={name}"])
+    entry = named(name)
+    print_page(entry)
+    if file:
+        from experiments.explain.drawings import draw_sheet  # as in `_save`
+        from experiments.figures.style import render
+
+        _write(file, render(draw_sheet([entry]), file.suffix[1:], entry.name))
+
+
 def _check_values(expression: str, arguments: Sequence[str], values: Mapping[str, np.ndarray]) -> None:
     """Refuse an expression of which a name has no value."""
     try:
@@ -145,7 +184,11 @@ def _save(file: Path, subject: Sequence[Step] | Formula, title: str) -> None:
     from experiments.figures.style import render
 
     figure = draw_formula(subject) if isinstance(subject, Formula) else draw_graph(subject)
-    file.write_bytes(render(figure, file.suffix[1:], title))
+    _write(file, render(figure, file.suffix[1:], title))
+
+
+def _write(file: Path, content: bytes) -> None:
+    file.write_bytes(content)
     print(f"wrote {file}")
 
 

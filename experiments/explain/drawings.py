@@ -1,7 +1,8 @@
-"""Draws a traced computational graph, and a formula with its derivative."""
+"""Draws a traced computational graph, a formula with its derivative, and a sheet of activations."""
 
 import functools
 import itertools
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,8 +16,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from matplotlib.textpath import TextPath
 
+from experiments.config.catalogue import Entry
 from experiments.explain.trace import SYMBOLS, Step, show
-from experiments.figures.style import COLORS, INK, MUTED, RC, legend, sheet
+from experiments.figures.style import COLORS, INK, MUTED, RC, identity, legend, sheet
 from experiments.figures.texts import literal
 from nets.formula import Formula
 from nets.graph import Gate, Node
@@ -266,3 +268,41 @@ def draw_formula(formula: Formula) -> Figure:
         ax.set_title(literal("f(x) = " + "\n".join(re.findall(".{1,52}", formula.expression))))
         legend(figure, [("f(x)", {"color": COLORS["elu"]}), ("f′(x)", {"color": MUTED, "linewidth": 0.9})])
     return figure
+
+
+def draw_sheet(found: Sequence[Entry]) -> Figure:
+    """Draw f and f′ of each activation from −5 to 5 at its first parameters, each in a panel of its own.
+
+    A function of several pieces is drawn along the last one, with 1 for the others.
+    """
+    columns = min(8, len(found))
+    rows = math.ceil(len(found) / columns)
+    with matplotlib.rc_context(RC):
+        figure = sheet(1.12 * rows + 0.3, width=max(1.05 * columns, 2.4))
+        panels = figure.subplots(rows, columns, squeeze=False)
+        for ax, entry in itertools.zip_longest(panels.flat, found):
+            if entry is None:
+                ax.axis("off")
+            else:
+                _draw_activation(ax, entry)
+        legend(figure, [("f(x)", {"color": INK}), ("f′(x)", {"color": MUTED, "linewidth": 0.9})])
+    return figure
+
+
+def _draw_activation(ax: Axes, entry: Entry) -> None:
+    activation, z = entry.activation, np.linspace(-5, 5, 1001)
+    points = np.ones((len(z), activation.pieces))
+    points[:, -1] = z
+    with np.errstate(all="ignore"):
+        h, slope = activation(points)[:, 0], activation.prime(points)[:, -1]
+    for at in getattr(activation, "jumps", ()):
+        h[np.abs(z - at) < 0.006] = np.nan
+    for at in (*activation.kinks, *getattr(activation, "jumps", ())):
+        slope[np.abs(z - at) < 0.006] = np.nan  # a line across a jump would show slopes that the function does not have
+    ax.axhline(0, color="0.8", linewidth=0.5, zorder=0)
+    ax.axvline(0, color="0.8", linewidth=0.5, zorder=0)
+    ax.plot(z, slope, color=MUTED, linewidth=0.7, gid="slope")
+    ax.plot(z, h, color=identity(entry.name)[0], linewidth=1.1, gid="curve")
+    ax.set(xlim=(-5, 5), ylim=(-2, 3), xticks=[-4, 0, 4], yticks=[-1, 0, 1, 2])
+    ax.tick_params(labelsize=5)
+    ax.set_title(literal(entry.name), fontsize=6.5)

@@ -1,0 +1,188 @@
+"""Prints the catalogue of activations as a table, and one of its functions on a page."""
+
+import math
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from functools import cache
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from experiments.config.catalogue import Entry, entries, option_of
+from experiments.config.errors import ConfigError
+from experiments.explain.trace import show
+from nets.activations import Activation
+from nets.names import guess
+from nets.properties import Properties, properties
+
+NONE = "–"
+"""What stands for a property that a function of several pieces does not have."""
+
+
+def matching(words: Sequence[str]) -> list[Entry]:
+    """Return the entries in whose name, aliases, family, year or paper all words occur.
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
+    """
+    found = [entry for entry in entries().values() if all(word.casefold() in _text(entry) for word in words)]
+    if not found:
+        families = ", ".join(dict.fromkeys(entry.family for entry in entries().values()))
+        raise ConfigError(
+            f"no activation matches {' '.join(words)!r}: allowed are a name, a year, a family ({families})"
+        )
+    return found
+
+
+def named(name: str) -> Entry:
+    """Return the entry of this name, alias or option.
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
+    """
+    stem = name.rpartition("/")[2].casefold().replace("-", "_")
+    option = option_of(stem)
+    if option is None:
+        near = guess(stem, [name for entry in entries().values() for name in entry.names])
+        message = f"unknown activation {name!r}" + (f": did you mean {near}?" if near else "")
+        raise ConfigError(message, [f"activation={near}"] if near else ["activations"])
+    return next(entry for entry in entries().values() if entry.option == option)
+
+
+def print_table(found: Iterable[Entry], with_cost: bool) -> None:
+    """Print a row for each entry; with its cost if that is asked for."""
+    columns = ["name", "f(x)", "year", "family", "range", "smooth", "monotone", "saturates", "Lipschitz", "gain"]
+    table = Table(*columns, *(["ms/million"] if with_cost else []))
+    for entry in found:
+        cost = [f"{milliseconds(entry.activation):.2f}"] if with_cost else []
+        table.add_row(*(Text(text, overflow="fold") for text in [*_row(entry), *cost]))
+    # A pipe has no width; 80 columns would fold every formula.
+    console = Console() if sys.stdout.isatty() else Console(width=160)
+    console.print(table)
+    rest = "gain: 1/√E[f(z)²] over z ~ N(0, 1). Learned parameters have their first values."
+    cost = " ms/million: value and slope of a million float32 numbers, measured now." if with_cost else ""
+    print(rest + cost)
+
+
+def print_page(entry: Entry) -> None:
+    """Print what is known of one function, what is computed of it, and some of its values."""
+    activation = entry.activation
+    print(f"{entry.name}: activation={entry.option}\nf(x) = {activation.expression}")
+    for label, text in [*_about(entry), *_computed(activation)]:
+        print(f"{label:<17}{text}")
+    table = Table("x", "f(x)", "f′(x)")
+    for x in (-10.0, -5.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 5.0, 10.0):
+        if activation.pieces == 1:
+            table.add_row(show(x), show(activation(x)), show(activation.prime(x)))
+    if activation.pieces == 1:
+        Console(width=80).print(table)
+
+
+def milliseconds(activation: Activation, count: int = 1 << 16) -> float:
+    """Return the time of a million values with their slopes in float32: the least of several trials."""
+    z = np.random.default_rng(0).normal(size=(1, count // 128, 128 * activation.pieces)).astype(np.float32)
+    h = np.empty((1, count // 128, 128), np.float32)
+    work, learned = activation.buffers(z.shape, z.dtype), activation.init(1, 128, z.dtype)
+    trials = []
+    for _ in range(15):
+        start = time.perf_counter()
+        activation.forward(z, h, work, **learned)
+        activation.derivative(z, h, work, **learned)
+        trials.append(time.perf_counter() - start)
+    return min(trials) * 1e3 * 1e6 / count
+
+
+def _text(entry: Entry) -> str:
+    return " ".join([*entry.names, entry.family, str(entry.year), entry.paper]).casefold()
+
+
+@cache
+def _properties(activation: Activation) -> Properties | None:
+    return properties(activation) if activation.pieces == 1 else None
+
+
+def _row(entry: Entry) -> list[str]:
+    facts = _properties(entry.activation)
+    shown = [entry.name, entry.activation.expression, str(entry.year or NONE), entry.family]
+    if facts is None:
+        return [*shown, *[NONE] * 6]
+    sides = facts.saturates if facts.saturates != "neither" else "no"
+    return [
+        *shown,
+        _interval(facts.low, facts.high),
+        "yes" if facts.smooth else _breaks(facts),
+        facts.monotone,
+        sides,
+        _number(facts.lipschitz),
+        _number(facts.gain),
+    ]
+
+
+def _about(entry: Entry) -> list[tuple[str, str]]:
+    lines = [("paper", entry.paper), ("family", entry.family)]
+    for alias in entry.aliases:
+        what = (
+            f"{alias.name} is {alias.expression}, a scaling of it"
+            if alias.expression
+            else f"{alias.name}: its other name"
+        )
+        lines.append(("alias", "; ".join(filter(None, [what, alias.paper]))))
+    if entry.note:
+        lines.append(("note", entry.note))
+    learned = entry.activation.init(1, 1, np.float64)
+    if learned:
+        starts = ", ".join(f"{name} = {show(value.ravel()[0])}" for name, value in learned.items())
+        per = getattr(entry.activation, "per", "layer")
+        lines.append(("learned", f"{starts} before training; one value per {per}"))
+    if not entry.trains:
+        lines.append(("trains", "no: f′ is 0 wherever it exists"))
+    return lines
+
+
+def _computed(activation: Activation) -> list[tuple[str, str]]:
+    facts = _properties(activation)
+    if facts is None:
+        return [("pieces", f"{activation.pieces} pre-activations per unit"), _initializer(activation)]
+    left, right = map(_limit, facts.limits)
+    sides = {"both": "on both sides", "neither": "nowhere"}.get(facts.saturates, f"on the {facts.saturates}")
+    points = {"kinks": facts.kinks, "jumps": facts.jumps}
+    return [
+        ("range", _interval(facts.low, facts.high)),
+        ("limits", f"{left} at −∞, {right} at ∞"),
+        ("Lipschitz", _number(facts.lipschitz)),
+        ("monotone", facts.monotone),
+        ("symmetry", facts.symmetry),
+        ("saturates", sides),
+        *((label, ", ".join(map(show, at)) or "none") for label, at in points.items()),
+        ("zero-centred", f"{'yes' if facts.zero_centred else 'no'}; mean of f(z) over z ~ N(0, 1): {show(facts.mean)}"),
+        ("gain", f"{_number(facts.gain)} = 1/√E[f(z)²]: fan_in · Var(w) is its square for init=variance_preserving"),
+        _initializer(activation),
+    ]
+
+
+def _initializer(activation: Activation) -> tuple[str, str]:
+    return "initializer", f"{activation.initializer} for init=auto"
+
+
+def _breaks(facts: Properties) -> str:
+    kind, points = ("jump", facts.jumps) if facts.jumps else ("kink", facts.kinks)
+    return f"{kind}{'s' * (len(points) > 1)} {', '.join(f'{point:.4g}' for point in points)}"
+
+
+def _interval(low: float, high: float) -> str:
+    return f"{_number(low)} to {_number(high)}"
+
+
+def _limit(limit: float) -> str:
+    return "none" if math.isnan(limit) else _number(limit)
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}".replace("inf", "∞").replace("-", "−")

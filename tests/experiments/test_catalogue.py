@@ -1,0 +1,140 @@
+"""The catalogue as a part of the configuration: its options, what they are called, and what its files must say."""
+
+import re
+
+import pytest
+import yaml
+
+from experiments.config.catalogue import BUILT_IN, FAMILIES, Entry, entries, option_of
+from experiments.config.choices import CONF, catalogue, options
+from experiments.config.compose import sweep
+from experiments.config.errors import ConfigError
+from experiments.config.help import help_text
+from experiments.config.settings import from_record
+from nets.activations import ACTIVATIONS
+
+FILES = sorted((CONF / "activation/catalogue").glob("*.yaml"))
+PAPER = re.compile(r"(?P<authors>[^()]+) \((?P<year>\d{4})\), (?P<title>[A-Z].*\S)")
+
+
+def test_it_has_more_than_a_hundred_functions():
+    """CELU is the one function that is another one's scaling: see test_catalogue_distinct.py."""
+    assert len(entries()) - 1 >= 140
+    assert len(FILES) == len(catalogue()) >= 119
+
+
+def test_a_file_is_named_as_its_function_and_has_no_other_keys():
+    for path in FILES:
+        content = yaml.safe_load(path.read_text("utf-8"))
+        assert content["name"] == path.stem
+        assert set(content) <= {"defaults", "name", "expression", "parameters", "per", "about"}
+        assert set(content["about"]) <= {"paper", "year", "family", "aliases", "note"}
+
+
+@pytest.mark.parametrize("entry", entries().values(), ids=lambda entry: entry.name)
+def test_an_entry_says_where_it_comes_from(entry):
+    assert entry.family in FAMILIES
+    assert entry.activation.name == entry.name
+    if entry.name == "linear":
+        return
+    found = PAPER.fullmatch(entry.paper)
+    assert found, entry.paper
+    assert int(found["year"]) == entry.year
+    assert 1940 < entry.year < 2030
+    for alias in entry.aliases:
+        assert not alias.paper or PAPER.fullmatch(alias.paper), alias
+
+
+def test_every_class_has_an_entry_with_a_paper():
+    assert (
+        set(options("activation")) - {"formula"}
+        == set(entries()) & set(ACTIVATIONS)
+        == set(BUILT_IN) & set(ACTIVATIONS)
+    )
+
+
+def test_a_name_or_alias_means_one_function():
+    names = [name for entry in entries().values() for name in (entry.name, *(alias.name for alias in entry.aliases))]
+    assert sorted(names) == sorted(set(names))
+    assert all(re.fullmatch("[a-z][a-z0-9_]*", name) for name in names)
+
+
+def test_it_is_chosen_by_its_folder_and_called_by_its_name():
+    ((settings, _),) = sweep(["activation=catalogue/serf", "dataset=iris"])
+    assert settings.activation.name == "serf"
+    assert settings.run.startswith("iris-serf-softmax_ce-")
+
+
+def test_no_result_depends_on_a_citation():
+    ((settings, _),) = sweep(["activation=catalogue/mpelu", "dataset=iris"])
+    assert settings.condition["activation"] == {
+        "name": "mpelu",
+        "expression": "max(x, 0) + alpha*expm1(beta*min(0, x))",
+        "parameters": "alpha=1.0, beta=1.0",
+        "per": "unit",
+    }
+
+
+def test_the_same_formula_typed_by_hand_is_the_same_condition():
+    ((entry, _),) = sweep(["activation=catalogue/serf", "dataset=iris"])
+    words = ["activation=formula", "activation.name=serf", 'formula.expression="x*erf(softplus(x))"', "dataset=iris"]
+    with pytest.raises(ConfigError, match="the option itself is chosen"):
+        sweep(words)
+    record = entry.record | {"seeds": [0], "lr": [0.1]}
+    assert from_record(record).run == entry.run
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("serf", "catalogue/serf"),
+        ("SERF", "catalogue/serf"),
+        ("catalogue/serff", "catalogue/serf"),
+        ("catalogue/relu", "relu"),
+        ("telu", "catalogue/tanhexp"),
+        ("catalogue/telu", "catalogue/tanhexp"),
+        ("eswish", "silu"),
+        ("swish", "silu"),
+        ("relu,serf", "relu,catalogue/serf"),
+        ("hard-shrink", "catalogue/hard_shrink"),
+    ],
+)
+def test_a_name_without_the_folder_is_answered_with_the_command(typed, meant):
+    with pytest.raises(ConfigError) as refused:
+        sweep([f"activation={typed}", "dataset=iris"])
+    assert str(refused.value).endswith(f" Run: python run.py activation={meant} dataset=iris")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_name_that_no_file_has_is_refused_with_where_they_are_listed():
+    with pytest.raises(
+        ConfigError, match=r"^unknown activation=catalogue/xyz: python -m experiments\.explain activations"
+    ):
+        sweep(["activation=catalogue/xyz", "dataset=iris"])
+
+
+def names_of(glob):
+    return [settings.activation.name for settings, _ in sweep([f"activation={glob}", "dataset=iris"])]
+
+
+def test_all_activations_are_the_built_in_ones():
+    assert set(names_of("glob(*)")) == set(options("activation"))
+
+
+def test_a_glob_over_the_catalogue_leaves_out_what_cannot_learn():
+    assert names_of("glob(catalogue/*elish)") == ["elish", "hard_elish"]
+    assert set(names_of("glob([catalogue/si*,catalogue/step,tanh])")) == {"tanh", "sign_relu", "sine", "sinlu"}
+    assert [entry.name for entry in entries().values() if not entry.trains] == ["sign", "step"]
+    with pytest.raises(ConfigError, match="matches nothing"):
+        sweep(["activation=glob(catalogue/zzz*)", "dataset=iris"])
+
+
+def test_the_help_says_in_one_line_how_many_there_are():
+    lines = [line for line in help_text().splitlines() if "catalogue" in line]
+    assert lines == [f"    catalogue/NAME      {len(catalogue())} more: python -m experiments.explain activations"]
+
+
+def test_an_entry_is_found_by_its_alias():
+    assert option_of("sparse_plus") == "catalogue/smelu"
+    assert option_of("nothing") is None
+    assert isinstance(entries()["serf"], Entry)
