@@ -1,6 +1,7 @@
 """Comparison of a study's conditions: scores, ranks, references, families of pairs, the leaderboard."""
 
 from collections.abc import Mapping
+from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -22,6 +23,7 @@ from experiments.analysis.units import metric_of, unit_of, unit_of_row
 from experiments.analysis.wording import enumeration, in_sentence, verb
 from experiments.config.choices import REGISTRIES
 from experiments.tables import deciding, edge, reported, rounded
+from nets.formula import Formula
 
 
 def scored(replicas: pd.DataFrame) -> pd.DataFrame:
@@ -58,8 +60,26 @@ def ranking_seeds(replicas: pd.DataFrame) -> frozenset[int]:
 
 
 def untrained(replicas: pd.DataFrame) -> pd.Series:
-    """Return which replicas were not trained at all."""
-    return replicas["epochs"] == 0 if "epochs" in replicas else pd.Series(False, replicas.index)
+    """Return which replicas were not trained at all, or have hidden layers that cannot learn."""
+    none = replicas["epochs"] == 0 if "epochs" in replicas else pd.Series(False, replicas.index)
+    return none | cannot_learn(replicas)
+
+
+def cannot_learn(replicas: pd.DataFrame) -> pd.Series:
+    """Return which replicas have an activation whose derivative is 0 wherever it exists, such as a step."""
+    columns = ["activation.expression", "activation.parameters"]
+    formulas = replicas.reindex(columns=columns).astype(object).fillna("")
+    flat = [bool(text) and not _learns(text, values) for text, values in formulas.itertuples(index=False, name=None)]
+    return pd.Series(flat, replicas.index, dtype=bool)
+
+
+@cache
+def _learns(expression: str, parameters: str) -> bool:
+    """Return whether a recorded formula lets the layers below it learn."""
+    try:
+        return Formula(expression=expression, parameters=parameters).trains
+    except ValueError:
+        return True  # another version accepted it
 
 
 def ranked(replicas: pd.DataFrame) -> pd.DataFrame:

@@ -138,7 +138,7 @@ def _no_winner(part: pd.DataFrame) -> str:
             f"and {verb(len(others), 'has', 'have')} no rank."
         )
     if part["untrained"].all():
-        return f"On {dataset} no network was trained (epochs=0), so none is the best."
+        return f"On {dataset} no hidden layer was trained, so no network is the best."
     return f"On {dataset} the conditions share no seeds, so none is the best."
 
 

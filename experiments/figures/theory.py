@@ -210,7 +210,9 @@ def signal_propagation(tables: StudyTables) -> Figure:
                 drawn[key] = correlations(weights)
             square, delta = table["square"].to_numpy(), table["delta_norm"].to_numpy()
             prediction = predicted(weights, square[0])
-            pairs = [(square, prediction.square), (delta / delta[-1], prediction.delta), drawn[key]]
+            with np.errstate(invalid="ignore"):  # δ is 0 where h' is
+                ratios = delta / delta[-1]
+            pairs = [(square, prediction.square), (ratios, prediction.delta), drawn[key]]
             for ax, (points, line) in zip(panels, pairs, strict=True):
                 _draw(ax, run, look, points, line)
     titles = ("(a) activations: E[h²]", "(b) δ over that of the last layer", "(c) correlation of two inputs")

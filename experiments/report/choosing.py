@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from experiments.analysis.comparison import equal_rates, untrained
+from experiments.analysis.comparison import cannot_learn, equal_rates
 from experiments.analysis.units import ERROR, unit_of_row
 from experiments.analysis.wording import counted, enumeration, verb
 from experiments.tables import SELECT_WORDS, deciding
@@ -87,9 +87,16 @@ def alarms(replicas: pd.DataFrame, unfinished: Mapping[str, str], earlier_readin
         verbs = verb(left, "is left out: it has", "are left out: they have")
         whole = counted(len(conditions), "condition")
         result.append(f"{left} of {whole} {verbs} no reported seed at the chosen rate.")
-    count = int(untrained(conditions).sum())
+    count = int((conditions["epochs"] == 0).sum()) if "epochs" in conditions else 0
     if count:
         have = verb(count, "has epochs=0, so it shows", "have epochs=0, so they show")
         ranks = verb(count, "has", "have")
         result.append(f"{count} of {len(conditions)} conditions {have} random weights and {ranks} no rank.")
+    flat = conditions[cannot_learn(conditions)]
+    if len(flat):
+        verbs = verb(len(flat), "has no rank: its", "have no rank: their")
+        result.append(
+            f"{len(flat)} of {counted(len(conditions), 'condition')} {verbs} hidden layers cannot learn, since the "
+            f"derivative of {enumeration(sorted(flat['activation'].unique()))} is 0."
+        )
     return result

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from experiments.analysis.recipe import value_where_off
+from experiments.config.choices import CATALOGUE, catalogue
 from experiments.config.values import plain_or_quoted
 from experiments.config.words import COUNTS
 
@@ -163,7 +164,8 @@ def command(config: dict[str, Any], replicas: pd.DataFrame, select: str = "error
             arguments.append(f"{group}={_override(value)}")
             continue
         if "name" in value:
-            arguments.append(f"{group}={value['name']}")
+            entry = group == "activation" and "expression" in value and value["name"] in catalogue()
+            arguments.append(f"{group}={CATALOGUE + '/' if entry else ''}{value['name']}")
         settings = {name: setting for name, setting in value.items() if name not in ("name", "sha256")}
         arguments += [f"{group}.{name}={_override(setting)}" for name, setting in settings.items()]
     arguments.append(f"optimizer.lr={_override(rates if len(rates) > 1 else rates[0])}")

@@ -259,7 +259,7 @@ def test_an_untrained_network_is_not_the_best(study):
     assert result.sentences[0].startswith("relu (epochs=50) has the lowest mean test error at the only rate on digits")
     assert result.sentences[1] == "No two trained conditions are compared."
     assert result.board.set_index("activation")["verdict"]["elu"] == "not trained"
-    assert "no network was trained (epochs=0)" in findings(replicas.assign(epochs=0)).sentences[0]
+    assert "no hidden layer was trained" in findings(replicas.assign(epochs=0)).sentences[0]
 
 
 def test_seeds_that_are_not_in_common_make_no_first_rank(study):
@@ -511,3 +511,12 @@ def test_a_perceptron_is_no_simple_model(study):
     both = models(**errors, **{PERCEPTRON.replace(" ", "_"): 0.0})
     assert PERCEPTRON in set(both["baseline"])
     assert findings(replicas, baselines=both).sentences == findings(replicas, baselines=models(**errors)).sentences
+
+
+def test_an_activation_through_which_nothing_learns_has_no_rank(study):
+    replicas = study({"error": 0.05}, {"activation": "flat", "error": 0.01})
+    replicas["activation.expression"] = replicas["activation"].map({"flat": "step(x)"})
+    result = findings(replicas)
+    assert result.sentences[0].startswith("relu has the lowest mean test error")
+    assert result.board.set_index("activation")["rank"].isna()["flat"]
+    assert result.board.set_index("activation")["verdict"]["flat"] == "not trained"

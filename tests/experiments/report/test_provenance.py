@@ -21,6 +21,13 @@ def test_a_command_trains_the_same_condition_again(settings):
     assert settings(*again).seeds == (0, 1)
 
 
+def test_a_command_of_the_catalogue_names_its_option(settings):
+    original = settings("activation=catalogue/pelu", "dataset=moons")
+    again = command(original.condition | {"seeds": [0], "lr": [0.25]}, rows((0.25, 0)))
+    assert "activation=catalogue/pelu" in again
+    assert settings(*shlex.split(again)[2:]).run == original.run
+
+
 def test_a_command_of_a_tuned_condition_tunes_it_again(settings):
     original = settings("dataset=moons", "optimizer.lr=[0.1,0.25]", "tune.seeds=[7,8]", "seeds=2")
     record = original.condition | {"seeds": [0, 1, 7, 8], "lr": [0.1, 0.25]}
