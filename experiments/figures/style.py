@@ -120,6 +120,11 @@ def identity(activation: str) -> tuple[str, int]:
     return colors[checksum % 8], len(DASHES) - 1 - checksum // 8 % 2
 
 
+def _first_marker(activation: str) -> int:
+    """Return the index of an activation's marker; a name outside the registry has one, since few looks are left."""
+    return 0 if activation in ACTIVATIONS else 1 + crc32(activation.encode()) // 16 % (len(MARKERS) - 1)
+
+
 @dataclass(frozen=True)
 class Look:
     """The look of one condition in every panel of a figure."""
@@ -143,7 +148,7 @@ def looks(replicas: pd.DataFrame) -> dict[str, Look]:
     """Return the look of each run, in the order of a legend: activations as registered, then settings.
 
     Colour and dash belong to the activation. Each combination of other settings has a marker, the same for every
-    activation, and shifts the dash. The colour stays, unless all conditions have one activation: then the settings have
+    registered activation, and shifts the dash. The colour stays, unless all conditions have one activation: then the settings have
     colours that no activation has.
     """
     table = labels.differing_settings(replicas)
@@ -157,7 +162,7 @@ def looks(replicas: pd.DataFrame) -> dict[str, Look]:
     for run in sorted(keys, key=lambda run: (ranks.get(activation[run], len(ranks)), activation[run], keys[run])):
         color, dash = identity(activation[run])
         variant = variants[keys[run]]
-        marker = MARKERS[variant % len(MARKERS)]
+        marker = MARKERS[(variant + _first_marker(activation[run])) % len(MARKERS)]
         color = CLASSES[variant % len(CLASSES)] if alone else color
         result[run] = Look(names[run], color, dash + variant, marker)
     return result

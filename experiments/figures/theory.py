@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from threadpoolctl import threadpool_limits
 
 from experiments.analysis.wording import counted
@@ -218,6 +219,7 @@ def signal_propagation(tables: StudyTables) -> Figure:
     titles = ("(a) activations: E[h²]", "(b) δ over that of the last layer", "(c) correlation of two inputs")
     for ax, title in zip(panels, titles, strict=True):
         ax.set(title=title, xlabel="hidden layer")
+        ax.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
     for ax in panels[:2]:
         _limit(ax)
     panels[2].set_ylim(top=1.03)
