@@ -249,13 +249,6 @@ def _positive(a: np.ndarray, out: np.ndarray) -> None:
     _fill_sign(out)
 
 
-def _nonzero(a: np.ndarray, out: np.ndarray) -> None:
-    """Write the mask of a ≠ 0."""
-    np.abs(a, out=out)
-    np.subtract(0.0, out, out=out)
-    _fill_sign(out)
-
-
 def _isnan(a: np.ndarray, out: np.ndarray) -> None:
     """Write the mask of the NaNs: as whole numbers, the bits of |NaN| are above those of inf."""
     np.abs(a, out=out)
@@ -287,7 +280,6 @@ _UFUNCS: dict[str, Callable[..., Any]] = {name: gate.forward for name, gate in G
     "maximum": _maximum,
     "minimum": _minimum,
     "positive": _positive,
-    "nonzero": _nonzero,
     "isnan": _isnan,
     "select": _select,
 }
@@ -326,7 +318,6 @@ class _Program:
         self._pieces, self._names = pieces, [leaf.name for leaf in leaves]
         self._code: list[_Instruction] = []
         self._known: dict[_Instruction, int] = {}
-        self._routed: set[int] = set()  # sums of selected values: where they are 0, a factor may be infinite
         values = {leaf: self._append(_Instruction("leaf", constant=leaf.name)) for leaf in leaves}
         backward = backpropagate(y, leaves)
         h = self._lower(y, values)
@@ -360,9 +351,6 @@ class _Program:
         if instruction not in self._known:
             self._known[instruction] = len(self._code)
             self._code.append(instruction)
-            sums = instruction.name in ("add", "subtract", "negate") and instruction.arguments
-            if sums and any(value in self._routed or self._code[value].name == "select" for value in sums):
-                self._routed.add(self._known[instruction])
         return self._known[instruction]
 
     def _constant(self, constant: float | str) -> int:
@@ -431,15 +419,17 @@ class _Program:
         return a[0] if a[0] == b[0] else None
 
     def _of_scale(self, u: _Operand, f: _Operand) -> int:
-        """Scale each branch by itself, so that the factor of the branch not taken is left out with it."""
+        """Scale each branch by itself, so that the factor of the branch not taken is left out with it.
+
+        In a formula only x and the parameters are used twice. So no upstream gradient is a sum of selected ones.
+        """
         name, arguments, _ = self._code[u[0]]
         if name == "select":
             mask, *branches = arguments
             return self._emit("select", mask, *(self._emit("scale", branch, f[0]) for branch in branches))
         if name == "negate":
             return self._emit("negate", self._emit("scale", arguments[0], f[0]))
-        product = self._constant(0.0) if u[1] == 0 else self._emit("multiply", u[0], f[0])
-        return self._emit("select", self._emit("nonzero", u[0]), product, 0.0) if u[0] in self._routed else product
+        return u[0] if u[1] == 0 else self._emit("multiply", u[0], f[0])
 
     def _of_both_selected(self, name: str, a: int, b: int) -> int | None:
         """Return a sum or difference of two values that one mask selects, branch by branch; else None."""

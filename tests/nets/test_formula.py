@@ -466,6 +466,7 @@ TWO_PIECES = {
     "where(x0,x1,2)": lambda a, b: np.where(a > 0, b, 2),
     "x1-x0": lambda a, b: b - a,
     "x0+x1*x1": lambda a, b: a + b * b,
+    "tanh(x0+sin(cos(x1)))": lambda a, b: np.tanh(a + np.sin(np.cos(b))),
 }
 
 
