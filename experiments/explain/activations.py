@@ -66,9 +66,9 @@ def print_table(found: Iterable[Entry], with_cost: bool) -> None:
     # A pipe has no width; 80 columns would fold every formula.
     console = Console() if sys.stdout.isatty() else Console(width=160)
     console.print(table)
-    rest = "gain: 1/√E[f(z)²] over z ~ N(0, 1). Learned parameters have their first values."
-    cost = " ms/million: value and slope of a million float32 numbers, measured now." if with_cost else ""
-    print(rest + cost)
+    print("gain: 1/√E[f(z)²] over z ~ N(0, 1). Learned parameters have their first values.")
+    if with_cost:
+        print("ms/million: value and slope of a million float32 numbers, measured now.")
 
 
 def print_page(entry: Entry) -> None:
