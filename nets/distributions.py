@@ -31,6 +31,7 @@ class Distribution(ABC):
         ValueError
             For a share outside (0, 1).
         """
+
     def nll(self, y: np.ndarray) -> np.ndarray | None:
         """Return −log p(y), (…, targets); None if the density is unknown."""
         return None

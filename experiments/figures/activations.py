@@ -24,6 +24,8 @@ def rebuild(row: pd.Series) -> Activation:
     variant = ACTIVATIONS.get(row["activation"], Formula)  # a formula's name is the user's
     kinds: dict[str, type] = {item.name: type(item.default) for item in fields(variant)}
     values = {name: row.get(f"activation.{name}") for name in kinds}
+    if "name" in kinds:  # only a formula has a name of its own
+        values["name"] = row["activation"]
     return variant(**{name: kinds[name](value) for name, value in values.items() if not pd.isna(value)})
 
 

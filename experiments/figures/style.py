@@ -148,8 +148,8 @@ def looks(replicas: pd.DataFrame) -> dict[str, Look]:
     """Return the look of each run, in the order of a legend: activations as registered, then settings.
 
     Colour and dash belong to the activation. Each combination of other settings has a marker, the same for every
-    registered activation, and shifts the dash. The colour stays, unless all conditions have one activation: then the settings have
-    colours that no activation has.
+    registered activation, and shifts the dash. The colour stays, unless all conditions have one activation: then the
+    settings have colours that no activation has.
     """
     table = labels.differing_settings(replicas)
     names = labels.labels(replicas)
