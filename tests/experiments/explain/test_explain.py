@@ -1,6 +1,7 @@
 """The explain command prints every value and gradient, refuses bad arguments in one line, and writes drawings."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,12 @@ def test_vectors_and_matrices(capsys):
     assert "f has shape (2,): the gradients are those of the sum of its entries." in out
     for expression in ("sum(transpose(W)@x)", "mean(W*W)*x", "x@W@x", "sum(W*x)"):
         run(capsys, "graph", expression, "W=[[1,2],[3,4]]", "x=[0.1,-0.2]")
+
+
+def test_two_pieces_are_answered_with_the_command_that_explains_them(capsys):
+    assert main(["formula", "x0*sigmoid(b*x1)", "b=2"]) == 2
+    command = capsys.readouterr().err.partition("run: python -m experiments.explain ")[2]
+    assert main(shlex.split(command)) == 0
 
 
 def test_a_formula_is_described(capsys):

@@ -42,6 +42,9 @@ def test_an_unfinished_study_and_untrained_networks_are_alarms():
     )
     (untrained,) = alarms(replicas.assign(epochs=(replicas["activation"] != "relu") * 5), {}, {})
     assert untrained == "2 of 6 conditions have epochs=0, so they show random weights and have no rank."
+    expressions = replicas["activation"].map({"elu": "step(x)"})
+    (flat,) = alarms(replicas.assign(**{"activation.expression": expressions}), {}, {})
+    assert flat.endswith("have no rank: their hidden layers cannot learn, since the derivative of elu is 0.")
 
 
 def test_a_condition_without_a_reported_seed_at_the_chosen_rate_is_not_dropped_in_silence():
