@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nets.activations import Activation
+from nets.theory import moments
 
 Function = Callable[[np.ndarray], np.ndarray]
 
@@ -86,7 +87,7 @@ def properties(activation: Activation) -> Properties:
     Raises
     ------
     ValueError
-        For an activation of several pieces.
+        For an activation of several pieces, or one whose moments are infinite.
     """
     if activation.pieces > 1:
         raise ValueError(f"activation {activation.name!r} has {activation.pieces} pieces: allowed is one of x alone")
@@ -99,7 +100,7 @@ def properties(activation: Activation) -> Properties:
     low = 0.0 - _supremum(lambda x: -function(x), -h, [-limit for limit in limits])
     high = _supremum(function, h, limits)
     steepest = _supremum(lambda x: np.abs(prime(x)), np.abs(slope), [abs(limit) for limit in slopes])
-    mean, second_moment = _moments(function, (*kinks, *jumps))
+    expected = moments(activation, 1.0)
     return Properties(
         limits=limits,
         low=low,
@@ -109,8 +110,8 @@ def properties(activation: Activation) -> Properties:
         lipschitz=math.inf if jumps else steepest,
         monotone=_monotone(function, slope, jumps),
         symmetry=_symmetry(function),
-        mean=mean,
-        second_moment=second_moment,
+        mean=expected.mean,
+        second_moment=expected.square,
         slopes=slopes,
     )
 
@@ -211,14 +212,3 @@ def _symmetry(function: Function) -> str:
     if (np.abs(right + left) <= tie).all():
         return "odd"
     return "even" if (np.abs(right - left) <= tie).all() else "no"
-
-
-def _moments(function: Function, breaks: tuple[float, ...]) -> tuple[float, float]:
-    """Return E[h(z)] and E[h(z)²] of a standard normal z, by Gauss-Legendre quadrature between kinks and jumps."""
-    nodes, weights = np.polynomial.legendre.leggauss(48)
-    ends = np.unique(np.concatenate([np.linspace(-13, 13, 105), [x for x in breaks if abs(x) < 13]]))
-    half, middle = np.diff(ends) / 2, (ends[:-1] + ends[1:]) / 2
-    z = (middle[:, None] + half[:, None] * nodes).ravel()
-    density = (half[:, None] * weights).ravel() * np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
-    h = function(z)
-    return math.fsum(density * h), math.fsum(density * h * h)
