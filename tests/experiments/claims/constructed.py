@@ -254,16 +254,26 @@ def variances(half=40.0):
     return table.assign(beta=table["beta"].astype(float), error=100 * table["test_error"], nll=table["test_error"])
 
 
-def depth_limits(digits=6.0, mnist5k=6.0):
-    """Return training errors of networks that train up to so many depth scales, and not at all if one is deeper."""
+def depth_limits(digits=6.0, mnist5k=6.0, power=1.0):
+    """Return training errors of networks that train up to so many depth scales, and not at all if one is deeper.
+
+    A depth scale of 3 counts as it is, and others by their power.
+    """
     rows = [
-        (dataset, variance, scale, depth, seed, 0.1 if depth < times * scale * (1 + seed / 1000) else 0.88)
+        (dataset, variance, scale, depth, seed, 0.1 if depth < times * 3 * (scale / 3) ** power else 0.88)
         for dataset, times in (("digits", digits), ("mnist5k", mnist5k))
-        for variance, scale in ((0.8, 2.3), (1.2, 6.0))
-        for depth in (6, 9, 14, 20, 30, 45, 66, 99)
+        for variance, scale in ((0.3, 0.8), (0.6, 1.6), (1.1, 5.0), (4.5, 6.2))
+        for depth in (2, 3, 4, 6, 8, 12, 18, 26, 38, 55, 80)
         for seed in range(300, 310)
     ]
     return pd.DataFrame(rows, columns=["dataset", "weight_variance", "scale", "depth", "seed", "train_error"])
+
+
+def unequal_noise():
+    """Return errors of one order, with noise over seeds that is ten times as large for the critical networks."""
+    table = initialisations(0)
+    noise = np.random.default_rng(0).normal(size=len(table)) * np.where(table["init"] == "critical", 10, 1)
+    return table.assign(test_error=table["test_error"] + noise / 100)
 
 
 def initialisations(*moved):

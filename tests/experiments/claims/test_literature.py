@@ -39,6 +39,7 @@ from tests.experiments.claims.constructed import (
     reconstructions,
     saturated,
     steps,
+    unequal_noise,
     variance,
     variances,
     zeros,
@@ -137,12 +138,15 @@ CASES = [
     (23, variances(half=[40.0, 50.0, 50.0]), FAILED),
     (23, variances(half=[40.0, 40.0, 50.5]), FAILED),
     (24, depth_limits(), REPRODUCED),
-    (24, depth_limits(digits=3.9), REPRODUCED),
+    (24, depth_limits(digits=4.5), REPRODUCED),
     (24, depth_limits(digits=2.2), FAILED),
-    (24, depth_limits(mnist5k=15.0), FAILED),
+    (24, depth_limits(mnist5k=16.0), FAILED),
+    (24, depth_limits(power=0.0), FAILED),  # one depth for all variances
+    (24, depth_limits(power=-1.0), FAILED),
     (25, initialisations(3, 4), REPRODUCED),
     (25, initialisations(2, 3), PARTIAL),
     (25, initialisations(0, 3), FAILED),
+    (25, unequal_noise(), FAILED),  # one order, which the critical networks of some seeds show less clearly
     (25, initialisations(0), FAILED),
 ]
 
