@@ -89,6 +89,8 @@ class Formula(Activation, name="formula"):
             raise ValueError(f"activation.name={self.name!r}: allowed is a new name of a-z, 0-9 and _")
         text = ", ".join(f"{name}={value!r}" for name, value in _parameters(self.parameters).items())
         object.__setattr__(self, "parameters", text)
+        if not text:
+            object.__setattr__(self, "per", "layer")  # what learns nothing is one condition
         object.__setattr__(self, "pieces", len(self._leaves))
         try:
             _check_finite(self)

@@ -39,11 +39,15 @@ def by_condition(tables: StudyTables) -> dict[str, StudyTables]:
     Missing
         If there is none.
     """
-    names, parts = labels.labels(tables.replicas), {}
+    names, parts, diverged = labels.labels(tables.replicas), {}, False
     for run, rows in tables.replicas.groupby("run", sort=False):
-        part = select(tables, rows)
-        if len(part.layers) and _columns(part.layers, rows["activation"].iloc[0]):
-            parts[names[run]] = part
+        learns = bool(_columns(select(tables, rows).layers, rows["activation"].iloc[0]))
+        done = rows[rows["status"] == "done"]
+        if learns and len(done):
+            parts[names[run]] = select(tables, done)
+        diverged |= learns and done.empty
+    if not parts and diverged:
+        raise Missing("every replica diverged", "optimizer.lr=0.001")
     if not parts:
         raise Missing("no activation of the study has recorded what it learns", "activation=prelu,apl,rational,spline")
     return parts if len(parts) > 1 else {"": next(iter(parts.values()))}
@@ -53,7 +57,7 @@ def by_condition(tables: StudyTables) -> dict[str, StudyTables]:
 def learned_parameters(tables: StudyTables) -> Figure:
     """Draw the learned parameters by epoch, and the learned curves at the end, for up to four hidden layers.
 
-    A line is the mean over seeds. If each unit has its own parameter, it is also the mean over the units, the band
+    A line is the mean over the seeds that finished. If each unit has its own parameter, it is also the mean over the units, the band
     reaches from the smallest to the largest unit, and the curve is that of the mean parameters.
     """
     replicas = tables.replicas

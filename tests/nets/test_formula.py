@@ -708,3 +708,7 @@ def test_a_yaml_that_is_not_an_activation_is_refused(from_yaml, text, refusal):
 def test_what_goes_wrong_between_whole_numbers_is_refused(expression, refusal):
     with pytest.raises(ValueError, match=re.escape(refusal)):
         Formula(expression=expression)
+
+
+def test_a_formula_that_learns_nothing_is_the_same_per_unit():
+    assert Formula(per="unit") == Formula()

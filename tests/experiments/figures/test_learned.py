@@ -56,3 +56,10 @@ def test_a_formula_is_drawn_by_its_own_name():
 def test_a_study_that_learns_no_shape_is_told_how():
     (reason,) = of("learned_parameters", "three").values()
     assert reason.line("mine", ["digits"]).endswith("activation=prelu,apl,rational,spline dataset=digits study=mine")
+
+
+def test_networks_that_diverged_are_not_drawn():
+    tables = STUDIES["learning"]
+    tables = tables._replace(replicas=tables.replicas.assign(status="diverged"))
+    (reason,) = drawings("learned_parameters", tables).values()
+    assert str(reason) == "every replica diverged"
