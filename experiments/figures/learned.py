@@ -57,8 +57,8 @@ def by_condition(tables: StudyTables) -> dict[str, StudyTables]:
 def learned_parameters(tables: StudyTables) -> Figure:
     """Draw the learned parameters by epoch, and the learned curves at the end, for up to four hidden layers.
 
-    A line is the mean over the seeds that finished. If each unit has its own parameter, it is also the mean over the units, the band
-    reaches from the smallest to the largest unit, and the curve is that of the mean parameters.
+    A line is the mean over the seeds that finished. If each unit has its own parameter, it is also the mean over the
+    units, the band reaches from the smallest to the largest unit, and the curve is that of the mean parameters.
     """
     replicas = tables.replicas
     row = replicas.iloc[0]
