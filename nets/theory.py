@@ -126,6 +126,8 @@ def length_map(activation: Activation, q: float, weight_variance: float, bias_va
 def covariance(activation: Activation, q: float, c: float) -> tuple[float, float]:
     """Return E[f(u) f(v)] and E[f'(u) f'(v)] for u, v ~ N(0, q) of correlation c in [-1, 1].
 
+    q times the second is the derivative of the first with respect to c, unless f jumps: f' says nothing of jumps.
+
     Raises
     ------
     TheoryError
@@ -408,6 +410,7 @@ def _plane(
     outer: np.ndarray,
     inner: Callable[[np.ndarray], np.ndarray],
     name: str,
+    negligible: float = 1e-300,
 ) -> np.ndarray:
     """Return the integral (k,) of a function (k, …) of two coordinates.
 
@@ -419,6 +422,8 @@ def _plane(
         Where the integral over the first coordinate is split, sorted.
     inner
         Where that over the second one is split, sorted (n, m), at n values of the first.
+    negligible
+        What rounding errors leave of an integral that is 0.
     """
     previous: np.ndarray | None = None
     for points in (8, 12, 20, 32, 48):
@@ -433,7 +438,7 @@ def _plane(
             result = part if not result.size else result + part
         if not np.isfinite(result).all():
             break
-        if previous is not None and (np.abs(result - previous) <= 1e-9 * np.abs(result).max() + 1e-300).all():
+        if previous is not None and (np.abs(result - previous) <= 1e-9 * np.abs(result).max() + negligible).all():
             return result
         previous = result
     raise TheoryError(f"{name} does not converge")
@@ -446,13 +451,13 @@ def _covariance(activation: Activation, q: float, c: float) -> tuple[float, floa
     along, across = sqrt((1 + c) / 2), sqrt((1 - c) / 2)
     name = f"E[f(u) f(v)] of {activation.name} for q = {q:g}"
     features = np.array(_features(activation)) / scale
-    sharp = np.array([*activation.kinks, 0.0]) / scale
+    sharp = np.array([*activation.kinks, *activation.jumps, 0.0]) / scale
 
     def square(t: np.ndarray) -> np.ndarray:
         values: np.ndarray = (activation(scale * t) * _root_of_density(t))[None] ** 2
         return values
 
-    ends = _integral(square, features[np.abs(features) < _FAR], name)[1]
+    (largest,), ends = _integral(square, features[np.abs(features) < _FAR], name)
     far = max(map(abs, ends))
 
     def parts(d: np.ndarray, s: np.ndarray) -> np.ndarray:
@@ -470,11 +475,11 @@ def _covariance(activation: Activation, q: float, c: float) -> tuple[float, floa
         cuts = np.concatenate([lines, np.broadcast_to(regular, (len(d), len(regular)))], axis=1)
         return np.sort(np.clip(cuts, -far, far), axis=1)
 
-    # For which d two lines of kinks cross.
+    # For which d two lines of kinks or jumps cross.
     crossings = np.abs(np.subtract.outer(sharp, sharp)).ravel() / (2 * across) if across else np.zeros(1)
     bends = features / across if across and along == 0 else np.zeros(1)
     outer = np.unique(np.clip([*range(int(far) + 1), *crossings, *np.abs(bends)], 0, far))
-    f, prime = (2 * _plane(parts, outer, inner, name)).tolist()
+    f, prime = (2 * _plane(parts, outer, inner, name, 1e-13 * largest)).tolist()
     return f, prime
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from scipy.integrate import quad
-from scipy.stats import norm
+from scipy.stats import multivariate_normal, norm
 
 from nets import theory
 from nets.activations import (
@@ -34,6 +34,7 @@ from nets.formula import Formula
 from nets.theory import TheoryError
 
 ERF = Formula("erf_unit", "erf(x)")
+SIGN = Formula("sign", "sign(x)")
 PLAIN = [variant() for name, variant in ACTIVATIONS.items() if name != "formula" and variant().pieces == 1]
 LENGTHS = (1e-6, 0.01, 0.5, 1.0, 7.0, 400.0)
 CORRELATIONS = (-1.0, -0.7, 0.0, 0.3, 0.9, 0.999999, 1.0)
@@ -143,6 +144,15 @@ def test_covariance_of_erf_is_the_arc_sine_kernel(q, c):
     value, slope = theory.covariance(ERF, q, c)
     close(value, 2 / pi * asin(2 * q * c / (1 + 2 * q)))
     close(slope, 4 / pi / sqrt((1 + 2 * q) ** 2 - 4 * (q * c) ** 2))
+
+
+@pytest.mark.parametrize("q", [0.01, 1.0, 30.0])
+@pytest.mark.parametrize("c", CORRELATIONS)
+def test_covariance_of_functions_that_jump(q, c):
+    """Of signs it is the arc sine law, and of a step at 1 the normal distribution of the plane."""
+    close(theory.covariance(SIGN, q, c), (2 / pi * asin(c), 0))
+    both = multivariate_normal.cdf([-1, -1], cov=[[q, q * c], [q * c, q]], allow_singular=True, abseps=1e-12)
+    assert theory.covariance(Jump(), q, c)[0] == pytest.approx(both, abs=1e-9)
 
 
 @each_plain
