@@ -172,6 +172,11 @@ def fixed_point(activation: Activation, weight_variance: float, bias_variance: f
     return inf if start > 0 else 0.0
 
 
+def _refuse_jumps(activation: Activation) -> None:
+    if activation.jumps:
+        raise TheoryError(f"{activation.name} jumps, so χ₁ is infinite for all weights")
+
+
 def chi(activation: Activation, q: float, weight_variance: float) -> float:
     """Return σ_w² E[f'(z)²] for z ~ N(0, q), which is χ₁ at q = q*.
 
@@ -217,8 +222,9 @@ def depth_scales(activation: Activation, weight_variance: float, bias_variance: 
     Raises
     ------
     TheoryError
-        If lengths have no finite fixed point.
+        If the activation jumps, so that χ₁ is infinite, or lengths have no finite fixed point.
     """
+    _refuse_jumps(activation)
     q = fixed_point(activation, weight_variance, bias_variance)
     if not isfinite(q):
         raise TheoryError(f"lengths grow without end for {activation.name} with σ_w² = {weight_variance:g}")
@@ -261,8 +267,7 @@ def critical(activation: Activation, bias_variance: float) -> Critical:
     """
     if activation.pieces > 1:
         raise TheoryError(f"{activation.name} has {activation.pieces} pieces: a critical point is defined for one")
-    if activation.jumps:
-        raise TheoryError(f"{activation.name} jumps, so χ₁ is infinite for all weights")
+    _refuse_jumps(activation)
 
     def excess(log_q: float) -> float:
         return (bias_variance - critical_at(activation, exp(log_q))[1]) / exp(log_q)

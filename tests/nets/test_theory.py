@@ -290,6 +290,12 @@ def test_depth_scales():
     assert theory.depth_scales(Tanh(), theory.critical(Tanh(), 0.04)[0], 0.04).correlation == math.inf
 
 
+def test_a_function_that_jumps_has_no_depth_scales():
+    """E[f'(u) f'(v)] is 0 for signs, which would mean that correlations arrive at once."""
+    with pytest.raises(TheoryError, match=r"^sign jumps, so χ₁ is infinite for all weights$"):
+        theory.depth_scales(SIGN, 1.0, 0.1)
+
+
 def test_the_correlations_of_a_chaotic_network_move_to_the_fixed_one():
     q = theory.fixed_point(Tanh(), 3.0, 0.05)
     end = theory.fixed_correlation(Tanh(), q, 3.0, 0.05)
