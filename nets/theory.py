@@ -245,8 +245,9 @@ def critical_at(activation: Activation, q: float) -> tuple[float, float]:
     Raises
     ------
     TheoryError
-        If an expectation is not finite, or f' is 0 everywhere.
+        If the activation jumps, an expectation is not finite, or f' is 0 everywhere.
     """
+    _refuse_jumps(activation)
     values = moments(activation, q)
     if not values.slope > 0:
         raise TheoryError(f"f' of {activation.name} is 0 for z ~ N(0, {q:g})")
@@ -267,7 +268,6 @@ def critical(activation: Activation, bias_variance: float) -> Critical:
     """
     if activation.pieces > 1:
         raise TheoryError(f"{activation.name} has {activation.pieces} pieces: a critical point is defined for one")
-    _refuse_jumps(activation)
 
     def excess(log_q: float) -> float:
         return (bias_variance - critical_at(activation, exp(log_q))[1]) / exp(log_q)

@@ -271,6 +271,12 @@ def test_what_cannot_be_critical_is_refused():
         theory.critical(Tanh(), 0)  # q* tends to 0
 
 
+@pytest.mark.parametrize("activation", [Jump(), Formula("leap", "x+sign(x)")], ids=lambda a: a.name)
+def test_a_function_that_jumps_is_critical_nowhere(activation):
+    with pytest.raises(TheoryError, match=rf"^{activation.name} jumps, so χ₁ is infinite for all weights$"):
+        theory.critical_at(activation, 1.0)
+
+
 def test_lengths_may_shrink_or_grow_without_end():
     assert theory.fixed_point(ReLU(), 1.9, 0.0) == 0
     assert theory.fixed_point(ReLU(), 2.1, 0.0) == math.inf

@@ -11,6 +11,7 @@ from experiments.figures import theory as figures
 from experiments.figures.registry import Missing
 from nets import theory
 from nets.activations import ACTIVATIONS, GLU, Maxout, ReLU, SiLU, Tanh
+from nets.formula import Formula
 from nets.initializers import INITIALIZERS, Critical, HeNormal, Normal
 from nets.network import Network, Work
 from tests.experiments.figures.studies import curves, drawings, fake_study
@@ -155,6 +156,10 @@ def test_a_critical_line_is_critical_from_zero_biases_to_the_top(name):
         if biases > 0.1:
             point = theory.critical(ACTIVATIONS[name](), biases**2)
             assert (weights**2, growth) == pytest.approx((point.weight_variance, point.growth), rel=1e-4)
+
+
+def test_a_function_that_jumps_has_no_critical_line():
+    assert not figures.critical_line(Formula("leap", "x+sign(x)"), 0.5).size
 
 
 def test_softplus_has_no_critical_line():
