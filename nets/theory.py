@@ -26,6 +26,7 @@ from nets.activations import Activation
 _SMALLEST = 1e-12  # a smaller variance is taken as this one
 _CORE, _FAR = 8, 38  # standard deviations: always integrated, and where the normal density underflows
 _TOLERANCE = 1e-14
+_SHORTEST, _LONGEST = 1e-4, 1e5  # between which q* of a critical point is sought
 _SCALES = (0.0, 0.01, 0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # of z: where an activation may bend, besides its kinks
 
 
@@ -259,12 +260,13 @@ def critical(activation: Activation, bias_variance: float) -> Critical:
     """Return the critical weights for these biases: the solution with the smallest q*, a stable one if there is any.
 
     If f(az) = a f(z) for a > 0, as for ReLU, every length is a fixed point, and only without biases. Then the result
-    has σ_b² = 0 and q* = 1.
+    has σ_b² = 0 and q* = 1. Otherwise q* is sought between 1e-4 and 1e5.
 
     Raises
     ------
     TheoryError
-        If there is no solution, the activation jumps or has several pieces, or an expectation is infinite.
+        If no solution has such a q* (that of tanh without biases is 0), the activation jumps or has several pieces, or
+        an expectation is infinite.
     """
     if activation.pieces > 1:
         raise TheoryError(f"{activation.name} has {activation.pieces} pieces: a critical point is defined for one")
@@ -276,7 +278,7 @@ def critical(activation: Activation, bias_variance: float) -> Critical:
         return Critical(critical_at(activation, 1.0)[0], 0.0, 1.0, 1.0)
     unstable: Critical | None = None
     previous: tuple[float, float] | None = None
-    for log_q in np.arange(log(1e-4), log(1e5), 0.5).tolist():
+    for log_q in [*np.arange(log(_SHORTEST), log(_LONGEST), 0.5).tolist(), log(_LONGEST)]:
         try:
             value = excess(log_q)
         except TheoryError:
@@ -291,9 +293,14 @@ def critical(activation: Activation, bias_variance: float) -> Critical:
                 return point
             unstable = unstable or point
         previous = log_q, value
-    if unstable is None:
-        raise TheoryError(f"no weights make {activation.name} critical for biases of variance {bias_variance:g}")
-    return unstable
+    if unstable is not None:
+        return unstable
+    name, biases = activation.name, f"biases of variance {bias_variance:g}"
+    weights, smallest = critical_at(activation, _SMALLEST)
+    if bias_variance == 0 and abs(smallest) < 1e-6 * _SMALLEST:
+        raise TheoryError(f"{name} is critical only at q* = 0 for {biases}, with σ_w² = {weights:g}")
+    reached = _LONGEST if previous is None else exp(previous[0])
+    raise TheoryError(f"no weights make {name} critical for {biases}: no q* from {_SHORTEST:g} to {reached:g}")
 
 
 # --- integrals ---------------------------------------------------------------------------------------------------

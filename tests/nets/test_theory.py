@@ -249,7 +249,8 @@ def test_a_homogeneous_activation_is_critical_without_biases_only(activation, va
 @each_plain
 def test_a_critical_point_is_a_fixed_point_at_which_chi_is_1(activation):
     if activation.name == "softplus":
-        with pytest.raises(TheoryError, match=r"^no weights make softplus critical for biases of variance 0\.04$"):
+        line = "no weights make softplus critical for biases of variance 0.04: no q* from 0.0001 to 100000"
+        with pytest.raises(TheoryError, match=f"^{re.escape(line)}$"):
             theory.critical(activation, 0.04)
         return
     weights, biases, q, growth = theory.critical(activation, 0.04)
@@ -267,8 +268,16 @@ def test_what_cannot_be_critical_is_refused():
         theory.critical(Maxout(), 0.04)
     with pytest.raises(TheoryError, match=r"^jump jumps, so χ₁ is infinite for all weights$"):
         theory.critical(Jump(), 0.04)
-    with pytest.raises(TheoryError, match=r"^no weights make tanh critical for biases of variance 0$"):
-        theory.critical(Tanh(), 0)  # q* tends to 0
+    with pytest.raises(TheoryError, match=r"^no weights make relu_squared critical for biases of variance 0: no q\* "):
+        theory.critical(ReLUSquared(), 0)
+
+
+@pytest.mark.parametrize(("activation", "weights"), [(Tanh(), 1), (GELU(), 4), (ELU(), 1), (SELU(), 0.476772)])
+def test_without_biases_the_critical_length_may_be_0(activation, weights):
+    line = f"{activation.name} is critical only at q* = 0 for biases of variance 0, with σ_w² = {weights}"
+    with pytest.raises(TheoryError, match=f"^{re.escape(line)}$"):
+        theory.critical(activation, 0)
+    assert theory.critical_at(activation, 1e-10) == pytest.approx((weights, 0), rel=1e-4, abs=1e-14)
 
 
 @pytest.mark.parametrize("activation", [Jump(), Formula("leap", "x+sign(x)")], ids=lambda a: a.name)
