@@ -257,8 +257,9 @@ def phase_diagram(tables: StudyTables) -> Figure:
     """Draw for each activation the critical σ_w and σ_b, and those with which the study's networks were drawn.
 
     σ_w² is fan-in times the variance of the weights between hidden layers, as a mean over layers, and σ_b² is the
-    variance of the biases. Left of the line, gradients vanish and inputs become alike. Right of it, gradients explode
-    and inputs become unlike. Where the line is dashed, the length q* is an unstable fixed point.
+    variance of the biases. Where the line is solid, gradients vanish and inputs become alike left of it; right of it,
+    gradients explode and inputs become unlike. Where it is dashed, this is not so: the length q* is an
+    unstable fixed point.
     """
     tables, networks = plain(tables)
     by_activation: dict[Activation, dict[tuple[float, float], dict[str, str]]] = {}  # by place and initializer, a run
@@ -298,7 +299,7 @@ def phase_diagram(tables: StudyTables) -> Figure:
         ("critical: χ₁ = 1 (a circle: only this point)", {"color": INK, "linestyle": STABLE}),
         ("critical with unstable lengths", {"color": INK, "linestyle": UNSTABLE}),
     ]
-    title = "left of a line: gradients vanish, inputs become alike; right of it: gradients explode"
+    title = "left of a solid line: gradients vanish, inputs become alike; right of it: gradients explode"
     points: list[tuple[str, Style]] = [
         (words, {"color": INK, "marker": marker, "linestyle": "none"}) for words, marker in markers.items()
     ]

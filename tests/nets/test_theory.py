@@ -1,5 +1,6 @@
 """The theory of wide random networks: closed forms, published numbers, quadrature by other means, and simulation."""
 
+import contextlib
 import math
 import re
 import tracemalloc
@@ -12,6 +13,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import multivariate_normal, norm
 
+import nets.learned  # noqa: F401  # its classes are registered
 from nets import theory
 from nets.activations import (
     ACTIVATIONS,
@@ -261,6 +263,23 @@ def test_a_critical_point_is_a_fixed_point_at_which_chi_is_1(activation):
     if growth < 1:
         assert theory.fixed_point(activation, weights, biases) == pytest.approx(q, rel=1e-8)
         assert theory.depth_scales(activation, weights, biases).correlation == math.inf
+
+
+@each_plain
+def test_a_stable_critical_point_has_vanishing_gradients_left_of_it_and_exploding_ones_right_of_it(activation):
+    with contextlib.suppress(TheoryError):  # softplus has no such point
+        weights, biases, _, growth = theory.critical(activation, 0.04)
+        if growth < 1:
+            for factor in (0.9, 0.99, 1.01, 1.1):
+                q = theory.fixed_point(activation, factor * weights, biases)
+                assert (theory.chi(activation, q, factor * weights) > 1) == (factor > 1)
+
+
+def test_an_unstable_critical_point_separates_nothing():
+    """On its left lengths fall to another fixed point or grow without end, and on its right they grow."""
+    assert theory.critical(GELU(), 0.04).growth > 1
+    ends = [theory.fixed_point(GELU(), factor * theory.critical(GELU(), 0.04)[0], 0.04) for factor in (0.8, 0.97, 1.03)]
+    assert ends == [pytest.approx(0.089, abs=5e-4), math.inf, math.inf]
 
 
 def test_what_cannot_be_critical_is_refused():
