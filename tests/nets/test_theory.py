@@ -437,7 +437,7 @@ def deviations(values, theories):
 
 @pytest.mark.slow
 def test_simulated_networks_agree_with_the_theory_layer_by_layer():
-    """Each layer's mean length is within 3 standard errors; correlations and squared gradients are within 4."""
+    """Each layer's mean length is within 3 standard errors; covariances and gradients within 4."""
     activations = [*PLAIN, Formula("quick_gelu", "x*sigmoid(1.702*x)")]
     assert len(activations) >= 20
     measured = simulated(activations, WIDTH, DEPTH, NETWORKS)

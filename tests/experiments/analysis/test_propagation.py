@@ -1,4 +1,4 @@
-"""Tests of experiments.analysis.propagation: predictions are those of wide networks, and critical lines are critical."""
+"""Tests of experiments.analysis.propagation: predictions are those of wide networks, critical lines are critical."""
 
 import json
 
