@@ -26,6 +26,7 @@ from nets.activations import Activation
 _SMALLEST = 1e-12  # a smaller variance is taken as this one
 _CORE, _FAR = 8, 38  # standard deviations: always integrated, and where the normal density underflows
 _TOLERANCE = 1e-14
+_SHORTEST, _LONGEST = 1e-4, 1e5  # between which q* of a critical point is sought
 _SCALES = (0.0, 0.01, 0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # of z: where an activation may bend, besides its kinks
 
 
@@ -126,6 +127,8 @@ def length_map(activation: Activation, q: float, weight_variance: float, bias_va
 def covariance(activation: Activation, q: float, c: float) -> tuple[float, float]:
     """Return E[f(u) f(v)] and E[f'(u) f'(v)] for u, v ~ N(0, q) of correlation c in [-1, 1].
 
+    q times the second is the derivative of the first with respect to c, unless f jumps: f' says nothing of jumps.
+
     Raises
     ------
     TheoryError
@@ -168,6 +171,11 @@ def fixed_point(activation: Activation, weight_variance: float, bias_variance: f
         if (excess(high) > 0) != (start > 0):
             return exp(_root(excess, low, high))
     return inf if start > 0 else 0.0
+
+
+def _refuse_jumps(activation: Activation) -> None:
+    if activation.jumps:
+        raise TheoryError(f"{activation.name} jumps, so χ₁ is infinite for all weights")
 
 
 def chi(activation: Activation, q: float, weight_variance: float) -> float:
@@ -215,8 +223,9 @@ def depth_scales(activation: Activation, weight_variance: float, bias_variance: 
     Raises
     ------
     TheoryError
-        If lengths have no finite fixed point.
+        If the activation jumps, so that χ₁ is infinite, or lengths have no finite fixed point.
     """
+    _refuse_jumps(activation)
     q = fixed_point(activation, weight_variance, bias_variance)
     if not isfinite(q):
         raise TheoryError(f"lengths grow without end for {activation.name} with σ_w² = {weight_variance:g}")
@@ -237,8 +246,9 @@ def critical_at(activation: Activation, q: float) -> tuple[float, float]:
     Raises
     ------
     TheoryError
-        If an expectation is not finite, or f' is 0 everywhere.
+        If the activation jumps, an expectation is not finite, or f' is 0 everywhere.
     """
+    _refuse_jumps(activation)
     values = moments(activation, q)
     if not values.slope > 0:
         raise TheoryError(f"f' of {activation.name} is 0 for z ~ N(0, {q:g})")
@@ -250,17 +260,16 @@ def critical(activation: Activation, bias_variance: float) -> Critical:
     """Return the critical weights for these biases: the solution with the smallest q*, a stable one if there is any.
 
     If f(az) = a f(z) for a > 0, as for ReLU, every length is a fixed point, and only without biases. Then the result
-    has σ_b² = 0 and q* = 1.
+    has σ_b² = 0 and q* = 1. Otherwise q* is sought between 1e-4 and 1e5.
 
     Raises
     ------
     TheoryError
-        If there is no solution, the activation jumps or has several pieces, or an expectation is infinite.
+        If no solution has such a q* (that of tanh without biases is 0), the activation jumps or has several pieces, or
+        an expectation is infinite.
     """
     if activation.pieces > 1:
         raise TheoryError(f"{activation.name} has {activation.pieces} pieces: a critical point is defined for one")
-    if activation.jumps:
-        raise TheoryError(f"{activation.name} jumps, so χ₁ is infinite for all weights")
 
     def excess(log_q: float) -> float:
         return (bias_variance - critical_at(activation, exp(log_q))[1]) / exp(log_q)
@@ -269,7 +278,7 @@ def critical(activation: Activation, bias_variance: float) -> Critical:
         return Critical(critical_at(activation, 1.0)[0], 0.0, 1.0, 1.0)
     unstable: Critical | None = None
     previous: tuple[float, float] | None = None
-    for log_q in np.arange(log(1e-4), log(1e5), 0.5).tolist():
+    for log_q in [*np.arange(log(_SHORTEST), log(_LONGEST), 0.5).tolist(), log(_LONGEST)]:
         try:
             value = excess(log_q)
         except TheoryError:
@@ -284,9 +293,14 @@ def critical(activation: Activation, bias_variance: float) -> Critical:
                 return point
             unstable = unstable or point
         previous = log_q, value
-    if unstable is None:
-        raise TheoryError(f"no weights make {activation.name} critical for biases of variance {bias_variance:g}")
-    return unstable
+    if unstable is not None:
+        return unstable
+    name, biases = activation.name, f"biases of variance {bias_variance:g}"
+    weights, smallest = critical_at(activation, _SMALLEST)
+    if bias_variance == 0 and abs(smallest) < 1e-6 * _SMALLEST:
+        raise TheoryError(f"{name} is critical only at q* = 0 for {biases}, with σ_w² = {weights:g}")
+    reached = _LONGEST if previous is None else exp(previous[0])
+    raise TheoryError(f"no weights make {name} critical for {biases}: no q* from {_SHORTEST:g} to {reached:g}")
 
 
 # --- integrals ---------------------------------------------------------------------------------------------------
@@ -408,6 +422,7 @@ def _plane(
     outer: np.ndarray,
     inner: Callable[[np.ndarray], np.ndarray],
     name: str,
+    negligible: float = 1e-300,
 ) -> np.ndarray:
     """Return the integral (k,) of a function (k, …) of two coordinates.
 
@@ -419,6 +434,8 @@ def _plane(
         Where the integral over the first coordinate is split, sorted.
     inner
         Where that over the second one is split, sorted (n, m), at n values of the first.
+    negligible
+        What rounding errors leave of an integral that is 0.
     """
     previous: np.ndarray | None = None
     for points in (8, 12, 20, 32, 48):
@@ -433,7 +450,7 @@ def _plane(
             result = part if not result.size else result + part
         if not np.isfinite(result).all():
             break
-        if previous is not None and (np.abs(result - previous) <= 1e-9 * np.abs(result).max() + 1e-300).all():
+        if previous is not None and (np.abs(result - previous) <= 1e-9 * np.abs(result).max() + negligible).all():
             return result
         previous = result
     raise TheoryError(f"{name} does not converge")
@@ -446,13 +463,13 @@ def _covariance(activation: Activation, q: float, c: float) -> tuple[float, floa
     along, across = sqrt((1 + c) / 2), sqrt((1 - c) / 2)
     name = f"E[f(u) f(v)] of {activation.name} for q = {q:g}"
     features = np.array(_features(activation)) / scale
-    sharp = np.array([*activation.kinks, 0.0]) / scale
+    sharp = np.array([*activation.kinks, *activation.jumps, 0.0]) / scale
 
     def square(t: np.ndarray) -> np.ndarray:
         values: np.ndarray = (activation(scale * t) * _root_of_density(t))[None] ** 2
         return values
 
-    ends = _integral(square, features[np.abs(features) < _FAR], name)[1]
+    (largest,), ends = _integral(square, features[np.abs(features) < _FAR], name)
     far = max(map(abs, ends))
 
     def parts(d: np.ndarray, s: np.ndarray) -> np.ndarray:
@@ -470,11 +487,11 @@ def _covariance(activation: Activation, q: float, c: float) -> tuple[float, floa
         cuts = np.concatenate([lines, np.broadcast_to(regular, (len(d), len(regular)))], axis=1)
         return np.sort(np.clip(cuts, -far, far), axis=1)
 
-    # For which d two lines of kinks cross.
+    # For which d two lines of kinks or jumps cross.
     crossings = np.abs(np.subtract.outer(sharp, sharp)).ravel() / (2 * across) if across else np.zeros(1)
     bends = features / across if across and along == 0 else np.zeros(1)
     outer = np.unique(np.clip([*range(int(far) + 1), *crossings, *np.abs(bends)], 0, far))
-    f, prime = (2 * _plane(parts, outer, inner, name)).tolist()
+    f, prime = (2 * _plane(parts, outer, inner, name, 1e-13 * largest)).tolist()
     return f, prime
 
 

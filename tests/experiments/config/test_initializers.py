@@ -12,12 +12,18 @@ from experiments.config.settings import from_record
 @pytest.mark.parametrize(
     ("overrides", "reason"),
     [
-        (("activation=softplus",), "no weights make softplus critical for biases of variance 0.04"),
-        (("activation=tanh", "init.bias_variance=0"), "no weights make tanh critical for biases of variance 0"),
+        (
+            ("activation=softplus",),
+            "no weights make softplus critical for biases of variance 0.04: no q* from 0.0001 to 100000",
+        ),
+        (
+            ("activation=tanh", "init.bias_variance=0"),
+            "tanh is critical only at q* = 0 for biases of variance 0, with σ_w² = 1",
+        ),
         (("activation=glu",), "glu has 2 pieces: a critical point is defined for one"),
         (
             ("activation=formula", "formula.expression='exp(x*x/5)'"),
-            "no weights make formula critical for biases of variance 0.04",
+            "no weights make formula critical for biases of variance 0.04: no q* from 0.0001 to 0.810308",
         ),
         (("activation=formula", "formula.expression='0*x'"), "f' of formula is 0 for z ~ N(0, 0.01)"),
     ],
