@@ -143,7 +143,7 @@ def test_an_error_in_a_tail_is_seen(name, error, dtype):
 
 @each_dtype
 def test_the_left_tail_of_colu_has_its_digits(dtype):
-    """Both bounds allow any number as small as 1e-16; a clipped exponential gives -1e-17 and a slope of the other sign."""
+    """Both bounds allow any number as small as 1e-16; a clipped exponential gave -1e-17 and the wrong slope."""
     activation = FORMULAS["colu"].activation
     for x in (-30.0, -50.0, -80.0):
         number = exact(tree("x/(1 - x*exp(-x - exp(x)))"), {"x": Dual(x, 1)})
