@@ -1,7 +1,8 @@
 """Properties of an activation of one piece, computed from its values: range, limits, kinks, jumps, slope, symmetry.
 
-Nothing is typed by hand and nothing is taken from the formula. Learned parameters have their initial values. Values and
-derivatives come in float64; a grid finds the places of interest, and finer grids there give them to about 1e-9.
+Nothing is typed by hand. All comes from values; only the integrals of the moments are split where the activation says
+that it has kinks and jumps. Learned parameters have their initial values. Values and derivatives come in float64; a
+grid finds the places of interest, and finer grids there give them to about 1e-9.
 """
 
 import math
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nets.activations import Activation
-from nets.theory import moments
+from nets.theory import TheoryError, moments
 
 Function = Callable[[np.ndarray], np.ndarray]
 
@@ -42,7 +43,9 @@ class Properties:
     symmetry
         "odd", "even" or "no".
     mean, second_moment
-        E[h(z)] and E[h(z)²] of a standard normal z.
+        E[h(z)] and E[h(z)²] of a standard normal z; NaN where E[h(z)²] is infinite.
+    slopes
+        The limits of h' at -inf and +inf, as `limits` are those of h.
     """
 
     limits: tuple[float, float]
@@ -81,13 +84,14 @@ class Properties:
         return 1 / math.sqrt(self.second_moment) if self.second_moment else math.inf
 
 
+@np.errstate(all="ignore")  # far out, values may be infinite
 def properties(activation: Activation) -> Properties:
     """Return the properties of an activation with its hyperparameters.
 
     Raises
     ------
     ValueError
-        For an activation of several pieces, or one whose moments are infinite.
+        For an activation of several pieces.
     """
     if activation.pieces > 1:
         raise ValueError(f"activation {activation.name!r} has {activation.pieces} pieces: allowed is one of x alone")
@@ -100,7 +104,7 @@ def properties(activation: Activation) -> Properties:
     low = 0.0 - _supremum(lambda x: -function(x), -h, [-limit for limit in limits])
     high = _supremum(function, h, limits)
     steepest = _supremum(lambda x: np.abs(prime(x)), np.abs(slope), [abs(limit) for limit in slopes])
-    expected = moments(activation, 1.0)
+    mean, second_moment = _moments(activation)
     return Properties(
         limits=limits,
         low=low,
@@ -110,10 +114,18 @@ def properties(activation: Activation) -> Properties:
         lipschitz=math.inf if jumps else steepest,
         monotone=_monotone(function, slope, jumps),
         symmetry=_symmetry(function),
-        mean=expected.mean,
-        second_moment=expected.square,
+        mean=mean,
+        second_moment=second_moment,
         slopes=slopes,
     )
+
+
+def _moments(activation: Activation) -> tuple[float, float]:
+    try:
+        expected = moments(activation, 1.0)
+    except TheoryError:
+        return math.nan, math.nan
+    return expected.mean, expected.square
 
 
 def _quiet(function: Callable[..., np.ndarray]) -> Function:

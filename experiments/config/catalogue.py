@@ -7,7 +7,7 @@ function is not written down: `nets.properties` computes it.
 import inspect
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
@@ -58,15 +58,16 @@ class Entry:
     paper: str
     aliases: tuple[Alias, ...] = ()
     note: str = ""
-    names: frozenset[str] = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "names", frozenset({self.name, *(alias.name for alias in self.aliases)}))
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The name and the aliases."""
+        return frozenset({self.name, *(alias.name for alias in self.aliases)})
 
     @property
     def trains(self) -> bool:
         """Whether a network can learn through it: its derivative is not 0 wherever it exists."""
-        return bool(getattr(self.activation, "trains", True))  # a class of the registry always does
+        return self.activation.trains
 
     @cached_property
     def activation(self) -> Activation:

@@ -15,11 +15,12 @@ from experiments.config.catalogue import Entry, entries, option_of
 from experiments.config.errors import ConfigError
 from experiments.explain.trace import show
 from nets.activations import Activation
+from nets.formula import Formula
 from nets.names import guess
 from nets.properties import Properties, properties
 
 NONE = "–"
-"""What stands for a property that a function of several pieces does not have."""
+"""What stands for a property that a function does not have, as those of several pieces do not, or a year of none."""
 
 
 def matching(words: Sequence[str]) -> list[Entry]:
@@ -66,9 +67,9 @@ def print_table(found: Iterable[Entry], with_cost: bool) -> None:
     # A pipe has no width; 80 columns would fold every formula.
     console = Console() if sys.stdout.isatty() else Console(width=160)
     console.print(table)
-    print("gain: 1/√E[f(z)²] over z ~ N(0, 1). Learned parameters have their first values.")
+    print("gain: 1/√E[f(z)²] over z ~ N(0, 1). Learned parameters have their initial values.")
     if with_cost:
-        print("ms/million: value and slope of a million float32 numbers, measured now.")
+        print("ms/million: roughly, value and slope of a million float32 numbers on this machine, measured now.")
 
 
 def print_page(entry: Entry) -> None:
@@ -86,7 +87,10 @@ def print_page(entry: Entry) -> None:
 
 
 def milliseconds(activation: Activation, count: int = 1 << 16) -> float:
-    """Return the time of a million values with their slopes in float32: the least of several trials."""
+    """Return the time of a million values with their slopes in float32, roughly: the least of several trials.
+
+    It is a number of this machine now, for the table alone. Timings that are compared come from the benchmark.
+    """
     z = np.random.default_rng(0).normal(size=(1, count // 128, 128 * activation.pieces)).astype(np.float32)
     h = np.empty((1, count // 128, 128), np.float32)
     work, learned = activation.buffers(z.shape, z.dtype), activation.init(1, 128, z.dtype)
@@ -129,7 +133,7 @@ def _about(entry: Entry) -> list[tuple[str, str]]:
     lines = [("paper", entry.paper), ("family", entry.family)]
     for alias in entry.aliases:
         what = (
-            f"{alias.name} is {alias.expression}, a scaling of it"
+            f"{alias.name} is {alias.expression}, {_relation(alias.expression, entry.activation)}"
             if alias.expression
             else f"{alias.name}: its other name"
         )
@@ -138,12 +142,18 @@ def _about(entry: Entry) -> list[tuple[str, str]]:
         lines.append(("note", entry.note))
     learned = entry.activation.init(1, 1, np.float64)
     if learned:
-        starts = ", ".join(f"{name} = {show(value.ravel()[0])}" for name, value in learned.items())
+        initial = ", ".join(f"{name} = {show(value.ravel()[0])}" for name, value in learned.items())
         per = getattr(entry.activation, "per", "layer")
-        lines.append(("learned", f"{starts} before training; one value per {per}"))
+        lines.append(("learned", f"initial values {initial}; one value per {per}"))
     if not entry.trains:
         lines.append(("trains", "no: f′ is 0 wherever it exists"))
     return lines
+
+
+def _relation(expression: str, activation: Activation) -> str:
+    x = np.linspace(-5, 5, 101)
+    is_same = np.allclose(Formula("alias", expression)(x), activation(x), rtol=1e-9, atol=1e-12)
+    return "the same function" if is_same else "a scaling of it"
 
 
 def _computed(activation: Activation) -> list[tuple[str, str]]:
@@ -161,7 +171,10 @@ def _computed(activation: Activation) -> list[tuple[str, str]]:
         ("symmetry", facts.symmetry),
         ("saturates", sides),
         *((label, ", ".join(map(show, at)) or "none") for label, at in points.items()),
-        ("zero-centred", f"{'yes' if facts.zero_centred else 'no'}; mean of f(z) over z ~ N(0, 1): {show(facts.mean)}"),
+        (
+            "zero-centred",
+            f"{'yes' if facts.zero_centred else 'no'}; mean of f(z) over z ~ N(0, 1): {_mean(facts.mean)}",
+        ),
         ("gain", f"{_number(facts.gain)} = 1/√E[f(z)²]: fan_in · Var(w) is its square for init=variance_preserving"),
         _initializer(activation),
     ]
@@ -180,9 +193,13 @@ def _interval(low: float, high: float) -> str:
     return f"{_number(low)} to {_number(high)}"
 
 
+def _mean(mean: float) -> str:
+    return "infinite or undefined" if math.isnan(mean) else show(mean)
+
+
 def _limit(limit: float) -> str:
     return "none" if math.isnan(limit) else _number(limit)
 
 
 def _number(value: float) -> str:
-    return f"{value:.4g}".replace("inf", "∞").replace("-", "−")
+    return NONE if math.isnan(value) else f"{value:.4g}".replace("inf", "∞").replace("-", "−")

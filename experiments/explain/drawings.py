@@ -271,7 +271,7 @@ def draw_formula(formula: Formula) -> Figure:
 
 
 def draw_sheet(found: Sequence[Entry]) -> Figure:
-    """Draw f and f′ of each activation from −5 to 5 at its first parameters, each in a panel of its own.
+    """Draw f and f′ of each activation from −5 to 5 at its initial values, each in a panel of its own.
 
     A function of several pieces is drawn along the last one, with 1 for the others.
     """
@@ -295,9 +295,9 @@ def _draw_activation(ax: Axes, entry: Entry) -> None:
     points[:, -1] = z
     with np.errstate(all="ignore"):
         h, slope = activation(points)[:, 0], activation.prime(points)[:, -1]
-    for at in getattr(activation, "jumps", ()):
+    for at in activation.jumps:
         h[np.abs(z - at) < 0.006] = np.nan
-    for at in (*activation.kinks, *getattr(activation, "jumps", ())):
+    for at in (*activation.kinks, *activation.jumps):
         slope[np.abs(z - at) < 0.006] = np.nan  # a line across a jump would show slopes that the function does not have
     ax.axhline(0, color="0.8", linewidth=0.5, zorder=0)
     ax.axvline(0, color="0.8", linewidth=0.5, zorder=0)

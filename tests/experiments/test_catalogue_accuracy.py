@@ -1,6 +1,7 @@
 """Every formula of the catalogue against mpmath at 400 bits, values and all derivatives.
 
-The bound is 8 eps times the largest intermediate value of the compiled program, for |z| ≤ 1e4.
+There are two bounds, for |z| ≤ 1e4: 8 eps times the largest intermediate value of the compiled program, and 8 eps times
+the largest of 1, |z| and the exact result. The second one holds where an exponential is large that cancels out.
 """
 
 import ast
@@ -87,13 +88,15 @@ def violations(activation, expression, dtype, count):
     with mp.workprec(BITS):
         for row, numbers in enumerate(z[0].tolist()):
             values = dict(zip(pieces, numbers, strict=True)) | learned
-            bound = 8 * mpf(float(info.eps)) * mpf(float(largest[row])) + 2 * float(info.tiny)
+            size = max(1, *map(abs, numbers))
             for name in (*pieces, *learned):
                 number = exact(tree(expression), {key: Dual(value, key == name) for key, value in values.items()})
                 for quantity, right in (
                     {name: number.slope} | ({"h": number.value} if name == pieces[0] else {})
                 ).items():
                     value = results[quantity][row].item()
+                    scale = min(mpf(float(largest[row])), max(size, abs(right)))
+                    bound = 8 * mpf(float(info.eps)) * scale + 2 * float(info.tiny)
                     too_large = abs(right) + bound > float(info.max) and abs(value) == np.inf and value * right > 0
                     if not too_large and not (np.isfinite(value) and abs(mpf(value) - right) <= bound):
                         faults.append(
@@ -119,3 +122,31 @@ def test_an_error_of_a_millionth_is_seen():
     activation = FORMULAS["serf"].activation
     assert violations(activation, "x*erf(1.000001*softplus(x))", np.float64, 5)
     assert violations(activation, "x*erf(softplus(x)) + 1e-13", np.float64, 5)
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "dtype"),
+    [
+        ("log_arctan_exp", "100*step(x - 41)", np.float64),
+        ("colu", "10*step(-42 - x)", np.float64),
+        ("tanhexp", "20*step(x - 21)", np.float64),
+        ("erfact", "20*step(x - 30)", np.float64),
+        ("golu", "20*step(-21 - x)", np.float32),
+    ],
+)
+def test_an_error_in_a_tail_is_seen(name, error, dtype):
+    """These formulas have exp(min(x, 20)) or so: their largest intermediate value lets errors of hundreds pass."""
+    activation = FORMULAS[name].activation
+    wrong = Formula("wrong", f"{activation.expression} + {error}", activation.parameters)
+    assert violations(wrong, activation.expression, dtype, 20)
+
+
+@each_dtype
+def test_the_left_tail_of_colu_has_its_digits(dtype):
+    """Both bounds allow any number as small as 1e-16; a clipped exponential gave -1e-17 and the wrong slope."""
+    activation = FORMULAS["colu"].activation
+    for x in (-30.0, -50.0, -80.0):
+        number = exact(tree("x/(1 - x*exp(-x - exp(x)))"), {"x": Dual(x, 1)})
+        z = np.array([x], dtype)
+        assert activation(z).item() == pytest.approx(float(number.value), rel=1e-5, abs=0)
+        assert activation.prime(z).item() == pytest.approx(float(number.slope), rel=1e-5, abs=0)

@@ -3,10 +3,11 @@
 import matplotlib.image
 import pytest
 
-from experiments.config.catalogue import entries
+from experiments.config.catalogue import Entry, entries
 from experiments.config.errors import ConfigError
 from experiments.explain.__main__ import main
-from experiments.explain.activations import matching, milliseconds, named
+from experiments.explain.activations import matching, milliseconds, named, print_page, print_table
+from nets.formula import Formula
 from nets.properties import properties
 
 
@@ -48,6 +49,17 @@ def test_words_are_looked_for_in_names_aliases_families_years_and_papers():
         matching(["nothing"])
 
 
+def test_a_function_of_infinite_variance_has_no_gain_and_keeps_the_table(capsys, monkeypatch):
+    wild = Entry("wild", "wild", {"name": "formula", "expression": "exp(x*x/3)"}, "other", 2026, "")
+    vars(wild)["activation"] = Formula("wild", "exp(x*x/3)")
+    print_table([entries()["sine"], wild], with_cost=False)
+    out = capsys.readouterr().out
+    assert row(out, "wild")[4:] == ["1 to ∞", "yes", "no", "no", "∞", "–"]
+    assert row(out, "sine")[4] == "−1 to 1"
+    print_page(wild)
+    assert "mean of f(z) over z ~ N(0, 1): infinite or undefined\n" in capsys.readouterr().out
+
+
 def test_cost_is_measured_only_if_asked_for(capsys):
     assert "ms/million" not in run(capsys, "activations", "isru")
     out = run(capsys, "activations", "isru", "--cost")
@@ -61,13 +73,13 @@ def test_a_page_has_paper_aliases_and_properties(capsys):
     for text in (
         "tanhexp: activation=catalogue/tanhexp\nf(x) = x*tanh(exp(min(x, 20)))\n",
         "paper            Liu & Di (2020), TanhExp",
-        "alias            telu is x*tanh(exp(min(x, 20))), a scaling of it; Fernandez & Mali (2024)",
+        "alias            telu is x*tanh(exp(min(x, 20))), the same function; Fernandez & Mali (2024)",
         "range            −0.3533 to ∞\n",
         "limits           0 at −∞, ∞ at ∞\n",
         "saturates        on the left\n",
     ):
         assert text in out
-    assert "learned          an = -1.05, ap = 0.2033 before training; one value per layer" in run(
+    assert "learned          initial values an = -1.05, ap = 0.2033; one value per layer" in run(
         capsys, "activation=xielu"
     )
     assert "one value per unit" in run(capsys, "activation=mpelu")
