@@ -75,13 +75,21 @@ def test_no_result_depends_on_a_citation():
     }
 
 
-def test_the_same_formula_typed_by_hand_is_the_same_condition():
+def test_the_same_formula_typed_by_hand_differs_only_in_its_name():
     ((entry, _),) = sweep(["activation=catalogue/serf", "dataset=iris"])
-    words = ["activation=formula", "activation.name=serf", 'formula.expression="x*erf(softplus(x))"', "dataset=iris"]
+    ((typed, _),) = sweep(["activation=formula", 'formula.expression="x*erf(softplus(x))"', "dataset=iris"])
+    assert typed.condition["activation"] | {"name": "serf"} == entry.condition["activation"]
+    assert {**typed.condition, "activation": 0} == {**entry.condition, "activation": 0}
+
+
+def test_a_record_of_an_entry_is_its_run():
+    ((entry, _),) = sweep(["activation=catalogue/serf", "dataset=iris"])
+    assert from_record(entry.record | {"seeds": [0], "lr": [0.1]}).run == entry.run
+
+
+def test_the_name_of_an_activation_is_its_option():
     with pytest.raises(ConfigError, match="the option itself is chosen"):
-        sweep(words)
-    record = entry.record | {"seeds": [0], "lr": [0.1]}
-    assert from_record(record).run == entry.run
+        sweep(["activation=formula", "activation.name=serf", "dataset=iris"])
 
 
 @pytest.mark.parametrize(

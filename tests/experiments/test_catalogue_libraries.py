@@ -31,7 +31,7 @@ KERAS = {
 
 # What differs by more than rounding errors, by library, name here and dtype (value or slope): found by these tests.
 DEVIATIONS = {
-    ("torch", "softplus", "float64"): "beyond 20 it is x itself, which is 3e-13 too small there",
+    ("torch", "softplus", "float64"): "beyond 20 it is x itself, which is 2e-9 too small there",
     ("torch", "hard_sigmoid", "float64"): "the gradient has 1/6 in float32",
     ("keras", "leaky_relu", "float32"): "the slope is 0.2 by default",
     ("keras", "leaky_relu", "float64"): "the slope is 0.2 by default",
