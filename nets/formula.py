@@ -133,7 +133,8 @@ class Formula(Activation, name="formula"):
         x = self._sign_changes
         if not x.size:
             return ()
-        near, far = (np.abs(self(x + step) - self(x - step)) for step in (1e-7, 1e-6))
+        with np.errstate(invalid="ignore"):  # where h is infinite on both sides, no jump is seen
+            near, far = (np.abs(self(x + step) - self(x - step)) for step in (1e-7, 1e-6))
         return tuple((x[near > np.maximum(far / 2, 1e-9 * np.maximum(1, np.abs(self(x))))] + 0.0).tolist())
 
     @cached_property

@@ -85,7 +85,7 @@ BAD = [
     ("+epochz=3", "unknown key 'epochz': did you mean 'epochs'?"),
     ("lr=0.1", "unknown key 'lr': did you mean 'optimizer.lr'?"),
     ("every=5", "unknown key 'every': did you mean 'checkpoint.every'?"),
-    ("activation=null", "activation=null: allowed: celu"),
+    ("activation=null", "activation=null: allowed: apl"),
     ("epochs=null", "epochs=null: allowed is a whole number from 0 to 1000000"),
     ("epochs=10000000000", "epochs=10000000000: allowed is a whole number from 0 to 1000000"),
     ("seeds=1000000000000", "seeds=1000000000000: allowed is a number from 1 to 1000000"),
@@ -115,10 +115,10 @@ BAD = [
     ("hydra/launcher=joblib", "every sweep trains on all cores; workers=N sets their number; run: python run.py"),
     ("reproduce=results/default/runs/RUN", "reproduce=RUN stands alone"),
     ("dataset=moons dataset.noise=-1", "dataset.noise=-1.0 must be"),
-    ("activation=glob(x*)", "activation=glob(x*) matches nothing. Allowed: celu, elu"),
+    ("activation=glob(x*)", "activation=glob(x*) matches nothing. Allowed: apl, celu, elu"),
     ("activation=relu,rellu", "unknown activation=rellu"),
     ("activation=relu net.hidden=[4],[0]", "net.hidden=[0]: allowed is"),
-    ("~activation", "~activation: allowed: celu"),
+    ("~activation", "~activation: allowed: apl"),
 ]
 
 

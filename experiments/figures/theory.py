@@ -137,7 +137,7 @@ def phase_diagram(tables: StudyTables) -> Figure:
     across = min(4, len(by_activation))
     down = math.ceil(len(by_activation) / across)
     result = sheet(0.4 + 1.75 * down, DOUBLE if across > 2 else 4.6)
-    result.suptitle(literal(tables.replicas["dataset"].iloc[0]))
+    result.suptitle(subject(tables.replicas, width=result.get_size_inches()[0]))
     panels = result.subplots(down, across, squeeze=False)
     words_of = dict.fromkeys(_words(networks[run].initializer) for run in appearance)
     markers = {words: ("*", *MARKERS[1:])[index % len(MARKERS)] for index, words in enumerate(words_of)}

@@ -68,7 +68,7 @@ BAD = [
     (["epochz=3"], "unknown key 'epochz': did you mean 'epochs'?"),
     (["seeds=0"], "seeds=0: allowed is"),
     (["activation=relu", "net.hidden=[4],[0]"], "net.hidden=[0]: allowed is"),
-    (["activation=glob(x*)"], "activation=glob(x*) matches nothing. Allowed: celu"),
+    (["activation=glob(x*)"], "activation=glob(x*) matches nothing. Allowed: apl"),
     (["hydra/launcher=joblib"], "hydra/launcher=joblib: only the command line has launchers"),
     (["+x={_target_:os.system}"], "_target_ in an override"),
     (["study=one,two"], "run_study runs one study"),
