@@ -10,7 +10,7 @@ from scipy.stats import kendalltau
 
 from experiments.claims.drawings import label
 from experiments.claims.registry import Claim
-from experiments.claims.several import notes
+from experiments.claims.several import rates_at_ends
 from experiments.claims.studies import Protocol, train
 from experiments.claims.tables import final_errors, tuned
 from experiments.claims.verdicts import PARTIAL, REPRODUCED, Verdict, by_interval, mean
@@ -76,8 +76,11 @@ def judge(table: pd.DataFrame) -> Verdict:
         word = PARTIAL
     others = tuple(mean(f"τ {name}", found[name]) for name in ("auto", "critical", "between"))
     text = ", ".join(f"{name} {tau['within']:.2f} and {tau['between']:.2f}" for name, tau in found.iterrows())
-    remark = f"τ within and between: {text}; {notes(table, 'test_error', 'dataset', 'activation', 'init')}"
-    return Verdict(word, (difference, *others), remark)
+    brief = f"τ within and between: {text}"
+    count = int(np.isinf(table["test_error"]).sum())
+    lost = f"{count} of {len(table)} networks diverged, and their conditions rank last" * bool(count)
+    remark = "; ".join(filter(None, [brief, lost, rates_at_ends(table, "dataset", "activation", "init")]))
+    return Verdict(word, (difference, *others), remark, brief=brief)
 
 
 def draw(table: pd.DataFrame) -> Figure:
@@ -118,4 +121,6 @@ CLAIM = Claim(
     measure=measure,
     judge=judge,
     drawings={"": draw},
+    explanation="Rankings move on autompg, diabetes and digits, and hardly on the other three, so the interval is wide. "
+    "ELU rises from the mean rank 9.8 to 4.2, and shifted ReLU from 10.3 to 4.4.",
 )
