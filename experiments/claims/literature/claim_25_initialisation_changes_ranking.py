@@ -121,6 +121,6 @@ CLAIM = Claim(
     measure=measure,
     judge=judge,
     drawings={"": draw},
-    explanation="Rankings move on autompg, diabetes and digits, and hardly on the other three, so the interval is wide. "
-    "ELU rises from the mean rank 9.8 to 4.2, and shifted ReLU from 10.3 to 4.4.",
+    explanation="Rankings move on autompg, diabetes and digits, and hardly on the other three, so the interval is "
+    "wide. ELU rises from the mean rank 9.8 to 4.2, and shifted ReLU from 10.3 to 4.4.",
 )
