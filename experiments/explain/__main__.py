@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.config.arguments import exit_code
-from experiments.config.catalogue import option_of
+from experiments.config.catalogue import Entry, option_of
 from experiments.config.errors import ConfigError, in_one_line
 from experiments.explain.activations import matching, named, print_page, print_table
 from experiments.explain.arguments import parse_values, take_save
@@ -132,11 +132,7 @@ def _list_activations(words: Sequence[str], with_cost: bool, file: Path | None) 
     found = matching(words)
     print_table(found, with_cost)
     if file:
-        from experiments.explain.drawings import draw_sheet  # as in `_save`
-        from experiments.figures.style import render
-
-        title = " ".join(["Activations", *words])
-        _write(file, render(draw_sheet(found), file.suffix[1:], title))
+        _save_sheet(file, found, " ".join(["Activations", *words]))
 
 
 def _explain_activation(name: str, rest: Sequence[str], file: Path | None) -> None:
@@ -145,10 +141,15 @@ def _explain_activation(name: str, rest: Sequence[str], file: Path | None) -> No
     entry = named(name)
     print_page(entry)
     if file:
-        from experiments.explain.drawings import draw_sheet  # as in `_save`
-        from experiments.figures.style import render
+        _save_sheet(file, [entry], entry.name)
 
-        _write(file, render(draw_sheet([entry]), file.suffix[1:], entry.name))
+
+def _save_sheet(file: Path, entries: Sequence[Entry], title: str) -> None:
+    """Draw the curves of activations into a file."""
+    from experiments.explain.drawings import draw_sheet  # as in `_save`
+    from experiments.figures.style import render
+
+    _write(file, render(draw_sheet(entries), file.suffix[1:], title))
 
 
 def _check_values(expression: str, arguments: Sequence[str], values: Mapping[str, np.ndarray]) -> None:

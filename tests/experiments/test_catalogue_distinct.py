@@ -78,7 +78,7 @@ def difference(f, g, b, reach=60.0):
 
 
 def jumps(function):
-    return getattr(function, "jumps", ())
+    return function.jumps
 
 
 def scaling(f, g, cosines=None, least=0.8):

@@ -63,7 +63,7 @@ def test_a_monotone_function_never_turns_and_others_do(name):
 def test_the_graph_knows_the_same_kinks_jumps_and_saturation(name):
     """An activation states them itself: by its class, or from the gates of its formula."""
     facts, activation = computed(name), ONE_PIECE[name]
-    jumps = getattr(activation, "jumps", ())
+    jumps = activation.jumps
     assert facts.jumps == pytest.approx(sorted(jumps), abs=1e-7)
     assert facts.kinks == pytest.approx(sorted(set(activation.kinks) - set(jumps)), abs=1e-7)
     assert facts.saturates == activation.saturates
