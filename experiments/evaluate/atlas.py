@@ -1,0 +1,158 @@
+"""The reference of the field: what is kept of trained runs, and the files that hold it.
+
+results/reference/atlas/replicas.csv.xz   a row for each network on a reported seed: its final metrics
+results/reference/atlas/trials.csv.xz     a row for each learning rate that was tried: means over the tuning seeds
+results/reference/atlas/atlas.json        protocol, versions, processor, commit and commands
+"""
+
+import json
+import lzma
+from collections.abc import Iterable, Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from experiments.config.errors import ConfigError
+from experiments.config.settings import Settings
+from experiments.evaluate.protocol import BUDGETS, PROTOCOL, frozen
+from experiments.store.files import RESULTS, to_json, write_bytes
+from experiments.store.reading import run_replicas
+from experiments.store.study import Study
+from experiments.tables import chosen_rates, rounded
+
+FOLDER = RESULTS / "reference" / "atlas"
+NAMES = ("replicas.csv.xz", "trials.csv.xz", "atlas.json")
+CONDITION = ["dataset", "norm", "activation"]
+RESULTS_OF_REPLICA = (
+    "status",
+    *(f"final_{part}_{what}" for part in ("validation", "test") for what in ("loss", "error")),
+    *(f"final_test_{metric}" for metric in ("balanced_error", "nll", "brier", "ece_width", "auc", "f1")),
+)
+MEANS = ["final_validation_error", "final_validation_loss", "final_test_error"]
+
+
+class Field(NamedTuple):
+    """The results of activations by the protocol.
+
+    Attributes
+    ----------
+    replicas
+        `CONDITION`, `seed`, `lr`, `RESULTS_OF_REPLICA`; and for each number of trials a column such as `best_of_16`:
+        whether that many trials chose this learning rate.
+    trials
+        `CONDITION`, `trial` (from 0), `lr`, `seeds`, `diverged`, and `MEANS` over the tuning seeds that finished.
+    facts
+        The protocol, and how it was made.
+    """
+
+    replicas: pd.DataFrame
+    trials: pd.DataFrame
+    facts: Mapping[str, Any]
+
+    def chosen(self, trials: int) -> pd.DataFrame:
+        """Return the replicas at the learning rates that so many trials chose."""
+        return self.replicas[self.replicas[f"best_of_{trials}"]]
+
+
+def field(study: Study, settings: Iterable[Settings]) -> Field:
+    """Return the results of these runs of a study.
+
+    Raises
+    ------
+    ConfigError
+        If a run is not finished, or lacks the replicas at a rate that some trials chose.
+    """
+    replicas, trials, environments = [], [], []
+    protocol: Mapping[str, Any] = {}
+    for each in settings:
+        stored = study.run(each.run).read()
+        if not stored.files:
+            raise ConfigError(f"{each.run} is {stored.state}; the command that began the study continues it")
+        rows, tried = _of_run(each, run_replicas(stored.files))
+        replicas.append(rows)
+        trials.append(tried)
+        environments.append(json.loads(stored.files["environment.json"]))
+        protocol = frozen(each)
+    facts = {
+        "protocol": PROTOCOL,
+        "condition": protocol,
+        "processors": sorted({environment["processor"] for environment in environments}),
+        "commits": sorted({str((environment["git"] or {}).get("commit")) for environment in environments}),
+        "packages": environments[0]["packages"],
+        "processor_hours": round(sum(environment["seconds"] for environment in environments) / 3600, 2),
+    }
+    return Field(pd.concat(replicas, ignore_index=True), pd.concat(trials, ignore_index=True), facts)
+
+
+def _of_run(settings: Settings, replicas: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the reported replicas and the trials of a run."""
+    condition = dict(zip(CONDITION, (settings.data.name, settings.net.norm, settings.activation.name), strict=True))
+    tuning = replicas[replicas["purpose"] == "tuning"].assign(lr=lambda table: table["lr"].map(rounded))
+    order = {rounded(rate): trial for trial, rate in enumerate(settings.rates)}
+    tuning = tuning[tuning["lr"].isin(list(order))].assign(trial=tuning["lr"].map(order))
+    done = tuning[MEANS].where(tuning["status"] == "done")
+    by_trial = tuning.assign(**{name: done[name] for name in MEANS}).groupby(["trial", "lr"])
+    tried = by_trial[MEANS].mean()
+    tried.insert(0, "seeds", by_trial["seed"].nunique())
+    tried.insert(1, "diverged", by_trial["status"].agg(lambda status: int((status != "done").sum())))
+    fresh = replicas[replicas["purpose"] == "report"].assign(lr=lambda table: table["lr"].map(rounded))
+    columns = {}
+    for trials in sorted({budget.trials for budget in BUDGETS.values() if budget.trials <= len(order)}):
+        rate = rounded(chosen_rates(tuning[tuning["trial"] < trials]).iloc[0])
+        columns[f"best_of_{trials}"] = fresh["lr"] == rate
+    rows = fresh[["seed", "lr", *RESULTS_OF_REPLICA]].assign(**columns)
+    return rows.assign(**condition)[[*CONDITION, *rows]], tried.reset_index().assign(**condition)[
+        [*CONDITION, "trial", "lr", "seeds", "diverged", *MEANS]
+    ]
+
+
+def store(content: Field, folder: Path = FOLDER) -> list[Path]:
+    """Write the files of a reference and return their paths."""
+    tables = {NAMES[0]: content.replicas, NAMES[1]: content.trials}
+    paths = []
+    for name, table in tables.items():
+        csv = table.sort_values([*CONDITION, "lr"], kind="stable").to_csv(index=False, lineterminator="\n")
+        write_bytes(folder / name, lzma.compress(csv.encode(), preset=9))
+        paths.append(folder / name)
+    write_bytes(folder / NAMES[2], to_json(content.facts))
+    return [*paths, folder / NAMES[2]]
+
+
+def load(folder: Path = FOLDER) -> Field:
+    """Return the stored reference.
+
+    Raises
+    ------
+    ConfigError
+        If there is none, it cannot be read, or it is of another protocol.
+    """
+    try:
+        replicas, trials = (pd.read_csv(BytesIO(lzma.decompress((folder / name).read_bytes()))) for name in NAMES[:2])
+        facts = json.loads((folder / NAMES[2]).read_bytes())
+        protocol = facts["protocol"]
+    except FileNotFoundError as error:
+        raise ConfigError(f"there is no reference: {error.filename} is missing") from None
+    except (OSError, ValueError, KeyError, lzma.LZMAError) as error:
+        raise ConfigError(f"the reference in {folder}/ cannot be read: {str(error).splitlines()[0]}") from None
+    if protocol != PROTOCOL:
+        raise ConfigError(f"the reference in {folder}/ is of {protocol}, and this version evaluates by {PROTOCOL}")
+    return Field(replicas, trials, facts)
+
+
+def check_condition(reference: Field, settings: Settings) -> None:
+    """Refuse a newcomer whose networks are trained otherwise than those of the reference.
+
+    Raises
+    ------
+    ConfigError
+        With the setting that differs.
+    """
+    theirs, ours = reference.facts["condition"], json.loads(json.dumps(frozen(settings)))
+    for key in {*theirs, *ours}:
+        if theirs.get(key) != ours.get(key):
+            raise ConfigError(
+                f"the reference was trained with {key}={theirs.get(key)}, and conf/experiment/{PROTOCOL}.yaml now has "
+                f"{ours.get(key)}: another protocol needs another name and a reference of its own"
+            )

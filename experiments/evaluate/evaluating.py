@@ -1,0 +1,173 @@
+"""Trains a newcomer by the protocol, compares it with the stored reference, and writes the page."""
+
+import math
+import shlex
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from experiments.config.compose import sweep
+from experiments.config.errors import ConfigError
+from experiments.config.settings import Settings
+from experiments.evaluate.atlas import FOLDER, Field, check_condition, field, load, store
+from experiments.evaluate.drawings import all_figures
+from experiments.evaluate.newcomer import Newcomer, nearest_function, newcomer
+from experiments.evaluate.page import html, nearest_sentence, part
+from experiments.evaluate.protocol import BUDGETS, PROTOCOL, check_suite, words
+from experiments.evaluate.verdict import OfRecipe, answer, of_recipe, reproduction
+from experiments.store.files import write_bytes
+from experiments.store.study import Study
+from experiments.sweep.jobs import Job
+from experiments.sweep.runner import run_sweep
+from nets.activations import Activation
+from nets.names import nearest
+from nets.properties import properties
+from nets.theory import TheoryError, chi, gain
+
+
+class Request(NamedTuple):
+    """What is asked for: the arguments of the command."""
+
+    subject: str
+    parameters: str
+    suite: str
+    budget: str
+    reference: str
+    margin: float
+
+    @property
+    def command(self) -> str:
+        """The command line."""
+        options = [f"parameters={self.parameters}"] if self.parameters else []
+        options += [f"{key}={getattr(self, key)}" for key in ("suite", "budget", "reference", "margin")]
+        return shlex.join(["python", "-m", "experiments.evaluate", self.subject, *options])
+
+
+def evaluate(request: Request) -> int:
+    """Train the newcomer, print the verdict and write its page; return the exit code.
+
+    Raises
+    ------
+    ConfigError
+        If an argument is refused, or there is no reference of this protocol.
+    """
+    if request.budget not in BUDGETS:
+        raise ConfigError(f"budget={request.budget}: {nearest(request.budget, BUDGETS)}")
+    check_suite(request.suite)
+    new, reference = newcomer(request.subject, request.parameters), load()
+    known = sorted(reference.replicas["activation"].unique())
+    if request.reference not in known:
+        raise ConfigError(f"reference={request.reference}: {nearest(request.reference, known)}")
+    study = f"evaluate-{new.stem}"
+    lines = [*words(request.suite, BUDGETS[request.budget]), *new.words, f"study={study}"]
+    jobs = [Job.of(settings, line) for settings, line in sweep(lines)]
+    check_condition(reference, jobs[0].settings)
+    if new.same_as:
+        print(f"{request.subject} is the same function as {new.same_as}, which is trained in its place.")
+    if run_sweep(jobs):
+        return 1
+    settings = [job.settings for job in jobs]
+    trained = field(Study(study), settings)
+    results = _results(trained, reference, settings, new.name, request)
+    page = Study(study).folder / "evaluation.html"
+    write_bytes(page, _page(new, results, trained, reference, lines, request).encode())
+    print(*answer(results, new.name, request.reference), _reproduced(trained, reference, new, request), sep="\n")
+    print(f"open {page}")
+    return 0
+
+
+def store_reference() -> int:
+    """Write the reference from the runs of the protocol's own study; return the exit code."""
+    settings = [settings for settings, _ in sweep([f"+experiment={PROTOCOL}"])]
+    for path in store(field(Study(settings[0].study), settings)):
+        print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
+    return 0
+
+
+def _results(
+    trained: Field, reference: Field, settings: Sequence[Settings], name: str, request: Request
+) -> list[OfRecipe]:
+    """Return the result of each recipe.
+
+    Raises
+    ------
+    ConfigError
+        If the reference lacks a data set.
+    """
+    trials = BUDGETS[request.budget].trials
+    new, others = trained.chosen(trials), reference.chosen(trials)
+    missing = sorted(set(new["dataset"]) - set(others["dataset"]))
+    if missing:
+        raise ConfigError(f"the reference has no results on {', '.join(missing)}: allowed is suite=suite30")
+    split = settings[0].split
+    ratio = split.test / ((1 - split.test) * (1 - split.validation))
+    results = []
+    for norm, rows in new.groupby("norm", sort=False):
+        field_rows = others[(others["norm"] == norm) & others["dataset"].isin(rows["dataset"].unique())]
+        tried = trained.trials[trained.trials["norm"] == norm]
+        results.append(of_recipe(rows, field_rows, tried, name, request.reference, request.margin, ratio))
+    return results
+
+
+def _reproduced(trained: Field, reference: Field, new: Newcomer, request: Request) -> str:
+    """Return the sentence that says how a stored activation was reproduced; "" for one that is not stored."""
+    trials = BUDGETS[request.budget].trials
+    return reproduction(trained.chosen(trials), reference.chosen(trials), new.name)
+
+
+def _page(
+    new: Newcomer, results: list[OfRecipe], trained: Field, reference: Field, lines: Sequence[str], request: Request
+) -> str:
+    """Return the page as HTML."""
+    budget, near = BUDGETS[request.budget], nearest_function(new.activation)
+    notes = [_reproduced(trained, reference, new, request)]
+    if new.same_as and request.subject != new.same_as:
+        notes.insert(0, f"{request.subject} is the same function as {new.same_as}, which was trained in its place.")
+    every = "every data set" if budget.every == 1 else f"every {budget.every}rd data set in alphabetical order"
+    scope = (
+        f"By {PROTOCOL} with budget={request.budget}: {every} of {request.suite}, "
+        f"{' and '.join(result.name for result in results)} networks, the best of {budget.trials} learning rates for "
+        f"each activation and data set, chosen on validation data of tuning seeds, reported on other seeds."
+    )
+    made = [
+        ("reference", f"{reference.replicas['activation'].nunique()} activations, in {FOLDER}/"),
+        ("processor", f"{', '.join(trained.facts['processors'])}; of the reference: "
+                      f"{', '.join(reference.facts['processors'])}"),
+        ("commit", f"{', '.join(trained.facts['commits'])}; of the reference: {', '.join(reference.facts['commits'])}"),
+        ("margin", f"{100 * request.margin:g} points: smaller differences do not matter"),
+        ("command", request.command),
+        ("training alone", shlex.join(["python", "run.py", "-m", *lines])),
+    ]  # fmt: skip
+    return html(
+        all_figures(results, new, near, request.reference, request.margin),
+        name=new.name,
+        scope=scope,
+        answer=answer(results, new.name, request.reference),
+        notes=[note for note in notes if note],
+        parts=[part(result, request.reference) for result in results],
+        facts=[("f(x)", new.activation.expression), ("nearest", nearest_sentence(near)), *_theory(new.activation)],
+        made=made,
+    )
+
+
+def _theory(activation: Activation) -> list[tuple[str, str]]:
+    """Return gain, χ₁ and range as labels and texts."""
+    facts = []
+    try:
+        scale = gain(activation)
+        slope = chi(activation, 1.0, scale**2)
+        change = "keeps" if math.isclose(slope, 1, abs_tol=0.005) else "shrinks" if slope < 1 else "grows"
+        size = "its size" if change == "keeps" else f"by the factor {math.sqrt(slope):.3g} a layer"
+        facts = [
+            ("gain", f"{scale:.4g} = 1/√E[f(z)²] over z ~ N(0, 1): init=variance_preserving"),
+            ("χ₁", f"{slope:.3g} with these weights: in a wide network the gradient {change} {size}"),
+        ]
+    except TheoryError as error:
+        facts = [("gain", f"not defined: {error}")]
+    if activation.pieces == 1:
+        shown = properties(activation)
+        facts.append(("range", f"{shown.low:.4g} to {shown.high:.4g}"))
+        facts.append(("kinks", ", ".join(f"{point:.4g}" for point in shown.kinks) or "none"))
+        facts.append(("Lipschitz constant", f"{shown.lipschitz:.4g}"))
+    return facts
+
+
