@@ -12,7 +12,8 @@ from experiments.config.choices import (
 )
 from experiments.config.rules import Rates
 from experiments.config.schema import Configuration, declared, groups
-from experiments.data.sets import DATASETS
+from experiments.data.packages import TABLES
+from experiments.data.sets import DATASETS, ROWS
 from nets.hyperparameters import rules
 
 INTRODUCTION = """\
@@ -62,6 +63,8 @@ def _choices() -> list[str]:
                 f"    {CATALOGUE}/NAME      {len(catalogue())} more: python -m experiments.explain activations"
             )
         if choice == "dataset":
+            lines += [f"    {name}/NAME{'':<{15 - len(name)}}{', '.join(tables)}" for name, tables in TABLES.items()]
+            lines.append("      dataset.rows=0      the most rows of any data set; 0: all")
             lines += [f"      dataset.{key:<12}{words}" for key, words in _reading_options().items()]
     return lines
 
@@ -73,6 +76,8 @@ def describe(choice: str, option: str) -> list[str]:
     needed = required(choice, option)
     texts = []
     for key, (_, default) in hyperparameters(REGISTRIES[choice][option]).items():
+        if choice == "dataset" and key == ROWS:  # every data set has it
+            continue
         value = "…" if key in needed else list(default) if isinstance(default, tuple) else default
         texts.append(f"{key}={value}")
     return texts

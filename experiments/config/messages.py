@@ -15,6 +15,7 @@ from experiments.config.keys import allowed_values, options_with
 from experiments.config.lines import refusal_of_setting
 from experiments.config.schema import nearest_key
 from experiments.config.values import parts
+from experiments.data.packages import OPTIONS, TABLES
 from nets.names import nearest
 
 SLURM = "hydra/launcher=slurm and submitit_local need Hydra's Submitit launcher: pip install '.[slurm]'"
@@ -61,7 +62,18 @@ def _unknown_option(error: MissingConfigException, file: str) -> ConfigError:
         line, path = f"defaults: [/schema/{group}/{name}@_here_]", CONF / group / f"{name}.yaml"
         lacking = f"{group}={name} is registered, but its file is missing"
         return ConfigError(f"{lacking}; run: echo {shlex.quote(line)} > {shlex.quote(str(path))}")
+    if group == "dataset":
+        return ConfigError(f"unknown dataset={name}: {_nearest_data_set(name, error.options or [])}")
     return ConfigError(f"unknown {group}={name}: {nearest(name, error.options or [])}")
+
+
+def _nearest_data_set(name: str, allowed: Sequence[str]) -> str:
+    """Return the hint of `nearest`, for a table of a package too, also if the package was not typed."""
+    package, _, table = name.rpartition("/")
+    if package in TABLES:
+        return nearest(name, [f"{package}/{other}" for other in TABLES[package]])
+    meant = [option for option, (_, other) in OPTIONS.items() if other == table]
+    return nearest(meant[0] if meant else name, [*allowed, *meant[:1]])
 
 
 def _unknown_key(key: str, declaration: Any, words: Sequence[str]) -> ConfigError:

@@ -27,7 +27,7 @@ from experiments.config.rules import LARGEST_SEED, Rates
 from experiments.config.schema import Configuration, Off, Tune, Unhashed, declared, groups, nearest_key
 from experiments.config.together import check_together
 from experiments.data.options import OfFile, in_condition
-from experiments.data.sets import check_digest, load
+from experiments.data.sets import ROWS, check_digest, load
 from experiments.data.table import Data, autoencoding
 from experiments.tables import Replica, rounded
 from nets.formula import Formula
@@ -334,6 +334,8 @@ def _dataset(config: Mapping[str, Any]) -> dict[str, Any]:
         if node[key] == "???":
             raise ConfigError(f"dataset={node['name']} needs dataset.{key}=…")
     data = load(**node)
+    if data is load(**node | {ROWS: 0}):
+        node[ROWS] = 0  # the cap has no effect, so the condition is that without it
     if config["task"] == "autoencode":
         data = autoencoding(data)
     path = node.pop("path", None)

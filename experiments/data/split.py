@@ -99,8 +99,8 @@ def _divide(
         return rows[order[n_second:]], rows[order[:n_second]]
     counts = np.bincount(labels[rows])
     members = np.split(np.argsort(labels[rows], kind="stable"), np.cumsum(counts)[:-1])
-    first_counts = _stratified(counts, n_first, generator)
-    second_counts = _stratified(counts - first_counts, n_second, generator)
+    first_counts = stratified(counts, n_first, generator)
+    second_counts = stratified(counts - first_counts, n_second, generator)
     first, second = [], []
     for indices, in_first, in_second in zip(members, first_counts, second_counts, strict=True):
         shuffled = indices[generator.permutation(len(indices))]
@@ -112,7 +112,7 @@ def _divide(
     )
 
 
-def _stratified(counts: np.ndarray, n: int, generator: np.random.RandomState) -> np.ndarray:
+def stratified(counts: np.ndarray, n: int, generator: np.random.RandomState) -> np.ndarray:
     """Return how many of each class's rows are among n of all rows. Equal remainders are rounded up at random."""
     exact = counts / counts.sum() * n
     floors = np.floor(exact)
