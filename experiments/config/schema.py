@@ -152,6 +152,7 @@ class Configuration:
     pretrain: Annotated[Pretrain, Off({"epochs": 0, "lr": 1.0, "noise": 0.0})]
     early_stopping: Annotated[EarlyStopping, Off({"patience": 0})]
     metrics: Annotated[Metrics, Off({"every_epoch": False})]
+    evaluate: Annotated[str, OneOf("every", "last"), Off("every")]
     study: Annotated[str, Name(), Unhashed("reproduction")]
     seeds: Annotated[tuple[int, ...], Seeds(), Unhashed(1)]
     tune: Annotated[Tune, Unhashed({"seeds": 0})]

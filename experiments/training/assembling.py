@@ -83,9 +83,12 @@ def _history(settings: Settings, records: Sequence[Record]) -> pd.DataFrame:
         cells = {name: record.history[name].astype(object) for name in (*LOSS_COLUMNS, GRADIENT_NORM, *further)}
         if not settings.diagnostics.layers:
             cells[GRADIENT_NORM][:] = None
+        if not _is_diagnosed(settings, record):
+            for name in {GRADIENT_NORM, SHARPNESS} & cells.keys():
+                cells[name][:] = None
         for name in metrics:
             cells[name][np.isnan(record.history[name])] = None
-        rows += [(*identity, epoch, *row) for epoch, row in enumerate(zip(*cells.values(), strict=True))]
+        rows += [(*identity, epoch, *row) for epoch, row in enumerate(zip(*cells.values(), strict=True), record.first)]
     return _frame(rows, (*HISTORY, *further))
 
 
@@ -93,15 +96,26 @@ def _layers(settings: Settings, records: Sequence[Record]) -> pd.DataFrame:
     learned = learned_columns(settings.activation) if settings.diagnostics.layers else ()
     rows: list[Row] = []
     for record in records if settings.diagnostics.layers else ():
+        if not _is_diagnosed(settings, record):
+            continue
         identity = (*_condition(settings), *record.replica)
         cells = {name: values.astype(object) for name, values in record.layers.items()}
-        cells[UPDATE_RATIO][0] = None
+        if record.first == 0:
+            cells[UPDATE_RATIO][0] = None
         for name in (*ACTIVATION_COLUMNS, *learned):
             cells[name][:, len(settings.net.hidden) :] = None
         index = np.ndindex(cells[UPDATE_RATIO].shape)
         values = zip(*(column.ravel() for column in cells.values()), strict=True)
-        rows += [(*identity, epoch, layer + 1, *row) for (epoch, layer), row in zip(index, values, strict=True)]
+        rows += [
+            (*identity, record.first + epoch, layer + 1, *row)
+            for (epoch, layer), row in zip(index, values, strict=True)
+        ]
     return _frame(rows, (*LAYERS, *learned))
+
+
+def _is_diagnosed(settings: Settings, record: Record) -> bool:
+    """Return whether the diagnostics were made after a replica's last epoch: not if it diverged before they were."""
+    return settings.evaluate == "every" or record.last == settings.epochs
 
 
 def _replicas(settings: Settings, records: Sequence[Record], parameters: int) -> pd.DataFrame:
