@@ -111,6 +111,9 @@ def as_typed(word: str) -> str:
         As in `hydra_words`; its words stand for this one.
     """
     sign, key, raw = parts(word)
+    if key in ("tune", "tune.space"):  # Hydra would call log and uniform
+        raw = re.sub(r"\w+\([^()'\"]*\)(?!['\"])", lambda call: quoted(call[0]), raw)
+        word = f"{sign}{key}={raw}"
     if "_target_" in word:
         raise ConfigError("_target_ in an override: a configuration names options, never code")
     if key.startswith("hydra"):

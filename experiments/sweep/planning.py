@@ -139,7 +139,9 @@ def probe(job: Job) -> float:
         return 0.0
     pretraining_epochs = settings.pretrain.epochs
     settings = replace(settings, pretrain=replace(settings.pretrain, epochs=min(1, pretraining_epochs)))
-    stack = Stack(settings, divide(settings, job.missing)[0].replicas)
+    replicas = divide(settings, job.missing)[0].replicas
+    settings = settings.at(replicas[0][0])
+    stack = Stack(settings, replicas)
     steps = (None for epoch in count(1) for _ in stack.train_steps(epoch))
     with threadpool_limits(1, "blas"), np.errstate(all="ignore"):
         begin = time.thread_time()

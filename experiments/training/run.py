@@ -94,7 +94,8 @@ def divide(
 ) -> list[Part]:
     """Return the parts in which replicas are trained.
 
-    The replicas of a part take the same steps: equally many in an epoch, and from the same epoch on.
+    The replicas of a part take the same steps: equally many in an epoch, from the same epoch on, and of one trial where
+    trials differ in more than their learning rate.
 
     Parameters
     ----------
@@ -105,12 +106,13 @@ def divide(
     """
     starts = latest(map(Checkpoint.from_arrays, resume), len(layer_columns(settings)))
     seeds = sorted({seed for _, seed in replicas})
-    groups: dict[tuple[int, int], list[Replica]] = {}
+    groups: dict[tuple[int, int, float], list[Replica]] = {}
     for number, members in enumerate(seeds_by_part_sizes(settings.data, seeds, **settings.division).values()):
         for replica in replicas:
             if replica[1] in members:
                 epoch = starts[replica][0].epoch if replica in starts else -1
-                groups.setdefault((number, epoch), []).append(replica)
+                trial = replica[0] if settings.trials else 0.0
+                groups.setdefault((number, epoch, trial), []).append(replica)
     return [
         Part(tuple(members), tuple(starts[replica] for replica in members if replica in starts))
         for group in groups.values()
@@ -162,6 +164,7 @@ class Chunk:
     """A part in training, and what is recorded of it."""
 
     def __init__(self, settings: Settings, part: Part):
+        settings = settings.at(part.replicas[0][0])  # all are of one trial
         self.settings, self.part, self.count = settings, part, len(part.replicas)
         self.stack = Stack(settings, part.replicas, part.split)
         self.recorder = Recorder(settings, part.replicas)
