@@ -356,7 +356,10 @@ def _with_trials(settings: Settings) -> Settings:
         corner = settings
         for key, value in zip(settings.varied, values, strict=True):
             corner = _with(corner, key, int(value) if key == "batch_size" else value)
-        check_together(corner, corner.data, corner.division)
+        try:
+            check_together(corner, corner.data, corner.division)
+        except ConfigError as error:
+            raise ConfigError(f"tune.space: {error}") from error
     return settings.at(next(iter(trials)))
 
 

@@ -18,7 +18,6 @@ from experiments.tables import rounded
 from nets.names import nearest
 
 RATE = "optimizer.lr"
-EXAMPLE = f"'tune.space={{{RATE}: log(1e-4, 1)}}'"
 FUNCTIONS = ("log", "uniform")
 DIMENSIONS = 8
 """Columns that are always drawn, so that the learning rates do not depend on the other keys."""
@@ -75,7 +74,10 @@ def read_space(space: Any) -> Space:
         raise ConfigError(f"tune.space={space!r}: allowed is a mapping such as {{{RATE}: log(1e-4, 1)}}")
     ranges = [_read_range(str(key), value) for key, value in space.items()]
     if ranges and RATE not in space:
-        shown = ", ".join(f"{item.key}: {item}" for item in ranges)
+        shown = ", ".join(f"{item.key}: {item}" for item in ranges if item.key != "lr")
+        if "lr" in space:
+            meant = ", ".join(filter(None, [f"{RATE}: {space['lr']}", shown]))
+            raise ConfigError(f"tune.space: unknown key 'lr': did you mean {RATE!r}?", add=[f"tune.space={{{meant}}}"])
         raise ConfigError(
             f"tune.space has no {RATE}: a trial is known by its learning rate",
             add=[f"tune.space={{{RATE}: log(1e-4, 1), {shown}}}"],
