@@ -65,6 +65,7 @@ class Missing(Exception):
         if "experiment" in keys:  # a preset sweeps what belongs to it
             kept = [word for word in kept if _begins(word, {"dataset", "seeds", "epochs"})]
         replaced = {*keys, "study", *(["formula"] if "activation" in keys else [])}
+        replaced |= {"optimizer.lr"} if "tune.trials" in keys else set()
         kept = [word for word in kept if not _begins(word, replaced)]
         if not any(_begins(word, {"dataset"}) for word in (*kept, *added)) and not words:
             return str(self)
