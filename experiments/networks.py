@@ -222,8 +222,10 @@ class TrainedNetworks(Sequence[TrainedNetwork]):
         words = json.loads(self.files["environment.json"])["overrides"]
         seeds = sorted(set((chosen if len(chosen) else reported)["seed"].tolist()))
         further = [f"optimizer.lr={rate!r}", f"seeds={seeds}".replace(" ", ""), "save=true"]
-        # One rate is not tuned.
-        words = [word for word in words if not word.startswith("tune.")]
+        if any(word.startswith("tune.trials=") for word in words):
+            further = [further[1], "save=true"]  # the trials choose the same rate again
+        else:  # one rate is not tuned
+            words = [word for word in words if not word.startswith("tune.")]
         return in_one_line(
             ConfigError(f"{self.members[0].run} keeps no network {text}", [*words, *further]), "python run.py"
         )
@@ -324,12 +326,15 @@ def _why_empty(path: Path, files: Mapping[str, bytes]) -> str:
 
 def _members(stored: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> Iterator[TrainedNetwork]:
     """Return the networks of a file's arrays and of its description."""
-    activation, output = build("activation", about["activation"]), build("output", about["output"])
+    output = build("output", about["output"])
     scales = [name for name in SCALES if name in stored]
     outputs = output.units(about["task"], len(about["classes"]) or stored["target_mean"].shape[1])
     for index, parameters in enumerate(stored["parameters"]):
         shape = len(about["features"]), about["net"]["hidden"], outputs
-        net = {name: value for name, value in about["net"].items() if name in Recipe._fields}
+        values = dict(zip(about.get("varied", ()), stored["trial"][index], strict=True)) if "trial" in stored else {}
+        activation = build("activation", about["activation"] | _of_group("activation", values))
+        net = about["net"] | _of_group("net", values)
+        net = {name: value for name, value in net.items() if name in Recipe._fields}
         network = Network(*shape, activation, 1, np.dtype(about["dtype"]), Recipe(**net))
         network.parameters[0] = parameters
         if network.statistics.size:
@@ -348,6 +353,13 @@ def _members(stored: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> Iter
             network,
             {name: stored[name][index] for name in scales},
         )
+
+
+def _of_group(group: str, values: Mapping[str, float]) -> dict[str, float]:
+    """Return the values of a trial in one group. The first values of learned parameters do not matter any more."""
+    begin = f"{group}."
+    settings = {key.removeprefix(begin): float(value) for key, value in values.items() if key.startswith(begin)}
+    return {name: value for name, value in settings.items() if "." not in name}
 
 
 def _typed_classes(names: list[str]) -> list[Any]:

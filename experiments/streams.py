@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-STREAMS = ("split", "init", "order", "noise", "dropout", "rows")
+STREAMS = ("split", "init", "order", "noise", "dropout", "rows", "trials")
 
 # The number that is a name's SHA-256, as the words into which NumPy would divide it.
 _WORDS: dict[str, Any] = {name: np.frombuffer(sha256(name.encode()).digest()[::-1], "<u4") for name in STREAMS}
@@ -26,7 +26,8 @@ def stream(entropy: int, name: str, seed: int, index: int = 0) -> np.random.Gene
         The root of all streams of a study, at least 0.
     name : str
         What is drawn: "split" (rows of the parts), "init" (weights), "order" (batches), "noise" (masks of
-        pre-training), "dropout" (masks of a step's layers) or "rows" (rows of a capped data set).
+        pre-training), "dropout" (masks of a step's layers), "rows" (rows of a capped data set) or "trials" (points of
+        a space; their seed is 0).
     seed : int
         The replica's seed, at least 0.
     index : int

@@ -73,6 +73,9 @@ OUTCOME = (
 STOPPED_EPOCH = "stopped_epoch"
 """The column of the replicas for the epoch after which early stopping ended the training."""
 
+TRIAL = "trial."
+"""The columns of the replicas for what their trial decides begin with this: `trial.net.dropout`."""
+
 CLASS_METRICS = ("balanced_error", "nll", "brier", "ece_width", "ece_mass", "auc", "f1")
 """The metrics of a classification, besides the error. Each class has a further one: `RECALL` and its name."""
 

@@ -100,6 +100,11 @@ class Formula(Activation, name="formula"):
         if self.saturates == "both":
             object.__setattr__(self, "initializer", "glorot_uniform")
 
+    @property
+    def initial(self) -> dict[str, float]:
+        """The first values of the learned parameters by name."""
+        return dict(self._initial)
+
     @cached_property
     def _initial(self) -> dict[str, float]:
         return _parameters(self.parameters)

@@ -24,7 +24,8 @@ def register_schema() -> None:
     """
     store = ConfigStore.instance()
     whole = OmegaConf.structured(_twin(Configuration.__name__, _columns(Configuration)))
-    OmegaConf.set_struct(whole.formula, False)  # else no name can be added to its parameters
+    for open_node in (whole.formula, whole.tune):  # else no name can be added to its parameters, or its space
+        OmegaConf.set_struct(open_node, False)
     store.store(group="schema", name="config", node=whole)
     for choice, registry in REGISTRIES.items():
         extras = {key: (hint, MISSING) for key, hint in EXTRAS.get(choice, {}).items()}

@@ -6,6 +6,8 @@ from typing import Any
 DEEPEST, WIDEST = 200, 100_000
 MOST = 1_000_000
 """Largest number of epochs, of rows in a batch, and of seeds in a sweep."""
+LARGEST_BUDGET = 1024
+"""Largest number of trials."""
 LARGEST_SEED = 2**32 - 1
 
 

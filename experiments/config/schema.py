@@ -11,7 +11,8 @@ from functools import cache
 from typing import Annotated, Any, get_args, get_type_hints
 
 from experiments.config.choices import REGISTRIES
-from experiments.config.rules import MOST, Name, Seeds, TuningSeeds, Widths, Workers
+from experiments.config.rules import LARGEST_BUDGET, MOST, Name, Seeds, TuningSeeds, Widths, Workers
+from experiments.config.trials import Space
 from nets.activations import Activation
 from nets.hyperparameters import Number, OneOf, Whole
 from nets.initializers import Initializer
@@ -109,9 +110,17 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Tune:
-    """The seeds that choose the learning rate and are not reported."""
+    """The seeds that choose the learning rate and are not reported; the trials that they choose from.
+
+    Attributes
+    ----------
+    trials
+        How many points of the space are tried; 0 if the learning rates are those of a list.
+    """
 
     seeds: Annotated[tuple[int, ...], TuningSeeds()]
+    trials: Annotated[int, Whole(0, LARGEST_BUDGET)]
+    space: Space
 
 
 @dataclass(frozen=True)
@@ -152,9 +161,10 @@ class Configuration:
     pretrain: Annotated[Pretrain, Off({"epochs": 0, "lr": 1.0, "noise": 0.0})]
     early_stopping: Annotated[EarlyStopping, Off({"patience": 0})]
     metrics: Annotated[Metrics, Off({"every_epoch": False})]
+    evaluate: Annotated[str, OneOf("every", "last"), Off("every")]
     study: Annotated[str, Name(), Unhashed("reproduction")]
     seeds: Annotated[tuple[int, ...], Seeds(), Unhashed(1)]
-    tune: Annotated[Tune, Unhashed({"seeds": 0})]
+    tune: Annotated[Tune, Unhashed({"seeds": 0, "trials": 0, "space": {}})]
     checkpoint: Annotated[Checkpoint, Unhashed({"every": 0})]
     formula: Annotated[FormulaSource, Unhashed({"expression": "x", "parameters": {}})] = field(repr=False)
     workers: Annotated[int | str, Workers(), Unhashed("auto")]

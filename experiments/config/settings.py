@@ -6,7 +6,7 @@ A composed configuration becomes `Settings`, or a `ConfigError` whose message is
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -26,6 +26,8 @@ from experiments.config.errors import ConfigError
 from experiments.config.rules import LARGEST_SEED, Rates
 from experiments.config.schema import Configuration, Off, Tune, Unhashed, declared, groups, nearest_key
 from experiments.config.together import check_together
+from experiments.config.trials import RATE, Point, points, read_space
+from experiments.config.tunable import check_range, rule_of_tunable
 from experiments.data.options import OfFile, in_condition
 from experiments.data.sets import ROWS, check_digest, load
 from experiments.data.table import Data, autoencoding
@@ -53,17 +55,51 @@ class Settings(Configuration):
         Where the file of the data set lies. The condition contains the digest of the data instead.
     layout
         How the file is written, as far as that is not the usual way. The digest stands for it, too.
+    trials
+        Where more than the learning rate is tuned, the values of each trial by key, by its learning rate.
     """
 
     data: Data = field(repr=False)
     rates: tuple[float, ...]
     path: str | None
     layout: Mapping[str, str]
+    trials: Mapping[float, Point] = field(default_factory=dict, repr=False)
 
     @cached_property
     def condition(self) -> dict[str, Any]:
-        """Nested plain values of all that a replica's numbers depend on, except its seed and learning rate."""
-        return _condition(self, Configuration)
+        """Nested plain values of all that a replica's numbers depend on, except its seed and learning rate.
+
+        What a trial decides has no value here; the space that is tried stands for it.
+        """
+        content = _condition(self, Configuration)
+        if not self.trials:
+            return content
+        for key in self.varied:
+            group, _, name = key.rpartition(".")
+            (content if not group else content.get(group, {})).pop(name, None)
+        return content | {"tune": {"space": self.tune.space.texts}}
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """The keys whose values a trial has besides its learning rate."""
+        return self.tune.space.varied
+
+    def at(self, rate: float) -> "Settings":
+        """Return the settings with which the replicas of this learning rate are trained: those of its trial.
+
+        Raises
+        ------
+        ConfigError
+            If no trial has this rate.
+        """
+        if not self.trials:
+            return self
+        if rounded(rate) not in self.trials:
+            raise ConfigError(f"optimizer.lr={rate!r} is no trial of tune.space: allowed is tune.trials=N")
+        settings = self
+        for key, value in self.trials[rounded(rate)].items():
+            settings = _with(settings, key, value)
+        return settings
 
     @cached_property
     def run(self) -> str:
@@ -112,7 +148,7 @@ class Settings(Configuration):
         for key, value in self.condition.items():
             for inner, setting in value.items() if isinstance(value, dict) else [("", value)]:
                 if not (key == "task" or (inner == "name" and key in ("dataset", "activation", "output"))):
-                    setting = json.dumps(setting) if isinstance(setting, list) else setting
+                    setting = json.dumps(setting) if isinstance(setting, list | dict) else setting
                     flat[f"{key}.{inner}" if inner else key] = setting
         return flat
 
@@ -138,6 +174,18 @@ def _plain(value: Any) -> Any:
             name: _plain(setting) for name, setting in content.items() if name not in off or setting != off[name]
         }
     return list(value) if isinstance(value, tuple) else value
+
+
+def _with(settings: Settings, key: str, value: float) -> Settings:
+    """Return settings with another value of one key."""
+    group, _, name = key.rpartition(".")
+    if not group:
+        return replace(settings, **{name: value})
+    if group == "activation.parameters":
+        formula = settings.activation
+        assert isinstance(formula, Formula)
+        return replace(settings, activation=replace(formula, parameters=formula.initial | {name: value}))
+    return replace(settings, **{group: replace(getattr(settings, group), **{name: value})})
 
 
 def resolve(config: Mapping[str, Any]) -> Settings:
@@ -171,11 +219,25 @@ def from_record(record: Mapping[str, Any]) -> Settings:
         config["seeds"] = record["seeds"]
         config["dataset"] = dataset | {"batch_size": record["batch_size"], "lr": record["lr"][0]}
         config["optimizer"] = config["optimizer"] | {"lr": record["lr"]}
+        space = record.get("tune", {}).get("space", {})
+        config["tune"] = {"seeds": 0, "trials": 0, "space": space}
+        if space:
+            trials = points(read_space(space), record["entropy"])
+            _fill(config, next(iter(trials.values())))
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise ConfigError(f"the record of another version: {error}") from error
     settings = resolve(config)
     recorded_data(record)
     return settings
+
+
+def _fill(config: dict[str, Any], values: Mapping[str, float]) -> None:
+    """Put values by dotted keys into a configuration, where it has none."""
+    for key, value in values.items():
+        *groups_of_key, name = key.split(".")
+        if len(groups_of_key) < 2:  # the first values of a formula's parameters are never left out
+            node = config if not groups_of_key else config[groups_of_key[0]]
+            node[name] = value
 
 
 def recorded_data(record: Mapping[str, Any]) -> Data:
@@ -236,10 +298,8 @@ def _resolve(config: Mapping[str, Any]) -> Settings:
     tuning = values["tune"].seeds
     if isinstance(tuning, int):
         tuning = range(LARGEST_SEED + 1 - tuning, LARGEST_SEED + 1)
-    values["tune"] = Tune(tuple(sorted(tuning)))
-    rates = config["optimizer"]["lr"]
-    check("optimizer.lr", rates, Rates())
-    values["rates"] = _distinct(map(float, rates if isinstance(rates, list) else [rates]))
+    values["tune"] = Tune(tuple(sorted(tuning)), values["tune"].trials, read_space(values["tune"].space))
+    values["rates"] = _rates(config["optimizer"]["lr"], values["tune"], values["entropy"])
     values |= _dataset(config)
     data: Data = values["data"]
     values["activation"] = build("activation", config["activation"])
@@ -248,8 +308,59 @@ def _resolve(config: Mapping[str, Any]) -> Settings:
     values["optimizer"] = build("optimizer", {key: value for key, value in config["optimizer"].items() if key != "lr"})
     values["schedule"] = build("schedule", config["schedule"])
     settings = Settings(**values)
+    settings = _with_trials(settings) if settings.varied else settings
     check_together(settings, settings.data, settings.division)
     return settings
+
+
+def _rates(rates: Any, tune: Tune, entropy: int) -> tuple[float, ...]:
+    """Return the learning rates: those of a list, or of the trials."""
+    check("optimizer.lr", rates, Rates())
+    listed = _distinct(map(float, rates if isinstance(rates, list) else [rates]))
+    if not tune.trials and not tune.space:
+        return listed
+    if not tune.space:
+        raise ConfigError(f"tune.trials={tune.trials} needs a space", add=[f"tune.space={{{RATE}: log(1e-4, 1)}}"])
+    check_range(tune.space[0], Rates())
+    trials = points(tune.space, entropy)
+    if not tune.trials:  # the trials of a stored run are known by their learning rates
+        if not {*map(rounded, listed)} <= trials.keys():
+            raise ConfigError("tune.space needs a number of trials", add=["tune.trials=16"])
+        return listed
+    if isinstance(rates, list):
+        shown = str(rates).replace(" ", "")
+        raise ConfigError(
+            f"optimizer.lr={shown} does not go with tune.trials={tune.trials}, which draws learning rates"
+        )
+    if not tune.seeds:
+        raise ConfigError(
+            f"tune.trials={tune.trials} needs tuning seeds: the reported seeds choose nothing", add=["tune.seeds=2"]
+        )
+    return tuple(trials)[: tune.trials]
+
+
+def _with_trials(settings: Settings) -> Settings:
+    """Return settings with their trials, after a check of all keys; what the trials decide is as in the first one.
+
+    So the condition does not depend on the values beside which a space was given.
+    """
+    for item in settings.tune.space[1:]:
+        check_range(item, rule_of_tunable(settings, item.key))
+    trials = {
+        rate: {key: round(value) if key == "batch_size" else value for key, value in point.items()}
+        for rate, point in points(settings.tune.space, settings.entropy).items()
+    }
+    settings = replace(settings, trials=trials)
+    corners = [[getattr(item, end) for item in settings.tune.space[1:]] for end in ("low", "high")]
+    for values in corners:
+        corner = settings
+        for key, value in zip(settings.varied, values, strict=True):
+            corner = _with(corner, key, int(value) if key == "batch_size" else value)
+        try:
+            check_together(corner, corner.data, corner.division)
+        except ConfigError as error:
+            raise ConfigError(f"tune.space: {error}") from error
+    return settings.at(next(iter(trials)))
 
 
 def _distinct(rates: Iterable[float]) -> tuple[float, ...]:

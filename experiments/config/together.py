@@ -50,6 +50,7 @@ def check_together(settings: Configuration, data: Data, division: Mapping[str, A
     if settings.net.hidden:
         settings.init.factors(activation)  # it may not be defined for the activation
     _check_recipe(settings)
+    _check_evaluation(settings)
     if settings.class_weight != "none" and data.task == "regression":
         raise ConfigError(f"class_weight={settings.class_weight} needs classes, but {data.name} is a regression")
     if settings.pretrain.on and not settings.net.hidden:
@@ -87,6 +88,19 @@ def _check_output(settings: Configuration, data: Data) -> None:
         except ValueError as error:
             target = settings.dataset.get("target") or column + 1
             raise ConfigError(f"{error}, as in target {target!r} of {data.name}: allowed there: {of_scaled}") from error
+
+
+def _check_evaluation(settings: Configuration) -> None:
+    """Refuse what needs the losses of every epoch where only those of the last one are evaluated."""
+    if settings.evaluate == "every":
+        return
+    if settings.early_stopping.on:
+        patience = settings.early_stopping.patience
+        raise ConfigError(
+            f"early_stopping.patience={patience} needs evaluate=every: it compares the validation losses of all epochs"
+        )
+    if settings.metrics.every_epoch:
+        raise ConfigError("metrics.every_epoch=true needs evaluate=every")
 
 
 def _check_recipe(settings: Configuration) -> None:

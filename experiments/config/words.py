@@ -30,6 +30,7 @@ from experiments.config.keys import (
 from experiments.config.lines import check_line, check_together
 from experiments.config.rules import Name
 from experiments.config.schema import Configuration, declared, groups, nearest_key
+from experiments.config.trials import RATE
 from experiments.config.values import (
     PATH,
     TABLE,
@@ -111,6 +112,9 @@ def as_typed(word: str) -> str:
         As in `hydra_words`; its words stand for this one.
     """
     sign, key, raw = parts(word)
+    if key in ("tune", "tune.space"):  # Hydra would call log and uniform
+        raw = re.sub(r"\w+\([^()'\"]*\)(?!['\"])", lambda call: quoted(call[0]), raw)
+        word = f"{sign}{key}={raw}"
     if "_target_" in word:
         raise ConfigError("_target_ in an override: a configuration names options, never code")
     if key.startswith("hydra"):
@@ -139,6 +143,14 @@ def as_typed(word: str) -> str:
         _check_name(prefix, value)
     elif key == "workers" and isinstance(value, Sweep):
         raise ConfigError(f"{word}: a sweep has one number of workers, allowed is workers=N", ["workers=auto"])
+    elif key == "tune.trials" and isinstance(value, ChoiceSweep):
+        most = max((count for count in value.list if type(count) is int), default=16)
+        message = (
+            f"{word}: the trials of a smaller number are the first ones of a larger number, so allowed is one number"
+        )
+        raise ConfigError(message, [f"{prefix}{most}"])
+    elif key == "tune.space" and isinstance(value, list):
+        raise ConfigError(f"{word}: allowed is a mapping such as {{{RATE}: log(1e-4, 1)}}")
     elif key == "formula.parameters" and isinstance(value, list):
         raise ConfigError(f"{word}: allowed is a mapping such as {{beta: 1.0}}")
     if kind == TEXT:

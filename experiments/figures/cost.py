@@ -36,6 +36,7 @@ def seconds_per_epoch(replicas: pd.DataFrame, timing: pd.DataFrame) -> pd.Series
     needs=("timing.training",),
     parts=comparable,
     every_rate=True,
+    every_epoch=True,
 )
 def cost_of_activation(tables: StudyTables) -> Figure:
     """Draw mean test error against the seconds of training, one point per epoch, and the time that an epoch takes.

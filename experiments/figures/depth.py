@@ -28,7 +28,7 @@ CURVE = ["activation", "output"]
 """The columns that identify a curve."""
 
 
-@figure("depth", title="Gradients and error by depth", needs=("layers.delta_norm",), parts=by_dataset)
+@figure("depth", title="Gradients and error by depth", needs=("layers.delta_norm",), parts=by_dataset, every_epoch=True)
 def depth(tables: StudyTables) -> Figure:
     """Draw the first layer's δ over the last's before training, its ‖∂L/∂W‖ at the end, and test error, by depth."""
     replicas = tables.replicas.assign(depth=tables.replicas["net.hidden"].map(json.loads).map(len))

@@ -26,6 +26,7 @@ from experiments.store.reading import StudyTables
     title="Gradient norms by epoch and by layer",
     needs=("history.gradient_norm", "layers.delta_norm", "layers.weight_gradient_norm"),
     parts=comparable,
+    every_epoch=True,
 )
 def gradient_norms(tables: StudyTables) -> Figure:
     """Draw the gradient's norm by epoch, and by layer δ and the norm of ∂L/∂W, before training and at its end."""
@@ -53,6 +54,7 @@ def gradient_norms(tables: StudyTables) -> Figure:
     title="Gradients by layer and epoch",
     needs=("layers.delta_norm", "layers.weight_gradient_norm"),
     parts=comparable,
+    every_epoch=True,
 )
 def gradient_flow(tables: StudyTables) -> Figure:
     """Draw ‖∂L/∂W‖ and δ = rms ∂ℓ/∂z over layer and epoch: a column for each condition, the mean over seeds.

@@ -25,6 +25,7 @@ def hidden(layers: pd.DataFrame) -> pd.DataFrame:
     title="Saturated units, dead units and zero activations",
     needs=("layers.saturated_fraction",),
     parts=comparable,
+    every_epoch=True,
 )
 def saturation(tables: StudyTables) -> Figure:
     """Draw the shares of saturated pre-activations, dead units and exact zeros, by epoch and by hidden layer."""
@@ -73,6 +74,7 @@ def _widen_covered(ax: Axes) -> None:
     title="Mean and spread of activations by layer",
     needs=("layers.activation_mean",),
     parts=comparable,
+    every_epoch=True,
 )
 def activation_statistics(tables: StudyTables) -> Figure:
     """Draw mean and standard deviation of the activations h by hidden layer, before training and at its end."""

@@ -53,7 +53,7 @@ def by_condition(tables: StudyTables) -> dict[str, StudyTables]:
     return parts if len(parts) > 1 else {"": next(iter(parts.values()))}
 
 
-@figure("learned_parameters", title="What the activations learned", parts=by_condition)
+@figure("learned_parameters", title="What the activations learned", parts=by_condition, every_epoch=True)
 def learned_parameters(tables: StudyTables) -> Figure:
     """Draw the learned parameters by epoch, and the learned curves at the end, for up to four hidden layers.
 

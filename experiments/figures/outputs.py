@@ -121,6 +121,7 @@ FAINT: Style = {"linewidth": 0.7, "alpha": 0.5}
     title="Training under different pairings of output unit and cost",
     needs=("history.gradient_norm",),
     parts=several_pairings,
+    every_epoch=True,
 )
 def mse_vs_ce(tables: StudyTables) -> Figure:
     """Draw training error, test error and gradient norm by epoch: a column for each pairing, with the others faint.

@@ -23,7 +23,7 @@ from experiments.analysis.units import ERROR, metric_of, unit_of_row
 from experiments.config.choices import required
 from experiments.data.sets import DATASETS
 from experiments.figures import style
-from experiments.figures.selection import at_selected_rate, with_recorded_errors
+from experiments.figures.selection import at_selected_rate, select, with_recorded_errors
 from experiments.store.reading import StudyTables
 from experiments.tables import ACTIVATION_COLUMNS
 
@@ -65,6 +65,7 @@ class Missing(Exception):
         if "experiment" in keys:  # a preset sweeps what belongs to it
             kept = [word for word in kept if _begins(word, {"dataset", "seeds", "epochs"})]
         replaced = {*keys, "study", *(["formula"] if "activation" in keys else [])}
+        replaced |= {"optimizer.lr"} if "tune.trials" in keys else set()
         kept = [word for word in kept if not _begins(word, replaced)]
         if not any(_begins(word, {"dataset"}) for word in (*kept, *added)) and not words:
             return str(self)
@@ -176,6 +177,7 @@ def figure(
     needs: tuple[str, ...] = (),
     parts: Parts = whole,
     every_rate: bool = False,
+    every_epoch: bool = False,
     metrics: bool = False,
     demonstration: bool = False,
     baselines: bool = False,
@@ -190,6 +192,8 @@ def figure(
         Required columns, as "history.test_error". A part is `Missing` if such a column has no finite value.
     every_rate : bool
         Whether the function is given all learning rates, not only the selected rate of each condition.
+    every_epoch : bool
+        Whether it shows earlier epochs than the last. Then it is not given the conditions with `evaluate=last`.
 
     Raises
     ------
@@ -205,6 +209,7 @@ def figure(
             tables = tables if baselines else tables._replace(baselines=None)
             tables = tables if every_rate or demonstration else at_selected_rate(tables)
             tables = tables if metrics or demonstration else with_recorded_errors(tables)
+            tables = with_every_epoch(tables) if every_epoch else tables
             for need in needs:
                 _require(tables, *need.split("."))
             with matplotlib.rc_context(style.RC):
@@ -214,6 +219,23 @@ def figure(
         return styled
 
     return register
+
+
+def with_every_epoch(tables: StudyTables) -> StudyTables:
+    """Return the tables of the conditions that were evaluated after every epoch.
+
+    Raises
+    ------
+    Missing
+        If there are none.
+    """
+    replicas = tables.replicas
+    if "evaluate" not in replicas:
+        return tables
+    kept = replicas[replicas["evaluate"] != "last"]
+    if kept.empty:
+        raise Missing("only the last epoch was evaluated", "evaluate=every")
+    return select(tables, kept)
 
 
 def _require(tables: StudyTables, name: str, column: str) -> None:

@@ -46,6 +46,7 @@ def plain(tables: StudyTables) -> tuple[StudyTables, dict[str, Weights]]:
     title="Signals and gradients before training, measured and by the theory of wide networks",
     needs=("layers.activation_std", "layers.delta_norm"),
     parts=comparable,
+    every_epoch=True,
 )
 def signal_propagation(tables: StudyTables) -> Figure:
     """Draw E[h²], δ and the correlation of two inputs by hidden layer before training: points, and lines of the theory.

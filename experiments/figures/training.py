@@ -52,7 +52,7 @@ def training_loss(tables: StudyTables) -> Quantity:
     return Quantity(f"training loss ({unit})", table, math.inf, floor)
 
 
-@figure("lu_comparison", title="Training loss and test error by epoch", parts=comparable)
+@figure("lu_comparison", title="Training loss and test error by epoch", parts=comparable, every_epoch=True)
 def lu_comparison(tables: StudyTables) -> Figure:
     """Draw training loss and test error by epoch: all epochs, the first and the last (after Clevert et al. 2015).
 

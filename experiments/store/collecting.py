@@ -273,12 +273,13 @@ def joined_replicas(frames: "list[pd.DataFrame]") -> "pd.DataFrame":
 
     columns = list(dict.fromkeys(column for frame in frames for column in frame))
     metrics = tables.sorted_metrics(columns)
-    results = (*tables.OUTCOME, tables.STOPPED_EPOCH, *metrics, *tables.STUDY)
+    trials = sorted(column for column in columns if column.startswith(tables.TRIAL))
+    results = (*tables.OUTCOME, tables.STOPPED_EPOCH, *trials, *metrics, *tables.STUDY)
     outcome = [column for column in results if column in columns]
     settings = [column for column in columns if column not in (*tables.IDENTITY, *outcome)]
     joined = pd.concat(frames, ignore_index=True)[[*tables.IDENTITY, *sorted(settings), *outcome]].fillna("")
     # A setting without a value in any run comes from a run that was removed, and so may a metric.
-    joined = joined.drop(columns=[column for column in (*settings, *metrics) if (joined[column] == "").all()])
+    joined = joined.drop(columns=[column for column in (*settings, *trials, *metrics) if (joined[column] == "").all()])
     keys = {"lr": joined["lr"].astype(float), "seed": joined["seed"].astype(int)}
     order = joined[["run"]].assign(**keys).sort_values(tables.KEY).index
     joined = joined.loc[order].reset_index(drop=True)

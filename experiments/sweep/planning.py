@@ -139,7 +139,9 @@ def probe(job: Job) -> float:
         return 0.0
     pretraining_epochs = settings.pretrain.epochs
     settings = replace(settings, pretrain=replace(settings.pretrain, epochs=min(1, pretraining_epochs)))
-    stack = Stack(settings, divide(settings, job.missing)[0].replicas)
+    replicas = divide(settings, job.missing)[0].replicas
+    settings = settings.at(replicas[0][0])
+    stack = Stack(settings, replicas)
     steps = (None for epoch in count(1) for _ in stack.train_steps(epoch))
     with threadpool_limits(1, "blas"), np.errstate(all="ignore"):
         begin = time.thread_time()
@@ -160,6 +162,8 @@ def probe(job: Job) -> float:
         if settings.diagnostics.sharpness:
             sharpness(stack.network, settings.output, work)
         evaluation = time.thread_time() - begin
+        if settings.evaluate == "last":
+            evaluation /= settings.epochs
     steps_of_epoch = int(stack.prepared.split.train.shape[1]) // settings.batch_size
     epoch = training / trained * steps_of_epoch + evaluation + pretraining / settings.epochs
     return epoch / len(stack.replicas) / epoch_cost(settings)
@@ -194,7 +198,8 @@ def epoch_cost(settings: Settings) -> int:
 
 def table_rows(settings: Settings) -> int:
     """Return the rows of `history` and `layers` of one replica."""
-    return (settings.epochs + 1) * (len(settings.net.hidden) + 2)
+    epochs = settings.epochs + 1 if settings.evaluate == "every" else 1
+    return epochs * (len(settings.net.hidden) + 2)
 
 
 def recorded_runs(jobs: Sequence[Job]) -> list[RecordedRun]:
@@ -243,6 +248,7 @@ def _most_similar(runs: Sequence[RecordedRun], settings: Settings) -> list[Recor
             run.settings.data.name != settings.data.name,
             run.settings.diagnostics != settings.diagnostics,
             run.settings.metrics != settings.metrics,
+            run.settings.evaluate != settings.evaluate,
             run.settings.pretrain != settings.pretrain,
             run.settings.net.hidden != settings.net.hidden,
             run.settings.activation != settings.activation,

@@ -21,8 +21,10 @@ from experiments.tables import (
     STAGES,
     STOPPED_EPOCH,
     TIMING,
+    TRIAL,
     UPDATE_RATIO,
     RunTables,
+    rounded,
 )
 from experiments.training.diagnostics import learned_columns
 from experiments.training.metrics import metric_columns
@@ -83,9 +85,12 @@ def _history(settings: Settings, records: Sequence[Record]) -> pd.DataFrame:
         cells = {name: record.history[name].astype(object) for name in (*LOSS_COLUMNS, GRADIENT_NORM, *further)}
         if not settings.diagnostics.layers:
             cells[GRADIENT_NORM][:] = None
+        if not _is_diagnosed(settings, record):
+            for name in {GRADIENT_NORM, SHARPNESS} & cells.keys():
+                cells[name][:] = None
         for name in metrics:
             cells[name][np.isnan(record.history[name])] = None
-        rows += [(*identity, epoch, *row) for epoch, row in enumerate(zip(*cells.values(), strict=True))]
+        rows += [(*identity, epoch, *row) for epoch, row in enumerate(zip(*cells.values(), strict=True), record.first)]
     return _frame(rows, (*HISTORY, *further))
 
 
@@ -93,15 +98,26 @@ def _layers(settings: Settings, records: Sequence[Record]) -> pd.DataFrame:
     learned = learned_columns(settings.activation) if settings.diagnostics.layers else ()
     rows: list[Row] = []
     for record in records if settings.diagnostics.layers else ():
+        if not _is_diagnosed(settings, record):
+            continue
         identity = (*_condition(settings), *record.replica)
         cells = {name: values.astype(object) for name, values in record.layers.items()}
-        cells[UPDATE_RATIO][0] = None
+        if record.first == 0:
+            cells[UPDATE_RATIO][0] = None
         for name in (*ACTIVATION_COLUMNS, *learned):
             cells[name][:, len(settings.net.hidden) :] = None
         index = np.ndindex(cells[UPDATE_RATIO].shape)
         values = zip(*(column.ravel() for column in cells.values()), strict=True)
-        rows += [(*identity, epoch, layer + 1, *row) for (epoch, layer), row in zip(index, values, strict=True)]
+        rows += [
+            (*identity, record.first + epoch, layer + 1, *row)
+            for (epoch, layer), row in zip(index, values, strict=True)
+        ]
     return _frame(rows, (*LAYERS, *learned))
+
+
+def _is_diagnosed(settings: Settings, record: Record) -> bool:
+    """Return whether the diagnostics were made after a replica's last epoch: not if it diverged before they were."""
+    return settings.evaluate == "every" or record.last == settings.epochs
 
 
 def _replicas(settings: Settings, records: Sequence[Record], parameters: int) -> pd.DataFrame:
@@ -113,10 +129,13 @@ def _replicas(settings: Settings, records: Sequence[Record], parameters: int) ->
         losses = (*record.final.values(), *record.losses(record.best_epoch).values())
         stopped = (record.stopped,) if settings.early_stopping.on else ()
         measured = (None if np.isnan(record.metrics[column]) else record.metrics[column] for column in metrics)
-        further = (*losses, *stopped, *measured)
+        trial = settings.trials.get(rounded(record.replica[0]), {}).values()
+        further = (*losses, *stopped, *trial, *measured)
         rows.append((*_condition(settings), *record.replica, *condition.values(), *outcome, *further))
     stopping = (STOPPED_EPOCH,) if settings.early_stopping.on else ()
-    columns = (*IDENTITY, *condition, *OUTCOME, *stopping, *(f"final_{column}" for column in metrics))
+    trial_columns = (f"{TRIAL}{key}" for key in settings.varied)
+    results = (*OUTCOME, *stopping, *trial_columns, *(f"final_{column}" for column in metrics))
+    columns = (*IDENTITY, *condition, *results)
     return _frame(rows, columns)
 
 
@@ -152,14 +171,25 @@ def _frame(rows: Sequence[Row], columns: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(columns), dtype=object)
 
 
+def _trial_values(settings: Settings, done: Sequence[Record]) -> dict[str, np.ndarray]:
+    """Return the values (replicas, keys) of the trials as an array to store; none if only learning rates differ."""
+    if not settings.trials:
+        return {}
+    rows = [list(settings.trials[rounded(record.replica[0])].values()) for record in done]
+    return {"trial": np.array(rows, np.float64)}
+
+
 def _networks(settings: Settings, done: Sequence[Record]) -> dict[str, np.ndarray]:
     """Return the arrays of network.npz: each replica's along the first axis, and what they have in common as JSON."""
     networks = [record.network for record in done if record.network is not None]
     common = {name: settings.condition[name] for name in ("activation", "output", "net", "dtype")}
+    if settings.trials:
+        common["varied"] = list(settings.varied)
     data = {name: getattr(settings.data, name) for name in ("task", "features", "classes")}
     data["columns"] = [column.record for column in settings.data.columns]
     return {
         "validation_loss": np.array([record.final["validation_loss"] for record in done]),
         **{name: np.stack([arrays[name] for arrays in networks]) for name in networks[0]},
+        **_trial_values(settings, done),
         "about": np.array(json.dumps({"run": settings.run, **common, **data})),
     }

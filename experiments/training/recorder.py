@@ -8,6 +8,7 @@ import numpy as np
 from experiments.config.settings import Settings
 from experiments.tables import (
     EPOCH_COLUMNS,
+    GRADIENT_NORM,
     LAYER_COLUMNS,
     LOSS_COLUMNS,
     Replica,
@@ -37,8 +38,9 @@ class Record(NamedTuple):
     replica: Replica
     diverged: int | None  # the epoch after which a loss was not finite
     stopped: int | None  # the epoch after which it was stopped early
-    history: dict[str, np.ndarray]  # by the names of `epoch_columns`, (epochs + 1,) each
-    layers: dict[str, np.ndarray]  # by the names of `layer_columns`, (epochs + 1, layers) each
+    first: int  # the first epoch that is recorded: 0, or with `evaluate=last` its last epoch
+    history: dict[str, np.ndarray]  # by the names of `epoch_columns`, (recorded epochs,) each
+    layers: dict[str, np.ndarray]  # by the names of `layer_columns`, (recorded epochs, layers) each
     metrics: dict[str, float]  # of the network with which it ends, by their columns; NaN if not defined
     confusion: np.ndarray  # (classes, classes) counts, true by predicted
     reliability: np.ndarray  # (bins, 3) rows, sum of confidences, right rows
@@ -48,13 +50,18 @@ class Record(NamedTuple):
     keeps_best: bool  # whether it ends with the parameters of this epoch, as with early stopping
 
     @property
+    def last(self) -> int:
+        """The last epoch that is recorded."""
+        return self.first + len(self.history[GRADIENT_NORM]) - 1
+
+    @property
     def final(self) -> dict[str, float]:
         """The losses and errors of the parameters with which it ends."""
-        return self.losses(self.best_epoch if self.keeps_best and self.diverged is None else -1)
+        return self.losses(self.best_epoch if self.keeps_best and self.diverged is None else self.last)
 
     def losses(self, epoch: int) -> dict[str, float]:
         """Return the losses and errors after an epoch."""
-        return {name: self.history[name][epoch].item() for name in LOSS_COLUMNS}
+        return {name: self.history[name][epoch - self.first].item() for name in LOSS_COLUMNS}
 
 
 class Recorder:
@@ -87,7 +94,7 @@ class Recorder:
         self.history = _by_name(columns, self._history)
         self.layers = _by_name(of_layer, self._layers)
         self.diverged, self.stopped = np.full((2, count), -1)
-        self._keeps_best = settings.early_stopping.on
+        self._keeps_best, self._only_last = settings.early_stopping.on, settings.evaluate == "last"
         self.metrics = {column: np.full(count, np.nan) for column in metric_columns(settings)}
         self.confusion = np.zeros((count, classes, classes), np.int64)
         self.reliability = np.zeros((count, BINS, 3))
@@ -129,15 +136,19 @@ class Recorder:
 
     def records(self, networks: Mapping[int, dict[str, np.ndarray]]) -> Iterator[Record]:
         """Yield what is recorded of each replica; `networks` has the arrays to keep by the replica's index."""
+        last = self._history.shape[1] - 1
         ends = (self.diverged.tolist(), self.stopped.tolist(), self.best_epoch().tolist())
         for index, (replica, diverged, stopped, best) in enumerate(zip(self.replicas, *ends, strict=True)):
             # A replica that diverged or was stopped has rows up to that epoch.
             end = max(diverged, stopped)
-            rows = slice(None if end < 0 else end + 1)
+            end = last if end < 0 else end
+            first = end if self._only_last else 0
+            rows = slice(first, end + 1)
             yield Record(
                 replica,
                 None if diverged < 0 else diverged,
                 None if stopped < 0 else stopped,
+                first,
                 {name: values[index, rows] for name, values in self.history.items()},
                 {name: values[index, rows] for name, values in self.layers.items()},
                 {column: values[index].item() for column, values in self.metrics.items()},
@@ -145,7 +156,7 @@ class Recorder:
                 self.reliability[index],
                 self.boundary[index],
                 networks.get(index) if diverged < 0 else None,
-                best,
+                max(first, best),
                 self._keeps_best,
             )
 

@@ -94,7 +94,8 @@ def divide(
 ) -> list[Part]:
     """Return the parts in which replicas are trained.
 
-    The replicas of a part take the same steps: equally many in an epoch, and from the same epoch on.
+    The replicas of a part take the same steps: equally many in an epoch, from the same epoch on, and of one trial where
+    trials differ in more than their learning rate.
 
     Parameters
     ----------
@@ -105,12 +106,13 @@ def divide(
     """
     starts = latest(map(Checkpoint.from_arrays, resume), len(layer_columns(settings)))
     seeds = sorted({seed for _, seed in replicas})
-    groups: dict[tuple[int, int], list[Replica]] = {}
+    groups: dict[tuple[int, int, float], list[Replica]] = {}
     for number, members in enumerate(seeds_by_part_sizes(settings.data, seeds, **settings.division).values()):
         for replica in replicas:
             if replica[1] in members:
                 epoch = starts[replica][0].epoch if replica in starts else -1
-                groups.setdefault((number, epoch), []).append(replica)
+                trial = replica[0] if settings.trials else 0.0
+                groups.setdefault((number, epoch, trial), []).append(replica)
     return [
         Part(tuple(members), tuple(starts[replica] for replica in members if replica in starts))
         for group in groups.values()
@@ -162,6 +164,7 @@ class Chunk:
     """A part in training, and what is recorded of it."""
 
     def __init__(self, settings: Settings, part: Part):
+        settings = settings.at(part.replicas[0][0])  # all are of one trial
         self.settings, self.part, self.count = settings, part, len(part.replicas)
         self.stack = Stack(settings, part.replicas, part.split)
         self.recorder = Recorder(settings, part.replicas)
@@ -185,7 +188,7 @@ class Chunk:
     def run(
         self, on_epoch: Callable[[int], None], keep: Keep | None, keep_last: bool, stopped: Callable[[], bool]
     ) -> bool:
-        """Train until the last epoch, or until `stopped`; evaluate before the first epoch and after each.
+        """Train until the last epoch, or until `stopped`; evaluate as often as the settings say.
 
         Return whether it was the last epoch.
         """
@@ -202,10 +205,10 @@ class Chunk:
                 if not len(stack.active):
                     on_epoch(self.count * (last - max(0, epoch - 1)))
                     break
-                evaluation = self._train_and_record(epoch)
+                finite = self._train_and_record(epoch)
                 if epoch:
                     on_epoch(self.count)
-                self._drop_ended(epoch, evaluation)
+                self._drop_ended(epoch, finite)
                 ended = epoch == last or not len(stack.active)
                 stop = not ended and stopped()
                 due = keep_last if ended else stop or (every > 0 and epoch % every == 0)
@@ -222,23 +225,48 @@ class Chunk:
                     self._record_end()
         return True
 
-    def _train_and_record(self, epoch: int) -> Evaluation:
-        """Train an epoch, if it is not epoch 0, and record everything that is asked for after it."""
-        stack, layers = self.stack, self.settings.diagnostics.layers
+    def _train_and_record(self, epoch: int) -> np.ndarray:
+        """Train an epoch, if it is not epoch 0, and record everything that is asked for after it.
+
+        Return whether each active replica is finite (R,): its losses, and the running statistics of a batch norm.
+        """
+        stack, settings = self.stack, self.settings
+        evaluates = settings.evaluate == "every" or epoch == settings.epochs
         before = None
         if epoch:
-            before = stack.network.parameters.copy() if layers else None
+            before = stack.network.parameters.copy() if settings.diagnostics.layers and evaluates else None
             with self._timed("training"):
                 stack.train_epoch(epoch)
         with self._timed("evaluation"):
-            every_epoch = self.settings.metrics.every_epoch
+            if not evaluates:
+                return self._record_overflow(epoch)
+            every_epoch = settings.metrics.every_epoch
             evaluation = evaluate(stack, every_epoch or self._ends_with(epoch))
             columns = evaluation.losses | (evaluation.metrics if every_epoch else {})
             self.recorder.record_epoch(stack.active, epoch, columns)
-        if self.settings.diagnostics.layers or self.settings.diagnostics.sharpness:
+            finite = evaluation.finite & np.isfinite(stack.network.statistics).all(axis=1)
+            if self._ends_with(epoch):
+                self.end = evaluation.of(finite)
+        if settings.diagnostics.layers or settings.diagnostics.sharpness:
             with self._timed("diagnostics"):
                 self._diagnose(epoch, before)
-        return evaluation
+        return finite
+
+    def _record_overflow(self, epoch: int) -> np.ndarray:
+        """Record the losses of the replicas that have diverged, after an epoch without evaluation; return the others.
+
+        Only a replica with a parameter or statistic that is not finite is looked at. It has diverged if its losses or
+        statistics are not finite, as it would have with the evaluation of every epoch.
+        """
+        stack = self.stack
+        statistics = np.isfinite(stack.network.statistics).all(axis=1)
+        finite: np.ndarray = statistics & np.isfinite(stack.network.parameters).all(axis=1)
+        if not finite.all():
+            evaluation = evaluate(stack)
+            finite |= evaluation.finite & statistics
+            ended = {name: values[~finite] for name, values in evaluation.losses.items()}
+            self.recorder.record_epoch(stack.active[~finite], epoch, ended)
+        return finite
 
     def _diagnose(self, epoch: int, before: np.ndarray | None) -> None:
         """Record the diagnostics on the probe; `before` are the parameters one epoch ago."""
@@ -251,15 +279,9 @@ class Chunk:
         if self.settings.diagnostics.sharpness:
             recorder.record_epoch(stack.active, epoch, {SHARPNESS: sharpness(stack.network, output, work)})
 
-    def _drop_ended(self, epoch: int, evaluation: Evaluation) -> None:
-        """Drop the replicas that have diverged after this epoch, and those that stop early.
-
-        A replica has diverged if a loss or a running statistic is not finite.
-        """
+    def _drop_ended(self, epoch: int, finite: np.ndarray) -> None:
+        """Drop the replicas that have diverged after this epoch, which are not `finite` (R,), and those that stop."""
         active = self.stack.active
-        finite = evaluation.finite & np.isfinite(self.stack.network.statistics).all(axis=1)
-        if self._ends_with(epoch):
-            self.end = evaluation.of(finite)
         if not finite.all():
             self.recorder.diverged[active[~finite]] = epoch
         if self.best:
