@@ -13,8 +13,8 @@ from experiments.analysis.comparison import (
     treatments_over_datasets,
     with_grids,
 )
+from experiments.analysis.over_datasets import OverDatasets
 from experiments.analysis.simple import against_simple_models, margins
-from experiments.analysis.statistics import OverDatasets
 from experiments.analysis.units import ERROR, metric_of, unit_of_row
 from experiments.analysis.verdicts import comparison_sentences, margin_sentence
 from experiments.analysis.winners import winner_sentences

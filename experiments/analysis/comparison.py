@@ -8,14 +8,13 @@ import numpy as np
 import pandas as pd
 
 from experiments.analysis.labels import labels, same_tasks, setting_columns
+from experiments.analysis.over_datasets import OverDatasets, over_datasets
 from experiments.analysis.recipe import off_values, value_where_off
 from experiments.analysis.references import has_default_initializer, references
 from experiments.analysis.statistics import (
     ALPHA,
-    OverDatasets,
     compare,
     holm,
-    over_datasets,
     possible_intervals,
     summarise,
 )

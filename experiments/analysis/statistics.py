@@ -1,4 +1,4 @@
-"""Pure statistics: intervals, paired tests of two conditions, tests over data sets.
+"""Pure statistics: intervals, and paired tests of two conditions.
 
 A diverged replica is worse than any that finished. Where only order counts (median, interquartile mean, ranks,
 Wilcoxon's test), its error is inf. Means and t intervals cover the finished replicas. The others are counted.
@@ -6,7 +6,7 @@ Wilcoxon's test), its error is inf. Means and t intervals cover the finished rep
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -238,90 +238,3 @@ def _power(effect: np.ndarray, n: np.ndarray) -> np.ndarray:
     other_side = nctdtr(freedom, shift, -critical)  # NaN where it is too small for a number
     power: np.ndarray = 1 - nctdtr(freedom, shift, critical) + np.nan_to_num(other_side)
     return power
-
-
-class OverDatasets(NamedTuple):
-    """Treatments compared over data sets: Friedman's test of their ranks and Nemenyi's test of each pair.
-
-    Attributes
-    ----------
-    datasets
-        How many there are.
-    ranks
-        Mean rank of each treatment; 1 is the best.
-    p
-        Of Friedman's test; NaN if there is none.
-    critical_difference
-        Mean ranks that differ by at least this differ at 5 % (Nemenyi); NaN if it is not defined.
-    pairs
-        Nemenyi's p, treatment × treatment.
-    sentence
-        The result in words.
-    """
-
-    datasets: int
-    ranks: pd.Series
-    p: float
-    critical_difference: float
-    pairs: pd.DataFrame
-    sentence: str
-
-
-def over_datasets(scores: pd.DataFrame) -> OverDatasets:
-    """Rank treatments within each data set and test whether they differ; the unit is the data set, not the seed.
-
-    Parameters
-    ----------
-    scores
-        A row per data set, a column per treatment. Smaller is better, and only the order within a row counts.
-
-    References
-    ----------
-    Demšar (2006), "Statistical comparisons of classifiers over multiple data sets", JMLR 7.
-    """
-    n, k = scores.shape
-    ranks = scores.rank(axis=1)
-    critical = _critical_difference(n, k) if n > 1 and k > 2 else math.nan
-    untested = OverDatasets(
-        n,
-        ranks.mean().sort_values(kind="stable"),
-        math.nan,
-        critical,
-        pd.DataFrame(np.nan, scores.columns, scores.columns),
-        "",
-    )
-    if n < 2:
-        return untested._replace(sentence="One data set says nothing about any other.")
-    if k < 3:
-        there = "there is 1" if k == 1 else f"there are {k or 'none'}"
-        few = f"Friedman's test needs at least three treatments on all {n} data sets; {there}."
-        return untested._replace(sentence=few)
-    if critical >= k - 1:
-        few = (
-            f"{n} data sets are too few to compare {k} treatments over data sets: mean ranks would have to differ by "
-            f"{critical:.1f}, but they cannot differ by more than {k - 1}."
-        )
-        return untested._replace(sentence=few)
-    from scikit_posthocs import posthoc_nemenyi_friedman
-    from scipy.stats import friedmanchisquare
-
-    all_tied = (ranks.nunique(axis=1) == 1).all()
-    p = 1.0 if all_tied else float(friedmanchisquare(*ranks.to_numpy().T).pvalue)
-    pairs = posthoc_nemenyi_friedman(ranks.to_numpy())
-    pairs = pd.DataFrame(pairs.to_numpy(), scores.columns, scores.columns)
-    result, pairwise = "cannot be told apart", ""
-    if p < ALPHA:
-        result, pairwise = (
-            "differ",
-            f"; a pair differs if its mean ranks are at least {critical:.1f} apart (Nemenyi, 5 %)",
-        )
-    rough = "; with so few data sets this p is rough" if n < 10 else ""
-    sentence = f"Over {n} data sets the {k} treatments {result} (Friedman, p = {p:.2g}{rough}){pairwise}."
-    return untested._replace(p=p, pairs=pairs, sentence=sentence)
-
-
-def _critical_difference(n: int, k: int) -> float:
-    """Return Nemenyi's critical difference at 5 % for k treatments on n data sets: q/√2 · √(k(k + 1)/(6n))."""
-    from scipy.stats import studentized_range
-
-    return float(studentized_range.ppf(0.95, k, np.inf) / math.sqrt(2) * math.sqrt(k * (k + 1) / (6 * n)))

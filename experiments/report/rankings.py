@@ -6,7 +6,7 @@ import pandas as pd
 
 from experiments.analysis.answer import Findings
 from experiments.analysis.comparison import treatments
-from experiments.analysis.statistics import OverDatasets
+from experiments.analysis.over_datasets import OverDatasets
 from experiments.report.formatting import NOTHING, number
 
 INITIALIZERS = {"default": "default initializers", "mixed": "initializers as configured"}

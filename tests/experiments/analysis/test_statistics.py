@@ -12,7 +12,6 @@ from experiments.analysis.paired import signed_rank_p
 from experiments.analysis.statistics import (
     compare,
     holm,
-    over_datasets,
     possible_intervals,
     seeds_needed,
     summarise,
@@ -239,56 +238,3 @@ def test_seeds_needed_show_it_four_times_in_five():
     n = int(seeds_needed(1.0, 1.5)[0])
     differences = np.random.default_rng(5).normal(1.0, 1.5, (20_000, n))
     assert np.mean(stats.ttest_1samp(differences, 0, axis=1).pvalue < 0.05) == pytest.approx(0.8, abs=0.03)
-
-
-# Demšar (2006), table 6: C4.5, with m, with cf, with both, on 14 datasets, as areas under the curve
-DEMSAR = np.array(
-    [
-        [0.763, 0.768, 0.771, 0.798],
-        [0.599, 0.591, 0.590, 0.569],
-        [0.954, 0.971, 0.968, 0.967],
-        [0.628, 0.661, 0.654, 0.657],
-        [0.882, 0.888, 0.886, 0.898],
-        [0.936, 0.931, 0.916, 0.931],
-        [0.661, 0.668, 0.609, 0.685],
-        [0.583, 0.583, 0.563, 0.625],
-        [0.775, 0.838, 0.866, 0.875],
-        [1.000, 1.000, 1.000, 1.000],
-        [0.940, 0.962, 0.965, 0.962],
-        [0.619, 0.666, 0.614, 0.669],
-        [0.972, 0.981, 0.9751, 0.975],
-        [0.957, 0.978, 0.946, 0.970],
-    ]
-)
-
-
-def test_over_datasets_is_demsars_example():
-    result = over_datasets(pd.DataFrame(-DEMSAR, columns=["C4.5", "m", "cf", "both"]))
-    np.testing.assert_allclose(result.ranks[["C4.5", "m", "cf", "both"]], [3.143, 2.000, 2.893, 1.964], atol=6e-4)
-    assert result.critical_difference == pytest.approx(1.25, abs=0.005)
-    np.testing.assert_allclose(result.p, stats.friedmanchisquare(*DEMSAR.T).pvalue)
-    gap = abs(result.ranks["C4.5"] - result.ranks["both"])
-    q = gap / (4 * 5 / (6 * 14)) ** 0.5 * 2**0.5
-    np.testing.assert_allclose(result.pairs.loc["C4.5", "both"], stats.studentized_range.sf(q, 4, np.inf), rtol=1e-3)
-    assert "differ (Friedman" in result.sentence
-    assert result.sentence.endswith("a pair differs if its mean ranks are at least 1.3 apart (Nemenyi, 5 %).")
-
-
-@pytest.mark.parametrize(
-    ("shape", "words"),
-    [
-        ((1, 5), "One data set says nothing about any other."),
-        ((4, 2), "needs at least three treatments on all 4 data sets; there are 2."),
-        ((4, 1), "needs at least three treatments on all 4 data sets; there is 1."),
-        ((2, 3), "2 data sets are too few to compare 3 treatments"),
-        ((3, 3), "cannot be told apart (Friedman, p = 0.37; with so few data sets this p is rough)."),
-    ],
-)
-def test_too_few_data_sets_give_a_plain_sentence(shape, words):
-    result = over_datasets(pd.DataFrame(np.random.default_rng(0).normal(size=shape)))
-    assert words in result.sentence
-    assert len(result.ranks) == shape[1]
-
-
-def test_treatments_that_tie_everywhere_have_p_1():
-    assert over_datasets(pd.DataFrame(np.ones((5, 3)))).p == 1
