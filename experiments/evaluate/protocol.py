@@ -69,4 +69,4 @@ def frozen(settings: Settings) -> Mapping[str, Any]:
     """Return what is the same in all conditions of the protocol."""
     varied = {"dataset", "activation", "output", "init", "net", "task"}
     condition = {key: value for key, value in settings.condition.items() if key not in varied}
-    return condition | {"hidden": list(settings.net.hidden), "rows": settings.condition["dataset"].get("rows", 0)}
+    return condition | {"hidden": list(settings.net.hidden)}
