@@ -356,6 +356,34 @@ def mlxtend(table: str) -> Data:
     return packages.mlxtend(table)
 
 
+FETCHED = ("california_housing", "covtype", "olivetti_faces")
+"""The data sets that need a network once; 'dataset=glob(*)' leaves them out."""
+
+
+@dataset
+def california_housing() -> Data:
+    """Median price of a block's houses by eight measurements, 20,640 rows, fetched once (Pace and Barry 1997)."""
+    from experiments.data import fetched
+
+    return fetched.california_housing()
+
+
+@dataset
+def covtype() -> Data:
+    """Type of a forest by 54 measurements and indicators, 581,012 rows, fetched once (Blackard and Dean 1999)."""
+    from experiments.data import fetched
+
+    return fetched.covtype()
+
+
+@dataset
+def olivetti_faces() -> Data:
+    """Photographs of 40 faces, 64 by 64 pixels, 400 rows, fetched once (Samaria and Harter 1994)."""
+    from experiments.data import fetched
+
+    return fetched.olivetti_faces()
+
+
 @dataset
 def outliers(of: str = "diabetes", share: float = 0.1, size: float = 10.0, random_state: int = 0) -> Data:
     """Another regression, with Gaussian noise of `size` standard deviations on a `share` of its targets.
