@@ -25,6 +25,7 @@ from experiments.config.settings import Settings, resolve
 from experiments.config.together import listing
 from experiments.config.values import EXAMPLES, PLACEHOLDERS, grammar, parts
 from experiments.config.words import as_typed, hydra_words
+from experiments.data.sets import FETCHED
 from experiments.tables import rounded
 
 TARGET = f"dataset.target={EXAMPLES['target']}"
@@ -180,12 +181,13 @@ def _check_tuning(jobs: Iterable[Settings]) -> None:
 
 
 def _check_sweep(override: Override) -> None:
-    """Exclude from a glob the options that need a setting from the user; refuse a sweep that matches nothing."""
+    """Exclude from a glob the options that need a setting or a network; refuse a sweep that matches nothing."""
     choice, value = override.key_or_group, override.value()
-    if choice in REGISTRIES and isinstance(value, Glob):
-        value.exclude += [option for option in options(choice) if required(choice, option)]
+    needy = [name for name in options(choice) if choice in REGISTRIES and (required(choice, name) or name in FETCHED)]
+    if isinstance(value, Glob):
+        value.exclude += needy
     if override.is_sweep_override() and not list(override.sweep_string_iterator()):
-        allowed = ", ".join(name for name in options(choice) if not (choice in REGISTRIES and required(choice, name)))
+        allowed = ", ".join(name for name in options(choice) if name not in needy)
         raise ConfigError(f"{override.input_line} matches nothing" + (f". Allowed: {allowed}" if allowed else ""))
 
 

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from experiments.config.choices import AUTO, CATALOGUE, EXTRAS, REGISTRIES, hyperparameters
 from experiments.config.schema import Configuration, declared
-from experiments.data.packages import OPTIONS
+from experiments.data.packages import TABLES
 from nets.formula import Formula
 
 PLAIN = (bool, int, float, str)
@@ -32,12 +32,12 @@ def register_schema() -> None:
         for name, variant in registry.items():
             node = _twin(f"{choice}_{name}", {"name": (str, name), **extras, **hyperparameters(variant)})
             store.store(group=f"schema/{choice}", name=name, node=node)
-    for option, (name, table) in OPTIONS.items():
-        values = {"name": (str, name), "batch_size": (int, 32), "lr": (float, 0.05)}
-        node = _twin(
-            f"dataset_{name}", {**values, **hyperparameters(REGISTRIES["dataset"][name]), "table": (str, table)}
-        )
-        store.store(group=f"dataset/{name}", name=table, node=node)
+    for name, tables in TABLES.items():
+        settings = {"name": (str, name), "batch_size": (int, 32), "lr": (float, 0.05)}
+        settings |= hyperparameters(REGISTRIES["dataset"][name])
+        for table in tables:
+            node = _twin(f"dataset_{name}", {**settings, "table": (str, table)})
+            store.store(group=f"dataset/{name}", name=table, node=node)
     about = {"about": (dict, MISSING)}
     entry = _twin("activation_catalogue", {"name": (str, MISSING), **hyperparameters(Formula), **about})
     store.store(group="schema/activation", name=CATALOGUE, node=entry)

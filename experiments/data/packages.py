@@ -84,7 +84,7 @@ STATSMODELS = {
         "BILLS104", "Gill (2001), Generalized linear models: A unified approach", ("COMMITTEE",), note=f"{TINY}; counts"
     ),
     "copper": Table(
-        "WORLDCONSUMPTION", "Gill (2001), Generalized linear models: A unified approach", ("TIME",), note=YEARLY
+        "WORLDCONSUMPTION", "Gill (2001), Generalized linear models: A unified approach", ("YEAR",), note=YEARLY
     ),
     "cpunish": Table(
         "EXECUTIONS", "Gill (2001), Generalized linear models: A unified approach", ("STATE",), note=f"{TINY}; counts"
@@ -219,7 +219,7 @@ def _from_frame(name: str, frame: "pd.DataFrame", target: str, task: str, inputs
 
     texts = [column for column in frame if not types.is_numeric_dtype(frame[column])]
     frame = frame.assign(**{column: frame[column].str.strip() for column in texts})  # "van " is "van"
-    constant = [column for column in inputs if frame[column].nunique() == 1]
+    constant = [column for column in inputs if frame[column].nunique(dropna=False) == 1]
     data = from_frame(
         name,
         frame.drop(columns=constant),

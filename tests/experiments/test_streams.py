@@ -26,5 +26,6 @@ def test_every_part_of_the_key_matters():
 
 
 def test_an_unknown_name_is_refused():
-    with pytest.raises(ValueError, match=r"'drop': must be one of split, init, order, noise, dropout, trials$"):
+    message = r"'drop': must be one of split, init, order, noise, dropout, rows, trials$"
+    with pytest.raises(ValueError, match=message):
         stream(0, "drop", 0)

@@ -14,14 +14,14 @@ from experiments.config.errors import ConfigError
 from experiments.data.columns import Numbers
 from experiments.data.frames import from_frame
 from experiments.data.imputing import fill
-from experiments.data.sets import DATASETS, load
+from experiments.data.sets import DATASETS, FETCHED, load
 from experiments.data.split import prepare, seeds_by_part_sizes, split
 from experiments.data.table import Data, autoencoding
 from experiments.streams import stream
 from experiments.training.run import train as train_replicas
 from tests.experiments.data.examples import HOLED, OWN, SHARES, columns, grouped, imputing, table
 
-READY = [name for name in DATASETS if not required("dataset", name)]
+READY = [name for name in DATASETS if not required("dataset", name) and name not in FETCHED]
 
 every_data_set = pytest.mark.parametrize("name", READY)
 
