@@ -213,17 +213,14 @@ def from_record(record: Mapping[str, Any]) -> Settings:
         If another version wrote the record, or its data are no longer there.
     """
     try:
+        record = _with_first_trial(record)
         dataset = optional("dataset", record["dataset"]["name"]) | _recorded_dataset(record)
         dataset = {key: _plain(value) for key, value in dataset.items()}
         config = _completed(record, Configuration)
         config["seeds"] = record["seeds"]
         config["dataset"] = dataset | {"batch_size": record["batch_size"], "lr": record["lr"][0]}
         config["optimizer"] = config["optimizer"] | {"lr": record["lr"]}
-        space = record.get("tune", {}).get("space", {})
-        config["tune"] = {"seeds": 0, "trials": 0, "space": space}
-        if space:
-            trials = points(read_space(space), record["entropy"])
-            _fill(config, next(iter(trials.values())))
+        config["tune"] = {"seeds": 0, "trials": 0, "space": record.get("tune", {}).get("space", {})}
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise ConfigError(f"the record of another version: {error}") from error
     settings = resolve(config)
@@ -231,13 +228,19 @@ def from_record(record: Mapping[str, Any]) -> Settings:
     return settings
 
 
-def _fill(config: dict[str, Any], values: Mapping[str, float]) -> None:
-    """Put values by dotted keys into a configuration, where it has none."""
-    for key, value in values.items():
-        *groups_of_key, name = key.split(".")
-        if len(groups_of_key) < 2:  # the first values of a formula's parameters are never left out
-            node = config if not groups_of_key else config[groups_of_key[0]]
-            node[name] = value
+def _with_first_trial(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a record with the values of its first trial, where it has none because the trials decide them."""
+    space = read_space(record.get("tune", {}).get("space", {}))
+    if not space.varied:
+        return record
+    filled = dict(record)
+    for key, value in next(iter(points(space, record["entropy"]).values())).items():
+        group, _, name = key.rpartition(".")
+        if group in filled:
+            filled[group] = {**filled[group], name: value}
+        elif not group:
+            filled[name] = value
+    return filled
 
 
 def recorded_data(record: Mapping[str, Any]) -> Data:
@@ -346,10 +349,7 @@ def _with_trials(settings: Settings) -> Settings:
     """
     for item in settings.tune.space[1:]:
         check_range(item, rule_of_tunable(settings, item.key))
-    trials = {
-        rate: {key: round(value) if key == "batch_size" else value for key, value in point.items()}
-        for rate, point in points(settings.tune.space, settings.entropy).items()
-    }
+    trials = points(settings.tune.space, settings.entropy)
     settings = replace(settings, trials=trials)
     corners = [[getattr(item, end) for item in settings.tune.space[1:]] for end in ("low", "high")]
     for values in corners:

@@ -19,6 +19,8 @@ from nets.names import nearest
 
 RATE = "optimizer.lr"
 FUNCTIONS = ("log", "uniform")
+WHOLE = ("batch_size",)
+"""The keys whose values are whole numbers."""
 DIMENSIONS = 8
 """Columns that are always drawn, so that the learning rates do not depend on the other keys."""
 
@@ -39,11 +41,12 @@ class Range:
         return f"{self.function}({self.low!r}, {self.high!r})"
 
     def value(self, share: float) -> float:
-        """Return the value below which this share of the values lies, to 12 digits."""
-        if self.function == "uniform":
-            return rounded(self.low + share * (self.high - self.low))
-        low, high = math.log(self.low), math.log(self.high)
-        return rounded(min(max(math.exp(low + share * (high - low)), self.low), self.high))
+        """Return the value below which this share of the values lies: to 12 digits, or a whole number."""
+        value = self.low + share * (self.high - self.low)
+        if self.function == "log":
+            low, high = math.log(self.low), math.log(self.high)
+            value = min(max(math.exp(low + share * (high - low)), self.low), self.high)
+        return round(value) if self.key in WHOLE else rounded(value)
 
 
 class Space(tuple[Range, ...]):

@@ -122,6 +122,24 @@ def with_learned(tables):
     return tables._replace(layers=layers)
 
 
+def with_trials(tables):
+    """Return the tables with the last two seeds as tuning seeds, of which only the larger rates diverge."""
+    replicas = tables.replicas
+    tuning = replicas["seed"] >= replicas["seed"].max() - 1
+    score = 0.2 + 0.1 * np.abs(np.log10(replicas["lr"].astype(float)) + 1) + 0.01 * replicas["seed"]
+    lost = (
+        tuning & (replicas["lr"] == replicas["lr"].max()) & (replicas["activation"] == replicas["activation"].iloc[-1])
+    )
+    status = replicas["status"].mask(tuning & ~lost, "done").mask(lost, "diverged")
+    columns = {"purpose": np.where(tuning, "tuning", "report"), "status": status}
+    columns |= {
+        "final_validation_error": score,
+        "final_test_error": score + 0.01,
+        "selected": replicas["selected"] & ~tuning,
+    }
+    return tables._replace(replicas=replicas.assign(**columns))
+
+
 STUDIES = {
     "three": fake_study(),
     "all": fake_study(activations=tuple(ACTIVATIONS)),
@@ -141,6 +159,10 @@ STUDIES = {
         activations=("relu",), outputs=("softmax_ce", "softmax_mse"), rates=(0.1, 0.3), diverged=0
     ),
     "many": fake_study(datasets=("digits", "wine", "iris", "moons"), seeds=2, epochs=3, diverged=0),
+    "trials": with_trials(fake_study(rates=(0.01, 0.03, 0.1, 0.3, 1.0), seeds=5, epochs=3)),
+    "trials of numbers": with_trials(
+        fake_study(rates=(0.01, 0.03, 0.1), seeds=5, epochs=2, outputs=("linear_mse",), task="regression")
+    ),
     "learning": with_learned(fake_study(activations=("relu", "prelu", "rational"), hidden=((8,) * 6,))),
     "learning on two": with_learned(fake_study(activations=("apl",), datasets=("digits", "wine"), seeds=1, diverged=0)),
 }

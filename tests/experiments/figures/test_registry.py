@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 
 from experiments.figures.registry import Missing, dataset_names, figure
 from experiments.store.reading import StudyTables
+from experiments.tables import KEY
 from tests.experiments.figures.studies import FIGURES, STUDIES, assert_nothing_overlaps, drawings, fake_study, of
 
-OTHERS = ("rates", "tuned outputs", "many", "learning", "learning on two")
+OTHERS = ("rates", "tuned outputs", "many", "trials", "trials of numbers", "learning", "learning on two")
 BASIC = [study for study in STUDIES if study not in OTHERS]
 DRAWN = {
     "activation_curves": {study: [""] for study in BASIC},
@@ -55,6 +56,7 @@ DRAWN |= {
     "calibration": MEASURED | {"short": [""], "all": [""]},
     "metrics": MEASURED | {"short": [], "regression": [""], "all": [""]},
     "decision_boundary": {"three": []},
+    "budget": {"three": [], "trials": [""], "trials of numbers": [""]},
     "zigzag": {"three": [""]},
     "collapse": {"three": [""]},
     "clipped_output": {"three": [""]},
@@ -169,3 +171,39 @@ def test_a_command_names_the_data_set_of_a_task():
     tables = tables._replace(sources={run: {"name": "digits"} for run in tables.replicas["run"]})
     (reason,) = drawings("mse_vs_ce", tables).values()
     assert "dataset=digits " in reason.line("mine", dataset_names(tables))
+
+
+def with_last_epochs(tables, runs):
+    """Return the tables of a study in which these runs have `evaluate=last`."""
+    last = {
+        name: table[~table["run"].isin(runs) | (table["epoch"] == table.groupby(KEY)["epoch"].transform("max"))]
+        for name, table in (("history", tables.history), ("layers", tables.layers))
+    }
+    evaluate = tables.replicas["run"].isin(runs).map({True: "last", False: np.nan})
+    replicas = tables.replicas.copy()
+    replicas.insert(replicas.columns.get_loc("seed") + 1, "evaluate", evaluate.astype(object))
+    return tables._replace(replicas=replicas, **last)
+
+
+COURSES = ("lu_comparison", "gradient_norms", "gradient_flow", "saturation", "activation_statistics", "depth")
+COURSES = (*COURSES, "cost_of_activation", "signal_propagation", "learned_parameters")
+
+
+@pytest.mark.parametrize("name", [name for name in FIGURES if not FIGURES[name].demonstration])
+def test_a_study_of_last_epochs_has_every_figure_that_needs_no_other_epoch(name):
+    tables = with_last_epochs(STUDIES["three"], set(STUDIES["three"].replicas["run"]))
+    for stem, drawn in drawings(name, tables).items():
+        if name in COURSES:
+            line = drawn.line("mine", ["digits"], ["dataset=digits", "evaluate=last"])
+            assert "only the last epoch was evaluated; run: python run.py -m evaluate=every dataset=digits" in line
+        else:
+            assert type(drawn) is type(of(name, "three")[stem])
+
+
+@pytest.mark.parametrize("name", ["lu_comparison", "signal_propagation", "cost_of_activation"])
+def test_conditions_of_last_epochs_are_left_out_of_courses(name):
+    first, *others = STUDIES["three"].replicas["run"].unique()
+    (drawn,) = drawings(name, with_last_epochs(STUDIES["three"], {first})).values()
+    gids = {line.get_gid() for ax in drawn.axes for line in ax.lines} - {None}
+    assert first not in gids
+    assert gids & set(others)
