@@ -13,7 +13,8 @@ from experiments.analysis.comparison import (
     treatments_over_datasets,
     with_grids,
 )
-from experiments.analysis.over_datasets import OverDatasets
+from experiments.analysis.field import LEAST, field
+from experiments.analysis.over_datasets import Field, OverDatasets
 from experiments.analysis.simple import against_simple_models, margins
 from experiments.analysis.units import ERROR, metric_of, unit_of_row
 from experiments.analysis.verdicts import comparison_sentences, margin_sentence
@@ -40,9 +41,11 @@ class Findings:
         The result of the function `rankings`.
     over_datasets : OverDatasets
         The result of `treatments_over_datasets`.
+    field : Field or None
+        The result of the function `field`.
     sentences : list of str
-        The answer in three paragraphs: which condition or simple model is the best, which conditions differ from their
-        references, and how far this holds.
+        The answer in paragraphs: with three data sets or more, which treatments differ over data sets; which condition
+        or simple model is the best, which conditions differ from their references, and how far this holds.
     warnings : list of str
         What weakens the answer, in sentences.
     margin : str
@@ -53,6 +56,7 @@ class Findings:
     pairs: dict[str, pd.DataFrame]
     rankings: pd.DataFrame
     over_datasets: OverDatasets
+    field: Field | None
     sentences: list[str]
     warnings: list[str]
     margin: str
@@ -90,14 +94,18 @@ def findings(
     named = board.assign(name=board["name"].map(in_sentence))
     rate = "the only rate" if board["grid"].map(len).max() == 1 else "the rate that validation chose"
     constant = [] if confusion is None else comparisons_of_one_class(named, selected, confusion)
+    compared = field(selected, over, baselines, margin, f"at {rate}")
+    several = over.datasets >= LEAST and len(over.ranks) > 1
     sentences = [
         " ".join(winner_sentences(named, models, limits, rate)),
         " ".join([*comparison_sentences(named, limits, margin), *constant]),
-        f"{_diverged(replicas)} {over.sentence}",
+        _diverged(replicas) if several else f"{_diverged(replicas)} {over.sentence}",
     ]
+    if several:
+        sentences.insert(0, " ".join([*(compared.sentences if compared else []), over.sentence]))
     warnings = cautions(named, replicas, confusion, reliability, limits)
     limit = margin_sentence(board, limits)
-    return Findings(board, all_pairs(selected), rankings(replicas), over, sentences, warnings, limit)
+    return Findings(board, all_pairs(selected), rankings(replicas), over, compared, sentences, warnings, limit)
 
 
 def edge_sentence(board: pd.DataFrame) -> str:

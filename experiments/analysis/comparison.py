@@ -210,13 +210,17 @@ def treatments(replicas: pd.DataFrame) -> pd.Series:
     return labels(replicas, omit=("dataset", "output") if single else ("dataset",))
 
 
+def copies(replicas: pd.DataFrame) -> list[str]:
+    """Return the names of data sets that hold the same data as another one, without the first of each."""
+    return [name for _, *others in same_tasks(replicas) for name in others]
+
+
 def treatments_over_datasets(replicas: pd.DataFrame) -> OverDatasets:
     """Return `over_datasets` of the treatments that every data set of the study has; its sentence names the others.
 
     Of data sets that hold the same data, only the first one counts.
     """
-    copies = [name for _, *others in same_tasks(replicas) for name in others]
-    table = ranked(replicas[~replicas["dataset"].isin(copies)])
+    table = ranked(replicas[~replicas["dataset"].isin(copies(replicas))])
     table["treatment"] = table["run"].map(treatments(replicas))
     ranks = table.pivot(index="dataset", columns="treatment", values="rank")
     common = ranks.dropna(axis=1)

@@ -506,7 +506,7 @@ def _verdict_sentences(
         )
     if math.isnan(margin):
         return one, two, "No margin is known, so equivalence is not judged."
-    better, equivalent, worse = map(_probability, verdict.posterior)
+    better, equivalent, worse = map(probability_text, verdict.posterior)
     limit = scale.margin(margin)
     three = (
         f"It is better by more than {limit} with probability {better}, equivalent within {limit} with {equivalent}, "
@@ -515,6 +515,6 @@ def _verdict_sentences(
     return one, two, three
 
 
-def _probability(value: float) -> str:
+def probability_text(value: float) -> str:
     """Return a probability with two decimals; one that is not exactly 0 or 1 is not shown as such."""
     return "< 0.01" if 0 < value < 0.01 else "> 0.99" if 0.99 < value < 1 else f"{value:.2f}"

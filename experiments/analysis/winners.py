@@ -13,6 +13,9 @@ from experiments.analysis.units import Unit, unit_of_row
 from experiments.analysis.verdicts import paired_test
 from experiments.analysis.wording import counted, enumeration, in_sentence, p_text, verb
 
+MANY = 5
+"""Winners of more data sets than this are counted, not named."""
+
 
 def winner_sentences(board: pd.DataFrame, models: pd.DataFrame, margins: Mapping[str, float], rate: str) -> list[str]:
     """Return who has the lowest error on each data set, and how the simple models do there.
@@ -29,29 +32,56 @@ def winner_sentences(board: pd.DataFrame, models: pd.DataFrame, margins: Mapping
         Which learning rate the numbers are for.
     """
     brief = board["dataset"].nunique() > 2
-    crowned, beaten, simple, told = [], [], [], []
+    crowned, beaten, simple, told = [], dict[str, str](), [], []
     for dataset, part in board.groupby("dataset", sort=False):
         first = part.iloc[0]
         if pd.isna(first["rank"]) or not first["n"]:
-            beaten.append(_no_winner(part))
+            beaten[in_sentence(str(dataset))] = _no_winner(part)
             continue
         rivals = models[models["dataset"] == dataset].sort_values("error", kind="stable")
         network = _Network(part, brief, rate)
         if text := _beaten(network, rivals, margins[str(dataset)]):
-            beaten.append(text)
+            beaten[in_sentence(str(dataset))] = text
         else:
             crowned.append(network)
             if len(rivals):
                 simple.append(_brief(network, rivals) if brief else _simple(network, rivals))
                 told.append(_told_apart(rivals.iloc[0]))
     best = [network.sentence for network in crowned]
+    count = board["dataset"].nunique()
+    if count > MANY:
+        return _counted(crowned, beaten, told, count, rate)
     if brief and crowned:
         best = _brief_best(crowned, rate)
     if brief and simple:
         verdict = "All of these differ" if all(told) else "The others differ" if any(told) else "None can be told"
         test = f"{verdict} from the network {SPLITS} (paired t, Bonferroni for the choice of the best, 5 %)."
         simple = [f"The lowest errors without a network are {'; '.join(simple)}. {test}"]
-    return [*best, *beaten, *simple]
+    return [*best, *beaten.values(), *simple]
+
+
+def _counted(
+    crowned: list["_Network"], beaten: dict[str, str], told: list[bool], datasets: int, rate: str
+) -> list[str]:
+    """Return the winners of so many data sets that they are counted; the leaderboard and its baselines name each."""
+    result = []
+    if crowned:
+        names = pd.Series([network.name for network in crowned]).value_counts()
+        first = ", ".join(f"{name} {count}" for name, count in names.iloc[:4].items())
+        rest = f", {counted(len(names) - 4, 'other')} {names.iloc[4:].sum()}" if len(names) > 4 else ""
+        result.append(f"Data sets by the network that ranks first at {rate}: {first}{rest}.")
+    if beaten:
+        result.append(
+            f"On {len(beaten)} of the {datasets} data sets no network is the best, or a model without hidden layers "
+            f"has a lower mean test error, or no network is told from the trivial model: {enumeration(beaten)}."
+        )
+    if told:
+        test = "paired t, Bonferroni for the choice of the best, 5 %"
+        result.append(
+            f"On {sum(told)} of {counted(len(told), 'other data set')} the first network differs {SPLITS} from the "
+            f"best model without hidden layers ({test})."
+        )
+    return result
 
 
 def _brief_best(crowned: list["_Network"], rate: str) -> list[str]:

@@ -16,6 +16,7 @@ from experiments.report.formatting import caption, difference_unit
 from experiments.report.initializers import InitializerTable, initializer_tables
 from experiments.report.matrices import Matrix, matrices
 from experiments.report.metrics import CURVES as METRIC_CURVES
+from experiments.report.over import Over, over_table
 from experiments.report.provenance import (
     Command,
     Configuration,
@@ -54,6 +55,8 @@ class Content:
         The answer.
     warnings
         What weakens the answer.
+    over
+        The comparison over data sets, with three data sets or more.
     datasets, outputs
         The names by which the page filters.
     leaderboard, comparisons
@@ -92,6 +95,7 @@ class Content:
     selection: str
     sentences: list[str]
     warnings: list[str]
+    over: Over | None
     datasets: list[str]
     outputs: list[str]
     leaderboard: Table
@@ -166,6 +170,7 @@ def gather(
         selection="" if select == "error" else selection(select),
         sentences=facts.sentences,
         warnings=facts.warnings,
+        over=over_table(facts.field),
         datasets=sorted(board["dataset"].unique()),
         outputs=sorted(board["output"].unique()),
         leaderboard=leaderboard(board, epoch_of_errors(replicas)),

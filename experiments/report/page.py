@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from experiments.report.content import Content
 from experiments.report.drawing import Picture
+from experiments.report.over import FIGURES
 from experiments.report.svg import caption_id, inline
 from experiments.report.text import DEMONSTRATED, DEMONSTRATIONS
 
@@ -25,6 +26,7 @@ def html(content: Content, kinds: Sequence[str] = ("svg",)) -> str:
     # Only our own files and Matplotlib's SVG, whose texts Matplotlib has escaped, are not escaped here.
     script = (HERE / "script.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    leading = FIGURES if content.over else ()
     styles: dict[str, int] = {}
     inlined = {picture.stem: Markup(inline(picture.stem, picture.svg, styles)) for picture in content.pictures}
     style = [(HERE / "style.css").read_text(encoding="utf-8")]
@@ -34,7 +36,10 @@ def html(content: Content, kinds: Sequence[str] = ("svg",)) -> str:
         style=Markup("\n".join(style)),
         script=Markup(script),
         script_hash=f"sha256-{digest}",
-        figures=_figures(picture for picture in content.pictures if not picture.demonstration),
+        over_pictures=[picture for figure in leading for picture in content.pictures if picture.figure == figure],
+        figures=_figures(
+            picture for picture in content.pictures if not picture.demonstration and picture.figure not in leading
+        ),
         demonstrations=_figures(picture for picture in content.pictures if picture.demonstration),
         demonstrations_title=DEMONSTRATIONS,
         demonstrated=DEMONSTRATED,

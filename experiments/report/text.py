@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from experiments.report.content import Content
 from experiments.report.drawing import Picture
+from experiments.report.over import FIGURES
 from experiments.report.table import Table
 
 LATEX = {
@@ -39,13 +40,20 @@ def markdown(content: Content) -> str:
     parts += map(_plain, content.sentences)
     if content.warnings:
         parts.append(_list(content.warnings))
+    leading = FIGURES if content.over else ()
+    if content.over:
+        parts.append(f"## Over {content.over.datasets} data sets")
+        parts += _images(picture for name in leading for picture in content.pictures if picture.figure == name)
+        parts += [_plain(content.over.caption), _table(content.over.table), _plain(content.over.note)]
     parts += _conditions(content)
     parts += ["## Rankings over data sets", _plain(content.mean_ranks.sentence)]
     if content.baselines:
         lines = [f"{row.dataset}, {row.name}: {row.error} (std {row.std})" for row in content.baselines]
         parts += ["## Baselines on the same splits", _list(lines)]
     parts.append("## Figures")
-    parts += _images(picture for picture in content.pictures if not picture.demonstration)
+    parts += _images(
+        picture for picture in content.pictures if not picture.demonstration and picture.figure not in leading
+    )
     if content.missing:
         parts.append(_list(f"{name}: {reason}" for name, reason in content.missing.items()))
     parts += ["## Failed and diverged", _list(_failures(content)) or "None."]
