@@ -15,6 +15,7 @@ Expectations are integrals that are split at the kinks of f. Learned parameters 
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import lru_cache
 from math import exp, inf, isfinite, log, pi, sqrt
 from typing import NamedTuple
@@ -26,7 +27,9 @@ from nets.activations import Activation
 _SMALLEST = 1e-12  # a smaller variance is taken as this one
 _CORE, _FAR = 8, 38  # standard deviations: always integrated, and where the normal density underflows
 _TOLERANCE = 1e-14
-_SHORTEST, _LONGEST = 1e-4, 1e5  # between which q* of a critical point is sought
+_LONGEST = 1e12  # up to which q* of a critical point is sought
+FAINTEST = 1e-200
+"""A smaller E[f'(z)²] has lost its digits. It is that of a dead zone, far wider than the standard deviation of z."""
 _SCALES = (0.0, 0.01, 0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # of z: where an activation may bend, besides its kinks
 
 
@@ -260,7 +263,8 @@ def critical(activation: Activation, bias_variance: float) -> Critical:
     """Return the critical weights for these biases: the solution with the smallest q*, a stable one if there is any.
 
     If f(az) = a f(z) for a > 0, as for ReLU, every length is a fixed point, and only without biases. Then the result
-    has σ_b² = 0 and q* = 1. Otherwise q* is sought between 1e-4 and 1e5.
+    has σ_b² = 0 and q* = 1. Otherwise q* is sought from σ_b², below which there is none, or from 1e-12, up to 1e12 or
+    1e12 σ_b². Where f has a dead zone, the search begins where E[f'(z)²] is above 1e-200.
 
     Raises
     ------
@@ -268,23 +272,33 @@ def critical(activation: Activation, bias_variance: float) -> Critical:
         If no solution has such a q* (that of tanh without biases is 0), the activation jumps or has several pieces, or
         an expectation is infinite.
     """
+    name, biases = activation.name, f"biases of variance {bias_variance:g}"
     if activation.pieces > 1:
-        raise TheoryError(f"{activation.name} has {activation.pieces} pieces: a critical point is defined for one")
+        raise TheoryError(f"{name} has {activation.pieces} pieces: a critical point is defined for one")
+    _refuse_jumps(activation)
+    if _is_homogeneous(activation):
+        return Critical(critical_at(activation, 1.0)[0], 0.0, 1.0, 1.0)
 
     def excess(log_q: float) -> float:
         return (bias_variance - critical_at(activation, exp(log_q))[1]) / exp(log_q)
 
-    if all(abs(critical_at(activation, q)[1]) < 1e-9 * q for q in (0.01, 1.0, 100.0)):
-        return Critical(critical_at(activation, 1.0)[0], 0.0, 1.0, 1.0)
+    lowest, highest = log(max(bias_variance, _SMALLEST)), log(_LONGEST * max(bias_variance, 1.0))
+    grid = np.arange(log(_SMALLEST), highest, 0.5)
     unstable: Critical | None = None
     previous: tuple[float, float] | None = None
-    for log_q in [*np.arange(log(_SHORTEST), log(_LONGEST), 0.5).tolist(), log(_LONGEST)]:
+    searched: list[float] = []
+    for log_q in [lowest, *grid[grid > lowest].tolist(), highest]:
         try:
+            if moments(activation, exp(log_q)).slope < FAINTEST:
+                continue
             value = excess(log_q)
         except TheoryError:
-            if previous is None:
+            if not searched:
                 raise
             break  # the tails are too heavy from here on
+        searched.append(exp(log_q))
+        if abs(value) < 1e-12 + 1e-15 * exp(-log_q / 2):
+            continue  # a rounding error has no sign; where f(0) = 0 is a difference, z = √q has fewer digits
         if previous is not None and (value > 0) != (previous[1] > 0):
             q = exp(_root(excess, previous[0], log_q))
             values = moments(activation, q)
@@ -295,12 +309,24 @@ def critical(activation: Activation, bias_variance: float) -> Critical:
         previous = log_q, value
     if unstable is not None:
         return unstable
-    name, biases = activation.name, f"biases of variance {bias_variance:g}"
-    weights, smallest = critical_at(activation, _SMALLEST)
-    if bias_variance == 0 and abs(smallest) < 1e-6 * _SMALLEST:
-        raise TheoryError(f"{name} is critical only at q* = 0 for {biases}, with σ_w² = {weights:g}")
-    reached = _LONGEST if previous is None else exp(previous[0])
-    raise TheoryError(f"no weights make {name} critical for {biases}: no q* from {_SHORTEST:g} to {reached:g}")
+    if not searched:
+        raise TheoryError(
+            f"E[f'(z)²] of {name} is 0, or too small for a number, for z ~ N(0, q) up to q = {exp(highest):.3g}"
+        )
+    if bias_variance == 0 and searched[0] <= 2 * _SMALLEST:
+        weights, smallest = critical_at(activation, _SMALLEST)
+        if abs(smallest) < 1e-6 * _SMALLEST:
+            raise TheoryError(f"{name} is critical only at q* = 0 for {biases}, with σ_w² = {weights:g}")
+    raise TheoryError(
+        f"no weights make {name} critical for {biases}: no q* from {searched[0]:.3g} to {searched[-1]:.3g}"
+    )
+
+
+def _is_homogeneous(activation: Activation) -> bool:
+    """Return whether every length is a fixed point at χ₁ = 1, as for f(az) = a f(z); a scale of f shows at some q."""
+    with suppress(TheoryError):
+        return all(abs(critical_at(activation, q)[1]) < 1e-9 * q for q in (1e-12, 1e-6, 0.01, 1.0, 100.0, 1e6, 1e12))
+    return False
 
 
 # --- integrals ---------------------------------------------------------------------------------------------------
@@ -403,7 +429,10 @@ def _integral(
 
 
 def _end(whole: np.ndarray, total: np.ndarray, name: str, index: int, step: int) -> int:
-    """Return the index of the last interval outwards that counts; then two in a row are negligible."""
+    """Return the index of the last interval outwards that counts; then two in a row are negligible.
+
+    Beside an integral that is 0 so far nothing is negligible, for f may have a dead zone there.
+    """
     total = total.copy()
     negligible = 0
     for count in range(1, whole.shape[1]):
@@ -411,9 +440,11 @@ def _end(whole: np.ndarray, total: np.ndarray, name: str, index: int, step: int)
         if not np.isfinite(part).all():
             break
         negligible = negligible + 1 if (part <= 1e-16 * total + 1e-300).all() else 0
-        if negligible == 2:
+        if negligible >= 2 and (total > 0).all():
             return index + step * count
         total += part
+    if negligible >= 2:
+        return index + step * (whole.shape[1] - 1)
     raise TheoryError(f"{name} is infinite, or too heavy in its tails")
 
 

@@ -159,6 +159,8 @@ def critical_line(activation: Activation, top: float) -> np.ndarray:
     lengths: list[float] = []
     with contextlib.suppress(theory.TheoryError):  # the tails are too heavy from some q on
         for q in np.geomspace(1e-3, 1e4, 60).tolist():
+            if not theory.moments(activation, q).slope > theory.FAINTEST:
+                continue  # the dead zone of a function such as soft_shrink
             value = biases(q)
             if lengths:
                 low, previous = lengths[-1], biases(lengths[-1])

@@ -109,5 +109,14 @@ def test_a_function_that_jumps_has_no_critical_line():
     assert not propagation.critical_line(Formula("leap", "x+sign(x)"), 0.5).size
 
 
+def test_a_function_with_a_dead_zone_has_a_critical_line():
+    """Of lengths below 0.0003 E[f'(z)²] is not a number above 0."""
+    line = propagation.critical_line(Formula("shrink", "x-max(min(x,0.5),-0.5)"), 0.5)
+    point = theory.critical(Formula("shrink", "x-max(min(x,0.5),-0.5)"), 0.04)
+    assert np.interp(0.2, line[:, 1], line[:, 0]) ** 2 == pytest.approx(
+        point.weight_variance, rel=0.1
+    )  # the line is straight between its points
+
+
 def test_softplus_has_no_critical_line():
     assert np.isnan(propagation.critical_line(ACTIVATIONS["softplus"](), 0.5)[:, 1]).all()
