@@ -126,6 +126,49 @@ def test_moments_of_two_pieces(q):
     close(gate.growth, sigmoid.square + q * sigmoid.growth)
 
 
+@pytest.mark.parametrize("q", [0.3, 1.0, 30.0])
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("max(x0, x1)", lambda q: (q, 1)),
+        ("max(x0-x1, 0)", lambda q: (q, 1)),
+        ("max(x0-x1, 0)*x1", lambda q: (2 * q**2, 3 * q)),
+        ("max(x0, 0)*x1", lambda q: (q**2 / 2, q)),
+        ("step(x0-x1)*x1", lambda q: (q / 2, 0.5)),
+        ("max(2*x0-x1-1, 0)", lambda q: (of_a_hinge(1, 5 * q)[0], 5 * of_a_hinge(1, 5 * q)[1])),
+        ("where(x0-0.3*x1-0.2, x0, x0+x1)", lambda q: (of_a_sum(q), 1 + norm.cdf(0.2 / sqrt(1.09 * q)))),
+        ("max(x0*x0+x1*x1-1, 0)", lambda q: (8 * q**2 * exp(-0.5 / q), 4 * (2 * q + 1) * exp(-0.5 / q))),
+        ("exp(x1/2)*x0", lambda q: (q * exp(q / 2), exp(q / 2) * (1 + q / 4))),
+    ],
+)
+def test_kinks_and_jumps_of_two_pieces_may_have_any_direction(expression, expected, q):
+    values = theory.moments(Formula("pair", expression), q)
+    assert values[1:3] == pytest.approx(expected(q), rel=1e-9)
+    up, down = (expected(q + by)[0] for by in (1e-4 * q, -1e-4 * q))
+    assert values.growth == pytest.approx((up - down) / (2e-4 * q), rel=1e-6)
+
+
+def of_a_sum(q):
+    """Return E[x0²] + E[x1² + 2 x0 x1; t < a], where t = x0 - 0.3 x1 and a = 0.2: its variance is v = 1.09 q."""
+    v = 1.09 * q
+    a = 0.2 / sqrt(v)
+    below, second = norm.cdf(a), norm.cdf(a) - a * norm.pdf(a)  # E[1; t < a] and E[t²/v; t < a]
+    x1_x1 = q * below + (0.3 * q) ** 2 / v * (second - below)
+    x0_x1 = -0.3 * q * q / v * (second - below)
+    return q + x1_x1 + 2 * x0_x1
+
+
+def test_two_pieces_with_heavy_tails_are_integrated_to_their_end_or_refused():
+    """At a variance of 30 most of E[f²] lies beyond 10 standard deviations."""
+    assert theory.moments(Formula("pair", "x0*exp(x1)"), 30.0).square == pytest.approx(30 * exp(60), rel=1e-9)
+    bell = Formula("bell", "x0+exp(x1*x1/5)")
+    assert theory.moments(bell, 1.0).square == pytest.approx(1 + sqrt(5), rel=1e-9)
+    with pytest.raises(
+        TheoryError, match=r"^E\[f\(z\)²\] of bell for z ~ N\(0, 1\.3\) is infinite, or too heavy in its "
+    ):
+        theory.moments(bell, 1.3)
+
+
 def test_of_three_pieces_there_is_no_theory():
     with pytest.raises(TheoryError, match=r"^maxout has 3 pieces: the theory is for one or two$"):
         theory.moments(Maxout(pieces=3), 1.0)

@@ -43,6 +43,7 @@ def measured(activation, initializer, hidden, networks=60, inputs=60, rows=20, o
         (SiLU(), Normal(std=0.08)),
         (Maxout(), INITIALIZERS["lecun_uniform"]()),
         (GLU(), INITIALIZERS["variance_preserving"]()),
+        (Formula("oblique", "max(x0-x1, 1)"), INITIALIZERS["variance_preserving"]()),
     ],
     ids=lambda value: value.name,
 )
