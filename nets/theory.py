@@ -32,6 +32,10 @@ FAINTEST = 1e-200
 _SCALES = (0.0, 0.01, 0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # of z: where an activation may bend, besides its kinks
 
 
+UNSTABLE = 1 + 1e-9
+"""Above it V'(q*) is above 1 by more than a rounding error."""
+
+
 class TheoryError(ValueError):
     """The reason why a quantity of the theory does not exist, in one line."""
 
