@@ -85,6 +85,10 @@ OPERATORS = {
 """ONNX's name of each gate that an expression may have; `gate` composes those that ONNX lacks."""
 
 
+ARITHMETIC = {"add", "subtract", "multiply", "divide", "negate", "power", "maximum", "minimum", "abs", "sign"}
+"""Gates that runtimes compute in float64 too."""
+
+
 class _Model:
     """An ONNX graph under construction; a value in it is known by its name."""
 
@@ -151,26 +155,32 @@ class _Model:
         return [self("Slice", whole, bounds[p], bounds[p + 1], axes) for p in range(count)]
 
     def activation(self, activation: Activation, learned: Mapping[str, np.ndarray], pieces: Sequence[str]) -> str:
-        """Add the expression of an activation on a layer's pre-activations, which a piecewise one has several of."""
-        values = {name: self.constant(parameters[0, 0]) for name, parameters in learned.items()}
+        """Add the expression of an activation on a layer's pre-activations, which a piecewise one has several of.
+
+        A quotient of arithmetic alone, such as a rational function, is computed in float64: both of its terms may
+        overflow in float32, and inf/inf is NaN.
+        """
+        from onnx import TensorProto
+
         names = ["x"] if len(pieces) == 1 else [f"x{number}" for number in range(len(pieces))]
-        values |= dict(zip(names, pieces, strict=True))
         # The rules for a user's text need no second check: a formula was parsed by them when it was made.
         tree = ast.parse(activation.expression, mode="eval").body
-        leaves: dict[str, Node] = {}
-        results: dict[Node, str] = {}
-        for name in {part.id for part in ast.walk(tree) if isinstance(part, ast.Name)}:
-            if name in values:
-                leaves[name] = Node(0.5)
-                results[leaves[name]] = values[name]
-            elif hasattr(activation, name):
-                leaves[name] = Node(getattr(activation, name))
-        y, _ = build(tree, leaves)
+        used = {part.id for part in ast.walk(tree) if isinstance(part, ast.Name)}
+        leaves = {name: Node(0.5) for name in [*names, *learned] if name in used}
+        fixed = {name: Node(getattr(activation, name)) for name in used - set(leaves) if hasattr(activation, name)}
+        y, _ = build(tree, leaves | fixed)
+        gates = {node.gate.name for node in graph.history(y) if node.gate}
+        is_wide = "divide" in gates and gates <= ARITHMETIC
+        dtype = np.float64 if is_wide else np.float32
+        signals = [self("Cast", piece, to=TensorProto.DOUBLE) if is_wide else piece for piece in pieces]
+        values = {name: self.constant(parameters[0, 0], dtype) for name, parameters in learned.items()}
+        values |= dict(zip(names, signals, strict=True))
+        results = {leaf: values[name] for name, leaf in leaves.items()}
         for node in graph.history(y):
             if node not in results:
                 inputs = [results[source] for source in node.inputs]
-                results[node] = self.gate(node.gate.name, *inputs) if node.gate else self.constant(node.value)
-        return results[y]
+                results[node] = self.gate(node.gate.name, *inputs) if node.gate else self.constant(node.value, dtype)
+        return self("Cast", results[y], to=TensorProto.FLOAT) if is_wide else results[y]
 
     def content(self, name: str, inputs: int, outputs: Outputs, properties: Mapping[str, Any]) -> bytes:
         """Return the checked file of this graph, with its properties as JSON."""

@@ -9,7 +9,7 @@ import contextlib
 import keyword
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from numbers import Real
@@ -141,6 +141,13 @@ class Formula(Activation, name="formula"):
         with np.errstate(invalid="ignore"):  # where h is infinite on both sides, no jump is seen
             near, far = (np.abs(self(x + step) - self(x - step)) for step in (1e-7, 1e-6))
         return tuple((x[near > np.maximum(far / 2, 1e-9 * np.maximum(1, np.abs(self(x))))] + 0.0).tolist())
+
+    def differences(self, z: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return the difference of the two values that each routing gate compares, at the pieces z.
+
+        Where none changes its sign, h has neither kinks nor jumps.
+        """
+        return _differences(self, dict(zip(self._leaves, z, strict=True)))
 
     @cached_property
     def trains(self) -> bool:

@@ -208,20 +208,21 @@ class Critical(Initializer, name="critical", draw=_normal):
     def variance(self, fan_in: int, fan_out: int) -> float:
         return 1 / fan_in
 
-    def _point(self, activation: Activation) -> theory.Critical:
+    def point(self, activation: Activation) -> theory.Critical:
+        """Return the critical point of an activation with these biases; ValueError if there is none."""
         try:
             return theory.critical(activation, float(self.bias_variance))
         except theory.TheoryError as error:
             raise ValueError(f"init={self.name}: {error}; init=auto is defined there") from None
 
     def factors(self, activation: Activation) -> Factors:
-        weights, biases, length, _ = self._point(activation)
+        weights, biases, length, _ = self.point(activation)
         signal = length - biases  # of the first layer, without its biases
         return Factors(*map(_rounded, (signal, weights, weights / signal, biases)))
 
     def note(self, activation: Activation) -> str:
-        _, biases, length, growth = self._point(activation)
-        if growth > 1 + 1e-9:
+        _, biases, length, growth = self.point(activation)
+        if growth > theory.UNSTABLE:
             return (
                 f"init={self.name}: the critical point of {activation.name} is unstable, V'(q*) = {growth:.2f} at "
                 f"q* = {length:.2g}: the lengths of deep networks move away from it"

@@ -15,7 +15,8 @@ Expectations are integrals that are split at the kinks of f. Learned parameters 
 """
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from contextlib import suppress
+from functools import lru_cache, partial
 from math import exp, inf, isfinite, log, pi, sqrt
 from typing import NamedTuple
 
@@ -25,9 +26,14 @@ from nets.activations import Activation
 
 _SMALLEST = 1e-12  # a smaller variance is taken as this one
 _CORE, _FAR = 8, 38  # standard deviations: always integrated, and where the normal density underflows
-_TOLERANCE = 1e-14
-_SHORTEST, _LONGEST = 1e-4, 1e5  # between which q* of a critical point is sought
+_LONGEST = 1e12  # up to which q* of a critical point is sought
+FAINTEST = 1e-200
+"""A smaller E[f'(z)²] has lost its digits. It is that of a dead zone, far wider than the standard deviation of z."""
 _SCALES = (0.0, 0.01, 0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # of z: where an activation may bend, besides its kinks
+
+
+UNSTABLE = 1 + 1e-9
+"""Above it V'(q*) is above 1 by more than a rounding error."""
 
 
 class TheoryError(ValueError):
@@ -77,6 +83,8 @@ class Critical(NamedTuple):
 @lru_cache(maxsize=4096)
 def moments(activation: Activation, q: float) -> Moments:
     """Return the expectations of an activation for z ~ N(0, q).
+
+    They are accurate to about 1e-10 of their size, and of two pieces to 1e-9.
 
     Raises
     ------
@@ -260,7 +268,8 @@ def critical(activation: Activation, bias_variance: float) -> Critical:
     """Return the critical weights for these biases: the solution with the smallest q*, a stable one if there is any.
 
     If f(az) = a f(z) for a > 0, as for ReLU, every length is a fixed point, and only without biases. Then the result
-    has σ_b² = 0 and q* = 1. Otherwise q* is sought between 1e-4 and 1e5.
+    has σ_b² = 0 and q* = 1. Otherwise q* is sought from σ_b², below which there is none, or from 1e-12, up to 1e12 or
+    1e12 σ_b². Where f has a dead zone, the search begins where E[f'(z)²] is above 1e-200.
 
     Raises
     ------
@@ -268,23 +277,33 @@ def critical(activation: Activation, bias_variance: float) -> Critical:
         If no solution has such a q* (that of tanh without biases is 0), the activation jumps or has several pieces, or
         an expectation is infinite.
     """
+    name, biases = activation.name, f"biases of variance {bias_variance:g}"
     if activation.pieces > 1:
-        raise TheoryError(f"{activation.name} has {activation.pieces} pieces: a critical point is defined for one")
+        raise TheoryError(f"{name} has {activation.pieces} pieces: a critical point is defined for one")
+    _refuse_jumps(activation)
+    if _is_homogeneous(activation):
+        return Critical(critical_at(activation, 1.0)[0], 0.0, 1.0, 1.0)
 
     def excess(log_q: float) -> float:
         return (bias_variance - critical_at(activation, exp(log_q))[1]) / exp(log_q)
 
-    if all(abs(critical_at(activation, q)[1]) < 1e-9 * q for q in (0.01, 1.0, 100.0)):
-        return Critical(critical_at(activation, 1.0)[0], 0.0, 1.0, 1.0)
+    lowest, highest = log(max(bias_variance, _SMALLEST)), log(_LONGEST * max(bias_variance, 1.0))
+    grid = np.arange(log(_SMALLEST), highest, 0.5)
     unstable: Critical | None = None
     previous: tuple[float, float] | None = None
-    for log_q in [*np.arange(log(_SHORTEST), log(_LONGEST), 0.5).tolist(), log(_LONGEST)]:
+    searched: list[float] = []
+    for log_q in [lowest, *grid[grid > lowest].tolist(), highest]:
         try:
+            if moments(activation, exp(log_q)).slope < FAINTEST:
+                continue
             value = excess(log_q)
         except TheoryError:
-            if previous is None:
+            if not searched:
                 raise
             break  # the tails are too heavy from here on
+        searched.append(exp(log_q))
+        if abs(value) < 1e-12 + 1e-15 * exp(-log_q / 2):
+            continue  # a rounding error has no sign; where f(0) = 0 is a difference, z = √q has fewer digits
         if previous is not None and (value > 0) != (previous[1] > 0):
             q = exp(_root(excess, previous[0], log_q))
             values = moments(activation, q)
@@ -295,12 +314,24 @@ def critical(activation: Activation, bias_variance: float) -> Critical:
         previous = log_q, value
     if unstable is not None:
         return unstable
-    name, biases = activation.name, f"biases of variance {bias_variance:g}"
-    weights, smallest = critical_at(activation, _SMALLEST)
-    if bias_variance == 0 and abs(smallest) < 1e-6 * _SMALLEST:
-        raise TheoryError(f"{name} is critical only at q* = 0 for {biases}, with σ_w² = {weights:g}")
-    reached = _LONGEST if previous is None else exp(previous[0])
-    raise TheoryError(f"no weights make {name} critical for {biases}: no q* from {_SHORTEST:g} to {reached:g}")
+    if not searched:
+        raise TheoryError(
+            f"E[f'(z)²] of {name} is 0, or too small for a number, for z ~ N(0, q) up to q = {exp(highest):.3g}"
+        )
+    if bias_variance == 0 and searched[0] <= 2 * _SMALLEST:
+        weights, smallest = critical_at(activation, _SMALLEST)
+        if abs(smallest) < 1e-6 * _SMALLEST:
+            raise TheoryError(f"{name} is critical only at q* = 0 for {biases}, with σ_w² = {weights:g}")
+    raise TheoryError(
+        f"no weights make {name} critical for {biases}: no q* from {searched[0]:.3g} to {searched[-1]:.3g}"
+    )
+
+
+def _is_homogeneous(activation: Activation) -> bool:
+    """Return whether every length is a fixed point at χ₁ = 1, as for f(az) = a f(z); a scale of f shows at some q."""
+    with suppress(TheoryError):
+        return all(abs(critical_at(activation, q)[1]) < 1e-9 * q for q in (1e-12, 1e-6, 0.01, 1.0, 100.0, 1e6, 1e12))
+    return False
 
 
 # --- integrals ---------------------------------------------------------------------------------------------------
@@ -356,14 +387,18 @@ def _panels(function: Callable[[np.ndarray], np.ndarray], low: np.ndarray, high:
 
 
 def _integral(
-    function: Callable[[np.ndarray], np.ndarray], edges: Iterable[float], name: str
+    function: Callable[[np.ndarray], np.ndarray],
+    edges: Iterable[float],
+    name: str,
+    far: int = _FAR,
+    accuracy: float = 1e-12,
 ) -> tuple[np.ndarray, tuple[float, float]]:
     """Return the integral (k,) of a function (k, …) of t, and the ends between which it is not negligible.
 
     The function contains the normal density. Intervals are halved until halving changes nothing. A singularity that
     cannot be integrated leaves an error that no halving removes.
     """
-    cuts = np.unique([*range(-_FAR, _FAR + 1), *edges])
+    cuts = np.unique([*range(-far, far + 1), *edges])
     low, high = cuts[:-1], cuts[1:]
     whole = _panels(function, low, high)
     core = (low >= -_CORE) & (high <= _CORE)
@@ -386,9 +421,9 @@ def _integral(
         # The first look may miss a steep part.
         total = np.maximum(total, np.abs(result) + np.abs(left + right).sum(axis=1))
         # Of a formula that cancels, rounding errors never get small: what is left must be small in sum.
-        negligible = (error <= _TOLERANCE * total[:, None] + 1e-300).all(axis=0)
+        negligible = (error <= accuracy / 100 * total[:, None] + 1e-300).all(axis=0)
         done = negligible | (high - low < 1e-14 * np.maximum(1, np.abs(low)))
-        if (error.sum(axis=1) <= 1e-12 * total).all() or (done.size - done.sum() > 4096):
+        if (error.sum(axis=1) <= accuracy * total).all() or (done.size - done.sum() > 4096):
             done[:] = True
         result += (left + right)[:, done].sum(axis=1)
         lost += error[:, done].sum(axis=1)
@@ -403,7 +438,10 @@ def _integral(
 
 
 def _end(whole: np.ndarray, total: np.ndarray, name: str, index: int, step: int) -> int:
-    """Return the index of the last interval outwards that counts; then two in a row are negligible."""
+    """Return the index of the last interval outwards that counts; then two in a row are negligible.
+
+    Beside an integral that is 0 so far nothing is negligible, for f may have a dead zone there.
+    """
     total = total.copy()
     negligible = 0
     for count in range(1, whole.shape[1]):
@@ -411,9 +449,11 @@ def _end(whole: np.ndarray, total: np.ndarray, name: str, index: int, step: int)
         if not np.isfinite(part).all():
             break
         negligible = negligible + 1 if (part <= 1e-16 * total + 1e-300).all() else 0
-        if negligible == 2:
+        if negligible >= 2 and (total > 0).all():
             return index + step * count
         total += part
+    if negligible >= 2:
+        return index + step * (whole.shape[1] - 1)
     raise TheoryError(f"{name} is infinite, or too heavy in its tails")
 
 
@@ -496,21 +536,76 @@ def _covariance(activation: Activation, q: float, c: float) -> tuple[float, floa
 
 
 def _moments_of_two(activation: Activation, q: float) -> Moments:
-    scale = sqrt(q)
-    features = np.array(_features(activation)) / scale
-    regular = np.arange(-10.0, 11.0)
+    """Integrate over b on lines of equal a, split where a branch changes, then over a, where intervals are halved.
+
+    A branch of a formula changes along any curve, such as the oblique line of max(x0 - x1, 0).
+    """
+    scale, name = sqrt(q), f"E[f(z)²] of {activation.name} for z ~ N(0, {q:g})"
 
     def parts(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         root = _root_of_density(a) * _root_of_density(b)
         z = scale * np.stack([a, b], axis=-1).reshape(-1, 2)
         f = activation(z).reshape(a.shape) * root
         by_a, by_b = np.moveaxis(activation.prime(z).reshape(*a.shape, 2).astype(float), -1, 0) * root
-        return np.stack([f * root, f * f, by_a**2 + by_b**2, f * (by_a * a + by_b * b) / scale])
+        # A function with jumps has the derivative of the density in place of its own.
+        return np.stack([f * root, f * f, by_a**2 + by_b**2, f * f * (a * a + b * b - 2) / (2 * q)])
 
-    def inner(a: np.ndarray) -> np.ndarray:
-        fixed = np.concatenate([regular, features])
-        cuts = np.concatenate([np.broadcast_to(fixed, (len(a), len(fixed))), a[:, None], -a[:, None]], axis=1)
-        return np.sort(np.clip(cuts, -10, 10), axis=1)
+    far = _reach(parts, name)
+    features = np.array(_features(activation)) / scale
+    features = features[np.abs(features) < far]
+    cuts = np.unique([*range(-far, far + 1), *features])
 
-    outer = np.unique(np.clip([*regular, *features], -10, 10))
-    return Moments(*_plane(parts, outer, inner, f"E[f(z)²] of {activation.name} for z ~ N(0, {q:g})").tolist())
+    def lines(a: np.ndarray, points: int) -> np.ndarray:
+        ends = _cuts_of_lines(activation, scale, a, cuts)
+        b, w = _nodes(ends[:, :-1], ends[:, 1:], points)
+        result = np.zeros((4, len(a)))
+        for rows in np.array_split(np.arange(len(a)), max(1, b.size // 200_000)):
+            values = parts(np.broadcast_to(a[rows, None, None], b[rows].shape), b[rows]) * w[rows]
+            total = values.sum(axis=(2, 3))
+            # Halving intervals of a would never make a rounding error smaller.
+            result[:, rows] = np.where(np.abs(total) < 1e-13 * np.abs(values).sum(axis=(2, 3)), 0, total)
+        return result
+
+    previous: np.ndarray | None = None
+    for points in (8, 12, 20, 32, 48):
+        result, _ = _integral(partial(lines, points=points), features, name, far, 1e-10)
+        if previous is not None and (np.abs(result - previous) <= 1e-9 * np.abs(result).max()).all():
+            return Moments(*result.tolist())
+        previous = result
+    raise TheoryError(f"{name} does not converge")
+
+
+def _reach(parts: Callable[[np.ndarray, np.ndarray], np.ndarray], name: str) -> int:
+    """Return up to which |a| and |b| functions (k, …) of a and b are not negligible; TheoryError if that is too far."""
+    axis = np.arange(-_FAR, _FAR + 1.0)
+    a, b = np.meshgrid(axis, axis)
+    with np.errstate(all="ignore"):
+        size = np.abs(parts(a, b))
+        counts = ~(size <= 1e-20 * size.max(axis=(1, 2), keepdims=True)).all(axis=0)
+    far = int(np.maximum(np.abs(a), np.abs(b))[counts].max(initial=_CORE))
+    if far >= _FAR - 2:
+        raise TheoryError(f"{name} is infinite, or too heavy in its tails")
+    return far + 2
+
+
+def _cuts_of_lines(activation: Activation, scale: float, a: np.ndarray, cuts: np.ndarray) -> np.ndarray:
+    """Return where integrals over b are split at n values of a, sorted (n, m): at cuts, ties and changes of branch."""
+    rows = [np.broadcast_to(cuts, (len(a), len(cuts))), a[:, None], -a[:, None]]
+    differences = getattr(activation, "differences", None)
+    for gate, sample in enumerate(differences(_pair(scale, a[:, None], cuts)) if differences else []):
+        row, column = np.nonzero(np.diff(np.sign(sample), axis=1))
+        low, high, before = cuts[column], cuts[column + 1], np.sign(sample[row, column])
+        for _ in range(50 if row.size else 0):
+            middle = (low + high) / 2
+            unchanged = np.sign(differences(_pair(scale, a[row], middle))[gate]) == before
+            low, high = np.where(unchanged, middle, low), np.where(unchanged, high, middle)
+        count = np.bincount(row, minlength=len(a))
+        found = np.full((len(a), count.max(initial=0)), cuts[-1])
+        found[row, np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)] = high
+        rows.append(found)
+    return np.sort(np.clip(np.concatenate(rows, axis=1), cuts[0], cuts[-1]), axis=1)
+
+
+def _pair(scale: float, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    first, second = np.broadcast_arrays(scale * a, scale * b)
+    return first, second

@@ -1,16 +1,20 @@
 """Sentences on what weakens a study's answer."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 import pandas as pd
 
 from experiments.analysis.comparison import ranking_seeds
 from experiments.analysis.labels import same_tasks
 from experiments.analysis.metrics import calibrations, disagreements, infinities
+from experiments.analysis.propagation import rebuild, weights_of
 from experiments.analysis.statistics import summarise
 from experiments.analysis.units import ERROR, UNITS, metric_of
 from experiments.analysis.wording import counted, enumeration, in_sentence, verb
 from experiments.tables import KEY, reported, rounded
+from nets.initializers import Critical
+from nets.theory import UNSTABLE
 
 ONE_CLASS = 0.95
 """A network predicts one class if at least this share of its test rows have it."""
@@ -25,8 +29,8 @@ def cautions(
 ) -> list[str]:
     """Return what weakens the answer.
 
-    That is copied data, uneven seeds, confounders, overfitting, random weights, predictions of one class, metrics that
-    are infinite, that disagree or that show bad calibration, and tuning seeds.
+    That is copied data, uneven seeds, confounders, unstable initial lengths, overfitting, random weights, predictions
+    of one class, metrics that are infinite, that disagree or that show bad calibration, and tuning seeds.
 
     Parameters
     ----------
@@ -45,6 +49,7 @@ def cautions(
         *_uneven(board, selected),
         *_confounded(board),
         *_without_hidden_layers(board, selected),
+        *_unstable(board, selected),
         *_overfitted(board, selected, margins),
         *_untrained_at_best(board, selected),
         *([] if confusion is None else _one_class(board, selected, confusion)),
@@ -124,6 +129,26 @@ def _without_hidden_layers(board: pd.DataFrame, selected: pd.DataFrame) -> list[
     return [
         f"{enumeration(rows['name'].drop_duplicates())} have no hidden layer, so their activation has no effect. They "
         f"may differ only in the initializer."
+    ]
+
+
+def _unstable(board: pd.DataFrame, selected: pd.DataFrame) -> list[str]:
+    """Return a sentence on plain networks whose critical point is an unstable fixed point of the lengths."""
+    if "init.name" not in selected:
+        return []
+    names, growths = board.set_index("run")["name"], {}
+    for _, row in selected[selected["init.name"] == Critical.name].drop_duplicates("run").iterrows():
+        with suppress(ValueError):  # a formula that this version refuses
+            activation = rebuild(row)
+            weights = weights_of(row, activation)
+            if weights and isinstance(weights.initializer, Critical) and row["run"] in names.index:
+                growths[names[row["run"]]] = weights.initializer.point(activation).growth
+    texts = [f"{name} ({growth:.2f})" for name, growth in growths.items() if growth > UNSTABLE]
+    if not texts:
+        return []
+    return [
+        f"The critical point is unstable if V′(q*) is above 1, as for {enumeration(texts)}: with depth, the lengths of "
+        f"pre-activations move away from q*."
     ]
 
 

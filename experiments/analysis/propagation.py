@@ -4,6 +4,7 @@ import contextlib
 import json
 import math
 from collections.abc import Callable
+from dataclasses import fields
 from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -12,12 +13,23 @@ import numpy as np
 import pandas as pd
 
 from nets import theory
-from nets.activations import Activation
+from nets.activations import ACTIVATIONS, Activation
+from nets.formula import Formula
 from nets.initializers import INITIALIZERS, Initializer
 from nets.network import Network, Work
 
 PAIRS, NETWORKS, START = 16, 4, 0.5
 """Pairs of inputs, networks, and the correlation of a pair, with which the correlation by layer is measured."""
+
+
+def rebuild(row: pd.Series) -> Activation:
+    """Return the activation that a row of `replicas` names, with its hyperparameters."""
+    variant = ACTIVATIONS.get(row["activation"], Formula)  # a formula's name is the user's
+    kinds: dict[str, type] = {item.name: type(item.default) for item in fields(variant)}
+    values = {name: row.get(f"activation.{name}") for name in kinds}
+    if "name" in kinds:  # only a formula has a name of its own
+        values["name"] = row["activation"]
+    return variant(**{name: kinds[name](value) for name, value in values.items() if not pd.isna(value)})
 
 
 class Weights(NamedTuple):
@@ -159,6 +171,8 @@ def critical_line(activation: Activation, top: float) -> np.ndarray:
     lengths: list[float] = []
     with contextlib.suppress(theory.TheoryError):  # the tails are too heavy from some q on
         for q in np.geomspace(1e-3, 1e4, 60).tolist():
+            if not theory.moments(activation, q).slope > theory.FAINTEST:
+                continue  # the dead zone of a function such as soft_shrink
             value = biases(q)
             if lengths:
                 low, previous = lengths[-1], biases(lengths[-1])

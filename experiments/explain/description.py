@@ -50,7 +50,7 @@ def _critical(formula: Formula) -> str:
     except theory.TheoryError as error:
         return f"none: {error}"
     settings = f"init=critical takes weights of variance {show(weights)}/fan_in and biases of variance {show(biases)}"
-    stability = ", an unstable fixed point" if growth > 1 + 1e-9 else ""
+    stability = ", an unstable fixed point" if growth > theory.UNSTABLE else ""
     return f"{settings}; q* = {show(length)}, V′(q*) = {show(growth)}{stability}"
 
 

@@ -10,9 +10,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from threadpoolctl import threadpool_limits
 
-from experiments.analysis.propagation import Weights, correlations, critical_line, predicted, weights_of
+from experiments.analysis.propagation import (
+    Weights,
+    correlations,
+    critical_line,
+    predicted,
+    rebuild,
+    weights_of,
+)
 from experiments.analysis.wording import counted
-from experiments.figures.activations import rebuild
 from experiments.figures.parts import comparable
 from experiments.figures.registry import Missing, figure
 from experiments.figures.selection import by_dataset, select
@@ -21,6 +27,7 @@ from experiments.figures.texts import literal
 from experiments.store.reading import StudyTables
 from nets.activations import Activation
 from nets.initializers import Initializer
+from nets.theory import UNSTABLE as UNSTABLE_GROWTH
 
 DEEP = "'net.hidden=[128,128,128,128]'"
 STABLE, UNSTABLE = "-", (0, (3, 1.5))
@@ -189,7 +196,7 @@ def _phases(ax: Axes, activation: Activation, places: list[tuple[float, float]],
         ax.axvline(line[0, 0], color=MUTED, linestyle=":", linewidth=1)
         ax.plot(line[0, 0], 0, marker="o", mfc="none", mec=INK, markersize=14, clip_on=False, linestyle="none")
     else:
-        unstable = line[:, 2] > 1 + 1e-9
+        unstable = line[:, 2] > UNSTABLE_GROWTH
         ends = np.convolve(unstable, np.ones(3), "same") > 0  # with a neighbour, so that no gap is left
         for kept, dash in ((~unstable, STABLE), (ends, UNSTABLE)):
             ax.plot(line[:, 0], np.where(kept, line[:, 1], np.nan), color=look.color, linestyle=dash)

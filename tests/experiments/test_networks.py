@@ -9,9 +9,11 @@ from io import BytesIO
 
 import joblib
 import numpy as np
+import onnx
 import onnxruntime
 import pandas as pd
 import pytest
+from onnx.reference import ReferenceEvaluator
 from sklearn.impute import SimpleImputer
 
 from experiments import load as load_networks
@@ -192,6 +194,26 @@ def test_the_exported_expression_is_the_activation_where_networks_do_not_go(trai
     scales = {"input_mean": np.zeros(1), "input_scale": np.ones(1)}
     scores = replace(network, network=wide, features=["x"], scales=scales, output=OUTPUTS["linear_mse"]())
     agree(scores, np.linspace(-30, 30, 601)[:, None])
+
+
+@pytest.mark.parametrize(
+    "activation", [ACTIVATIONS["rational"](), Formula("bend", "x*x*x/(1+x*x)")], ids=lambda a: a.name
+)
+def test_the_exported_quotient_is_finite_where_its_terms_overflow(trained, activation):
+    """The fifth power of 10^7.7 is no number of float32."""
+    _, run = trained("dataset=iris")
+    known, wide = load(run).best, Network(1, (1,), 1, activation, 1)
+    for layer in wide.layers:
+        layer.weight[:] = 1
+    scales = {"input_mean": np.zeros(1), "input_scale": np.ones(1)}
+    one = replace(known, network=wide, activation=activation, features=["x"], scales=scales)
+    file = to_onnx(replace(one, output=OUTPUTS["linear_mse"]()))
+    far = np.geomspace(1e-3, 1e37, 161)[:, None]
+    inputs = np.concatenate([-far, far])
+    expected = activation(inputs)
+    for session in (onnxruntime.InferenceSession(file), ReferenceEvaluator(onnx.load_from_string(file))):
+        scores = session.run(["scores"], {"inputs": inputs})[0]
+        np.testing.assert_allclose(scores, expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("residual", [False, True], ids=["", "residual"])

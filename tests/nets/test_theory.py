@@ -14,6 +14,7 @@ from scipy.integrate import quad
 from scipy.stats import multivariate_normal, norm
 
 import nets.learned  # noqa: F401  # its classes are registered
+from experiments.config.catalogue import entries
 from nets import theory
 from nets.activations import (
     ACTIVATIONS,
@@ -123,6 +124,49 @@ def test_moments_of_two_pieces(q):
     close(gate.square, q * sigmoid.square)
     close(gate.slope, sigmoid.square + q * sigmoid.slope)
     close(gate.growth, sigmoid.square + q * sigmoid.growth)
+
+
+@pytest.mark.parametrize("q", [0.3, 1.0, 30.0])
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("max(x0, x1)", lambda q: (q, 1)),
+        ("max(x0-x1, 0)", lambda q: (q, 1)),
+        ("max(x0-x1, 0)*x1", lambda q: (2 * q**2, 3 * q)),
+        ("max(x0, 0)*x1", lambda q: (q**2 / 2, q)),
+        ("step(x0-x1)*x1", lambda q: (q / 2, 0.5)),
+        ("max(2*x0-x1-1, 0)", lambda q: (of_a_hinge(1, 5 * q)[0], 5 * of_a_hinge(1, 5 * q)[1])),
+        ("where(x0-0.3*x1-0.2, x0, x0+x1)", lambda q: (of_a_sum(q), 1 + norm.cdf(0.2 / sqrt(1.09 * q)))),
+        ("max(x0*x0+x1*x1-1, 0)", lambda q: (8 * q**2 * exp(-0.5 / q), 4 * (2 * q + 1) * exp(-0.5 / q))),
+        ("exp(x1/2)*x0", lambda q: (q * exp(q / 2), exp(q / 2) * (1 + q / 4))),
+    ],
+)
+def test_kinks_and_jumps_of_two_pieces_may_have_any_direction(expression, expected, q):
+    values = theory.moments(Formula("pair", expression), q)
+    assert values[1:3] == pytest.approx(expected(q), rel=1e-9)
+    up, down = (expected(q + by)[0] for by in (1e-4 * q, -1e-4 * q))
+    assert values.growth == pytest.approx((up - down) / (2e-4 * q), rel=1e-6)
+
+
+def of_a_sum(q):
+    """Return E[x0²] + E[x1² + 2 x0 x1; t < a], where t = x0 - 0.3 x1 and a = 0.2: its variance is v = 1.09 q."""
+    v = 1.09 * q
+    a = 0.2 / sqrt(v)
+    below, second = norm.cdf(a), norm.cdf(a) - a * norm.pdf(a)  # E[1; t < a] and E[t²/v; t < a]
+    x1_x1 = q * below + (0.3 * q) ** 2 / v * (second - below)
+    x0_x1 = -0.3 * q * q / v * (second - below)
+    return q + x1_x1 + 2 * x0_x1
+
+
+def test_two_pieces_with_heavy_tails_are_integrated_to_their_end_or_refused():
+    """At a variance of 30 most of E[f²] lies beyond 10 standard deviations."""
+    assert theory.moments(Formula("pair", "x0*exp(x1)"), 30.0).square == pytest.approx(30 * exp(60), rel=1e-9)
+    bell = Formula("bell", "x0+exp(x1*x1/5)")
+    assert theory.moments(bell, 1.0).square == pytest.approx(1 + sqrt(5), rel=1e-9)
+    with pytest.raises(
+        TheoryError, match=r"^E\[f\(z\)²\] of bell for z ~ N\(0, 1\.3\) is infinite, or too heavy in its "
+    ):
+        theory.moments(bell, 1.3)
 
 
 def test_of_three_pieces_there_is_no_theory():
@@ -251,7 +295,7 @@ def test_a_homogeneous_activation_is_critical_without_biases_only(activation, va
 @each_plain
 def test_a_critical_point_is_a_fixed_point_at_which_chi_is_1(activation):
     if activation.name == "softplus":
-        line = "no weights make softplus critical for biases of variance 0.04: no q* from 0.0001 to 100000"
+        line = "no weights make softplus critical for biases of variance 0.04: no q* from 0.04 to 1e+12"
         with pytest.raises(TheoryError, match=f"^{re.escape(line)}$"):
             theory.critical(activation, 0.04)
         return
@@ -289,6 +333,63 @@ def test_what_cannot_be_critical_is_refused():
         theory.critical(Jump(), 0.04)
     with pytest.raises(TheoryError, match=r"^no weights make relu_squared critical for biases of variance 0: no q\* "):
         theory.critical(ReLUSquared(), 0)
+
+
+def of_a_hinge(point, q):
+    """Return E[f(z)²] and E[f'(z)²] of max(z - point, 0), in closed form."""
+    t = point / sqrt(q)
+    return q * ((1 + t * t) * norm.sf(t) - t * norm.pdf(t)), norm.sf(t)
+
+
+@pytest.mark.parametrize(("point", "q"), [(3, 1.0), (3, 0.03), (30, 1.45), (30, 2.0)])
+def test_a_dead_zone_is_integrated_up_to_37_standard_deviations(point, q):
+    _, square, slope, _ = theory.moments(Formula("hinge", f"max(x-{point}, 0)"), q)
+    assert slope == pytest.approx(norm.sf(point / sqrt(q)), rel=1e-9)
+    if point / sqrt(q) < 20:  # beyond, the closed form cancels
+        assert (square, slope) == pytest.approx(of_a_hinge(point, q), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("activation", "biases"),
+    [
+        (entries()["soft_shrink"].activation, 0.04),
+        (Formula("hinge", "max(x-3, 0)"), 0.04),
+        (Formula("hinge", "max(x-3, 0)"), 100.0),
+        (Formula("steep", "tanh(1000*x)"), 1e-8),  # q* is 3e-7
+        (Formula("wide", "tanh(x/1e5)"), 0.04),  # q* is 1e6, and up to 1e4 the function is linear in its digits
+        (SiLU(), 100.0),  # q* is 3e5
+        (Tanh(), 1e6),
+    ],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_a_critical_point_is_found_where_it_exists(activation, biases):
+    weights, variance, q, _ = theory.critical(activation, biases)
+    assert variance == biases
+    assert theory.chi(activation, q, weights) == pytest.approx(1, rel=1e-9)
+    assert theory.length_map(activation, q, weights, biases) == pytest.approx(q, rel=1e-9)
+
+
+def test_the_critical_point_of_a_hinge_is_that_of_its_closed_form():
+    hinge = Formula("hinge", "max(x-3, 0)")
+    weights, _, q, _ = theory.critical(hinge, 1.0)
+    square, slope = of_a_hinge(3, q)
+    assert weights == pytest.approx(1 / slope, rel=1e-6)
+    assert square / slope + 1.0 == pytest.approx(q, rel=1e-6)
+    with pytest.raises(
+        TheoryError, match=r"^no weights make hinge critical for biases of variance 0: no q\* from 0\.0"
+    ):
+        theory.critical(hinge, 0)
+    with pytest.raises(
+        TheoryError, match=r"^E\[f'\(z\)²\] of flat is 0, or too small for a number, for z ~ N\(0, q\) up "
+    ):
+        theory.critical(Formula("flat", "0*x+1"), 0.04)
+
+
+@pytest.mark.parametrize("activation", [HardTanh(), Formula("wide", "tanh(x/1000)")], ids=lambda a: a.name)
+def test_rounding_errors_are_no_critical_point(activation):
+    """Near 0 both are linear up to rounding errors, whose sign changes at random."""
+    with pytest.raises(TheoryError, match=f"^{activation.name} is critical only at "):
+        theory.critical(activation, 0)
 
 
 @pytest.mark.parametrize(("activation", "weights"), [(Tanh(), 1), (GELU(), 4), (ELU(), 1), (SELU(), 0.476772)])

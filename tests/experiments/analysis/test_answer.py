@@ -466,6 +466,18 @@ def test_activations_without_hidden_layers_are_a_warning(study):
     assert findings(study({"net.hidden": "[8]"}, {"net.hidden": "[8]", "activation": "elu"})).warnings == []
 
 
+def test_an_unstable_critical_point_is_a_warning(study):
+    critical = {"init.name": "critical", "init.bias_variance": 0.04, "net.hidden": "[8, 8, 8]"}
+    replicas = study(*(critical | {"activation": name} for name in ("gelu", "tanh", "silu")))
+    assert findings(replicas).warnings == [
+        "The critical point is unstable if V′(q*) is above 1, as for gelu (1.10) and silu (1.10): with depth, the "
+        "lengths of pre-activations move away from q*."
+    ]
+    for changes in ({"init.name": "he_normal"}, {"net.norm": "batch"}, {"net.hidden": "[8]"}):
+        conditions = (critical | {"activation": name} | changes for name in ("gelu", "tanh"))
+        assert findings(study(*conditions)).warnings == []
+
+
 def test_two_names_of_the_same_data_are_said_once(study):
     names = ("flowers", "flowers2", "wine")
     replicas = study(*({"dataset": d, "activation": a} for d in names for a in ("relu", "elu")))

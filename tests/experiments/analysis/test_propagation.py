@@ -43,6 +43,7 @@ def measured(activation, initializer, hidden, networks=60, inputs=60, rows=20, o
         (SiLU(), Normal(std=0.08)),
         (Maxout(), INITIALIZERS["lecun_uniform"]()),
         (GLU(), INITIALIZERS["variance_preserving"]()),
+        (Formula("oblique", "max(x0-x1, 1)"), INITIALIZERS["variance_preserving"]()),
     ],
     ids=lambda value: value.name,
 )
@@ -107,6 +108,15 @@ def test_a_critical_line_is_critical_from_zero_biases_to_the_top(name):
 
 def test_a_function_that_jumps_has_no_critical_line():
     assert not propagation.critical_line(Formula("leap", "x+sign(x)"), 0.5).size
+
+
+def test_a_function_with_a_dead_zone_has_a_critical_line():
+    """Of lengths below 0.0003 E[f'(z)²] is not a number above 0."""
+    line = propagation.critical_line(Formula("shrink", "x-max(min(x,0.5),-0.5)"), 0.5)
+    point = theory.critical(Formula("shrink", "x-max(min(x,0.5),-0.5)"), 0.04)
+    assert np.interp(0.2, line[:, 1], line[:, 0]) ** 2 == pytest.approx(
+        point.weight_variance, rel=0.1
+    )  # the line is straight between its points
 
 
 def test_softplus_has_no_critical_line():
