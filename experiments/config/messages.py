@@ -9,7 +9,7 @@ from typing import Any
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
 
-from experiments.config.choices import CONF, REGISTRIES
+from experiments.config.choices import ABOUT, CONF, REGISTRIES
 from experiments.config.errors import ConfigError
 from experiments.config.keys import allowed_values, options_with
 from experiments.config.lines import refusal_of_setting
@@ -66,7 +66,7 @@ def _unknown_option(error: MissingConfigException, file: str) -> ConfigError:
 
 def _unknown_key(key: str, declaration: Any, words: Sequence[str]) -> ConfigError:
     """Return the refusal of a key that the chosen option does not have; others may have it."""
-    allowed = [item.name for item in fields(declaration) if item.name != "_target_"]
+    allowed = [item.name for item in fields(declaration) if item.name not in ("_target_", ABOUT)]
     choice, _, name = key.partition(".")
     others = options_with(choice, name) if choice in REGISTRIES else []
     if not others:

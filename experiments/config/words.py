@@ -14,7 +14,7 @@ from hydra.core.override_parser.types import ChoiceSweep, Glob, IntervalSweep, S
 from hydra.errors import HydraException
 
 from experiments.config.catalogue import entries, option_of
-from experiments.config.choices import CATALOGUE, CONF, REGISTRIES, catalogue, options
+from experiments.config.choices import ABOUT, CATALOGUE, CONF, REGISTRIES, catalogue, options
 from experiments.config.errors import ConfigError
 from experiments.config.keys import (
     CHOICES,
@@ -170,6 +170,8 @@ def _check_key(word: str, sign: str, key: str, raw: str) -> None:
     group, _, last = key.rpartition(".")
     if group in REGISTRIES and last == "name":
         raise ConfigError(f"{word}: the option itself is chosen with {group}={raw}", [f"{group}={raw}"])
+    if key.startswith(f"activation.{ABOUT}"):
+        raise ConfigError(f"{word}: no setting, but a part of the option's file in conf/activation/")
     known = key in kinds() or key in REGISTRIES
     if key == "experiment" and sign != "+":
         raise ConfigError(f"{word}: a preset is added, with a + before it", [f"+experiment={raw}"])

@@ -5,8 +5,8 @@ import re
 import pytest
 import yaml
 
-from experiments.config.catalogue import BUILT_IN, FAMILIES, Entry, entries, option_of
-from experiments.config.choices import CONF, catalogue, options
+from experiments.config.catalogue import FAMILIES, Entry, _entry, entries, option_of
+from experiments.config.choices import CONF, catalogue, options, read_conf
 from experiments.config.compose import sweep
 from experiments.config.errors import ConfigError
 from experiments.config.help import help_text
@@ -46,11 +46,17 @@ def test_an_entry_says_where_it_comes_from(entry):
 
 
 def test_every_class_has_an_entry_with_a_paper():
-    assert (
-        set(options("activation")) - {"formula"}
-        == set(entries()) & set(ACTIVATIONS)
-        == set(BUILT_IN) & set(ACTIVATIONS)
-    )
+    """Whether it is a paper is tested above."""
+    classes = set(options("activation")) - {"formula"}
+    assert classes == set(entries()) & set(ACTIVATIONS)
+    assert all(set(read_conf(f"activation/{name}")["about"]) >= {"paper", "year", "family"} for name in classes)
+
+
+def test_a_class_without_a_source_is_told_by_its_docstring(monkeypatch):
+    monkeypatch.setattr("experiments.config.catalogue.read_conf", lambda file: {"defaults": []})
+    entry = _entry("mish")
+    assert entry.paper.startswith("Mish (Misra 2020): h = z t")
+    assert (entry.family, entry.year, entry.aliases) == ("other", 0, ())
 
 
 def test_a_name_or_alias_means_one_function():
@@ -66,6 +72,9 @@ def test_it_is_chosen_by_its_folder_and_called_by_its_name():
 
 
 def test_no_result_depends_on_a_citation():
+    ((settings, _),) = sweep(["activation=silu", "dataset=iris"])
+    assert settings.condition["activation"] == {"name": "silu"}
+    assert settings.run == "iris-silu-softmax_ce-813a3f1eef"
     ((settings, _),) = sweep(["activation=catalogue/mpelu", "dataset=iris"])
     assert settings.condition["activation"] == {
         "name": "mpelu",
@@ -85,6 +94,14 @@ def test_the_same_formula_typed_by_hand_differs_only_in_its_name():
 def test_a_record_of_an_entry_is_its_run():
     ((entry, _),) = sweep(["activation=catalogue/serf", "dataset=iris"])
     assert from_record(entry.record | {"seeds": [0], "lr": [0.1]}).run == entry.run
+
+
+def test_where_a_function_comes_from_is_no_setting():
+    for word in ("activation.about={year:2000}", "activation.about.year=2000"):
+        with pytest.raises(ConfigError, match=r"^activation\.about.* no setting, but a part of the option's file"):
+            sweep(["activation=silu", word, "dataset=iris"])
+    with pytest.raises(ConfigError, match=r"allowed: name, slope$"):
+        sweep(["activation=leaky_relu", "activation.xyz=1", "dataset=iris"])
 
 
 def test_the_name_of_an_activation_is_its_option():
