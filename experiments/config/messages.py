@@ -11,7 +11,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 
 from experiments.config.choices import ABOUT, CONF, REGISTRIES
 from experiments.config.errors import ConfigError
-from experiments.config.keys import allowed_values, options_with
+from experiments.config.keys import PARAMETERS, allowed_values, options_with
 from experiments.config.lines import refusal_of_setting
 from experiments.config.schema import nearest_key
 from experiments.config.values import parts
@@ -32,6 +32,8 @@ def refusal(error: Exception, words: Sequence[str] = ()) -> ConfigError:
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
     if isinstance(cause, ConfigKeyError | ConfigAttributeError) and is_dataclass(cause.object_type):
         return _unknown_key(str(cause.full_key), cause.object_type, words)
+    if isinstance(cause, ConfigKeyError | ConfigAttributeError) and str(cause.full_key).startswith(PARAMETERS):
+        return _unknown_parameter(str(cause.full_key), cause.parent_node)
     if isinstance(cause, ValidationError) and cause.full_key:
         return _wrong_type(cause.full_key, cause, words)
     if not isinstance(error, HydraException | OmegaConfBaseException):
@@ -72,6 +74,12 @@ def _unknown_key(key: str, declaration: Any, words: Sequence[str]) -> ConfigErro
     if not others:
         return ConfigError(f"unknown key {key!r}: {nearest_key(key, allowed)}")
     return refusal_of_setting(key, declaration.__name__.removeprefix(f"{choice}_"), words)
+
+
+def _unknown_parameter(key: str, parameters: Any) -> ConfigError:
+    """Return the refusal of a learned parameter that the chosen formula does not have."""
+    allowed = f"allowed: {', '.join(map(str, parameters))}" if parameters else "this activation learns none"
+    return ConfigError(f"unknown learned parameter {key!r}: {allowed}")
 
 
 def _wrong_type(key: str, error: ValidationError, words: Sequence[str]) -> ConfigError:

@@ -109,6 +109,54 @@ def test_the_name_of_an_activation_is_its_option():
         sweep(["activation=formula", "activation.name=serf", "dataset=iris"])
 
 
+def test_an_entry_keeps_its_formula_because_tables_show_its_name():
+    for words in (["activation=catalogue/serf"], ["activation=formula,catalogue/gish"]):
+        with pytest.raises(ConfigError, match="has a formula of its own; run: ") as refused:
+            sweep([*words, "dataset=iris", "activation.expression=2*x"])
+        assert str(refused.value).endswith(" run.py dataset=iris activation=formula 'formula.expression=2*x'")
+    ((settings, _),) = sweep(["activation=formula", "activation.expression=x", "dataset=iris"])
+    assert settings.activation.name == "formula"
+    same = "activation.expression='x*erf(softplus(x))'"  # the report writes commands like this
+    ((settings, _),) = sweep(["activation=catalogue/serf", same, "dataset=iris"])
+    assert settings.activation.name == "serf"
+
+
+def test_one_learned_parameter_is_set_by_its_name():
+    ((one, _),) = sweep(["activation=catalogue/mpelu", "activation.parameters.beta=2", "dataset=iris"])
+    ((all_, _),) = sweep(["activation=catalogue/mpelu", "activation.parameters={beta:2}", "dataset=iris"])
+    assert one.condition["activation"]["parameters"] == "alpha=1.0, beta=2.0"
+    assert one.run == all_.run
+    swept = sweep(["activation=catalogue/mpelu", "activation.parameters.beta=2,3", "dataset=iris"])
+    assert [settings.condition["activation"]["parameters"][-8:] for settings, _ in swept] == ["beta=2.0", "beta=3.0"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["activation=catalogue/mpelu"],
+            "unknown learned parameter 'activation.parameters.gamma': allowed: alpha, beta",
+        ),
+        (
+            ["activation=catalogue/serf"],
+            "unknown learned parameter 'activation.parameters.gamma': this activation learns none",
+        ),
+        (["activation=relu"], "activation.parameters.gamma: activation=relu has no parameter of this name"),
+        ([], "activation.parameters.gamma: activation=relu has no parameter of this name"),
+        (
+            ["activation=formula", 'formula.expression="gamma*x"'],
+            "activation.parameters.gamma: activation=formula has no parameter of this name; "
+            "run: python run.py 'formula.expression=\"gamma*x\"' dataset=iris activation=formula "
+            "'formula.parameters={gamma:2}'",
+        ),
+    ],
+)
+def test_a_parameter_that_is_not_learned_is_refused(words, message):
+    with pytest.raises(ConfigError) as refused:
+        sweep([*words, "activation.parameters.gamma=2", "dataset=iris"])
+    assert str(refused.value) == message
+
+
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [
