@@ -121,7 +121,7 @@ def _check_formula(words: Sequence[str]) -> None:
             f"{PARAMETERS}{next(iter(learned))}: activation={option} has no parameter of this name",
             [*meant, f"formula.parameters={{{pairs}}}"] if option == "formula" else None,
         )
-    expression = values.get(EXPRESSION)
+    expression = values.get(EXPRESSION, "")
     for name in pieces_of(option) if expression else ():
         file = f"activation/{name}"
         known = name not in REGISTRIES["activation"] and (CONF / f"{file}.yaml").is_file()
