@@ -138,6 +138,23 @@ def test_one_of_each_is_added_by_what_the_readme_shows_and_nothing_else(extended
     assert list(extended.glob("results/*/report/figures/error_by_parameters.svg"))
 
 
+def test_an_added_class_is_in_the_catalogue_with_and_without_a_source(extended, tmp_path):
+    shutil.copytree(extended, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("results"))
+    command = ("-m", "experiments.explain", "activation=arctan")
+    told = python(*command, cwd=tmp_path, root=tmp_path).stdout
+    assert "paper            Someone (2026), Activations that turn slowly\n" in told
+    assert "family           sigmoid\n" in told
+    path = tmp_path / "conf/activation/arctan.yaml"
+    path.write_text(path.read_text().partition("about:")[0])
+    told = python(*command, cwd=tmp_path, root=tmp_path).stdout
+    assert "paper            Arc tangent: h = arctan(z), h' = 1 / (1 + z²).\n" in told
+    assert "family           other\n" in told
+    assert (
+        "1 to train"
+        in python(tmp_path / "run.py", "activation=arctan", "seeds=1", "plan=true", cwd=tmp_path, root=tmp_path).stdout
+    )
+
+
 def test_what_is_added_passes_the_projects_own_checks(extended):
     """Derivatives, gradients and stack invariance are tested from the registries, so new entries are too."""
     shutil.copytree(ROOT / "tests", extended / "tests", ignore=shutil.ignore_patterns("__pycache__"))

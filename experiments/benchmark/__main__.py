@@ -13,6 +13,7 @@ shell        ours with all workers and with one, from the shell
 timeline     how busy each core is during the main job: python run.py -m activation=relu,elu,tanh
 report       the report of the main job's study: the first one, and the same again
 commands     the first line of each command
+formulas     ten formulas against the classes of the same functions: a formula may take 1.3 times as long
 runs diagnostics memory   many trivial runs; the diagnostics of layers; peak memory
 scaling      how the cost grows
 
@@ -34,6 +35,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.benchmark.contestants import CONTESTANTS
+from experiments.benchmark.formulas import formulas
 from experiments.benchmark.measuring import Benchmark, BenchmarkError, Result, all_cores
 from experiments.benchmark.scaling import scaling
 from experiments.benchmark.task import WORKLOADS
@@ -54,6 +56,7 @@ OTHERS: dict[str, Callable[[Benchmark], dict[str, Result]]] = {
     "runs": runs,
     "diagnostics": diagnostics,
     "memory": memory,
+    "formulas": formulas,
     "scaling": scaling,
 }
 """The comparisons that are no workloads; the last one runs only if it is named."""

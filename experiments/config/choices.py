@@ -35,6 +35,8 @@ REGISTRIES: dict[str, Mapping[str, Any]] = {
 }
 CATALOGUE = "catalogue"
 """The folder of conf/activation/ whose files are further activations, `activation=catalogue/serf`."""
+ABOUT = "about"
+"""The key of an activation's file that says where its function comes from. No condition contains it."""
 AUTO = ("output", "init")
 """Choices with the option `auto`, which stands for what suits the data set or the activation."""
 EXTRAS: dict[str, dict[str, Any]] = {

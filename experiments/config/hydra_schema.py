@@ -8,7 +8,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
-from experiments.config.choices import AUTO, CATALOGUE, EXTRAS, REGISTRIES, hyperparameters
+from experiments.config.choices import ABOUT, AUTO, CATALOGUE, EXTRAS, REGISTRIES, hyperparameters
 from experiments.config.schema import Configuration, declared
 from experiments.data.packages import TABLES
 from nets.formula import Formula
@@ -29,8 +29,9 @@ def register_schema() -> None:
     store.store(group="schema", name="config", node=whole)
     for choice, registry in REGISTRIES.items():
         extras = {key: (hint, MISSING) for key, hint in EXTRAS.get(choice, {}).items()}
+        about = {ABOUT: (dict, None)} if choice == "activation" else {}
         for name, variant in registry.items():
-            node = _twin(f"{choice}_{name}", {"name": (str, name), **extras, **hyperparameters(variant)})
+            node = _twin(f"{choice}_{name}", {"name": (str, name), **extras, **hyperparameters(variant), **about})
             store.store(group=f"schema/{choice}", name=name, node=node)
     for name, tables in TABLES.items():
         settings = {"name": (str, name), "batch_size": (int, 32), "lr": (float, 0.05)}
@@ -38,8 +39,7 @@ def register_schema() -> None:
         for table in tables:
             node = _twin(f"dataset_{name}", {**settings, "table": (str, table)})
             store.store(group=f"dataset/{name}", name=table, node=node)
-    about = {"about": (dict, MISSING)}
-    entry = _twin("activation_catalogue", {"name": (str, MISSING), **hyperparameters(Formula), **about})
+    entry = _twin("activation_catalogue", {"name": (str, MISSING), **hyperparameters(Formula), ABOUT: (dict, MISSING)})
     store.store(group="schema/activation", name=CATALOGUE, node=entry)
     for choice in AUTO:
         store.store(group=f"schema/{choice}", name="auto", node=_twin(f"{choice}_auto", {"name": (str, "auto")}))

@@ -10,6 +10,8 @@ from experiments.config.values import table_words
 from nets.hyperparameters import Rule, rules
 
 CHOICES = (*REGISTRIES, "experiment")
+PARAMETERS = "activation.parameters."
+"""The beginning of the keys that set the initial value of one learned parameter of a formula."""
 TEXT, LIST, TEXTS, OTHER = "text", "list", "list of texts", "other"
 
 _KEYS = {

@@ -9,9 +9,9 @@ from typing import Any
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
 
-from experiments.config.choices import CONF, REGISTRIES
+from experiments.config.choices import ABOUT, CONF, REGISTRIES
 from experiments.config.errors import ConfigError
-from experiments.config.keys import allowed_values, options_with
+from experiments.config.keys import PARAMETERS, allowed_values, options_with
 from experiments.config.lines import refusal_of_setting
 from experiments.config.schema import nearest_key
 from experiments.config.values import parts
@@ -33,6 +33,8 @@ def refusal(error: Exception, words: Sequence[str] = ()) -> ConfigError:
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
     if isinstance(cause, ConfigKeyError | ConfigAttributeError) and is_dataclass(cause.object_type):
         return _unknown_key(str(cause.full_key), cause.object_type, words)
+    if isinstance(cause, ConfigKeyError | ConfigAttributeError) and str(cause.full_key).startswith(PARAMETERS):
+        return _unknown_parameter(str(cause.full_key), cause.parent_node)
     if isinstance(cause, ValidationError) and cause.full_key:
         return _wrong_type(cause.full_key, cause, words)
     if not isinstance(error, HydraException | OmegaConfBaseException):
@@ -78,12 +80,18 @@ def _nearest_data_set(name: str, allowed: Sequence[str]) -> str:
 
 def _unknown_key(key: str, declaration: Any, words: Sequence[str]) -> ConfigError:
     """Return the refusal of a key that the chosen option does not have; others may have it."""
-    allowed = [item.name for item in fields(declaration) if item.name != "_target_"]
+    allowed = [item.name for item in fields(declaration) if item.name not in ("_target_", ABOUT)]
     choice, _, name = key.partition(".")
     others = options_with(choice, name) if choice in REGISTRIES else []
     if not others:
         return ConfigError(f"unknown key {key!r}: {nearest_key(key, allowed)}")
     return refusal_of_setting(key, declaration.__name__.removeprefix(f"{choice}_"), words)
+
+
+def _unknown_parameter(key: str, parameters: Any) -> ConfigError:
+    """Return the refusal of a learned parameter that the chosen formula does not have."""
+    allowed = f"allowed: {', '.join(map(str, parameters))}" if parameters else "this activation learns none"
+    return ConfigError(f"unknown learned parameter {key!r}: {allowed}")
 
 
 def _wrong_type(key: str, error: ValidationError, words: Sequence[str]) -> ConfigError:

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from experiments.config.choices import (
+    ABOUT,
     AUTO,
     EXTRAS,
     REGISTRIES,
@@ -291,9 +292,10 @@ def defaults() -> dict[str, Any]:
 
 def _resolve(config: Mapping[str, Any]) -> Settings:
     activation = config.get("activation")
-    if isinstance(activation, dict) and "expression" in activation:
-        node = {key: value for key, value in activation.items() if key != "about"}  # no result depends on a citation
-        config = {**config, "activation": {"parameters": {}} | keyword_only(Formula) | node}
+    if isinstance(activation, dict):
+        node = {key: value for key, value in activation.items() if key != ABOUT}  # no result depends on a citation
+        formula = {"parameters": {}} | keyword_only(Formula) if "expression" in node else {}
+        config = {**config, "activation": formula | node}
     _check_keys(config)
     values = _parse(Configuration, config)
     if isinstance(values["seeds"], int):

@@ -14,13 +14,23 @@ from hydra.core.override_parser.types import ChoiceSweep, Glob, IntervalSweep, S
 from hydra.errors import HydraException
 
 from experiments.config.catalogue import entries, option_of
-from experiments.config.choices import CATALOGUE, CONF, REGISTRIES, catalogue, options
+from experiments.config.choices import (
+    ABOUT,
+    CATALOGUE,
+    CONF,
+    REGISTRIES,
+    catalogue,
+    default_options,
+    options,
+    read_conf,
+)
 from experiments.config.errors import ConfigError
 from experiments.config.keys import (
     CHOICES,
     EARLIER,
     LIST,
     OPTION_SYNONYMS,
+    PARAMETERS,
     SYNONYMS,
     TEXT,
     TEXTS,
@@ -48,6 +58,7 @@ from nets.names import guess, nearest
 
 COUNTS = ("seeds", "tune.seeds")
 """Settings that take a number of seeds or a list of seeds."""
+EXPRESSION = "activation.expression"
 
 
 def hydra_words(words: Sequence[str]) -> list[str]:
@@ -61,6 +72,7 @@ def hydra_words(words: Sequence[str]) -> list[str]:
     _check_names(words)
     words = [current(word) for word in words]
     check_line(words)
+    _check_formula(words)
     typed = []
     for index, word in enumerate(words):
         try:
@@ -92,6 +104,33 @@ def _check_names(words: Sequence[str]) -> None:
             rest = [word for word in words if word != given[earlier]]
             message = f"{given[earlier]} and {given[name]}: {earlier} is the earlier name of {name}"
             raise ConfigError(message, rest)
+
+
+def _check_formula(words: Sequence[str]) -> None:
+    """Refuse another formula under the name of an option, and the parameters of an entry for what is none.
+
+    Tables and figures would show a name that was not computed.
+    """
+    values = {key: value for _, key, value in map(parts, words)}
+    option = values.get("activation", default_options()["activation"])
+    learned = {key.removeprefix(PARAMETERS): value for key, value in values.items() if key.startswith(PARAMETERS)}
+    meant = [word for word in words if not parts(word)[1].startswith(("activation", "formula.parameters"))]
+    meant.append("activation=formula")
+    if learned and "experiment" not in values and option in REGISTRIES["activation"]:
+        pairs = ",".join(f"{name}:{value}" for name, value in learned.items())
+        raise ConfigError(
+            f"{PARAMETERS}{next(iter(learned))}: activation={option} has no parameter of this name",
+            [*meant, f"formula.parameters={{{pairs}}}"] if option == "formula" else None,
+        )
+    expression = values.get(EXPRESSION, "")
+    for name in pieces_of(option) if expression else ():
+        file = f"activation/{name}"
+        known = name not in REGISTRIES["activation"] and (CONF / f"{file}.yaml").is_file()
+        if known and expression.strip("\"'") != read_conf(file).get("expression"):  # the report writes it out
+            raise ConfigError(
+                f"{EXPRESSION}={expression}: activation={name} has a formula of its own",
+                [*meant, f"formula.expression={expression}"],
+            )
 
 
 def earlier_names(words: Sequence[str]) -> list[str]:
@@ -182,6 +221,8 @@ def _check_key(word: str, sign: str, key: str, raw: str) -> None:
     group, _, last = key.rpartition(".")
     if group in REGISTRIES and last == "name":
         raise ConfigError(f"{word}: the option itself is chosen with {group}={raw}", [f"{group}={raw}"])
+    if key.startswith(f"activation.{ABOUT}"):
+        raise ConfigError(f"{word}: no setting, but a part of the option's file in conf/activation/")
     known = key in kinds() or key in REGISTRIES
     if key == "experiment" and sign != "+":
         raise ConfigError(f"{word}: a preset is added, with a + before it", [f"+experiment={raw}"])
@@ -190,7 +231,7 @@ def _check_key(word: str, sign: str, key: str, raw: str) -> None:
     if known and sign == "~":
         allows = nearest("", options(key)) if key in REGISTRIES else f"nothing is left out; allowed is {key}=VALUE"
         raise ConfigError(f"{word}: {allows}")
-    if known or key == "experiment" or (key in groups() and raw.startswith("{")):
+    if known or key == "experiment" or (key in groups() and raw.startswith("{")) or key.startswith(PARAMETERS):
         return
     if last in ("layers", "hidden_layers") and raw.isdigit():
         raise ConfigError(f"{word}: the key is net.hidden, with the width of each layer, such as net.hidden=[128,128]")

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.config.catalogue import Entry, entries, option_of
+from experiments.config.choices import CATALOGUE
 from experiments.config.errors import ConfigError
 from experiments.explain.trace import show
 from nets.activations import Activation
@@ -24,14 +25,15 @@ NONE = "–"
 
 
 def matching(words: Sequence[str]) -> list[Entry]:
-    """Return the entries in whose name, aliases, family, year or paper all words occur.
+    """Return the entries in whose name, aliases, family, year or paper all words occur; `catalogue/serf` is `serf`.
 
     Raises
     ------
     ConfigError
         If there is none.
     """
-    found = [entry for entry in entries().values() if all(word.casefold() in _text(entry) for word in words)]
+    folded = [word.casefold().removeprefix(f"{CATALOGUE}/") for word in words]
+    found = [entry for entry in entries().values() if all(word in _text(entry) for word in folded)]
     if not found:
         families = ", ".join(dict.fromkeys(entry.family for entry in entries().values()))
         raise ConfigError(

@@ -45,6 +45,8 @@ def test_words_are_looked_for_in_names_aliases_families_years_and_papers():
     assert {entry.name for entry in matching(["shazeer"])} == {"swiglu", "geglu", "reglu"}
     assert all(entry.family == "bump" for entry in matching(["bump", "ramasinghe"]))
     assert len(matching([])) == len(entries())
+    assert matching(["catalogue/serf"]) == matching(["serf"]) != matching([])
+    assert "sine" not in {entry.name for entry in matching(["log"])}
     with pytest.raises(ConfigError, match=r"^no activation matches 'nothing': allowed are a name, a year, a family \("):
         matching(["nothing"])
 

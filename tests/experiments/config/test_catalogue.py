@@ -5,8 +5,8 @@ import re
 import pytest
 import yaml
 
-from experiments.config.catalogue import BUILT_IN, FAMILIES, Entry, entries, option_of
-from experiments.config.choices import CONF, catalogue, options
+from experiments.config.catalogue import FAMILIES, Entry, _entry, entries, option_of
+from experiments.config.choices import CONF, catalogue, options, read_conf
 from experiments.config.compose import sweep
 from experiments.config.errors import ConfigError
 from experiments.config.help import help_text
@@ -46,11 +46,17 @@ def test_an_entry_says_where_it_comes_from(entry):
 
 
 def test_every_class_has_an_entry_with_a_paper():
-    assert (
-        set(options("activation")) - {"formula"}
-        == set(entries()) & set(ACTIVATIONS)
-        == set(BUILT_IN) & set(ACTIVATIONS)
-    )
+    """Whether it is a paper is tested above."""
+    classes = set(options("activation")) - {"formula"}
+    assert classes == set(entries()) & set(ACTIVATIONS)
+    assert all(set(read_conf(f"activation/{name}")["about"]) >= {"paper", "year", "family"} for name in classes)
+
+
+def test_a_class_without_a_source_is_told_by_its_docstring(monkeypatch):
+    monkeypatch.setattr("experiments.config.catalogue.read_conf", lambda file: {"defaults": []})
+    entry = _entry("mish")
+    assert entry.paper.startswith("Mish (Misra 2020): h = z t")
+    assert (entry.family, entry.year, entry.aliases) == ("other", 0, ())
 
 
 def test_a_name_or_alias_means_one_function():
@@ -66,6 +72,9 @@ def test_it_is_chosen_by_its_folder_and_called_by_its_name():
 
 
 def test_no_result_depends_on_a_citation():
+    ((settings, _),) = sweep(["activation=silu", "dataset=iris"])
+    assert settings.condition["activation"] == {"name": "silu"}
+    assert settings.run == "iris-silu-softmax_ce-813a3f1eef"
     ((settings, _),) = sweep(["activation=catalogue/mpelu", "dataset=iris"])
     assert settings.condition["activation"] == {
         "name": "mpelu",
@@ -87,9 +96,65 @@ def test_a_record_of_an_entry_is_its_run():
     assert from_record(entry.record | {"seeds": [0], "lr": [0.1]}).run == entry.run
 
 
+def test_where_a_function_comes_from_is_no_setting():
+    for word in ("activation.about={year:2000}", "activation.about.year=2000"):
+        with pytest.raises(ConfigError, match=r"^activation\.about.* no setting, but a part of the option's file"):
+            sweep(["activation=silu", word, "dataset=iris"])
+    with pytest.raises(ConfigError, match=r"allowed: name, slope$"):
+        sweep(["activation=leaky_relu", "activation.xyz=1", "dataset=iris"])
+
+
 def test_the_name_of_an_activation_is_its_option():
     with pytest.raises(ConfigError, match="the option itself is chosen"):
         sweep(["activation=formula", "activation.name=serf", "dataset=iris"])
+
+
+def test_an_entry_keeps_its_formula_because_tables_show_its_name():
+    for words in (["activation=catalogue/serf"], ["activation=formula,catalogue/gish"]):
+        with pytest.raises(ConfigError, match="has a formula of its own; run: ") as refused:
+            sweep([*words, "dataset=iris", "activation.expression=2*x"])
+        assert str(refused.value).endswith(" run.py dataset=iris activation=formula 'formula.expression=2*x'")
+    ((settings, _),) = sweep(["activation=formula", "activation.expression=x", "dataset=iris"])
+    assert settings.activation.name == "formula"
+    same = "activation.expression='x*erf(softplus(x))'"  # the report writes commands like this
+    ((settings, _),) = sweep(["activation=catalogue/serf", same, "dataset=iris"])
+    assert settings.activation.name == "serf"
+
+
+def test_one_learned_parameter_is_set_by_its_name():
+    ((one, _),) = sweep(["activation=catalogue/mpelu", "activation.parameters.beta=2", "dataset=iris"])
+    ((all_, _),) = sweep(["activation=catalogue/mpelu", "activation.parameters={beta:2}", "dataset=iris"])
+    assert one.condition["activation"]["parameters"] == "alpha=1.0, beta=2.0"
+    assert one.run == all_.run
+    swept = sweep(["activation=catalogue/mpelu", "activation.parameters.beta=2,3", "dataset=iris"])
+    assert [settings.condition["activation"]["parameters"][-8:] for settings, _ in swept] == ["beta=2.0", "beta=3.0"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["activation=catalogue/mpelu"],
+            "unknown learned parameter 'activation.parameters.gamma': allowed: alpha, beta",
+        ),
+        (
+            ["activation=catalogue/serf"],
+            "unknown learned parameter 'activation.parameters.gamma': this activation learns none",
+        ),
+        (["activation=relu"], "activation.parameters.gamma: activation=relu has no parameter of this name"),
+        ([], "activation.parameters.gamma: activation=relu has no parameter of this name"),
+        (
+            ["activation=formula", 'formula.expression="gamma*x"'],
+            "activation.parameters.gamma: activation=formula has no parameter of this name; "
+            "run: python run.py 'formula.expression=\"gamma*x\"' dataset=iris activation=formula "
+            "'formula.parameters={gamma:2}'",
+        ),
+    ],
+)
+def test_a_parameter_that_is_not_learned_is_refused(words, message):
+    with pytest.raises(ConfigError) as refused:
+        sweep([*words, "activation.parameters.gamma=2", "dataset=iris"])
+    assert str(refused.value) == message
 
 
 @pytest.mark.parametrize(

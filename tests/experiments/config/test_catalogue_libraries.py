@@ -1,34 +1,18 @@
 """The catalogue against the same functions of PyTorch, JAX and Keras: values and gradients; deviations have names.
 
-JAX and Keras are no dependencies: without them, their tests are skipped.
+JAX and Keras are no dependencies: without them, their tests are skipped. Their stored values are compared in
+tests/conformance/test_reference_values.py.
 """
 
 import numpy as np
 import pytest
 
 from experiments.config.catalogue import entries
+from tests.conformance.make_reference_values import JAX, KERAS, TORCH
 
 DTYPES = ["float32", "float64"]
 KINKS = {-3, -1, -0.5, 0, 0.5, 1, 3, 6}
 """Where a derivative is a convention: 0 or 1 at a kink."""
-TORCH = {
-    "hard_shrink": "Hardshrink", "soft_shrink": "Softshrink", "tanh_shrink": "Tanhshrink", "log_sigmoid": "LogSigmoid",
-    "relu6": "ReLU6", "elu": "ELU", "celu": "CELU", "selu": "SELU", "gelu": "GELU", "silu": "SiLU", "mish": "Mish",
-    "softplus": "Softplus", "softsign": "Softsign", "hard_tanh": "Hardtanh", "hard_sigmoid": "Hardsigmoid",
-    "hard_swish": "Hardswish", "sigmoid": "Sigmoid", "tanh": "Tanh", "relu": "ReLU", "leaky_relu": "LeakyReLU",
-    "linear": "Identity", "rrelu": "RReLU",
-}  # fmt: skip
-JAX = {
-    "squareplus": "squareplus", "smelu": "sparse_plus", "log_sigmoid": "log_sigmoid", "relu6": "relu6", "elu": "elu",
-    "celu": "celu", "selu": "selu", "silu": "silu", "mish": "mish", "softplus": "softplus", "softsign": "soft_sign",
-    "hard_tanh": "hard_tanh", "hard_sigmoid": "hard_sigmoid", "hard_swish": "hard_silu", "sigmoid": "sigmoid",
-    "tanh": "tanh", "relu": "relu", "leaky_relu": "leaky_relu",
-}  # fmt: skip
-KERAS = {
-    **JAX, "hard_shrink": "hard_shrink", "soft_shrink": "soft_shrink", "tanh_shrink": "tanh_shrink", "linear": "linear",
-    "exponential": "exponential", "gelu": "gelu", "softsign": "softsign",
-}  # fmt: skip
-
 # What differs by more than rounding errors, by library, name here and dtype (value or slope): found by these tests.
 DEVIATIONS = {
     ("torch", "softplus", "float64"): "beyond 20 it is x itself, which is 2e-9 too small there",
