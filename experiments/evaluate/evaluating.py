@@ -70,8 +70,8 @@ def evaluate(request: Request) -> int:
     results = _results(trained, reference, settings, new.name, request)
     page = Study(study).folder / "evaluation.html"
     write_bytes(page, _page(new, results, trained, reference, lines, request).encode())
-    print(*answer(results, new.name, request.reference), _reproduced(trained, reference, new, request), sep="\n")
-    print(f"open {page}")
+    sentences = [*answer(results, new.name, request.reference), _reproduced(trained, reference, new, request)]
+    print(*filter(None, sentences), f"open {page}", sep="\n")
     return 0
 
 
@@ -156,9 +156,11 @@ def _theory(activation: Activation) -> list[tuple[str, str]]:
         facts = [("gain", f"not defined: {error}")]
     if activation.pieces == 1:
         shown = properties(activation)
-        facts.append(("range", f"{shown.low:.4g} to {shown.high:.4g}"))
-        facts.append(("kinks", ", ".join(f"{point:.4g}" for point in shown.kinks) or "none"))
-        facts.append(("Lipschitz constant", f"{shown.lipschitz:.4g}"))
+        facts.append(("range", f"{_number(shown.low)} to {_number(shown.high)}"))
+        facts.append(("kinks", ", ".join(map(_number, shown.kinks)) or "none"))
+        facts.append(("Lipschitz constant", _number(shown.lipschitz)))
     return facts
 
 
+def _number(value: float) -> str:
+    return f"{value:.4g}".replace("inf", "∞").replace("-", "−")

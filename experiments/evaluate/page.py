@@ -31,10 +31,11 @@ class Part(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """A figure as an SVG that an image can show."""
+    """A figure as an SVG that an image can show, and its width in inches."""
 
     caption: str
     base64: str
+    inches: float
 
 
 def html(figures: dict[str, Any], **content: object) -> str:
@@ -47,7 +48,11 @@ def html(figures: dict[str, Any], **content: object) -> str:
         lstrip_blocks=True,
     )
     pictures = [
-        Picture(CAPTIONS[name], base64.b64encode(render(figure, "svg", CAPTIONS[name])).decode())
+        Picture(
+            CAPTIONS[name],
+            base64.b64encode(render(figure, "svg", CAPTIONS[name])).decode(),
+            figure.get_figwidth(),
+        )
         for name, figure in figures.items()
     ]
     return environment.get_template("page.html").render(content, pictures=pictures)
@@ -55,7 +60,7 @@ def html(figures: dict[str, Any], **content: object) -> str:
 
 def part(result: OfRecipe, reference: str) -> Part:
     """Return the result of a recipe as sentences and a table; in the table the best data sets stand first."""
-    sentences = list(result.verdict.sentences if result.verdict else [])
+    sentences = list(result.verdict.sentences[1:] if result.verdict else [])  # the first one is the verdict
     sentences.append(_failures(result))
     rows = []
     if result.verdict:

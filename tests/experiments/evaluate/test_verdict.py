@@ -79,7 +79,9 @@ def test_equal_results_are_called_equal_and_others_are_counted():
     assert reproduction(again, stored, "unknown") == ""
 
 
-@pytest.mark.parametrize(("position", "text"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (22, "22nd")])
+@pytest.mark.parametrize(
+    ("position", "text"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (22, "22nd")]
+)
 def test_places_have_their_endings(position, text):
     ranks = pd.Series({f"a{number}": float(number) for number in range(1, 31)})
     assert place(ranks, f"a{position}") == f"{text} of 30"
