@@ -1,7 +1,6 @@
 """The explain command prints every value and gradient, refuses bad arguments in one line, and writes drawings."""
 
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
