@@ -37,20 +37,20 @@ Points = dict[str, np.ndarray]
 
 
 class TiedStartError(ValueError):
-    """The refusal of a parameter that starts where two arguments of max, min, abs or relu are equal for every x.
+    """The refusal of an initial value with which two arguments of max, min, abs or relu are equal for every x.
 
     Attributes
     ----------
     reason
         What is tied, without the advice.
     parameters
-        First values that are allowed; empty if none was found nearby.
+        Initial values that are allowed; empty if none was found nearby.
     """
 
     def __init__(self, formula: "Formula", reason: str, parameters: dict[str, float]) -> None:
         self.reason, self.parameters = reason, parameters
         values = ", ".join(f"{name}: {value!r}" for name, value in parameters.items())
-        advice = f"start with 'formula.parameters={{{values}}}'" if parameters else "start elsewhere"
+        advice = f"allowed is 'formula.parameters={{{values}}}'" if parameters else "choose other initial values"
         super().__init__(f"formula.expression={formula.expression!r}: {reason}; {advice}")
 
 
@@ -814,7 +814,7 @@ def _check_derivatives(formula: Formula) -> None:
 
 
 def _check_ties(formula: Formula, name: str, point: Mapping[str, float]) -> None:
-    """Refuse a parameter that starts where two arguments of a routing gate are equal, at a point without a kink."""
+    """Refuse an initial value with which two arguments of a routing gate are equal, at a point without a kink."""
     leaves = {leaf: Node(value, leaf) for leaf, value in {**point, **formula._initial}.items()}
     y, pieces = build(formula._tree(), leaves)
     for node in graph.history(y) if name in formula._initial else []:
@@ -830,7 +830,7 @@ def _check_ties(formula: Formula, name: str, point: Mapping[str, float]) -> None
 
 
 def _start_nearby(formula: Formula, name: str) -> dict[str, float]:
-    """Return first values of the parameters that are allowed, with another one of `name`; empty if none is nearby."""
+    """Return allowed initial values of the parameters, with another one of `name`; empty if none is nearby."""
     value = formula._initial[name]
     for candidate in (0.9 * value, 1.1 * value) if value else (0.1, -0.1):
         parameters = formula._initial | {name: round(candidate, 6)}

@@ -1,8 +1,8 @@
 """Properties of an activation of one piece, computed from its values: range, limits, kinks, jumps, slope, symmetry.
 
-Nothing is typed by hand. All comes from values; only the integrals of the moments are split where the activation says
-that it has kinks and jumps. Learned parameters have their initial values. Values and derivatives come in float64; a
-grid finds the places of interest, and finer grids there give them to about 1e-9.
+All comes from values, but for the kinks and jumps, which the activation itself names. `discontinuities` finds them from
+values within ±50, as a test of these names. Learned parameters have their initial values. Values and derivatives come
+in float64; a grid finds the places of interest, and finer grids there give them to about 1e-9.
 """
 
 import math
@@ -35,7 +35,7 @@ class Properties:
     low, high
         Infimum and supremum of h.
     kinks, jumps
-        The points within ±50 where h' jumps and where h jumps.
+        The points where h' jumps and where h jumps, as the activation names them; those of a formula are within ±50.
     lipschitz
         Supremum of |h'|; inf if h jumps.
     monotone
@@ -78,11 +78,6 @@ class Properties:
         """Whether the mean of h(z) over a standard normal z is 0."""
         return abs(self.mean) <= _TIE * max(1.0, math.sqrt(self.second_moment))
 
-    @property
-    def gain(self) -> float:
-        """1 / √E[h(z)²]: a layer of weights with this standard deviation times √fan_in keeps the variance 1."""
-        return 1 / math.sqrt(self.second_moment) if self.second_moment else math.inf
-
 
 @np.errstate(all="ignore")  # far out, values may be infinite
 def properties(activation: Activation) -> Properties:
@@ -97,8 +92,8 @@ def properties(activation: Activation) -> Properties:
         raise ValueError(f"activation {activation.name!r} has {activation.pieces} pieces: allowed is one of x alone")
     function, prime = _quiet(activation.__call__), _quiet(activation.prime)
     h, slope = function(_X), prime(_X)
-    jumps = discontinuities(function)
-    kinks = tuple(x for x in discontinuities(prime) if not any(abs(x - jump) < 1e-6 for jump in jumps))
+    jumps = tuple(sorted(activation.jumps))
+    kinks = tuple(sorted(set(activation.kinks) - set(jumps)))
     limits = _limit(function, -1), _limit(function, 1)
     slopes = _limit(prime, -1), _limit(prime, 1)
     low = 0.0 - _supremum(lambda x: -function(x), -h, [-limit for limit in limits])
@@ -218,9 +213,9 @@ def _monotone(function: Function, slope: np.ndarray, jumps: tuple[float, ...]) -
 
 
 def _symmetry(function: Function) -> str:
-    x = _GRID[(_GRID > 0) & (_GRID <= 50)]
+    x = _GRID[_GRID > 0]
     right, left = function(x), function(-x)
     tie = 1e-9 * np.maximum(np.abs(right), np.abs(left)) + 1e-14
-    if (np.abs(right + left) <= tie).all():
+    if ((np.abs(right + left) <= tie) | (right == -left)).all():  # infinite values have no sum
         return "odd"
-    return "even" if (np.abs(right - left) <= tie).all() else "no"
+    return "even" if ((np.abs(right - left) <= tie) | (right == left)).all() else "no"

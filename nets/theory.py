@@ -453,7 +453,7 @@ def _end(whole: np.ndarray, total: np.ndarray, name: str, index: int, step: int)
             return index + step * count
         total += part
     if negligible >= 2:
-        return index + step * (whole.shape[1] - 1)
+        return index + step * (int(whole.shape[1]) - 1)
     raise TheoryError(f"{name} is infinite, or too heavy in its tails")
 
 
@@ -591,8 +591,8 @@ def _reach(parts: Callable[[np.ndarray, np.ndarray], np.ndarray], name: str) -> 
 def _cuts_of_lines(activation: Activation, scale: float, a: np.ndarray, cuts: np.ndarray) -> np.ndarray:
     """Return where integrals over b are split at n values of a, sorted (n, m): at cuts, ties and changes of branch."""
     rows = [np.broadcast_to(cuts, (len(a), len(cuts))), a[:, None], -a[:, None]]
-    differences = getattr(activation, "differences", None)
-    for gate, sample in enumerate(differences(_pair(scale, a[:, None], cuts)) if differences else []):
+    differences: Callable[..., list[np.ndarray]] = getattr(activation, "differences", lambda _: [])
+    for gate, sample in enumerate(differences(_pair(scale, a[:, None], cuts))):
         row, column = np.nonzero(np.diff(np.sign(sample), axis=1))
         low, high, before = cuts[column], cuts[column + 1], np.sign(sample[row, column])
         for _ in range(50 if row.size else 0):

@@ -119,10 +119,10 @@ def _explain_formula(expression: str, arguments: Sequence[str], file: Path | Non
         words = [expression, *(f"{name}={value:g}" for name, value in error.parameters.items())]
         if error.parameters:
             raise ConfigError(error.reason, ["formula", *words]) from None
-        raise ConfigError(f"{error.reason}; start elsewhere") from None
-    if formula.pieces > 1:
-        words = ["graph", expression, "x0=1", "x1=-1", *(f"{name}={value:g}" for name, value in parameters.items())]
-        raise ConfigError(f"{expression!r} takes two pre-activations, and explain formula describes one", words)
+        raise ConfigError(f"{error.reason}; choose other initial values") from None
+    if file and formula.pieces > 1:
+        words = ["formula", expression, *arguments]
+        raise ConfigError(f"{expression!r} takes two pre-activations, and --save draws a function of one", words)
     print_formula(formula, parameters)
     if file:
         _save(file, formula, expression)

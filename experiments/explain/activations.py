@@ -1,6 +1,5 @@
 """Prints the catalogue of activations as a table, and one of its functions on a page."""
 
-import math
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -14,14 +13,14 @@ from rich.text import Text
 from experiments.config.catalogue import Entry, entries, option_of
 from experiments.config.choices import CATALOGUE
 from experiments.config.errors import ConfigError
+from experiments.explain.description import NONE, interval, number
+from experiments.explain.printing import print_description
 from experiments.explain.trace import show
+from nets import theory
 from nets.activations import Activation
 from nets.formula import Formula
 from nets.names import guess
 from nets.properties import Properties, properties
-
-NONE = "–"
-"""What stands for a property that a function does not have, as those of several pieces do not, or a year of none."""
 
 
 def matching(words: Sequence[str]) -> list[Entry]:
@@ -78,14 +77,7 @@ def print_page(entry: Entry) -> None:
     """Print what is known of one function, what is computed of it, and some of its values."""
     activation = entry.activation
     print(f"{entry.name}: activation={entry.option}\nf(x) = {activation.expression}")
-    for label, text in [*_about(entry), *_computed(activation)]:
-        print(f"{label:<17}{text}")
-    table = Table("x", "f(x)", "f′(x)")
-    for x in (-10.0, -5.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 5.0, 10.0):
-        if activation.pieces == 1:
-            table.add_row(show(x), show(activation(x)), show(activation.prime(x)))
-    if activation.pieces == 1:
-        Console(width=80).print(table)
+    print_description(activation, _about(entry))
 
 
 def milliseconds(activation: Activation, count: int = 1 << 16) -> float:
@@ -118,16 +110,16 @@ def _row(entry: Entry) -> list[str]:
     facts = _properties(entry.activation)
     shown = [entry.name, entry.activation.expression, str(entry.year or NONE), entry.family]
     if facts is None:
-        return [*shown, *[NONE] * 6]
+        return [*shown, *[NONE] * 5, _gain(entry.activation)]
     sides = facts.saturates if facts.saturates != "neither" else "no"
     return [
         *shown,
-        _interval(facts.low, facts.high),
+        interval(facts.low, facts.high),
         "yes" if facts.smooth else _breaks(facts),
         facts.monotone,
         sides,
-        _number(facts.lipschitz),
-        _number(facts.gain),
+        number(facts.lipschitz),
+        _gain(entry.activation),
     ]
 
 
@@ -158,50 +150,13 @@ def _relation(expression: str, activation: Activation) -> str:
     return "the same function" if is_same else "a scaling of it"
 
 
-def _computed(activation: Activation) -> list[tuple[str, str]]:
-    facts = _properties(activation)
-    if facts is None:
-        return [("pieces", f"{activation.pieces} pre-activations per unit"), _initializer(activation)]
-    left, right = map(_limit, facts.limits)
-    sides = {"both": "on both sides", "neither": "nowhere"}.get(facts.saturates, f"on the {facts.saturates}")
-    points = {"kinks": facts.kinks, "jumps": facts.jumps}
-    return [
-        ("range", _interval(facts.low, facts.high)),
-        ("limits", f"{left} at −∞, {right} at ∞"),
-        ("Lipschitz", _number(facts.lipschitz)),
-        ("monotone", facts.monotone),
-        ("symmetry", facts.symmetry),
-        ("saturates", sides),
-        *((label, ", ".join(map(show, at)) or "none") for label, at in points.items()),
-        (
-            "zero-centred",
-            f"{'yes' if facts.zero_centred else 'no'}; mean of f(z) over z ~ N(0, 1): {_mean(facts.mean)}",
-        ),
-        ("gain", f"{_number(facts.gain)} = 1/√E[f(z)²]: fan_in · Var(w) is its square for init=variance_preserving"),
-        _initializer(activation),
-    ]
-
-
-def _initializer(activation: Activation) -> tuple[str, str]:
-    return "initializer", f"{activation.initializer} for init=auto"
-
-
 def _breaks(facts: Properties) -> str:
     kind, points = ("jump", facts.jumps) if facts.jumps else ("kink", facts.kinks)
     return f"{kind}{'s' * (len(points) > 1)} {', '.join(f'{point:.4g}' for point in points)}"
 
 
-def _interval(low: float, high: float) -> str:
-    return f"{_number(low)} to {_number(high)}"
-
-
-def _mean(mean: float) -> str:
-    return "infinite or undefined" if math.isnan(mean) else show(mean)
-
-
-def _limit(limit: float) -> str:
-    return "none" if math.isnan(limit) else _number(limit)
-
-
-def _number(value: float) -> str:
-    return NONE if math.isnan(value) else f"{value:.4g}".replace("inf", "∞").replace("-", "−")
+def _gain(activation: Activation) -> str:
+    try:
+        return number(theory.gain(activation))
+    except theory.TheoryError:
+        return NONE

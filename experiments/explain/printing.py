@@ -1,7 +1,7 @@
 """Prints what `experiments.explain` finds: the steps of a graph, the derivative tensor of a product, a formula."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from rich.console import Console, JustifyMethod
@@ -10,6 +10,7 @@ from rich.text import Text
 
 from experiments.explain.description import describe
 from experiments.explain.trace import Step, show
+from nets.activations import Activation
 from nets.derivatives import gradient, product_tensor
 from nets.formula import Formula
 from nets.graph import Node, backpropagate, why_nan
@@ -97,11 +98,18 @@ def print_tensor(values: Mapping[str, np.ndarray]) -> None:
 def print_formula(formula: Formula, parameters: Mapping[str, float]) -> None:
     """Print a formula, its learned parameters, its description and some of its values."""
     print(f"f(x) = {formula.expression}")
-    for name, value in parameters.items():
-        print(f"learned          {name}, {show(value)} before training")
-    for label, text in describe(formula).items():
+    print_description(
+        formula, [("learned", f"{name}, {show(value)} before training") for name, value in parameters.items()]
+    )
+
+
+def print_description(activation: Activation, about: Iterable[tuple[str, str]]) -> None:
+    """Print lines about an activation, then its description, and some of its values if it has one piece."""
+    for label, text in [*about, *describe(activation).items()]:
         print(f"{label:<17}{text}")
+    if activation.pieces > 1:
+        return
     table = Table("x", "f(x)", "f′(x)")
     for x in (-10.0, -5.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 5.0, 10.0):
-        table.add_row(show(x), show(formula(x)), show(formula.prime(x)))
+        table.add_row(show(x), show(activation(x)), show(activation.prime(x)))
     Console(width=80).print(table)

@@ -30,7 +30,7 @@ from nets.initializers import Initializer
 from nets.theory import UNSTABLE as UNSTABLE_GROWTH
 
 DEEP = "'net.hidden=[128,128,128,128]'"
-STABLE, UNSTABLE = "-", (0, (3, 1.5))
+STABLE, UNSTABLE, PREDICTED = "-", (0, (3, 1.5)), (0, (4, 2))
 
 
 def plain(tables: StudyTables) -> tuple[StudyTables, dict[str, Weights]]:
@@ -56,7 +56,7 @@ def plain(tables: StudyTables) -> tuple[StudyTables, dict[str, Weights]]:
     every_epoch=True,
 )
 def signal_propagation(tables: StudyTables) -> Figure:
-    """Draw E[h²], δ and the correlation of two inputs by hidden layer before training: points, and lines of the theory.
+    """Draw E[h²], δ and the correlation of two inputs by hidden layer: solid as measured, dashed by the theory.
 
     The points of (a) and (b) are measured on the study's data, as means over seeds. Their lines start at the measured
     E[h²] of the first layer and at the δ of the last one. The points of (c) are from networks that are drawn again with
@@ -93,23 +93,23 @@ def signal_propagation(tables: StudyTables) -> Figure:
     for ax in panels[:2]:
         _limit(ax)
     panels[2].set_ylim(top=1.03)
-    entries = [(look.label, look.line(marker=_marker(look))) for look in appearance.values()]
+    entries = [(look.label, _measured(look)) for look in appearance.values()]
     seeds = counted(tables.replicas["seed"].nunique(), "seed")
-    legend(result, entries, f"points: measured, (a) and (b) as means over {seeds}; lines: theory of wide networks")
+    legend(result, entries, f"solid: measured, (a) and (b) as means over {seeds}; dashed: theory of wide networks")
     return result
 
 
-def _marker(look: Look) -> str:
-    """Return the marker of a look; one that no look has, where it has none."""
-    return look.marker or "*"
+def _measured(look: Look) -> Style:
+    """Return how measured points are drawn: with the look's marker, or where it has none with one that no look has."""
+    return {"color": look.color, "marker": look.marker or "*", "markersize": 4, "linestyle": "-", "linewidth": 0.9}
 
 
 def _draw(ax: Axes, run: str, look: Look, points: np.ndarray, line: np.ndarray) -> None:
-    """Draw measured points, at most twenty, and a predicted line by hidden layer."""
+    """Draw measured points, at most twenty and joined, and a predicted line by hidden layer."""
     layers = np.arange(1, len(points) + 1)
     shown = np.unique(np.linspace(0, len(points) - 1, min(20, len(points))).round().astype(int))
-    ax.plot(layers, line, **look.line(marker=""))
-    ax.plot(layers[shown], points[shown], color=look.color, marker=_marker(look), linestyle="none", gid=run)
+    ax.plot(layers, line, color=look.color, marker="", linestyle=PREDICTED, linewidth=0.9)
+    ax.plot(layers[shown], points[shown], **_measured(look), gid=run)
 
 
 def _limit(ax: Axes) -> None:
@@ -157,6 +157,10 @@ def phase_diagram(tables: StudyTables) -> Figure:
             style: Style = {"marker": markers[words], "markersize": 5 + 4 * covered, "linestyle": "none", "zorder": 4}
             style |= {"color": appearance[run].color, "clip_on": False}
             ax.plot(*place, **style | ({"markerfacecolor": "none"} if covered else {}), gid=run)
+        for place, by_words in places.items():
+            if len(by_words) > 1:
+                count = f"{len(by_words)} initializers"
+                ax.annotate(count, place, (0, 10), textcoords="offset points", color=MUTED, fontsize=6, ha="center")
         ax.set_title(literal(str(activation.name)))
     for ax in panels.flat[len(by_activation) :]:
         ax.remove()

@@ -6,20 +6,30 @@ import numpy as np
 import pytest
 
 from experiments.explain.description import describe
-from nets.activations import ACTIVATIONS, SELU
+from nets.activations import ACTIVATIONS, SELU, HardTanh, ReLU, SiLU
 from nets.formula import Formula
+from nets.theory import gain
 
 
 @pytest.mark.parametrize(
     ("expression", "expected"),
     [
-        ("tanh(x)", {"range": "-1 to 1", "saturates": "on both sides", "zero-centred": "yes, odd", "kinks": "none"}),
+        (
+            "tanh(x)",
+            {
+                "range": "-1 to 1",
+                "saturates": "on both sides",
+                "zero-centred": "yes; mean",
+                "symmetry": "odd",
+                "kinks": "none",
+            },
+        ),
         ("relu(x)", {"range": "0 to ∞", "saturates": "on the left", "kinks": "f′ jumps at x = 0"}),
         ("sigmoid(x)", {"range": "0 to 1", "zero-centred": "no; mean of f(z) over z ~ N(0, 1): 0.5"}),
         ("x**3", {"range": "−∞ to ∞", "saturates": "nowhere"}),
         ("min(max(-1,x),1)", {"kinks": "f′ jumps at x = -1, 1"}),
         ("x*sigmoid(x)", {"range": "-0.2785 (at -1.278) to ∞"}),
-        ("max(x,0)", {"gain": "1.414: init=variance_preserving takes weights of variance 2/fan_in"}),
+        ("max(x,0)", {"gain": "1.414 = 1/√E[f(z)²]: init=variance_preserving takes weights of variance 2/fan_in"}),
         ("exp(x*x/3)", {"gain": "none: E[f(z)²] of formula for z ~ N(0, 1) is infinite, or too heavy in its tails"}),
         (
             "tanh(x)",
@@ -60,8 +70,54 @@ def test_the_mean_is_right_at_kinks_too(expression, mean):
 
 def test_a_mean_that_does_not_exist_is_no_number():
     for expression in ("exp(x*x/1.5)", "x*exp(x*x/2)"):
-        assert describe(Formula(expression=expression))["zero-centred"].endswith(": infinite or undefined")
-    assert describe(Formula(expression="exp(x*x/4)"))["zero-centred"].endswith(": 1.414")
+        assert describe(Formula(expression=expression))["zero-centred"].endswith("since E[f(z)²] is infinite")
+    assert describe(Formula(expression="exp(x*x/6)"))["zero-centred"].endswith(": 1.225")
+
+
+def test_jumps_and_kinks_are_named_and_the_searched_interval_is_stated():
+    described = describe(Formula(expression="max(x, 0) + step(x-3)"))
+    assert described["kinks"] == "f′ jumps at x = 0 (sought within |x| ≤ 50)"
+    assert described["jumps"] == "f jumps at x = 3 (sought within |x| ≤ 50)"
+    assert describe(Formula(expression="min(x, 60)"))["kinks"] == "none (sought within |x| ≤ 50)"
+    assert describe(HardTanh())["kinks"] == "f′ jumps at x = -1, 1"
+
+
+def test_a_kink_that_the_activation_names_is_known_however_far_it_is():
+    described = describe(Far())
+    assert described["kinks"] == "f′ jumps at x = 70"
+    assert described["symmetry"] == "no"
+    assert describe(Formula(expression="min(x, 60)"))["symmetry"] == "no"
+    assert describe(Formula(expression="exp(x*x/3)"))["symmetry"] == "even"
+
+
+class Far(ReLU, name="far"):
+    """max(x - 70, 0)."""
+
+    kinks = (70.0,)
+
+    def forward(self, z, h, work):
+        np.maximum(z - 70, 0, out=h)
+
+    def derivative(self, z, h, work):
+        return (z > 70).astype(z.dtype)
+
+
+del ACTIVATIONS["far"]
+
+
+@pytest.mark.parametrize("expression", ["max(x0-x1, 0)", "x0*sigmoid(x1)"])
+def test_two_pieces_have_a_gain(expression):
+    formula = Formula(expression=expression)
+    described = describe(formula)
+    assert described["pieces"] == "2 pre-activations per unit"
+    assert float(described["gain"].split()[0]) == pytest.approx(gain(formula), rel=1e-3)
+
+
+def test_a_formula_and_an_activation_are_described_by_the_same_lines():
+    formula, activation = describe(Formula(expression="x*sigmoid(x)")), describe(SiLU())
+    assert list(formula) == list(activation)
+    for label in ("limits", "Lipschitz", "monotone", "symmetry", "saturates", "zero-centred", "gain", "critical"):
+        assert formula[label] == activation[label]
 
 
 @pytest.mark.parametrize(

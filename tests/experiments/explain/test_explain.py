@@ -1,7 +1,6 @@
 """The explain command prints every value and gradient, refuses bad arguments in one line, and writes drawings."""
 
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -76,10 +75,17 @@ def test_vectors_and_matrices(capsys):
         run(capsys, "graph", expression, "W=[[1,2],[3,4]]", "x=[0.1,-0.2]")
 
 
-def test_two_pieces_are_answered_with_the_command_that_explains_them(capsys):
-    assert main(["formula", "x0*sigmoid(b*x1)", "b=2"]) == 2
-    command = capsys.readouterr().err.partition("run: python -m experiments.explain ")[2]
-    assert main(shlex.split(command)) == 0
+def test_two_pieces_are_described_and_not_drawn(capsys, tmp_path):
+    assert main(["formula", "x0*sigmoid(b*x1)", "b=2"]) == 0
+    assert "pieces           2 pre-activations per unit\ngain             1.694 = " in capsys.readouterr().out
+    assert main(["formula", "x0*sigmoid(b*x1)", "b=2", "--save", str(tmp_path / "pair.png")]) == 2
+    captured = capsys.readouterr()
+    assert captured.err == (
+        "explain: 'x0*sigmoid(b*x1)' takes two pre-activations, and --save draws a function of one; "
+        "run: python -m experiments.explain formula 'x0*sigmoid(b*x1)' b=2\n"
+    )
+    assert not captured.out
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_formula_is_described(capsys):

@@ -31,6 +31,17 @@ def test_points_are_the_means_before_training():
         np.testing.assert_allclose(data, [[1, 2, 3, 4], [1 / 8, 1 / 4, 1 / 2, 1]])  # of the made-up study
 
 
+def test_measured_points_are_joined_and_the_theory_is_dashed_in_the_same_colour():
+    (drawn,) = drawings("signal_propagation", study()).values()
+    for ax in drawn.axes:
+        measured = [line for line in ax.lines if line.get_marker() not in ("", "None")]
+        predicted = [line for line in ax.lines if line not in measured]
+        assert [line.get_color() for line in measured] == [line.get_color() for line in predicted]
+        assert {line.get_linestyle() for line in measured} == {"-"}
+        assert {line.get_linestyle() for line in predicted} == {"--"}
+    assert "dashed: theory" in drawn.legends[0].get_title().get_text()
+
+
 def test_the_phase_diagram_has_a_panel_for_each_activation_with_its_line_and_the_study():
     (drawn,) = drawings("phase_diagram", study(**{"init.name": "critical", "init.bias_variance": 0.04})).values()
     assert [ax.get_title(loc="left") for ax in drawn.axes] == ["tanh", "relu", "elu"]
@@ -50,6 +61,7 @@ def test_two_initializers_at_one_place_are_both_shown():
         "phase_diagram", tables._replace(replicas=tables.replicas.assign(**{"init.name": names}))
     ).values()
     assert len(curves(drawn.axes[0])) == 2
+    assert [text.get_text() for text in drawn.axes[0].texts] == ["2 initializers"]
     assert {text.get_text() for text in drawn.legends[0].texts} >= {"he_normal", "critical"}
 
 
