@@ -115,10 +115,15 @@ def check_together(words: Sequence[str]) -> None:
     if unread and not any(variant is Formula for variant in variants):
         rest = [word for word in words if parts(word)[1] != "activation"]
         raise ConfigError(f"{unread[0]} is read by activation=formula only", ["activation=formula", *rest])
+    space = values.get("tune.space", "")
+    tried = [key for key in values if re.search(rf"[{{,\s'\"]{re.escape(key)}\s*:", space)]
     if "optimizer.lr" in values and values.get("tune.trials", "0") != "0":
-        rest = [word for word in words if parts(word)[1] != "optimizer.lr"]
-        rate = values["optimizer.lr"]
-        raise ConfigError(f"optimizer.lr={rate} has no effect with tune.trials, which draws learning rates", rest)
+        tried = ["optimizer.lr", *tried]
+    elif "optimizer.lr" in tried:  # a stored run's trials are known by their learning rates
+        tried.remove("optimizer.lr")
+    if tried:
+        rest = [word for word in words if parts(word)[1] != tried[0]]
+        raise ConfigError(f"{tried[0]}={values[tried[0]]} has no effect: the trials of tune.space decide it", rest)
     idle = [key for key in ("pretrain.lr", "pretrain.noise") if key in values]
     if idle and "pretrain.epochs" not in values and not defaults()["pretrain"]["epochs"]:
         raise ConfigError(f"{idle[0]} has no effect without pre-training", [*words, "pretrain.epochs=20"])

@@ -180,13 +180,15 @@ def _plain(value: Any) -> Any:
 def _with(settings: Settings, key: str, value: float) -> Settings:
     """Return settings with another value of one key."""
     group, _, name = key.rpartition(".")
+    changes: dict[str, Any] = {name: value}
     if not group:
-        return replace(settings, **{name: value})
+        return replace(settings, **changes)
     if group == "activation.parameters":
         formula = settings.activation
         assert isinstance(formula, Formula)
         return replace(settings, activation=replace(formula, parameters=formula.initial | {name: value}))
-    return replace(settings, **{group: replace(getattr(settings, group), **{name: value})})
+    changes = {group: replace(getattr(settings, group), **changes)}
+    return replace(settings, **changes)
 
 
 def resolve(config: Mapping[str, Any]) -> Settings:

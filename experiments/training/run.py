@@ -263,7 +263,7 @@ class Chunk:
         finite: np.ndarray = statistics & np.isfinite(stack.network.parameters).all(axis=1)
         if not finite.all():
             evaluation = evaluate(stack)
-            finite |= evaluation.finite & statistics
+            finite[evaluation.finite & statistics] = True
             ended = {name: values[~finite] for name, values in evaluation.losses.items()}
             self.recorder.record_epoch(stack.active[~finite], epoch, ended)
         return finite

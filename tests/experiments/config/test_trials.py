@@ -174,6 +174,11 @@ def test_functions_need_no_quotes_of_their_own(typed):
     [
         (["tune.trials=4,16"], "allowed is one number", ["tune.trials=16"]),
         (["tune.trials=4", "optimizer.lr=0.1"], "optimizer.lr=0.1 has no effect", ["tune.trials=4"]),
+        (
+            ["net.dropout=0.1", "tune.space={optimizer.lr: log(0.1, 1), net.dropout: uniform(0, 1)}"],
+            "net.dropout=0.1 has no effect",
+            ["tune.space={optimizer.lr: log(0.1, 1), net.dropout: uniform(0, 1)}"],
+        ),
         (["tune.space=[optimizer.lr]"], "allowed is a mapping", None),
     ],
 )

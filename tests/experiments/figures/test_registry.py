@@ -186,7 +186,7 @@ def with_last_epochs(tables, runs):
 
 
 COURSES = ("lu_comparison", "gradient_norms", "gradient_flow", "saturation", "activation_statistics", "depth")
-COURSES = (*COURSES, "cost_of_activation", "signal_propagation", "learned_parameters")
+COURSES = (*COURSES, "cost_of_activation", "signal_propagation")
 
 
 @pytest.mark.parametrize("name", [name for name in FIGURES if not FIGURES[name].demonstration])
