@@ -99,7 +99,7 @@ def over_datasets(scores: pd.DataFrame) -> OverDatasets:
             f"; a pair differs if its mean ranks are at least {critical:.1f} apart (Nemenyi, 5 %)",
         )
     rough = "; with so few data sets this p is rough" if n < 10 else ""
-    sentence = f"Over {n} data sets the {k} treatments {result} (Friedman, p = {p:.2g}{rough}){pairwise}."
+    sentence = f"Over {n} data sets the {k} treatments {result} (Friedman, {p_text(p)}{rough}){pairwise}."
     return untested._replace(p=p, pairs=pairs, sentence=sentence)
 
 
@@ -516,5 +516,5 @@ def _verdict_sentences(
 
 
 def probability_text(value: float) -> str:
-    """Return a probability with two decimals; one that is not exactly 0 or 1 is not shown as such."""
-    return "< 0.01" if 0 < value < 0.01 else "> 0.99" if 0.99 < value < 1 else f"{value:.2f}"
+    """Return a probability with two decimals; draws cannot tell one below 0.01 from 0, or above 0.99 from 1."""
+    return "< 0.01" if value < 0.01 else "> 0.99" if value > 0.99 else f"{value:.2f}"

@@ -66,10 +66,13 @@ def _counted(
     """Return the winners of so many data sets that they are counted; the leaderboard and its baselines name each."""
     result = []
     if crowned:
-        names = pd.Series([network.name for network in crowned]).value_counts()
-        first = ", ".join(f"{name} {count}" for name, count in names.iloc[:4].items())
-        rest = f", {counted(len(names) - 4, 'other')} {names.iloc[4:].sum()}" if len(names) > 4 else ""
-        result.append(f"Data sets by the network that ranks first at {rate}: {first}{rest}.")
+        (first, count), *others = pd.Series([network.name for network in crowned]).value_counts().items()
+        text = f"At {rate}, {first} ranks first on {count} of the {datasets} data sets"
+        named = [f"{name} on {number}" for name, number in others[:3]]
+        if others[3:]:
+            more = sum(number for _, number in others[3:])
+            named.append(f"{counted(len(others) - 3, 'other')} on {more}")
+        result.append(f"{text}{', ' if named else ''}{enumeration(named) if named else ''}.")
     if beaten:
         result.append(
             f"On {len(beaten)} of the {datasets} data sets no network is the best, or a model without hidden layers "

@@ -6,7 +6,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from experiments.analysis.comparison import treatments_over_datasets
 from experiments.analysis.field import LEAST, Compared, comparable
@@ -38,7 +37,8 @@ def dataset_heatmap(tables: StudyTables) -> Figure:
     """Draw each treatment’s difference in mean test {measure} from the reference on each data set; blue is better.
 
     Treatments stand in the order of their mean ranks. A dot marks a difference that the test finds, with Holm for all
-    comparisons on the data set. A cross marks diverged replicas, with their number where there is no difference.
+    comparisons on the data set. A cross marks diverged replicas. Where more replicas of one diverged, their number
+    stands instead of a difference.
     """
     replicas = tables.replicas
     over = treatments_over_datasets(replicas)
@@ -89,7 +89,7 @@ def _draw(compared: Compared, names: list[str], measure: str) -> Figure:
     if (pairs[["diverged", "reference_diverged"]] > 0).any(axis=None):
         entries.append(("a replica of one or both diverged", mark | {"marker": "x"}))
     if np.isinf(pairs["difference"]).any():
-        entries.append(("hatched: more replicas of one diverged", {"alpha": 0}))
+        entries.append((f"+1 lost: one replica more diverged than of {reference}", {"alpha": 0}))
     title = f"{measure} of each treatment − that of {reference}, in {scale.label}"
     drawn.suptitle(fitted(title, width - 0.2, matplotlib.rcParams["figure.titlesize"]))
     legend(drawn, entries, f"differs from {reference}, with Holm for all comparisons on the data set, at 5 %:")
@@ -106,7 +106,9 @@ def _draw_cell(ax: Axes, x: int, y: int, cell: pd.Series, value: float, top: flo
             x, y, "0" if not float(f"{value:.{digits}f}") else text, ha="center", va="center", color=color, fontsize=4.8
         )
     else:
-        ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor="0.8", linewidth=0, hatch="////"))
+        more = cell["diverged"] - cell["reference_diverged"]
+        text = f"{more:+.0f} lost".replace("-", "−")
+        ax.text(x, y, text, ha="center", va="center", color=color, fontsize=4.8)
     if lost:
         ax.plot(x - 0.36, y - 0.3, marker="x", markersize=2.2, markeredgewidth=0.6, color=color)
     general = cell["p_corrected_holm"] < ALPHA and cell["n"] > 2

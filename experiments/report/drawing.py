@@ -2,6 +2,7 @@
 
 import gc
 import pickle
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -13,6 +14,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from experiments.analysis.wording import counted
 from experiments.figures.registry import Drawable, Missing, Parts, all_figures, dataset_names, once
 from experiments.figures.style import UNDATED, render
 from experiments.report.caching import digest, digest_of_tables, program
@@ -25,6 +27,26 @@ from experiments.sweep.workers import Pool
 FIGURES = all_figures()
 NO_TABLES = StudyTables(pd.DataFrame(), pd.DataFrame(), pd.DataFrame())
 """The tables of a demonstration."""
+
+
+MANY = 12
+"""A figure with more pictures than this, one for each data set, is drawn only on request: a page must stay readable."""
+
+KEPT = ("leaderboard", "learning_rate_sensitivity")
+"""The figures that a page has of any number of data sets."""
+
+
+class OnRequest(Missing):
+    """A figure has too many pictures for a page."""
+
+    def __init__(self, name: str, count: int):
+        super().__init__(f"its pictures of {counted(count, 'data set')} are drawn only on request")
+        self.name = name
+
+    def line(self, study: str, datasets: Iterable[str], words: Sequence[str] = ()) -> str:
+        """Return the reason, with the command that draws the pictures."""
+        command = ["python", "-m", "experiments.report", f"study={study}", f"figures={self.name}"]
+        return f"{self}; run: {shlex.join(command)}"
 
 
 @dataclass(frozen=True)
@@ -157,7 +179,7 @@ class Drawer:
     temporary
         A folder for the tables, which the processes of the pool read.
     figures
-        The names of the figures; without them it is all.
+        The names of the figures. Without them it is all, but for those of more than `MANY` pictures.
     """
 
     def __init__(
@@ -171,6 +193,7 @@ class Drawer:
     ):
         self.kinds, self.pool, self.temporary = kinds, pool, temporary
         self.figures = {name: FIGURES[name] for name in figures or FIGURES}
+        self._for_page = not figures
         self._shelf, self._demonstrations = Shelf(folder), Shelf(cache)
         self._splits: dict[Path | None, _Splits] = {}
         self._drawn: dict[str, dict[str, Drawn | Missing | None]] = {}  # by figure and stem; None: not drawn yet
@@ -208,6 +231,9 @@ class Drawer:
             parts = splits.parts(drawable)
             if isinstance(parts, Missing):
                 self._drawn[name] = {name: parts}
+                continue
+            if self._for_page and len(parts) > MANY and name not in KEPT:
+                self._drawn[name] = {name: OnRequest(name, len(parts))}
                 continue
             stems = drawable.stems(parts)
             for part, content in parts.items():
@@ -285,6 +311,8 @@ class Drawer:
         """Remove the files that the tables of a study or the kinds no longer allow: those that are not `written`."""
         folder = self._shelf.folder
         for name in self.figures:
+            if isinstance(self._drawn[name].get(name), OnRequest):
+                continue  # somebody asked for these files
             for kind in UNDATED:
                 for path in {folder / f"{name}.{kind}", *folder.glob(f"{name}-*.{kind}")} - set(written):
                     path.unlink(missing_ok=True)

@@ -75,6 +75,9 @@ def _columns(field: Field) -> dict[str, Callable[[Any], Cell]]:
     def difference(value: float) -> str:
         return NOTHING if pd.isna(value) else scale.number(value)
 
+    def score(value: float) -> str:
+        return f"{value:.3f}"
+
     def interval(low: float, high: float, text: Callable[[float], str]) -> Cell:
         return quantity(NOTHING if pd.isna(low) else f"{text(low)} to {text(high)}", low)
 
@@ -91,15 +94,15 @@ def _columns(field: Field) -> dict[str, Callable[[Any], Cell]]:
         "wins / losses": lambda row: counts(row.wins, row.losses),
         "mean difference": lambda row: quantity(difference(row.mean), row.mean),
         "95 % interval": lambda row: interval(row.low, row.high, difference),
-        "std between data sets": lambda row: quantity(number(scale.factor * row.tau), row.tau),
+        "std between data sets": lambda row: quantity(difference(row.tau).lstrip("+"), row.tau),
     }
     if pd.notna(field.margin):
         columns |= {f"P({name})": partial(_probability, name=name) for name in Posterior._fields}
     if field.scores:
         columns |= {
-            "interquartile mean": lambda row: quantity(number(row.iqm), row.iqm),
-            "interval, seeds drawn": lambda row: interval(row.seeds_low, row.seeds_high, number),
-            "interval, data sets drawn": lambda row: interval(row.datasets_low, row.datasets_high, number),
+            "interquartile mean": lambda row: quantity(score(row.iqm), row.iqm),
+            "interval, seeds drawn": lambda row: interval(row.seeds_low, row.seeds_high, score),
+            "interval, data sets drawn": lambda row: interval(row.datasets_low, row.datasets_high, score),
         }
     return columns | {"diverged": lambda row: quantity(str(row.diverged), row.diverged)}
 

@@ -43,6 +43,7 @@ DRAWN |= {
     "leaderboard": PARTED | {"crossed": [""]},
     "learning_rate_sensitivity": {"three": [], "rates": [""], "tuned outputs": [""]},
     "critical_difference": {"three": [], "datasets": [], "many": [""]},
+    "dataset_heatmap": {"three": [], "datasets": [], "many": [""]},
     "pairing_matrix": {"three": [], "pairings": [""], "crossed": [""]},
     "saturation": {"three": [""], "lost": [""], "depths": [""]},
     "activation_statistics": {"three": [""], "lost": [""], "depths": [""]},
