@@ -47,8 +47,8 @@ def _run(arguments: Sequence[str]) -> int:
     margin = _margin(values.get("margin"))
     from experiments.evaluate.evaluating import Request, evaluate  # help needs none of its libraries
 
-    options = {"parameters": "", "suite": "suite30", "budget": "small", "reference": "relu"} | values
-    return evaluate(Request(subject, **options | {"margin": margin}))
+    words = {"parameters": "", "suite": "suite30", "budget": "small", "reference": "relu"} | values
+    return evaluate(Request(subject, *(words[key] for key in KEYS[:-1]), margin))
 
 
 def _margin(text: str | None) -> float:

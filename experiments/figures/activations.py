@@ -2,31 +2,20 @@
 
 import math
 import textwrap
-from dataclasses import fields
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiments.analysis.propagation import rebuild
 from experiments.figures.registry import Missing, figure
 from experiments.figures.style import DOUBLE, INK, MUTED, Look, Style, legend, looks, sheet
 from experiments.figures.texts import literal
 from experiments.store.reading import StudyTables
 from nets.activations import ACTIVATIONS, Activation
-from nets.formula import Formula
 
 SLOPE: Style = {"color": MUTED, "linewidth": 0.9}
-
-
-def rebuild(row: pd.Series) -> Activation:
-    """Return the activation that a row of `replicas` names, with its hyperparameters."""
-    variant = ACTIVATIONS.get(row["activation"], Formula)  # a formula's name is the user's
-    kinds: dict[str, type] = {item.name: type(item.default) for item in fields(variant)}
-    values = {name: row.get(f"activation.{name}") for name in kinds}
-    if "name" in kinds:  # only a formula has a name of its own
-        values["name"] = row["activation"]
-    return variant(**{name: kinds[name](value) for name, value in values.items() if not pd.isna(value)})
 
 
 def variants(replicas: pd.DataFrame) -> pd.DataFrame:

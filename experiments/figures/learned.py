@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from experiments.analysis import labels
-from experiments.figures.activations import rebuild
+from experiments.analysis.propagation import rebuild
 from experiments.figures.curves import averaged_rows, carried_on, last_epoch, seeds_note
 from experiments.figures.layers import hidden
 from experiments.figures.registry import Missing, figure

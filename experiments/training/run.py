@@ -259,8 +259,9 @@ class Chunk:
         statistics are not finite, as it would have with the evaluation of every epoch.
         """
         stack = self.stack
-        statistics = np.isfinite(stack.network.statistics).all(axis=1)
-        finite: np.ndarray = statistics & np.isfinite(stack.network.parameters).all(axis=1)
+        statistics: np.ndarray = np.isfinite(stack.network.statistics).all(axis=1)
+        parameters: np.ndarray = np.isfinite(stack.network.parameters).all(axis=1)
+        finite = statistics & parameters
         if not finite.all():
             evaluation = evaluate(stack)
             finite[evaluation.finite & statistics] = True

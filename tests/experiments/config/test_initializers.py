@@ -14,7 +14,7 @@ from experiments.config.settings import from_record
     [
         (
             ("activation=softplus",),
-            "no weights make softplus critical for biases of variance 0.04: no q* from 0.0001 to 100000",
+            "no weights make softplus critical for biases of variance 0.04: no q* from 0.04 to 1e+12",
         ),
         (
             ("activation=tanh", "init.bias_variance=0"),
@@ -23,7 +23,7 @@ from experiments.config.settings import from_record
         (("activation=glu",), "glu has 2 pieces: a critical point is defined for one"),
         (
             ("activation=formula", "formula.expression='exp(x*x/5)'"),
-            "no weights make formula critical for biases of variance 0.04: no q* from 0.0001 to 0.810308",
+            "no weights make formula critical for biases of variance 0.04: no q* from 0.04 to 0.877",
         ),
         (("activation=formula", "formula.expression='0*x'"), "f' of formula is 0 for z ~ N(0, 0.01)"),
     ],
