@@ -48,7 +48,8 @@ def _run(arguments: Sequence[str]) -> int:
     from experiments.evaluate.evaluating import Request, evaluate  # help needs none of its libraries
 
     words = {"parameters": "", "suite": "suite30", "budget": "small", "reference": "relu"} | values
-    return evaluate(Request(subject, *(words[key] for key in KEYS[:-1]), margin))
+    parameters, suite, budget, reference = (words[key] for key in KEYS[:-1])
+    return evaluate(Request(subject, parameters, suite, budget, reference, margin))
 
 
 def _margin(text: str | None) -> float:

@@ -260,8 +260,8 @@ class Chunk:
         """
         stack = self.stack
         statistics: np.ndarray = np.isfinite(stack.network.statistics).all(axis=1)
-        parameters: np.ndarray = np.isfinite(stack.network.parameters).all(axis=1)
-        finite = statistics & parameters
+        finite: np.ndarray = np.isfinite(stack.network.parameters).all(axis=1)
+        finite &= statistics
         if not finite.all():
             evaluation = evaluate(stack)
             finite[evaluation.finite & statistics] = True
