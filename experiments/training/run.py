@@ -259,9 +259,8 @@ class Chunk:
         statistics are not finite, as it would have with the evaluation of every epoch.
         """
         stack = self.stack
-        statistics: np.ndarray = np.isfinite(stack.network.statistics).all(axis=1)
-        finite: np.ndarray = np.isfinite(stack.network.parameters).all(axis=1)
-        finite &= statistics
+        statistics = np.asarray(np.isfinite(stack.network.statistics).all(axis=1))
+        finite = statistics & np.asarray(np.isfinite(stack.network.parameters).all(axis=1))
         if not finite.all():
             evaluation = evaluate(stack)
             finite[evaluation.finite & statistics] = True
