@@ -74,8 +74,8 @@ def expand(loader: ConfigLoader, master: DictConfig, words: Sequence[str]) -> li
 class Composer:
     """Composes the jobs of a sweep.
 
-    Hydra takes a tenth of a second for a job. So it composes each choice of options once, and other settings are put
-    into a copy.
+    Hydra takes a tenth of a second for a job. So it composes the first job and, for each further option, a job that
+    differs from it in this option alone. The nodes of the options, and other settings, are put into copies.
 
     Parameters
     ----------
@@ -107,15 +107,42 @@ class Composer:
 
     def _values(self, line: list[str]) -> dict[str, Any]:
         choosing = tuple(word for word in line if self._override(word)[1])
+        config = self._assembled(choosing) or deepcopy(self._composed(choosing))
+        setting = [self._override(word)[0] for word in line if word not in choosing]
+        ConfigLoaderImpl._apply_overrides_to_config(setting, config)
+        return plain_values(config)
+
+    def _composed(self, choosing: tuple[str, ...]) -> DictConfig:
+        """Return what Hydra composes of the words that choose options."""
         if choosing not in self.composed:
             config = self.loader.load_sweep_config(self.master, list(choosing))
             with open_dict(config):
                 del config["hydra"]
             self.composed[choosing] = config
-        config = deepcopy(self.composed[choosing])
-        setting = [self._override(word)[0] for word in line if word not in choosing]
-        ConfigLoaderImpl._apply_overrides_to_config(setting, config)
-        return plain_values(config)
+        return self.composed[choosing]
+
+    def _assembled(self, choosing: tuple[str, ...]) -> DictConfig | None:
+        """Return the first composition with the nodes of the options in which these words differ from it.
+
+        It is None if they differ in fewer than two, or if an option changes more than its own node.
+        """
+        first = next(iter(self.composed), ())
+        keys = [[self._override(word)[0].key_or_group for word in words] for words in (first, choosing)]
+        changed = [index for index, words in enumerate(zip(first, choosing, strict=False)) if len({*words}) > 1]
+        if keys[0] != keys[1] or len(changed) < 2 or len({*keys[0]}) < len(keys[0]):
+            return None
+        result = deepcopy(self.composed[first])
+        before = OmegaConf.to_container(result, resolve=False)
+        assert isinstance(before, dict)
+        with open_dict(result):
+            for index in changed:
+                key = keys[0][index]
+                other = self._composed((*first[:index], choosing[index], *first[index + 1 :]))
+                after = OmegaConf.to_container(other, resolve=False)
+                if not isinstance(after, dict) or after | {key: None} != before | {key: None}:
+                    return None
+                result[key] = other._get_node(key)
+        return result
 
     def _override(self, word: str) -> tuple[Override, bool]:
         if word not in self.overrides:

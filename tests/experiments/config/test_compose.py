@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiments import run_study
 from experiments.config.choices import CONF
-from experiments.config.compose import Composer, plain_values, sweep
+from experiments.config.compose import Composer, Composer, plain_values, sweep
 from experiments.config.errors import ConfigError
 from experiments.config.hydra_schema import register_schema
 from experiments.config.values import exact_range
@@ -239,7 +239,7 @@ def test_many_jobs_compose_each_choice_of_options_once(hydra_alone, monkeypatch)
 def test_a_registered_class_without_its_file_is_answered_with_the_line_that_writes_it(tmp_path):
     lines = (
         "from nets.activations import ACTIVATIONS, Tanh",
-        "from experiments.config.compose import sweep",
+        "from experiments.config.compose import Composer, sweep",
         "class Arctan(Tanh, name='arctan'): pass",
         "try: sweep(['activation=arctan'])",
         "except ValueError as error: print(error)",
@@ -250,3 +250,20 @@ def test_a_registered_class_without_its_file_is_answered_with_the_line_that_writ
     assert shlex.split(out.partition("run: ")[2]) == [
         *("echo", "defaults: [/schema/activation/arctan@_here_]", ">", str(path)),
     ]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["activation=relu,prelu,catalogue/serf", "dataset=iris,breast_cancer,diabetes", "init=auto,he_normal"],
+        ["optimizer=sgd,adam", "schedule=constant,cosine", "dataset=wine,digits", "optimizer.lr=[0.1,0.2]"],
+        ["+experiment=headline", "optimizer=sgd,adam", "dataset.batch_size=16"],
+    ],
+)
+def test_jobs_that_are_assembled_are_those_that_hydra_composes(words, monkeypatch):
+    def jobs():
+        return [(job.run, job.condition, job.rates, line) for job, line in sweep(words)]
+
+    assembled = jobs()
+    monkeypatch.setattr(Composer, "_assembled", lambda self, choosing: None)
+    assert assembled == jobs()
