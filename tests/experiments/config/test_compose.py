@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiments import run_study
 from experiments.config.choices import CONF
-from experiments.config.compose import Composer, Composer, plain_values, sweep
+from experiments.config.compose import Composer, plain_values, sweep
 from experiments.config.errors import ConfigError
 from experiments.config.hydra_schema import register_schema
 from experiments.config.values import exact_range
