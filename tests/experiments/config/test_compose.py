@@ -5,6 +5,7 @@ import shlex
 
 import pytest
 from hydra import initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -250,3 +251,35 @@ def test_a_registered_class_without_its_file_is_answered_with_the_line_that_writ
     assert shlex.split(out.partition("run: ")[2]) == [
         *("echo", "defaults: [/schema/activation/arctan@_here_]", ">", str(path)),
     ]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["+experiment=suite_regression", "activation=relu,catalogue/serf,prelu", "optimizer=sgd,adam"],
+        ["dataset=iris,moons,statsmodels/star98", "activation=relu,elu,tanh", "init=auto,he_normal", "epochs=3"],
+        ["+experiment=nielsen_2015,seitzer_2022,huber_1964", "seeds=1"],
+    ],
+)
+def test_options_that_are_put_together_are_what_hydra_composes(words, monkeypatch):
+    monkeypatch.setattr("experiments.config.compose.FEW", 0)
+    together = sweep(words)
+    monkeypatch.setattr("experiments.config.compose.FEW", math.inf)
+    assert [(settings.record, line) for settings, line in together] == [
+        (settings.record, line) for settings, line in sweep(words)
+    ]
+
+
+def test_a_large_sweep_composes_each_option_and_not_each_pair(monkeypatch):
+    composed = []
+    load = ConfigLoaderImpl.load_sweep_config
+
+    def counted(self, master, words):
+        composed.append(words)
+        return load(self, master, words)
+
+    monkeypatch.setattr(ConfigLoaderImpl, "load_sweep_config", counted)
+    datasets = "iris,wine,moons,circles,spirals,xor"
+    jobs = sweep([f"dataset={datasets}", "activation=relu,elu,selu,tanh,sigmoid,softplus,gelu,silu"])
+    assert len(jobs) == 48
+    assert len(composed) < 8 + 1 + 6 + 8 + 1
