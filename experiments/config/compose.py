@@ -138,7 +138,7 @@ class Composer:
                     self.changes_only_its_node[(*others, word)] = self._changes_only(choice, others, word)
                 if not self.changes_only_its_node[(*others, word)]:
                     return None
-                node = deepcopy(self._composed((*others, word))._get_node(choice))
+                node: Any = deepcopy(self._composed((*others, word))._get_node(choice))
                 node._set_parent(config)
                 config.__dict__["_content"][choice] = node  # assigning would check it against the default option
         except Exception:
@@ -147,8 +147,10 @@ class Composer:
 
     def _changes_only(self, choice: str, others: tuple[str, ...], word: str) -> bool:
         """Return whether a word that chooses an option changes nothing outside the node of its choice."""
-        configs = (OmegaConf.to_container(self._composed(words)) for words in (others, (*others, word)))
-        without, with_option = ({k: v for k, v in config.items() if k != choice} for config in configs)
+        without, with_option = (
+            OmegaConf.to_container(OmegaConf.masked_copy(config, [str(key) for key in config if key != choice]))
+            for config in (self._composed(others), self._composed((*others, word)))
+        )
         return without == with_option
 
     def _override(self, word: str) -> tuple[Override, bool]:

@@ -65,7 +65,7 @@ def _counts(counts: np.ndarray, rows: int, generator: np.random.RandomState) -> 
     least = np.minimum(counts, min(FEWEST, rows // len(counts)))
     raised = np.zeros(len(counts), bool)
     while True:
-        kept = least.copy()
+        kept: np.ndarray = least.copy()
         kept[~raised] = stratified(counts[~raised], rows - least[raised].sum(), generator)
         scarce = kept < least
         if not scarce.any():
