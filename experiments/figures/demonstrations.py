@@ -60,7 +60,7 @@ def _settings(activation: str, hidden: tuple[int, ...], output: str, rate: float
     """Return the settings of a demonstration; Hydra would need a second to compose all of them."""
     config = defaults()
     choices = {"activation": activation, "output": output, "init": "auto", "schedule": "constant"}
-    dataset = {"name": "digits", "pixels": True, "batch_size": 32, "lr": rate}
+    dataset = _node("dataset", "digits") | {"batch_size": 32, "lr": rate}
     return resolve(
         config
         | {choice: _node(choice, name) for choice, name in choices.items()}

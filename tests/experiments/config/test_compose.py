@@ -5,6 +5,7 @@ import shlex
 
 import pytest
 from hydra import initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -258,6 +259,8 @@ def test_a_registered_class_without_its_file_is_answered_with_the_line_that_writ
         ["activation=relu,prelu,catalogue/serf", "dataset=iris,breast_cancer,diabetes", "init=auto,he_normal"],
         ["optimizer=sgd,adam", "schedule=constant,cosine", "dataset=wine,digits", "optimizer.lr=[0.1,0.2]"],
         ["+experiment=headline", "optimizer=sgd,adam", "dataset.batch_size=16"],
+        ["+experiment=suite_regression", "activation=relu,catalogue/serf,prelu", "optimizer=sgd,adam"],
+        ["dataset=iris,moons,statsmodels/star98", "activation=relu,elu,tanh", "init=auto,he_normal", "epochs=3"],
     ],
 )
 def test_jobs_that_are_assembled_are_those_that_hydra_composes(words, monkeypatch):
@@ -267,3 +270,18 @@ def test_jobs_that_are_assembled_are_those_that_hydra_composes(words, monkeypatc
     assembled = jobs()
     monkeypatch.setattr(Composer, "_assembled", lambda self, choosing: None)
     assert assembled == jobs()
+
+
+def test_a_large_sweep_composes_each_option_and_not_each_pair(monkeypatch):
+    composed = []
+    load = ConfigLoaderImpl.load_sweep_config
+
+    def counted(self, master, words):
+        composed.append(words)
+        return load(self, master, words)
+
+    monkeypatch.setattr(ConfigLoaderImpl, "load_sweep_config", counted)
+    datasets = "iris,wine,moons,circles,spirals,xor"
+    jobs = sweep([f"dataset={datasets}", "activation=relu,elu,selu,tanh,sigmoid,softplus,gelu,silu"])
+    assert len(jobs) == 48
+    assert len(composed) == 6 + 8 - 1 + 1  # and what the sweep itself is
