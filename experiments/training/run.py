@@ -259,8 +259,11 @@ class Chunk:
         statistics are not finite, as it would have with the evaluation of every epoch.
         """
         stack = self.stack
-        statistics = np.asarray(np.isfinite(stack.network.statistics).all(axis=1))
-        finite = statistics & np.asarray(np.isfinite(stack.network.parameters).all(axis=1))
+        statistics, finite = (
+            np.asarray(np.isfinite(values).all(axis=1))
+            for values in (stack.network.statistics, stack.network.parameters)
+        )
+        finite &= statistics
         if not finite.all():
             evaluation = evaluate(stack)
             finite[evaluation.finite & statistics] = True
