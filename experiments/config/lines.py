@@ -8,6 +8,7 @@ from experiments.config.errors import ConfigError
 from experiments.config.keys import CHOICES, OPTION_SYNONYMS, TEXT, TEXTS, kinds, options_with
 from experiments.config.settings import defaults
 from experiments.config.values import EXAMPLES, TABLE, closing, parts, pieces_of, plain_or_quoted, table_words
+from experiments.data.packages import TABLES
 from nets.formula import Formula
 
 JOBLIB = ("hydra/launcher", "hydra.launcher.n_jobs")
@@ -138,6 +139,8 @@ def check_together(words: Sequence[str]) -> None:
         needed = required("dataset", name) if name in options("dataset") else []
         missing = [key for key in needed if f"dataset.{key}" not in values]
         if missing and read_conf(f"dataset/{name}").keys().isdisjoint(("path", "id")):
+            if name in TABLES:
+                raise ConfigError(f"dataset={name} needs dataset.table=…: allowed: {', '.join(TABLES[name])}")
             added = [f"dataset.{key}={EXAMPLES.get(key, 'VALUE')}" for key in missing]
             raise ConfigError(f"dataset={name} needs dataset.{missing[0]}=…", [*words, *added])
 

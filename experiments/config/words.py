@@ -54,6 +54,7 @@ from experiments.config.values import (
     quoted,
     table_words,
 )
+from experiments.data.packages import OPTIONS
 from nets.names import guess, nearest
 
 COUNTS = ("seeds", "tune.seeds")
@@ -176,6 +177,8 @@ def as_typed(word: str) -> str:
         _check_choice(word, key, raw, value)
         if key == "activation" and isinstance(value, Glob):
             return prefix + _with_catalogue(raw, value)
+        if key == "dataset" and isinstance(value, Glob) and any("/" in pattern for pattern in value.include):
+            return prefix + (",".join(value.filter([*OPTIONS, *options("dataset")])) or raw)
     elif key in COUNTS:
         _check_counts(prefix, raw, value)
     elif key == "study" and isinstance(value, str):

@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 
 from experiments.analysis.units import ERROR, metric_of, unit_of_row
 from experiments.config.choices import required
+from experiments.data.packages import OPTIONS
 from experiments.data.sets import DATASETS
 from experiments.figures import style
 from experiments.figures.selection import at_selected_rate, select, with_recorded_errors
@@ -90,8 +91,10 @@ def dataset_names(tables: StudyTables) -> pd.Series:
 
 def dataset_overrides(datasets: Iterable[str]) -> list[str]:
     """Return the override that chooses these data sets; none for a file, which only the user knows."""
-    known = ",".join(name for name in sorted(set(datasets) & DATASETS.keys()) if not required("dataset", name))
-    return [f"dataset={known}"] if known else []
+    of_packages = {f"{package}_{table}": option for option, (package, table) in OPTIONS.items()}
+    names = [of_packages.get(name, name) for name in sorted(set(datasets))]
+    known = [name for name in names if name in OPTIONS or (name in DATASETS and not required("dataset", name))]
+    return [f"dataset={','.join(known)}"] if known else []
 
 
 @dataclass(frozen=True)

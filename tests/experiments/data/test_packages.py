@@ -15,6 +15,7 @@ from experiments.config.errors import ConfigError
 from experiments.data import sets
 from experiments.data.packages import MLXTEND, OPTIONS, STATSMODELS, TABLES, entries
 from experiments.data.sets import load
+from experiments.figures.registry import dataset_overrides
 from tests.programs import ROOT
 
 WITH_HEADER = sorted(entries())
@@ -90,7 +91,7 @@ def test_a_misspelt_table_is_refused_with_the_nearest(name):
         ("star98", "unknown dataset=star98: did you mean 'statsmodels/star98'? Allowed: autompg, "),
         ("kee/vowel", "unknown dataset=kee/vowel: did you mean 'keel/vowel'?"),
         ("irris", "unknown dataset=irris: did you mean 'iris'? Allowed: autompg, "),
-        ("keel", "dataset=keel needs dataset.table="),
+        ("keel", "dataset=keel needs dataset.table=…: allowed: australian, banana"),
     ],
 )
 def test_a_misspelt_option_is_refused_with_the_nearest(typed, message):
@@ -115,6 +116,16 @@ def test_a_sweep_mixes_packages_and_our_own_sets():
     names = {"statsmodels_star98", "mlxtend_boston_housing", "diabetes"}
     assert {settings.data.name for settings, _ in jobs} == names
     assert len(jobs) == 6
+
+
+def test_a_glob_of_a_package_matches_its_tables():
+    datasets = [settings.data.name for settings, _ in sweep(["dataset=glob([statsmodels/st*,iris])"])]
+    assert datasets[-1] == "iris"
+    assert {"statsmodels_star98", "statsmodels_statecrime"} <= set(datasets)
+
+
+def test_a_table_has_the_override_of_its_option():
+    assert dataset_overrides(["digits", "keel_vowel", "mine"]) == ["dataset=digits,keel/vowel"]
 
 
 def test_a_glob_leaves_out_what_needs_a_table():
