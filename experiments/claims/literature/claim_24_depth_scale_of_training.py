@@ -127,7 +127,7 @@ def draw(table: pd.DataFrame) -> Figure:
         ax.grid(visible=False)
     panels[0].set_ylabel("hidden layers")
     result.colorbar(image, ax=list(panels), label="median training error (%)", fraction=0.04)
-    legend(result, [(r"$6\,\xi_c$, by the theory", PREDICTED), ("networks of up to so many layers train", LIMIT)])
+    legend(result, [("6 ξ_c, by the theory", PREDICTED), ("networks of up to so many layers train", LIMIT)])
     return result
 
 
@@ -143,8 +143,8 @@ CLAIM = Claim(
     measure=measure,
     judge=judge,
     drawings={"": draw},
-    explanation="Of the twelve mean depths, each is within a factor of 2 of 6 ξ_c. One interval, that of mnist5k at σ_w² = "
-    "1.127, goes beyond the factor, so the second statement is open there. The depth grows more slowly than ξ_c: as its "
-    "power 0.71 on mnist5k and 0.77 on digits. Width, rate and number of steps were not varied, and 64 units "
-    "are fewer than the theory assumes.",
+    explanation="Of the twelve mean depths, each is within a factor of 2 of 6 ξ_c. One interval, that of mnist5k at "
+    "σ_w² = 1.127, goes beyond the factor, so the second statement is open there. The depth grows more slowly than "
+    "ξ_c: as its power 0.71 on mnist5k and 0.77 on digits. Width, rate and number of steps were not varied, and 64 "
+    "units are fewer than the theory assumes.",
 )
