@@ -51,6 +51,11 @@ class Field(NamedTuple):
     trials: pd.DataFrame
     facts: Mapping[str, Any]
 
+    @property
+    def norms(self) -> set[str]:
+        """The values of `net.norm`."""
+        return set(self.replicas["norm"])
+
     def chosen(self, trials: int) -> pd.DataFrame:
         """Return the replicas at the learning rates that so many trials chose."""
         return self.replicas[self.replicas[f"best_of_{trials}"]]
@@ -136,7 +141,8 @@ def load(folder: Path = FOLDER) -> Field:
         facts = json.loads((folder / NAMES[2]).read_bytes())
         protocol = facts["protocol"]
     except FileNotFoundError as error:
-        raise ConfigError(f"there is no reference: {error.filename} is missing") from None
+        how = f"docs/evaluate.md says how it is made, and results/{folder.relative_to(RESULTS)}/ of a checkout has it"
+        raise ConfigError(f"there is no reference here: {error.filename} is missing; {how}") from None
     except (OSError, ValueError, KeyError, lzma.LZMAError) as error:
         raise ConfigError(f"the reference in {folder}/ cannot be read: {str(error).splitlines()[0]}") from None
     if protocol != PROTOCOL:

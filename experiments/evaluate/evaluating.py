@@ -12,7 +12,7 @@ from experiments.evaluate.atlas import FOLDER, Field, check_condition, field, lo
 from experiments.evaluate.drawings import all_figures
 from experiments.evaluate.newcomer import Newcomer, nearest_function, newcomer
 from experiments.evaluate.page import html, nearest_sentence, part
-from experiments.evaluate.protocol import BUDGETS, PROTOCOL, check_suite, words
+from experiments.evaluate.protocol import BUDGETS, PROTOCOL, RECIPES, check_suite, words
 from experiments.evaluate.verdict import OfRecipe, answer, of_recipe, reproduction
 from experiments.store.files import write_bytes
 from experiments.store.study import Study
@@ -22,6 +22,9 @@ from nets.activations import Activation
 from nets.names import nearest
 from nets.properties import properties
 from nets.theory import TheoryError, chi, gain
+
+PROTOCOL_WORDS = (f"+experiment={PROTOCOL}",)
+"""The words of run.py that train the reference."""
 
 
 class Request(NamedTuple):
@@ -58,7 +61,7 @@ def evaluate(request: Request) -> int:
     if request.reference not in known:
         raise ConfigError(f"reference={request.reference}: {nearest(request.reference, known)}")
     study = f"evaluate-{new.stem}"
-    lines = [*words(request.suite, BUDGETS[request.budget]), *new.words, f"study={study}"]
+    lines = [*words(request.suite, BUDGETS[request.budget], reference.norms), *new.words, f"study={study}"]
     jobs = [Job.of(settings, line) for settings, line in sweep(lines)]
     settings = [job.settings for job in jobs]
     check_condition(reference, settings)
@@ -76,10 +79,23 @@ def evaluate(request: Request) -> int:
 
 
 def store_reference() -> int:
-    """Write the reference from the runs of the protocol's own study; return the exit code."""
-    settings = [settings for settings, _ in sweep([f"+experiment={PROTOCOL}"])]
-    for path in store(field(Study(settings[0].study), settings)):
+    """Write the reference from the protocol's own study, of each recipe whose runs are finished; return the exit code.
+
+    Raises
+    ------
+    ConfigError
+        If no recipe is finished.
+    """
+    jobs = [settings for settings, _ in sweep(PROTOCOL_WORDS)]
+    study = Study(jobs[0].study)
+    unfinished = {job.net.norm for job in jobs if not study.run(job.run).path.joinpath("status.json").exists()}
+    finished = [job for job in jobs if job.net.norm not in unfinished]
+    if not finished:
+        raise ConfigError(f"study {study.name!r} is not finished; run: python run.py -m +experiment={PROTOCOL}")
+    for path in store(field(study, finished)):
         print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
+    for norm in sorted(unfinished):
+        print(f"left out: {RECIPES[norm]} networks, which are not all trained")
     return 0
 
 

@@ -1,6 +1,6 @@
 """The frozen protocol: what is trained of a newcomer, and what of the field it is compared with."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from experiments.config.errors import ConfigError
@@ -55,12 +55,20 @@ def check_suite(suite: str) -> None:
         raise ConfigError(f"suite={suite}: {nearest(suite, SUITES)}")
 
 
-def words(suite: str, budget: Budget) -> list[str]:
-    """Return the words of run.py that train a budget's networks; those of the activation and the study are added."""
+def words(suite: str, budget: Budget, norms: Collection[str]) -> list[str]:
+    """Return the words of run.py that train a budget's networks; those of the activation and the study are added.
+
+    Parameters
+    ----------
+    suite, budget
+        The data sets, and how many of them.
+    norms
+        The values of `net.norm` that the reference has.
+    """
     return [
         f"+experiment={PROTOCOL}",
         f"dataset={','.join(budget.datasets(suite))}",
-        f"net.norm={','.join(budget.norms)}",
+        f"net.norm={','.join(norm for norm in budget.norms if norm in norms)}",
         f"tune.trials={budget.trials}",
     ]
 

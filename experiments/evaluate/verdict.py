@@ -94,7 +94,7 @@ def answer(results: Sequence[OfRecipe], name: str, reference: str) -> list[str]:
         text = result.verdict.sentences[0] if result.verdict else f"{name} is the reference {reference} itself."
         sentences.append(text if result.name == "plain" else f"With {result.name}: {text[0].lower()}{text[1:]}")
     if len(results) == 1:
-        sentences.append("Networks with batch norm were not trained; budget=full trains them.")
+        sentences.append(f"This is the verdict for {results[0].name} networks alone.")
     places = " and ".join(f"{place(result.ranks, name)} ({result.name})" for result in results)
     field = len(results[0].ranks)
     sentences.append(

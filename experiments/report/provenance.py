@@ -84,7 +84,7 @@ def _with_tuning_seeds(config: dict[str, Any], tuning: Collection[int]) -> dict[
     if not tuning:
         return config
     seeds = [seed for seed in config["seeds"] if seed not in tuning]
-    return config | {"seeds": seeds, "tune": {"seeds": sorted(int(seed) for seed in tuning)}}
+    return config | {"seeds": seeds, "tune": {**config.get("tune", {}), "seeds": sorted(int(seed) for seed in tuning)}}
 
 
 def _value(config: Mapping[str, str], key: str) -> str | None:

@@ -64,7 +64,7 @@ def test_the_answer_has_three_sentences_that_name_their_scope():
     sentences = answer([result], "new", "relu")
     assert len(sentences) == 3
     assert "12 data sets" in sentences[0]
-    assert "budget=full" in sentences[1]
+    assert "plain networks alone" in sentences[1]
     assert "1st of 4" in sentences[2]
 
 

@@ -1,0 +1,96 @@
+"""The command: it trains the newcomer alone, reproduces what is stored, and refuses what it cannot compare."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from experiments.evaluate.__main__ import main
+from experiments.evaluate.atlas import FOLDER, load, store
+from experiments.evaluate.protocol import BUDGETS
+
+
+def test_a_newcomer_is_trained_compared_and_gets_one_page(reference, capsys):
+    assert main(["serf", "budget=full"]) == 0
+    printed = capsys.readouterr().out
+    assert "Over these 3 data sets, at the learning rate that validation chose, serf " in printed
+    assert "of 4 (plain) among 4 activations" in printed
+    page = (reference / "results/evaluate-serf/evaluation.html").read_text()
+    assert page.count("<img") == 3
+    assert "http" not in page.replace("http-equiv", "")
+    assert sorted(path.name for path in (reference / "results").iterdir()) == ["atlas", "evaluate-serf", "reference"]
+    main(["serf", "budget=full"])
+    assert "0 replicas trained" in capsys.readouterr().out
+
+
+def test_an_expression_of_a_stored_function_reproduces_its_numbers(reference, capsys):
+    assert main(["x*sigmoid(x)"]) == 0
+    printed = capsys.readouterr().out
+    assert "x*sigmoid(x) is the same function as silu" in printed
+    assert "All 30 test losses of silu are equal, bit by bit, to the stored ones." in printed
+    assert main(["max(x,0)", "reference=tanh"]) == 0
+    assert "max(x,0) is the same function as relu" in capsys.readouterr().out
+
+
+def test_the_reference_has_a_row_for_each_reported_network_and_each_trial(reference):
+    stored = load()
+    for trials in sorted({budget.trials for budget in BUDGETS.values()}):
+        assert (stored.chosen(trials).groupby(["dataset", "activation"])["seed"].nunique() == 10).all()
+    assert (stored.trials.groupby(["dataset", "activation"]).size() == 4).all()
+    tables = pd.read_csv(reference / "results/atlas/replicas.csv")
+    tuning = (
+        tables[tables["purpose"] == "tuning"].groupby(["dataset", "activation", "lr"])["final_validation_error"].mean()
+    )
+    ours = stored.trials.set_index(["dataset", "activation", "lr"])["final_validation_error"]
+    assert ours.sort_index().to_numpy() == pytest.approx(tuning.sort_index().to_numpy())
+    best = stored.trials.sort_values(["final_validation_error", "final_validation_loss", "lr"])
+    best = best.drop_duplicates(["dataset", "activation"]).set_index(["dataset", "activation"])["lr"]
+    chosen = stored.chosen(4).drop_duplicates(["dataset", "activation"]).set_index(["dataset", "activation"])["lr"]
+    assert (best.sort_index() == chosen.sort_index()).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["reluu"], "unknown activation 'reluu': did you mean relu?"),
+        (["relu", "budget=0"], "budget=0: allowed: small, full"),
+        (["relu", "suite=suite31"], "suite=suite31: did you mean 'suite30'?"),
+        (["relu", "reference=elu"], "reference=elu: did you mean 'relu'?"),
+        (["relu", "margin=5"], "margin=5: allowed is a share"),
+        (["budget=small"], "the name or the expression of an activation comes first"),
+        (["1/x"], "1/x"),
+        (["relu", "bugdet=full"], "unknown argument 'bugdet=full': did you mean 'budget'?"),
+    ],
+)
+def test_a_bad_argument_is_refused_in_one_line_before_anything_is_trained(arguments, message, reference, capsys):
+    capsys.readouterr()
+    assert main(arguments) == 2
+    line = capsys.readouterr().err
+    assert message in line
+    assert line.count("\n") == 1
+    assert not list((reference / "results").glob("evaluate-*"))
+
+
+def test_a_reference_of_another_protocol_or_of_other_data_is_refused(reference, capsys):
+    stored = load()
+    for facts, message in (
+        ({"protocol": "protocol_v0"}, "is of protocol_v0, and this version evaluates by protocol_v1"),
+        ({"condition": stored.facts["condition"] | {"epochs": 3}}, "trained with epochs=3"),
+        ({"data": stored.facts["data"] | {"wine": "0123"}}, "wine has other data here"),
+    ):
+        store(stored._replace(facts={**stored.facts, **facts}))
+        assert main(["serf"]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_without_a_reference_the_guide_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["serf"]) == 2
+    assert "docs/evaluate.md" in capsys.readouterr().err
+
+
+def test_the_facts_of_the_reference_are_plain(reference):
+    facts = json.loads((reference / FOLDER / "atlas.json").read_text())
+    assert facts["protocol"] == "protocol_v1"
+    assert facts["condition"]["optimizer"]["name"] == "adam"
+    assert set(facts["data"]) == {"breast_cancer", "iris", "wine"}
