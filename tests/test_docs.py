@@ -50,6 +50,14 @@ def report(figures, *arguments, cwd, root=ROOT):
     return python("-c", code, cwd=cwd, root=root, LOKY_MAX_CPU_COUNT="1").stdout
 
 
+def evaluate(*arguments, cwd):
+    """Run the command that evaluates an activation, on one data set of its suite."""
+    shutil.copytree(ROOT / "results/reference", cwd / "results/reference", dirs_exist_ok=True)
+    code = "from experiments.evaluate import __main__, protocol; "
+    code += "protocol.BUDGETS.update({name: each._replace(every=33) for name, each in protocol.BUDGETS.items()}); "
+    return python("-c", f"{code}raise SystemExit(__main__.main({arguments}))", cwd=cwd).stdout
+
+
 def done_by_continuous_integration(command):
     """Return whether `.ci/run` does what a command does: installing, testing and linting."""
     script = (ROOT / ".ci/run").read_text()
@@ -80,6 +88,8 @@ def test_every_command_of_a_page_works(page, trained, tmp_path):
             last = f"{shown[-1]}.{kind}" if named else "index.html"
             assert last in report(tuple(shown), *arguments[2:], cwd=tmp_path), command
             assert list(tmp_path.glob(f"results/*/report/figures/{shown[-1]}.svg")), command
+        elif arguments[:2] == ["-m", "experiments.evaluate"]:
+            assert "open results/evaluate-" in evaluate(*arguments[2:], cwd=tmp_path), command
         elif program == "python":
             assert python(*arguments, cwd=tmp_path).stdout or "-c" in arguments, command
         else:
