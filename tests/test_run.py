@@ -315,6 +315,8 @@ def test_presets_are_whole_sweeps(preset, tmp_path):
         swept.pop("dataset", None)
     if "net.hidden" in swept:  # as many layers, with few units
         quick.append(f"net.hidden={re.sub(r'[0-9]+', '8', swept['net.hidden'])}")
+    if "trials" in content.get("tune", {}):
+        quick[2] = "tune.trials=1"
     run(f"+experiment={preset}", *quick, cwd=tmp_path)
     (study,) = (tmp_path / "results").glob("*/replicas.csv")
     assert preset.startswith(study.parent.name)  # the same of another activation goes into the same study

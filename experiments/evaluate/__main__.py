@@ -2,7 +2,7 @@
 
     python -m experiments.evaluate NAME                      an activation of the catalogue, such as serf
     python -m experiments.evaluate 'EXPRESSION'              a function of x, such as 'x*sigmoid(1.702*x)'
-    python -m experiments.evaluate --store                   writes the reference from the study `atlas`
+    python -m experiments.evaluate --store                   writes the reference from the study protocol_v1
 
     parameters={beta:1.0}     learned parameters of the expression, with their initial values
     suite=suite30             the data sets

@@ -18,7 +18,7 @@ def test_a_newcomer_is_trained_compared_and_gets_one_page(reference, capsys):
     page = (reference / "results/evaluate-serf/evaluation.html").read_text()
     assert page.count("<img") == 3
     assert "http" not in page.replace("http-equiv", "")
-    assert sorted(path.name for path in (reference / "results").iterdir()) == ["atlas", "evaluate-serf", "reference"]
+    assert sorted(path.name for path in (reference / "results").iterdir()) == ["evaluate-serf", "protocol_v1", "reference"]
     main(["serf", "budget=full"])
     assert "0 replicas trained" in capsys.readouterr().out
 
@@ -37,7 +37,7 @@ def test_the_reference_has_a_row_for_each_reported_network_and_each_trial(refere
     for trials in sorted({budget.trials for budget in BUDGETS.values()}):
         assert (stored.chosen(trials).groupby(["dataset", "activation"])["seed"].nunique() == 10).all()
     assert (stored.trials.groupby(["dataset", "activation"]).size() == 4).all()
-    tables = pd.read_csv(reference / "results/atlas/replicas.csv")
+    tables = pd.read_csv(reference / "results/protocol_v1/replicas.csv")
     tuning = (
         tables[tables["purpose"] == "tuning"].groupby(["dataset", "activation", "lr"])["final_validation_error"].mean()
     )

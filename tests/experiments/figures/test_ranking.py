@@ -289,7 +289,8 @@ def test_figures_that_rank_show_the_metric(name, task, metric):
 def test_figures_that_do_not_rank_show_errors_at_the_rates_that_the_metric_chose():
     tables = by_metric("classification", "nll")
     assert {name for name, drawable in FIGURES.items() if drawable.metrics} == {
-        *("leaderboard", "learning_rate_sensitivity", "pairing_matrix", "critical_difference", "metrics")
+        *("leaderboard", "learning_rate_sensitivity", "pairing_matrix", "metrics"),
+        *("critical_difference", "dataset_heatmap"),
     }
     depths = tables._replace(replicas=tables.replicas.assign(**{"net.hidden": "[8, 8]"}))
     for name in ("mse_vs_ce", "lu_comparison"):
