@@ -101,11 +101,14 @@ def _read_range(key: str, value: Any) -> Range:
         low, high = map(float, bounds)
     except ValueError:
         raise ConfigError(f"tune.space: {key}: {value}: the bounds must be numbers, such as log(1e-4, 1)") from None
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise ConfigError(f"tune.space: {key}: {value}: the bounds must be finite numbers")
+    if low >= high:
         hint = f": allowed is {function}({bounds[1].strip()}, {bounds[0].strip()})" if low > high else ""
         raise ConfigError(f"tune.space: {key}: {value}: the lower bound must be below the upper bound{hint}")
     if function == "log" and low <= 0:
-        raise ConfigError(f"tune.space: {key}: {value}: the bounds of log must be above 0; allowed is uniform(0, HIGH)")
+        other = "" if key == RATE else "; uniform begins at any number"
+        raise ConfigError(f"tune.space: {key}: {value}: the bounds of log must be above 0, as in log(1e-4, 1){other}")
     return Range(key, function, low, high)
 
 

@@ -153,6 +153,10 @@ def as_typed(word: str) -> str:
     """
     sign, key, raw = parts(word)
     if key in ("tune", "tune.space"):  # Hydra would call log and uniform
+        keys = re.findall(r"[{,]\s*([\w.]+)\s*:", raw)
+        twice = sorted({name for name in keys if keys.count(name) > 1})
+        if twice:
+            raise ConfigError(f"{word}: {twice[0]} is given twice: allowed is one range for each key")
         raw = re.sub(r"\w+\([^()'\"]*\)(?!['\"])", lambda call: quoted(call[0]), raw)
         word = f"{sign}{key}={raw}"
     if "_target_" in word:

@@ -7,7 +7,7 @@
     parameters={beta:1.0}     learned parameters of the expression, with their initial values
     suite=suite30             the data sets
     budget=small              8 learning rates, every third data set, plain networks: a few minutes
-    budget=full               16 learning rates, all data sets, plain and with batch norm
+    budget=full               16 learning rates, all data sets, all recipes of the reference
     reference=relu            the activation with which it is compared
     margin=0.005              the largest difference of errors that does not matter
 
@@ -43,6 +43,15 @@ def _run(arguments: Sequence[str]) -> int:
     subject, *rest = arguments
     if subject.partition("=")[0] in KEYS:
         raise ConfigError(f"{subject!r}: the name or the expression of an activation comes first", ["relu", subject])
+    if subject.startswith("-"):
+        raise ConfigError(
+            f"unknown option {subject!r}: allowed are the name or the expression of an activation, --store"
+        )
+    for word in rest:
+        if "=" not in word and not word.startswith("-"):
+            raise ConfigError(
+                f"{word!r}: one activation is evaluated; another one to compare it with is reference={word}"
+            )
     values = key_values(rest, KEYS, before=[subject])
     margin = _margin(values.get("margin"))
     from experiments.evaluate.evaluating import Request, evaluate  # help needs none of its libraries

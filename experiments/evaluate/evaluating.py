@@ -56,7 +56,10 @@ def evaluate(request: Request) -> int:
     if request.budget not in BUDGETS:
         raise ConfigError(f"budget={request.budget}: {nearest(request.budget, BUDGETS)}")
     check_suite(request.suite)
-    new, reference = newcomer(request.subject, request.parameters), load()
+    new = newcomer(request.subject, request.parameters)
+    if not new.activation.trains:
+        raise ConfigError(f"{new.name} has the derivative 0 wherever it exists: no hidden layer below it can learn")
+    reference = load()
     known = sorted(reference.replicas["activation"].unique())
     if request.reference not in known:
         raise ConfigError(f"reference={request.reference}: {nearest(request.reference, known)}")
@@ -91,7 +94,7 @@ def store_reference() -> int:
     unfinished = {job.net.norm for job in jobs if not study.run(job.run).path.joinpath("status.json").exists()}
     finished = [job for job in jobs if job.net.norm not in unfinished]
     if not finished:
-        raise ConfigError(f"study {study.name!r} is not finished; run: python run.py -m +experiment={PROTOCOL}")
+        raise ConfigError(f"study {study.name!r} is not finished: docs/evaluate.md has the commands that train it")
     for path in store(field(study, finished)):
         print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
     for norm in sorted(unfinished):

@@ -1,6 +1,7 @@
 """The activation that is evaluated: the words that configure it, and the known function that is nearest to it."""
 
 import hashlib
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -79,11 +80,19 @@ def newcomer(text: str, parameters: str = "") -> Newcomer:
         entry = next(entry for entry in entries().values() if entry.option == option)
         return Newcomer(entry.name, entry.name, [f"activation={option}"], entry.activation, "")
     near = guess(stem, [name for entry in entries().values() for name in entry.names])
-    if text.isidentifier() and text != "x" and near:
-        raise ConfigError(f"unknown activation {text!r}: did you mean {near}?", [near])
+    if text.isidentifier() and not (text.startswith("x") and len(text) <= 2):
+        hint = f"did you mean {near}?" if near else "python -m experiments.explain activations lists them"
+        raise ConfigError(f"unknown activation {text!r}: {hint}", [near] if near else None)
+    named = sorted(set(re.findall(r"(?<![\w.])[A-Za-z_]\w*(?!\w*\s*\()", text)) - {"x", "x0", "x1", "e", "pi"})
+    if named and not parameters and re.fullmatch(r"[\w\s.+\-*/(),]+", text):
+        values = ",".join(f"{name}:1.0" for name in named)
+        raise ConfigError(f"{text!r} has parameters, which need initial values", [text, f"parameters={{{values}}}"])
     configured = ["activation=formula", f'formula.expression="{text}"']
     configured += [f"formula.parameters={parameters}"] if parameters else []
-    ((settings, _),) = sweep([*configured, "dataset=breast_cancer"])
+    try:
+        ((settings, _),) = sweep([*configured, "dataset=breast_cancer"])
+    except ConfigError as error:
+        raise ConfigError(str(error).removeprefix("formula.expression=")) from None
     activation = settings.activation
     known = same(activation)
     if known:

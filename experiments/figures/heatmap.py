@@ -12,6 +12,7 @@ from experiments.analysis.field import LEAST, Compared, comparable
 from experiments.analysis.over_datasets import differences
 from experiments.analysis.statistics import ALPHA
 from experiments.analysis.units import metric_of, unit_of
+from experiments.figures.ranks import more_over_datasets
 from experiments.figures.registry import Missing, figure
 from experiments.figures.style import INK, Style, legend, row_labels, sheet
 from experiments.figures.texts import distinct, fitted, literal, width_of
@@ -44,7 +45,7 @@ def dataset_heatmap(tables: StudyTables) -> Figure:
     over = treatments_over_datasets(replicas)
     if over.datasets < LEAST or len(over.ranks) < 2:
         reason = "differences over data sets need three data sets and two treatments that all of them have"
-        raise Missing(reason, "activation=relu,elu,tanh 'dataset=glob(*)'")
+        raise Missing(reason, more_over_datasets(tables, over))
     compared = comparable(replicas, over)
     if compared is None:
         raise Missing("errors of classifications and of regressions have no common unit")

@@ -1,5 +1,6 @@
 """The figure of mean ranks over several data sets."""
 
+import shlex
 from collections.abc import Sequence
 
 import matplotlib
@@ -9,11 +10,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.analysis.comparison import treatments, treatments_over_datasets
+from experiments.analysis.over_datasets import OverDatasets
 from experiments.analysis.units import ERROR, metric_of, unit_of
-from experiments.figures.registry import Missing, figure
+from experiments.figures.registry import Missing, dataset_names, dataset_overrides, figure
 from experiments.figures.style import INK, Style, identity, sheet
 from experiments.figures.texts import distinct, literal, width_of
 from experiments.store.reading import StudyTables
+
+ENOUGH = 5
+"""Of so many data sets no further ones are suggested."""
+FURTHER = {
+    "classification": ("breast_cancer", "digits", "iris", "mnist5k", "wine"),
+    "regression": ("autompg", "diabetes", "engel", "friedman1", "linnerud"),
+}
+"""By task, data sets that come with the program."""
 
 ABOVE = 0.75
 """Inches above the axis of ranks."""
@@ -24,7 +34,7 @@ def critical_difference(tables: StudyTables) -> Figure:
     """Draw each treatment's mean rank over the data sets; bars join those that Nemenyi's test cannot tell apart."""
     over = treatments_over_datasets(tables.replicas)
     if np.isnan(over.p):
-        raise Missing(over.sentence.removesuffix("."), "activation=relu,elu,tanh 'dataset=glob(*)'")
+        raise Missing(over.sentence.removesuffix("."), more_over_datasets(tables, over))
     ranks = over.ranks
     half = (len(ranks) + 1) // 2
     bars = groups_within(ranks.to_numpy(), over.critical_difference)
@@ -45,6 +55,15 @@ def critical_difference(tables: StudyTables) -> Figure:
     ax.plot([1, end], [-0.5, -0.5], color=INK, linewidth=0.9, marker="|", markersize=5, clip_on=False)
     ax.text((1 + end) / 2, -0.53, f"critical difference {over.critical_difference:.2f}", ha="center", va="bottom")
     return result
+
+
+def more_over_datasets(tables: StudyTables, over: OverDatasets) -> str:
+    """Return the overrides that add treatments on the study's data sets, and data sets of its task if these are few."""
+    words = ["activation=relu,elu,tanh"]
+    if over.datasets < ENOUGH:
+        task = str(tables.replicas["task"].iloc[0])
+        words += dataset_overrides([*dataset_names(tables), *FURTHER[task]])
+    return shlex.join(words)
 
 
 def _rank_axis(left: Sequence[str], right: Sequence[str], height: float) -> tuple[Figure, Axes]:

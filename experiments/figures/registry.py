@@ -84,8 +84,9 @@ def _begins(word: str, keys: AbstractSet[str]) -> bool:
 def dataset_names(tables: StudyTables) -> pd.Series:
     """Return the name of the data set of each replica, which its task's name begins with."""
     sources = tables.sources or {}
+    known = {run: "_".join(filter(None, [source["name"], source.get("table")])) for run, source in sources.items()}
     runs, tasks = tables.replicas["run"], tables.replicas["dataset"]
-    names = [sources[run]["name"] if run in sources else task for run, task in zip(runs, tasks, strict=True)]
+    names = [known.get(run, task) for run, task in zip(runs, tasks, strict=True)]
     return pd.Series(names, tables.replicas.index, dtype=object)
 
 

@@ -18,7 +18,7 @@ def test_a_newcomer_is_trained_compared_and_gets_one_page(reference, capsys):
     page = (reference / "results/evaluate-serf/evaluation.html").read_text()
     assert page.count("<img") == 3
     assert "http" not in page.replace("http-equiv", "")
-    assert sorted(path.name for path in (reference / "results").iterdir()) == ["evaluate-serf", "protocol_v1", "reference"]
+    assert {path.name for path in (reference / "results").iterdir()} == {"evaluate-serf", "protocol_v1", "reference"}
     main(["serf", "budget=full"])
     assert "0 replicas trained" in capsys.readouterr().out
 
@@ -59,6 +59,9 @@ def test_the_reference_has_a_row_for_each_reported_network_and_each_trial(refere
         (["relu", "margin=5"], "margin=5: allowed is a share"),
         (["budget=small"], "the name or the expression of an activation comes first"),
         (["1/x"], "1/x"),
+        (["sign"], "sign has the derivative 0 wherever it exists"),
+        (["relu", "gelu"], "another one to compare it with is reference=gelu"),
+        (["--stor"], "unknown option '--stor'"),
         (["relu", "bugdet=full"], "unknown argument 'bugdet=full': did you mean 'budget'?"),
     ],
 )
