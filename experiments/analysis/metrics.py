@@ -127,8 +127,8 @@ def calibrations(board: pd.DataFrame, selected: pd.DataFrame, reliability: pd.Da
             ends = f"{100 * mean['low']:.1f} to {100 * mean['high']:.1f}"
             result.append(
                 f"On {in_sentence(first['dataset'])} {first['name']}, which ranks first, is badly calibrated. Its "
-                f"confidences differ from the shares of right rows by {100 * mean['mean']:.1f} points (ece_width, 95 % "
-                f"interval {ends} points). Chance alone gives a calibrated network {100 * chance:.1f} points on "
+                f"confidences differ from the shares of correct predictions by {100 * mean['mean']:.1f} points "
+                f"(ece_width, 95 % interval {ends} points). Chance alone gives a calibrated network {100 * chance:.1f} points on "
                 f"average."
             )
     return result

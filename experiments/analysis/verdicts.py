@@ -11,7 +11,7 @@ from experiments.analysis.comparison import POPULATION, SPLITS
 from experiments.analysis.paired import LEVEL
 from experiments.analysis.statistics import ALPHA, seeds_needed
 from experiments.analysis.units import ERROR, Unit, metric_of, unit_of, unit_of_row
-from experiments.analysis.wording import enumeration, in_sentence, verb
+from experiments.analysis.wording import counted, enumeration, in_sentence, verb
 
 MOST = 1000
 """More seeds than this are not suggested."""
@@ -120,9 +120,13 @@ def _too_few(few: pd.DataFrame, count: float, margin: float | None) -> str:
     """Return the sentences on conditions that need more seeds: `count` would show a difference of the margin."""
     run = f"; run seeds={count:.0f}" if count <= MOST else ""
     differ = f"{enumeration(few['name'])} {verb(len(few), 'differs', 'differ')} from {_references(few)}"
+    pairs = int(few["n_pairs"].min())
+    rough = f"a rough guess from {counted(pairs, 'seed')}; " if pairs < 10 else ""
+    where = " for the noisiest of them" if len(few) > 1 else ""
     text = (
         f"There are too few seeds to decide whether {differ}. About {count:.0f} seeds would show a difference as small "
-        f"as the margin, {_margin(few, margin)}, {SPLITS}, with a probability of 80 % (one paired t test at 5 %{run}). "
+        f"as the margin, {_margin(few, margin)}, {SPLITS}{where}, with a probability of 80 % ({rough}one paired t test "
+        f"at 5 %{run}). "
         f"Larger differences need fewer seeds."
     )
     never = few[_least_half_width(few) > few["margin"]]

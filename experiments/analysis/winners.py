@@ -17,6 +17,12 @@ MANY = 5
 """Winners of more data sets than this are counted, not named."""
 
 
+SIMPLE = "a model without hidden layers has a lower mean test error than the best network"
+TRIVIAL = "no network is told from the trivial model"
+NO_WINNER = "no network is the best, since networks diverged, were not trained or share no seeds"
+"""Why a data set has no winner among the networks, in words."""
+
+
 def winner_sentences(board: pd.DataFrame, models: pd.DataFrame, margins: Mapping[str, float], rate: str) -> list[str]:
     """Return who has the lowest error on each data set, and how the simple models do there.
 
@@ -32,16 +38,19 @@ def winner_sentences(board: pd.DataFrame, models: pd.DataFrame, margins: Mapping
         Which learning rate the numbers are for.
     """
     brief = board["dataset"].nunique() > 2
-    crowned, beaten, simple, told = [], dict[str, str](), [], []
+    crowned, beaten, reasons, simple, told = [], list[str](), dict[str, str](), [], []
     for dataset, part in board.groupby("dataset", sort=False):
         first = part.iloc[0]
         if pd.isna(first["rank"]) or not first["n"]:
-            beaten[in_sentence(str(dataset))] = _no_winner(part)
+            beaten.append(_no_winner(part))
+            reasons[in_sentence(str(dataset))] = NO_WINNER
             continue
         rivals = models[models["dataset"] == dataset].sort_values("error", kind="stable")
         network = _Network(part, brief, rate)
         if text := _beaten(network, rivals, margins[str(dataset)]):
-            beaten[in_sentence(str(dataset))] = text
+            beaten.append(text)
+            better = rivals.loc[~rivals["trivial"].astype(bool), "difference"]
+            reasons[in_sentence(str(dataset))] = SIMPLE if (better.iloc[:1] > 0).any() else TRIVIAL
         else:
             crowned.append(network)
             if len(rivals):
@@ -50,18 +59,18 @@ def winner_sentences(board: pd.DataFrame, models: pd.DataFrame, margins: Mapping
     best = [network.sentence for network in crowned]
     count = board["dataset"].nunique()
     if count > MANY:
-        return _counted(crowned, beaten, told, count, rate)
+        return _counted(crowned, reasons, told, count, rate)
     if brief and crowned:
         best = _brief_best(crowned, rate)
     if brief and simple:
         verdict = "All of these differ" if all(told) else "The others differ" if any(told) else "None can be told"
         test = f"{verdict} from the network {SPLITS} (paired t, Bonferroni for the choice of the best, 5 %)."
         simple = [f"The lowest errors without a network are {'; '.join(simple)}. {test}"]
-    return [*best, *beaten.values(), *simple]
+    return [*best, *beaten, *simple]
 
 
 def _counted(
-    crowned: list["_Network"], beaten: dict[str, str], told: list[bool], datasets: int, rate: str
+    crowned: list["_Network"], reasons: dict[str, str], told: list[bool], datasets: int, rate: str
 ) -> list[str]:
     """Return the winners of so many data sets that they are counted; the leaderboard and its baselines name each."""
     result = []
@@ -73,11 +82,11 @@ def _counted(
             more = sum(number for _, number in others[3:])
             named.append(f"{counted(len(others) - 3, 'other')} on {more}")
         result.append(f"{text}{', ' if named else ''}{enumeration(named) if named else ''}.")
-    if beaten:
-        result.append(
-            f"On {len(beaten)} of the {datasets} data sets no network is the best, or a model without hidden layers "
-            f"has a lower mean test error, or no network is told from the trivial model: {enumeration(beaten)}."
-        )
+    for reason in (SIMPLE, TRIVIAL, NO_WINNER):
+        names = [name for name, other in reasons.items() if other == reason]
+        if names:
+            where = f"all {datasets}" if len(names) == datasets else f"{len(names)} of the {datasets}"
+            result.append(f"On {where} data sets {reason}: {enumeration(names)}.")
     if told:
         test = "paired t, Bonferroni for the choice of the best, 5 %"
         result.append(
