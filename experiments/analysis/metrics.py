@@ -128,8 +128,8 @@ def calibrations(board: pd.DataFrame, selected: pd.DataFrame, reliability: pd.Da
             result.append(
                 f"On {in_sentence(first['dataset'])} {first['name']}, which ranks first, is badly calibrated. Its "
                 f"confidences differ from the shares of correct predictions by {100 * mean['mean']:.1f} points "
-                f"(ece_width, 95 % interval {ends} points). Chance alone gives a calibrated network {100 * chance:.1f} points on "
-                f"average."
+                f"(ece_width, 95 % interval {ends} points). Chance alone gives a calibrated network {100 * chance:.1f} "
+                f"points on average."
             )
     return result
 

@@ -193,8 +193,8 @@ def test_too_few_seeds_are_told_from_no_difference(study):
     few = findings(study({}, {"activation": "elu"}, seeds=3, noise=0.01)).sentences[1]
     assert few.startswith("There are too few seeds to decide whether elu differs from relu. About ")
     assert (
-        "margin, 0.5 points, on these splits, with a probability of 80 % (a rough guess from 3 seeds; one paired t test "
-        "at 5 %; run seeds=" in few
+        "margin, 0.5 points, on these splits, with a probability of 80 % (a rough guess from 3 seeds; one paired t "
+        "test at 5 %; run seeds=" in few
     )
     equal = findings(study({}, {"activation": "elu"}, seeds=10))
     assert "The difference between elu and relu is smaller than 0.5 points" in equal.sentences[1]
