@@ -76,7 +76,7 @@ def _rank_axis(left: Sequence[str], right: Sequence[str], height: float) -> tupl
     result = sheet(height + ABOVE, width)
     result.set_layout_engine("none")
     ax = result.add_axes((margins[0] / width, 0, middle / width, 1))
-    ax.set(xlim=(0.6, count + 0.4), ylim=(height, -ABOVE), yticks=[], xticks=range(1, count + 1))
+    ax.set(xlim=(0.6, count + 0.4), ylim=(height, -ABOVE), yticks=[], xticks=range(1, count + 1, 1 + count // 16))
     ax.xaxis.tick_top()
     ax.xaxis.set_label_position("top")
     ax.spines["top"].set_visible(True)

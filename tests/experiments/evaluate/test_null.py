@@ -12,7 +12,7 @@ from experiments.analysis.pooled import random_effects
 FILE = Path(__file__).parents[2] / "data/relu_40_seeds.csv.xz"
 """Test errors of ReLU by the protocol: 33 data sets, 40 seeds each, plain networks.
 
-python run.py -m +experiment=protocol_v1 activation=relu net.norm=none seeds=40 study=null
+python run.py -m +experiment=protocol_v1 activation=relu net.norm=none seeds=40 study=seeds40
 """
 RATIO = 0.2 / (0.8 * 0.85)
 REPEATS = 500
