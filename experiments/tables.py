@@ -234,7 +234,7 @@ def read(source: str | PathLike[str] | IO[Any]) -> "pd.DataFrame":
     if not isinstance(source, str | PathLike):
         source.seek(0)
     # Only empty cells and nan are missing: the name of an activation may be "null".
-    return pd.read_csv(
+    frame = pd.read_csv(
         source,
         dtype=dict.fromkeys(WORDS & {*columns}, str) | {"diverged_epoch": "Int64", STOPPED_EPOCH: "Int64"},
         keep_default_na=False,
@@ -242,6 +242,8 @@ def read(source: str | PathLike[str] | IO[Any]) -> "pd.DataFrame":
         # A setting may be empty in thousands of rows, so its type must not be that of a piece of the table.
         low_memory="status" not in columns,
     )
+    # A copy has few blocks. With one for each of hundreds of columns, pandas warns at every `assign`.
+    return frame.copy() if len(columns) > 100 else frame
 
 
 SELECT = {
