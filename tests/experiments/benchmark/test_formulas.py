@@ -26,7 +26,7 @@ def test_it_runs_in_a_process_of_its_own_and_names_what_is_slow(monkeypatch):
 
 
 def test_a_process_that_fails_is_named(monkeypatch):
-    monkeypatch.setattr(formulas, "environment", lambda cores: {"PYTHONPATH": "/nowhere"})
-    monkeypatch.setattr(formulas, "ROOT", "/")
+    # Python itself cannot start there, whether the package is installed or not.
+    monkeypatch.setattr(formulas, "environment", lambda cores: {"PYTHONHOME": "/nowhere"})
     with pytest.raises(BenchmarkError, match=r"^python -m experiments\.benchmark\.formulas 1 failed$"):
         formulas.formulas(Benchmark(repeats=1))
