@@ -6,7 +6,7 @@
 
     parameters={beta:1.0}     learned parameters of the expression, with their initial values
     suite=suite30             the data sets
-    budget=small              8 learning rates, every third data set, plain networks: a few minutes
+    budget=small              8 learning rates, every third data set, plain networks: less than a minute on two cores
     budget=full               16 learning rates, all data sets, all recipes of the reference
     reference=relu            the activation with which it is compared
     margin=0.005              the largest difference of errors that does not matter

@@ -2,7 +2,7 @@
 
 results/reference/atlas/replicas.csv.xz   a row for each network on a reported seed: its final metrics
 results/reference/atlas/trials.csv.xz     a row for each learning rate that was tried: means over the tuning seeds
-results/reference/atlas/atlas.json        protocol, versions, processor, commit and commands
+results/reference/atlas/atlas.json        protocol, data, versions, processor and commit
 """
 
 import json
@@ -57,8 +57,23 @@ class Field(NamedTuple):
         return set(self.replicas["norm"])
 
     def chosen(self, trials: int) -> pd.DataFrame:
-        """Return the replicas at the learning rates that so many trials chose."""
-        return self.replicas[self.replicas[f"best_of_{trials}"]]
+        """Return the replicas at the learning rates that so many trials chose.
+
+        Raises
+        ------
+        ConfigError
+            If a condition has none: more trials were made at once, and they chose another rate.
+        """
+        rows = self.replicas[self.replicas[f"best_of_{trials}"]]
+        every, found = (table[CONDITION].drop_duplicates() for table in (self.replicas, rows))
+        missing = every.merge(found, "left", indicator=True).query("_merge == 'left_only'")["dataset"].unique()
+        if len(missing):
+            most = max(budget.trials for budget in BUDGETS.values())
+            raise ConfigError(
+                f"{len(missing)} data sets, such as {missing[0]}, have no network at the learning rate that {trials} "
+                f"trials choose: {most} were made before these. Allowed is budget=full"
+            )
+        return rows
 
 
 def field(study: Study, settings: Iterable[Settings]) -> Field:
@@ -67,7 +82,7 @@ def field(study: Study, settings: Iterable[Settings]) -> Field:
     Raises
     ------
     ConfigError
-        If a run is not finished, or lacks the replicas at a rate that some trials chose.
+        If a run is not finished.
     """
     replicas, trials, environments = [], [], []
     protocol: Mapping[str, Any] = {}

@@ -7,10 +7,10 @@ from matplotlib.figure import Figure
 from experiments.config.catalogue import entries
 from experiments.evaluate.newcomer import Nearest, Newcomer
 from experiments.evaluate.verdict import OfRecipe
-from experiments.figures.style import DOUBLE, INK, MUTED, RC, SINGLE, identity, legend, row_labels, sheet
+from experiments.figures.style import CLASSES, DOUBLE, INK, MUTED, RC, SINGLE, identity, legend, row_labels, sheet
 from experiments.figures.texts import literal
 
-BETTER, WORSE, OPEN = "#0d976c", "#ee4602", MUTED
+BETTER, WORSE, OPEN = *CLASSES[:2], MUTED  # no activation has one of these colours
 
 
 def differences(results: list[OfRecipe], name: str, reference: str, margin: float) -> Figure:

@@ -95,7 +95,10 @@ def store_reference() -> int:
     finished = [job for job in jobs if job.net.norm not in unfinished]
     if not finished:
         raise ConfigError(f"study {study.name!r} is not finished: docs/evaluate.md has the commands that train it")
-    for path in store(field(study, finished)):
+    reference = field(study, finished)
+    for trials in {budget.trials for budget in BUDGETS.values()}:
+        reference.chosen(trials)  # it must serve every budget
+    for path in store(reference):
         print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
     for norm in sorted(unfinished):
         print(f"left out: {RECIPES[norm]} networks, which are not all trained")

@@ -136,7 +136,7 @@ def nearest_function(activation: Activation) -> Nearest | None:
     found = []
     for _, name, scale in sorted(rough)[:12]:
         known, low, high = entries()[name].activation, *sorted((scale / 1.09, scale * 1.09))
-        best = minimize_scalar(lambda b: _fit(f, norm, known, b)[0], bounds=(low, high), method="bounded")  # noqa: B023
+        best = minimize_scalar(_distance, args=(f, norm, known), bounds=(low, high), method="bounded")
         for b in (float(best.x), float(scale)):
             distance, output = _fit(f, norm, known, b)
             found.append(Nearest(name, distance, output, b))
@@ -146,6 +146,10 @@ def nearest_function(activation: Activation) -> Nearest | None:
         return round(near.distance, 5), learns, abs(np.log(abs(near.scale)))
 
     return min(found, key=order, default=None)
+
+
+def _distance(scale: float, f: np.ndarray, norm: float, known: Activation) -> float:
+    return _fit(f, norm, known, scale)[0]
 
 
 def _fit(f: np.ndarray, norm: float, known: Activation, scale: float) -> tuple[float, float]:

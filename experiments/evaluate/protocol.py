@@ -14,9 +14,6 @@ PROTOCOL = "protocol_v1"
 RECIPES = {"none": "plain", "batch": "batch norm"}
 """By the value of `net.norm`, the name of the networks."""
 
-MARGIN = 0.005
-"""The largest difference of errors that does not matter: half a percentage point."""
-
 
 class Budget(NamedTuple):
     """How much of the protocol is trained.

@@ -5,6 +5,7 @@ import json
 import pandas as pd
 import pytest
 
+from experiments.config.errors import ConfigError
 from experiments.evaluate.__main__ import main
 from experiments.evaluate.atlas import FOLDER, load, store
 from experiments.evaluate.protocol import BUDGETS
@@ -84,6 +85,13 @@ def test_a_reference_of_another_protocol_or_of_other_data_is_refused(reference, 
         store(stored._replace(facts={**stored.facts, **facts}))
         assert main(["serf"]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_a_rate_that_was_not_trained_is_named_and_not_left_out(reference):
+    stored = load()
+    lost = stored.replicas.assign(best_of_2=stored.replicas["best_of_2"] & (stored.replicas["dataset"] != "wine"))
+    with pytest.raises(ConfigError, match="such as wine, have no network at the learning rate that 2 trials choose"):
+        stored._replace(replicas=lost).chosen(2)
 
 
 def test_without_a_reference_the_guide_is_named(tmp_path, monkeypatch, capsys):
