@@ -96,10 +96,9 @@ def answer(results: Sequence[OfRecipe], name: str, reference: str) -> list[str]:
     if len(results) == 1:
         sentences.append(f"This is the verdict for {results[0].name} networks alone.")
     places = " and ".join(f"{place(result.ranks, name)} ({result.name})" for result in results)
-    field = len(results[0].ranks)
     sentences.append(
-        f"By mean rank of the test error over {counted(results[0].datasets, 'data set')}, {name} is {places} among "
-        f"{field} activations tuned alike; small differences of rank mean little."
+        f"By mean rank of the test error over {counted(results[0].datasets, 'data set')}, {name} is {places}. All were "
+        f"tuned alike, and small differences of rank mean little."
     )
     return sentences
 

@@ -15,7 +15,7 @@ def test_a_newcomer_is_trained_compared_and_gets_one_page(reference, capsys):
     assert main(["serf", "budget=full"]) == 0
     printed = capsys.readouterr().out
     assert "Over these 3 data sets, at the learning rate that validation chose, serf " in printed
-    assert "of 4 (plain) among 4 activations" in printed
+    assert "of 4 (plain). All were tuned alike" in printed
     page = (reference / "results/evaluate-serf/evaluation.html").read_text()
     assert page.count("<img") == 3
     assert "http" not in page.replace("http-equiv", "")
