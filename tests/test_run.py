@@ -303,9 +303,21 @@ def test_processes_tune_alike(tmp_path):
     assert refused.stderr.count("\n") == 1
 
 
+def preset_content(preset):
+    """Return a preset with the keys and the sweep of those that it begins with."""
+    content = yaml.safe_load((ROOT / f"conf/experiment/{preset}.yaml").read_text())
+    swept = {}
+    for name in content.get("defaults", ["_self_"]):
+        part = content if name == "_self_" else preset_content(name)
+        swept |= part["hydra"]["sweeper"]["params"]
+        content = part | content
+    content["hydra"] = {"sweeper": {"params": swept}}
+    return content
+
+
 @pytest.mark.parametrize("preset", sorted(path.stem for path in (ROOT / "conf/experiment").glob("*.yaml")))
 def test_presets_are_whole_sweeps(preset, tmp_path):
-    content = yaml.safe_load((ROOT / f"conf/experiment/{preset}.yaml").read_text())
+    content = preset_content(preset)
     swept = content["hydra"]["sweeper"]["params"]
     quick = [f"epochs={min(1, content.get('epochs', 1))}", "seeds=2", "optimizer.lr=0.01", "batch_size=16"]
     if not {"dataset.pixels", "dataset.of"} & swept.keys():

@@ -8,8 +8,8 @@ kept. The command writes results/claims/: claims.md, claims.csv, figures/, and t
 
 Learning rates have the lowest validation error, which is registered (select=error). With select=loss, or
 select=best_epoch_error, the command judges by that rule into results/claims-loss/ or results/claims-best_epoch_error/.
-Claims 16 to 21 and 23 accept no other rule, because tuning seeds choose their rates before the reported networks are
-trained.
+Claims 16 to 21, 23, and 26 to 30 accept no other rule, because tuning seeds choose their rates before the reported
+networks are trained.
 """
 
 import re

@@ -60,6 +60,16 @@ def final_errors(replicas: pd.DataFrame, *columns: str) -> pd.DataFrame:
     return replicas[[*columns, *FACTS, "seed"]].assign(test_error=error)
 
 
+def errors_and_dead_units(tables: StudyTables, *columns: str) -> pd.DataFrame:
+    """Return `final_errors` at tuned rates, and dead.
+
+    `dead` is the share of units that are dead in the end, its mean over hidden layers.
+    """
+    dead = layers_after(tables).groupby(KEY)["dead_fraction"].mean().rename("dead").reset_index()
+    errors = final_errors(tuned(tables.replicas), *columns, "run")
+    return errors.merge(dead, on=KEY).drop(columns="run")
+
+
 def relative_errors(replicas: pd.DataFrame, names: pd.Series) -> pd.Series:
     """Return the test_error of `marked` replicas in % of the targets' standard deviation of the data sets `names`.
 

@@ -6,10 +6,8 @@ from matplotlib.figure import Figure
 from experiments.claims.drawings import draw_differences
 from experiments.claims.registry import Claim
 from experiments.claims.studies import Protocol, train
-from experiments.claims.tables import final_errors, layers_after, tuned
+from experiments.claims.tables import errors_and_dead_units
 from experiments.claims.verdicts import Verdict, by_interval, difference, errors_in_points, mean, tuned_rates
-from experiments.store.reading import StudyTables
-from experiments.tables import KEY
 
 PRESET = "maas_2013"
 LIMIT = 0.5
@@ -18,17 +16,7 @@ LIMIT = 0.5
 
 def measure(protocol: Protocol) -> pd.DataFrame:
     """Train and return `errors_and_dead_units`."""
-    return errors_and_dead_units(train(PRESET, protocol))
-
-
-def errors_and_dead_units(tables: StudyTables) -> pd.DataFrame:
-    """Return activation, seed, test_error at tuned rates, the facts of each row, and dead.
-
-    `dead` is the share of units that are dead in the end, its mean over hidden layers.
-    """
-    dead = layers_after(tables).groupby(KEY)["dead_fraction"].mean().rename("dead").reset_index()
-    errors = final_errors(tuned(tables.replicas), "activation", "run")
-    return errors.merge(dead, on=KEY).drop(columns="run")
+    return errors_and_dead_units(train(PRESET, protocol), "activation")
 
 
 def judge(table: pd.DataFrame) -> Verdict:

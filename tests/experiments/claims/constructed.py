@@ -288,3 +288,21 @@ def initialisations(*moved):
         errors[f"a{index}, auto"] = 5.0 + index
         errors[f"a{index}, critical"] = 5.0 + np.where(index < counts, counts - 1 - index, index)
     return on_datasets(names, "activation", "init", **errors)
+
+
+ELEVEN = tuple(f"set{index}" for index in range(11))
+
+
+def over(column, **means):
+    """Return errors of conditions on eleven data sets: a number of points for all, or one for each."""
+    return on_datasets(ELEVEN, column, **means).assign(dead=0.01)
+
+
+def courses_over(**reaching):
+    """Return `courses` on eleven data sets, on which an activation needs so many epochs, or as listed, one for each."""
+    return pd.concat(
+        courses(**{name: np.broadcast_to(epochs, len(ELEVEN))[index] for name, epochs in reaching.items()}).assign(
+            dataset=dataset
+        )
+        for index, dataset in enumerate(ELEVEN)
+    )

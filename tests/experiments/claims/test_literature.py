@@ -19,6 +19,7 @@ from experiments.store.reading import StudyTables
 from tests.experiments.claims.constructed import (
     calibration,
     courses,
+    courses_over,
     dead,
     decay,
     degradation,
@@ -35,6 +36,7 @@ from tests.experiments.claims.constructed import (
     noisy,
     norms,
     outliers,
+    over,
     recipes,
     reconstructions,
     saturated,
@@ -148,6 +150,18 @@ CASES = [
     (25, initialisations(0, 3), FAILED),
     (25, unequal_noise(), FAILED),  # one order, which the critical networks of some seeds show less clearly
     (25, initialisations(0), FAILED),
+    (26, over("output", softmax_ce=3, linear_mse=np.linspace(2.6, 4.4, 11)), REPRODUCED),
+    (26, over("output", softmax_ce=3, linear_mse=np.linspace(2, 6, 11)), FAILED),  # the mean is 1 point
+    (26, over("output", softmax_ce=3, linear_mse=[3] * 10 + [40]), FAILED),  # the data sets differ too much
+    (27, over("activation", relu=3, softplus=np.linspace(2, 6, 11)), REPRODUCED),
+    (27, over("activation", relu=3, softplus=np.linspace(2, 4, 11)), FAILED),  # no difference, too wide an interval
+    (28, over("activation", relu=3, leaky_relu=np.linspace(2.8, 3.2, 11)), REPRODUCED),
+    (28, over("activation", relu=3, leaky_relu=np.linspace(2, 4.6, 11)), FAILED),
+    (29, courses_over(relu=30, leaky_relu=30, elu=[20] * 9 + [30] * 2), REPRODUCED),
+    (29, courses_over(relu=30, leaky_relu=20, elu=[19] * 6 + [21] * 5), FAILED),
+    (30, courses_over(relu=[10] * 9 + [20] * 2, sigmoid=20, tanh=20), REPRODUCED),
+    (30, courses_over(relu=[10] * 9 + [20] * 2, sigmoid=20, tanh=10), PARTIAL),
+    (30, courses_over(relu=20, sigmoid=20, tanh=20), FAILED),
 ]
 
 
@@ -232,7 +246,7 @@ def test_every_claim_with_a_reference_has_a_table_that_it_fails_on_and_one_that_
     references = {int(path.name[:2]) for path in (ROOT / "results/reference/claims/tables").iterdir()}
     assert set(range(1, 16)) <= references <= set(MODULES)
     for word in (FAILED, REPRODUCED):
-        assert {*references, *range(1, 26)} == {number for number, _, verdict in CASES if verdict == word}
+        assert {*references, *range(1, 31)} == {number for number, _, verdict in CASES if verdict == word}
 
 
 @pytest.mark.parametrize("number", MODULES)

@@ -10,7 +10,7 @@ import pytest
 from experiments.claims.registry import MODULES, find_modules
 from tests.programs import ROOT, python
 
-MODULE = '''"""Claim 26: on iris, tanh learns more than nothing."""
+MODULE = '''"""Claim 31: on iris, tanh learns more than nothing."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -50,7 +50,7 @@ CLAIM = Claim(
 )
 '''
 PRESET = """# @package _global_
-# Tanh on iris: Anderson (1935) (claim 26)
+# Tanh on iris: Anderson (1935) (claim 31)
 study: anderson_1935
 epochs: 3
 hydra:
@@ -69,36 +69,36 @@ def extended(tmp_path_factory):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("run.py", "pyproject.toml"):
         shutil.copy(ROOT / name, root)
-    (root / "experiments/claims/literature/claim_26_tanh_learns.py").write_text(MODULE)
+    (root / "experiments/claims/literature/claim_31_tanh_learns.py").write_text(MODULE)
     (root / "conf/experiment/anderson_1935.yaml").write_text(PRESET)
     return root
 
 
 def test_a_claim_is_added_by_a_module_and_its_preset_and_nothing_else(extended):
-    done = python("-m", "experiments.claims", "26", "--quick", cwd=extended, root=extended)
+    done = python("-m", "experiments.claims", "31", "--quick", cwd=extended, root=extended)
     assert "3 replicas trained" in done.stdout
     assert "tanh learns more than nothing" in done.stdout
     folder = extended / "results/claims-quick"
     assert (
-        "| 26 | tanh learns more than nothing (Anderson 1935) | **reproduced (preliminary)** |  | test error"
+        "| 31 | tanh learns more than nothing (Anderson 1935) | **reproduced (preliminary)** |  | test error"
         in (folder / "claims.md").read_text()
     )
     rows = pd.read_csv(folder / "claims.csv")
-    assert rows[["number", "measure", "seeds"]].to_numpy().tolist() == [[26, "test error (%)", "300 to 302"]]
-    assert pd.read_csv(folder / "tables/26.csv.gz")["seed"].tolist() == [300, 301, 302]
-    assert (folder / "figures/26.png").stat().st_size > 1000
-    assert "<title>tanh learns more than nothing</title>" in (folder / "figures/26.svg").read_text()
+    assert rows[["number", "measure", "seeds"]].to_numpy().tolist() == [[31, "test error (%)", "300 to 302"]]
+    assert pd.read_csv(folder / "tables/31.csv.gz")["seed"].tolist() == [300, 301, 302]
+    assert (folder / "figures/31.png").stat().st_size > 1000
+    assert "<title>tanh learns more than nothing</title>" in (folder / "figures/31.svg").read_text()
 
 
 def test_an_added_claim_passes_the_projects_own_checks(extended):
-    command = [sys.executable, "-m", "pytest", "-q", "-k", "every_claim or claim_26 or circle"]
+    command = [sys.executable, "-m", "pytest", "-q", "-k", "every_claim or claim_31 or circle"]
     files = ["tests/experiments/claims/test_literature.py", "tests/test_rooms.py"]
     done = subprocess.run([*command, *files], cwd=extended, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr + done.stdout
 
 
 def test_modules_are_found_by_number_and_a_bad_name_or_a_number_used_twice_is_refused(tmp_path):
-    assert list(MODULES)[:25] == list(range(1, 26))
+    assert list(MODULES)[:30] == list(range(1, 31))
     (tmp_path / "claim_10_a.py").touch()
     (tmp_path / "claim_02_b.py").touch()
     assert find_modules(tmp_path) == {2: "claim_02_b", 10: "claim_10_a"}

@@ -1,0 +1,128 @@
+"""Claims about many data sets: the pooled difference of two conditions, its interval over data sets, its figure."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from experiments.analysis.over_datasets import differences
+from experiments.analysis.pooled import random_effects
+from experiments.claims.courses import LEVEL, course, crossings, unreached
+from experiments.claims.drawings import THRESHOLD
+from experiments.claims.several import rates_at_ends
+from experiments.claims.verdicts import Measure
+from experiments.figures.style import INK, MUTED, Style, legend, sheet
+from experiments.store.reading import StudyTables
+
+ONE: Style = {"color": MUTED, "marker": "o", "linewidth": 1.2}
+POOLED: Style = {"color": INK, "marker": "D", "linewidth": 2}
+
+RULE = "random-effects mean over eleven data sets of suite30"
+"""What `pooled` returns, as the beginning of a claim's threshold."""
+
+
+def pooled(name: str, table: pd.DataFrame, column: str, a: str, b: str) -> list[Measure]:
+    """Return the mean over data sets of the test error of a − that of b in points, and then that of each data set.
+
+    Parameters
+    ----------
+    name
+        What is compared.
+    table
+        dataset, `column`, seed, test_error, test_to_train. An error of inf stands for a diverged network.
+    column, a, b
+        The column of the conditions, and two of them.
+    """
+    scores = table.assign(error=100 * table["test_error"], treatment=table[column])
+    return _pooled(name, scores, a, b)
+
+
+def pooled_ratio(name: str, epochs: pd.DataFrame, a: str, b: str) -> list[Measure]:
+    """Return the geometric mean over data sets of the epochs of a / those of b, and then that of each data set.
+
+    Parameters
+    ----------
+    epochs
+        As `epochs_to_level` returns them.
+    name, a, b
+        As for `pooled`; a and b are activations.
+    """
+    scores = epochs.assign(error=np.log(epochs["epochs"]), treatment=epochs["activation"], test_to_train=0.0)
+    return [measure.exp() for measure in _pooled(name, scores, a, b)]
+
+
+def _pooled(name: str, scores: pd.DataFrame, a: str, b: str) -> list[Measure]:
+    pairs = differences(scores[scores["treatment"].isin([a, b])], b)
+    gaps, variances = pairs["difference"].to_numpy(float), pairs["variance"].to_numpy(float)
+    mean = random_effects(gaps, variances)
+    ends = pairs[["dataset", "difference", "low", "high"]].itertuples(index=False)
+    return [Measure(name, mean.mean, mean.low, mean.high), *(Measure(f"{row[0]}: {name}", *row[1:]) for row in ends)]
+
+
+def by_sign(measures: Sequence[Measure], neutral: float = 0.0) -> str:
+    """Return in words on how many data sets the interval of a measure lies below and above `neutral`; pooled first."""
+    name, each = measures[0].name, measures[1:]
+    below, above = sum(part.high < neutral for part in each), sum(part.low > neutral for part in each)
+    lost = sum(not math.isfinite(part.value) for part in each)
+    text = f"{name}: below {neutral:g} on {below} of {len(each)} data sets, above on {above}, by paired intervals"
+    return text + f"; on {lost} more networks of one diverged, and they are not in the mean" * bool(lost)
+
+
+def courses(tables: StudyTables, replicas: pd.DataFrame) -> pd.DataFrame:
+    """Return `course` of the replicas of each data set, with its name."""
+    parts = [course(tables, rows).assign(dataset=name) for name, rows in replicas.groupby("dataset", sort=False)]
+    return pd.concat(parts, ignore_index=True)
+
+
+def epochs_to_level(table: pd.DataFrame) -> pd.DataFrame:
+    """Return dataset, activation, seed and the epochs to training cross-entropy `LEVEL`, from `courses`."""
+    parts = [
+        crossings(part).melt(ignore_index=False, value_name="epochs").reset_index().assign(dataset=name)
+        for name, part in table.groupby("dataset", sort=False)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def notes(table: pd.DataFrame, *columns: str) -> str:
+    """Return in words the conditions whose learning rate is an end of its grid, and, of `courses`, who was late."""
+    texts = [rates_at_ends(table, "dataset", *columns)]
+    if "train_loss" in table:
+        late = sum(int(unreached(part).sum()) for _, part in table.groupby("dataset"))
+        count, last = len(table.drop_duplicates(["dataset", "activation", "seed"])), table["epoch"].max()
+        texts.insert(0, f"{late} of {count} networks do not reach {LEVEL:g} in {last} epochs, which count as {last}")
+    return "; ".join(texts)
+
+
+def draw(panels: Sequence[Sequence[Measure]], xlabel: str, limits: Sequence[float] = (), ratio: bool = False) -> Figure:
+    """Draw each data set's difference, and below them the mean over data sets; a panel for each comparison.
+
+    Parameters
+    ----------
+    panels
+        What `pooled` or `pooled_ratio` returned.
+    xlabel, limits
+        What is drawn, and the margins of the claim.
+    ratio
+        Whether the measures are ratios, which have a logarithmic axis.
+    """
+    rows = len(panels[0])
+    figure = sheet(0.8 + 0.17 * rows, 7 if len(panels) > 1 else 5)
+    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for ax, (mean, *each) in zip(axes, panels, strict=True):
+        for y, (measure, style) in enumerate([*((part, ONE) for part in each), (mean, POOLED)]):
+            ax.plot([measure.low, measure.high], [y, y], color=style["color"], linewidth=style["linewidth"])
+            ax.plot(measure.value, y, style["marker"], color=style["color"])
+        ax.axvline(1.0 if ratio else 0.0, color=INK, linewidth=0.6)
+        for limit in limits:
+            ax.axvline(limit, **THRESHOLD)
+        ax.set(title=mean.name, xlabel=xlabel, ylim=(rows - 0.4, -0.6))
+        if ratio:
+            ax.set_xscale("log")
+        ax.grid(axis="y", visible=False)
+    names = [measure.name.partition(": ")[0] for measure in panels[0][1:]]
+    axes[0].set_yticks(range(rows), [*names, "mean over data sets"])
+    entries = [("data set, paired 95 % interval over seeds", ONE), ("random-effects mean, 95 % over data sets", POOLED)]
+    legend(figure, [*entries, *[("margin", THRESHOLD)] * bool(limits)])
+    return figure
