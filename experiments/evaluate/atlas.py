@@ -2,7 +2,7 @@
 
 results/reference/atlas/replicas.csv.xz   a row for each network on a reported seed: its final metrics
 results/reference/atlas/trials.csv.xz     a row for each learning rate that was tried: means over the tuning seeds
-results/reference/atlas/atlas.json        protocol, data, versions, processor and commit
+results/reference/atlas/atlas.json        protocol and data; processor, commit and versions of each recipe
 """
 
 import json
@@ -16,7 +16,7 @@ import pandas as pd
 
 from experiments.config.errors import ConfigError
 from experiments.config.settings import Settings
-from experiments.evaluate.protocol import BUDGETS, PROTOCOL, frozen
+from experiments.evaluate.protocol import BUDGETS, PROTOCOL, RECIPES, frozen
 from experiments.store.files import RESULTS, to_json, write_bytes
 from experiments.store.reading import run_replicas
 from experiments.store.study import Study
@@ -56,6 +56,34 @@ class Field(NamedTuple):
         """The values of `net.norm`."""
         return set(self.replicas["norm"])
 
+    def made(self, fact: str) -> str:
+        """Return a fact of how all recipes were made, such as "commits", in words."""
+        return ", ".join(sorted({text for made in self.facts["made"].values() for text in made[fact]}))
+
+    def with_recipes_of(self, other: "Field") -> "Field":
+        """Return these results and, of another field by the same protocol, the recipes that are not here.
+
+        Raises
+        ------
+        ConfigError
+            If the other field was trained otherwise or on other data.
+        """
+        norms = other.norms - self.norms
+        if not norms:
+            return self
+        for key in ("protocol", "condition", "data"):
+            if json.loads(json.dumps(self.facts[key])) != other.facts[key]:
+                raise ConfigError(
+                    f"the stored reference has {' and '.join(RECIPES[norm] for norm in sorted(norms))} networks of "
+                    f"another {key}: move it away, and train them again"
+                )
+        tables = [
+            pd.concat([mine, theirs[theirs["norm"].isin(norms)]], ignore_index=True)
+            for mine, theirs in ((self.replicas, other.replicas), (self.trials, other.trials))
+        ]
+        made = {**{norm: other.facts["made"][norm] for norm in norms}, **self.facts["made"]}
+        return Field(*tables, {**self.facts, "made": made})
+
     def chosen(self, trials: int) -> pd.DataFrame:
         """Return the replicas at the learning rates that so many trials chose.
 
@@ -84,7 +112,8 @@ def field(study: Study, settings: Iterable[Settings]) -> Field:
     ConfigError
         If a run is not finished.
     """
-    replicas, trials, environments = [], [], []
+    replicas, trials = [], []
+    environments: dict[str, list[dict[str, Any]]] = {}
     protocol: Mapping[str, Any] = {}
     data: dict[str, str] = {}
     for each in settings:
@@ -94,19 +123,27 @@ def field(study: Study, settings: Iterable[Settings]) -> Field:
         rows, tried = _of_run(each, run_replicas(stored.files))
         replicas.append(rows)
         trials.append(tried)
-        environments.append(json.loads(stored.files["environment.json"]))
+        environments.setdefault(each.net.norm, []).append(json.loads(stored.files["environment.json"]))
         protocol = frozen(each)
         data[each.data.name] = each.data.sha256[:12]
     facts = {
         "protocol": PROTOCOL,
         "condition": protocol,
         "data": data,
-        "processors": sorted({environment["processor"] for environment in environments}),
-        "commits": sorted({str((environment["git"] or {}).get("commit"))[:12] for environment in environments}),
-        "packages": environments[0]["packages"],
-        "processor_hours": round(sum(environment["seconds"] for environment in environments) / 3600, 2),
+        "made": {norm: _made(records) for norm, records in environments.items()},
     }
     return Field(pd.concat(replicas, ignore_index=True), pd.concat(trials, ignore_index=True), facts)
+
+
+def _made(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return how the networks of one recipe were made, from the environments of their runs."""
+    packages = [f"{name} {version}" for record in records for name, version in record["packages"].items()]
+    return {
+        "processors": sorted({record["processor"] for record in records}),
+        "commits": sorted({str((record["git"] or {}).get("commit"))[:12] for record in records}),
+        "packages": sorted(set(packages)),
+        "hours": round(sum(record["seconds"] for record in records) / 3600, 2),
+    }
 
 
 def _of_run(settings: Settings, replicas: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

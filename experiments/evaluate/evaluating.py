@@ -3,12 +3,15 @@
 import math
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
+from experiments.config.catalogue import entries
 from experiments.config.compose import sweep
 from experiments.config.errors import ConfigError
 from experiments.config.settings import Settings
 from experiments.evaluate.atlas import FOLDER, Field, check_condition, field, load, store
+from experiments.evaluate.cost import step_cost
 from experiments.evaluate.drawings import all_figures
 from experiments.evaluate.newcomer import Newcomer, nearest_function, newcomer
 from experiments.evaluate.page import html, nearest_sentence, part
@@ -22,6 +25,9 @@ from nets.activations import Activation
 from nets.names import nearest
 from nets.properties import properties
 from nets.theory import TheoryError, chi, gain
+
+MADE = {"processor": "processors", "commit": "commits", "packages": "packages"}
+"""What the page says of how the networks were made, by its label."""
 
 PROTOCOL_WORDS = (f"+experiment={PROTOCOL}",)
 """The words of run.py that train the reference."""
@@ -74,20 +80,23 @@ def evaluate(request: Request) -> int:
         return 1
     trained = field(Study(study), settings)
     results = _results(trained, reference, settings, new.name, request)
+    cost = _cost(settings, request.reference)
     page = Study(study).folder / "evaluation.html"
-    write_bytes(page, _page(new, results, trained, reference, lines, request).encode())
+    write_bytes(page, _page(new, results, trained, reference, lines, request, cost).encode())
     sentences = [*answer(results, new.name, request.reference), _reproduced(trained, reference, new, request)]
-    print(*filter(None, sentences), f"open {page}", sep="\n")
+    print(*filter(None, [*sentences, cost]), f"open {page}", sep="\n")
     return 0
 
 
 def store_reference() -> int:
     """Write the reference from the protocol's own study, of each recipe whose runs are finished; return the exit code.
 
+    The other recipes of the reference that is there stay.
+
     Raises
     ------
     ConfigError
-        If no recipe is finished.
+        If no recipe is finished, or what is there was trained otherwise.
     """
     jobs = [settings for settings, _ in sweep(PROTOCOL_WORDS)]
     study = Study(jobs[0].study)
@@ -98,10 +107,13 @@ def store_reference() -> int:
     reference = field(study, finished)
     for trials in {budget.trials for budget in BUDGETS.values()}:
         reference.chosen(trials)  # it must serve every budget
+    if FOLDER.exists():
+        reference = reference.with_recipes_of(load())
     for path in store(reference):
         print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
     for norm in sorted(unfinished):
-        print(f"left out: {RECIPES[norm]} networks, which are not all trained")
+        result = "as they were stored" if norm in reference.norms else "left out"
+        print(f"{RECIPES[norm]} networks, which this study has not all trained: {result}")
     return 0
 
 
@@ -121,6 +133,19 @@ def _results(
     return results
 
 
+def _cost(settings: Sequence[Settings], reference: str) -> str:
+    """Return the cost of a step as a sentence, measured on plain networks with the median number of weights."""
+    plain = sorted((each for each in settings if each.net.norm == "none"), key=lambda each: each.weights)
+    middle = plain[len(plain) // 2]
+    if middle.activation.name == reference:
+        return ""
+    cost = step_cost(middle, replace(middle, activation=entries()[reference].activation))
+    return (
+        f"A training step takes {cost.median:.2f} times as long as with {reference} (quartiles {cost.low:.2f} to "
+        f"{cost.high:.2f}; {middle.data.name}, {len(middle.seeds)} networks in one stack, on this machine)."
+    )
+
+
 def _reproduced(trained: Field, reference: Field, new: Newcomer, request: Request) -> str:
     """Return the sentence that says how a stored activation was reproduced; "" for one that is not stored."""
     trials = BUDGETS[request.budget].trials
@@ -128,11 +153,17 @@ def _reproduced(trained: Field, reference: Field, new: Newcomer, request: Reques
 
 
 def _page(
-    new: Newcomer, results: list[OfRecipe], trained: Field, reference: Field, lines: Sequence[str], request: Request
+    new: Newcomer,
+    results: list[OfRecipe],
+    trained: Field,
+    reference: Field,
+    lines: Sequence[str],
+    request: Request,
+    cost: str,
 ) -> str:
     """Return the page as HTML."""
     budget, near = BUDGETS[request.budget], nearest_function(new.activation)
-    notes = [_reproduced(trained, reference, new, request)]
+    notes = [_reproduced(trained, reference, new, request), cost]
     if new.same_as and request.subject != new.same_as:
         notes.insert(0, f"{request.subject} is the same function as {new.same_as}, which was trained in its place.")
     every = "every data set" if budget.every == 1 else f"every {budget.every}rd data set in alphabetical order"
@@ -143,9 +174,7 @@ def _page(
     )
     made = [
         ("reference", f"{reference.replicas['activation'].nunique()} activations, in {FOLDER}/"),
-        ("processor", f"{', '.join(trained.facts['processors'])}; of the reference: "
-                      f"{', '.join(reference.facts['processors'])}"),
-        ("commit", f"{', '.join(trained.facts['commits'])}; of the reference: {', '.join(reference.facts['commits'])}"),
+        *((name, f"{trained.made(fact)}; of the reference: {reference.made(fact)}") for name, fact in MADE.items()),
         ("margin", f"{100 * request.margin:g} points: smaller differences do not matter"),
         ("command", request.command),
         ("training alone", shlex.join(["python", "run.py", "-m", *lines])),

@@ -5,9 +5,11 @@ import json
 import pandas as pd
 import pytest
 
+from experiments import run_study
 from experiments.config.errors import ConfigError
 from experiments.evaluate.__main__ import main
 from experiments.evaluate.atlas import FOLDER, load, store
+from experiments.evaluate.evaluating import store_reference
 from experiments.evaluate.protocol import BUDGETS
 
 
@@ -48,6 +50,34 @@ def test_the_reference_has_a_row_for_each_reported_network_and_each_trial(refere
     best = best.drop_duplicates(["dataset", "activation"]).set_index(["dataset", "activation"])["lr"]
     chosen = stored.chosen(4).drop_duplicates(["dataset", "activation"]).set_index(["dataset", "activation"])["lr"]
     assert (best.sort_index() == chosen.sort_index()).all()
+
+
+def test_the_cost_of_a_step_is_on_the_page_and_an_activation_is_not_compared_with_itself(reference, capsys):
+    main(["serf"])
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("A training step takes ")]
+    assert "times as long as with relu (quartiles " in line
+    assert line in (reference / "results/evaluate-serf/evaluation.html").read_text()
+    main(["relu"])
+    assert "A training step" not in capsys.readouterr().out
+
+
+def test_a_recipe_is_added_to_the_reference_that_is_there(reference, monkeypatch, capsys):
+    plain = load()
+    words = ("+experiment=protocol_v1", "dataset=iris", "activation=relu", "net.norm=batch", "tune.trials=4")
+    one = plain._replace(facts={**plain.facts, "data": {"iris": plain.facts["data"]["iris"]}})
+    store(one)
+    monkeypatch.setattr("experiments.evaluate.evaluating.PROTOCOL_WORDS", words)
+    for trials in (2, 4):
+        run_study(*words[:-1], f"tune.trials={trials}")
+    assert store_reference() == 0
+    both = load()
+    assert both.norms == {"none", "batch"}
+    stored = both.replicas[both.replicas["norm"] == "none"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(stored, plain.replicas, check_like=True)
+    assert both.facts["made"]["none"] == plain.facts["made"]["none"]
+    store(one._replace(facts={**one.facts, "condition": {**one.facts["condition"], "epochs": 3}}))
+    with pytest.raises(ConfigError, match="the stored reference has plain networks of another condition"):
+        store_reference()
 
 
 @pytest.mark.parametrize(
