@@ -77,12 +77,12 @@ class Field(NamedTuple):
                     f"the stored reference has {' and '.join(RECIPES[norm] for norm in sorted(norms))} networks of "
                     f"another {key}: move it away, and train them again"
                 )
-        tables = [
+        replicas, trials = (
             pd.concat([mine, theirs[theirs["norm"].isin(norms)]], ignore_index=True)
             for mine, theirs in ((self.replicas, other.replicas), (self.trials, other.trials))
-        ]
+        )
         made = {**{norm: other.facts["made"][norm] for norm in norms}, **self.facts["made"]}
-        return Field(*tables, {**self.facts, "made": made})
+        return Field(replicas, trials, {**self.facts, "made": made})
 
     def chosen(self, trials: int) -> pd.DataFrame:
         """Return the replicas at the learning rates that so many trials chose.
