@@ -17,6 +17,7 @@ from experiments.figures.style import INK, MUTED, Style, legend, sheet
 from experiments.store.reading import StudyTables
 
 ONE: Style = {"color": MUTED, "marker": "o", "linewidth": 1.2}
+LOST: Style = {"color": MUTED, "marker": "x", "linestyle": "none"}
 POOLED: Style = {"color": INK, "marker": "D", "linewidth": 2}
 
 RULE = "random-effects mean over eleven data sets of suite30"
@@ -113,7 +114,10 @@ def draw(panels: Sequence[Sequence[Measure]], xlabel: str, limits: Sequence[floa
     for ax, (mean, *each) in zip(axes, panels, strict=True):
         for y, (measure, style) in enumerate([*((part, ONE) for part in each), (mean, POOLED)]):
             ax.plot([measure.low, measure.high], [y, y], color=style["color"], linewidth=style["linewidth"])
-            ax.plot(measure.value, y, style["marker"], color=style["color"])
+            if math.isfinite(measure.value):
+                ax.plot(measure.value, y, style["marker"], color=style["color"])
+            else:
+                ax.plot(0.5 + math.copysign(0.49, measure.value), y, **LOST, transform=ax.get_yaxis_transform())
         ax.axvline(1.0 if ratio else 0.0, color=INK, linewidth=0.6)
         for limit in limits:
             ax.axvline(limit, **THRESHOLD)
@@ -124,5 +128,7 @@ def draw(panels: Sequence[Sequence[Measure]], xlabel: str, limits: Sequence[floa
     names = [measure.name.partition(": ")[0] for measure in panels[0][1:]]
     axes[0].set_yticks(range(rows), [*names, "mean over data sets"])
     entries = [("data set, paired 95 % interval over seeds", ONE), ("random-effects mean, 95 % over data sets", POOLED)]
+    lost = not all(math.isfinite(measure.value) for measures in panels for measure in measures)
+    entries += [("at the edge: more networks of one diverged, not in the mean", LOST)] * lost
     legend(figure, [*entries, *[("margin", THRESHOLD)] * bool(limits)])
     return figure

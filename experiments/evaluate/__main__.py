@@ -20,6 +20,7 @@ from collections.abc import Sequence
 
 from experiments.config.arguments import exit_code, key_values
 from experiments.config.errors import ConfigError
+from experiments.evaluate.protocol import MARGIN, REFERENCE
 
 KEYS = ("parameters", "suite", "budget", "reference", "margin")
 
@@ -56,14 +57,14 @@ def _run(arguments: Sequence[str]) -> int:
     margin = _margin(values.get("margin"))
     from experiments.evaluate.evaluating import Request, evaluate  # help needs none of its libraries
 
-    words = {"parameters": "", "suite": "suite30", "budget": "small", "reference": "relu"} | values
+    words = {"parameters": "", "suite": "suite30", "budget": "small", "reference": REFERENCE} | values
     parameters, suite, budget, reference = (words[key] for key in KEYS[:-1])
     return evaluate(Request(subject, parameters, suite, budget, reference, margin))
 
 
 def _margin(text: str | None) -> float:
     try:
-        margin = 0.005 if text is None else float(text)
+        margin = MARGIN if text is None else float(text)
     except ValueError:
         margin = -1.0
     if not 0 <= margin < 1:

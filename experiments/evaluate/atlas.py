@@ -56,6 +56,12 @@ class Field(NamedTuple):
         """The values of `net.norm`."""
         return set(self.replicas["norm"])
 
+    @property
+    def test_to_train(self) -> float:
+        """Test rows over training rows."""
+        split = self.facts["condition"]["split"]
+        return float(split["test"] / ((1 - split["test"]) * (1 - split["validation"])))
+
     def made(self, fact: str) -> str:
         """Return a fact of how all recipes were made, such as "commits", in words."""
         return ", ".join(sorted({text for made in self.facts["made"].values() for text in made[fact]}))

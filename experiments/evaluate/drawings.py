@@ -4,13 +4,21 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments.analysis.over_datasets import OverDatasets
 from experiments.config.catalogue import entries
 from experiments.evaluate.newcomer import Nearest, Newcomer
 from experiments.evaluate.verdict import OfRecipe
+from experiments.figures.ranks import draw_ranks
 from experiments.figures.style import CLASSES, DOUBLE, INK, MUTED, RC, SINGLE, identity, legend, row_labels, sheet
 from experiments.figures.texts import literal
 
 BETTER, WORSE, OPEN = *CLASSES[:2], MUTED  # no activation has one of these colours
+
+
+def diagram(over: OverDatasets) -> Figure:
+    """Draw the mean ranks of activations and Nemenyi's critical difference."""
+    with matplotlib.rc_context(RC):
+        return draw_ranks(over, {name: identity(name)[0] for name in map(str, over.ranks.index)})
 
 
 def differences(results: list[OfRecipe], name: str, reference: str, margin: float) -> Figure:

@@ -16,6 +16,7 @@ from experiments.evaluate.drawings import all_figures
 from experiments.evaluate.newcomer import Newcomer, nearest_function, newcomer
 from experiments.evaluate.page import html, nearest_sentence, part
 from experiments.evaluate.protocol import BUDGETS, PROTOCOL, RECIPES, check_suite, words
+from experiments.evaluate.ranking import store_rankings
 from experiments.evaluate.verdict import OfRecipe, answer, of_recipe, reproduction
 from experiments.store.files import write_bytes
 from experiments.store.study import Study
@@ -79,7 +80,7 @@ def evaluate(request: Request) -> int:
     if run_sweep(jobs):
         return 1
     trained = field(Study(study), settings)
-    results = _results(trained, reference, settings, new.name, request)
+    results = _results(trained, reference, new.name, request)
     cost = _cost(settings, request.reference)
     page = Study(study).folder / "evaluation.html"
     write_bytes(page, _page(new, results, trained, reference, lines, request, cost).encode())
@@ -109,7 +110,7 @@ def store_reference() -> int:
         reference.chosen(trials)  # it must serve every budget
     if FOLDER.exists():
         reference = reference.with_recipes_of(load())
-    for path in store(reference):
+    for path in [*store(reference), *store_rankings(reference, FOLDER)]:
         print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
     for norm in sorted(unfinished):
         result = "as they were stored" if norm in reference.norms else "left out"
@@ -117,19 +118,17 @@ def store_reference() -> int:
     return 0
 
 
-def _results(
-    trained: Field, reference: Field, settings: Sequence[Settings], name: str, request: Request
-) -> list[OfRecipe]:
+def _results(trained: Field, reference: Field, name: str, request: Request) -> list[OfRecipe]:
     """Return the result of each recipe."""
     trials = BUDGETS[request.budget].trials
     new, others = trained.chosen(trials), reference.chosen(trials)
-    split = settings[0].split
-    ratio = split.test / ((1 - split.test) * (1 - split.validation))
     results = []
     for norm, rows in new.groupby("norm", sort=False):
         field_rows = others[(others["norm"] == norm) & others["dataset"].isin(rows["dataset"].unique())]
         tried = trained.trials[trained.trials["norm"] == norm]
-        results.append(of_recipe(rows, field_rows, tried, name, request.reference, request.margin, ratio))
+        results.append(
+            of_recipe(rows, field_rows, tried, name, request.reference, request.margin, reference.test_to_train)
+        )
     return results
 
 

@@ -11,6 +11,10 @@ from nets.names import nearest
 PROTOCOL = "protocol_v1"
 """The preset of conf/experiment/ that all networks are trained by. Another protocol needs another name."""
 
+REFERENCE = "relu"
+MARGIN = 0.005
+"""The activation with which others are compared, and the largest difference of errors that does not matter."""
+
 RECIPES = {"none": "plain", "batch": "batch norm"}
 """By the value of `net.norm`, the name of the networks."""
 

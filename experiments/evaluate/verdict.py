@@ -44,6 +44,17 @@ class OfRecipe(NamedTuple):
         return int(self.ranks.attrs["datasets"])
 
 
+def errors_over_datasets(replicas: pd.DataFrame, test_to_train: float) -> pd.DataFrame:
+    """Return reported replicas of one recipe as a table over data sets; a diverged network has an error of inf."""
+    errors = replicas["final_test_error"].where(replicas["status"] == "done", np.inf)
+    return replicas.assign(treatment=replicas["activation"], error=errors, test_to_train=test_to_train)
+
+
+def mean_errors(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean error of each data set (row) and treatment (column); means equal to 12 digits are equal."""
+    return table.groupby(["dataset", "treatment"])["error"].mean().map(rounded).unstack()
+
+
 def of_recipe(
     new: pd.DataFrame, field: pd.DataFrame, trials: pd.DataFrame, name: str, reference: str, margin: float, ratio: float
 ) -> OfRecipe:
@@ -65,9 +76,8 @@ def of_recipe(
     """
     others = field[field["activation"] != name]
     both = pd.concat([new.assign(activation=name), others], ignore_index=True)
-    errors = both["final_test_error"].where(both["status"] == "done", np.inf)
-    table = both.assign(treatment=both["activation"], error=errors, test_to_train=ratio)
-    means = table.groupby(["dataset", "treatment"])["error"].mean().map(rounded).unstack()
+    table = errors_over_datasets(both, ratio)
+    means = mean_errors(table)
     ranks = means.rank(axis=1).mean().sort_values(kind="stable")
     ranks.attrs["datasets"] = len(means)
     verdict = None

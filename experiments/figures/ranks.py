@@ -1,7 +1,7 @@
 """The figure of mean ranks over several data sets."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
@@ -35,6 +35,23 @@ def critical_difference(tables: StudyTables) -> Figure:
     over = treatments_over_datasets(tables.replicas)
     if np.isnan(over.p):
         raise Missing(over.sentence.removesuffix("."), more_over_datasets(tables, over))
+    metric = metric_of(tables.replicas)
+    by = "" if metric == ERROR else f" by {unit_of(tables.replicas['task'].iloc[0], metric).name}"
+    return draw_ranks(over, treatment_colors(tables.replicas), by)
+
+
+def draw_ranks(over: OverDatasets, colors: Mapping[str, str], by: str = "") -> Figure:
+    """Draw the mean ranks of treatments, the better half to the left, and bars over those not told apart.
+
+    Parameters
+    ----------
+    over
+        With a critical difference.
+    colors
+        By treatment.
+    by
+        What the ranks are by, if not the error: " by …".
+    """
     ranks = over.ranks
     half = (len(ranks) + 1) // 2
     bars = groups_within(ranks.to_numpy(), over.critical_difference)
@@ -44,10 +61,8 @@ def critical_difference(tables: StudyTables) -> Figure:
     # One unit of y is an inch, so that lines of text have the same distance for any number of treatments.
     top = 0.28 + 0.13 * len(bars)
     result, ax = _rank_axis(left, right, top + 0.2 * half)
-    metric = metric_of(tables.replicas)
-    by = "" if metric == ERROR else f" by {unit_of(tables.replicas['task'].iloc[0], metric).name}"
     ax.set_xlabel(f"mean rank{by} over {over.datasets} data sets (1 is best)")
-    _draw_ranks(ax, ranks, [*left, *right], top, treatment_colors(tables.replicas))
+    _draw_ranks(ax, ranks, [*left, *right], top, colors)
     for index, (low, high) in enumerate(bars):
         y = 0.17 + 0.13 * index
         ax.plot([low - 0.04, high + 0.04], [y, y], color=INK, linewidth=2.4, solid_capstyle="butt")
@@ -88,7 +103,7 @@ def _rank_axis(left: Sequence[str], right: Sequence[str], height: float) -> tupl
     return result, ax
 
 
-def _draw_ranks(ax: Axes, ranks: pd.Series, texts: Sequence[str], top: float, colors: dict[str, str]) -> None:
+def _draw_ranks(ax: Axes, ranks: pd.Series, texts: Sequence[str], top: float, colors: Mapping[str, str]) -> None:
     """Draw a line from each mean rank to its text: the better half to the left, the others to the right."""
     count = len(ranks)
     half = (count + 1) // 2

@@ -112,7 +112,7 @@ def test_the_documentation_shows_the_reference_verdicts_each_in_brief():
 def test_a_claim_is_in_brief_its_first_measure_or_what_each_of_several_data_sets_says(number):
     table = read_tables(REFERENCE)[number]
     row = judge(number, table)
-    if number < 16:
+    if number < 16 or number > 25:
         assert row.brief == str(row.verdict.measures[0])
     else:
         assert row.verdict.remark.startswith(row.brief)

@@ -1,4 +1,4 @@
-"""The README's headline: each number of its table follows from results/reference/headline.csv."""
+"""The guide to rectifiers: each number of its table follows from results/reference/headline.csv."""
 
 import re
 from itertools import product
@@ -10,7 +10,7 @@ from scipy.stats import t
 from experiments.analysis.statistics import compare
 from tests.programs import ROOT
 
-README = (ROOT / "README.md").read_text()
+GUIDE = (ROOT / "docs/rectifiers.md").read_text()
 ERRORS = pd.read_csv(ROOT / "results/reference/headline.csv")
 TEST_TO_TRAIN = 0.2 / (0.8 * 0.85)
 NAMES = {"leaky_relu": "leaky ReLU", "elu": "ELU", "shifted_relu": "shifted ReLU"}
@@ -32,7 +32,7 @@ def test_each_row_of_the_headline_follows_from_its_errors(dataset, activation):
     texts = [f"{first[name]:+.2f}".replace("-", "−") for name in numbers]
     row = f"| {NAMES[activation]} | {dataset} | {texts[0]} | {texts[1]} to {texts[2]} | {texts[3]} to {texts[4]} | "
     row += f"{fresh['difference']:+.2f}".replace("-", "−") + " |"
-    assert row in README
+    assert row in GUIDE
 
 
 def test_the_headline_names_the_differences_that_fresh_seeds_do_not_confirm():
@@ -43,13 +43,13 @@ def test_the_headline_names_the_differences_that_fresh_seeds_do_not_confirm():
         off, allowed = abs(first["difference"] - fresh["difference"]), t.ppf(0.975, 49) * squares**0.5
         if off > allowed:
             missed.append((activation, dataset))
-            assert f"|fresh − first| is {off:.2f}, and twice its standard error is {allowed:.2f}" in README
+            assert f"|fresh − first| is {off:.2f}, and twice its standard error is {allowed:.2f}" in GUIDE
     assert missed == [("leaky_relu", "mnist5k")]
 
 
 def test_the_headline_names_the_best_simple_model():
     means = 100 * ERRORS[ERRORS["run"] == "first"].groupby(["dataset", "activation"])["test_error"].mean()
-    shown = re.search(r"- A simple model may be better\..*?\n\n", README, re.DOTALL).group()
+    shown = re.search(r"- A simple model may be better\..*?\n\n", GUIDE, re.DOTALL).group()
     for dataset in ("digits", "mnist5k"):
         for name in ("5 nearest neighbours", "relu"):
             assert f"{means[dataset, name]:.2f} %" in shown
