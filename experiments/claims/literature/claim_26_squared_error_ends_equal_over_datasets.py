@@ -46,6 +46,6 @@ CLAIM = Claim(
     measure=measure,
     judge=judge,
     drawings={"": draw_differences},
-    explanation="Squared error tolerates smaller rates only: 0.003 to 0.1 were chosen, and 0.03 to 1 with cross-entropy. "
-    "In 50 epochs it does not learn all of vowel's training rows (2.4 % are wrong, and none with cross-entropy).",
+    explanation="Squared error tolerates smaller rates only: 0.003 to 0.1 were chosen, and 0.03 to 1 with "
+    "cross-entropy. In 50 epochs it does not learn all of vowel's training rows (2.4 % are wrong, and none with cross-entropy).",
 )
