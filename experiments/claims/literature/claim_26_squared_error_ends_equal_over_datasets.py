@@ -47,5 +47,6 @@ CLAIM = Claim(
     judge=judge,
     drawings={"": draw_differences},
     explanation="Squared error tolerates smaller rates only: 0.003 to 0.1 were chosen, and 0.03 to 1 with "
-    "cross-entropy. In 50 epochs it does not learn all of vowel's training rows (2.4 % are wrong, and none with cross-entropy).",
+    "cross-entropy. In 50 epochs it does not learn all of vowel's training rows (2.4 % are wrong, and none with "
+    "cross-entropy).",
 )
