@@ -13,7 +13,7 @@ from experiments.claims.courses import LEVEL, course, crossings, unreached
 from experiments.claims.drawings import THRESHOLD
 from experiments.claims.several import rates_at_ends
 from experiments.claims.verdicts import Measure
-from experiments.figures.style import INK, MUTED, Style, legend, sheet
+from experiments.figures.style import INK, MUTED, Style, legend, log_axis, sheet
 from experiments.store.reading import StudyTables
 
 ONE: Style = {"color": MUTED, "marker": "o", "linewidth": 1.2}
@@ -110,7 +110,7 @@ def draw(panels: Sequence[Sequence[Measure]], xlabel: str, limits: Sequence[floa
     """
     rows = len(panels[0])
     figure = sheet(0.8 + 0.17 * rows, 7 if len(panels) > 1 else 5)
-    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
     for ax, (mean, *each) in zip(axes, panels, strict=True):
         for y, (measure, style) in enumerate([*((part, ONE) for part in each), (mean, POOLED)]):
             ax.plot([measure.low, measure.high], [y, y], color=style["color"], linewidth=style["linewidth"])
@@ -122,9 +122,10 @@ def draw(panels: Sequence[Sequence[Measure]], xlabel: str, limits: Sequence[floa
         for limit in limits:
             ax.axvline(limit, **THRESHOLD)
         ax.set(title=mean.name, xlabel=xlabel, ylim=(rows - 0.4, -0.6))
-        if ratio:
-            ax.set_xscale("log")
         ax.grid(axis="y", visible=False)
+    if ratio:
+        ends = [end for measures in panels for measure in measures for end in (measure.low, measure.high)]
+        log_axis(axes[0], np.nanmin(ends) / 1.2, np.nanmax(ends) * 1.2, "x")
     names = [measure.name.partition(": ")[0] for measure in panels[0][1:]]
     axes[0].set_yticks(range(rows), [*names, "mean over data sets"])
     entries = [("data set, paired 95 % interval over seeds", ONE), ("random-effects mean, 95 % over data sets", POOLED)]
