@@ -50,6 +50,6 @@ CLAIM = Claim(
     measure=measure,
     judge=judge,
     drawings={"": draw_ratios},
-    explanation="The data sets disagree about tanh: ReLU needs a fifth of its epochs on splice, and 3.5 times as many on "
-    "segment. Rates are chosen by the validation error, not for speed: 0.03 for ReLU on segment, and 1 for tanh.",
+    explanation="The data sets disagree about tanh: ReLU needs a fifth of its epochs on splice, and 3.5 times as many "
+    "on segment. Rates are chosen by the validation error, not for speed: 0.03 for ReLU on segment, and 1 for tanh.",
 )
