@@ -50,6 +50,6 @@ CLAIM = Claim(
     measure=measure,
     judge=judge,
     drawings={"": draw_ratios},
-    explanation="ELU needs fewer epochs than both on nine of the eleven data sets, and more on spambase and mnist5k. On "
-    "spambase it needs ten times as many as ReLU, so the interval over data sets is wide.",
+    explanation="ELU needs fewer epochs than both on nine of the eleven data sets, and more on spambase and mnist5k. "
+    "On spambase it needs ten times as many as ReLU, so the interval over data sets is wide.",
 )
