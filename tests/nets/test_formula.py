@@ -111,7 +111,7 @@ HOSTILE = {
     "(x": "no arithmetic expression at '(x', character 1: this parenthesis is not closed",
     "tanh(x*exp(x)": "at '(x*exp(x)', character 5: this parenthesis is not closed",
     "x)": "no arithmetic expression at ')', character 2: this parenthesis closes none",
-    "x x": "no arithmetic expression at 'x x', character 1",
+    "x x": "no arithmetic expression at 'x', character 3",
     "tanh x": "at 'tanh x', character 1: the argument of a function stands in parentheses",
     "2x": "at '2x', character 1: a product is written with *",
     "2(x)": "'2(x)' calls a number: a product is written with *",
@@ -657,7 +657,7 @@ def test_learned_parameters_by_configuration(settings):
         assert from_record(record).activation == one.activation
     with pytest.raises(ConfigError, match="'beta' is unknown"):
         settings(*swish)
-    with pytest.raises(ConfigError, match=r"unknown key 'formula\.expresion': did you mean 'expression'"):
+    with pytest.raises(ConfigError, match=r"unknown key 'formula\.expresion': did you mean 'formula\.expression'"):
         settings("+formula.expresion=x")
 
 
