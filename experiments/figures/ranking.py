@@ -98,7 +98,7 @@ def leaderboard_figure(tables: StudyTables) -> Figure:
     title = textwrap.wrap(shortened(spelled(replicas["dataset"].iloc[0]), 108), 36)
     tall = max(1.2, rows.height * len(board))  # not less than the legend
     result = sheet(0.48 + 0.12 * len(title) + tall, max(SINGLE, 2.1 + rows.width + notes.width))
-    result.get_layout_engine().set(w_pad=0.12)  # in a PNG, texts are wider than those of the layout
+    result.set_layout_engine("constrained", w_pad=0.12)  # in a PNG, texts are wider than those of the layout
     ax = result.subplots()
     for mean in reference["mean"].dropna():
         ax.axvline(mean, **REFERENCE, zorder=0)
