@@ -5,6 +5,7 @@ Allowed are numbers, the caller's names, + - * / **, a unary minus and calls of 
 """
 
 import ast
+import re
 import warnings
 from collections.abc import Collection, Iterable, Mapping
 
@@ -80,9 +81,11 @@ def parse(text: str, names: Iterable[str], matrices: bool = False) -> ast.expr:
             warnings.simplefilter("ignore")  # Python warns about text that is refused below anyway
             tree = ast.parse(text.strip(), mode="eval").body
     except SyntaxError as error:
-        start = max((error.offset or 1) - 1, 0)
+        start, reason = _fault(text.strip(), max((error.offset or 1) - 1, 0))
         piece = text.strip()[start:] or text.strip()
-        raise ExpressionError(f"no arithmetic expression at {_short(piece)!r}") from None
+        raise ExpressionError(
+            f"no arithmetic expression at {_short(piece)!r}, character {start + 1}{reason and f': {reason}'}"
+        ) from None
     except (ValueError, MemoryError, RecursionError):
         raise ExpressionError(f"{_short(text)!r} cannot be read") from None
     nodes = [node for node in ast.walk(tree) if isinstance(node, ast.expr)]
@@ -104,6 +107,31 @@ def parse(text: str, names: Iterable[str], matrices: bool = False) -> ast.expr:
             f"shorten {_short(text.strip())!r}"
         )
     return tree
+
+
+def _fault(text: str, reported: int) -> tuple[int, str]:
+    """Return where a text stops to be an expression, and why; by default where Python's parser reports it."""
+    is_open: list[int] = []
+    for index, character in enumerate(text):
+        if character == "(":
+            is_open.append(index)
+        elif character == ")":
+            if not is_open:
+                return index, "this parenthesis closes none"
+            is_open.pop()
+    if is_open:
+        return is_open[-1], "this parenthesis is not closed"
+    for pattern, reason in (
+        (r"[-+*/]+\s*$", "a value is missing after it"),
+        (r"[-+*/]+\s*(?=[,)])", "a value is missing after it"),
+        (r"(?<=,)\s*,|(?<=\()\s*,|,\s*(?=\))", "a value is missing beside this comma"),
+        (rf"\b({'|'.join(FUNCTIONS)})\s+(?=[\w.])", "the argument of a function stands in parentheses"),
+        (r"(?<![\w.])[\d.]+(?=[A-Za-z_])", "a product is written with *"),
+    ):
+        found = re.search(pattern, text)
+        if found:
+            return found.start(), reason
+    return min(reported, len(text) - 1), ""
 
 
 def build(tree: ast.expr, values: Mapping[str, Node]) -> tuple[Node, dict[Node, str]]:
@@ -162,6 +190,8 @@ def _problem(
         return None if isinstance(node.op, ast.USub) else "has a sign that is not allowed, only - is"
     if isinstance(node, ast.BinOp):
         return _problem_of_operation(node, matrices)
+    if isinstance(node, ast.Tuple):
+        return "is a collection: a comma stands only between the arguments of a function"
     return f"is {_REFUSED.get(type(node), 'no arithmetic')}: allowed are numbers, names, + - * / ** and functions"
 
 
@@ -173,8 +203,11 @@ def _problem_of_number(value: object) -> str | None:
 
 
 def _problem_of_call(node: ast.Call, functions: Mapping[str, Gate]) -> str | None:
+    if isinstance(node.func, ast.Constant):
+        return "calls a number: a product is written with *"
     if not isinstance(node.func, ast.Name):
-        return "calls something other than a named function"
+        known = isinstance(node.func, ast.Attribute) and node.func.attr in functions and f": write {node.func.attr}(…)"
+        return f"calls something other than a named function{known or ''}"
     name = node.func.id
     if name not in functions:
         if name in MATRIX_FUNCTIONS:

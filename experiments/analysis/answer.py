@@ -19,7 +19,7 @@ from experiments.analysis.simple import against_simple_models, margins
 from experiments.analysis.units import ERROR, metric_of, unit_of_row
 from experiments.analysis.verdicts import comparison_sentences, margin_sentence
 from experiments.analysis.winners import winner_sentences
-from experiments.analysis.wording import counted, enumeration, in_sentence
+from experiments.analysis.wording import counted, enumeration, in_sentence, rate_text
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def edge_sentence(board: pd.DataFrame) -> str:
     at_edge = board[board["edge"] != ""]
     if at_edge.empty:
         return ""
-    rates = at_edge["lr"].map("{:g}".format)
+    rates = at_edge["lr"].map(rate_text)
     conditions = at_edge["name"].map(in_sentence) + " on " + at_edge["dataset"].map(in_sentence) + " (" + rates + ")"
     return (
         f"For {len(at_edge)} of {counted(len(board), 'condition')} validation chose the lowest or highest rate that "
@@ -132,6 +132,6 @@ def _diverged(replicas: pd.DataFrame) -> str:
         return f"{'None of the' if lost.empty else 'All'} {total} networks{ranked} diverged."
     where = ""
     if replicas["lr"].nunique() > 1 and len(lost) <= 3:
-        rates = [f"{rate:g}" if len(lost) == 1 else f"{count} at {rate:g}" for rate, count in lost.items()]
+        rates = [rate_text(rate) if len(lost) == 1 else f"{count} at {rate_text(rate)}" for rate, count in lost.items()]
         where = f", all at the learning rate {rates[0]}" if len(lost) == 1 else f": {enumeration(rates)}"
     return f"{lost.sum()} of the {total} networks{ranked} diverged{where}."

@@ -1,6 +1,6 @@
 """Sentences on what weakens a study's answer."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 import pandas as pd
@@ -11,7 +11,7 @@ from experiments.analysis.metrics import calibrations, disagreements, infinities
 from experiments.analysis.propagation import rebuild, weights_of
 from experiments.analysis.statistics import summarise
 from experiments.analysis.units import ERROR, UNITS, metric_of
-from experiments.analysis.wording import counted, enumeration, in_sentence, verb
+from experiments.analysis.wording import counted, enumeration, in_sentence, rate_text, verb
 from experiments.tables import KEY, reported, rounded
 from nets.initializers import Critical
 from nets.theory import UNSTABLE
@@ -29,8 +29,9 @@ def cautions(
 ) -> list[str]:
     """Return what weakens the answer.
 
-    That is copied data, uneven seeds, confounders, unstable initial lengths, overfitting, random weights, predictions
-    of one class, metrics that are infinite, that disagree or that show bad calibration, and tuning seeds.
+    That is copied data, uneven seeds, unequal budgets, confounders, unstable initial lengths, overfitting, random
+    weights, predictions of one class, metrics that are infinite, that disagree or that show bad calibration, and tuning
+    seeds.
 
     Parameters
     ----------
@@ -47,6 +48,7 @@ def cautions(
     return [
         *_same_data(selected),
         *_uneven(board, selected),
+        *_unequal_budgets(board),
         *_confounded(board),
         *_without_hidden_layers(board, selected),
         *_unstable(board, selected),
@@ -88,6 +90,36 @@ def _uneven(board: pd.DataFrame, selected: pd.DataFrame) -> list[str]:
             text += f"{verb(len(lacking), 'has', 'have')} no rank"
         result.append(f"{text}.")
     return result
+
+
+def _unequal_budgets(board: pd.DataFrame) -> list[str]:
+    """Return a sentence for the data sets on which conditions chose from other learning rates, or from more than rates.
+
+    Data sets with the same budgets share a sentence.
+    """
+    datasets: dict[str, list[str]] = {}
+    for dataset, part in board.groupby("dataset", sort=False):
+        names: dict[str, list[str]] = {}
+        for row in part.itertuples():
+            names.setdefault(_budget(row.grid, row.trial), []).append(row.name)
+        if len(names) > 1:
+            texts = sorted(f"{enumeration(sorted(members))} from {budget}" for budget, members in names.items())
+            budgets = enumeration(texts)
+            datasets.setdefault(budgets, []).append(in_sentence(str(dataset)))
+    return [
+        f"On {enumeration(members)} the conditions had unequal budgets. The lowest validation error chose {budgets}. "
+        f"The best of more trials is better on average, so a difference may come from the budget."
+        for budgets, members in datasets.items()
+    ]
+
+
+def _budget(grid: Sequence[float], trial: str) -> str:
+    """Return what a condition chose from, in words."""
+    low, high = map(rate_text, (grid[0], grid[-1]))
+    if len(grid) == 1:
+        return f"the one learning rate {low}"
+    keys = enumeration(value.partition("=")[0] for value in trial.split(", ")) if trial else ""
+    return f"{len(grid)} learning rates ({low} to {high})" + f" with {keys}" * bool(keys)
 
 
 def _listed(seeds: Iterable[int]) -> str:

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from experiments.analysis.labels import labels, same_tasks, setting_columns
+from experiments.analysis.labels import labels, same_tasks, setting_columns, trial_values
 from experiments.analysis.over_datasets import OverDatasets, over_datasets
 from experiments.analysis.recipe import off_values, value_where_off
 from experiments.analysis.references import has_default_initializer, references
@@ -180,10 +180,14 @@ def equal_rates(replicas: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_grids(board: pd.DataFrame, replicas: pd.DataFrame) -> pd.DataFrame:
-    """Return the board with the rates among which one was chosen, `grid`, and the end at which that is, `edge`."""
+    """Return the board with what was chosen from: the rates, `grid`, and the end at which the chosen one is, `edge`.
+
+    `trial` is what the chosen trial decides besides the rate, as text.
+    """
     grids = board["run"].map(deciding(equal_rates(replicas)).groupby("run")["lr"].agg(lambda rates: sorted(set(rates))))
     edges = [edge(rate, grid) for grid, rate in zip(grids, board["lr"], strict=True)]
-    return board.assign(grid=grids, edge=pd.Series(edges, board.index, dtype=object))
+    trials = board["run"].map(trial_values(replicas))
+    return board.assign(grid=grids, edge=pd.Series(edges, board.index, dtype=object), trial=trials)
 
 
 def _by_rate(replicas: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from experiments.analysis.recipe import off_values
+from experiments.config.trials import RATE
+from experiments.tables import TRIAL
 
 if TYPE_CHECKING:
     from experiments.store.reading import StudyTables
@@ -153,8 +155,25 @@ def labels(replicas: pd.DataFrame, omit: Sequence[str] = ()) -> pd.Series:
     return result.where(~repeated, result + ", " + digest)
 
 
+def trial_values(replicas: pd.DataFrame) -> pd.Series:
+    """Return for each run what its selected trial decides besides the learning rate, as text; the index is `run`.
+
+    An example is "init.gain=1.21, net.dropout=0.07"; "" for a run whose trials are learning rates alone.
+    """
+    columns = [column for column in replicas if column.startswith(TRIAL)]
+    table = replicas[replicas["selected"]].drop_duplicates("run").set_index("run")[columns]
+    texts = [
+        ", ".join(f"{column.removeprefix(TRIAL)}={value:.3g}" for column, value in row.items() if not pd.isna(value))
+        for row in table.to_dict("records")
+    ]
+    return pd.Series(texts, index=table.index, dtype=object)
+
+
 def describe(column: str, value: object) -> str:
-    """Return one setting as text: "alpha=0.2", "net.hidden=[32, 32]", "adam", "digits"."""
+    """Return one setting as text: "alpha=0.2", "net.hidden=[32, 32]", "adam", "digits".
+
+    Of a space the learning rate is left out, which every space has.
+    """
     text = repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
     group, _, field = column.partition(".")
     if text in ("True", "False") and column in off_values():  # older labels stay as they are
@@ -163,6 +182,9 @@ def describe(column: str, value: object) -> str:
         text = text[:DIGITS]
     if column in ("activation", "output", "dataset") or field == "name":
         return text
+    if column == "tune.space":
+        ranges = {key: text.replace(".0,", ",").replace(".0)", ")") for key, text in json.loads(text).items()}
+        text = f"{{{', '.join(f'{key}: {text}' for key, text in ranges.items() if key != RATE)}}}"
     if column == "net.hidden":
         widths = json.loads(text)
         if len(widths) > 3 and len(set(widths)) == 1:

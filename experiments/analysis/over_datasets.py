@@ -355,7 +355,8 @@ def _field_sentences(table: pd.DataFrame, reference: str, datasets: int, scale: 
         part = "" if whole else f" on the {best['mean_datasets']:.0f} data sets where neither diverged more"
         result.append(
             f"Its mean difference from {reference}{part} is {scale.text(best['mean'])}, 95 % interval "
-            f"{scale.number(best['low'])} to {scale.number(best['high'])} (random effects over data sets)."
+            f"{scale.number(best['low'])} to {scale.number(best['high'])} (random effects over data sets: those with "
+            f"precise differences count more)."
         )
     return result
 

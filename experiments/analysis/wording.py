@@ -27,6 +27,11 @@ def verb(number: int, singular: str, plural: str) -> str:
     return singular if number == 1 else plural
 
 
+def rate_text(rate: float) -> str:
+    """Return a learning rate with four digits, which are enough for a reader; the tables have all digits."""
+    return f"{rate:.4g}"
+
+
 def p_text(p: float) -> str:
     """Return a p value with two digits: "p = 0.03", or "p < 0.0001"."""
     return "p < 0.0001" if p < 1e-4 else f"p = {p:.2g}"

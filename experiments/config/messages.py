@@ -9,14 +9,14 @@ from typing import Any
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
 
-from experiments.config.choices import ABOUT, CONF, REGISTRIES
+from experiments.config.choices import ABOUT, CONF, REGISTRIES, options
 from experiments.config.errors import ConfigError
 from experiments.config.keys import PARAMETERS, allowed_values, options_with
 from experiments.config.lines import refusal_of_setting
 from experiments.config.schema import nearest_key
-from experiments.config.values import parts
+from experiments.config.values import parts, pieces_of
 from experiments.data.packages import OPTIONS, TABLES
-from nets.names import nearest
+from nets.names import guess, nearest
 
 SLURM = "hydra/launcher=slurm and submitit_local need Hydra's Submitit launcher: pip install '.[slurm]'"
 
@@ -29,7 +29,7 @@ def refusal(error: Exception, words: Sequence[str] = ()) -> ConfigError:
     if isinstance(error, ConfigError):
         return error
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        return _unknown_option(error, str(error.missing_cfg_file))
+        return _unknown_option(error, str(error.missing_cfg_file), words)
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
     if isinstance(cause, ConfigKeyError | ConfigAttributeError) and is_dataclass(cause.object_type):
         return _unknown_key(str(cause.full_key), cause.object_type, words)
@@ -52,7 +52,7 @@ def _first_line(error: BaseException) -> str:
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
-def _unknown_option(error: MissingConfigException, file: str) -> ConfigError:
+def _unknown_option(error: MissingConfigException, file: str, words: Sequence[str]) -> ConfigError:
     group = next((choice for choice in (*REGISTRIES, "experiment") if file.startswith(f"{choice}/")), None)
     group = group or file.rpartition("/")[0]
     if not group:
@@ -64,18 +64,36 @@ def _unknown_option(error: MissingConfigException, file: str) -> ConfigError:
         line, path = f"defaults: [/schema/{group}/{name}@_here_]", CONF / group / f"{name}.yaml"
         lacking = f"{group}={name} is registered, but its file is missing"
         return ConfigError(f"{lacking}; run: echo {shlex.quote(line)} > {shlex.quote(str(path))}")
-    if group == "dataset":
-        return ConfigError(f"unknown dataset={name}: {_nearest_data_set(name, error.options or [])}")
-    return ConfigError(f"unknown {group}={name}: {nearest(name, error.options or [])}")
+    likely, allowed = _data_sets(name, error.options or []) if group == "dataset" else (name, error.options or [])
+    near = guess(likely, allowed)
+    preset = _preset(name) if group == "dataset" and not near else None
+    if preset:
+        rest = [word for word in words if parts(word)[1:] != (group, name)]
+        meant = [*rest, f"+experiment={preset}"] if len(rest) < len(words) else None
+        return ConfigError(f"unknown {group}={name}: did you mean +experiment={preset}?", meant)
+    meant = [_with_piece(word, name, near) if parts(word)[1] == group else word for word in words] if near else None
+    return ConfigError(f"unknown {group}={name}: {nearest(likely, allowed)}", meant)
 
 
-def _nearest_data_set(name: str, allowed: Sequence[str]) -> str:
-    """Return the hint of `nearest`, for a table of a package too, also if the package was not typed."""
-    package, _, table = name.rpartition("/")
+def _with_piece(word: str, old: str, new: str) -> str:
+    """Return a word with another name for one of the options that it sweeps."""
+    sign, key, raw = parts(word)
+    return f"{sign}{key}={','.join(new if piece == old else piece for piece in pieces_of(raw))}"
+
+
+def _data_sets(name: str, allowed: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """Return the likely name of a data set, and what is allowed: for a table of a package too, such as keel_vowel."""
+    package, _, table = re.sub(rf"^({'|'.join(TABLES)})[_.-]", r"\1/", name).rpartition("/")
     if package in TABLES:
-        return nearest(name, [f"{package}/{other}" for other in TABLES[package]])
-    meant = [option for option, (_, other) in OPTIONS.items() if other == table]
-    return nearest(meant[0] if meant else name, [*allowed, *meant[:1]])
+        return f"{package}/{table}", [f"{package}/{other}" for other in TABLES[package]]
+    likely = table if guess(table, allowed) else guess(table, [other for _, other in OPTIONS.values()])
+    meant = [option for option, (_, other) in OPTIONS.items() if other == likely]
+    return meant[0] if meant else name, [*allowed, *meant[:1]]
+
+
+def _preset(name: str) -> str | None:
+    """Return the preset that is likely meant by what names no data set: a suite of them."""
+    return guess(name, [preset for preset in options("experiment") if preset.startswith("suite")])
 
 
 def _unknown_key(key: str, declaration: Any, words: Sequence[str]) -> ConfigError:
@@ -84,7 +102,9 @@ def _unknown_key(key: str, declaration: Any, words: Sequence[str]) -> ConfigErro
     choice, _, name = key.partition(".")
     others = options_with(choice, name) if choice in REGISTRIES else []
     if not others:
-        return ConfigError(f"unknown key {key!r}: {nearest_key(key, allowed)}")
+        near = guess(name, allowed)
+        meant = [word.replace(key, f"{choice}.{near}", 1) if parts(word)[1] == key else word for word in words]
+        return ConfigError(f"unknown key {key!r}: {nearest_key(key, allowed)}", meant if near else None)
     return refusal_of_setting(key, declaration.__name__.removeprefix(f"{choice}_"), words)
 
 

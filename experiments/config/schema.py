@@ -16,7 +16,7 @@ from experiments.config.trials import Space
 from nets.activations import Activation
 from nets.hyperparameters import Number, OneOf, Whole
 from nets.initializers import Initializer
-from nets.names import nearest
+from nets.names import guess, nearest
 from nets.network import Recipe
 from nets.norms import NORMS
 from nets.optimizers import Optimizer, Schedule
@@ -196,4 +196,6 @@ def nearest_key(key: str, allowed: Iterable[str]) -> str:
     inner |= {"lr": "optimizer"}
     if "." not in key and key in inner:
         return f"did you mean '{inner[key]}.{key}'? Allowed: {', '.join(allowed)}"
-    return nearest(key.rpartition(".")[2], allowed)
+    group, _, name = key.rpartition(".")
+    near = guess(name, allowed)
+    return f"did you mean '{group}.{near}'? Allowed: {', '.join(allowed)}" if group and near else nearest(name, allowed)

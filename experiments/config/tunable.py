@@ -8,7 +8,7 @@ from experiments.config.schema import Configuration, Net
 from experiments.config.trials import RATE, Range
 from nets.formula import Formula
 from nets.hyperparameters import Rule, Whole, rules
-from nets.names import nearest
+from nets.names import guess, nearest
 
 CHOICES = ("activation", "init", "optimizer")
 """The choices whose numbers can be tuned."""
@@ -28,8 +28,10 @@ def rule_of_tunable(settings: Configuration, key: str) -> Rule | None:
     choice, _, name = key.partition(".")
     if choice in CHOICES:
         _refuse_other_option(choice, name, getattr(settings, choice))
-    near = nearest(key, [RATE, *tunable])
-    raise ConfigError(f"tune.space: unknown key {key!r}: {near}")
+    near = guess(key, [RATE, *tunable])
+    texts = {near if name == key else name: text for name, text in settings.tune.space.texts.items()}
+    meant = [f"tune.space={{{', '.join(f'{name}: {text}' for name, text in texts.items())}}}"] if near else []
+    raise ConfigError(f"tune.space: unknown key {key!r}: {nearest(key, [RATE, *tunable])}", add=meant)
 
 
 def _tunable(settings: Configuration) -> dict[str, Rule | None]:
@@ -53,9 +55,10 @@ def _refuse_other_option(choice: str, name: str, chosen: Any) -> None:
         raise ConfigError(f"tune.space: {choice}.{name} cannot be tuned: {reason}")
     others = [option for option, variant in REGISTRIES[choice].items() if name in hyperparameters(variant)]
     if others:
+        sweep = "a sweep of its own, which" if len(others) == 1 else "sweeps of their own, which"
         raise ConfigError(
-            f"tune.space: {chosen.name} has no {choice}.{name}: train {', '.join(others)} in a sweep of its own, "
-            "which may have the same study"
+            f"tune.space: {chosen.name} has no {choice}.{name}: train {' and '.join(others)} in {sweep} may have the "
+            "same study"
         )
 
 

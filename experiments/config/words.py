@@ -60,6 +60,8 @@ from nets.names import guess, nearest
 COUNTS = ("seeds", "tune.seeds")
 """Settings that take a number of seeds or a list of seeds."""
 EXPRESSION = "activation.expression"
+RANGE = r"(log|uniform)\([^()]*\)"
+"""How a range of `experiments.config.trials` looks."""
 
 
 def hydra_words(words: Sequence[str]) -> list[str]:
@@ -157,6 +159,12 @@ def as_typed(word: str) -> str:
         twice = sorted({name for name in keys if keys.count(name) > 1})
         if twice:
             raise ConfigError(f"{word}: {twice[0]} is given twice: allowed is one range for each key")
+        bare = re.fullmatch(rf"[\[{{]?\s*({RANGE})\s*[\]}}]?", raw)
+        if bare:
+            raise ConfigError(f"{word}: a range needs its key", [f"tune.space={{{RATE}: {bare[1]}}}"])
+        colons = re.sub(r"([{,]\s*[\w.]+)\s*=\s*", r"\1: ", raw)
+        if colons != raw:
+            raise ConfigError(f"{word}: a colon stands between a key and its range", [f"{sign}{key}={colons}"])
         raw = re.sub(r"\w+\([^()'\"]*\)(?!['\"])", lambda call: quoted(call[0]), raw)
         word = f"{sign}{key}={raw}"
     if "_target_" in word:
@@ -165,6 +173,9 @@ def as_typed(word: str) -> str:
         _check_hydra(word, key, raw)
     else:
         _check_key(word, sign, key, raw)
+        if re.fullmatch(RANGE, raw) and key != "tune.space":
+            meant = [f"tune.space={{{key}: {raw}}}", "tune.trials=16", "tune.seeds=2"]
+            raise ConfigError(f"{word}: a range of values to try is a part of tune.space", meant)
     if sign == "~":
         return word
     kind = kinds().get(key)

@@ -197,11 +197,12 @@ def load(folder: Path = FOLDER) -> Field:
     try:
         replicas, trials = (pd.read_csv(BytesIO(lzma.decompress((folder / name).read_bytes()))) for name in NAMES[:2])
         facts = json.loads((folder / NAMES[2]).read_bytes())
-        protocol = facts["protocol"]
+        protocol, *_ = (facts[key] for key in ("protocol", "condition", "data", "made"))
+        _ = replicas[[*CONDITION, "seed", "lr", "status", "final_test_error"]], trials[[*CONDITION, "trial", "lr"]]
     except FileNotFoundError as error:
         how = f"docs/evaluate.md says how it is made, and results/{folder.relative_to(RESULTS)}/ of a checkout has it"
         raise ConfigError(f"there is no reference here: {error.filename} is missing; {how}") from None
-    except (OSError, ValueError, KeyError, lzma.LZMAError) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, lzma.LZMAError) as error:
         raise ConfigError(f"the reference in {folder}/ cannot be read: {str(error).splitlines()[0]}") from None
     if protocol != PROTOCOL:
         raise ConfigError(f"the reference in {folder}/ is of {protocol}, and this version evaluates by {PROTOCOL}")

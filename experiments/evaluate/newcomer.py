@@ -11,6 +11,7 @@ from experiments.config.catalogue import Entry, entries, option_of
 from experiments.config.compose import sweep
 from experiments.config.errors import ConfigError
 from nets.activations import Activation
+from nets.expressions import ExpressionError, parse
 from nets.names import guess
 
 SAME = 1e-12
@@ -83,8 +84,10 @@ def newcomer(text: str, parameters: str = "") -> Newcomer:
     if text.isidentifier() and not (text.startswith("x") and len(text) <= 2):
         hint = f"did you mean {near}?" if near else "python -m experiments.explain activations lists them"
         raise ConfigError(f"unknown activation {text!r}: {hint}", [near] if near else None)
+    if {"'", '"'}.intersection(text):
+        raise ConfigError(f"{text!r}: an expression has no quotes in it")
     named = sorted(set(re.findall(r"(?<![\w.])[A-Za-z_]\w*(?!\w*\s*\()", text)) - {"x", "x0", "x1", "e", "pi"})
-    if named and not parameters and re.fullmatch(r"[\w\s.+\-*/(),]+", text):
+    if named and not parameters and _is_expression(text, named):
         values = ",".join(f"{name}:1.0" for name in named)
         raise ConfigError(f"{text!r} has parameters, which need initial values", [text, f"parameters={{{values}}}"])
     configured = ["activation=formula", f'formula.expression="{text}"']
@@ -99,6 +102,16 @@ def newcomer(text: str, parameters: str = "") -> Newcomer:
         return Newcomer(known.name, known.name, [f"activation={known.option}"], known.activation, known.name)
     digest = hashlib.sha256(f"{text} {parameters}".encode()).hexdigest()[:8]
     return Newcomer(text, f"formula-{digest}", configured, activation, "")
+
+
+def _is_expression(text: str, parameters: list[str]) -> bool:
+    """Return whether a text is an expression with these parameters, but for their values."""
+    pieces = [name for name in ("x", "x0", "x1") if re.search(rf"\b{name}\b", text)]
+    try:
+        parse(text, [*pieces, *parameters])
+    except ExpressionError:
+        return False
+    return True
 
 
 def same(activation: Activation) -> Entry | None:

@@ -13,7 +13,7 @@ from rich.text import Text
 from experiments.config.catalogue import Entry, entries, option_of
 from experiments.config.choices import CATALOGUE
 from experiments.config.errors import ConfigError
-from experiments.explain.description import NONE, interval, number
+from experiments.explain.description import NONE, interval, number, typeset
 from experiments.explain.printing import print_description
 from experiments.explain.trace import show
 from nets import theory
@@ -136,7 +136,7 @@ def _about(entry: Entry) -> list[tuple[str, str]]:
         lines.append(("note", entry.note))
     learned = entry.activation.init(1, 1, np.float64)
     if learned:
-        initial = ", ".join(f"{name} = {show(value.ravel()[0])}" for name, value in learned.items())
+        initial = ", ".join(f"{name} = {typeset(show(value.ravel()[0]))}" for name, value in learned.items())
         per = getattr(entry.activation, "per", "layer")
         lines.append(("learned", f"initial values {initial}; one value per {per}"))
     if not entry.trains:
@@ -152,7 +152,7 @@ def _relation(expression: str, activation: Activation) -> str:
 
 def _breaks(facts: Properties) -> str:
     kind, points = ("jump", facts.jumps) if facts.jumps else ("kink", facts.kinks)
-    return f"{kind}{'s' * (len(points) > 1)} {', '.join(f'{point:.4g}' for point in points)}"
+    return f"{kind}{'s' * (len(points) > 1)} {', '.join(map(number, points))}"
 
 
 def _gain(activation: Activation) -> str:

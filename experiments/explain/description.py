@@ -1,6 +1,7 @@
 """Describes an activation in words: range, limits, slope, saturation, mean, kinks, jumps, and the weights it needs."""
 
 import math
+import re
 
 from experiments.explain.bounds import NEAR, bounds
 from experiments.explain.trace import show
@@ -50,6 +51,11 @@ def describe(activation: Activation) -> dict[str, str]:
 def number(value: float) -> str:
     """Return a number, or a dash for NaN, as text."""
     return NONE if math.isnan(value) else f"{value:.4g}".replace("inf", "∞").replace("-", "−")
+
+
+def typeset(text: str) -> str:
+    """Return a text on numbers with real minus signs, as `number` has them; hyphens between letters stay."""
+    return re.sub(r"(?<!\w)-(?=\d)|(?<=\de)-(?=\d)", "−", text)
 
 
 def interval(low: float, high: float) -> str:

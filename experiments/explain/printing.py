@@ -8,7 +8,7 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from experiments.explain.description import describe
+from experiments.explain.description import describe, typeset
 from experiments.explain.trace import Step, show
 from nets.activations import Activation
 from nets.derivatives import gradient, product_tensor
@@ -99,17 +99,18 @@ def print_formula(formula: Formula, parameters: Mapping[str, float]) -> None:
     """Print a formula, its learned parameters, its description and some of its values."""
     print(f"f(x) = {formula.expression}")
     print_description(
-        formula, [("learned", f"{name}, {show(value)} before training") for name, value in parameters.items()]
+        formula, [("learned", f"{name}, {typeset(show(value))} before training") for name, value in parameters.items()]
     )
 
 
 def print_description(activation: Activation, about: Iterable[tuple[str, str]]) -> None:
     """Print lines about an activation, then its description, and some of its values if it has one piece."""
-    for label, text in [*about, *describe(activation).items()]:
+    described = [(label, typeset(text)) for label, text in describe(activation).items()]
+    for label, text in [*about, *described]:
         print(f"{label:<17}{text}")
     if activation.pieces > 1:
         return
     table = Table("x", "f(x)", "f′(x)")
     for x in (-10.0, -5.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 5.0, 10.0):
-        table.add_row(show(x), show(activation(x)), show(activation.prime(x)))
+        table.add_row(*(typeset(show(value)) for value in (x, activation(x), activation.prime(x))))
     Console(width=80).print(table)

@@ -46,7 +46,7 @@ from experiments.figures.style import (
     sheet,
     subject,
 )
-from experiments.figures.texts import literal, shortened, spelled, wrapped
+from experiments.figures.texts import literal, shortened, spelled, width_of, wrapped
 from experiments.store.reading import StudyTables
 from experiments.tables import SELECT, deciding, reported
 
@@ -54,6 +54,9 @@ REFERENCE: Style = {"color": "0.75", "linewidth": 0.8}
 RING: Style = {"marker": "o", "markersize": 7, "markerfacecolor": "none"}
 PARTLY: Style = {"marker": "o", "markersize": 4, "markerfacecolor": "white", "linestyle": "none"}
 """A mean over the networks of a condition that finished, where others diverged."""
+
+PLOT_WIDTH = 2.6
+"""Inches of an axis of learning rates."""
 
 PATCH: Style = {"bbox": {"color": "white", "pad": 1}}
 FULL: Style = {"fillstyle": "full"}
@@ -94,7 +97,8 @@ def leaderboard_figure(tables: StudyTables) -> Figure:
     notes = row_labels(_notes(board, rates), 6, 60)
     title = textwrap.wrap(shortened(spelled(replicas["dataset"].iloc[0]), 108), 36)
     tall = max(1.2, rows.height * len(board))  # not less than the legend
-    result = sheet(0.48 + 0.12 * len(title) + tall, max(SINGLE, 1.9 + rows.width + notes.width))
+    result = sheet(0.48 + 0.12 * len(title) + tall, max(SINGLE, 2.1 + rows.width + notes.width))
+    result.set_layout_engine("constrained", w_pad=0.12)  # in a PNG, texts are wider than those of the layout
     ax = result.subplots()
     for mean in reference["mean"].dropna():
         ax.axvline(mean, **REFERENCE, zorder=0)
@@ -105,7 +109,8 @@ def leaderboard_figure(tables: StudyTables) -> Figure:
         ax.axvline(baseline.mean, **baseline.line, linewidth=0.9, zorder=0)
     _draw_intervals(ax, shown, looks(replicas))
     for row, note in enumerate(notes.texts):
-        ax.text(1.02, row, note, transform=ax.get_yaxis_transform(), va="center", fontsize=notes.size, color=MUTED)
+        beside: Style = {"xycoords": ax.get_yaxis_transform(), "xytext": (4, 0), "textcoords": "offset points"}
+        ax.annotate(note, (1, row), va="center", fontsize=notes.size, color=MUTED, annotation_clip=False, **beside)
     if limits:
         log_axis(ax, *limits, axis="x")
     ax.set(yticks=range(len(board)), ylim=(len(board) - 0.4, -0.6))
@@ -293,13 +298,20 @@ def _draw_by_rate(ax: Axes, table: pd.DataFrame, appearance: dict[str, Look]) ->
 
 
 def _fit_rates(ax: Axes, table: pd.DataFrame, unit: Unit) -> None:
-    """Show each learning rate with a tick. Make the axis of errors logarithmic if the means span more than a decade."""
+    """Show each learning rate with a tick, if all have room. The axis of errors is logarithmic for over a decade."""
     rates = sorted(table["lr"].unique())
-    ax.xaxis.set_major_locator(FixedLocator(rates))
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xticklabels([f"{rate:g}" for rate in rates])
     margin = (rates[-1] / rates[0]) ** 0.08  # room for the conditions side by side
-    ax.set_xlim(rates[0] / margin, rates[-1] * margin)  # a rate at which everything diverged has no mean
+    limits = rates[0] / margin, rates[-1] * margin  # a rate at which everything diverged has no mean
+    texts = [f"{rate:g}" for rate in rates]
+    widths = np.array([width_of(text, 7) + 0.04 for text in texts])
+    inches = PLOT_WIDTH * np.diff(np.log(rates)) / math.log(limits[1] / limits[0])
+    if (inches < (widths[:-1] + widths[1:]) / 2).any():
+        log_axis(ax, *limits, axis="x")
+    else:
+        ax.xaxis.set_major_locator(FixedLocator(rates))
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.set_xticklabels(texts)
+        ax.set_xlim(*limits)
     mean = table["mean"].dropna()
     if len(mean) and 0 < 10 * mean.min() < mean.max():
         high = table["high"].fillna(table["mean"]).max()

@@ -6,6 +6,7 @@ import pandas as pd
 
 from experiments.analysis.comparison import with_grids
 from experiments.analysis.units import RECORDED, TEST
+from experiments.analysis.wording import rate_text
 from experiments.store.reading import StudyTables
 from experiments.tables import KEY
 
@@ -74,5 +75,6 @@ def rate_notes(replicas: pd.DataFrame) -> dict[str, str]:
     for row in with_grids(rates, replicas).itertuples():
         if len(row.grid) > 1:
             edge = f", {row.edge}" if row.edge else ""
-            result[row.run] = f"rate {row.lr:g} of {row.grid[0]:g} to {row.grid[-1]:g}{edge}"
+            rate, low, high = map(rate_text, (row.lr, row.grid[0], row.grid[-1]))
+            result[row.run] = ", ".join(filter(None, [f"rate {rate} of {low} to {high}{edge}", row.trial]))
     return result

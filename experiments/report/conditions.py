@@ -8,6 +8,7 @@ import pandas as pd
 
 from experiments.analysis.comparison import compare_studies
 from experiments.analysis.units import metric_of, unit_of_row
+from experiments.analysis.wording import rate_text
 from experiments.report.formatting import NOTHING, error, interval, measure, number, p_value
 from experiments.report.table import Cell, Columns, Table, quantity, table, words
 
@@ -31,7 +32,7 @@ def _signed_interval(low: float, high: float, row: Any) -> Cell:
 
 def _rates(row: Any) -> Cell:
     """Return the cell of the learning rates that were tried, with the end of the grid at which the chosen one is."""
-    shown = [f"{rate:g}" for rate in row.grid]
+    shown = list(map(rate_text, row.grid))
     text = ", ".join(shown) if len(shown) < 5 else f"{shown[0]} to {shown[-1]} ({len(shown)})"
     return quantity(f"{text}: {row.edge}" if row.edge else text, len(shown))
 
@@ -39,7 +40,7 @@ def _rates(row: Any) -> Cell:
 def _both_rates(row: Any) -> Cell:
     """Return the cell of the learning rates of a condition and its reference, with the ends of their grids."""
     ends = (row.lr, row.edge), (row.reference_lr, row.reference_edge)
-    return words(" and ".join(f"{rate:g} ({edge})" if edge else f"{rate:g}" for rate, edge in ends))
+    return words(" and ".join(f"{rate_text(rate)} ({edge})" if edge else rate_text(rate) for rate, edge in ends))
 
 
 def _verdict(row: Any) -> Cell:
@@ -71,6 +72,7 @@ LEADERBOARD: Columns = {
     "output": lambda row: words(row.output),
     "learning rate": lambda row: quantity(number(row.lr), row.lr),
     "rates tried": _rates,
+    "also chosen": lambda row: words(row.trial),
     "seeds": lambda row: quantity(str(row.n + row.diverged), row.n + row.diverged),
     "test error": lambda row: quantity(error(row.mean, unit_of_row(row)), row.mean),
     "95 % interval": _interval,
@@ -139,10 +141,10 @@ def comparisons(board: pd.DataFrame) -> Table:
 
 
 def _fitting(columns: Columns, board: pd.DataFrame) -> Columns:
-    """Return the columns without those on chosen rates if no condition has several."""
-    if (board["grid"].map(len) > 1).any():
-        return columns
-    return {name: cell for name, cell in columns.items() if name not in ("rates tried", "learning rates")}
+    """Return the columns without those on choices that no condition has: of a learning rate, or of other values."""
+    without = set() if (board["grid"].map(len) > 1).any() else {"rates tried", "learning rates"}
+    without |= set() if (board["trial"] != "").any() else {"also chosen"}
+    return {name: cell for name, cell in columns.items() if name not in without}
 
 
 @dataclass(frozen=True)

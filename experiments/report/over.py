@@ -120,7 +120,9 @@ def _note(field: Field) -> str:
         f"The verdict is that of Wilcoxon’s signed-rank test over data sets{holm}, at 5 %.",
         f"A win is a data set on which the treatment is better than {reference} by the corrected paired test, with "
         "Holm for all pairs of treatments on the data set.",
-        "The mean difference is that of a random-effects model (DerSimonian and Laird, interval of Hartung and Knapp).",
+        "The mean difference is that of a random-effects model (DerSimonian and Laird, interval of Hartung and Knapp). "
+        "It is not the plain mean of the differences: a data set with a precise difference counts more, and the "
+        "weights become equal as the std between data sets grows.",
         "Where more replicas of one diverged, that one is worse, and the data set has no part in the mean.",
     ]
     if pd.notna(field.margin):

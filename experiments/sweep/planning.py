@@ -22,6 +22,7 @@ from experiments.store.earlier import earlier_reading
 from experiments.store.reading import LOADER
 from experiments.sweep.environment import processor
 from experiments.sweep.jobs import Job, disjoint
+from experiments.tables import rounded
 
 EPOCH_ROWS = 500
 """For what is done once in an epoch, such as diagnostics: it takes as long as the training on this many rows."""
@@ -76,6 +77,7 @@ def plan(jobs: Sequence[Job], workers: int | None) -> Iterator[str]:
         work += f", of which {continued} {continues}"
     yield f"{conditions}, {counted(replicas, 'replica')}: {there} {verb(there, 'is', 'are')} there already, {work}"
     yield from earlier_runs(jobs)
+    yield from larger_budgets(jobs)
     if missing:
         work_left = [(job, job.work - sum(epochs)) for job, epochs in zip(jobs, trained, strict=True) if job.missing]
         yield from _estimates(work_left, workers)
@@ -189,6 +191,29 @@ def earlier_runs(jobs: Iterable[Job]) -> list[str]:
             stay = counted(len(runs), "earlier run") + verb(len(runs), " stays: ", " stay, such as ")
             lines.append(f"{name}: {stay}{runs[0]}, which was {reading}")
     return lines
+
+
+def larger_budgets(jobs: Iterable[Job]) -> list[str]:
+    """Return a sentence if runs have more trials, or learning rates, than were asked for: the best of all is reported.
+
+    A run keeps what it has tried, and all of it chooses.
+    """
+    asked, stored, runs, noun = set[int](), set[int](), set[Path](), "learning rates"
+    for job in jobs:
+        seeds = {seed for _, seed in job.settings.tuning}
+        rates = {rounded(rate) for rate in job.settings.rates}
+        tried = {rounded(rate) for rate, seed in job.finished if seed in seeds}
+        if not tried <= rates:
+            runs.add(job.folder.path)
+            noun = "trials" if job.settings.tune.trials else noun
+            asked.add(len(rates))
+            stored.add(len(tried | rates))
+    if not runs:
+        return []
+    numbers = " to ".join(str(number) for number in sorted({min(stored), max(stored)}))
+    few = "/".join(map(str, sorted(asked)))
+    have = f"{counted(len(runs), 'run')} {verb(len(runs), 'has', 'have')} {numbers} {noun}, and not only the {few}"
+    return [f"{have} asked for: the best of all of them is reported; another study=NAME reports the best of {few}"]
 
 
 def epoch_cost(settings: Settings) -> int:

@@ -15,7 +15,7 @@ from experiments.data.table import Data
 from experiments.store.collecting import collect
 from experiments.store.study import Study
 from experiments.sweep.jobs import Job, disjoint
-from experiments.sweep.planning import earlier_runs
+from experiments.sweep.planning import earlier_runs, larger_budgets
 from experiments.sweep.progress import live_view
 from experiments.sweep.scheduling import train_all
 from experiments.sweep.summary import summary
@@ -87,6 +87,7 @@ def _notes(jobs: Sequence[Job]) -> Iterator[str]:
     """Yield what a user may not expect: how a file was understood, and which replicas are retrained."""
     yield from readings(jobs)
     yield from earlier_runs(jobs)
+    yield from larger_budgets(jobs)
     drawn = [(job.settings.init, job.settings.activation) for job in jobs if job.settings.net.hidden]
     yield from filter(None, (init.note(activation) for init, activation in dict.fromkeys(drawn)))
     repeated = len({(job.folder.path, replica) for job in jobs for replica in job.repeated})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from experiments import tables
 from experiments.analysis.units import UNITS
-from experiments.analysis.wording import counted, enumeration, verb
+from experiments.analysis.wording import counted, enumeration, rate_text, verb
 from experiments.store.runs import RunFolder
 from experiments.store.study import Study
 
@@ -24,7 +24,7 @@ def summary(study: Study, runs: Sequence[str]) -> "Table":
     """Return the closing table for these runs of a study, whose tables are up to date."""
     from rich.table import Table
 
-    from experiments.analysis.labels import labels, task_names
+    from experiments.analysis.labels import labels, task_names, trial_values
     from experiments.analysis.statistics import summarise
 
     replicas = tables.read(study.folder / "replicas.csv")
@@ -36,6 +36,7 @@ def summary(study: Study, runs: Sequence[str]) -> "Table":
     grids = deciding["lr"].map(tables.rounded).groupby(deciding["run"]).unique()
     caption = _divergence(replicas)
     chosen = tables.chosen_rates(replicas)
+    tuned = trial_values(replicas).reindex(first.index, fill_value="")
     replicas = replicas[replicas["selected"]]
     # A diverged replica may have a number, which is no result.
     replicas["final_test_error"] = replicas["final_test_error"].where(replicas["status"] == "done")
@@ -55,7 +56,7 @@ def summary(study: Study, runs: Sequence[str]) -> "Table":
             label[run],
             condition["dataset"],
             condition["output"],
-            _rate(chosen[run], grids[run]),
+            ", ".join(filter(None, [_rate(chosen[run], grids[run]), tuned[run]])),
             f"{row['n'] + row['diverged']:.0f}",
             _error(row, condition["task"]) + (", untrained" if condition["epochs"] == 0 else ""),
             f"{gradient[run]:.3g}" if gradient[run] == gradient[run] else "",
@@ -69,18 +70,22 @@ def _divergence(replicas: "pd.DataFrame") -> str | None:
     diverged = replicas[replicas["status"] == "diverged"]
     if diverged.empty:
         return None
-    rates = [f"{rate:g}" for rate in sorted(diverged["lr"].map(tables.rounded).unique())]
+    rates = [rate_text(rate) for rate in sorted(diverged["lr"].map(tables.rounded).unique())]
     noun = verb(len(rates), "learning rate", "learning rates")
     return f"{len(diverged)} of {counted(len(replicas), 'network')} diverged, at the {noun} {enumeration(rates)}."
 
 
 def _rate(chosen: float, grid: Iterable[float]) -> str:
-    """Return the chosen learning rate and those that were tried: "0.1 of 0.01…1", or "1, highest of 0.01…1"."""
+    """Return the chosen learning rate and those that were tried: "0.1 of 0.01…1", or "1, highest of 0.01…1".
+
+    Of many their number is given too, which is the budget: "0.1 of 0.01…1 (16)".
+    """
     rates = sorted(grid)
     if len(rates) == 1:
-        return f"{chosen:g}"
-    end = tables.edge(chosen, rates)
-    return f"{chosen:g}{', ' if end else ''}{end} of {rates[0]:g}{', ' if len(rates) == 2 else '…'}{rates[-1]:g}"
+        return rate_text(chosen)
+    end, (low, high) = tables.edge(chosen, rates), map(rate_text, (rates[0], rates[-1]))
+    count = f" ({len(rates)})" if len(rates) > 4 else ""
+    return f"{rate_text(chosen)}{', ' if end else ''}{end} of {low}{', ' if len(rates) == 2 else '…'}{high}{count}"
 
 
 def _error(row: "pd.Series", task: str) -> str:

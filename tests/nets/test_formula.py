@@ -42,7 +42,7 @@ HOSTILE = {
     "getattr(x,x)": "'getattr(x,x)' is unknown",
     "tahn(x)": "'tahn(x)' is unknown: did you mean 'tanh'?",
     "x*bete": "'bete' is unknown: allowed: x",
-    "np.tanh(x)": "'np.tanh(x)' calls something other than a named function",
+    "np.tanh(x)": "'np.tanh(x)' calls something other than a named function: write tanh(…)",
     "'x'*3": "\"'x'\" is a string",
     "x*'abc'": "\"'abc'\" is a string",
     "b'x'+x": "\"b'x'\" is a string",
@@ -106,10 +106,17 @@ HOSTILE = {
     "х": "'х' is not allowed",  # Cyrillic
     "x²": "'²' is not allowed",
     "x # comment": "'# comment' is a comment",
-    "x*": "no arithmetic expression at",
-    "(x": "no arithmetic expression at",
-    "x)": "no arithmetic expression at ')'",
-    "x x": "no arithmetic expression at",
+    "x*": "no arithmetic expression at '*', character 2: a value is missing after it",
+    "(x+)*2": "at '+)*2', character 3: a value is missing after it",
+    "(x": "no arithmetic expression at '(x', character 1: this parenthesis is not closed",
+    "tanh(x*exp(x)": "at '(x*exp(x)', character 5: this parenthesis is not closed",
+    "x)": "no arithmetic expression at ')', character 2: this parenthesis closes none",
+    "x x": "no arithmetic expression at 'x', character 3",
+    "tanh x": "at 'tanh x', character 1: the argument of a function stands in parentheses",
+    "2x": "at '2x', character 1: a product is written with *",
+    "2(x)": "'2(x)' calls a number: a product is written with *",
+    "max(x,,0)": "at ',0)', character 7: a value is missing beside this comma",
+    "x,": "'x,' is a collection: a comma stands only between the arguments of a function",
     "1if x else 2": "is a condition",
     "": "the expression is empty",
     "   ": "the expression is empty",
@@ -650,7 +657,7 @@ def test_learned_parameters_by_configuration(settings):
         assert from_record(record).activation == one.activation
     with pytest.raises(ConfigError, match="'beta' is unknown"):
         settings(*swish)
-    with pytest.raises(ConfigError, match=r"unknown key 'formula\.expresion': did you mean 'expression'"):
+    with pytest.raises(ConfigError, match=r"unknown key 'formula\.expresion': did you mean 'formula\.expression'"):
         settings("+formula.expresion=x")
 
 

@@ -533,3 +533,30 @@ def test_an_activation_through_which_nothing_learns_has_no_rank(study):
     assert result.sentences[0].startswith("relu has the lowest mean test error")
     assert result.board.set_index("activation")["rank"].isna()["flat"]
     assert result.board.set_index("activation")["verdict"]["flat"] == "not trained"
+
+
+def tuned(activation, rates, **settings):
+    """Return conditions of one activation at several rates, of which the first one is chosen."""
+    return [{"activation": activation, "lr": rate, "selected": rate == rates[0]} | settings for rate in rates]
+
+
+def test_unequal_budgets_are_a_warning(study):
+    rates = [0.01, 0.1, 1.0]
+    equal = [*tuned("relu", rates), *tuned("elu", rates)]
+    assert not any("budget" in warning for warning in findings(study(*equal)).warnings)
+    fewer = [{**condition, "dataset": name} for name in ("digits", "wine") for condition in tuned("tanh", rates[:2])]
+    others = [{**condition, "dataset": "wine"} for condition in equal]
+    (warning,) = [text for text in findings(study(*equal, *others, *fewer)).warnings if "budget" in text]
+    assert warning.startswith("On digits and wine the conditions had unequal budgets. The lowest validation error ")
+    assert "elu and relu from 3 learning rates (0.01 to 1)" in warning
+    assert "tanh from 2 learning rates (0.01 to 0.1)" in warning
+    tanh = study(*equal, *tuned("tanh", [0.02, 0.2, 2.0]))
+    assert any("tanh from 3 learning rates (0.02 to 2)" in text for text in findings(tanh).warnings)
+
+
+def test_a_space_of_further_keys_is_another_budget(study):
+    rates = [0.01, 0.1, 1.0]
+    replicas = study(*tuned("relu", rates), *tuned("elu", rates))
+    replicas.loc[replicas["activation"] == "elu", "trial.net.dropout"] = 0.2
+    (warning,) = [text for text in findings(replicas).warnings if "budget" in text]
+    assert "elu from 3 learning rates (0.01 to 1) with net.dropout" in warning

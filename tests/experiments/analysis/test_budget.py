@@ -81,7 +81,9 @@ def test_a_trial_is_the_mean_over_its_tuning_seeds_and_the_reported_ones_do_not_
         ),
         1.0,
     )
-    assert table.to_dict("list") == {"run": ["a", "a"], "lr": [0.1, 0.2], "validation": [0.15, 1], "test": [0.4, 1]}
+    means = {"run": ["a", "a"], "lr": [0.1, 0.2], "validation": [0.15, 1], "test": [0.4, 1]}
+    by_seed = {"validation_by_seed": [(0.1, 0.2), (1, 1)], "test_by_seed": [(0.3, 0.5), (1, 1)]}
+    assert table.to_dict("list") == means | by_seed
 
 
 def test_trials_are_compared_on_the_seeds_that_all_have():
@@ -101,3 +103,28 @@ def test_trials_are_compared_on_the_seeds_that_all_have():
 def test_a_run_with_one_trial_has_no_curve():
     assert expected_by_run(trials(replicas([("a", 0.1, 8, "tuning", "done", 0.1, 0.3)]), 1.0)).empty
     assert expected_by_run(trials(replicas([]).drop(columns="purpose"), 1.0)).empty
+
+
+def test_the_standard_error_is_that_of_the_expectations_of_each_seed():
+    """With one trial each is as likely; with all trials the best one is chosen, on the mean over the seeds."""
+    errors = {0.1: (0.2, 0.1, 0.3), 0.2: (0.4, 0.6, 0.2), 0.3: (0.3, 0.5, 0.7)}
+    rows = [
+        ("a", rate, seed, "tuning", "done", value, value / 2)
+        for rate, values in errors.items()
+        for seed, value in enumerate(values)
+    ]
+    table = expected_by_run(trials(replicas(rows), 1.0))
+    values = np.array(list(errors.values()))
+    for n, by_seed in ((1, values.mean(axis=0)), (3, values[0])):
+        expected = by_seed.std(ddof=1) / math.sqrt(3)
+        row = table[table["n"] == n].iloc[0]
+        assert row["validation_se"] == pytest.approx(expected)
+        assert row["test_se"] == pytest.approx(expected / 2)
+
+
+def test_one_seed_or_a_trial_without_an_error_has_no_standard_error():
+    one = [("a", rate, 8, "tuning", "done", rate, rate) for rate in (0.1, 0.2)]
+    assert expected_by_run(trials(replicas(one), 1.0))["test_se"].isna().all()
+    lost = [("a", 0.1, seed, "tuning", "done", 0.1 + seed / 10, 0.1) for seed in (0, 1)]
+    lost += [("a", 0.2, seed, "tuning", "diverged", 0.1, 0.1) for seed in (0, 1)]
+    assert expected_by_run(trials(replicas(lost), math.inf))["validation_se"].isna().tolist() == [True, False]

@@ -1,6 +1,8 @@
 """Treatments over data sets, against published examples, calculations by hand, brute force and other packages."""
 
+import json
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,6 +22,7 @@ from experiments.analysis.pooled import random_effects, signed_rank
 from experiments.analysis.statistics import holm
 
 RATIO = 0.2 / (0.8 * 0.85)
+VALUES = json.loads(Path(__file__).with_name("over_datasets_values.json").read_text())
 
 
 def table(errors, ratio=RATIO):
@@ -327,3 +330,12 @@ def test_all_sign_patterns_of_six_data_sets_have_their_exact_p():
     for signs in product([-1, 1], repeat=6):
         observed = np.dot(signs, ranks)
         assert wilcoxon(np.array(signs) * ranks * 0.01).p == pytest.approx(np.mean(abs(sums) >= abs(observed)))
+
+
+def test_mean_ranks_friedman_and_the_critical_difference_are_those_of_autorank():
+    known = VALUES["autorank"]
+    over = over_datasets(pd.DataFrame(known["errors"]))
+    np.testing.assert_allclose(over.ranks.sort_index(), known["ranks"], rtol=1e-12)
+    assert over.p == pytest.approx(known["p"], rel=1e-9)
+    # autorank takes the quantile from a table with three decimals.
+    assert over.critical_difference == pytest.approx(known["critical_difference"], rel=3e-4)

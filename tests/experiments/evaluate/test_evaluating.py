@@ -1,6 +1,7 @@
 """The command: it trains the newcomer alone, reproduces what is stored, and refuses what it cannot compare."""
 
 import json
+import lzma
 
 import pandas as pd
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from experiments import run_study
 from experiments.config.errors import ConfigError
 from experiments.evaluate.__main__ import main
-from experiments.evaluate.atlas import FOLDER, load, store
+from experiments.evaluate.atlas import FOLDER, NAMES, load, store
 from experiments.evaluate.evaluating import store_reference
 from experiments.evaluate.protocol import BUDGETS
 
@@ -115,6 +116,16 @@ def test_a_reference_of_another_protocol_or_of_other_data_is_refused(reference, 
         store(stored._replace(facts={**stored.facts, **facts}))
         assert main(["serf"]) == 2
         assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"protocol": "protocol_v1"}', lzma.compress(b"a,b\n1,2\n")])
+def test_a_damaged_reference_is_refused_in_one_line(name, content, reference, capsys):
+    (reference / FOLDER / name).write_bytes(content)
+    assert main(["serf"]) == 2
+    line = capsys.readouterr().err
+    assert f"the reference in {FOLDER}/ cannot be read: " in line
+    assert line.count("\n") == 1
 
 
 def test_a_rate_that_was_not_trained_is_named_and_not_left_out(reference):

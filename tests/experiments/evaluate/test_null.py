@@ -8,6 +8,8 @@ import pytest
 
 from experiments.analysis.over_datasets import differences, verdict_over_datasets, wilcoxon
 from experiments.analysis.pooled import random_effects
+from experiments.evaluate.atlas import load
+from experiments.evaluate.protocol import BUDGETS
 
 FILE = Path(__file__).parents[2] / "data/relu_40_seeds.csv.xz"
 """Test errors of ReLU by the protocol: 33 data sets, 40 seeds each, plain networks.
@@ -62,3 +64,39 @@ def test_equal_arms_differ_on_no_data_set_more_often_than_stated(errors):
     generator = np.random.default_rng(3)
     significant = [differences(arms(errors, generator), "other")["p_corrected"].lt(0.05).sum() for _ in range(10)]
     assert sum(significant) / (10 * len(errors)) <= 0.05
+
+
+@pytest.mark.parametrize(
+    ("points", "every", "low", "high"),
+    [
+        (0.25, 1, 0.2, 0.4),
+        (0.5, 1, 0.7, 0.9),
+        (1, 1, 0.95, 1),
+        (0.25, 3, 0, 0.15),
+        (0.5, 3, 0.1, 0.35),
+        (1, 3, 0.55, 0.8),
+    ],
+)
+def test_a_shift_of_all_data_sets_is_found_as_often_as_the_guide_says(errors, points, every, low, high):
+    """Ten seeds an arm, as in the protocol; 200 repeats. Every third data set is the small budget."""
+    generator = np.random.default_rng(4)
+    values, found = errors.to_numpy()[::every], 0
+    for _ in range(200):
+        order = generator.permutation(values.shape[1])
+        gaps = values[:, order[:10]].mean(axis=1) - values[:, order[10:20]].mean(axis=1) + points / 100
+        test = wilcoxon(gaps)
+        found += test.p < 0.05 and test.sign > 0
+    print(f"{points} points on {len(values)} data sets: found in {found / 2:.0f} % of repeats")
+    assert low <= found / 200 <= high
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+@pytest.mark.parametrize("name", ["star_relu", "snake", "swiglu", "gcu"])
+def test_activations_that_are_much_worse_in_the_reference_are_found_by_either_budget(name, budget):
+    trials, every, _ = BUDGETS[budget]
+    rows = load().chosen(trials)
+    rows = rows[rows["activation"].isin([name, "relu"]) & (rows["norm"] == "none")]
+    table = rows.rename(columns={"activation": "treatment", "final_test_error": "error"}).assign(test_to_train=RATIO)
+    table = table[table["dataset"].isin(sorted(rows["dataset"].unique())[::every])]
+    assert table["status"].eq("done").all()
+    assert verdict_over_datasets(table, name, "relu", 0.005).word == "worse"

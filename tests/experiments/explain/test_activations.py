@@ -1,5 +1,7 @@
 """The catalogue as a table and as pages: what is printed is what is computed, and a mistake is answered in one line."""
 
+import re
+
 import matplotlib.image
 import pytest
 
@@ -34,8 +36,8 @@ def test_a_row_says_what_is_computed(capsys):
 
 def test_kinks_jumps_and_pieces_are_shown(capsys):
     out = run(capsys, "activations", "shrink")
-    assert row(out, "hard_shrink")[5] == "jumps -0.5, 0.5"
-    assert row(out, "soft_shrink")[5] == "kinks -0.5, 0.5"
+    assert row(out, "hard_shrink")[5] == "jumps −0.5, 0.5"
+    assert row(out, "soft_shrink")[5] == "kinks −0.5, 0.5"
     assert row(run(capsys, "activations", "geglu"), "geglu")[4:] == [*["–"] * 5, "1.534"]
 
 
@@ -76,12 +78,12 @@ def test_a_page_has_paper_aliases_and_properties(capsys):
         "tanhexp: activation=catalogue/tanhexp\nf(x) = x*tanh(exp(min(x, 20)))\n",
         "paper            Liu & Di (2020), TanhExp",
         "alias            telu is x*tanh(exp(min(x, 20))), the same function; Fernandez & Mali (2024)",
-        "range            -0.3533 (at -1.079) to ∞\n",
+        "range            −0.3533 (at −1.079) to ∞\n",
         "limits           0 at −∞, ∞ at ∞\n",
         "saturates        on the left\n",
     ):
         assert text in out
-    assert "learned          initial values an = -1.05, ap = 0.2033; one value per layer" in run(
+    assert "learned          initial values an = −1.05, ap = 0.2033; one value per layer" in run(
         capsys, "activation=xielu"
     )
     assert "one value per unit" in run(capsys, "activation=mpelu")
@@ -121,3 +123,10 @@ def test_a_sheet_of_curves_is_drawn(words, capsys, tmp_path):
     file = tmp_path / "sheet.png"
     assert f"wrote {file}" in run(capsys, *words, "--save", str(file))
     assert matplotlib.image.imread(file).std() > 0.01
+
+
+@pytest.mark.parametrize("name", ["tanhexp", "hard_shrink", "xielu"])
+def test_a_page_has_one_kind_of_minus(capsys, name):
+    _, _, page = run(capsys, f"activation={name}").partition("range ")
+    assert not re.search(r"-[0-9∞]", page)
+    assert len(re.findall("−[0-9∞]", page)) > 5

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from experiments.analysis.budget import expected_best
-from tests.experiments.figures.studies import STUDIES, curves, of
+from experiments.analysis.budget import expected_best, expected_by_run, trials
+from tests.experiments.figures.studies import STUDIES, curves, drawings, of
 
 
 def by_trial(replicas, run):
@@ -39,6 +39,27 @@ def test_the_figure_says_what_a_diverged_trial_counts_as(study, words):
     title = drawn.legends[0].get_title().get_text()
     assert words in title
     assert "mean over 2 tuning seeds" in title
+
+
+def test_bars_are_the_standard_errors_and_marks_stand_at_the_doublings():
+    tables = STUDIES["trials"]
+    (drawn,) = of("budget", "trials").values()
+    assert "bars ± its standard error" in drawn.legends[0].get_title().get_text()
+    expected = expected_by_run(trials(tables.replicas, 1.0)).query("n in (1, 2, 4)")
+    for ax, part in zip(drawn.axes, ("validation", "test"), strict=True):
+        lengths = [high - low for bars in ax.collections for (_, low), (_, high) in bars.get_segments()]
+        assert sorted(lengths) == pytest.approx(sorted(200 * expected[f"{part}_se"]))
+        assert all(line.get_markevery() == [0, 1, 3] for line in ax.lines)
+    shown = {line.get_marker() for line in drawn.axes[0].lines}
+    assert shown == {handle.get_marker() for handle in drawn.legends[0].legend_handles}
+
+
+def test_one_tuning_seed_has_no_bars_and_the_figure_says_so():
+    tables = STUDIES["trials"]
+    replicas = tables.replicas[(tables.replicas["purpose"] != "tuning") | (tables.replicas["seed"] == 4)]
+    (drawn,) = drawings("budget", tables._replace(replicas=replicas)).values()
+    assert not any(len(bars.get_segments()) for ax in drawn.axes for bars in ax.collections)
+    assert "one tuning seed says nothing about the uncertainty" in drawn.legends[0].get_title().get_text()
 
 
 def test_the_command_that_adds_trials_keeps_no_rate():

@@ -349,3 +349,25 @@ def test_conditions_stand_side_by_side_at_a_rate_with_their_intervals():
     assert len({line.get_color() for line in lines}) == 3  # one activation: colours are those of the settings
     assert [bars.get_transform().transform((0.1, 5.0))[0] for bars in ax.collections] == places
     assert all(len(bars.get_segments()) == 2 for bars in ax.collections)
+
+
+def test_long_notes_and_labels_of_a_leaderboard_keep_away_from_the_edges_of_a_png():
+    """In a PNG, texts are up to 2 % wider than those of the layout."""
+    rates = [0.0001502895, 0.659777, *np.geomspace(0.001, 0.1, 6)]
+    tables = fake_study(rates=rates, hyperparameters=[("elu", "a_long_name_of_a_hyperparameter", [0.1234567, 1.0])])
+    (drawn,) = drawings("leaderboard", tables).values()
+    drawn.draw_without_rendering()
+    width = drawn.bbox.width
+    boxes = [text.get_window_extent() for text in (*drawn.axes[0].texts, *drawn.axes[0].get_yticklabels())]
+    assert min(box.x0 for box in boxes) > 0.01 * width
+    assert max(box.x1 for box in boxes) < 0.99 * width
+    assert "rate 0.0001503 of 0.0001503 to 0.6598, lowest" in [text.get_text() for text in drawn.axes[0].texts]
+
+
+def test_learning_rates_without_room_for_their_labels_have_an_axis_of_decades():
+    rates = list(np.geomspace(0.0002, 0.7, 16).round(6))
+    (drawn,) = drawings("learning_rate_sensitivity", fake_study(rates=rates)).values()
+    ticks = [label.get_text() for label in drawn.axes[0].get_xticklabels()]
+    assert len(ticks) < 8
+    (few,) = drawings("learning_rate_sensitivity", fake_study(rates=rates[::5])).values()
+    assert [label.get_text() for label in few.axes[0].get_xticklabels()] == [f"{rate:g}" for rate in rates[::5]]

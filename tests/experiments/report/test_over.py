@@ -76,3 +76,18 @@ def test_a_study_of_two_data_sets_has_no_such_part(report):
 
 def test_no_field_is_no_table():
     assert over_table(None) is None
+
+
+def test_the_note_says_why_the_mean_difference_is_no_plain_mean(over):
+    assert "not the plain mean of the differences: a data set with a precise difference counts more" in over.over.note
+
+
+def test_values_that_a_trial_decides_beside_the_rate_are_in_the_leaderboard(over):
+    assert "also chosen" not in over.leaderboard.headings
+    tables = study(datasets=DATASETS[:1])
+    dropout = tables.replicas["activation"].map({"elu": 0.1234}).astype(float)
+    tables = tables._replace(replicas=tables.replicas.assign(**{"trial.net.dropout": dropout}))
+    board = gather("one", tables, records(tables)).leaderboard
+    shown = {row.cells["condition"].text: row.cells["also chosen"].text for row in board.rows}
+    assert shown["elu"] == "net.dropout=0.123"
+    assert shown["relu"] == ""

@@ -14,6 +14,7 @@ from experiments.sweep import workers
 from experiments.sweep.jobs import Job
 from experiments.sweep.planning import plan
 from experiments.sweep.reproduce import reproduce
+from experiments.sweep.summary import summary
 from experiments.training.run import divide, train
 from tests.experiments.studies import SMALL, study_tables
 
@@ -141,3 +142,26 @@ def test_a_run_is_reproduced_and_its_networks_are_loaded(sweep, study, settings,
 def test_the_plan_counts_trials(settings, study):
     job = Job.of(settings(*SMALL, *TUNED, *MORE), (), study)
     assert next(plan([job], 1)) == "1 condition, 10 replicas: 0 are there already, 8 to tune, 2 to report"
+
+
+@pytest.mark.parametrize("words", [(RATES,), MORE], ids=["rates", "more keys"])
+def test_fewer_trials_than_are_stored_are_announced(words, sweep, settings, capsys):
+    sweep([*TUNED, *words])
+    assert "asked for" not in capsys.readouterr().out
+    fewer = [*TUNED, *words, "tune.trials=2"]
+    said = "1 run has 4 trials, and not only the 2 asked for: the best of all of them is reported"
+    assert any(said in line for line in plan([Job.of(settings(*SMALL, *fewer))], 1))
+    sweep(fewer)
+    assert said in capsys.readouterr().out
+
+
+def test_the_closing_table_shows_the_budget_and_what_a_trial_decides_besides_the_rate(sweep, study, settings):
+    _, (run,), _ = sweep([*TUNED, *MORE, "tune.trials=5"])
+    job = settings(*SMALL, *TUNED, *MORE, "tune.trials=5")
+    columns = {str(column.header): list(column.cells) for column in summary(study, [run]).columns}
+    rate, *values = columns["lr"][0].split(", activation.slope=")
+    assert rate.endswith(" (5)")
+    assert values in [
+        [f"{slope:.3g}, batch_size={size:.3g}, net.dropout={dropout:.3g}"]
+        for slope, size, dropout in ([job.trials[rate][key] for key in KEYS] for rate in job.rates)
+    ]
