@@ -99,7 +99,8 @@ DASHES = (
     (2, 2),
     (8, 1.5, 2, 1.5),
 )
-MARKERS = ("", "o", "s", "^", "D", "v", "P", "X", "<", ">", "h", "p")
+MARKERS = ("", "s", "^", "D", "v", "P", "X", "<", ">", "h", "p", "*")
+"""The first one is for a line without marks; a figure of points draws a dot in its place, which no other look has."""
 
 
 def identity(activation: str) -> tuple[str, int]:
@@ -121,8 +122,10 @@ def identity(activation: str) -> tuple[str, int]:
 
 
 def _first_marker(activation: str) -> int:
-    """Return the index of an activation's marker; a name outside the registry has one, since few looks are left."""
-    return 0 if activation in ACTIVATIONS else 1 + crc32(activation.encode()) // 16 % (len(MARKERS) - 1)
+    """Return the index of an activation's marker: a registered one has as many before it as share its colour."""
+    if activation in ACTIVATIONS:
+        return 0 if activation in COLORS else identity(activation)[1]
+    return 1 + crc32(activation.encode()) // 16 % (len(MARKERS) - 1)
 
 
 @dataclass(frozen=True)
@@ -147,9 +150,9 @@ class Look:
 def looks(replicas: pd.DataFrame) -> dict[str, Look]:
     """Return the look of each run, in the order of a legend: activations as registered, then settings.
 
-    Colour and dash belong to the activation. Each combination of other settings has a marker, the same for every
-    registered activation, and shifts the dash. The colour stays, unless all conditions have one activation: then the
-    settings have colours that no activation has.
+    Colour, dash and marker belong to the activation. Each combination of other settings shifts marker and dash. The
+    colour stays, unless all conditions have one activation: then the settings have colours that no activation has.
+    If a condition of another activation has the same colour and marker, the next free marker is taken.
     """
     table = labels.differing_settings(replicas)
     names = labels.labels(replicas)
@@ -158,12 +161,17 @@ def looks(replicas: pd.DataFrame) -> dict[str, Look]:
     variants = {key: index for index, key in enumerate(sorted(set(keys.values())))}
     ranks = {name: rank for rank, name in enumerate(ACTIVATIONS)}
     alone = activation.nunique() == 1 and len(variants) > 1
-    result = {}
+    result: dict[str, Look] = {}
+    taken: dict[tuple[str, str], str] = {}  # by colour and marker, the activation
     for run in sorted(keys, key=lambda run: (ranks.get(activation[run], len(ranks)), activation[run], keys[run])):
         color, dash = identity(activation[run])
         variant = variants[keys[run]]
-        marker = MARKERS[(variant + _first_marker(activation[run])) % len(MARKERS)]
         color = CLASSES[variant % len(CLASSES)] if alone else color
+        first = variant + _first_marker(activation[run])
+        markers = [MARKERS[(first + further) % len(MARKERS)] for further in range(len(MARKERS))]
+        free = (marker for marker in markers if taken.get((color, marker), activation[run]) == activation[run])
+        marker = next(free, markers[0])
+        taken[color, marker] = activation[run]
         result[run] = Look(names[run], color, dash + variant, marker)
     return result
 
