@@ -36,7 +36,7 @@ def variants(replicas: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-@figure("activation_curves", title="The activation functions and their derivatives")
+@figure("activation_curves", title="The activation functions and their derivatives", standalone=True)
 def activation_curves(tables: StudyTables) -> Figure:
     """Draw each activation f of the study and its derivative f′; learned parameters have their initial values.
 

@@ -185,9 +185,17 @@ def _sort_key(setting: Any) -> tuple[Any, ...]:
     return (1, float(setting))
 
 
+class Sheet(Figure):
+    """A figure that a notebook shows as a picture, without pyplot."""
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        """Return the picture, and the width at which it is shown: sharp screens have more dots than that."""
+        return render(self, "png", ""), {"width": round(self.dpi * self.get_figwidth())}
+
+
 def sheet(height: float, width: float = DOUBLE) -> Figure:
     """Return an empty figure of the given size in inches. Its layout lets nothing overlap."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Sheet(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
@@ -204,9 +212,13 @@ def legend(figure: Figure, entries: list[tuple[str, Style]], title: str | None =
     title : str, optional
         One or more lines above the entries.
     """
+    add_legend(figure, [Line2D([], [], **style) for _, style in entries], [label for label, _ in entries], title)
+
+
+def add_legend(figure: Figure, handles: list[Any], names: list[str], title: str | None) -> None:
+    """Put a legend of these handles below a figure, in the size of `legend.fontsize`; the rest is as in `legend`."""
     size = matplotlib.rcParams["legend.fontsize"]
     width, height = figure.get_size_inches()
-    names = [label for label, _ in entries]
     texts = narrowed(names, lambda length: distinct(names, length), width - 5.5 * size / 72, size)
     lengths = [72 * width_of(text, size) for text in texts]
     texts = [literal(text) for text in texts]
@@ -219,7 +231,7 @@ def legend(figure: Figure, entries: list[tuple[str, Style]], title: str | None =
     rows = max(1, math.ceil(len(texts) / columns))
     figure.set_size_inches(width, height + (1.5 * (rows + len(heading)) + 0.8) * size / 72)
     figure.legend(
-        [Line2D([], [], **style) for _, style in entries],
+        handles,
         texts,
         title="\n".join(heading) or None,
         loc="outside lower center",
