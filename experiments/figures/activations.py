@@ -15,7 +15,8 @@ from experiments.figures.texts import literal
 from experiments.store.reading import StudyTables
 from nets.activations import ACTIVATIONS, Activation
 
-SLOPE: Style = {"color": MUTED, "linewidth": 0.9}
+SLOPE: Style = {"color": MUTED, "linewidth": 0.9, "linestyle": (0, (3, 1))}
+"""Where f and f′ are equal, as ReLU's are on the left, f shows between the dashes."""
 
 
 def variants(replicas: pd.DataFrame) -> pd.DataFrame:

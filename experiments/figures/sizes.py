@@ -127,10 +127,13 @@ def _fit(figure: Figure, size: Size, panels: float, font: float) -> None:
     for legend in list(figure.legends):
         handles, title = list(legend.legend_handles), legend.get_title().get_text()
         names = [text.get_text().replace(r"\$", "$") for text in legend.get_texts()]
+        family = legend.get_title().get_fontfamily()
         legend.remove()
         lines = _wrapped(title.replace(r"\$", "$"), size.width - 0.2, font)
         with matplotlib.rc_context({"legend.fontsize": font, "legend.title_fontsize": font}):
             style.add_legend(figure, handles, names, lines or None)
+        for text in figure.legends[-1].findobj(Text):
+            text.set_fontfamily(family)
         if size.height:
             figure.set_size_inches(size.width, size.height)
 

@@ -73,11 +73,11 @@ def on_dark(rgb: np.ndarray) -> np.ndarray:
     Distances of colours that keep their chroma stay as they are.
     """
     lab = oklab(np.asarray(rgb, float))
-    lab[..., 0] = LIGHTEST - lab[..., 0]
+    lab[..., 0] = np.minimum(LIGHTEST - lab[..., 0], 1)
     result = np.full_like(lab, np.nan)
     for share in np.linspace(1, 0, 26):
         shown = _from_oklab(lab * [1, share, share])
-        fits = np.isnan(result).any(axis=-1) & ((shown > -1e-3) & (shown < 1 + 1e-3)).all(axis=-1)
+        fits = np.isnan(result).any(axis=-1) & ((shown > -2e-3) & (shown < 1 + 2e-3)).all(axis=-1)
         result[fits] = shown[fits]
     return np.clip(result, 0, 1)
 
@@ -137,7 +137,6 @@ def _counterpart(color: str) -> tuple[float, float, float]:
     return red, green, blue
 
 
-@cache
 def _map_on_dark(colormap: Colormap) -> Colormap:
     """Return the counterpart of a map of colours that has white, and any other map as it is."""
     colors = colormap(np.linspace(0, 1, 256))[:, :3]
