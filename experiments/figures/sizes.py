@@ -171,6 +171,8 @@ def _thin_ticks(figure: Figure) -> None:
 def scale(figure: Figure, factor: float) -> None:
     """Multiply the size of a figure, its fonts, lines, marks and distances by a factor."""
     figure.set_size_inches(figure.get_size_inches() * factor)
+    if isinstance(figure, style.Sheet):
+        figure.points.scale(factor)
     engine: Any = figure.get_layout_engine()
     pads = engine.get()
     engine.set(w_pad=factor * pads["w_pad"], h_pad=factor * pads["h_pad"])
