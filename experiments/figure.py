@@ -1,29 +1,31 @@
 """Draws one figure, as it is needed: for a paper, a slide or a page. No network of a study is retrained.
 
-    python -m experiments.figure                               the names of all figures, with a sentence on each
+    python -m experiments.figure                    the names of all figures, with a sentence on each
     python -m experiments.figure NAME [study=STUDY] [activations=relu,elu] [format=svg,pdf,png]
-                                 [size=column|page|slide|WIDTHxHEIGHT] [font=FAMILY] [theme=light|dark] [title=TEXT]
+                                 [size=column|page|slide|WIDTHxHEIGHT] [font=FAMILY]
+                                 [theme=light|dark] [title=TEXT]
     python -m experiments.figure activation_curves sigmoid tanh relu gelu
 
-Without study=STUDY it is the study written last. The files are in results/STUDY/figures/. Demonstrations need no study,
-and neither does activation_curves of named activations, which draws f and its derivative. Their files are in
-results/figures/. The command prints the path of each file.
+Without study=STUDY it is the study written last. The files are in results/STUDY/figures/.
+Demonstrations need no study, and neither does activation_curves of named activations, which draws
+f and its derivative. Their files are in results/figures/. The command prints the path of each file.
 
-activations=relu,elu shows only these activations of the study. They may also follow the name as single words.
+activations=relu,elu shows only these activations. They may also follow the name as single words.
 format=svg is the default; several formats are written at once.
-size=column and size=page have the widths of one and two columns of a paper, 3.35 and 6.9 inches. size=slide is 13.33 x 7.5
-inches, with fonts of at least 16 points where the figure allows it. size=16x9cm and size=6.5x4in are free; a size without
-a unit is in centimetres. Where texts would overlap, the fonts are smaller, and the command says so.
-font=FAMILY is a font of this machine. theme=dark is for dark slides. title=TEXT replaces the title above the figure.
+size=column and size=page have the widths of one and two columns of a paper, 3.35 and 6.9 inches.
+size=slide is 13.33 x 7.5 inches, with fonts of at least 16 points where the figure allows it.
+size=16x9cm and size=6.5x4in are free; a size without a unit is in centimetres. Where texts would
+overlap, the fonts are smaller. If they are too small to read, the command says so.
+font=FAMILY is a font of this machine. theme=dark is for dark slides. title=TEXT replaces the title.
 
 From Python: `from experiments import figure`, and `figure("lu_comparison", tables, size="slide")`.
 """
 
 import sys
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import experiments
 from experiments.config.arguments import exit_code, key_values
@@ -32,6 +34,7 @@ from experiments.store.files import RESULTS, write_bytes
 from nets.names import nearest
 
 if TYPE_CHECKING:
+    from experiments.figures.demand import Manner, Pictures
     from experiments.figures.registry import Drawable
     from experiments.store.reading import StudyTables
 
@@ -124,7 +127,7 @@ def _tables(study: str, drawable: "Drawable") -> "StudyTables":
 
 
 def _write(
-    drawn: Mapping[str, Any],
+    drawn: "Pictures",
     drawable: "Drawable",
     study: str | None,
     tables: "StudyTables",
@@ -132,9 +135,7 @@ def _write(
     manner: "Manner",
 ) -> int:
     """Write the pictures, print their paths and why others are missing, and return the exit code."""
-    from matplotlib.figure import Figure
-
-    from experiments.figures.registry import dataset_names
+    from experiments.figures.registry import Missing, dataset_names
     from experiments.figures.sizes import SIZES, smallest_font
     from experiments.figures.style import render
 
@@ -143,7 +144,7 @@ def _write(
     end = "".join(f"-{word}" for word in changes if word)
     written = 0
     for stem, picture in drawn.items():
-        if not isinstance(picture, Figure):
+        if isinstance(picture, Missing):
             print(f"{stem} is missing: {picture.line(study, dataset_names(tables)) if study else picture}")
             continue
         for kind in formats:
@@ -151,10 +152,10 @@ def _write(
             write_bytes(path, render(picture, kind, manner.title or drawable.worded(drawable.title, tables)))
             print(path)
         written += 1
-        smallest = smallest_font(picture)
+        smallest = round(smallest_font(picture), 1)
         wanted = SIZES[manner.size].smallest if manner.size in SIZES else 0
         if manner.size and smallest < max(wanted, LEAST):
-            print(f"{stem} has fonts from {smallest:.1f} points: choose fewer activations or a larger size")
+            print(f"{stem} has fonts from {smallest} points: choose fewer activations or a larger size")
     return 0 if written else 1
 
 

@@ -108,4 +108,3 @@ class _Recorder(RendererBase):
         """Draw nothing."""
 
     draw_markers = draw_path_collection = draw_quad_mesh = draw_image = draw_gouraud_triangles = draw_path
-

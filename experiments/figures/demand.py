@@ -17,6 +17,8 @@ from experiments.figures.theme import THEMES, darken
 from experiments.store.reading import StudyTables
 from nets.names import nearest
 
+Pictures = dict[str, Figure | Missing]
+
 STANDARD = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu")
 """The activations of a figure without a study, if none are named."""
 
@@ -119,7 +121,7 @@ def of_activations(tables: StudyTables, names: Collection[str]) -> StudyTables:
     return select(tables, tables.replicas[tables.replicas["activation"].isin(names)])
 
 
-def pictures(drawable: Drawable, tables: StudyTables, manner: Manner) -> dict[str, Figure | Missing]:
+def pictures(drawable: Drawable, tables: StudyTables, manner: Manner) -> Pictures:
     """Return the pictures of a figure by the stems of their files, or the reasons why there are none."""
     try:
         parts = drawable.parts(tables)
@@ -133,9 +135,7 @@ def pictures(drawable: Drawable, tables: StudyTables, manner: Manner) -> dict[st
     return drawn
 
 
-def figure(
-    name: str, tables: StudyTables | None, activations: Sequence[str], manner: Manner, part: str = ""
-) -> Figure:
+def figure(name: str, tables: StudyTables | None, activations: Sequence[str], manner: Manner, part: str = "") -> Figure:
     """Return one picture of a figure, as `experiments.figure` does."""
     drawable = drawable_of(name)
     drawn = pictures(drawable, contents(drawable, tables, activations), manner)

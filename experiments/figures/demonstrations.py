@@ -143,8 +143,9 @@ def collapse(tables: StudyTables) -> Figure:
     largest = np.abs(nets[3].work.scores).max()
     difference = np.abs(nets[3].work.scores - nets[3].work.inputs @ weight - bias).max()
     entries = [(name, line) for name, (_, line) in styles.items()]
-    notes = f"{INTERVAL} over {SEEDS} seeds\n(b): linear scores, up to {largest:.0f}, differ from the map’s by {difference:.0e}"
-    legend(result, [*entries, ("logistic regression, converged", regression)], f"{notes} at most")
+    entries.append(("logistic regression, converged", regression))
+    equal = f"(b): linear scores, up to {largest:.0f}, differ from those of the map by {difference:.0e} at most"
+    legend(result, entries, f"{INTERVAL} over {SEEDS} seeds\n{equal}")
     return result
 
 

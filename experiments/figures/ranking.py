@@ -333,7 +333,11 @@ def pairing_matrix(tables: StudyTables) -> Figure:
     width = max(SINGLE, 1.0 + names.width + 0.85 * columns)
     star = f"* without the replicas that {unit.lost_verb}" if ((lost > 0) & matrix.notna()).any(axis=None) else ""
     title = f"{shortened(spelled(replicas['dataset'].iloc[0]), 120)}: {final_error_label(replicas)}"
-    lines = [line for text in (title, seeds_note(replicas), star) for line in textwrap.wrap(text, round((width - names.width) / 0.06) - 12)]
+    lines = [
+        line
+        for text in (title, seeds_note(replicas), star)
+        for line in textwrap.wrap(text, round((width - names.width) / 0.06) - 12)
+    ]
     result = sheet(0.85 + 0.13 * len(lines) + max(0.8, (0.13 + names.height) * rows), width)
     ax = result.subplots()
     image = _draw_cells(ax, matrix, lost, board["deviation"], unit)

@@ -1,4 +1,4 @@
-"""A drawn figure in another size: its fonts, lines and marks are scaled, and its legend and titles are laid out anew."""
+"""A drawn figure in another size: fonts, lines and marks are scaled, legend and titles are laid out anew."""
 
 import re
 import textwrap
@@ -78,7 +78,9 @@ def size_of(text: str) -> Size:
     width, height = (float(number) / (1 if found[3] == "in" else INCH) for number in found.groups()[:2])
     if not all(RANGE[0] <= side <= RANGE[1] for side in (width, height)):
         low, high = RANGE
-        raise ConfigError(f"size={text}: each side must be from {low:g} to {high:g} inches ({low * INCH:.1f} to 152 cm)")
+        raise ConfigError(
+            f"size={text}: each side must be from {low:g} to {high:g} inches ({low * INCH:.1f} to 152 cm)"
+        )
     return Size(width, height, max(1.0, width / style.DOUBLE))
 
 

@@ -117,7 +117,7 @@ def _activation_statistics(network: Network, index: int, work: Work, sides: bool
 
 
 def _sides(flat: np.ndarray, post: np.ndarray, z: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the shares (R,) of flat (row, unit) pairs that are off, h = 0, or saturated at negative z, or at other z."""
+    """Return the shares (R,) of flat (row, unit) pairs: off (h = 0), saturated at negative z, and at other z."""
     off = flat & (post == 0)
     left = flat & ~off & (z < 0)
     return dict(zip(SIDES, map(_share, (off, left, flat & ~off & ~left)), strict=True))

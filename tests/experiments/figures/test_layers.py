@@ -16,7 +16,9 @@ def flat(off, left, right=None):
     shares = {"zero_fraction": off, "saturated_fraction": off + left + (right or 0)}
     if right is not None:
         shares |= dict(zip(SIDES, (off, left, right), strict=True))
-    return tables._replace(layers=layers.assign(**{name: (depth * share).where(inside) for name, share in shares.items()}))
+    return tables._replace(
+        layers=layers.assign(**{name: (depth * share).where(inside) for name, share in shares.items()})
+    )
 
 
 @pytest.mark.parametrize("shares", [(0.1, 0.2), (0.0, 0.2), (0.1, 0.0), (0.1, 0.05, 0.2)])
@@ -24,7 +26,9 @@ def test_flat_units_are_off_or_saturated_and_the_sides_are_told_apart_where_they
     (drawn,) = drawings("saturation", flat(*shares)).values()
     labels = [ax.get_ylabel() for ax in drawn.axes[::2]]
     assert labels[0] == "off: h = 0 (%)"
-    assert labels[1:-1] == (["saturated:\nh ≠ 0 (%)"] if len(shares) == 2 else ["saturated,\nz < 0 (%)", "saturated,\nz > 0 (%)"])
+    assert labels[1:-1] == (
+        ["saturated:\nh ≠ 0 (%)"] if len(shares) == 2 else ["saturated,\nz < 0 (%)", "saturated,\nz > 0 (%)"]
+    )
     for by_epoch, by_layer, share in zip(drawn.axes[::2], drawn.axes[1::2], shares, strict=False):
         for run, data in curves(by_epoch).items():
             np.testing.assert_allclose(data[1], 150 * share, atol=1e-9)  # the mean of the two layers
