@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from matplotlib.figure import Figure
-
+    from experiments.figures.demand import Picture
     from experiments.networks import TrainedNetworks
     from experiments.store.reading import StudyTables
 
@@ -77,7 +76,7 @@ def figure(
     font: str = "",
     theme: str = "light",
     title: str = "",
-) -> "Figure":
+) -> "Picture":
     """Return one figure of a study's tables as Matplotlib's `Figure`, which a notebook shows.
 
     Parameters

@@ -65,8 +65,9 @@ class _Recorder(RendererBase):
         super().__init__()
         self.boxes: list[Box] = []
         self._scale = 72 / figure.dpi
-        self._size = tuple(figure.get_size_inches() * figure.dpi)
-        self._agg = RendererAgg(*self._size, figure.dpi)
+        self._size = (figure.get_figwidth() * figure.dpi, figure.get_figheight() * figure.dpi)
+        width, height = self._size
+        self._agg: Any = RendererAgg(width, height, figure.dpi)  # type: ignore[no-untyped-call]
 
     def draw_text(
         self,
@@ -90,7 +91,8 @@ class _Recorder(RendererBase):
 
     def get_text_width_height_descent(self, s: str, prop: FontProperties, ismath: Any) -> tuple[float, float, float]:
         """Return what Agg measures, in pixels."""
-        return self._agg.get_text_width_height_descent(s, prop, ismath)
+        measured: tuple[float, float, float] = self._agg.get_text_width_height_descent(s, prop, ismath)
+        return measured
 
     def points_to_pixels(self, points: Any) -> Any:
         """Return points in pixels."""

@@ -171,7 +171,7 @@ def separate(ax: Axes) -> None:
     """
     lines = [line for line in ax.lines if line.get_gid()]
     steps: list[int] = []
-    places = []
+    places: list[dict[float, float]] = []
     for line in lines:
         shown = ax.transData.transform(np.column_stack(line.get_data()).astype(float)) * 72 / ax.figure.dpi
         near, width = dict(shown.round(3).tolist()), line.get_linewidth()

@@ -17,7 +17,8 @@ from experiments.figures.theme import THEMES, darken
 from experiments.store.reading import StudyTables
 from nets.names import nearest
 
-Pictures = dict[str, Figure | Missing]
+Picture = Figure
+Pictures = dict[str, Picture | Missing]
 
 STANDARD = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu")
 """The activations of a figure without a study, if none are named."""

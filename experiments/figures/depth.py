@@ -119,5 +119,5 @@ def _draw_panel(
     ax.xaxis.set_minor_locator(NullLocator())
     places = ax.xaxis.get_transform().transform(np.array([depths[0], depths[-1]], float))
     margin = 0.06 * np.ptp(places)  # marks are not cut off
-    ax.set_xlim(ax.xaxis.get_transform().inverted().transform(places + margin * np.array([-1, 1])))
+    ax.set_xlim(*ax.xaxis.get_transform().inverted().transform(places + margin * np.array([-1, 1])))
     separate(ax)

@@ -374,7 +374,7 @@ def _draw_cells(ax: Axes, matrix: pd.DataFrame, lost: pd.DataFrame, deviation: p
 
 
 def _ink_on(image: AxesImage, value: float) -> str:
-    return "white" if image.norm(value) > 0.5 else "black"
+    return "white" if float(np.ravel(image.norm(np.array([value])))[0]) > 0.5 else "black"
 
 
 def _draw_cell_intervals(ax: Axes, board: pd.DataFrame, image: AxesImage) -> None:

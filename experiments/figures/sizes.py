@@ -3,7 +3,7 @@
 import re
 import textwrap
 import warnings
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -117,7 +117,7 @@ def _raise_fonts(figure: Figure, smallest: float) -> None:
 def smallest_font(figure: Figure) -> float:
     """Return the smallest font size of the texts of a figure."""
     texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
-    return min((text.get_fontsize() for text in texts), default=0.0)
+    return min((float(text.get_fontsize()) for text in texts), default=0.0)
 
 
 def _fit(figure: Figure, size: Size, panels: float, font: float) -> None:
@@ -172,7 +172,7 @@ def _thin_ticks(figure: Figure) -> None:
 
 def scale(figure: Figure, factor: float) -> None:
     """Multiply the size of a figure, its fonts, lines, marks and distances by a factor."""
-    figure.set_size_inches(figure.get_size_inches() * factor)
+    figure.set_size_inches(*(figure.get_size_inches() * factor))
     if isinstance(figure, style.Sheet):
         figure.points.scale(factor)
     engine: Any = figure.get_layout_engine()
@@ -189,7 +189,7 @@ def scale(figure: Figure, factor: float) -> None:
         if artist in ticks:
             continue
         if isinstance(artist, Text):
-            artist.set_fontsize(factor * artist.get_fontsize())
+            artist.set_fontsize(factor * float(artist.get_fontsize()))
             if isinstance(artist, Annotation) and artist.anncoords == "offset points":
                 artist.xyann = tuple(factor * np.array(artist.xyann))
         elif isinstance(artist, Line2D):
@@ -199,7 +199,7 @@ def scale(figure: Figure, factor: float) -> None:
         elif isinstance(artist, Patch):
             artist.set_linewidth(factor * artist.get_linewidth())
         elif isinstance(artist, Collection):
-            artist.set_linewidth(factor * np.asarray(artist.get_linewidth()))
+            artist.set_linewidth((factor * np.atleast_1d(artist.get_linewidth())).tolist())
             if isinstance(artist, PathCollection):
                 artist.set_sizes(factor**2 * np.asarray(artist.get_sizes()))
 
@@ -208,13 +208,18 @@ def _scale_titles(ax: Axes, factor: float) -> None:
     """Scale the distances of a panel's title and of its axes' labels from it; `scale` scales their fonts."""
     ax.xaxis.labelpad *= factor
     ax.yaxis.labelpad *= factor
-    pad = ax.titleOffsetTrans.get_matrix()[1, 2] * 72 / ax.figure.dpi
-    ax._set_title_offset_trans(factor * pad)  # `set_title` would reset the font
+    panel: Any = ax  # Matplotlib has no public way that keeps the font
+    pad = panel.titleOffsetTrans.get_matrix()[1, 2] * 72 / ax.figure.dpi
+    panel._set_title_offset_trans(factor * pad)
 
 
 def _scale_ticks(axis: Axis, factor: float) -> None:
     """Scale the ticks of an axis, also those that a later layout adds."""
-    for which, ticks in (("major", axis.get_major_ticks()), ("minor", axis.get_minor_ticks())):
+    kinds: dict[Literal["major", "minor"], list[Any]] = {
+        "major": axis.get_major_ticks(),
+        "minor": axis.get_minor_ticks(),
+    }
+    for which, ticks in kinds.items():
         for tick in ticks[:1]:
             axis.set_tick_params(
                 which=which,

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
-from matplotlib.transforms import Affine2D, ScaledTranslation
+from matplotlib.transforms import Affine2D, CompositeAffine2D, ScaledTranslation
 
 from experiments.analysis import labels
 from experiments.figures.texts import distinct, fitted, literal, narrowed, set_fonts, width_of
@@ -193,11 +193,14 @@ class Sheet(Figure):
     ----------
     points : Affine2D
         Points in inches; another size of the figure may make them larger.
+    by_points : CompositeAffine2D
+        Points in pixels.
     """
 
     def __init__(self, **options: Any):
         super().__init__(**options)
         self.points = Affine2D().scale(1 / 72)
+        self.by_points = CompositeAffine2D(self.points, self.dpi_scale_trans)
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
         """Return the picture, and the width at which it is shown: sharp screens have more dots than that."""
@@ -215,7 +218,7 @@ def offset(ax: Axes, x: float, y: float) -> ScaledTranslation:
     """Return the transform that moves what is drawn in a panel by so many points."""
     figure = ax.get_figure(root=True)
     assert isinstance(figure, Sheet)
-    return ScaledTranslation(x, y, figure.points + figure.dpi_scale_trans)
+    return ScaledTranslation(x, y, figure.by_points)
 
 
 def legend(figure: Figure, entries: list[tuple[str, Style]], title: str | None = None) -> None:

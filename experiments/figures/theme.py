@@ -79,7 +79,8 @@ def on_dark(rgb: np.ndarray) -> np.ndarray:
         shown = _from_oklab(lab * [1, share, share])
         fits = np.isnan(result).any(axis=-1) & ((shown > -2e-3) & (shown < 1 + 2e-3)).all(axis=-1)
         result[fits] = shown[fits]
-    return np.clip(result, 0, 1)
+    clipped: np.ndarray = np.clip(result, 0, 1)
+    return clipped
 
 
 def darken(figure: Figure) -> None:
@@ -94,8 +95,8 @@ def _darken_shape(artist: Artist) -> None:
     """Recolour a text, a line, a patch or a collection."""
     if isinstance(artist, Text):
         artist.set_color(_one(artist.get_color()))
-        if artist.get_bbox_patch() is not None:
-            _darken_shape(artist.get_bbox_patch())
+        if (box := artist.get_bbox_patch()) is not None:
+            _darken_shape(box)
     elif isinstance(artist, Line2D):
         faces = artist.get_markerfacecolor(), artist.get_markerfacecoloralt(), artist.get_markeredgecolor()
         artist.set_color(_one(artist.get_color()))
@@ -106,17 +107,19 @@ def _darken_shape(artist: Artist) -> None:
         edge, face = artist.get_edgecolor(), artist.get_facecolor()
         artist.set(edgecolor=_one(edge), facecolor=_one(face))
     elif isinstance(artist, Collection) and artist.get_array() is None:
-        edge, face = artist.get_edgecolor(), artist.get_facecolor()
-        artist.set_edgecolor([_one(color) for color in edge])
-        artist.set_facecolor([_one(color) for color in face])
+        edges, faces_of = np.atleast_2d(artist.get_edgecolor()), np.atleast_2d(artist.get_facecolor())
+        artist.set_edgecolor([_one(color) for color in edges])
+        artist.set_facecolor([_one(color) for color in faces_of])
 
 
 def _darken_map(artist: Artist) -> None:
     """Recolour an image. A map of colours without white stays: it fits any background."""
-    if isinstance(artist, AxesImage) and np.ndim(artist.get_array()) == 3:
-        colors = np.asarray(artist.get_array(), float)
+    if not isinstance(artist, ScalarMappable) or artist.get_array() is None:
+        return
+    colors = np.asarray(artist.get_array(), float)
+    if isinstance(artist, AxesImage) and colors.ndim == 3:
         artist.set_data(np.concatenate([on_dark(colors[..., :3]), colors[..., 3:]], axis=-1))
-    elif isinstance(artist, ScalarMappable) and artist.get_array() is not None:
+    else:
         artist.set_cmap(_map_on_dark(artist.get_cmap()))
 
 

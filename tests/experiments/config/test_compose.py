@@ -148,7 +148,7 @@ def test_each_of_several_presets_has_its_own_sweep_and_study():
 def test_the_rest_of_the_command_line_goes_to_each_preset():
     assert studies("+experiment=smoke,mse_vs_ce", "study=mine") == {"mine": [*SMOKE, *OUTPUTS]}
     jobs = sweep(["+experiment=smoke,mse_vs_ce", "activation=elu,tanh", "dataset=iris", "epochs=7"])
-    assert [settings.activation.name for settings, _ in jobs] == ["elu", "tanh"] * 3
+    assert [settings.activation.name for settings, _ in jobs] == ["elu", "tanh", "elu", "elu", "tanh", "tanh"]
     assert {settings.epochs for settings, _ in jobs} == {7}
     assert {settings.data.name for settings, _ in jobs} == {"iris"}
 
