@@ -320,10 +320,10 @@ def condition_legend(
         entries.append(("thin: some seeds stopped early and keep their last value", {**CARRIED, "color": INK}))
     if any(line.get_label() == BEYOND["label"] for ax in figure.axes for line in ax.lines):
         entries.append(("explodes here, beyond the axis", {**BEYOND, "color": INK}))
-    title = heading(replicas, INTERVAL if bands else "mean")
+    lines = heading(replicas, INTERVAL if bands else "mean").split("\n")
     if any(line.get_label() == MOVED for ax in figure.axes for line in ax.lines):
-        title += "\nwhere lines coincide, they are drawn one above the other"
-    legend(figure, [*entries, *more], title)
+        lines.insert(1, "where lines coincide, they are drawn one above the other")
+    legend(figure, [*entries, *more], "\n".join(lines))
 
 
 def label_with_losses(look: Look, replicas: pd.DataFrame, runs: Sequence[str]) -> str:

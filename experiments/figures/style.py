@@ -217,8 +217,10 @@ def sheet(height: float, width: float = DOUBLE) -> Figure:
 def offset(ax: Axes, x: float, y: float) -> ScaledTranslation:
     """Return the transform that moves what is drawn in a panel by so many points."""
     figure = ax.get_figure(root=True)
-    assert isinstance(figure, Sheet)
-    return ScaledTranslation(x, y, figure.by_points)
+    assert figure is not None
+    if isinstance(figure, Sheet):
+        return ScaledTranslation(x, y, figure.by_points)
+    return ScaledTranslation(x / 72, y / 72, figure.dpi_scale_trans)
 
 
 def legend(figure: Figure, entries: list[tuple[str, Style]], title: str | None = None) -> None:
