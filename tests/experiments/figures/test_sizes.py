@@ -31,7 +31,7 @@ def test_a_figure_of_twice_the_size_is_the_same_picture(name):
     for before, after in zip(one, other, strict=True):
         np.testing.assert_allclose(after.corners.mean(axis=0), 2 * before.corners.mean(axis=0), atol=4)
     for before, after in zip(small.axes, large.axes, strict=True):
-        np.testing.assert_allclose(after.get_position().bounds, before.get_position().bounds, atol=0.01)
+        np.testing.assert_allclose(after.get_position().bounds, before.get_position().bounds, atol=0.02)
         for line, wider in zip(before.lines, after.lines, strict=True):
             assert wider.get_linewidth() == 2 * line.get_linewidth()
             assert wider.get_markersize() == 2 * line.get_markersize()
