@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from experiments.config.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from experiments.figures.demand import Picture
     from experiments.networks import TrainedNetworks
     from experiments.store.reading import StudyTables
 
-__all__ = ["ConfigError", "load", "run_study"]
+__all__ = ["ConfigError", "figure", "load", "run_study"]
 
 
 def run_study(*overrides: str) -> "StudyTables":
@@ -62,3 +64,45 @@ def load(path: "str | Path") -> "TrainedNetworks":
     from experiments import networks
 
     return networks.load(path)
+
+
+def figure(
+    name: str,
+    tables: "StudyTables | None" = None,
+    *,
+    activations: "Sequence[str]" = (),
+    part: str = "",
+    size: str = "",
+    font: str = "",
+    theme: str = "light",
+    title: str = "",
+) -> "Picture":
+    """Return one figure of a study's tables as Matplotlib's `Figure`, which a notebook shows.
+
+    Parameters
+    ----------
+    name
+        The name of the figure. `python -m experiments.figure` lists them.
+    tables
+        What `run_study` returns. Demonstrations and `activation_curves` need none.
+    activations
+        The activations that are shown. The default is all of the study.
+    part
+        Which of several pictures, such as the name of a data set.
+    size
+        "column", "page", "slide" or WIDTHxHEIGHT, such as "16x9cm". The default is the figure's own size.
+    font
+        A font family of this machine.
+    theme
+        "light" or "dark".
+    title
+        The title above the figure, instead of its own.
+
+    Raises
+    ------
+    ConfigError
+        If an argument is wrong, or if the tables lack what the figure shows. The message is one line.
+    """
+    from experiments.figures import demand
+
+    return demand.figure(name, tables, activations, demand.Manner(size, font, theme, title), part)

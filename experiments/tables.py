@@ -30,6 +30,9 @@ ACTIVATION_COLUMNS = (
 )
 """The statistics of a layer's activations. The output layer has no activation, and none of these."""
 
+SIDES = ("off_fraction", "saturated_left_fraction", "saturated_right_fraction")
+"""Further statistics of activations, if the configuration asks for them. Their sum is `saturated_fraction`."""
+
 UPDATE_RATIO = "update_ratio"
 """The relative change of a layer's weights in an epoch. There is none before the first epoch."""
 
@@ -123,7 +126,7 @@ LATER = ("reliability",)
 
 WORDS = {*CONDITION, "task", "status", "task_id", "purpose", "true", "predicted"}
 
-NUMBERS = {*HISTORY, SHARPNESS, *LAYERS, *OUTCOME, STOPPED_EPOCH, *CONFUSION, *RELIABILITY, *TIMING} - WORDS
+NUMBERS = {*HISTORY, SHARPNESS, *LAYERS, *SIDES, *OUTCOME, STOPPED_EPOCH, *CONFUSION, *RELIABILITY, *TIMING} - WORDS
 
 
 def sorted_metrics(columns: Collection[str]) -> list[str]:

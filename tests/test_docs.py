@@ -90,6 +90,11 @@ def test_every_command_of_a_page_works(page, trained, tmp_path):
             assert list(tmp_path.glob(f"results/*/report/figures/{shown[-1]}.svg")), command
         elif arguments[:2] == ["-m", "experiments.evaluate"]:
             assert "open results/evaluate-" in evaluate(*arguments[2:], cwd=tmp_path), command
+        elif arguments[:2] == ["-m", "experiments.figure"] and len(arguments) > 2:
+            printed = python(*arguments, cwd=tmp_path).stdout
+            paths = [line for line in printed.splitlines() if line.startswith("results/")]
+            assert paths, command
+            assert all((tmp_path / path).stat().st_size > 10_000 for path in paths), command
         elif program == "python":
             assert python(*arguments, cwd=tmp_path).stdout or "-c" in arguments, command
         else:

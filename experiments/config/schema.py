@@ -68,6 +68,7 @@ class Diagnostics:
 
     layers: bool
     sharpness: bool
+    sides: Annotated[bool, Off(False)]
 
 
 @dataclass(frozen=True)

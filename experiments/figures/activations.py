@@ -15,7 +15,8 @@ from experiments.figures.texts import literal
 from experiments.store.reading import StudyTables
 from nets.activations import ACTIVATIONS, Activation
 
-SLOPE: Style = {"color": MUTED, "linewidth": 0.9}
+SLOPE: Style = {"color": MUTED, "linewidth": 0.9, "linestyle": (0, (3, 1))}
+"""Where f and f′ are equal, as ReLU's are on the left, f shows between the dashes."""
 
 
 def variants(replicas: pd.DataFrame) -> pd.DataFrame:
@@ -36,7 +37,7 @@ def variants(replicas: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-@figure("activation_curves", title="The activation functions and their derivatives")
+@figure("activation_curves", title="The activation functions and their derivatives", standalone=True)
 def activation_curves(tables: StudyTables) -> Figure:
     """Draw each activation f of the study and its derivative f′; learned parameters have their initial values.
 

@@ -28,7 +28,7 @@ from experiments.figures.curves import (
 from experiments.figures.decisions import panel_titles
 from experiments.figures.registry import Missing, figure
 from experiments.figures.selection import by_dataset
-from experiments.figures.style import INK, MARKERS, MUTED, SINGLE, Look, Style, legend, log_axis, looks, sheet, subject
+from experiments.figures.style import INK, MUTED, SINGLE, Look, Style, legend, log_axis, looks, sheet, subject
 from experiments.figures.texts import wrapped
 from experiments.store.reading import StudyTables
 from experiments.tables import KEY
@@ -237,7 +237,8 @@ def calibration(tables: StudyTables) -> Figure:
     appearance = {run: look for run, look in looks(replicas).items() if run in x.index}
     result = sheet(3.0, 4.4)
     ax = result.subplots()
-    points, alpha = _points(appearance), 0.6 / max(1, len(appearance) / 8)
+    alpha = 0.6 / max(1, len(appearance) / 8)
+    points = {run: _point(look) for run, look in appearance.items()}
     for run, look in appearance.items():
         line: Style = {"color": look.color, "linewidth": 1, "alpha": alpha}
         ax.plot(x.loc[run, ["low", "high"]], [y.loc[run, "mean"]] * 2, **line)
@@ -259,16 +260,8 @@ def _means(done: pd.DataFrame, column: str, ceiling: float) -> pd.DataFrame:
     return table.assign(**possible_intervals(table, ceiling)).set_index("run")[["mean", "low", "high"]]
 
 
-def _points(appearance: dict[str, Look]) -> dict[str, Style]:
-    """Return the mark of each run: where curves of one colour differ by their dashes, points differ by their shape."""
-    taken: set[tuple[str, str]] = set()
-    points = {}
-    for run, look in appearance.items():
-        shapes = [look.marker or "o", *MARKERS[1:]]
-        shape = next((shape for shape in shapes if (look.color, shape) not in taken), shapes[0])
-        taken.add((look.color, shape))
-        points[run] = {"color": look.color, "marker": shape, "markersize": 4.5, "linestyle": "none"}
-    return points
+def _point(look: Look) -> Style:
+    return {"color": look.color, "marker": look.marker or "o", "markersize": 4.5, "linestyle": "none"}
 
 
 def _fit(ax: Axes, table: pd.DataFrame, axis: str) -> None:

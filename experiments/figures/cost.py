@@ -89,7 +89,7 @@ def _draw_epoch_times(ax: Axes, seconds: pd.Series, appearance: dict[str, Look],
     """Draw the time of an epoch of each condition, the first on top."""
     for index, (run, look) in enumerate(appearance.items()):
         ax.plot([0, 1000 * seconds[run]], [index, index], color="0.85", linewidth=1, zorder=0)
-        ax.plot(1000 * seconds[run], index, "o", color=look.color)
+        ax.plot(1000 * seconds[run], index, look.marker or "o", color=look.color)
     ax.set(
         title="(b) time of an epoch",
         xlabel="milliseconds, one network",

@@ -3,22 +3,25 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from matplotlib.transforms import ScaledTranslation
 
 from experiments.analysis.epochs import epoch_of_errors, with_early_stopping
 from experiments.analysis.statistics import summarise
 from experiments.analysis.units import Unit, metric_of, unit_of
-from experiments.figures.style import INK, Look, Style, legend, log_axis
+from experiments.figures.style import INK, Look, Style, legend, log_axis, offset
 from experiments.tables import KEY, STOPPED_EPOCH
 
 CROSS: Style = {"marker": "x", "linestyle": "none", "markersize": 5, "markeredgewidth": 1.2}
 CARRIED: Style = {"linestyle": (0, (2, 2)), "linewidth": 0.7, "label": "_carried on"}
 EARLY_STOPPING = "early stopping: the end is the last trained epoch; the leaderboard has the errors of the best epoch"
 BEYOND: Style = {"marker": "^", "linestyle": "none", "markersize": 4.5, "label": "_beyond the axis"}
+MOVED, TRACKS = "_moved", 4
+"""The label of a line that stands above the one on which it lies, and how many stand there at most."""
+
 INTERVAL = "mean and its 95 % interval"
 
 FEWEST = 3
@@ -158,6 +161,30 @@ def draw(
     margin = 0.03 * (high - low) or 0.5
     ax.set_xlim(low - margin, high + margin)
     ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
+    separate(ax)
+
+
+def separate(ax: Axes) -> None:
+    """Move each line that lies on others so far up that all are seen; the panel has its limits, and lines their gids.
+
+    Two lines coincide where they are closer than a line is wide, for more than half of the points of one.
+    """
+    lines = [line for line in ax.lines if line.get_gid()]
+    steps: list[int] = []
+    places: list[dict[float, float]] = []
+    for line in lines:
+        shown = ax.transData.transform(np.column_stack(line.get_data()).astype(float)) * 72 / ax.figure.dpi
+        near, width = dict(shown.round(3).tolist()), line.get_linewidth()
+        below = {
+            step
+            for step, other in zip(steps, places, strict=True)
+            if sum(abs(other.get(x, math.inf) - y) < width for x, y in near.items()) > len(near) / 2
+        }
+        step = next(step for step in range(len(lines)) if step not in below)
+        line.set_transform(ax.transData + offset(ax, 0, step % TRACKS * width))
+        line.set_label(MOVED if step % TRACKS else "_")
+        steps.append(step)
+        places.append(near)
 
 
 def exploded(table: pd.DataFrame, replicas: pd.DataFrame, x: str = "epoch") -> pd.Series:
@@ -258,8 +285,7 @@ def _mark_diverged(ax: Axes, replicas: pd.DataFrame, looks: dict[str, Look], low
 def cross(ax: Axes, x: float, runs: Sequence[str], looks: dict[str, Look]) -> None:
     """Put a cross for each of these runs on the upper edge at `x`, side by side."""
     for index, run in enumerate(runs):
-        shift = ScaledTranslation(min(3, 8 / len(runs)) / 72 * index, 0, ax.figure.dpi_scale_trans)
-        edge = ax.get_xaxis_transform() + shift
+        edge = ax.get_xaxis_transform() + offset(ax, min(3, 8 / len(runs)) * index, 0)
         ax.plot([x], [1], **CROSS, color=looks[run].color, transform=edge, clip_on=False)
 
 
@@ -294,7 +320,10 @@ def condition_legend(
         entries.append(("thin: some seeds stopped early and keep their last value", {**CARRIED, "color": INK}))
     if any(line.get_label() == BEYOND["label"] for ax in figure.axes for line in ax.lines):
         entries.append(("explodes here, beyond the axis", {**BEYOND, "color": INK}))
-    legend(figure, [*entries, *more], heading(replicas, INTERVAL if bands else "mean"))
+    lines = heading(replicas, INTERVAL if bands else "mean").split("\n")
+    if any(line.get_label() == MOVED for ax in figure.axes for line in ax.lines):
+        lines.insert(1, "where lines coincide, they are drawn one above the other")
+    legend(figure, [*entries, *more], "\n".join(lines))
 
 
 def label_with_losses(look: Look, replicas: pd.DataFrame, runs: Sequence[str]) -> str:

@@ -61,7 +61,7 @@ def decision_boundary(tables: StudyTables) -> Figure:
         raise Missing("a regression has no classes")
     if not tables.boundary or tables.sources is None:
         reason = "the data do not have two features"
-        raise Missing(reason, "dataset=moons,spirals activation=relu,tanh,linear")
+        raise Missing(reason, "dataset=moons,circles activation=relu,tanh,linear 'optimizer.lr=[0.1,0.3,1]'")
     boundary = {run: arrays for run, arrays in tables.boundary.items() if len(arrays["seed"])}
     if not boundary:
         raise Missing("every replica diverged", "optimizer.lr=0.001")

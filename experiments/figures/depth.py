@@ -3,9 +3,11 @@
 import json
 import math
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from experiments.analysis.comparison import scored
 from experiments.analysis.epochs import with_early_stopping
@@ -16,6 +18,7 @@ from experiments.figures.curves import (
     final_error_label,
     heading,
     last_epoch,
+    separate,
     unit_of_errors,
 )
 from experiments.figures.registry import Missing, figure
@@ -103,7 +106,7 @@ def _draw_panel(
     table = band(table, log, 0, ceiling)
     for (activation, output), look in appearance.items():
         rows = table[(table["activation"] == activation) & (table["output"] == output)]
-        ax.plot(rows["depth"], rows["mean"], **_line(look))
+        ax.plot(rows["depth"], rows["mean"], gid=f"{activation}, {output}", **_line(look))
         ax.fill_between(rows["depth"], rows["low"], rows["high"], color=look.color, alpha=0.16, lw=0)
     if log:
         log_axis(ax, max(mean.min() / 2, mean.max() * 1e-14), mean.max() * 2)
@@ -113,3 +116,8 @@ def _draw_panel(
     ax.set_xscale("symlog", base=2, linthresh=1)
     depths = sorted(frame["depth"].unique())
     ax.set_xticks(depths, [str(depth) for depth in depths])
+    ax.xaxis.set_minor_locator(NullLocator())
+    places = ax.xaxis.get_transform().transform(np.array([depths[0], depths[-1]], float))
+    margin = 0.06 * np.ptp(places)  # marks are not cut off
+    ax.set_xlim(*ax.xaxis.get_transform().inverted().transform(places + margin * np.array([-1, 1])))
+    separate(ax)

@@ -65,9 +65,8 @@ def gradient_flow(tables: StudyTables) -> Figure:
     appearance = looks(replicas)
     blocks = math.ceil(len(appearance) / 7)
     across = math.ceil(len(appearance) / blocks)
-    titles = [_fill(look.label, max(12, 72 // across)) for look in appearance.values()]
-    longest = max(len(line) for title in titles for line in title.split("\n"))
-    size = min(7, 620 / across / longest)  # 90 characters of 7 points fit across a page
+    size = 7 if across < 5 else 6
+    titles = [_fill(look.label, round(720 / across / size)) for look in appearance.values()]
     result = sheet(0.6 + blocks * (1.75 + 0.12 * max(title.count("\n") for title in titles)))
     panels = result.subplots(2 * blocks, across, squeeze=False)  # shared axes take time that grows with their square
     for ax, title in zip(panels[::2].ravel(), titles, strict=False):
@@ -87,9 +86,12 @@ def gradient_flow(tables: StudyTables) -> Figure:
 
 
 def _fill(label: str, width: int) -> str:
-    """Return a label in lines of this width."""
-    longest = max(map(len, label.split()))
-    return literal(textwrap.fill(label, width, break_long_words=longest > 3 * width))
+    """Return a label in lines of this width, one for each setting; a longer one is broken after an underscore."""
+    lines = []
+    for setting in label.split(", "):
+        words = setting.replace("_", "_ ") if len(setting) > width else setting
+        lines.append("\n".join(line.replace("_ ", "_") for line in textwrap.wrap(words, width)))
+    return literal(",\n".join(lines))
 
 
 def _maps(means: pd.Series, runs: list[str]) -> dict[str, pd.DataFrame]:

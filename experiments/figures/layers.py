@@ -2,17 +2,15 @@
 
 import math
 
-import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.figures.curves import condition_legend, draw, last_epoch, means
+from experiments.figures.curves import condition_legend, draw, last_epoch, means, separate
 from experiments.figures.parts import comparable
 from experiments.figures.registry import figure
 from experiments.figures.style import looks, sheet, subject
 from experiments.store.reading import StudyTables
-from experiments.tables import KEY
+from experiments.tables import KEY, SIDES
 
 
 def hidden(layers: pd.DataFrame) -> pd.DataFrame:
@@ -20,53 +18,57 @@ def hidden(layers: pd.DataFrame) -> pd.DataFrame:
     return layers[layers["activation_mean"].notna()]
 
 
+def flat_shares(layers: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return the shares of (row, unit) pairs with |f′| < 0.005 by their label, of the rows of hidden layers.
+
+    They are off where h is 0 too, as ReLU is on its left side, and otherwise saturated. The side of saturation is known
+    with `diagnostics.sides=true`. Without it, as many are taken to be off as h = 0 allows.
+    """
+    if set(SIDES) <= set(layers) and layers[list(SIDES)].notna().all(axis=None):
+        labels = ("off: h = 0 (%)", "saturated,\nz < 0 (%)", "saturated,\nz > 0 (%)")
+        return {label: layers[side] for label, side in zip(labels, SIDES, strict=True)}
+    off = layers[["zero_fraction", "saturated_fraction"]].astype(float).min(axis=1)
+    return {"off: h = 0 (%)": off, "saturated:\nh ≠ 0 (%)": layers["saturated_fraction"].astype(float) - off}
+
+
 @figure(
     "saturation",
-    title="Saturated units, dead units and zero activations",
+    title="Units that are off, saturated or dead",
     needs=("layers.saturated_fraction",),
     parts=comparable,
     every_epoch=True,
 )
 def saturation(tables: StudyTables) -> Figure:
-    """Draw the shares of saturated pre-activations, dead units and exact zeros, by epoch and by hidden layer."""
+    """Draw by epoch and by hidden layer the shares of units without a slope: off, saturated, and dead on all rows.
+
+    Without a slope is |f′(z)| < 0.005. A unit is off on a row with h = 0, as ReLU is for z ≤ 0; otherwise it is
+    saturated, as sigmoid is on both sides. A dead unit has no slope on any row of the probe.
+    """
     replicas = tables.replicas
     layers = hidden(tables.layers)
-    quantities = {
-        "saturated_fraction": "|f′(z)| < 0.005 (%)",
-        "dead_fraction": "dead units (%)",
-        "zero_fraction": "h = 0 (%)",
-    }
+    quantities = flat_shares(layers) | {"dead units (%)": layers["dead_fraction"]}
+    layers = layers.assign(**quantities)
     by_epoch = layers.groupby([*KEY, "epoch"])[list(quantities)].mean().reset_index()
     by_layer = last_epoch(layers)
     appearance = looks(replicas)
-    result = sheet(4.6)
-    result.suptitle(subject(replicas))
-    panels = result.subplots(3, 2, width_ratios=[1.4, 1], sharey="row")
-    for row, (column, label) in zip(panels, quantities.items(), strict=True):
-        most = 0
-        for ax, rows, x in zip(row, (by_epoch, by_layer), ("epoch", "layer"), strict=True):
-            draw(ax, means(rows, replicas, column, x, 100), replicas, appearance, x, log=False, ceiling=100)
-            most = max(most, ax.get_ylim()[1])
-            _widen_covered(ax)
-        # Limits leave room for the lines that lie on 0 %.
-        row[0].set(ylabel=label, ylim=(-0.03 * max(most, 5), min(103, max(most, 5))))
+    result = sheet(0.4 + 1.35 * len(quantities))
+    result.suptitle(subject(replicas, "; pairs of row and unit with |f′(z)| < 0.005"))
+    panels = result.subplots(len(quantities), 2, width_ratios=[1.4, 1], sharey="row")
+    for row, label in zip(panels, quantities, strict=True):
+        tables_by_x = {"epoch": means(by_epoch, replicas, label, "epoch", 100)}
+        tables_by_x["layer"] = means(by_layer, replicas, label, "layer", 100)
+        most = max(5, *(table[["mean", "high"]].max(axis=None) for table in tables_by_x.values()))
+        for ax, (x, table) in zip(row, tables_by_x.items(), strict=True):
+            draw(ax, table, replicas, appearance, x, log=False, ceiling=100)
+            ax.set_ylim(-0.03 * most, min(103, 1.05 * most))  # room for the lines that lie on 0 %
+            separate(ax)
+        row[0].set_ylabel(label)
     panels[0, 0].set_title("mean over hidden layers, by epoch")
     panels[0, 1].set_title("by hidden layer, at the end")
     panels[-1, 0].set_xlabel("epoch")
     panels[-1, 1].set_xlabel("hidden layer")
     condition_legend(result, replicas, appearance)
     return result
-
-
-def _widen_covered(ax: Axes) -> None:
-    """Widen each line that later ones cover for more than half of its length, so that it shows at their sides."""
-    bottom, top = ax.get_ylim()
-    lines = {line: dict(np.asarray(line.get_xydata()).tolist()) for line in ax.lines if line.get_gid()}
-    for index, (line, points) in enumerate(lines.items()):
-        later = list(lines.values())[index + 1 :]
-        near = [[abs(other.get(x, math.inf) - y) < (top - bottom) / 100 for x, y in points.items()] for other in later]
-        covers = sum(sum(close) > len(close) / 2 for close in near)
-        line.set_linewidth(line.get_linewidth() + 1.5 * min(2, covers))
 
 
 @figure(

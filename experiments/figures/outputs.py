@@ -18,7 +18,6 @@ from experiments.figures.style import (
     SINGLE,
     Look,
     Style,
-    identity,
     legend,
     looks,
     sheet,
@@ -132,17 +131,17 @@ def mse_vs_ce(tables: StudyTables) -> Figure:
     norms = Quantity("gradient norm\n‖∂L/∂θ‖₂", means(tables.history, replicas, "gradient_norm"), math.inf)
     quantities = [errors(tables, "training"), errors(tables, "test"), norms]
     outputs = sorted(replicas["output"].unique())
-    appearance: dict[str, Look] = {}
+    by_output = {output: looks(replicas[replicas["output"] == output]) for output in outputs}
+    appearance = {run: look for conditions in by_output.values() for run, look in conditions.items()}
     result = sheet(4.2)
     result.suptitle(subject(replicas))
     panels = result.subplots(len(quantities), len(outputs), sharex=True, sharey="row")
     for column, output in zip(panels.T, outputs, strict=True):
-        conditions = looks(replicas[replicas["output"] == output])
-        appearance |= conditions
+        conditions = by_output[output]
         column[0].set_title(output)
         column[-1].set_xlabel("epoch")
         for ax, quantity in zip(column, quantities, strict=True):
-            _draw_faint(ax, quantity.table[~quantity.table["run"].isin(conditions)], replicas)
+            _draw_faint(ax, quantity.table, {run: look for run, look in appearance.items() if run not in conditions})
             log = True if quantity is norms else None
             draw(ax, quantity.table, replicas, conditions, log=log, ceiling=quantity.ceiling)
     for ax, quantity in zip(panels[:, 0], quantities, strict=True):
@@ -152,8 +151,9 @@ def mse_vs_ce(tables: StudyTables) -> Figure:
     return result
 
 
-def _draw_faint(ax: Axes, table: pd.DataFrame, replicas: pd.DataFrame) -> None:
+def _draw_faint(ax: Axes, table: pd.DataFrame, appearance: dict[str, Look]) -> None:
     """Draw the means of conditions in the background."""
-    activations = replicas.drop_duplicates("run").set_index("run")["activation"]
-    for run, rows in table.groupby("run"):
-        ax.plot(rows["epoch"], rows["mean"], color=identity(activations[run])[0], zorder=1, **FAINT)
+    for run, look in appearance.items():
+        rows = table[table["run"] == run]
+        line = look.line(markersize=2, markevery=max(1, len(rows) // 6), zorder=1)
+        ax.plot(rows["epoch"], rows["mean"], **line | FAINT)

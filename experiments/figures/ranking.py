@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FixedLocator, NullLocator
-from matplotlib.transforms import ScaledTranslation
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from experiments.analysis.comparison import POPULATION, SPLITS, equal_rates, leaderboard, scored
 from experiments.analysis.epochs import epoch_of_errors
@@ -42,6 +43,7 @@ from experiments.figures.style import (
     legend,
     log_axis,
     looks,
+    offset,
     row_labels,
     sheet,
     subject,
@@ -285,8 +287,7 @@ def _draw_by_rate(ax: Axes, table: pd.DataFrame, appearance: dict[str, Look]) ->
     step, middle = min(3, 16 / len(appearance)), (len(appearance) - 1) / 2
     for index, (run, look) in enumerate(appearance.items()):
         rows = table[table["run"] == run]
-        beside = ScaledTranslation((index - middle) * step / 72, 0, ax.figure.dpi_scale_trans)
-        mark: Style = {"color": look.color, "transform": ax.transData + beside}
+        mark: Style = {"color": look.color, "transform": ax.transData + offset(ax, (index - middle) * step, 0)}
         ax.plot(rows["lr"], rows["mean"], **look.line(gid=run, marker=look.marker or ".") | mark)
         ends = rows.dropna(subset=["low", "high"])
         if len(ends):
@@ -322,11 +323,11 @@ def _fit_rates(ax: Axes, table: pd.DataFrame, unit: Unit) -> None:
 
 @figure("pairing_matrix", title="Test {measure} by activation and pairing", parts=several_pairings, metrics=True)
 def pairing_matrix(tables: StudyTables) -> Figure:
-    """Draw the mean test {measure} of each activation under each pairing; darker is worse.
+    """Draw the mean test {measure} of each activation under each pairing, with its 95 % interval; darker is worse.
 
-    The logarithm of the mean is shaded, where it has one. Black is the worst mean, and at least `DARKEST` standard
-    deviations over seeds (the median of those of the conditions) from the best: chance alone makes no strong contrast.
-    Hatched cells have no mean.
+    The scale beside the matrix is logarithmic, if all means are positive. Black is the worst mean, and at least
+    `DARKEST` standard deviations over seeds (the median of those of the conditions) from the best: chance alone makes
+    no strong contrast. Hatched cells have no mean. Fewer than three seeds have no interval.
     """
     replicas = tables.replicas
     unit = unit_of_errors(replicas)
@@ -334,19 +335,27 @@ def pairing_matrix(tables: StudyTables) -> Figure:
     finite = replicas[np.isfinite(scored(replicas)["score"])]
     board["deviation"] = board["run"].map(unit.scale * finite.groupby("run")["final_test_error"].std())
     board["label"] = board["label"].where(~board.duplicated(["label", "output"], keep=False), board["run"])
-    board = board.pivot(index="label", columns="output", values=["mean", "diverged", "deviation"])
+    board = band(board, False, unit.floor, unit.ceiling)
+    board = board.pivot(index="label", columns="output", values=["mean", "diverged", "deviation", "low", "high"])
     order = list(dict.fromkeys(look.label.split(",")[0] for look in looks(replicas).values()))
     board = board.loc[sorted(board.index, key=lambda name: order.index(name.split(",")[0]))]
     matrix, lost = board["mean"], board["diverged"]
     rows, columns = matrix.shape
     names = row_labels(matrix.index)
-    width = max(SINGLE, 0.4 + names.width + 0.75 * columns)
+    width = max(SINGLE, 1.0 + names.width + 0.85 * columns)
     star = f"* without the replicas that {unit.lost_verb}" if ((lost > 0) & matrix.notna()).any(axis=None) else ""
     title = f"{shortened(spelled(replicas['dataset'].iloc[0]), 120)}: {final_error_label(replicas)}"
-    lines = [line for text in (title, star) for line in textwrap.wrap(text, round((width - names.width) / 0.06) - 4)]
-    result = sheet(0.85 + 0.13 * len(lines) + (0.05 + names.height) * rows, width)
+    lines = [
+        line
+        for text in (title, seeds_note(replicas), star)
+        for line in textwrap.wrap(text, round((width - names.width) / 0.06) - 12)
+    ]
+    result = sheet(0.85 + 0.13 * len(lines) + max(0.8, (0.13 + names.height) * rows), width)
     ax = result.subplots()
-    _draw_cells(ax, matrix, lost, board["deviation"], unit)
+    image = _draw_cells(ax, matrix, lost, board["deviation"], unit)
+    _draw_cell_intervals(ax, board, image)
+    bar = result.colorbar(image, ax=ax, fraction=0.06, pad=0.02, aspect=14, ticks=MaxNLocator(4), format="%.3g")
+    bar.minorticks_off()
     ax.set(xticks=range(columns), yticks=range(rows))
     ax.set_xticklabels([literal(name) for name in matrix.columns], rotation=30, ha="right", rotation_mode="anchor")
     ax.set_yticklabels(names.texts, fontsize=names.size)
@@ -355,14 +364,15 @@ def pairing_matrix(tables: StudyTables) -> Figure:
     return result
 
 
-def _draw_cells(ax: Axes, matrix: pd.DataFrame, lost: pd.DataFrame, deviation: pd.DataFrame, unit: Unit) -> None:
+def _draw_cells(ax: Axes, matrix: pd.DataFrame, lost: pd.DataFrame, deviation: pd.DataFrame, unit: Unit) -> AxesImage:
     """Draw the errors in grey, logarithmic where they can be, with their numbers; a star marks diverged replicas."""
     can_be = (matrix > 0).any().any() and not (matrix < 0).any().any()
-    shades = np.log(matrix.clip(lower=matrix[matrix > 0].min().min())) if can_be else matrix
+    shades = matrix.clip(lower=matrix[matrix > 0].min().min()) if can_be else matrix
     spread = np.nan_to_num(np.nanmedian(deviation / matrix if can_be else deviation))
     low = np.nanmin(shades)
-    high = max(np.nanmax(shades), low + DARKEST * spread)
-    ax.imshow(shades, cmap="Greys", aspect="auto", vmin=low, vmax=high + 1e-9)
+    high = max(np.nanmax(shades), low * math.exp(DARKEST * spread) if can_be else low + DARKEST * spread)
+    norm = (LogNorm if can_be else Normalize)(low, high + 1e-9 * (abs(high) or 1))
+    image = ax.imshow(shades, cmap="Greys", aspect="auto", norm=norm)
     for y, label in enumerate(matrix.index):
         for x, output in enumerate(matrix.columns):
             error, diverged = matrix.loc[label, output], lost.loc[label, output]
@@ -370,5 +380,22 @@ def _draw_cells(ax: Axes, matrix: pd.DataFrame, lost: pd.DataFrame, deviation: p
             if np.isnan(error):
                 text = "" if np.isnan(diverged) else unit.lost
                 ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor="0.8", linewidth=0, hatch="///"))
-            color = "white" if shades.loc[label, output] > (low + high) / 2 else "black"
+            color = _ink_on(image, shades.loc[label, output])
             ax.text(x, y, text, ha="center", va="center", color=color, fontsize=7, **(PATCH if np.isnan(error) else {}))
+    return image
+
+
+def _ink_on(image: AxesImage, value: float) -> str:
+    return "white" if float(np.ravel(image.norm(np.array([value])))[0]) > 0.5 else "black"
+
+
+def _draw_cell_intervals(ax: Axes, board: pd.DataFrame, image: AxesImage) -> None:
+    """Write the interval of each mean below it."""
+    ends = board[["low", "high"]]
+    for y, label in enumerate(board.index):
+        for x, output in enumerate(board["mean"]):
+            low, high = ends.loc[label, ("low", output)], ends.loc[label, ("high", output)]
+            if np.isfinite([low, high]).all():
+                color = _ink_on(image, board.loc[label, ("mean", output)])
+                text = f"{low:.3g} to {high:.3g}".replace("-", "−")
+                ax.text(x, y + 0.3, text, ha="center", va="center", color=color, fontsize=5, gid="interval")

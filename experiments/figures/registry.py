@@ -32,6 +32,9 @@ Parts = Callable[[StudyTables], dict[str, StudyTables]]
 Draw = Callable[[StudyTables], Figure]
 Drawing = TypeVar("Drawing")
 
+NO_TABLES = StudyTables(pd.DataFrame(), pd.DataFrame(), pd.DataFrame())
+"""The tables of a demonstration."""
+
 
 class Missing(Exception):
     """A study lacks what a figure shows.
@@ -119,6 +122,8 @@ class Drawable:
         Whether it shows the study's baselines.
     metrics : bool
         Whether it shows the metric by which conditions are ranked. The others show errors.
+    standalone : bool
+        Whether it needs no trained network: activations are enough.
     """
 
     name: str
@@ -128,6 +133,14 @@ class Drawable:
     demonstration: bool
     baselines: bool
     metrics: bool
+    standalone: bool
+
+    @property
+    def caption(self) -> str:
+        """The first line of the function's docstring, which says what the function draws, without "Draw"."""
+        line = (self.function.__doc__ or "").strip().partition("\n")[0]
+        caption = line.removeprefix("Draw").lstrip(", ")
+        return caption[:1].upper() + caption[1:]
 
     def worded(self, text: str, tables: StudyTables) -> str:
         """Return a text on the figure with "error" for `{measure}`, or the metric by which the figure ranks."""
@@ -185,12 +198,13 @@ def figure(
     metrics: bool = False,
     demonstration: bool = False,
     baselines: bool = False,
+    standalone: bool = False,
 ) -> Callable[[Draw], Draw]:
     """Register a function as a figure. It is drawn in the common style.
 
     Parameters
     ----------
-    name, title, parts, demonstration, baselines, metrics
+    name, title, parts, demonstration, baselines, metrics, standalone
         As in `Drawable`. A function that does not show the baselines is not given them.
     needs : tuple of str
         Required columns, as "history.test_error". A part is `Missing` if such a column has no finite value.
@@ -219,7 +233,7 @@ def figure(
             with matplotlib.rc_context(style.RC):
                 return function(tables)
 
-        FIGURES[name] = Drawable(name, title, parts, styled, demonstration, baselines, metrics)
+        FIGURES[name] = Drawable(name, title, parts, styled, demonstration, baselines, metrics, standalone)
         return styled
 
     return register

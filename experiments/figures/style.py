@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.transforms import Affine2D, CompositeAffine2D, ScaledTranslation
 
 from experiments.analysis import labels
 from experiments.figures.texts import distinct, fitted, literal, narrowed, set_fonts, width_of
@@ -99,7 +100,8 @@ DASHES = (
     (2, 2),
     (8, 1.5, 2, 1.5),
 )
-MARKERS = ("", "o", "s", "^", "D", "v", "P", "X", "<", ">", "h", "p")
+MARKERS = ("", "s", "^", "D", "v", "P", "X", "<", ">", "h", "p", "*")
+"""The first one is for a line without marks; a figure of points draws a dot in its place, which no other look has."""
 
 
 def identity(activation: str) -> tuple[str, int]:
@@ -121,8 +123,10 @@ def identity(activation: str) -> tuple[str, int]:
 
 
 def _first_marker(activation: str) -> int:
-    """Return the index of an activation's marker; a name outside the registry has one, since few looks are left."""
-    return 0 if activation in ACTIVATIONS else 1 + crc32(activation.encode()) // 16 % (len(MARKERS) - 1)
+    """Return the index of an activation's marker: a registered one has as many before it as share its colour."""
+    if activation in ACTIVATIONS:
+        return 0 if activation in COLORS else identity(activation)[1]
+    return 1 + crc32(activation.encode()) // 16 % (len(MARKERS) - 1)
 
 
 @dataclass(frozen=True)
@@ -147,9 +151,9 @@ class Look:
 def looks(replicas: pd.DataFrame) -> dict[str, Look]:
     """Return the look of each run, in the order of a legend: activations as registered, then settings.
 
-    Colour and dash belong to the activation. Each combination of other settings has a marker, the same for every
-    registered activation, and shifts the dash. The colour stays, unless all conditions have one activation: then the
-    settings have colours that no activation has.
+    Colour, dash and marker belong to the activation. Each combination of other settings shifts marker and dash. The
+    colour stays, unless all conditions have one activation: then the settings have colours that no activation has.
+    If a condition of another activation has the same colour and marker, the next free marker is taken.
     """
     table = labels.differing_settings(replicas)
     names = labels.labels(replicas)
@@ -158,12 +162,17 @@ def looks(replicas: pd.DataFrame) -> dict[str, Look]:
     variants = {key: index for index, key in enumerate(sorted(set(keys.values())))}
     ranks = {name: rank for rank, name in enumerate(ACTIVATIONS)}
     alone = activation.nunique() == 1 and len(variants) > 1
-    result = {}
+    result: dict[str, Look] = {}
+    taken: dict[tuple[str, str], str] = {}  # by colour and marker, the activation
     for run in sorted(keys, key=lambda run: (ranks.get(activation[run], len(ranks)), activation[run], keys[run])):
         color, dash = identity(activation[run])
         variant = variants[keys[run]]
-        marker = MARKERS[(variant + _first_marker(activation[run])) % len(MARKERS)]
         color = CLASSES[variant % len(CLASSES)] if alone else color
+        first = variant + _first_marker(activation[run])
+        markers = [MARKERS[(first + further) % len(MARKERS)] for further in range(len(MARKERS))]
+        free = (marker for marker in markers if taken.get((color, marker), activation[run]) == activation[run])
+        marker = next(free, markers[0])
+        taken[color, marker] = activation[run]
         result[run] = Look(names[run], color, dash + variant, marker)
     return result
 
@@ -177,11 +186,41 @@ def _sort_key(setting: Any) -> tuple[Any, ...]:
     return (1, float(setting))
 
 
+class Sheet(Figure):
+    """A figure that a notebook shows as a picture, without pyplot.
+
+    Attributes
+    ----------
+    points : Affine2D
+        Points in inches; another size of the figure may make them larger.
+    by_points : CompositeAffine2D
+        Points in pixels.
+    """
+
+    def __init__(self, **options: Any):
+        super().__init__(**options)
+        self.points = Affine2D().scale(1 / 72)
+        self.by_points = CompositeAffine2D(self.points, self.dpi_scale_trans)
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        """Return the picture, and the width at which it is shown: sharp screens have more dots than that."""
+        return render(self, "png", ""), {"width": round(self.dpi * self.get_figwidth())}
+
+
 def sheet(height: float, width: float = DOUBLE) -> Figure:
     """Return an empty figure of the given size in inches. Its layout lets nothing overlap."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Sheet(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def offset(ax: Axes, x: float, y: float) -> ScaledTranslation:
+    """Return the transform that moves what is drawn in a panel by so many points."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    if isinstance(figure, Sheet):
+        return ScaledTranslation(x, y, figure.by_points)
+    return ScaledTranslation(x / 72, y / 72, figure.dpi_scale_trans)
 
 
 def legend(figure: Figure, entries: list[tuple[str, Style]], title: str | None = None) -> None:
@@ -196,9 +235,13 @@ def legend(figure: Figure, entries: list[tuple[str, Style]], title: str | None =
     title : str, optional
         One or more lines above the entries.
     """
+    add_legend(figure, [Line2D([], [], **style) for _, style in entries], [label for label, _ in entries], title)
+
+
+def add_legend(figure: Figure, handles: list[Any], names: list[str], title: str | None) -> None:
+    """Put a legend of these handles below a figure, in the size of `legend.fontsize`; the rest is as in `legend`."""
     size = matplotlib.rcParams["legend.fontsize"]
     width, height = figure.get_size_inches()
-    names = [label for label, _ in entries]
     texts = narrowed(names, lambda length: distinct(names, length), width - 5.5 * size / 72, size)
     lengths = [72 * width_of(text, size) for text in texts]
     texts = [literal(text) for text in texts]
@@ -211,7 +254,7 @@ def legend(figure: Figure, entries: list[tuple[str, Style]], title: str | None =
     rows = max(1, math.ceil(len(texts) / columns))
     figure.set_size_inches(width, height + (1.5 * (rows + len(heading)) + 0.8) * size / 72)
     figure.legend(
-        [Line2D([], [], **style) for _, style in entries],
+        handles,
         texts,
         title="\n".join(heading) or None,
         loc="outside lower center",

@@ -132,11 +132,11 @@ def families(text: str) -> list[str]:
 
 
 def set_fonts(figure: Figure) -> None:
-    """Give every text of a finished figure the fonts that it needs besides DejaVu Sans."""
+    """Give every text of a finished figure the fonts that it needs besides its own."""
     for text in figure.findobj(Text):
         fonts = families(text.get_text())
         if len(fonts) > 1:
-            text.set_fontfamily(fonts)
+            text.set_fontfamily(list(dict.fromkeys([*text.get_fontfamily(), *fonts])))
 
 
 @cache

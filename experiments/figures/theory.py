@@ -100,8 +100,8 @@ def signal_propagation(tables: StudyTables) -> Figure:
 
 
 def _measured(look: Look) -> Style:
-    """Return how measured points are drawn: with the look's marker, or where it has none with one that no look has."""
-    return {"color": look.color, "marker": look.marker or "*", "markersize": 4, "linestyle": "-", "linewidth": 0.9}
+    """Return how measured points are drawn: with the look's marker, or with a dot."""
+    return {"color": look.color, "marker": look.marker or "o", "markersize": 4, "linestyle": "-", "linewidth": 0.9}
 
 
 def _draw(ax: Axes, run: str, look: Look, points: np.ndarray, line: np.ndarray) -> None:
@@ -148,7 +148,7 @@ def phase_diagram(tables: StudyTables) -> Figure:
     result.suptitle(subject(tables.replicas, width=result.get_size_inches()[0]))
     panels = result.subplots(down, across, squeeze=False)
     words_of = dict.fromkeys(_words(networks[run].initializer) for run in appearance)
-    markers = {words: ("*", *MARKERS[1:])[index % len(MARKERS)] for index, words in enumerate(words_of)}
+    markers = {words: MARKERS[-1 - index % (len(MARKERS) - 1)] for index, words in enumerate(words_of)}
     for ax, (activation, places) in zip(panels.flat, by_activation.items(), strict=False):
         runs = [(place, words, run) for place, by_words in places.items() for words, run in by_words.items()]
         _phases(ax, activation, list(places), appearance[runs[0][2]])

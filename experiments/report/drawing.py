@@ -12,10 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-import pandas as pd
-
 from experiments.analysis.wording import counted
-from experiments.figures.registry import Drawable, Missing, Parts, all_figures, dataset_names, once
+from experiments.figures.registry import NO_TABLES, Drawable, Missing, Parts, all_figures, dataset_names, once
 from experiments.figures.style import UNDATED, render
 from experiments.report.caching import digest, digest_of_tables, program
 from experiments.report.shelf import Drawn, Shelf
@@ -25,9 +23,6 @@ from experiments.store.study import Study
 from experiments.sweep.workers import Pool
 
 FIGURES = all_figures()
-NO_TABLES = StudyTables(pd.DataFrame(), pd.DataFrame(), pd.DataFrame())
-"""The tables of a demonstration."""
-
 
 MANY = 12
 """A figure with more pictures than this, one for each data set, is drawn only on request: a page must stay readable."""
@@ -301,7 +296,7 @@ class Drawer:
                     continue
                 assert drawn is not None  # `finish` has drawn all
                 drawings.written.extend(self._shelf.folder / f"{stem}.{kind}" for kind in self.kinds)
-                title, shows = (drawable.worded(text, tables) for text in (drawable.title, _caption(drawable)))
+                title, shows = (drawable.worded(text, tables) for text in (drawable.title, drawable.caption))
                 caption = " ".join(filter(None, [shows, drawn.label]))
                 svg = drawn.files["svg"].decode()
                 drawings.pictures.append(Picture(name, stem, title, caption, svg, drawable.demonstration))
@@ -316,10 +311,3 @@ class Drawer:
             for kind in UNDATED:
                 for path in {folder / f"{name}.{kind}", *folder.glob(f"{name}-*.{kind}")} - set(written):
                     path.unlink(missing_ok=True)
-
-
-def _caption(drawable: Drawable) -> str:
-    """Return the first line of the function's docstring, which says what the function draws, without "Draw"."""
-    line = (drawable.function.__doc__ or "").strip().partition("\n")[0]
-    caption = line.removeprefix("Draw").lstrip(", ")
-    return caption[:1].upper() + caption[1:]

@@ -13,6 +13,7 @@ from experiments.tables import (
     GRADIENT_NORM,
     HISTORY,
     IDENTITY,
+    LAYER_COLUMNS,
     LAYERS,
     LOSS_COLUMNS,
     OUTCOME,
@@ -26,9 +27,8 @@ from experiments.tables import (
     RunTables,
     rounded,
 )
-from experiments.training.diagnostics import learned_columns
 from experiments.training.metrics import metric_columns
-from experiments.training.recorder import Record
+from experiments.training.recorder import Record, layer_columns
 
 Row = tuple[object, ...]
 """The cells of a table's row."""
@@ -95,7 +95,7 @@ def _history(settings: Settings, records: Sequence[Record]) -> pd.DataFrame:
 
 
 def _layers(settings: Settings, records: Sequence[Record]) -> pd.DataFrame:
-    learned = learned_columns(settings.activation) if settings.diagnostics.layers else ()
+    further = layer_columns(settings)[len(LAYER_COLUMNS) :] if settings.diagnostics.layers else ()
     rows: list[Row] = []
     for record in records if settings.diagnostics.layers else ():
         if not _is_diagnosed(settings, record):
@@ -104,7 +104,7 @@ def _layers(settings: Settings, records: Sequence[Record]) -> pd.DataFrame:
         cells = {name: values.astype(object) for name, values in record.layers.items()}
         if record.first == 0:
             cells[UPDATE_RATIO][0] = None
-        for name in (*ACTIVATION_COLUMNS, *learned):
+        for name in (*ACTIVATION_COLUMNS, *further):
             cells[name][:, len(settings.net.hidden) :] = None
         index = np.ndindex(cells[UPDATE_RATIO].shape)
         values = zip(*(column.ravel() for column in cells.values()), strict=True)
@@ -112,7 +112,7 @@ def _layers(settings: Settings, records: Sequence[Record]) -> pd.DataFrame:
             (*identity, record.first + epoch, layer + 1, *row)
             for (epoch, layer), row in zip(index, values, strict=True)
         ]
-    return _frame(rows, (*LAYERS, *learned))
+    return _frame(rows, (*LAYERS, *further))
 
 
 def _is_diagnosed(settings: Settings, record: Record) -> bool:

@@ -5,7 +5,7 @@ All statistics are float64, one number for each replica. A replica's numbers do 
 
 import numpy as np
 
-from experiments.tables import LAYER_COLUMNS, UPDATE_RATIO
+from experiments.tables import LAYER_COLUMNS, SIDES, UPDATE_RATIO
 from nets.activations import Activation
 from nets.derivatives import top_eigenvalue
 from nets.formula import FLAT
@@ -26,7 +26,7 @@ def learned_columns(activation: Activation) -> tuple[str, ...]:
 
 
 def layer_statistics(
-    network: Network, output: Output, work: Work, before: np.ndarray | None
+    network: Network, output: Output, work: Work, before: np.ndarray | None, sides: bool = False
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Return the columns of `layers` by name, (R, N) each, and the norm (R,) of the whole gradient.
 
@@ -38,13 +38,15 @@ def layer_statistics(
         Buffers with the probe's inputs and targets. All other buffers are overwritten.
     before
         The parameters (R, P) one epoch ago. If it is None, `update_ratio` is NaN.
+    sides
+        Whether the columns `SIDES` are among them.
     """
     rows = work.inputs.shape[1]
     scores = network.forward(work)
-    names = (*LAYER_COLUMNS, *learned_columns(network.activation))
+    names = (*LAYER_COLUMNS, *(SIDES if sides else ()), *learned_columns(network.activation))
     statistics = {name: np.full((network.replicas, len(network.layers)), np.nan) for name in names}
     for index in range(len(network.hidden)):
-        for name, values in _activation_statistics(network, index, work).items():
+        for name, values in _activation_statistics(network, index, work, sides).items():
             statistics[name][:, index] = values
         for name, values in _learned_statistics(network, index).items():
             if name in statistics:
@@ -91,8 +93,8 @@ def norm(stack: np.ndarray) -> np.ndarray:
     return norms[:, 0, 0]
 
 
-def _activation_statistics(network: Network, index: int, work: Work) -> dict[str, np.ndarray]:
-    """Return the statistics (R,) of a hidden layer's activations, by the names of `ACTIVATION_COLUMNS`."""
+def _activation_statistics(network: Network, index: int, work: Work, sides: bool) -> dict[str, np.ndarray]:
+    """Return the statistics (R,) of a hidden layer's activations, by the names of `ACTIVATION_COLUMNS` and `SIDES`."""
     pre, post, buffers = work.pre[index], work.post[index], work.activation[index]
     replicas, rows, units = post.shape
     activation = post.astype(np.float64)
@@ -103,7 +105,8 @@ def _activation_statistics(network: Network, index: int, work: Work) -> dict[str
     derivative = network.activation.derivative(pre, post, buffers, **learned)
     by_piece = derivative.reshape(replicas, rows, -1, units)
     flat = (np.abs(by_piece) < FLAT).all(axis=2)
-    return {
+    statistics = _sides(flat, post, pre.reshape(by_piece.shape).mean(axis=2)) if sides else {}
+    return statistics | {
         "activation_mean": mean,
         "activation_median": np.median(unit_mean, axis=1),
         "activation_std": norm(activation) / np.sqrt(rows * units),
@@ -111,6 +114,13 @@ def _activation_statistics(network: Network, index: int, work: Work) -> dict[str
         "saturated_fraction": _share(flat),
         "dead_fraction": _share(flat.all(axis=1)),
     }
+
+
+def _sides(flat: np.ndarray, post: np.ndarray, z: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the shares (R,) of flat (row, unit) pairs: off (h = 0), saturated at negative z, and at other z."""
+    off = flat & (post == 0)
+    left = flat & ~off & (z < 0)
+    return dict(zip(SIDES, map(_share, (off, left, flat & ~off & ~left)), strict=True))
 
 
 def _learned_statistics(network: Network, index: int) -> dict[str, np.ndarray]:

@@ -11,6 +11,7 @@ from experiments.tables import (
     GRADIENT_NORM,
     LAYER_COLUMNS,
     LOSS_COLUMNS,
+    SIDES,
     Replica,
 )
 from experiments.training.checkpoint import Checkpoint
@@ -29,7 +30,7 @@ def epoch_columns(settings: Settings) -> tuple[str, ...]:
 
 def layer_columns(settings: Settings) -> tuple[str, ...]:
     """Return the names of all numbers that are recorded of a replica's layer after each epoch."""
-    return (*LAYER_COLUMNS, *learned_columns(settings.activation))
+    return (*LAYER_COLUMNS, *(SIDES if settings.diagnostics.sides else ()), *learned_columns(settings.activation))
 
 
 class Record(NamedTuple):

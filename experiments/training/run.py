@@ -276,7 +276,9 @@ class Chunk:
         stack, recorder, output = self.stack, self.recorder, self.settings.output
         work = stack.gather(stack.prepared.split.probe[stack.seed_index])
         if self.settings.diagnostics.layers:
-            statistics, gradient_norm = layer_statistics(stack.network, output, work, before)
+            statistics, gradient_norm = layer_statistics(
+                stack.network, output, work, before, self.settings.diagnostics.sides
+            )
             recorder.record_layers(stack.active, epoch, statistics)
             recorder.record_epoch(stack.active, epoch, {GRADIENT_NORM: gradient_norm})
         if self.settings.diagnostics.sharpness:

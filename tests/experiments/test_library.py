@@ -124,6 +124,7 @@ def test_the_example_notebook_runs(folder):
     shown = str([cell.get("outputs") for cell in notebook.cells])
     assert "replicas trained" in shown
     assert "virginica" in shown
+    assert shown.count("iVBORw0KGgo") == 3  # how a PNG begins
     assert "did you mean 'relu'" in shown
 
 

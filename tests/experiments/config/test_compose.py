@@ -136,7 +136,7 @@ def studies(*words):
 
 
 SMOKE = [("relu", "softmax_ce"), ("tanh", "softmax_ce")]
-OUTPUTS = [("relu", name) for name in ("softmax_ce", "softmax_mse", "sigmoid_ce", "sigmoid_mse")]
+OUTPUTS = [(name, output) for name in ("sigmoid", "tanh", "relu") for output in ("sigmoid_ce", "sigmoid_mse")]
 
 
 def test_each_of_several_presets_has_its_own_sweep_and_study():
@@ -148,7 +148,7 @@ def test_each_of_several_presets_has_its_own_sweep_and_study():
 def test_the_rest_of_the_command_line_goes_to_each_preset():
     assert studies("+experiment=smoke,mse_vs_ce", "study=mine") == {"mine": [*SMOKE, *OUTPUTS]}
     jobs = sweep(["+experiment=smoke,mse_vs_ce", "activation=elu,tanh", "dataset=iris", "epochs=7"])
-    assert [settings.activation.name for settings, _ in jobs] == ["elu", "tanh"] * 5
+    assert [settings.activation.name for settings, _ in jobs] == ["elu", "tanh", "elu", "elu", "tanh", "tanh"]
     assert {settings.epochs for settings, _ in jobs} == {7}
     assert {settings.data.name for settings, _ in jobs} == {"iris"}
 

@@ -64,6 +64,7 @@ EXAMPLES = [
     ("pretrain.epochs=2", "pretrain.noise=0.5", "activation=tanh", "class_weight=balanced"),
     ("net.norm=batch", "net.dropout=0.2", "net.input_dropout=0.1", "net.residual=true", "early_stopping.patience=3"),
     ("metrics.every_epoch=true",),
+    ("diagnostics.sides=true",),
     ("evaluate=last", "diagnostics.sharpness=true"),
     ("optimizer.clip_norm=2", "schedule.warmup=1", "output=softmax_ce", "output.label_smoothing=0.1"),
     ("schedule=warmup_cosine", "schedule.warmup=1"),

@@ -330,6 +330,7 @@ VALUES = {
     "output.label_smoothing": ("0.1", "2"),
     "early_stopping.patience": ("5", "ten"),
     "metrics.every_epoch": ("true", "often"),
+    "diagnostics.sides": ("true", "left"),
     "schedule": ("step", "plateau"),
     "split.test": ("0.3", "20%"),
     "split.validation": ("0.3", "20%"),

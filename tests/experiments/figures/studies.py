@@ -7,6 +7,7 @@ from itertools import combinations, product
 import numpy as np
 import pandas as pd
 
+from experiments.figures.boxes import crowded
 from experiments.figures.registry import Missing, all_figures, once
 from experiments.store.reading import StudyTables
 from experiments.tables import CLASS_METRICS, NUMBER_METRICS
@@ -186,7 +187,8 @@ def of(name, study):
 
 
 def assert_nothing_overlaps(drawn):
-    """Lay a figure out and check that panels, with their labels, and legends are apart and not cut off."""
+    """Lay a figure out and check that texts, panels with their labels, and legends are apart and not cut off."""
+    assert crowded(drawn) == []
     drawn.draw_without_rendering()
     boxes = [ax.get_tightbbox() for ax in drawn.axes] + [legend.get_window_extent() for legend in drawn.legends]
     for one, other in combinations(boxes, 2):

@@ -13,13 +13,12 @@ def test_demonstrations_are_marked():
 def test_linear_layers_are_one_map_and_relus_are_not():
     (drawn,) = of("collapse", "three").values()
     course, scores = drawn.axes
-    softmax, larger, linear, relu = (line.get_ydata() for line in course.lines)
-    assert relu[-1] < linear[-1] - 0.3  # better
-    assert (linear[1:] < softmax[1:]).all()  # faster at the same rate
-    assert abs(linear[-1] - larger[-1]) < 0.5  # no better than one layer at a larger rate
-    labels = [text.get_text() for text in drawn.legends[0].get_texts()]
-    assert all("rate" in label for label in labels)
-    one, other = scores.lines
+    shallow, deep, relu, regression = (line.get_ydata() for line in course.lines)
+    assert relu[-1] < deep[-1] / 3  # a bend is needed
+    assert 10 < regression[0] < 20
+    for linear in (shallow, deep):
+        assert abs(linear[-5:].mean() - regression[0]) < 1  # whatever the depth
+    other, one = scores.lines
     np.testing.assert_allclose(one.get_xdata(), one.get_ydata(), atol=1e-3)
     assert np.abs(other.get_xdata() - other.get_ydata()).max() > 1
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from experiments.analysis.units import METRICS, RECORDED, unit_of
 from experiments.figures.registry import FIGURES
@@ -100,15 +101,37 @@ def test_crosses_at_one_rate_stand_side_by_side():
 def test_a_pairing_matrix_holds_the_mean_of_each_cell():
     tables = STUDIES["crossed"]
     (drawn,) = of("pairing_matrix", "crossed").values()
-    (ax,) = drawn.axes
+    ax, _ = drawn.axes
     done = tables.replicas[tables.replicas["status"] == "done"]
     expected = 100 * done.groupby(["activation", "output"])["final_test_error"].mean()
     rows, columns = ([label.get_text() for label in axis.get_ticklabels()] for axis in (ax.yaxis, ax.xaxis))
-    assert len(ax.texts) == len(expected) == 6
-    for text in ax.texts:
+    means = [text for text in ax.texts if text.get_gid() != "interval"]
+    assert len(means) == len(expected) == 6
+    for text in means:
         x, y = map(int, text.get_position())
         star = "*" if rows[y] == "tanh" else ""  # of which a replica diverged
         assert text.get_text() == f"{expected[rows[y], columns[x]]:.3g}{star}"
+
+
+def test_a_pairing_matrix_has_a_scale_and_the_interval_of_each_mean():
+    tables = STUDIES["crossed"]
+    (drawn,) = of("pairing_matrix", "crossed").values()
+    ax, bar = drawn.axes
+    done = tables.replicas[tables.replicas["status"] == "done"].set_index(["activation", "output"])
+    errors = 100 * done["final_test_error"]
+    rows, columns = ([label.get_text() for label in axis.get_ticklabels()] for axis in (ax.yaxis, ax.xaxis))
+    intervals = {
+        (rows[round(text.get_position()[1])], columns[round(text.get_position()[0])]): text.get_text()
+        for text in ax.texts
+        if text.get_gid() == "interval"
+    }
+    assert len(intervals) == 4  # tanh has two seeds
+    for key, text in intervals.items():
+        values = errors.loc[[key]]
+        low, high = stats.t.interval(0.95, len(values) - 1, values.mean(), stats.sem(values))
+        assert text == f"{low:.3g} to {high:.3g}"
+    assert bar.get_yscale() == "log"
+    assert bar.get_ylim()[0] == pytest.approx(errors.groupby(level=[0, 1]).mean().min())
 
 
 def lost_rates():
@@ -332,7 +355,7 @@ def test_what_is_not_finite_is_hatched_and_has_no_star():
     lost = replicas["activation"] == "elu"
     replicas = replicas.assign(status=np.where(lost, "diverged", "done"))
     (drawn,) = drawings("pairing_matrix", tables._replace(replicas=replicas)).values()
-    (ax,) = drawn.axes
+    ax, _ = drawn.axes
     texts = [text.get_text() for text in ax.texts]
     assert texts.count("diverged") == len([patch for patch in ax.patches if patch.get_hatch()]) == 2
     assert not any("*" in text for text in [*texts, ax.get_title(loc="left")])

@@ -10,6 +10,8 @@ from experiments.figures.style import COLORS, DASHES, SINGLE, identity, log_axis
 from nets.activations import ACTIVATIONS
 from tests.experiments.figures.studies import FIGURES, STUDIES, drawings, fake_study, of
 
+DEMONSTRATIONS = [name for name, drawable in FIGURES.items() if drawable.demonstration]
+
 
 def test_an_activation_has_one_colour_in_all_figures():
     for name in FIGURES:
@@ -29,6 +31,37 @@ def test_activations_are_told_apart_by_colour_and_dash():
     assert unknown == identity("new_activation")
     assert unknown not in {identity(name) for name in ACTIVATIONS}
     assert len(set(DASHES)) == len(DASHES)
+
+
+@pytest.mark.parametrize(("settings", "new"), [(1, 8), (2, 0), (3, 0)])
+def test_no_two_activations_share_a_colour_and_a_marker(settings, new):
+    names = (*ACTIVATIONS, *(f"new_{number}" for number in range(new)))
+    hidden = tuple((8,) * depth for depth in range(settings))
+    replicas = fake_study(names, hidden=hidden, seeds=1, epochs=1, diverged=0).replicas
+    activation = replicas.set_index("run")["activation"]
+    taken = {}
+    for run, look in looks(replicas).items():
+        assert taken.setdefault((look.color, look.marker or "o"), activation[run]) == activation[run]
+
+
+def test_an_activation_has_one_marker_in_all_figures():
+    for look in looks(fake_study(tuple(ACTIVATIONS), seeds=1, epochs=1).replicas).values():
+        (alone,) = looks(fake_study((look.label,), seeds=1, epochs=1).replicas).values()
+        assert alone == look
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_no_two_lines_of_a_panel_look_the_same(name):
+    """Rows of a leaderboard have their names beside them; there a mark has the shape of its verdict."""
+    activation = STUDIES["all"].replicas.set_index("run")["activation"].to_dict()
+    for drawn in () if name in ("leaderboard", *DEMONSTRATIONS) else of(name, "all").values():
+        for ax in getattr(drawn, "axes", []):
+            shared = {}
+            for line in ax.lines:
+                if line.get_gid() in activation:
+                    look = line.get_color(), line.get_marker().replace(".", "o")
+                    shared.setdefault(look, set()).add(activation[line.get_gid()])
+            assert all(len(activations) == 1 for activations in shared.values())
 
 
 VISION = {

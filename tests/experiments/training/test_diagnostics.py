@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
-from experiments.tables import ACTIVATION_COLUMNS, LAYER_COLUMNS
+from experiments.tables import ACTIVATION_COLUMNS, LAYER_COLUMNS, SIDES
 from experiments.training.diagnostics import layer_statistics, learned_columns, sharpness
 from nets.activations import ACTIVATIONS, GLU, LeakyReLU, Linear, Maxout, PReLU, ReLU, Sigmoid, Tanh
 from nets.formula import Formula
@@ -224,6 +224,42 @@ def test_a_saturated_sigmoid_is_flat_without_being_zero():
     # Its slope is 0.005 at ±5.288.
     columns = constant(Sigmoid(), [0, 5.28, 5.29, -6, -40], 5)
     assert (columns["dead_fraction"], columns["saturated_fraction"], columns["zero_fraction"]) == (0.6, 0.6, 0)
+
+
+def sides(activation, biases):
+    """Return the shares of units that are off, saturated at negative z and saturated at other z, and of flat ones."""
+    network, work = probe(activation, hidden=(len(biases),), seeds=(0,))
+    network.layers[0].weight[:] = 0
+    network.layers[0].bias[:] = biases
+    columns, _ = layer_statistics(network, SoftmaxCE(), work, None, sides=True)
+    return [columns[name][0, 0] for name in (*SIDES, "saturated_fraction")]
+
+
+@pytest.mark.parametrize(
+    ("activation", "expected"),
+    [
+        (ReLU(), [0.75, 0, 0]),
+        (Sigmoid(), [0, 0.5, 0.25]),
+        (Tanh(), [0, 0.5, 0.25]),
+        (Linear(), [0, 0, 0]),
+        (LeakyReLU(), [0, 0, 0]),
+    ],
+)
+def test_a_flat_unit_is_off_or_saturated_on_one_side(activation, expected):
+    *shares, flat = sides(activation, [-9.0, -8.0, 0.0, 9.0])
+    assert shares == expected
+    assert flat == sum(expected)
+
+
+@pytest.mark.parametrize("activation", ALL, ids=lambda activation: activation.name)
+def test_the_sides_add_up_to_the_flat_share_and_change_no_other_column(activation):
+    network, work = probe(activation)
+    plain, _ = layer_statistics(network, SoftmaxCE(), work, None)
+    columns, _ = layer_statistics(network, SoftmaxCE(), work, None, sides=True)
+    np.testing.assert_allclose(sum(columns.pop(name) for name in SIDES), columns["saturated_fraction"])
+    assert columns.keys() == plain.keys()
+    for name, values in columns.items():
+        np.testing.assert_array_equal(values, plain[name])
 
 
 def test_of_maxouts_pieces_the_steepest_counts():
