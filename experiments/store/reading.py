@@ -73,6 +73,12 @@ def _from_yaml(text: str) -> Any:
     return yaml.load(text, LOADER)
 
 
+def run_record(folder: Path) -> dict[str, Any]:
+    """Return the record of a run: its condition with the path and layout of its data, seeds and learning rates."""
+    record: dict[str, Any] = _from_yaml((folder / "config.yaml").read_text(encoding="utf-8"))
+    return record
+
+
 class StudyTables(NamedTuple):
     """The tables of a study as pandas frames; results/README.md explains their columns."""
 
@@ -186,7 +192,7 @@ def load_all_tables(study: str, results: Path = RESULTS) -> StudyTables:
     folders = [Path(results) / study / "runs" / run for run in loaded.replicas["run"].unique()]
     sources = {}
     for folder in _with_file(folders, "config.yaml"):
-        sources[folder.name] = _from_yaml((folder / "config.yaml").read_text(encoding="utf-8"))["dataset"]
+        sources[folder.name] = run_record(folder)["dataset"]
     return loaded._replace(
         confusion=_joined(folders, "confusion.csv"),
         timing=_joined(folders, "timing.csv"),
