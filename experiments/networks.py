@@ -18,7 +18,7 @@ from experiments.data.imputing import check_missing, fillable, indicators
 from experiments.data.split import SCALES
 from experiments.store.collecting import collect
 from experiments.store.files import RESULTS, arrays
-from experiments.store.reading import check_study, run_replicas
+from experiments.store.reading import check_study, recorded_words, run_replicas
 from experiments.store.runs import RunFolder
 from experiments.store.study import Study
 from nets.activations import Activation
@@ -147,10 +147,13 @@ class TrainedNetworks(Sequence[TrainedNetwork]):
         The networks.
     files
         The content of `CHOICE_FILES` by name; empty if the networks come from a file network.npz alone.
+    study
+        The name of the study's folder.
     """
 
     members: tuple[TrainedNetwork, ...]
     files: Mapping[str, bytes] = field(default_factory=dict)
+    study: str = ""
 
     def __len__(self) -> int:
         return len(self.members)
@@ -222,7 +225,7 @@ class TrainedNetworks(Sequence[TrainedNetwork]):
         text = f"at its chosen learning rate {rate:g}"
         if len(chosen) and (chosen["status"] == "diverged").all():
             return f"{self.members[0].run} has no network {text}: all of them diverged"
-        words = json.loads(self.files["environment.json"])["overrides"]
+        words = recorded_words(self.files["environment.json"], self.study)
         seeds = sorted(set((chosen if len(chosen) else reported)["seed"].tolist()))
         further = [f"optimizer.lr={rate!r}", f"seeds={seeds}".replace(" ", ""), "save=true"]
         if any(word.startswith("tune.trials=") for word in words):
@@ -310,7 +313,8 @@ def load(path: str | Path) -> TrainedNetworks:
         raise ConfigError(f"{path} is no network.npz of this version: {error}") from error
     if not members:
         raise ConfigError(_why_empty(path, files))
-    return TrainedNetworks(members, {name: files[name] for name in CHOICE_FILES if name in files})
+    chosen_by = {name: files[name] for name in CHOICE_FILES if name in files}
+    return TrainedNetworks(members, chosen_by, path.parents[1].name if chosen_by else "")
 
 
 class Chosen(NamedTuple):
@@ -388,7 +392,8 @@ def _why_empty(path: Path, files: Mapping[str, bytes]) -> str:
     """Return why a run keeps no networks, and the command that trains it anew."""
     if "replicas.csv" not in files:
         return f"{path} keeps no networks: all of its replicas diverged"
-    words = [word for word in json.loads(files["environment.json"])["overrides"] if not word.startswith("save=")]
+    words = recorded_words(files["environment.json"], path.parents[1].name)
+    words = [word for word in words if not word.startswith("save=")]
     replicas = run_replicas(files)
     if (replicas.loc[replicas["purpose"] == "report", "status"] == "diverged").all():
         rate = float(replicas["lr"].min()) / 10

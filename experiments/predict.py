@@ -1,7 +1,7 @@
 """Predicts new rows with a kept network of a study, or of a run.
 
-    python -m experiments.predict study=NAME [dataset=NAME] [select=error|loss|best_epoch_error] ROWS.csv > predictions.csv
-    python -m experiments.predict run=results/STUDY/runs/RUN ROWS.csv > predictions.csv
+    python -m experiments.predict study=NAME [dataset=NAME] [select=RULE] ROWS.csv > predictions.csv
+    python -m experiments.predict run=results/STUDY/runs/RUN [select=RULE] ROWS.csv > predictions.csv
 
 The network must have been trained with save=true. It is the one that `python -m experiments.export` writes: that of the
 study's winner, the condition with the lowest mean validation error. Its name is printed on the standard error.
@@ -64,9 +64,7 @@ def _predict(arguments: Sequence[str]) -> int:
     return 0
 
 
-def predictions(
-    network: TrainedNetwork, folder: Path, rows: str, written: Mapping[str, str]
-) -> tuple[str, list[str]]:
+def predictions(network: TrainedNetwork, folder: Path, rows: str, written: Mapping[str, str]) -> tuple[str, list[str]]:
     """Return the CSV of the predictions of a file's rows, and which of its columns were not read.
 
     Parameters

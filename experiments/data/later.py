@@ -11,7 +11,7 @@ from pandas.api import types
 
 from experiments.data.cells import Format, Texts, listed
 from experiments.data.choices import Choices
-from experiments.data.columns import Categories, Column, Dates, Numbers
+from experiments.data.columns import Categories, Column, Dates
 from experiments.data.files import ENDINGS, TEXT, read_content
 from experiments.data.layout import Layout
 from nets.names import nearest

@@ -79,6 +79,14 @@ def run_record(folder: Path) -> dict[str, Any]:
     return record
 
 
+def recorded_words(environment: bytes, study: str) -> list[str]:
+    """Return the overrides that trained a run, from its environment.json, with the study that it is in today."""
+    words: list[str] = json.loads(environment)["overrides"]
+    if study != "default" and not any(word.startswith("study=") for word in words):
+        words = [*words, f"study={study}"]
+    return [f"study={study}" if word.startswith("study=") else word for word in words]
+
+
 class StudyTables(NamedTuple):
     """The tables of a study as pandas frames; results/README.md explains their columns."""
 
