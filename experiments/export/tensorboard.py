@@ -4,10 +4,10 @@ Only the package tensorboard is needed, neither TensorFlow nor PyTorch.
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,11 +18,8 @@ from experiments.store.files import RESULTS
 from experiments.store.reading import load_tables
 from experiments.store.study import Study
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-OUTCOMES = ("final_validation_error", "final_test_error")
-"""The columns of `replicas` that TensorBoard's table of hyperparameters shows."""
+FINAL = "final_"
+"""The columns of `replicas` that begin with this are numbers of the network at the end."""
 
 
 def write_events(study: str, results: Path = RESULTS) -> tuple[Path, int]:
@@ -48,49 +45,49 @@ def write_events(study: str, results: Path = RESULTS) -> tuple[Path, int]:
     columns = [name for name in stored.history if name not in (*tables.IDENTITY, "epoch")]
     for replica in stored.replicas.to_dict("records"):
         run, rate, seed = (replica[name] for name in tables.KEY)
+        epochs = history[run, rate, seed]
         writer = EventFileWriter(str(new / run / f"lr={rate:g},seed={seed}"))
-        for summary in _hyperparameters(replica):
-            writer.add_event(Event(summary=summary))
-        for epoch, summary in _epochs(history[run, rate, seed], columns):
-            writer.add_event(Event(step=epoch, summary=summary))
+        writer.add_event(Event(summary=_hyperparameters(replica)))
+        for epoch, *numbers in epochs[["epoch", *columns]].itertuples(index=False, name=None):
+            writer.add_event(Event(step=epoch, summary=_scalars(zip(map(tag, columns), numbers, strict=True))))
+        ends = {f"final/{name.removeprefix(FINAL)}": replica[name] for name in replica if name.startswith(FINAL)}
+        writer.add_event(Event(step=int(epochs["epoch"].max()), summary=_scalars(ends.items())))
         writer.close()
     shutil.rmtree(folder, ignore_errors=True)
     new.rename(folder)
     return folder, len(stored.replicas)
 
 
-def _hyperparameters(replica: "dict[str, Any]") -> Iterator[Any]:
-    """Yield the summaries by which TensorBoard knows the settings of a replica and its end."""
-    from tensorboard.plugins.hparams import api
+def _hyperparameters(replica: dict[str, Any]) -> Any:
+    """Return the summary by which TensorBoard knows the settings of a replica.
 
+    TensorBoard's own function for this imports TensorFlow.
+    """
+    from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+    from tensorboard.plugins.hparams import metadata, plugin_data_pb2
+
+    start = plugin_data_pb2.SessionStartInfo()
     columns = list(replica)
-    names = [
-        "dataset",
-        "activation",
-        "output",
-        "lr",
-        "seed",
-        *columns[columns.index("seed") + 1 : columns.index("task")],
-    ]
-    values = {name: replica[name] for name in names}
-    yield api.hparams_pb({name: _plain(value) for name, value in values.items() if value == value})
+    settings = columns[columns.index("seed") + 1 : columns.index("task")]
+    for name in ("dataset", "activation", "output", "lr", "seed", *settings):
+        value = replica[name]
+        if isinstance(value, bool | np.bool_):
+            start.hparams[name].bool_value = bool(value)
+        elif isinstance(value, str):
+            start.hparams[name].string_value = value
+        elif value == value:  # a setting that the condition does not have is NaN
+            start.hparams[name].number_value = float(value)
+    data = plugin_data_pb2.HParamsPluginData(version=metadata.PLUGIN_DATA_VERSION, session_start_info=start)
+    plugin = SummaryMetadata.PluginData(plugin_name=metadata.PLUGIN_NAME, content=data.SerializeToString())
+    value = Summary.Value(tag=metadata.SESSION_START_INFO_TAG, metadata=SummaryMetadata(plugin_data=plugin))
+    return Summary(value=[value])
 
 
-def _plain(value: Any) -> bool | float | str:
-    """Return a setting as a type that TensorBoard knows."""
-    if isinstance(value, bool | np.bool_):
-        return bool(value)
-    return str(value) if isinstance(value, str) else float(value)
-
-
-def _epochs(history: "pd.DataFrame", columns: list[str]) -> Iterator[tuple[int, Any]]:
-    """Yield each epoch of a replica with the summary of its numbers."""
+def _scalars(numbers: Iterable[tuple[str, float]]) -> Any:
+    """Return the summary of numbers by name; what is not defined is left out."""
     from tensorboard.compat.proto.summary_pb2 import Summary
 
-    for epoch, *numbers in history[["epoch", *columns]].itertuples(index=False, name=None):
-        named = zip(columns, numbers, strict=True)
-        values = [Summary.Value(tag=tag(name), simple_value=number) for name, number in named if number is not None]
-        yield int(epoch), Summary(value=values)
+    return Summary(value=[Summary.Value(tag=name, simple_value=value) for name, value in numbers if value == value])
 
 
 def tag(column: str) -> str:
