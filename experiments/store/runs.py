@@ -26,7 +26,7 @@ from experiments.config.errors import ConfigError
 from experiments.config.settings import SCHEMA_VERSION, Settings
 from experiments.config.together import listing
 from experiments.store.files import LEFTOVERS, arrays, fingerprint, is_locked, locked, to_json, write_bytes
-from experiments.store.reading import run_replicas, tuning_seeds
+from experiments.store.reading import FORMULA_NAME, run_replicas, tuning_seeds
 from experiments.tables import Replica
 from nets import NUMERICS
 
@@ -247,6 +247,10 @@ class RunFolder:
             path.unlink(missing_ok=True)
         for name, value in [*content.items(), ("status.json", to_json(status))]:
             write_bytes(self.path / name, value)
+
+    def name_formula(self, name: str) -> None:
+        """Store what tables and figures call the formula of this run; no result depends on it."""
+        write_bytes(self.path / FORMULA_NAME, name.encode())
 
     def record_failure(self, text: str, environment: dict[str, object]) -> None:
         """Store the traceback of a failed training; replicas that were finished before stay."""
