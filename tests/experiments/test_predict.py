@@ -16,7 +16,8 @@ from experiments.tables import winners
 
 WORDS = ("activation=relu,tanh", "dataset=csv", "dataset.path=churn.csv", "dataset.target=churned",
          "dataset.index=customer", 'dataset.na=["?"]', "dataset.missing=impute", "dataset.dates=numeric",
-         "dataset.categories=[zip]", "epochs=3", "seeds=2", "net.hidden=[6]", "batch_size=8", "study=churn")  # fmt: skip
+         "dataset.categories=[zip]", "epochs=3", "seeds=2", "net.hidden=[6]", "batch_size=8",
+         "study=churn")  # fmt: skip
 
 
 def customers(n=120):
@@ -47,6 +48,7 @@ def here(folder, monkeypatch):
 
 
 def predict(capsys, *arguments):
+    capsys.readouterr()
     code = main(list(arguments))
     printed = capsys.readouterr()
     return code, printed.out, printed.err
@@ -130,6 +132,7 @@ def test_export_of_a_study_takes_the_condition_with_the_lowest_validation_error(
     replicas = pd.read_csv("results/churn/replicas.csv")
     means = replicas[replicas["selected"]].groupby("run")[["final_validation_error", "final_validation_loss"]].mean()
     winner = means.sort_values(["final_validation_error", "final_validation_loss"]).index[0]
+    capsys.readouterr()
     assert export(["study=churn", "format=sklearn"]) == 0
     told = capsys.readouterr().out
     assert told.startswith(f"the winner of study churn is {winner}: of 2 conditions, the lowest mean final validation")
