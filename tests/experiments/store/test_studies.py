@@ -97,7 +97,7 @@ def test_replicas_with_other_numbers_are_not_merged(three, capsys):
     before = {path: path.read_bytes() for path in Path(RESULTS).rglob("*.csv")}
     code, _, err = command(capsys, "merge", "two", "one")
     assert code == 2
-    assert "with lr 0.1 and seed 1, status is done and diverged; nothing was changed\n" in err
+    assert "with lr 0.05 and seed 1, status is done and diverged; nothing was changed\n" in err
     assert {path: path.read_bytes() for path in Path(RESULTS).rglob("*.csv")} == before
 
 
