@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,11 +16,14 @@ from experiments.config.errors import ConfigError, in_one_line
 from experiments.data.columns import Column, Numbers, content, encode, from_records
 from experiments.data.imputing import check_missing, fillable, indicators
 from experiments.data.split import SCALES
-from experiments.store.files import arrays
-from experiments.store.reading import run_replicas
+from experiments.store.collecting import collect
+from experiments.store.files import RESULTS, arrays
+from experiments.store.reading import check_study, recorded_words, run_replicas
 from experiments.store.runs import RunFolder
+from experiments.store.study import Study
 from nets.activations import Activation
 from nets.distributions import Distribution
+from nets.names import nearest
 from nets.network import Network, Recipe, Work
 from nets.outputs import Output
 
@@ -144,10 +147,13 @@ class TrainedNetworks(Sequence[TrainedNetwork]):
         The networks.
     files
         The content of `CHOICE_FILES` by name; empty if the networks come from a file network.npz alone.
+    study
+        The name of the study's folder.
     """
 
     members: tuple[TrainedNetwork, ...]
     files: Mapping[str, bytes] = field(default_factory=dict)
+    study: str = ""
 
     def __len__(self) -> int:
         return len(self.members)
@@ -219,7 +225,7 @@ class TrainedNetworks(Sequence[TrainedNetwork]):
         text = f"at its chosen learning rate {rate:g}"
         if len(chosen) and (chosen["status"] == "diverged").all():
             return f"{self.members[0].run} has no network {text}: all of them diverged"
-        words = json.loads(self.files["environment.json"])["overrides"]
+        words = recorded_words(self.files["environment.json"], self.study)
         seeds = sorted(set((chosen if len(chosen) else reported)["seed"].tolist()))
         further = [f"optimizer.lr={rate!r}", f"seeds={seeds}".replace(" ", ""), "save=true"]
         if any(word.startswith("tune.trials=") for word in words):
@@ -307,14 +313,87 @@ def load(path: str | Path) -> TrainedNetworks:
         raise ConfigError(f"{path} is no network.npz of this version: {error}") from error
     if not members:
         raise ConfigError(_why_empty(path, files))
-    return TrainedNetworks(members, {name: files[name] for name in CHOICE_FILES if name in files})
+    chosen_by = {name: files[name] for name in CHOICE_FILES if name in files}
+    return TrainedNetworks(members, chosen_by, path.parents[1].name if chosen_by else "")
+
+
+class Chosen(NamedTuple):
+    """A network that validation data chose, its run's folder, and why this run won its study, if it was to win one."""
+
+    network: TrainedNetwork
+    folder: Path
+    won: str
+
+    @property
+    def words(self) -> str:
+        """How the network was chosen within its run."""
+        return f"lr {self.network.lr:g}, seed {self.network.seed} (both chosen by validation data)"
+
+
+CHOICE = ("study", "run", "dataset", "select")
+"""The arguments of a command by which `choose` finds a network."""
+
+
+def choose(values: Mapping[str, str]) -> Chosen:
+    """Return the network that the arguments `CHOICE` of a command name.
+
+    It is `TrainedNetworks.selected` of the run, or of the winner of the study: the condition that `tables.winners`
+    has first. Test data choose nothing.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such study or run, if the study has several tasks, or if the run keeps no network.
+    """
+    select = values.get("select", "error")
+    if select not in tables.SELECT:
+        raise ConfigError(f"select={select}: {nearest(select, tables.SELECT)}")
+    if ("run" in values) == ("study" in values):
+        which = "which study or run?" if "run" not in values else "study= and run= are both given: leave out one."
+        raise ConfigError(f"{which} Allowed is study=NAME or run=results/STUDY/runs/RUN")
+    if "run" in values:
+        if "dataset" in values:
+            raise ConfigError("dataset= chooses a data set of a study, and a run has only one: leave it out")
+        folder, won = Path(values["run"]), ""
+    else:
+        folder, won = _winner(values["study"], values.get("dataset"), select)
+    return Chosen(load(folder).selected(select), folder, won)
+
+
+def _winner(study: str, dataset: str | None, select: str) -> tuple[Path, str]:
+    """Return the folder of the run that wins in a study, and why it does, in words."""
+    check_study(study)
+    collect(Study(study))  # repairs damaged tables
+    replicas = tables.read(RESULTS / study / "replicas.csv")
+    if dataset is not None:
+        if dataset not in set(replicas["dataset"]):
+            raise ConfigError(f"dataset={dataset}: {nearest(dataset, sorted(set(replicas['dataset'])))}")
+        replicas = replicas[replicas["dataset"] == dataset]
+    names = sorted(set(replicas["dataset"]))
+    if len(names) > 1:
+        raise ConfigError(f"study {study!r} has several data sets: allowed is dataset=NAME of {', '.join(names)}")
+    if replicas["task_id"].nunique() > 1:
+        runs = f"run={RESULTS / study / 'runs' / 'RUN'}"
+        raise ConfigError(f"study {study!r} has several targets or splits of {names[0]}: allowed is {runs}")
+    if select == "loss" and replicas["output"].nunique() > 1:
+        raise ConfigError(f"study {study!r} has several outputs, whose losses do not compare: leave out select=loss")
+    ranked = tables.winners(replicas, select)
+    run = str(ranked.index[0][1])
+    mean, seeds = float(ranked[tables.SELECT[select][0]].iloc[0]), int(ranked["seeds"].iloc[0])
+    equals = int((ranked["diverged"] == ranked["diverged"].iloc[0]).sum())  # a diverged replica decides before a mean
+    few = "" if equals == len(ranked) else " with the smallest share of diverged replicas"
+    rivals = f"of {equals} condition{'s' * (equals > 1)}{few}, " if len(ranked) > 1 else ""
+    numbers = f"{mean:.4g} over {seeds} seed{'s' * (seeds > 1)}"
+    won = f"the winner of study {study} is {run}: {rivals}{tables.SELECT_WORDS[select]}, {numbers}"
+    return RESULTS / study / "runs" / run, won
 
 
 def _why_empty(path: Path, files: Mapping[str, bytes]) -> str:
     """Return why a run keeps no networks, and the command that trains it anew."""
     if "replicas.csv" not in files:
         return f"{path} keeps no networks: all of its replicas diverged"
-    words = [word for word in json.loads(files["environment.json"])["overrides"] if not word.startswith("save=")]
+    words = recorded_words(files["environment.json"], path.parents[1].name)
+    words = [word for word in words if not word.startswith("save=")]
     replicas = run_replicas(files)
     if (replicas.loc[replicas["purpose"] == "report", "status"] == "diverged").all():
         rate = float(replicas["lr"].min()) / 10

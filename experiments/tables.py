@@ -333,3 +333,34 @@ def selected(replicas: "pd.DataFrame", select: str = "error") -> "pd.Series":
     chosen = rates == replicas["run"].map(chosen_rates(replicas, select).map(rounded))
     chosen &= ~replicas.assign(lr=rates)[KEY].duplicated()
     return chosen & (replicas["purpose"] == "report") if "purpose" in replicas else chosen
+
+
+def winners(replicas: "pd.DataFrame", select: str = "error") -> "pd.DataFrame":
+    """Return the conditions of each task, the one that validation data choose first; the index is `task_id` and `run`.
+
+    Each condition has its selected learning rate. The share of diverged replicas decides first, then the means of the
+    columns `SELECT[select]` over the reported seeds that all conditions of the task have. If there are none, it is
+    all seeds of each. Equal conditions are sorted by name.
+
+    Parameters
+    ----------
+    replicas
+        The table `replicas` of a study.
+    select
+        The rule, a key of `SELECT`.
+
+    Returns
+    -------
+    DataFrame
+        `diverged`, the share; the means of the finished replicas; `seeds`, their number.
+    """
+    columns = list(SELECT[select])
+    rows = replicas[selected(replicas, select)]
+    by_task = rows.groupby("task_id")["run"]
+    shared = rows.groupby(["task_id", "seed"])["run"].transform("nunique") == by_task.transform("nunique")
+    rows = rows[shared | ~shared.groupby(rows["task_id"]).transform("any")]
+    done = rows["status"] == "done"
+    scores = rows[columns].astype(float).where(done).assign(diverged=~done, task_id=rows["task_id"], run=rows["run"])
+    conditions = scores.groupby(["task_id", "run"])
+    means = conditions[["diverged", *columns]].mean().map(rounded).assign(seeds=conditions.size())
+    return means.sort_values(["task_id", "diverged", *columns, "run"])

@@ -20,7 +20,7 @@ ROOMS = (
     ("analysis",),
     ("sweep",),
     ("figures",),
-    ("export", "figure", "report", "claims", "explain", "benchmark", "evaluate"),
+    ("export", "predict", "figure", "report", "claims", "explain", "benchmark", "evaluate"),
 )
 """The rooms of `experiments`: a file imports from its own room and from rooms above it in this list, never from below
 or beside."""

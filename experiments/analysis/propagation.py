@@ -23,12 +23,10 @@ PAIRS, NETWORKS, START = 16, 4, 0.5
 
 
 def rebuild(row: pd.Series) -> Activation:
-    """Return the activation that a row of `replicas` names, with its hyperparameters."""
+    """Return the activation that a row of `replicas` names, with its hyperparameters; a formula loses its name."""
     variant = ACTIVATIONS.get(row["activation"], Formula)  # a formula's name is the user's
     kinds: dict[str, type] = {item.name: type(item.default) for item in fields(variant)}
-    values = {name: row.get(f"activation.{name}") for name in kinds}
-    if "name" in kinds:  # only a formula has a name of its own
-        values["name"] = row["activation"]
+    values = {name: row.get(f"activation.{name}") for name in kinds if name != "name"}
     return variant(**{name: kinds[name](value) for name, value in values.items() if not pd.isna(value)})
 
 

@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+from nets.activations import ACTIVATIONS
+
 DEEPEST, WIDEST = 200, 100_000
 MOST = 1_000_000
 """Largest number of epochs, of rows in a batch, and of seeds in a sweep."""
@@ -19,6 +21,18 @@ class Name:
     def accepts(self, value: Any) -> bool:
         """Return whether the value is such a name."""
         return isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", value) is not None
+
+
+class FormulaName:
+    """What tables and figures call a formula; empty for its activation's own name."""
+
+    words = "up to 40 letters, digits, blanks, _, - and ., first a letter, and no activation's name"
+
+    def accepts(self, value: Any) -> bool:
+        """Return whether the value is such a text."""
+        if not isinstance(value, str) or re.fullmatch(r"([^\W\d_]([\w .-]*[\w.-])?)?", value) is None:
+            return False
+        return len(value) <= 40 and value.lower() not in ACTIVATIONS
 
 
 class Widths:

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Annotated, Any, get_args, get_type_hints
 
 from experiments.config.choices import REGISTRIES
-from experiments.config.rules import LARGEST_BUDGET, MOST, Name, Seeds, TuningSeeds, Widths, Workers
+from experiments.config.rules import LARGEST_BUDGET, MOST, FormulaName, Name, Seeds, TuningSeeds, Widths, Workers
 from experiments.config.trials import Space
 from nets.activations import Activation
 from nets.hyperparameters import Number, OneOf, Whole
@@ -133,8 +133,12 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class FormulaSource:
-    """What `activation=formula` computes; the activation contains it, so the condition needs no copy."""
+    """What `activation=formula` computes; the activation contains it, so the condition needs no copy.
 
+    The name is for tables and figures only: the same formula of another name is the same condition.
+    """
+
+    name: Annotated[str, FormulaName()]
     expression: str
     parameters: Mapping[str, float]
 
@@ -167,7 +171,7 @@ class Configuration:
     seeds: Annotated[tuple[int, ...], Seeds(), Unhashed(1)]
     tune: Annotated[Tune, Unhashed({"seeds": 0, "trials": 0, "space": {}})]
     checkpoint: Annotated[Checkpoint, Unhashed({"every": 0})]
-    formula: Annotated[FormulaSource, Unhashed({"expression": "x", "parameters": {}})] = field(repr=False)
+    formula: Annotated[FormulaSource, Unhashed({"name": "", "expression": "x", "parameters": {}})] = field(repr=False)
     workers: Annotated[int | str, Workers(), Unhashed("auto")]
     save: Annotated[bool, Unhashed(False)]
     force: Annotated[bool, Unhashed(False)]

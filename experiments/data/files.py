@@ -61,7 +61,7 @@ def from_file(path: str, **values: Any) -> Data:
             raise ValueError("is a folder: allowed is a file")
         choices = Choices(**values)
         content = file.read_bytes()
-        frame, source = _read(ending, content, layout, choices)
+        frame, source = read_content(ending, content, layout, choices)
         source = replace(source, sha256=hashlib.sha256(content).hexdigest())
         name = re.sub(r"[^A-Za-z0-9_.-]+", "_", file.stem).strip("._-")[:60] or "data"
         return from_frame(name, frame, source=source, **values)
@@ -109,7 +109,7 @@ def _one_line(error: ValueError) -> str:
     return " ".join(str(error).splitlines())
 
 
-def _read(ending: str, content: bytes, layout: Layout, choices: Choices) -> tuple[pd.DataFrame, Source]:
+def read_content(ending: str, content: bytes, layout: Layout, choices: Choices) -> tuple[pd.DataFrame, Source]:
     """Return the table of a file, and what is known of its source."""
     if ending in TEXT:
         return read(content, layout, na=choices.na, texts=choices.categories)

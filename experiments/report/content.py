@@ -17,6 +17,7 @@ from experiments.report.initializers import InitializerTable, initializer_tables
 from experiments.report.matrices import Matrix, matrices
 from experiments.report.metrics import CURVES as METRIC_CURVES
 from experiments.report.over import Over, over_table
+from experiments.report.paper import Paper, paper
 from experiments.report.provenance import (
     Command,
     Configuration,
@@ -61,6 +62,8 @@ class Content:
         The names by which the page filters.
     leaderboard, comparisons
         Tables of the conditions.
+    paper
+        Treatments × data sets, as a paper prints them.
     choice
         How the learning rates were chosen.
     edge
@@ -100,6 +103,7 @@ class Content:
     outputs: list[str]
     leaderboard: Table
     comparisons: Table
+    paper: Paper
     choice: str
     edge: str
     margin: str
@@ -174,6 +178,7 @@ def gather(
         datasets=sorted(board["dataset"].unique()),
         outputs=sorted(board["output"].unique()),
         leaderboard=leaderboard(board, epoch_of_errors(replicas)),
+        paper=paper(facts, replicas),
         choice=choice(replicas, select),
         comparisons=comparisons(board),
         edge=edge_sentence(board),

@@ -9,10 +9,17 @@ from experiments.data.sets import file_state
 from experiments.report.caching import digest, program
 from experiments.store.earlier import record_with_file
 from experiments.store.files import checksum, to_json, write_bytes
-from experiments.store.reading import RECORDS, STUDY_TABLES
+from experiments.store.reading import FORMULA_NAME, RECORDS, STUDY_TABLES
 from experiments.store.study import Study
 
-RUN_FILES = ("confusion.csv", "reliability.csv", "timing.csv", "boundary.npz", *(name for name, _ in RECORDS.values()))
+RUN_FILES = (
+    "confusion.csv",
+    "reliability.csv",
+    "timing.csv",
+    "boundary.npz",
+    FORMULA_NAME,
+    *(name for name, _ in RECORDS.values()),
+)
 """What a report reads of a run; all else is in the study's tables."""
 
 NOTE = "report/.report.json"

@@ -14,6 +14,7 @@ from experiments.analysis.recipe import value_where_off
 from experiments.config.choices import CATALOGUE, catalogue
 from experiments.config.values import plain_or_quoted
 from experiments.config.words import COUNTS
+from experiments.store.reading import recorded_words
 
 Records = dict[str, dict[str, Any]]
 """By run, its record, as `experiments.store.reading.load_records` returns it."""
@@ -182,7 +183,7 @@ def study_words(folder: Path, only: Collection[str] | None = None) -> list[str]:
     """
     files = sorted(folder.glob("runs/*/environment.json"))
     files = [file for file in files if only is None or file.parent.name in only]
-    runs = [json.loads(file.read_text("utf-8"))["overrides"] for file in files]
+    runs = [recorded_words(file.read_bytes(), folder.name) for file in files]
     values_by_key: dict[str, list[str]] = {}
     same_keys = len({frozenset(word.partition("=")[0] for word in words) for words in runs}) == 1
     for key, _, value in (word.partition("=") for words in (runs if same_keys else runs[:1]) for word in words):

@@ -220,13 +220,14 @@ def _content(study: Study, shown: "Shown", other: "Shown | None", records: "Reco
 def _write_texts(folder: Path, content: "Content", kinds: tuple[str, ...]) -> list[Path]:
     """Write the page, the Markdown and the LaTeX tables; return their paths."""
     from experiments.report.page import html
-    from experiments.report.text import latex, markdown
+    from experiments.report.text import latex, latex_paper, markdown
 
     files = {
         "index.html": html(content, kinds),
         "report.md": markdown(content),
         "tables/leaderboard.tex": latex(content.leaderboard, LEADERBOARD),
         "tables/comparisons.tex": latex(content.comparisons, COMPARISONS),
+        "tables/paper.tex": latex_paper(content.paper),
     }
     for name, text in files.items():
         write_bytes(folder / name, text.encode())

@@ -1,7 +1,16 @@
-"""The files of a study: lists the state of each run, checks files, removes unusable files, updates the tables.
+"""Studies and their files: lists studies and runs, checks files, removes what is not needed, updates the tables.
 
+python -m experiments.store list
+python -m experiments.store rename OLD NEW
+python -m experiments.store merge FROM INTO
+python -m experiments.store delete NAME [--yes]
 python -m experiments.store status|verify|prune|collect study=NAME [format=parquet]
 
+list       all studies: their conditions, finished replicas, size and state
+rename     give a study another name
+merge      move all runs of a study into another one; a run of both becomes one, with the replicas of both. Nothing is
+           retrained. If a replica has other numbers in the two studies, nothing is moved
+delete     say what would be deleted, and with --yes delete it
 status     the state of each run: done, incomplete, damaged, outdated or failed; or unfinished: a sweep has planned more
            replicas of this run; a run whose file is read differently today is named too
 verify     check the checksums, row counts and cells of every table; exit code 1 if there is a problem
@@ -31,11 +40,15 @@ from experiments.store.collecting import (
     parquet_rows,
 )
 from experiments.store.files import LEFTOVERS, RESULTS
-from experiments.store.reading import ELSEWHERE, LONG_TABLES, STARTED, STUDY_TABLES
+from experiments.store.reading import ELSEWHERE, LONG_TABLES, STUDY_TABLES
+from experiments.store.studies import Facts, delete, facts, merge, names, rename
 from experiments.store.study import Study
 from nets.names import nearest
 
-COMMANDS = ("status", "verify", "prune", "collect")
+OF_STUDIES = {"list": (), "rename": ("OLD", "NEW"), "merge": ("FROM", "INTO"), "delete": ("NAME",)}
+"""Commands on whole studies, with the names that each needs."""
+
+COMMANDS = (*OF_STUDIES, "status", "verify", "prune", "collect")
 FORMATS = ("csv", "parquet")
 
 
@@ -54,6 +67,8 @@ def _run(name: str, *options: str) -> int:
         argument = name if "=" in name else f"study={name}"
         meant = later and [later, argument, *(word for word in options if word != later)]
         raise ConfigError(f"unknown command {name!r}: {nearest(name, COMMANDS)}", meant)
+    if name in OF_STUDIES:
+        return _of_studies(name, list(options))
     values = key_values(options, ["study", "format"] if name == "collect" else ["study"], [name])
     study = _study(values.get("study"))
     if name == "status":
@@ -74,8 +89,63 @@ def _run(name: str, *options: str) -> int:
     return 0
 
 
+def _of_studies(command: str, options: list[str]) -> int:
+    """Run a command on whole studies and return its exit code."""
+    sure = command == "delete" and "--yes" in options
+    words = [word.removeprefix("study=") for word in options if not (sure and word == "--yes")]
+    needed = OF_STUDIES[command]
+    if len(words) != len(needed) or any(word.startswith("-") or "=" in word for word in words):
+        allowed = " ".join([command, *needed, *(["[--yes]"] if command == "delete" else [])])
+        raise ConfigError(f"{' '.join([command, *options])}: allowed is python -m experiments.store {allowed}")
+    if command == "list":
+        print_studies()
+        return 0
+    study = _study(words[0])
+    if command == "rename":
+        renamed = rename(study, words[1])
+        print(f"{study.folder}/ is now {renamed.folder}/")
+    elif command == "merge":
+        target = _study(words[1])
+        others = merge(study, target)
+        print(f"{target.folder}/ has the runs of {study.name} too: {describe(facts(target))}")
+        if others:
+            print(f"{study.folder}/ keeps what is not of a study: {', '.join(path.name for path in others)}")
+    else:
+        described = describe(facts(study))
+        if sure:
+            delete(study)
+            print(f"deleted {study.folder}/: {described}")
+        else:
+            print(
+                f"would delete {study.folder}/: {described}; run: python -m experiments.store delete {study.name} --yes"
+            )
+    return 0
+
+
+def describe(study: Facts) -> str:
+    """Return what a study holds, in words."""
+    replicas = f"{study.replicas} {'replica' if study.replicas == 1 else 'replicas'}"
+    conditions = f"{study.conditions} {'condition' if study.conditions == 1 else 'conditions'}"
+    return f"{conditions}, {replicas}, {study.size / 1e6:.1f} MB, {study.state}"
+
+
+def print_studies() -> None:
+    """Print a line for each study, below each other."""
+    rows = [("study", "conditions", "replicas", "MB", "state")]
+    for name in names():
+        study = facts(Study(name))
+        rows.append((name, str(study.conditions), str(study.replicas), f"{study.size / 1e6:.1f}", study.state))
+    if len(rows) == 1:
+        print(f"no study in {RESULTS.resolve()}/; {ELSEWHERE}")
+        return
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for name, *numbers, state in rows:
+        cells = [number.rjust(width) for number, width in zip(numbers, widths[1:-1], strict=True)]
+        print("  ".join([name.ljust(widths[0]), *cells, state]))
+
+
 def _study(name: str | None) -> Study:
-    known = sorted({path.parent.name for name in STARTED for path in RESULTS.glob(f"*/{name}")})
+    known = names()
     if name is None or name not in known:
         folder = RESULTS if known else RESULTS.resolve()
         missing = "study=NAME is needed: " if name is None else f"no study {name!r} in {folder}/: "

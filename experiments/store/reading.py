@@ -22,6 +22,8 @@ ELSEWHERE = "results are looked for where a command is run, so cd to the folder 
 LONG_TABLES = {"history": tables.HISTORY, "layers": tables.LAYERS}
 """The tables of a study that have many rows for each replica, with the columns that they always have."""
 STUDY_TABLES = (*LONG_TABLES, "replicas")
+FORMULA_NAME = "name.txt"
+"""The file of a run that has what tables and figures call its formula."""
 STARTED = ("runs", ".progress")
 """The folders of a study: it has one of them as soon as a sweep has begun."""
 
@@ -73,6 +75,26 @@ def _from_yaml(text: str) -> Any:
     return yaml.load(text, LOADER)
 
 
+def named(frame: "pd.DataFrame", study: Path) -> "pd.DataFrame":
+    """Return a table of a study, whose folder this is, with the names of its formulas as activations."""
+    names = {path.parent.name: path.read_text(encoding="utf-8") for path in study.glob(f"runs/*/{FORMULA_NAME}")}
+    return frame.assign(activation=frame["run"].map(names).fillna(frame["activation"])) if names else frame
+
+
+def run_record(folder: Path) -> dict[str, Any]:
+    """Return the record of a run: its condition with the path and layout of its data, seeds and learning rates."""
+    record: dict[str, Any] = _from_yaml((folder / "config.yaml").read_text(encoding="utf-8"))
+    return record
+
+
+def recorded_words(environment: bytes, study: str) -> list[str]:
+    """Return the overrides that trained a run, from its environment.json, with the study that it is in today."""
+    words: list[str] = json.loads(environment)["overrides"]
+    if study != "default" and not any(word.startswith("study=") for word in words):
+        words = [*words, f"study={study}"]
+    return [f"study={study}" if word.startswith("study=") else word for word in words]
+
+
 class StudyTables(NamedTuple):
     """The tables of a study as pandas frames; results/README.md explains their columns."""
 
@@ -120,7 +142,7 @@ def load_tables(study: str, results: Path = RESULTS) -> StudyTables:
         folder = Path(results) / study
         replicas = tables.read(folder / "replicas.csv")
         history, layers = (_read(folder, name, set(replicas["run"])) for name in LONG_TABLES)
-        return StudyTables(history, layers, replicas)
+        return StudyTables(*(named(table, folder) for table in (history, layers, replicas)))
     except (OSError, ValueError, ImportError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(
@@ -183,19 +205,20 @@ def load_all_tables(study: str, results: Path = RESULTS) -> StudyTables:
         If there is no such study.
     """
     loaded = load_tables(study, results)
-    folders = [Path(results) / study / "runs" / run for run in loaded.replicas["run"].unique()]
+    study_folder = Path(results) / study
+    folders = [study_folder / "runs" / run for run in loaded.replicas["run"].unique()]
     sources = {}
     for folder in _with_file(folders, "config.yaml"):
-        sources[folder.name] = _from_yaml((folder / "config.yaml").read_text(encoding="utf-8"))["dataset"]
+        sources[folder.name] = run_record(folder)["dataset"]
     return loaded._replace(
-        confusion=_joined(folders, "confusion.csv"),
-        timing=_joined(folders, "timing.csv"),
+        confusion=_joined(study_folder, folders, "confusion.csv"),
+        timing=_joined(study_folder, folders, "timing.csv"),
         boundary={
             folder.name: arrays((folder / "boundary.npz").read_bytes())
             for folder in _with_file(folders, "boundary.npz")
         },
         sources=sources,
-        reliability=_joined(folders, "reliability.csv"),
+        reliability=_joined(study_folder, folders, "reliability.csv"),
     )
 
 
@@ -203,13 +226,13 @@ def _with_file(folders: Iterable[Path], name: str) -> list[Path]:
     return [folder for folder in folders if (folder / name).exists()]
 
 
-def _joined(folders: Iterable[Path], name: str) -> "pd.DataFrame | None":
+def _joined(study: Path, folders: Iterable[Path], name: str) -> "pd.DataFrame | None":
     """Return a table of all runs that have it, whose columns are the same, or None."""
     contents = [(folder / name).read_bytes().partition(b"\n") for folder in _with_file(folders, name)]
     if not contents:
         return None
     header = contents[0][0]
-    return tables.read(BytesIO(header + b"\n" + b"".join(rows for _, _, rows in contents)))
+    return named(tables.read(BytesIO(header + b"\n" + b"".join(rows for _, _, rows in contents))), study)
 
 
 RECORDS: dict[str, tuple[str, Callable[[str], Any]]] = {

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO, StringIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import yaml
@@ -25,9 +26,12 @@ from experiments.config.errors import ConfigError
 from experiments.config.settings import SCHEMA_VERSION, Settings
 from experiments.config.together import listing
 from experiments.store.files import LEFTOVERS, arrays, fingerprint, is_locked, locked, to_json, write_bytes
-from experiments.store.reading import run_replicas, tuning_seeds
+from experiments.store.reading import FORMULA_NAME, run_replicas, tuning_seeds
 from experiments.tables import Replica
 from nets import NUMERICS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FILES = {f"{name}.csv" for name in tables.ORDER if name not in tables.LATER} | {"config.yaml", "environment.json"}
 """The files that each run has, besides status.json."""
@@ -221,24 +225,32 @@ class RunFolder:
             "seeds": sorted({int(seed) for seed in keys["seed"]}),
             "lr": sorted({float(rate) for rate in keys["lr"]}),
         }
-        content["config.yaml"] = yaml.safe_dump(config, sort_keys=False, allow_unicode=True).encode()
+        content["config.yaml"] = _yaml(config)
         content["environment.json"] = to_json(environment)
         fresh = set(new.frames["replicas"]["seed"].tolist())
         tuning = stored.tuning_seeds.union(seed for _, seed in settings.tuning if seed in fresh)
         if tuning:
             content["tuning.json"] = to_json({"seeds": sorted(tuning)})
+        self.replace(content)
+        self.clear_failure()
+        self.clear_checkpoints()
+
+    def replace(self, content: Mapping[str, bytes]) -> None:
+        """Write the files of the run, `status.json` last; the caller holds the run's lock."""
         status = {
             "schema": SCHEMA_VERSION,
-            "run": settings.run,
-            "replicas": len(keys),
+            "run": self.name,
+            "replicas": tables.number_of_rows(content["replicas.csv"]),
             "files": {name: fingerprint(name, value) for name, value in content.items()},
         }
         for path in self.path.glob(LEFTOVERS):  # no other process is writing them: the lock is ours
             path.unlink(missing_ok=True)
         for name, value in [*content.items(), ("status.json", to_json(status))]:
             write_bytes(self.path / name, value)
-        self.clear_failure()
-        self.clear_checkpoints()
+
+    def name_formula(self, name: str) -> None:
+        """Store what tables and figures call the formula of this run; no result depends on it."""
+        write_bytes(self.path / FORMULA_NAME, name.encode())
 
     def record_failure(self, text: str, environment: dict[str, object]) -> None:
         """Store the traceback of a failed training; replicas that were finished before stay."""
@@ -309,6 +321,70 @@ class RunFolder:
         return checkpoints
 
 
+def joined_files(one: StoredRun, other: StoredRun) -> dict[str, bytes]:
+    """Return the files of a run with the replicas of two reads of it; what it was made with is that of the first.
+
+    Raises
+    ------
+    ValueError
+        If a replica has other numbers in the other read, or a seed that tunes in one is reported in the other.
+    """
+    read = [
+        {name: tables.from_csv(run.files[name]) for name in run.files if name.endswith(".csv")} for run in (one, other)
+    ]
+    _check_same(*(frames["replicas.csv"] for frames in read))
+    tuning = one.tuning_seeds | other.tuning_seeds
+    for run in (one, other):
+        both = sorted({seed for _, seed in run.outcomes} & (tuning - run.tuning_seeds))
+        if both:
+            raise ValueError(f"seed {both[0]} is a tuning seed in one of them and reported in the other")
+    content = {}
+    for name in dict.fromkeys([*read[0], *read[1]]):
+        frames = [frames[name] for frames in read if name in frames]
+        # A replica of both keeps the rows with more columns: earlier versions recorded less.
+        old, new = frames[-1], frames[0]
+        if len(old.columns) > len(new.columns):
+            old, new = new, old
+        text = tables.merge(name.removesuffix(".csv"), old, new).fillna("") if len(frames) > 1 else new
+        content[name] = tables.to_csv(text.drop_duplicates() if name == "timing.csv" else text)
+    for name in ("boundary.npz", "network.npz"):
+        archives = [arrays(run.files[name]) for run in (one, other) if name in run.files]
+        if archives:
+            content[name] = _archive(_merged_arrays(archives[-1], archives[0], set(_replicas(archives[0]))))
+    replicas = tables.from_csv(content["replicas.csv"])
+    seeds, rates = ({*map(kind, replicas[key])} for key, kind in (("seed", int), ("lr", float)))
+    content["config.yaml"] = _yaml(
+        yaml.safe_load(one.files["config.yaml"]) | {"seeds": sorted(seeds), "lr": sorted(rates)}
+    )
+    content["environment.json"] = one.files["environment.json"]
+    if tuning:
+        content["tuning.json"] = to_json({"seeds": sorted(tuning)})
+    return content
+
+
+def _check_same(one: "pd.DataFrame", other: "pd.DataFrame") -> None:
+    """Refuse two tables of replicas (text cells) of which a row has other cells, in the columns that both have."""
+    columns = [column for column in one if column in other]
+    known = {(row["lr"], row["seed"]): row for row in one[columns].to_dict("records")}
+    for row in other[columns].to_dict("records"):
+        same = known.get((row["lr"], row["seed"]), row)
+        if same != row:
+            column = next(column for column in columns if same[column] != row[column])
+            raise ValueError(
+                f"with lr {row['lr']} and seed {row['seed']}, {column} is {same[column]} and {row[column]}"
+            )
+
+
+def _yaml(config: Mapping[str, object]) -> bytes:
+    return yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True).encode()
+
+
+def _archive(values: Mapping[str, np.ndarray]) -> bytes:
+    buffer = BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **values)
+    return buffer.getvalue()
+
+
 def _merged(old: dict[str, bytes], new: tables.RunTables) -> dict[str, bytes]:
     """Return the tables and archives of a run by file name, with its new replicas added to the old ones."""
     content = {}
@@ -322,9 +398,7 @@ def _merged(old: dict[str, bytes], new: tables.RunTables) -> dict[str, bytes]:
         if name in old:
             values = _merged_arrays(arrays(old[name]), values, fresh)
         if values is not None:
-            buffer = BytesIO()
-            np.savez_compressed(buffer, allow_pickle=False, **values)
-            content[name] = buffer.getvalue()
+            content[name] = _archive(values)
     return content
 
 

@@ -139,6 +139,10 @@ def _finish(study: Study, jobs: Sequence[Job], given_up: Mapping[Path, str]) -> 
     for job in disjoint(remaining):
         unfinished[job.run] += job.replicas
     collect(study)
+    for job in jobs:
+        name = job.settings.formula.name
+        if name and job.settings.activation.name == "formula" and not unfinished[job.run]:
+            job.folder.name_formula(name)
     console = Console(width=None if sys.stdout.isatty() else 120)
     stored = [job.run for job in jobs if not unfinished[job.run]]
     if stored:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from experiments import tables
 from experiments.analysis.units import UNITS
 from experiments.analysis.wording import counted, enumeration, rate_text, verb
+from experiments.store.reading import named
 from experiments.store.runs import RunFolder
 from experiments.store.study import Study
 
@@ -27,7 +28,7 @@ def summary(study: Study, runs: Sequence[str]) -> "Table":
     from experiments.analysis.labels import labels, task_names, trial_values
     from experiments.analysis.statistics import summarise
 
-    replicas = tables.read(study.folder / "replicas.csv")
+    replicas = named(tables.read(study.folder / "replicas.csv"), study.folder)
     replicas["dataset"] = replicas["run"].map(task_names(replicas))
     replicas = replicas[replicas["run"].isin(runs)]
     label = labels(replicas, omit=("dataset", "output"))

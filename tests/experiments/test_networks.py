@@ -23,7 +23,9 @@ from experiments.data.columns import Numbers
 from experiments.data.sets import load as load_data
 from experiments.data.split import prepare
 from experiments.data.table import Data
-from experiments.export import main, to_onnx, to_sklearn
+from experiments.export.__main__ import main
+from experiments.export.onnx_file import to_onnx
+from experiments.export.pipeline import to_sklearn
 from experiments.networks import load
 from experiments.store.collecting import collect
 from experiments.store.study import Study
@@ -658,7 +660,7 @@ def test_export_writes_a_file_that_names_its_inputs_and_classes(settings, capsys
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["format=onnx"], "which run? run=results/STUDY/runs/RUN"),
+        (["format=onnx"], "which study or run? Allowed is study=NAME or run=results/STUDY/runs/RUN"),
         (["run=nowhere"], "there is no folder"),
         (["runs=x"], "unknown argument 'runs=x': did you mean 'run'?"),
         (["run=x", "format=onx"], "format=onx: did you mean 'onnx'?"),

@@ -8,7 +8,7 @@ import yaml
 
 from experiments.config.choices import CONF, REGISTRIES
 from experiments.config.errors import ConfigError
-from experiments.config.rules import Name
+from experiments.config.rules import FormulaName, Name
 from experiments.config.schema import Configuration, Off, Unhashed, declared, groups, nearest_key
 from experiments.config.settings import from_record
 from nets.hyperparameters import Number, OneOf, Whole, rules
@@ -51,7 +51,7 @@ def refused(rule):
 
 @pytest.mark.parametrize(("key", "rule"), SETTINGS, ids=[key for key, _ in SETTINGS])
 def test_a_value_that_the_declaration_does_not_allow_is_refused_by_its_name(key, rule, settings):
-    value = refused(rule) or ("../x" if isinstance(rule, Name) else "[1.5]")
+    value = refused(rule) or ("../x" if isinstance(rule, Name | FormulaName) else "[1.5]")
     with pytest.raises(ConfigError, match=rf"^{re.escape(key)}=.*(allowed is|allowed: |Allowed: )"):
         settings(f"{key}={value}")
 

@@ -1,54 +1,23 @@
-"""Writes the best network of a run for other programs.
-
-    python -m experiments.export run=results/STUDY/runs/RUN [format=onnx|sklearn] [select=error|loss|best_epoch_error]
-
-The run must have been trained with save=true. The best network has the learning rate that the study's tables select,
-and the lowest validation error of its reported networks at this rate. So validation data chose its seed as well.
-
-`select` is the rule for the learning rate: `error` (default) or `loss` at the end, or the error at the epoch of the
-lowest validation loss. For `loss`, the network too is the one with the lowest validation loss. The written
-network is the one after the last epoch, or with early stopping the one after its best epoch.
-
-`onnx` writes network.onnx into the run's folder. Its inputs (n, d) are not scaled; a text column is one-hot, as the
-file's `features` name it. Its outputs are the class with probabilities or scores, or the values of a regression, with
-their standard deviations (output=gaussian_nll) or quantiles (output=quantile).
-If the network was trained with dataset.missing, NaN is a missing number; NaN in all inputs of a text column or a date
-is a missing cell. The inputs `NAME=(missing)` that follow from a missing number are not read: pass 0.
-
-`sklearn` writes network.joblib, a fitted pipeline of a scaler and an estimator, and of an imputer for a network trained
-with dataset.missing. It predicts from a table's columns too. joblib.load reads it if this package is installed.
-"""
+"""Writes a trained network as an ONNX file: scaling and filling of its inputs, network, and classes or values."""
 
 import ast
 import json
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
-from io import BytesIO
-from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
-from sklearn.impute import SimpleImputer
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from experiments.config.arguments import exit_code, key_values
 from experiments.config.errors import ConfigError
 from experiments.data.imputing import indicators, spans
-from experiments.networks import TrainedNetwork, as_inputs, load
-from experiments.store.files import write_bytes
-from experiments.tables import SELECT
+from experiments.export.roles import target_roles
+from experiments.networks import TrainedNetwork
 from nets import graph
 from nets.activations import Activation
-from nets.estimators import MLPClassifier, MLPRegressor
 from nets.expressions import build
 from nets.graph import Node
-from nets.names import nearest
 from nets.network import Layer, Network
 from nets.norms import EPSILON
 
@@ -259,20 +228,11 @@ def _filled(model: _Model, trained: TrainedNetwork, scales: Mapping[str, str]) -
     return model("Where", is_indicator, model("Cast", is_missing, to=TensorProto.DOUBLE), filled)
 
 
-def _roles(trained: TrainedNetwork) -> tuple[str, ...]:
-    """Return what each score of a target stands for; ConfigError for what no format contains."""
-    roles = trained.output.roles
-    for role in roles:
-        if role not in ("location", "quantile", "log_mean", "log_variance"):
-            raise ConfigError(f"output={trained.output.name} cannot be exported: no format has its score {role!r}")
-    return roles
-
-
 def _values(model: _Model, trained: TrainedNetwork, z: str, scales: Mapping[str, str]) -> Outputs:
     """Add the values of a regression in their own unit, and the standard deviations or quantiles of its targets."""
     from onnx import TensorProto
 
-    roles, targets = _roles(trained), len(trained.scales["target_mean"])
+    roles, targets = target_roles(trained), len(trained.scales["target_mean"])
 
     def scores(index: int) -> str:
         """Add the scores of each target with this index."""
@@ -340,83 +300,3 @@ def _probabilities(model: _Model, trained: TrainedNetwork, z: str) -> Outputs:
             uniform = model.constant(1 / classes)
             model("Where", is_positive, model("Div", p, total), uniform, name=name)
     return {name: (TensorProto.FLOAT, classes)}
-
-
-def to_sklearn(trained: TrainedNetwork) -> bytes:
-    """Return the joblib file of a fitted pipeline: `StandardScaler`, then an estimator.
-
-    If some columns are one-hot, a first step encodes a table's columns as inputs. If the network imputes, a
-    `SimpleImputer` follows. The last layer of a regression contains the scale of the targets.
-    """
-    scaler, features = StandardScaler(), len(trained.features)
-    scaler.mean_ = np.broadcast_to(trained.scales["input_mean"], features)
-    scaler.scale_ = np.broadcast_to(trained.scales["input_scale"], features)
-    scaler.var_, scaler.n_features_in_, scaler.n_samples_seen_ = scaler.scale_**2, features, 0
-    steps: list[Any] = [scaler]
-    if "input_fill" in trained.scales:
-        # The median of a single row is this row.
-        steps.insert(0, SimpleImputer(strategy="median").fit(trained.scales["input_fill"][None]))
-    if any(column.features != (column.name,) for column in trained.columns):
-        # A file of plain values outlives the classes of the columns.
-        records = [column.record for column in trained.columns]
-        steps.insert(0, FunctionTransformer(as_inputs, kw_args={"features": trained.features, "columns": records}))
-    else:
-        steps[0].feature_names_in_ = np.array(trained.features, object)
-    network = deepcopy(trained.network)
-    if trained.task == "classification":
-        estimator = MLPClassifier.from_network(network, trained.output, trained.classes)
-    else:
-        _unscale(network, trained)
-        estimator = MLPRegressor.from_network(network, trained.output)
-    file = BytesIO()
-    joblib.dump(make_pipeline(*steps, estimator), file)
-    return file.getvalue()
-
-
-def _unscale(network: Network, trained: TrainedNetwork) -> None:
-    """Change the last layer so that its scores are those of targets in their own unit."""
-    last, roles = network.layers[-1], _roles(trained)
-    mean, scale = trained.scales["target_mean"], trained.scales["target_scale"]
-    for index, role in enumerate(roles):
-        weight, bias = (values[..., index :: len(roles)] for values in (last.weight, last.bias))
-        if role in ("location", "quantile"):
-            weight *= scale
-            bias[:] = bias * scale + mean
-        elif role == "log_variance":
-            bias += 2 * np.log(scale)  # a count is not scaled, so its role needs no change
-
-
-FORMATS: dict[str, tuple[str, Callable[[TrainedNetwork], bytes]]] = {
-    "onnx": ("network.onnx", to_onnx),
-    "sklearn": ("network.joblib", to_sklearn),
-}
-"""By name of the format: the file's name, and the function that returns its content."""
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code: 0, 1 if nothing could be written, 2 for a bad argument."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    if not arguments or {"-h", "--help"} & set(arguments):
-        print(__doc__)
-        return 0 if arguments else 2
-    return exit_code("export", lambda: _export(key_values(arguments, ("run", "format", "select"))))
-
-
-def _export(values: Mapping[str, str]) -> int:
-    if "run" not in values:
-        raise ConfigError("which run? run=results/STUDY/runs/RUN")
-    kind = values.get("format", "onnx")
-    if kind not in FORMATS:
-        raise ConfigError(f"format={kind}: {nearest(kind, FORMATS)}")
-    select = values.get("select", "error")
-    if select not in SELECT:
-        raise ConfigError(f"select={select}: {nearest(select, SELECT)}")
-    folder, (name, convert) = Path(values["run"]), FORMATS[kind]
-    best = load(folder).selected(select)
-    write_bytes(folder / name, convert(best))
-    print(f"wrote {folder / name}: lr {best.lr:g}, seed {best.seed} (both chosen by validation data)")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

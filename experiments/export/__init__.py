@@ -1,0 +1,1 @@
+"""Writes networks and studies for other programs; `python -m experiments.export`."""
