@@ -1,0 +1,218 @@
+"""Panels as SVG. Their colours are those of the page, light or dark; what moves has a value for each slider position."""
+
+import base64
+import io
+from collections.abc import Sequence
+from html import escape
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.image import imsave
+from numpy.typing import ArrayLike
+
+from experiments.figures.style import CLASSES, DASHES, identity
+
+
+class Moving(tuple[str, ...]):
+    """The texts of an attribute, one for each position of the station's slider."""
+
+
+Text = str | Moving
+
+
+class Look(NamedTuple):
+    """The colour and the dashes of a line; without a colour it has that of the text."""
+
+    color: str = ""
+    dash: int = 0
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """The attributes of an element with this look."""
+        pattern = " ".join(f"{2 * length:g}" for length in DASHES[self.dash])
+        return ({"style": f"--c:{self.color}"} if self.color else {}) | ({"stroke-dasharray": pattern} if pattern else {})
+
+
+def of_activation(name: str) -> Look:
+    """Return the look that an activation has in every figure."""
+    return Look(*identity(name))
+
+
+FIRST, SECOND = Look(CLASSES[0]), Look(CLASSES[1])
+"""Two looks that are no activation's: two classes, or two costs."""
+PLAIN, DASHED = Look(), Look(dash=1)
+
+
+class Axis(NamedTuple):
+    """An axis: its ends, its ticks and its name."""
+
+    low: float
+    high: float
+    ticks: Sequence[float] = ()
+    label: str = ""
+    log: bool = False
+
+    def share(self, values: ArrayLike) -> np.ndarray:
+        """Return how far values lie between the ends, as shares of the axis."""
+        values, ends = np.asarray(values, float), np.array([self.low, self.high])
+        if self.log:
+            values, ends = np.log(np.maximum(values, 1e-300)), np.log(ends)
+        share: np.ndarray = (values - ends[0]) / (ends[1] - ends[0])
+        return share
+
+
+class Canvas:
+    """An SVG picture with a name, of a width and a height in pixels."""
+
+    def __init__(self, title: str, width: int, height: int):
+        self.title, self.width, self.height = title, width, height
+        self._elements: list[tuple[str, dict[str, Any], Text]] = []
+
+    def add(self, tag: str, content: Text = "", **attributes: Any) -> None:
+        """Add an element. An attribute may be `Moving`; `kind` is its class, and "_" in a name stands for "-"."""
+        names = {"kind": "class"}
+        self._elements.append((tag, {names.get(key, key.replace("_", "-")): value for key, value in attributes.items()}, content))
+
+    def text(self, x: float, y: float, content: Text, anchor: str = "start", kind: str = "") -> None:
+        """Add a text at a point."""
+        self.add("text", content, x=_short(x), y=_short(y), text_anchor=anchor, kind=kind)
+
+    def svg(self, name: str, moving: dict[str, dict[str, list[str]]]) -> str:
+        """Return the picture at its slider's last position; what moves is added to `moving`, by identifier."""
+        body = [self._written(f"{name}-{index}", element, moving) for index, element in enumerate(self._elements)]
+        head = f'<svg viewBox="0 0 {self.width} {self.height}" role="img" aria-label="{escape(self.title)}"'
+        return f'{head} style="--width:{self.width}px">{"".join(body)}</svg>'
+
+    def _written(
+        self, name: str, element: tuple[str, dict[str, Any], Text], moving: dict[str, dict[str, list[str]]]
+    ) -> str:
+        tag, attributes, content = element
+        changing = {key: list(value) for key, value in attributes.items() if isinstance(value, Moving)}
+        changing |= {"text": list(content)} if isinstance(content, Moving) else {}
+        if changing:
+            moving[name] = changing
+            attributes = {"id": name} | attributes
+        shown = {key: value[-1] if isinstance(value, Moving) else value for key, value in attributes.items()}
+        written = "".join(f' {key}="{escape(str(value))}"' for key, value in shown.items() if value != "")
+        text = content[-1] if isinstance(content, Moving) else content
+        return f"<{tag}{written}>{escape(text)}</{tag}>"
+
+
+class Panel(Canvas):
+    """Two axes with a title, and what is drawn between them."""
+
+    def __init__(self, title: str, x: Axis, y: Axis, width: int = 320, height: int = 220, left: int = 46):
+        super().__init__(title, width, height)
+        self.x, self.y = x, y
+        low = 36 if x.label else 22
+        self.box = (left, 28, width - left - 10, height - 28 - low)
+        x0, y0, wide, high = self.box
+        self.text(0, 14, title, kind="title")
+        for value in y.ticks:
+            at = y0 + high * (1 - float(y.share(value)))
+            self.add("path", kind="grid", d=f"M{x0} {_short(at)}h{wide}")
+            self.text(x0 - 5, at + 4, number(value, y.log), "end", "tick")
+        for value in x.ticks:
+            at = x0 + wide * float(x.share(value))
+            self.text(at, y0 + high + 15, number(value, x.log), "middle", "tick")
+        self.add("path", kind="axis", d=f"M{x0} {y0}v{high}h{wide}")
+        self.text(x0 + wide / 2, height - 4, x.label, "middle", "label")
+        if y.label:
+            self.add("text", y.label, transform=f"translate(11 {_short(y0 + high / 2)}) rotate(-90)", text_anchor="middle", kind="label")
+
+    def at(self, x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        """Return where values lie in the picture; those beyond the axes lie a little beyond them."""
+        x0, y0, wide, high = self.box
+        return (
+            x0 + wide * np.clip(self.x.share(x), -0.02, 1.02),
+            y0 + high * (1 - np.clip(self.y.share(y), -0.02, 1.02)),
+        )
+
+    def line(self, look: Look, x: ArrayLike, y: ArrayLike, kind: str = "line") -> None:
+        """Draw a line. Rows of `x` or `y` (positions, n) make it move. A NaN is a gap."""
+        self.add("path", kind=kind, d=self._moved(_path, x, y), **look.attributes)
+
+    def dots(self, look: Look, x: ArrayLike, y: ArrayLike, kind: str = "dots") -> None:
+        """Draw points, as `line`."""
+        self.add("path", kind=kind, d=self._moved(_dots, x, y), **(look.attributes | {"stroke-dasharray": ""}))
+
+    def band(self, look: Look, x: ArrayLike, low: ArrayLike, high: ArrayLike) -> None:
+        """Fill the band between two curves."""
+        around = np.concatenate([np.asarray(low, float), np.asarray(high, float)[::-1]])
+        along = np.concatenate([np.asarray(x, float), np.asarray(x, float)[::-1]])
+        self.add("path", kind="band", d=_path(*self.at(along, around)) + "Z", style=f"--c:{look.color}")
+
+    def bars(self, look: Look, edges: ArrayLike, heights: ArrayLike) -> None:
+        """Draw a histogram; rows of `heights` (positions, bins) make it move."""
+        x, y = np.repeat(np.asarray(edges, float), 2), np.asarray(heights, float)
+        y = np.repeat(np.concatenate([np.zeros((*y.shape[:-1], 1)), y, np.zeros((*y.shape[:-1], 1))], axis=-1), 2, axis=-1)
+        self.add("path", kind="bars", d=self._moved(_path, x, y[..., 1:-1]), style=f"--c:{look.color}")
+
+    def region(self, low: float, high: float) -> None:
+        """Shade what lies between two values of x."""
+        (first, last), _ = self.at([low, high], [self.y.low] * 2)
+        _, y0, _, tall = self.box
+        self.add("rect", kind="region", x=_short(first), y=y0, width=_short(last - first), height=tall)
+
+    def picture(self, images: Sequence[np.ndarray], crisp: bool = False) -> None:
+        """Fill the panel with images (rows, columns, 4) of which the first row is the highest."""
+        x0, y0, wide, high = self.box
+        addresses = [png(image) for image in images]
+        self.add(
+            "image",
+            **{"href": Moving(addresses) if len(addresses) > 1 else addresses[0]},
+            **{"x": x0, "y": y0, "width": wide, "height": high, "preserveAspectRatio": "none"},
+            kind="crisp" if crisp else "",
+        )
+
+    def note(self, content: Text, right: bool = True, low: bool = False) -> None:
+        """Write into a corner of the panel, at the right or left and at the top or bottom."""
+        x0, y0, wide, high = self.box
+        self.text(x0 + wide - 3 if right else x0 + 5, y0 + (high - 6 if low else 12), content, "end" if right else "start", "note")
+
+    def cursor(self, values: Sequence[float]) -> None:
+        """Mark the slider's position by a line up the panel; `values` are those of x."""
+        _, y0, _, high = self.box
+        where, _ = self.at(values, [self.y.low] * len(values))
+        self.add("path", kind="cursor", d=Moving(f"M{_short(x)} {y0}v{high}" for x in where))
+
+    def _moved(self, write: Any, x: ArrayLike, y: ArrayLike) -> Text:
+        x, y = np.broadcast_arrays(np.asarray(x, float), np.asarray(y, float))
+        if x.ndim == 1:
+            return str(write(*self.at(x, y)))
+        return Moving(write(*self.at(across, up)) for across, up in zip(x, y, strict=True))
+
+
+def number(value: float, power: bool = False) -> str:
+    """Return a number of a tick: plain, or as a power of ten."""
+    if power and not 0.01 <= value <= 1000:
+        return "10" + f"{round(np.log10(value)):d}".translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{value:g}".replace("-", "−")
+
+
+def png(image: np.ndarray) -> str:
+    """Return an image (rows, columns, 4), with values from 0 to 1, as an address that holds all of it."""
+    target = io.BytesIO()
+    imsave(target, (255 * np.asarray(image)).round().astype(np.uint8), format="png", metadata={"Software": None})
+    return f"data:image/png;base64,{base64.b64encode(target.getvalue()).decode()}"
+
+
+def _short(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def _path(x: np.ndarray, y: np.ndarray) -> str:
+    """Return a path of straight lines with a gap at each NaN."""
+    path, pen = "", "M"
+    for across, up in zip(x, y, strict=True):
+        if np.isnan(across) or np.isnan(up):
+            pen = "M"
+            continue
+        path += f"{pen}{_short(across)} {_short(up)}"
+        pen = "L"
+    return path
+
+
+def _dots(x: np.ndarray, y: np.ndarray) -> str:
+    """Return a path of lines without length, which round caps make dots."""
+    return "".join(f"M{_short(across)} {_short(up)}h0" for across, up in zip(x, y, strict=True))

@@ -1,0 +1,62 @@
+"""A station of the tour, and how its sentence is written from numbers."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from experiments.tour.drawing import Canvas, Look
+
+
+class Slider(NamedTuple):
+    """A slider: what it moves through, its positions in words, and the position at first."""
+
+    label: str
+    positions: Sequence[str]
+    start: int = -1
+
+
+class Station(NamedTuple):
+    """One insight with the figure that shows it.
+
+    Attributes
+    ----------
+    name, title
+        The name in addresses, and the heading.
+    insight
+        One sentence, all of which follows from numbers of the figure.
+    panels, size
+        The pictures, and the class of their size.
+    legend
+        The lines of the pictures: labels and looks.
+    caption
+        How the figure is read, and how its networks were trained.
+    question, command
+        What to try next, and the command that does it.
+    slider
+        What moves the pictures, if something does.
+    """
+
+    name: str
+    title: str
+    insight: str
+    panels: Sequence[Canvas]
+    size: str
+    legend: Sequence[tuple[str, Look]]
+    caption: str
+    question: str
+    command: str
+    slider: Slider | None = None
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """Return a share in per cent, such as "12.5 %"."""
+    return f"{100 * share:.{digits}f} %"
+
+
+def times(ratio: float) -> str:
+    """Return a ratio with two digits, such as "23,000"."""
+    return f"{float(f'{ratio:.2g}'):,.{0 if ratio >= 10 else 1}f}"
+
+
+def epochs(values: Sequence[int]) -> Slider:
+    """Return the slider over numbers of epochs."""
+    return Slider("Epoch", [f"epoch {value}" for value in values])
