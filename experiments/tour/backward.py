@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.tour.drawing import FIRST, PLAIN, SECOND, Canvas, Moving
-from experiments.tour.station import Slider, Station, times
+from experiments.tour.station import Slider, Station, signed
 from experiments.tour.trained import Tour
 from nets.derivatives import gradient, product_tensor
 from nets.graph import Backward, Node, add, backpropagate, divide, exp, multiply, negate
@@ -35,12 +35,12 @@ def neuron() -> list[Place]:
     g = exp(e)
     h = add(g, 1.0)
     f = divide(1.0, h)
-    columns = dict(zip(leaves, (40, 110, 180, 250, 320), strict=True))
-    places = [Place(leaf, name, "", columns[name], 30) for name, leaf in leaves.items()]
+    columns = dict(zip(leaves, (50, 120, 190, 260, 335), strict=True))
+    places = [Place(leaf, name, "", columns[name], 34) for name, leaf in leaves.items()]
     gates = (
-        *((a, "a", "w0 · x0", 75, 100), (b, "b", "w1 · x1", 215, 100), (c, "c", "a + b", 145, 170)),
-        *((d, "d", "c + w2", 215, 240), (e, "e", "−d", 215, 310), (g, "g", "exp(e)", 215, 380)),
-        *((h, "h", "g + 1", 215, 450), (f, "f", "1 / h", 215, 520)),
+        *((a, "a", "w0 · x0", 85, 110), (b, "b", "w1 · x1", 225, 110), (c, "c", "a + b", 155, 180)),
+        *((d, "d", "c + w2", 225, 250), (e, "e", "−d", 225, 320), (g, "g", "exp(e)", 225, 390)),
+        *((h, "h", "g + 1", 225, 460), (f, "f", "1 / h", 225, 530)),
     )
     return places + [Place(*gate) for gate in gates]
 
@@ -51,92 +51,108 @@ def graph(tour: Tour) -> Station:
     gates = [place for place in places if place.formula]
     result = gates[-1]
     backward = backpropagate(result.node, [place.node for place in places if not place.formula])
-    names = {place.node: place.name for place in places}
-    steps = ["inputs", *(_forward_words(place) for place in gates), "backward: ∂f/∂f = 1"]
-    steps += [_backward_words(place, backward, names) for place in reversed(gates)]
-    total = len(steps)
-    value_at = {place.node: 1 + gates.index(place) if place.formula else 0 for place in places}
-    gradient_at = {result.node: 1 + len(gates)}
-    for index, place in enumerate(reversed(gates)):
-        gradient_at |= {source: 2 + len(gates) + index for source in place.node.inputs if source in names}
-    canvas = Canvas("Graph of a sigmoid neuron", 360, 560)
-    for place in places:
-        for source in place.node.inputs:
-            if source in names:
-                start = next(other for other in places if other.node is source)
-                canvas.add("path", kind="edge", d=f"M{start.x} {start.y + 14}L{place.x} {place.y - 16}")
-    for place in places:
-        node = place.node
-        active = Moving(_kind(place, step, value_at[node], len(gates), gates) for step in range(total))
-        if place.formula:
-            canvas.add("rect", x=place.x - 30, y=place.y - 16, width=60, height=30, rx=6, kind=active)
-        canvas.text(place.x, place.y + 4, f"{place.name} = {place.formula}" if place.formula else place.name, "middle", "node")
-        value, slope = _number(node), _number(backward.total[node])
-        side = place.x + (36 if place.formula else 0)
-        shown = Moving(value if step >= value_at[node] else "" for step in range(total))
-        back = Moving(slope if step >= gradient_at[node] else "" for step in range(total))
-        anchor = "start" if place.formula else "middle"
-        dy = (-1, 13) if place.formula else (-14, 0)
-        canvas.text(side, place.y + dy[0], shown, anchor, "value")
-        if place.formula:
-            canvas.text(side, place.y + dy[1], back, anchor, "gradient")
-        else:
-            canvas.text(side + (-9 if place.x < 300 else 9), place.y + 26, back, "end" if place.x < 300 else "start", "gradient")
-    dw = {name: float(backward.total[place.node].value) for place in places if (name := place.name) in ("w0", "w1", "w2")}
+    slope_at = {place.name: float(backward.total[place.node].value) for place in places}
+    forward = {place.node: step for step, place in enumerate(gates, 1)}
+    turn = len(gates) + 1  # the step at which the gradient of the result is known
+    back = {place.node: turn + step for step, place in enumerate(reversed(gates), 1)}
+    count = turn + len(gates) + 1
+    users = {source: place.node for place in gates for source in place.node.inputs}
+    lines = [("forward: values", "", -1)]
+    lines += [("", f"{place.name} = {place.formula} = {_number(place.node)}", forward[place.node]) for place in gates]
+    lines += [("backward: gradient below × local gradient", "", -1), ("", "∂f/∂f = 1", turn)]
+    lines += [("", text, back[place.node]) for place in reversed(gates) for text in _sent(place, backward, places)]
+    picture = _picture(
+        places, forward, turn, {source: back[user] for source, user in users.items()}, back, backward, count
+    )
+    words = [f"step {step} of {count - 1}" for step in range(count)]
     return Station(
         "graph",
         "Backpropagation through a neuron",
-        graph_insight(float(result.node.value), dw, {name: INPUTS[name] for name in ("x0", "x1")}, float(backward.total[places_of(places, "d")].value)),
-        [canvas],
+        graph_insight(slope_at, INPUTS, float(result.node.value)),
+        [picture, _listed(lines, count)],
         "large",
         [],
-        "Green: values, from the inputs down to f. Red: gradients ∂f/∂·, from f up to the inputs; each is the gradient "
-        "below times the local gradient of the gate. An add gate passes the gradient on, a multiply gate times the other "
-        "input.",
+        "Green: values, from the inputs down to f. Red: gradients ∂f/∂…, from f up to the inputs. An add gate passes "
+        "its gradient on. A multiply gate sends it to each input times the other input.",
         "What does each gate do to the gradient? Change the numbers.",
         "python -m experiments.explain graph '1/(1+exp(-(w0*x0+w1*x1+w2)))' w0=2 x0=-1 w1=-3 x1=-2 w2=-3",
-        Slider("Gate", [f"step {index} of {total - 1}: {words}" for index, words in enumerate(steps)]),
+        Slider("Gate", words),
     )
 
 
-def places_of(places: Sequence[Place], name: str) -> Node:
-    """Return the node of this name."""
-    return next(place.node for place in places if place.name == name)
-
-
-def graph_insight(f: float, gradients: dict[str, float], inputs: dict[str, float], slope: float) -> str:
+def graph_insight(slopes: dict[str, float], inputs: dict[str, float], f: float) -> str:
     """Return what the gradients by the weights show."""
-    text = ", ".join(f"{value:.2f}".replace("-", "−") for value in gradients.values())
-    product = all(np.isclose(gradients[w], slope * x) for w, x in (("w0", inputs["x0"]), ("w1", inputs["x1"])))
-    begin = f"One pass back gives all gradients by the weights, {text}"
-    if not (product and np.isclose(slope, f * (1 - f))):
+    text = ", ".join(signed(slopes[name], ".3g") for name in ("w0", "w1", "w2"))
+    begin = f"One pass back gives the gradients by all weights, {text}"
+    slope = slopes["d"]
+    by_input = np.isclose([slopes["w0"], slopes["w1"]], [slope * inputs["x0"], slope * inputs["x1"]]).all()
+    if not (by_input and np.isclose(slope, f * (1 - f))):
         return f"{begin}."
-    return f"{begin}: each is σ′ = f (1 − f) = {slope:.2f} times its input."
+    return f"{begin}: each is f (1 − f) = {signed(slope, '.3g')} times the weight’s input."
 
 
-def _kind(place: Place, step: int, at: int, gates: int, order: Sequence[Place]) -> str:
-    if place.formula and step > gates + 1:
-        return "gate now" if place is order[::-1][step - gates - 2] else "gate"
-    return "gate now" if step == at else "gate"
+def _picture(
+    places: Sequence[Place],
+    forward: dict[Node, int],
+    turn: int,
+    known: dict[Node, int],
+    back: dict[Node, int],
+    backward: Backward,
+    count: int,
+) -> Canvas:
+    """Return the graph. A value appears at its step of `forward`, a gradient at its step of `known`."""
+    canvas = Canvas("Graph of a sigmoid neuron", 380, 560)
+    at = {place.node: place for place in places}
+    for place in places:
+        for source in place.node.inputs:
+            if source in at:
+                canvas.add("path", kind="edge", d=f"M{at[source].x} {at[source].y + 14}L{place.x} {place.y - 16}")
+    for place in places:
+        node = place.node
+        now = (forward.get(node, 0), back.get(node, -1), turn if node not in known else -1)
+        value = Moving(_number(node) if step >= forward.get(node, 0) else "" for step in range(count))
+        slope = Moving(_number(backward.total[node]) if step >= known.get(node, turn) else "" for step in range(count))
+        if place.formula:
+            kind = Moving("gate now" if step in now else "gate" for step in range(count))
+            canvas.add("rect", x=place.x - 46, y=place.y - 16, width=92, height=30, rx=6, kind=kind)
+            canvas.text(place.x, place.y + 4, f"{place.name} = {place.formula}", "middle", "node")
+            canvas.text(place.x + 51, place.y - 3, value, "start", "value")
+            canvas.text(place.x + 51, place.y + 12, slope, "start", "gradient")
+        else:
+            canvas.text(place.x, place.y + 6, place.name, "middle", "node")
+            canvas.text(place.x, place.y - 23, value, "middle", "value")
+            canvas.text(place.x, place.y - 9, slope, "middle", "gradient")
+    return canvas
 
 
-def _number(node: Node) -> str:
-    return f"{float(node.value) + 0.0:.2f}".replace("-", "−")
+def _listed(lines: Sequence[tuple[str, str, int]], count: int) -> Canvas:
+    """Return a list of headings, and of lines that appear at their step."""
+    canvas = Canvas("Each step in numbers", 380, 560)
+    for index, (heading, text, at) in enumerate(lines):
+        y = 16 + 23.5 * index
+        if heading:
+            canvas.text(4, y, heading, kind="step heading")
+            continue
+        kind = Moving("step current" if step == at else "step" for step in range(count))
+        canvas.text(16, y, Moving(text if step >= at else "" for step in range(count)), kind=kind)
+    return canvas
 
 
-def _forward_words(place: Place) -> str:
-    return f"forward: {place.name} = {place.formula} = {_number(place.node)}"
-
-
-def _backward_words(place: Place, backward: Backward, names: dict[Node, str]) -> str:
-    above = backward.total[place.node].value
-    parts = []
+def _sent(place: Place, backward: Backward, places: Sequence[Place]) -> list[str]:
+    """Return in words what a gate sends back to each of its inputs that is no constant."""
+    names = {other.node: other.name for other in places}
+    above = backward.total[place.node]
+    texts = []
     for index, source in enumerate(place.node.inputs):
         if source in names:
             sent = backward.sent[place.node, index]
-            local = Node(sent.value / above)
-            parts.append(f"∂f/∂{names[source]} = {_number(Node(above))} · {_number(local)} = {_number(sent)}")
-    return f"backward: {', '.join(parts)}"
+            factors = f"{_number(above)} · {_number(Node(sent.value / above.value))}".replace("· −", "· (−")
+            texts.append(f"∂f/∂{names[source]} = {factors + ')' if '(' in factors else factors} = {_number(sent)}")
+    return texts
+
+
+def _number(node: Node) -> str:
+    return signed(float(node.value), ".3g")
 
 
 W = np.array([[1.0, -1.0, 2.0, 0.0], [0.0, 1.0, 1.0, -2.0], [2.0, 0.0, -1.0, 1.0]])
@@ -149,7 +165,7 @@ def tensor(tour: Tour) -> Station:
     delta = 2 * (W @ X - TARGET)
     contracted, outer = slices @ delta, np.outer(delta, X)
     h = len(W)
-    panels = [_grid(f"∂c{'₁₂₃'[i]}/∂W, times δ{'₁₂₃'[i]} = {_whole(delta[i])}", slices[:, :, i]) for i in range(h)]
+    panels = [_grid(f"∂c{'₁₂₃'[i]}/∂W, times δ{'₁₂₃'[i]} = {signed(delta[i])}", slices[:, :, i]) for i in range(h)]
     panels.append(_grid("their sum: ∂ℓ/∂W", contracted))
     panels.append(_grid("δ xᵀ", outer))
     zeros = int((slices == 0).sum())
@@ -160,10 +176,10 @@ def tensor(tour: Tour) -> Station:
         tensor_insight(zeros, slices.size, same),
         panels,
         "small",
-        [("below 0", FIRST), ("above 0", SECOND)],
-        f"A layer c = Wx with W of {h} × {len(X)} numbers, x = ({', '.join(map(_whole, X))}), ℓ = ‖c − target‖² and "
-        f"δ = ∂ℓ/∂c = ({', '.join(map(_whole, delta))}). Row i of slice i is xᵀ, all else is 0. The graph gave the slices. "
-        f"For a layer of 64 × 64 the tensor has {64**3:,} numbers and the outer product {times(64)} times fewer.",
+        [("below 0", FIRST._replace(filled=True)), ("above 0", SECOND._replace(filled=True))],
+        f"A layer c = Wx with W of {h} × {len(X)} numbers, x = ({', '.join(map(signed, X))}), ℓ = ‖c − target‖² and "
+        f"δ = ∂ℓ/∂c = ({', '.join(map(signed, delta))}). Row i of slice i is xᵀ, and all else is 0. "
+        f"For a layer of 64 × 64 the tensor has {64**3:,} numbers, 64 times as many as the outer product.",
         "How does this look with other numbers?",
         "python -m experiments.explain example tensor_derivative",
     )
@@ -175,10 +191,6 @@ def tensor_insight(zeros: int, size: int, same: bool) -> str:
     return f"{text}, and all that is left of it in ∂ℓ/∂W is the outer product δ xᵀ." if same else f"{text}."
 
 
-def _whole(value: float) -> str:
-    return f"{value:g}".replace("-", "−")
-
-
 def _grid(title: str, values: np.ndarray) -> Canvas:
     """Return a picture of a small matrix: the number in each cell, coloured by its sign."""
     canvas = Canvas(title, 210, 130)
@@ -186,6 +198,14 @@ def _grid(title: str, values: np.ndarray) -> Canvas:
     for (row, column), value in np.ndenumerate(values):
         look = SECOND if value > 0 else FIRST if value < 0 else PLAIN
         kind = "cell" if value else "cell empty"
-        canvas.add("rect", x=4 + 50 * column, y=26 + 33 * row, width=48, height=31, kind=kind, style=f"--c:{look.color}" if value else "")
-        canvas.text(28 + 50 * column, 46 + 33 * row, _whole(value + 0.0), "middle", "number" if value else "number zero")
+        canvas.add(
+            "rect",
+            x=4 + 50 * column,
+            y=26 + 33 * row,
+            width=48,
+            height=31,
+            kind=kind,
+            style=f"--c:{look.color}" if value else "",
+        )
+        canvas.text(28 + 50 * column, 46 + 33 * row, signed(value), "middle", "number" if value else "number zero")
     return canvas

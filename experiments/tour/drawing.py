@@ -1,4 +1,4 @@
-"""Panels as SVG. Their colours are those of the page, light or dark; what moves has a value for each slider position."""
+"""Panels as SVG, in the colours of the page, light or dark. What moves has a value for each position of a slider."""
 
 import base64
 import io
@@ -21,16 +21,19 @@ Text = str | Moving
 
 
 class Look(NamedTuple):
-    """The colour and the dashes of a line; without a colour it has that of the text."""
+    """The colour and the dashes of a line; without a colour it has that of the text. It may stand for a filled area."""
 
     color: str = ""
     dash: int = 0
+    filled: bool = False
 
     @property
     def attributes(self) -> dict[str, str]:
         """The attributes of an element with this look."""
         pattern = " ".join(f"{2 * length:g}" for length in DASHES[self.dash])
-        return ({"style": f"--c:{self.color}"} if self.color else {}) | ({"stroke-dasharray": pattern} if pattern else {})
+        return ({"style": f"--c:{self.color}"} if self.color else {}) | (
+            {"stroke-dasharray": pattern} if pattern else {}
+        )
 
 
 def of_activation(name: str) -> Look:
@@ -40,7 +43,7 @@ def of_activation(name: str) -> Look:
 
 FIRST, SECOND = Look(CLASSES[0]), Look(CLASSES[1])
 """Two looks that are no activation's: two classes, or two costs."""
-PLAIN, DASHED = Look(), Look(dash=1)
+PLAIN, DASHED, FAINT = Look(), Look(dash=1), Look("var(--muted)")
 
 
 class Axis(NamedTuple):
@@ -61,17 +64,24 @@ class Axis(NamedTuple):
         return share
 
 
+CUT = {"clip_path": "edges"}
+"""The attribute of what is cut off at the edges of a panel."""
+
+
 class Canvas:
     """An SVG picture with a name, of a width and a height in pixels."""
 
     def __init__(self, title: str, width: int, height: int):
         self.title, self.width, self.height = title, width, height
+        self.box: tuple[int, int, int, int] | None = None  # x, y, width and height of what is cut off at its edges
         self._elements: list[tuple[str, dict[str, Any], Text]] = []
 
     def add(self, tag: str, content: Text = "", **attributes: Any) -> None:
         """Add an element. An attribute may be `Moving`; `kind` is its class, and "_" in a name stands for "-"."""
         names = {"kind": "class"}
-        self._elements.append((tag, {names.get(key, key.replace("_", "-")): value for key, value in attributes.items()}, content))
+        self._elements.append(
+            (tag, {names.get(key, key.replace("_", "-")): value for key, value in attributes.items()}, content)
+        )
 
     def text(self, x: float, y: float, content: Text, anchor: str = "start", kind: str = "") -> None:
         """Add a text at a point."""
@@ -80,8 +90,14 @@ class Canvas:
     def svg(self, name: str, moving: dict[str, dict[str, list[str]]]) -> str:
         """Return the picture at its slider's last position; what moves is added to `moving`, by identifier."""
         body = [self._written(f"{name}-{index}", element, moving) for index, element in enumerate(self._elements)]
+        body = [text.replace('clip-path="edges"', f'clip-path="url(#{name}-edges)"') for text in body]
         head = f'<svg viewBox="0 0 {self.width} {self.height}" role="img" aria-label="{escape(self.title)}"'
-        return f'{head} style="--width:{self.width}px">{"".join(body)}</svg>'
+        edges = ""
+        if self.box:
+            x, y, width, height = self.box
+            rectangle = f'<rect x="{x - 4}" y="{y - 4}" width="{width + 8}" height="{height + 8}"/>'
+            edges = f'<clipPath id="{name}-edges">{rectangle}</clipPath>'
+        return f'{head} style="--width:{self.width}px">{edges}{"".join(body)}</svg>'
 
     def _written(
         self, name: str, element: tuple[str, dict[str, Any], Text], moving: dict[str, dict[str, list[str]]]
@@ -104,9 +120,8 @@ class Panel(Canvas):
     def __init__(self, title: str, x: Axis, y: Axis, width: int = 320, height: int = 220, left: int = 46):
         super().__init__(title, width, height)
         self.x, self.y = x, y
-        low = 36 if x.label else 22
-        self.box = (left, 28, width - left - 10, height - 28 - low)
-        x0, y0, wide, high = self.box
+        low = 8 + 14 * bool(x.ticks) + 16 * bool(x.label)
+        self.box = x0, y0, wide, high = (left, 28, width - left - 16, height - 28 - low)
         self.text(0, 14, title, kind="title")
         for value in y.ticks:
             at = y0 + high * (1 - float(y.share(value)))
@@ -118,34 +133,42 @@ class Panel(Canvas):
         self.add("path", kind="axis", d=f"M{x0} {y0}v{high}h{wide}")
         self.text(x0 + wide / 2, height - 4, x.label, "middle", "label")
         if y.label:
-            self.add("text", y.label, transform=f"translate(11 {_short(y0 + high / 2)}) rotate(-90)", text_anchor="middle", kind="label")
+            self.add(
+                "text",
+                y.label,
+                transform=f"translate(11 {_short(y0 + high / 2)}) rotate(-90)",
+                text_anchor="middle",
+                kind="label",
+            )
 
     def at(self, x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-        """Return where values lie in the picture; those beyond the axes lie a little beyond them."""
+        """Return where values lie in the picture; those far beyond the axes lie somewhat nearer."""
         x0, y0, wide, high = self.box
         return (
-            x0 + wide * np.clip(self.x.share(x), -0.02, 1.02),
-            y0 + high * (1 - np.clip(self.y.share(y), -0.02, 1.02)),
+            x0 + wide * np.clip(self.x.share(x), -3, 4),
+            y0 + high * (1 - np.clip(self.y.share(y), -3, 4)),
         )
 
     def line(self, look: Look, x: ArrayLike, y: ArrayLike, kind: str = "line") -> None:
         """Draw a line. Rows of `x` or `y` (positions, n) make it move. A NaN is a gap."""
-        self.add("path", kind=kind, d=self._moved(_path, x, y), **look.attributes)
+        self.add("path", kind=kind, d=self._moved(_path, x, y), **look.attributes, **CUT)
 
     def dots(self, look: Look, x: ArrayLike, y: ArrayLike, kind: str = "dots") -> None:
         """Draw points, as `line`."""
-        self.add("path", kind=kind, d=self._moved(_dots, x, y), **(look.attributes | {"stroke-dasharray": ""}))
+        self.add("path", kind=kind, d=self._moved(_dots, x, y), **(look.attributes | {"stroke-dasharray": ""}), **CUT)
 
     def band(self, look: Look, x: ArrayLike, low: ArrayLike, high: ArrayLike) -> None:
         """Fill the band between two curves."""
         around = np.concatenate([np.asarray(low, float), np.asarray(high, float)[::-1]])
         along = np.concatenate([np.asarray(x, float), np.asarray(x, float)[::-1]])
-        self.add("path", kind="band", d=_path(*self.at(along, around)) + "Z", style=f"--c:{look.color}")
+        self.add("path", kind="band", d=_path(*self.at(along, around)) + "Z", style=f"--c:{look.color}", **CUT)
 
     def bars(self, look: Look, edges: ArrayLike, heights: ArrayLike) -> None:
         """Draw a histogram; rows of `heights` (positions, bins) make it move."""
         x, y = np.repeat(np.asarray(edges, float), 2), np.asarray(heights, float)
-        y = np.repeat(np.concatenate([np.zeros((*y.shape[:-1], 1)), y, np.zeros((*y.shape[:-1], 1))], axis=-1), 2, axis=-1)
+        y = np.repeat(
+            np.concatenate([np.zeros((*y.shape[:-1], 1)), y, np.zeros((*y.shape[:-1], 1))], axis=-1), 2, axis=-1
+        )
         self.add("path", kind="bars", d=self._moved(_path, x, y[..., 1:-1]), style=f"--c:{look.color}")
 
     def region(self, low: float, high: float) -> None:
@@ -165,10 +188,16 @@ class Panel(Canvas):
             kind="crisp" if crisp else "",
         )
 
-    def note(self, content: Text, right: bool = True, low: bool = False) -> None:
-        """Write into a corner of the panel, at the right or left and at the top or bottom."""
-        x0, y0, wide, high = self.box
-        self.text(x0 + wide - 3 if right else x0 + 5, y0 + (high - 6 if low else 12), content, "end" if right else "start", "note")
+    def note(self, content: Text, anchor: str = "end", line: int = 0) -> None:
+        """Write a line at the top of the panel: at its start, middle or end."""
+        x0, y0, wide, _ = self.box
+        self.text(
+            {"start": x0 + 5, "middle": x0 + wide / 2, "end": x0 + wide - 3}[anchor],
+            y0 + 12 + 15 * line,
+            content,
+            anchor,
+            "note",
+        )
 
     def cursor(self, values: Sequence[float]) -> None:
         """Mark the slider's position by a line up the panel; `values` are those of x."""

@@ -6,8 +6,20 @@ from matplotlib.colors import to_rgb
 
 from experiments.analysis.statistics import summarise
 from experiments.networks import TrainedNetwork
-from experiments.tour.drawing import FIRST, PLAIN, SECOND, Axis, Canvas, Look, Moving, Panel, of_activation
-from experiments.tour.station import Slider, Station, epochs, percent, times
+from experiments.tour.drawing import (
+    DASHED,
+    FAINT,
+    FIRST,
+    PLAIN,
+    SECOND,
+    Axis,
+    Canvas,
+    Look,
+    Moving,
+    Panel,
+    of_activation,
+)
+from experiments.tour.station import Slider, Station, epochs, percent, scientific, signed, times
 from experiments.tour.trained import Group, Tour, forward, slopes
 from nets.activations import ACTIVATIONS
 from nets.formula import FLAT
@@ -49,7 +61,12 @@ def collapse(tour: Tour) -> Station:
         rows = _of(group.history, activation)
         errors = rows.set_index("epoch")["test_error"]
         final[title] = float(errors[last])
-        panel = Panel(title.capitalize(), Axis(left, right, label="feature 1"), Axis(low, high, label="feature 2"), left=22)
+        panel = Panel(
+            title[0].upper() + title[1:],
+            Axis(left, right, label="feature 1"),
+            Axis(low, high, label="feature 2"),
+            left=22,
+        )
         panel.picture([_surface(member, (left, right), (low, high)) for member in group.course(activation)])
         for label, of_class in enumerate((FIRST, SECOND)):
             points = data.inputs[shown][data.targets[shown] == label]
@@ -65,9 +82,9 @@ def collapse(tour: Tour) -> Station:
         [*panels, curve],
         "medium",
         [(name, look) for name, (_, _, look) in networks.items()],
-        f"Two classes of the data set moons, and the class that each network sees: the stronger the colour, the surer. "
-        f"The hidden layers have 16 units. The scores of the two linear layers differ from those of the one affine map "
-        f"x W₁W₂W₃ + b by at most {_affine_gap(deep):.0e}.",
+        "Two classes of the data set moons, and what each network says of the plane: the stronger the colour, the "
+        "surer it is. The hidden layers have 16 units. After training, the two linear ones equal one affine map, x "
+        f"W₁W₂W₃ + b: its scores differ by at most {scientific(_affine_gap(deep))}.",
         "Which of three activations separates two spirals?",
         "python run.py -m dataset=spirals activation=linear,relu,tanh optimizer.lr=0.2 study=spirals",
         epochs(deep.epochs),
@@ -78,7 +95,8 @@ def collapse_insight(logistic: float, linear: float, relu: float) -> str:
     """Return what the test errors show."""
     errors = f"Two linear hidden layers leave {percent(linear, 1)} of the test rows wrong, and logistic regression "
     same = abs(linear - logistic) <= 0.015 and relu < min(linear, logistic) - 0.03
-    return f"{errors}{percent(logistic, 1)}{f': only the two ReLU layers bend the line, {percent(relu, 1)}' if same else ''}."
+    bent = f"; two ReLU layers bend the line and leave {percent(relu, 1)}" if same else ""
+    return f"{errors}{percent(logistic, 1)}{bent}."
 
 
 def _ends(values: np.ndarray) -> tuple[float, float]:
@@ -122,17 +140,20 @@ def curves(tour: Tour) -> Station:
     panels = []
     for name in CURVES:
         activation, look = ACTIVATIONS[name](), of_activation(name)
-        panel = Panel(name_of(name), Axis(-6, 6, (-5, 0, 5)), Axis(-1.6, 4.2, (-1, 0, 1, 2, 3, 4)), 240, 180, left=24)
+        panel = Panel(name_of(name), Axis(-6, 6, (-5, 0, 5)), Axis(-1.6, 4.2, (-1, 0, 1, 2, 3, 4)), 210, 170, left=26)
         slope = activation.prime(z).astype(float)
         slope[1:][np.abs(np.diff(slope)) > 0.05] = np.nan  # a line across a jump would show slopes that f does not have
-        panel.line(PLAIN, z, slope, kind="line faint")
+        panel.line(FAINT, z, slope, kind="line thin")
         panel.line(look, z, activation(z))
         value, steep = activation(points), activation.prime(points)
         reach = 1.6 / np.sqrt(1 + steep**2)
         ends = reach[:, None] * [-1, 1]
         panel.line(PLAIN, points[:, None] + ends, value[:, None] + steep[:, None] * ends, kind="line tangent")
         panel.dots(PLAIN, points[:, None], value[:, None])
-        panel.note(Moving(f"f = {_signed(f)}, f′ = {_signed(s)}" for f, s in zip(value, steep, strict=True)), right=False)
+        panel.note(
+            Moving(f"f = {signed(f, '.2f')}, f′ = {signed(s, '.2f')}" for f, s in zip(value, steep, strict=True)),
+            "start",
+        )
         panels.append(panel)
     sigmoid, relu = (ACTIVATIONS[name]().prime(np.append(z, 5.0)) for name in ("sigmoid", "relu"))
     return Station(
@@ -142,52 +163,49 @@ def curves(tour: Tour) -> Station:
         f"ReLU has the slope {relu[-1]:.0f}.",
         panels,
         "small",
-        [("f(z), in the colour of the activation", Look(of_activation("relu").color)), ("f′(z)", PLAIN)],
+        [
+            ("f(z), in the colour of the activation", Look(of_activation("relu").color)),
+            ("f′(z)", FAINT),
+            ("tangent", PLAIN),
+        ],
         "The short line is the tangent at the point z. What backpropagation sends through a unit is multiplied by its "
         "slope f′(z). ELU has α = 1, leaky ReLU the slope 0.01; both are hyperparameters.",
         "What is known about GELU?",
         "python -m experiments.explain activation=gelu",
-        Slider("z", [f"z = {_signed(point)}" for point in points], list(points).index(2.0)),
+        Slider("z", [f"z = {signed(point, '.2f')}" for point in points], list(points).index(2.0)),
     )
-
-
-def _signed(value: float) -> str:
-    return f"{value + 0.0:.2f}".replace("-", "−")
 
 
 # --- 3: saturation -------------------------------------------------------------------------------------------------
 
-FLAT_BEYOND = {"sigmoid": (-5.29, 5.29), "tanh": (-3.34, 3.34), "relu": (0.0, np.inf)}
-
 
 def saturation(tour: Tour) -> Station:
-    """Show the histograms of z and f′(z) in two hidden layers whose weights were drawn too large."""
+    """Show the histograms of z and f′(z) in two hidden layers whose weights were drawn too large, or by Glorot's rule."""
     large, usual = tour.groups["large"], tour.groups["glorot"]
     inputs = large.data.inputs
+    rows = {"sigmoid": (large, "sigmoid"), "tanh": (large, "tanh"), "ReLU": (large, "relu")}
+    rows["tanh by Glorot"] = (usual, "tanh")
     panels, flat = [], {}
-    for name in ("sigmoid", "tanh", "relu"):
-        works = [(member, forward(member, inputs)) for member in large.course(name)]
+    for title, (group, name) in rows.items():
+        works = [(member, forward(member, inputs)) for member in group.course(name)]
         for layer in (0, 1):
             scores = [work.pre[layer][0] for _, work in works]
             derivative = [slopes(member, work, layer) for member, work in works]
-            shares = [float((np.abs(values) < FLAT).mean()) for values in derivative]
-            flat[name, layer] = shares[-1]
-            panels += _histograms(name, layer, scores, derivative, shares)
-    member = usual.course("tanh")[-1]
-    other = float((slopes(member, forward(member, inputs), 1) < FLAT).mean())
+            flat[title] = [float((np.abs(values) < FLAT).mean()) for values in derivative]
+            panels += _histograms(f"{title}, layer {layer + 1}", name, scores, derivative, flat[title])
     errors = [float(_of(group.history, "tanh")["test_error"].iloc[-1]) for group in (large, usual)]
     return Station(
         "saturation",
         "Saturation",
-        saturation_insight(flat["tanh", 1], other, large.epochs[-1]),
+        saturation_insight(flat["tanh"][-1], flat["tanh by Glorot"][-1], large.epochs[-1]),
         panels,
         "tiny",
         [],
-        f"One network for each activation on digits, two hidden layers of 64 units, learning rate 0.03. All "
-        f"{len(inputs):,} rows are counted. Where z is in the shaded range, |f′| < {FLAT}: the unit passes back almost "
-        f"nothing. For sigmoid and tanh that is saturation at either side; ReLU is off at the left and never saturates at "
-        f"the right. tanh ends with a test error of {percent(errors[0], 1)}, and with Glorot’s weights "
-        f"{percent(errors[1], 1)}.",
+        f"Histograms in per cent of all units and {len(inputs):,} rows of digits. In the shaded range |f′| < {FLAT}, "
+        "and almost nothing is passed back: sigmoid and tanh saturate at both sides, ReLU is off at the left only. "
+        "The outermost bars hold what lies beyond. Two hidden layers of 64 units, learning rate 0.03, one seed. The "
+        f"test error of tanh is {percent(errors[0], 1)} in the end, and {percent(errors[1], 1)} with Glorot’s "
+        "weights.",
         "How large may the weights be?",
         "python run.py -m activation=sigmoid,tanh,relu init=normal init.std=0.03,0.1,0.3,1.0 seeds=3 epochs=20 "
         "study=saturation",
@@ -199,34 +217,32 @@ def saturation_insight(large: float, usual: float, epoch: int) -> str:
     """Return what the shares of flat slopes show."""
     contrast = "but" if large > usual + 0.1 else "and"
     return (
-        f"After {epoch} epochs {percent(large)} of tanh’s slopes in layer 2 are almost zero if the weights were drawn "
-        f"from N(0, 1), {contrast} {percent(usual)} if they were drawn by Glorot’s rule."
+        f"With weights from N(0, 1), {percent(large)} of the slopes of tanh in layer 2 are almost 0 after {epoch} "
+        f"epochs, {contrast} {percent(usual)} with weights by Glorot’s rule."
     )
 
 
 def _histograms(
-    name: str, layer: int, scores: list[np.ndarray], derivative: list[np.ndarray], shares: list[float]
+    title: str, name: str, scores: list[np.ndarray], derivative: list[np.ndarray], flat: list[float]
 ) -> list[Panel]:
     """Return the histograms of z and of f′(z) of one layer, in per cent of all units and rows."""
     look, activation = of_activation(name), ACTIVATIONS[name]()
+    far = np.linspace(-20, 20, 4001)
     edges = np.linspace(-20, 20, 41)
     heights = np.stack([_shares(np.clip(values, -19.99, 19.99), edges) for values in scores])
     top = 5 * np.ceil(heights.max() / 5)
-    z = Panel(f"{name_of(name)}, layer {layer + 1}: z", Axis(-20, 20, (-20, -10, 0, 10, 20)), Axis(0, top, (0, top)), 200, 130, 26)
-    far = np.linspace(-20, 20, 4001)
-    flat = np.abs(activation.prime(far)) < FLAT
+    z = Panel(f"{title}: z", Axis(-20, 20, (-20, -10, 0, 10, 20)), Axis(0, top, (0, top)), 210, 130, 34)
     for side in (far < 0, far > 0):
-        if (flat & side).any():
-            z.region(float(far[flat & side].min()), float(far[flat & side].max()))
+        shaded = far[(np.abs(activation.prime(far)) < FLAT) & side]
+        if shaded.size:
+            z.region(float(shaded.min()), float(shaded.max()))
     z.bars(look, edges, heights)
     most = float(activation.prime(far).max())
     edges = np.linspace(0, most, 21)
     heights = np.stack([_shares(np.clip(values, 0, most * (1 - 1e-6)), edges) for values in derivative])
-    ticks = (0, most / 2, most)
-    slope = Panel(f"{name_of(name)}, layer {layer + 1}: f′(z)", Axis(0, most, ticks), Axis(0, 100, (0, 50, 100)), 200, 130, 26)
+    slope = Panel(f"{title}: f′(z)", Axis(0, most, (0, most)), Axis(0, 100, (0, 50, 100)), 210, 130, 34)
     slope.bars(look, edges, heights)
-    word = "off" if name == "relu" else "flat"
-    slope.note(Moving(f"{word}: {percent(share)}" for share in shares))
+    slope.note(Moving(f"{'off' if name == 'relu' else 'flat'}: {percent(share)}" for share in flat))
     return [z, slope]
 
 
@@ -250,7 +266,7 @@ def zigzag(tour: Tour) -> Station:
     panels, one_sign, gaps = [], {}, {}
     paths = []
     for name in ("sigmoid", "tanh"):
-        (member,) = group.course(name)
+        member = group.course(name)[-1]
         signs = np.sign(_gradients(member, group))
         one_sign[name] = float(np.mean([np.unique(row[row != 0]).size == 1 for row in signs]))
         across = Axis(0, signs.shape[1], (0, signs.shape[1]), "incoming weight")
@@ -273,16 +289,16 @@ def zigzag(tour: Tour) -> Station:
     return Station(
         "zigzag",
         "Zero-centring and the zigzag",
-        f"Behind sigmoid units {percent(one_sign['sigmoid'])} of the examples push all {signs.shape[1]} weights of a unit "
-        f"the same way, behind tanh units {percent(one_sign['tanh'])}.",
+        f"Behind sigmoid units {percent(one_sign['sigmoid'])} of the examples push all {signs.shape[1]} weights of a "
+        f"unit the same way, behind tanh units {percent(one_sign['tanh'])}.",
         [*panels, *paths],
         "medium",
-        [("gradient below 0", FIRST), ("gradient above 0", SECOND)],
-        f"Above: one unit of the second hidden layer on digits, trained for {group.epochs[-1]} epochs, and its gradient on "
-        f"{ROWS} single examples. A gradient is δ · h, so where all h are positive, its entries have one sign. "
-        f"Below: two weights, one example a step. If both gradients have one sign, a step goes up and right or down and "
-        f"left, and the way down and right is a zigzag. After {STEPS[-1]} steps {gaps['sigmoid']:.2f} is left behind "
-        f"sigmoid units, and {gaps['tanh']:.2f} behind tanh units.",
+        [("gradient below 0", FIRST._replace(filled=True)), ("gradient above 0", SECOND._replace(filled=True))],
+        f"First: the gradients of {ROWS} examples by the weights into one unit, δ · h. It is a unit of the second "
+        f"hidden layer on digits, after {group.epochs[-1]} epochs. Sigmoid units make all h positive, so δ gives all "
+        "the sign. Then: two weights, one example a step. Steps with gradients of one sign go up and right or down "
+        f"and left only, but the goal is down and right. After {STEPS[-1]} steps {gaps['sigmoid']:.2f} is left "
+        f"behind sigmoid units, and {gaps['tanh']:.2f} behind tanh units.",
         "How do both paths look over the contours of their costs?",
         "python -m experiments.report figures=zigzag study=tour",
         Slider("Step", [f"step {step}" for step in STEPS]),
@@ -290,7 +306,7 @@ def zigzag(tour: Tour) -> Station:
 
 
 def _gradients(member: TrainedNetwork, group: Group) -> np.ndarray:
-    """Return the gradient (rows, 64) of each example's cost by the weights into one unit of layer 2, where it is not 0."""
+    """Return the gradients (rows, 64) of single examples by the weights into a unit of layer 2, where they are not 0."""
     network, data = member.network, group.data
     work = forward(member, data.inputs)
     work.targets[0] = member.output.encode(data.targets, len(data.classes), network.dtype)
@@ -337,9 +353,9 @@ def depth(tour: Tour) -> Station:
     depths = sorted(start["depth"].unique())
     last = group.epochs[-1]
     norms = Panel(
-        f"Gradient by layer, {deepest} hidden layers",
-        Axis(1, deepest, range(1, deepest + 1), "hidden layer"),
-        Axis(1e-6, 1, (1e-6, 1e-4, 1e-2, 1), "‖∂cost/∂W‖ before training", log=True),
+        "‖∂cost/∂W‖ by layer, before training",
+        Axis(1, deepest, range(1, deepest + 1), f"hidden layer, of {deepest}"),
+        Axis(1e-6, 1, (1e-6, 1e-4, 1e-2, 1), "gradient norm", log=True),
         left=54,
     )
     ratios = Panel(
@@ -348,7 +364,19 @@ def depth(tour: Tour) -> Station:
         Axis(1e-5, 10, (1e-5, 1e-3, 0.1, 10), "ratio of gradients", log=True),
         left=54,
     )
-    errors = Panel(f"Test error after {last} epochs", Axis(1, deepest, depths, "number of hidden layers"), ERROR._replace(label="test error (%)"), left=54)
+    errors = Panel(
+        f"Test error after {last} epochs",
+        Axis(1, deepest, depths, "number of hidden layers"),
+        ERROR._replace(label="test error (%)"),
+        left=54,
+    )
+    highest = _of(start, "sigmoid", depth=deepest, layer=deepest)["weight_gradient_norm"].mean()
+    norms.line(
+        DASHED,
+        range(1, deepest + 1),
+        [highest / 4 ** (deepest - layer) for layer in range(1, deepest + 1)],
+        kind="line thin",
+    )
     ratio: dict[str, float] = {}
     error: dict[str, float] = {}
     for name in names:
@@ -369,11 +397,12 @@ def depth(tour: Tour) -> Station:
         "Vanishing gradients by depth",
         depth_insight(ratio, deepest),
         [norms, ratios, errors],
-        "medium",
-        lines_of(names),
-        f"Hidden layers of 32 units on digits, Glorot’s initializer for all, means over 3 seeds. In {deepest} sigmoid layers "
-        f"each layer divides the gradient by {ratio['sigmoid'] ** (-1 / (deepest - 1)):.1f} on average. With this depth "
-        f"and {last} epochs the test errors are {', '.join(f'{percent(error[name])} ({name_of(name)})' for name in names)}.",
+        "wide",
+        [*lines_of(names), ("a factor of 4 for each layer", DASHED)],
+        "The slope of the sigmoid is at most 1/4: each layer costs a factor of 4 unless its weights make up for it. "
+        f"Here each of {deepest} sigmoid layers costs {ratio['sigmoid'] ** (-1 / (deepest - 1)):.1f} on average. "
+        "Digits, 32 units a layer, Glorot’s initializer for all, means over 3 seeds. With the most layers the test "
+        f"errors are {', '.join(f'{percent(error[name])} ({name_of(name)})' for name in names)}.",
         "Do other initial weights save eight sigmoid layers?",
         "python run.py -m activation=sigmoid init=glorot_uniform,he_normal,critical "
         "net.hidden=[32,32,32,32,32,32,32,32] epochs=10 seeds=3 study=vanishing",
@@ -385,11 +414,11 @@ def depth_insight(ratio: dict[str, float], deepest: int) -> str:
     factors = {name: 1 / value for name, value in ratio.items()}
     others = max(factors["tanh"], factors["relu"], 1.0)
     if factors["sigmoid"] < 10 * others:
-        return f"In {deepest} sigmoid layers the first gradient is {times(factors['sigmoid'])} times smaller than the last."
+        return f"In {deepest} sigmoid layers the first gradient is {times(factors['sigmoid'])} times smaller."
     end = f"at most {times(others)} times" if others > 1.05 else "no"
     return (
-        f"In {deepest} sigmoid layers the gradient of the first is {times(factors['sigmoid'])} times smaller than that of "
-        f"the last, and in tanh and ReLU layers it is {end} smaller."
+        f"The gradient of the first of {deepest} sigmoid layers is {times(factors['sigmoid'])} times smaller than "
+        f"that of the last; with tanh and ReLU it is {end} smaller."
     )
 
 
@@ -399,7 +428,10 @@ def depth_insight(ratio: dict[str, float], deepest: int) -> str:
 def dying(tour: Tour) -> Station:
     """Show the share of dead units by learning rate, and the units of one network, as training goes on."""
     group = tour.groups["dying"]
-    relu, leaky = ({key: _slopes_by_unit(member, group.data.inputs) for key, member in group.networks(name).items()} for name in ("relu", "leaky_relu"))
+    relu, leaky = (
+        {key: _slopes_by_unit(member, group.data.inputs) for key, member in group.networks(name).items()}
+        for name in ("relu", "leaky_relu")
+    )
     rates = sorted({rate for _, rate, _ in relu})
     top = rates[-1]
     share = Panel(
@@ -415,7 +447,10 @@ def dying(tour: Tour) -> Station:
         dead[name] = table[-1]
     maps = [_unit_map(rate, [relu[epoch, rate, 0] for epoch in group.epochs]) for rate in rates[1:]]
     final = group.history[group.history["epoch"] == group.epochs[-1]]
-    errors = [final[(final["activation"] == name) & (final["lr"] == top)]["test_error"].mean() for name in ("relu", "leaky_relu")]
+    errors = [
+        final[(final["activation"] == name) & (final["lr"] == top)]["test_error"].mean()
+        for name in ("relu", "leaky_relu")
+    ]
     return Station(
         "dying",
         "Dying ReLU",
@@ -423,11 +458,10 @@ def dying(tour: Tour) -> Station:
         [share, *maps],
         "medium",
         lines_of(["relu", "leaky_relu"]),
-        f"Two hidden layers of 64 units on digits, means over 3 seeds. A unit is dead if |f′(z)| < {FLAT} for each of the "
-        f"{len(group.data.inputs):,} rows: no example changes its weights any more. The squares are the units of the first "
-        f"seed: layer 1 at the left, layer 2 at the right; the fuller the colour, the more rows the unit is active for; a "
-        f"dead unit is a hollow square. At rate {top:g} the test errors after {group.epochs[-1]} epochs are "
-        f"{percent(errors[0])} (ReLU) and {percent(errors[1])} (leaky ReLU).",
+        "Each square is a unit of the first seed, and the fuller its colour, the more rows it is active for. A "
+        f"hollow square is dead: |f′(z)| < {FLAT} for each of the {len(group.data.inputs):,} rows, so no example "
+        "changes its weights. Digits, two hidden layers of 64 units; the curve has means over 3 seeds. At the "
+        f"largest rate the test errors are {percent(errors[0])} (ReLU) and {percent(errors[1])} (leaky ReLU).",
         "Which other activations survive the rate 1?",
         "python run.py -m activation=relu,leaky_relu,elu,gelu optimizer.lr=1.0 epochs=20 seeds=3 study=dying",
         epochs(group.epochs),
@@ -437,8 +471,10 @@ def dying(tour: Tour) -> Station:
 def dying_insight(dead: dict[float, float], leaky: float, epoch: int) -> str:
     """Return what the shares of dead units by learning rate show."""
     (low, few), *_, (high, many) = dead.items()
-    text = f"After {epoch} epochs {percent(many)} of the ReLU units are dead at rate {high:g}, {percent(few)} at rate {low:g}"
-    return text + (f", and {percent(leaky)} of the leaky ReLU units at either." if not leaky else ".")
+    text = (
+        f"After {epoch} epochs {percent(many)} of the ReLU units are dead at the rate {high:g}, and {percent(few)} at "
+    )
+    return f"{text}{low:g}{'' if leaky else '; no leaky ReLU unit is'}."
 
 
 def _slopes_by_unit(member: TrainedNetwork, inputs: np.ndarray) -> np.ndarray:
@@ -468,7 +504,9 @@ def _unit_map(rate: float, active: list[np.ndarray]) -> Canvas:
                 fill_opacity=Moving(f"{0.2 + 0.8 * share:.2f}" if share else "0" for share in fill),
             )
         counts = [int((shares[layer] == 0).sum()) for shares in active]
-        canvas.text(x0, y0 + 8 * (side + gap) + 18, Moving(f"layer {layer + 1}: {count} dead" for count in counts), kind="note")
+        canvas.text(
+            x0, y0 + 8 * (side + gap) + 18, Moving(f"layer {layer + 1}: {count} dead" for count in counts), kind="note"
+        )
     return canvas
 
 
@@ -482,7 +520,8 @@ def lus(tour: Tour) -> Station:
     names = list(dict.fromkeys(job.activation.name for job in group.jobs))
     last = group.epochs[-1]
     loss, error = (
-        {name: summarise(_of(history, name), "epoch", column) for name in names} for column in ("train_loss", "test_error")
+        {name: summarise(_of(history, name), "epoch", column) for name in names}
+        for column in ("train_loss", "test_error")
     )
     parts = {"": (0, last), ", start": (0, 5), ", end": (last - 10, last)}
     panels = []
@@ -494,10 +533,10 @@ def lus(tour: Tour) -> Station:
         "Which LU?",
         lus_insight(loss, error, last),
         panels,
-        "medium",
+        "wide",
         lines_of(names),
-        f"Two hidden layers of 64 units on digits at the rate 0.05, means over 5 seeds with 95 % intervals. One rate for "
-        f"all is no fair race: the command below trains longer, and docs/sweeps.md says how to tune the rates.",
+        "Digits, two hidden layers of 64 units, learning rate 0.05, means over 5 seeds with 95 % intervals. One "
+        "rate for all is no fair race; docs/sweeps.md says how to tune the rates.",
         "What do ten seeds and wider layers say?",
         "python run.py +experiment=lu_comparison",
     )
@@ -508,7 +547,8 @@ def lus_insight(loss: dict[str, pd.DataFrame], error: dict[str, pd.DataFrame], l
     early = {name: table.set_index("epoch")["mean"][2] for name, table in loss.items()}
     final = {name: table.set_index("epoch").loc[last] for name, table in error.items()}
     lowest, highest = min(early, key=early.__getitem__), max(early, key=early.__getitem__)
-    ahead = f"After 2 epochs {name_of(lowest)} has the lowest training loss ({early[lowest]:.2f}; {name_of(highest)} {early[highest]:.2f})"
+    losses = f"{early[lowest]:.2f}; {name_of(highest)} {early[highest]:.2f}"
+    ahead = f"After 2 epochs {name_of(lowest)} has the lowest training loss ({losses})"
     overlap = max(row["low"] for row in final.values()) <= min(row["high"] for row in final.values())
     means = sorted(row["mean"] for row in final.values())
     if overlap:
@@ -522,7 +562,7 @@ def _curves(title: str, tables: dict[str, pd.DataFrame], scale: float, begin: in
     highest = scale * max(table["mean"].max() for table in shown.values())
     lowest = scale * min(table["low"].min() for table in shown.values())
     low, step, ticks = _scale(0.0 if begin == 0 else max(0.0, lowest), highest)
-    panel = Panel(title, Axis(begin, end, np.linspace(begin, end, 6 if end - begin != 10 else 6).round().tolist(), "epoch"), Axis(low, step, ticks))
+    panel = Panel(title, Axis(begin, end, np.linspace(begin, end, 6).tolist(), "epoch"), Axis(low, step, ticks))
     for name, table in shown.items():
         panel.band(of_activation(name), table["epoch"], scale * table["low"], scale * table["high"])
     for name, table in shown.items():
@@ -536,4 +576,8 @@ def _scale(low: float, high: float) -> tuple[float, float, list[float]]:
     size = 10 ** np.floor(np.log10(rough))
     step = next(factor * size for factor in (1, 2, 5, 10) if factor * size >= rough)
     first, last = np.floor(low / step), np.ceil(high / step)
-    return float(first * step), float(last * step), [float(round(step * index, 10)) for index in np.arange(first, last + 1)]
+    return (
+        float(first * step),
+        float(last * step),
+        [float(round(step * index, 10)) for index in np.arange(first, last + 1)],
+    )

@@ -8,7 +8,7 @@ from scipy.stats import bernoulli, norm, poisson
 
 from experiments.analysis.statistics import summarise
 from experiments.tour.drawing import FIRST, PLAIN, SECOND, Axis, Panel
-from experiments.tour.station import Station, percent, times
+from experiments.tour.station import Station, percent, scientific, signed, times
 from experiments.tour.trained import Tour
 from nets.outputs import OUTPUTS, Output
 
@@ -23,10 +23,22 @@ def stall(tour: Tour) -> Station:
     begin = group.jobs[0].net.output_bias
     last = group.epochs[-1]
     z = np.linspace(-8, 8, 321)
-    cost = Panel("Cost of one row, y = 1", Axis(-8, 8, (-8, -4, 0, 4, 8), "score z"), Axis(0, 8, (0, 2, 4, 6, 8), "cost"))
-    slope = Panel("Its gradient by z", Axis(-8, 8, (-8, -4, 0, 4, 8), "score z"), Axis(-1, 0, (-1, -0.75, -0.5, -0.25, 0), "∂cost/∂z"), left=54)
+    cost = Panel(
+        "Cost of one row, y = 1", Axis(-8, 8, (-8, -4, 0, 4, 8), "score z"), Axis(0, 8, (0, 2, 4, 6, 8), "cost")
+    )
+    slope = Panel(
+        "Its gradient by z",
+        Axis(-8, 8, (-8, -4, 0, 4, 8), "score z"),
+        Axis(-1, 0, (-1, -0.75, -0.5, -0.25, 0), "∂cost/∂z"),
+        left=54,
+    )
     error = Panel("Training error (%)", Axis(0, last, (0, 10, 20, 30, 40), "epoch"), Axis(0, 80, (0, 20, 40, 60, 80)))
-    size = Panel("Gradient norm", Axis(0, last, (0, 10, 20, 30, 40), "epoch"), Axis(0.01, 10, (0.01, 0.1, 1, 10), "‖∂cost/∂θ‖", log=True), left=54)
+    size = Panel(
+        "Gradient norm",
+        Axis(0, last, (0, 10, 20, 30, 40), "epoch"),
+        Axis(0.01, 10, (0.01, 0.1, 1, 10), "‖∂cost/∂θ‖", log=True),
+        left=54,
+    )
     first: dict[str, float] = {}
     left: dict[str, int | None] = {}
     for name, (_, look) in COSTS.items():
@@ -36,7 +48,7 @@ def stall(tour: Tour) -> Station:
             panel.dots(look, [begin], values(output, np.array([begin]), 1.0))
         rows = group.history[group.history["output"] == name]
         table = summarise(rows, "epoch", "train_error")
-        error.band(look, table["epoch"], 100 * table["low"], 100 * table["high"])
+        error.band(look, table["epoch"], 100 * table["low"].clip(lower=0), 100 * table["high"])
         error.line(look, table["epoch"], 100 * table["mean"])
         norms = rows.groupby("epoch")["gradient_norm"].mean()
         size.line(look, norms.index, norms)
@@ -50,10 +62,10 @@ def stall(tour: Tour) -> Station:
         [cost, slope, error, size],
         "medium",
         [(label, look) for label, look in COSTS.values()],
-        f"One sigmoid output unit. The dots are the start: z near {begin:g}, so that the unit is wrong about each row of "
-        f"class 1, and sure. There σ′(z) is almost 0, and squared error passes it on; cross-entropy cancels it: its "
-        f"gradient is σ(z) − y. Right: breast_cancer with 16 tanh units, learning rate 0.1, means over 5 seeds with 95 % "
-        f"intervals.",
+        f"First: one sigmoid unit, y = 1. The dots are the start, z = {signed(begin)}: wrong, and sure of it. "
+        "Squared error passes on σ′(z), which is almost 0 there; cross-entropy cancels it, and its gradient is σ(z) "
+        "− y. Then: breast_cancer, whose output unit starts there for all rows, with 16 tanh units, learning rate "
+        "0.1, means over 5 seeds with 95 % intervals.",
         "What if the output is clipped to [0, 1], or starts in the middle?",
         "python run.py -m dataset=breast_cancer net.hidden=[16] output=sigmoid_ce,sigmoid_mse,clipped_mse "
         "net.output_bias=-4.0,0.0 study=stall",
@@ -62,12 +74,12 @@ def stall(tour: Tour) -> Station:
 
 def stall_insight(ratio: float, squared: int | None, entropy: int | None, last: int) -> str:
     """Return what the first gradients and the epochs show after which the training error is below `ENOUGH`."""
-    text = f"From a start that is wrong and saturated, squared error has a gradient {times(ratio)} times "
-    text = text + "smaller" if ratio > 1 else text.replace(times(ratio), times(1 / ratio)) + "larger"
+    size = f"{times(ratio)} times smaller" if ratio > 1 else f"{times(1 / ratio)} times larger"
+    text = f"From a saturated, wrong start squared error has a gradient {size} than cross-entropy"
     if entropy is None:
-        return f"{text} than cross-entropy."
+        return f"{text}."
     waits = f"after {squared} epochs" if squared is not None else f"not within {last} epochs"
-    return f"{text}; its training error falls below {percent(ENOUGH)} {waits}, with cross-entropy after {entropy}."
+    return f"{text}, and less than {percent(ENOUGH)} training error {waits}, not {entropy}."
 
 
 def _cost(output: Output, z: np.ndarray, y: float) -> np.ndarray:
@@ -110,7 +122,7 @@ LAWS = (
         lambda z, y: -bernoulli.logpmf(y[:, 0].astype(int), 1 / (1 + np.exp(-z))),
     ),
     Law(
-        *("categorical, 3 classes", "softmax_ce", "softmax, cross-entropy", "share of class 1"),
+        *("Categorical, 3 classes", "softmax_ce", "softmax, cross-entropy", "share of class 1"),
         lambda random: np.eye(3)[random.choice(3, 60, p=[0.6, 0.2, 0.2])],
         lambda z, y: -np.log((_softmax(np.concatenate([z, 0 * z, 0 * z], axis=-1))[:, None] * y).sum(axis=-1)),
     ),
@@ -139,12 +151,16 @@ def likelihoods(tour: Tour) -> Station:
         predicted, statistic = float(output.predict(scores[best : best + 1])[0, 0, 0]), float(y[:, 0].mean())
         misses.append(abs(predicted - statistic))
         low, high = np.floor(cost.min()), np.ceil(cost.max())
-        panel = Panel(law.title, Axis(-3, 3, (-3, -2, -1, 0, 1, 2, 3), f"score z: {law.unit}"), Axis(low, high, np.linspace(low, high, 3), "mean cost"))
+        panel = Panel(
+            law.title,
+            Axis(-3, 3, (-3, -2, -1, 0, 1, 2, 3), f"score z: {law.unit}"),
+            Axis(low, high, np.linspace(low, high, 3), "mean cost"),
+        )
         panel.line(PLAIN, z, cost)
         panel.dots(FIRST, z[30::95], surprise[30::95] - constant)
-        panel.dots(PLAIN, z[best : best + 1], cost[best : best + 1], kind="dots ring")
-        panel.note(f"at the minimum: {predicted:.2f}", right=False)
-        panel.text(panel.box[0] + 5, panel.box[1] + 27, f"{law.prediction}: {statistic:.2f}", kind="note")
+        panel.dots(PLAIN, z[best : best + 1], cost[best : best + 1])
+        panel.note(f"prediction at the minimum {predicted:.2f}", "middle")
+        panel.note(f"{law.prediction} {statistic:.2f}", "middle", 1)
         panels.append(panel)
     return Station(
         "likelihoods",
@@ -153,9 +169,10 @@ def likelihoods(tour: Tour) -> Station:
         panels,
         "medium",
         [("mean cost of 60 targets", PLAIN), ("mean −log p of the distribution, less a constant", FIRST)],
-        f"Each panel has 60 targets and one score z for all. The dots come from SciPy’s distributions, the line from the "
-        f"network’s own cost; they differ by a constant and at most {furthest:.0e}. The ring is the minimum: the unit then "
-        f"predicts what maximum likelihood estimates. A linear unit with squared error is a Gaussian of variance 1.",
+        "Each panel has 60 targets and one score z for all. The line is the cost of the network’s output, the dots "
+        f"come from SciPy’s distributions; less a constant they differ by at most {scientific(furthest)}. The black "
+        "dot is the minimum: there the unit predicts what maximum likelihood estimates. The Gaussian has the "
+        "variance 1.",
         "What do networks with the right and the wrong likelihood say of data?",
         "python -m experiments.report figures=likelihoods study=tour",
     )
@@ -167,5 +184,3 @@ def likelihoods_insight(furthest: float, miss: float) -> str:
         return f"Cost and −log p differ by up to {furthest:.1g} besides a constant."
     text = "Each of these four costs is the −log p of a distribution, but for a constant"
     return f"{text}, so its minimum predicts the mean of the targets." if miss < 0.01 else f"{text}."
-
-

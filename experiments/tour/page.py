@@ -45,4 +45,8 @@ def html(stations: Sequence[Station], made: str) -> str:
 def _sample(look: Look) -> Markup:
     """Return the piece of line that stands in a legend."""
     attributes = Markup(" ").join(Markup('{}="{}"').format(key, value) for key, value in look.attributes.items())
-    return Markup('<svg viewBox="0 0 34 10" aria-hidden="true"><path class="line" d="M1 5h32" {}/></svg>').format(attributes)
+    shape = "M2 0h14v10h-14z" if look.filled else "M1 5h32"
+    kind = "cell" if look.filled else "line"
+    return Markup('<svg viewBox="0 0 {} 10" aria-hidden="true"><path class="{}" d="{}" {}/></svg>').format(
+        18 if look.filled else 34, kind, shape, attributes
+    )

@@ -22,3 +22,4 @@ for (const input of document.querySelectorAll("input[type=range]")) {
   input.parentElement.hidden = false;
   show();
 }
+document.getElementById("moves").hidden = false;

@@ -57,6 +57,21 @@ def times(ratio: float) -> str:
     return f"{float(f'{ratio:.2g}'):,.{0 if ratio >= 10 else 1}f}"
 
 
+def scientific(value: float) -> str:
+    """Return a small number with one digit, such as "3 · 10⁻⁷"."""
+    digit, _, power = f"{value:.0e}".partition("e")
+    return f"{digit} · 10{str(int(power)).translate(RAISED)}"
+
+
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def signed(value: float, form: str = "g") -> str:
+    """Return a number with a minus sign that is as wide as a plus sign."""
+    text = f"{value:{form}}"
+    return text.replace("-", "−" if float(text) else "")
+
+
 def epochs(values: Sequence[int]) -> Slider:
     """Return the slider over numbers of epochs."""
     return Slider("Epoch", [f"epoch {value}" for value in values])

@@ -26,13 +26,13 @@ numbers depends on how long it will be trained."""
 
 WIDE = ("dataset=digits", "net.hidden=[64,64]")
 MOONS = ("dataset=moons", "optimizer.lr=0.2", f"{COURSE},64", "seeds=1", "save=true")
-SATURABLE = (*WIDE, "activation=sigmoid,tanh,relu", "optimizer.lr=0.03", "seeds=1", "save=true")
+SATURABLE = (*WIDE, COURSE, "optimizer.lr=0.03", "seeds=1", "save=true")
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "logistic": (*MOONS, "activation=linear", "net.hidden=[]"),
     "moons": (*MOONS, "activation=linear,relu", "net.hidden=[16,16]"),
-    "large": (*SATURABLE, COURSE, "init=normal", "init.std=1.0"),
-    "glorot": (*SATURABLE, "epochs=32", "init=glorot_uniform"),
+    "large": (*SATURABLE, "activation=sigmoid,tanh,relu", "init=normal", "init.std=1.0"),
+    "glorot": (*SATURABLE, "activation=sigmoid,tanh", "init=glorot_uniform"),
     "depth": (
         *("dataset=digits", "activation=sigmoid,tanh,relu", "init=glorot_uniform", "epochs=10", "seeds=3"),
         *("optimizer.lr=0.1", "net.hidden=[32],[32,32],[32,32,32,32],[32,32,32,32,32,32,32,32]"),
@@ -105,7 +105,7 @@ class Tour:
         self.missing = sum(job.replicas for jobs in self._jobs.values() for job in jobs)
 
     def train(self) -> bool:
-        """Train what is missing, and return whether nothing failed. The table of all runs would be long: none is shown."""
+        """Train what is missing and return whether nothing failed. The long table of all runs is not shown."""
         with redirect_stdout(io.StringIO()):
             return not run_sweep([job for jobs in self._jobs.values() for job in jobs])
 

@@ -38,6 +38,6 @@ def _made(tour: Tour) -> str:
     runs = {job.run for group in tour.groups.values() for job in group.jobs}
     networks = sum(len(job.replicas) for group in tour.groups.values() for job in group.jobs)
     return (
-        f"All numbers come from {networks} networks in {len(runs)} runs of the study {STUDY}, trained on this machine by "
-        f"python -m experiments.tour. Their tables are in results/{STUDY}/."
+        f"All numbers come from {networks} networks in {len(runs)} runs of the study {STUDY}, trained by python -m "
+        f"experiments.tour. Their tables are in results/{STUDY}/."
     )
