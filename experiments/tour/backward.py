@@ -6,8 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.tour.drawing import FIRST, PLAIN, SECOND, Canvas, Moving
-from experiments.tour.station import Slider, Station, signed
+from experiments.tour.station import Slider, Station
 from experiments.tour.trained import Tour
+from experiments.tour.wording import signed
 from nets.derivatives import gradient, product_tensor
 from nets.graph import Backward, Node, add, backpropagate, divide, exp, multiply, negate
 

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ from matplotlib.image import imsave
 from numpy.typing import ArrayLike
 
 from experiments.figures.style import CLASSES, DASHES, identity
+from experiments.tour.wording import RAISED, signed
 
 
 class Moving(tuple[str, ...]):
@@ -28,7 +29,7 @@ class Look(NamedTuple):
     filled: bool = False
 
     @property
-    def attributes(self) -> dict[str, str]:
+    def attributes(self) -> dict[str, Any]:
         """The attributes of an element with this look."""
         pattern = " ".join(f"{2 * length:g}" for length in DASHES[self.dash])
         return ({"style": f"--c:{self.color}"} if self.color else {}) | (
@@ -64,54 +65,47 @@ class Axis(NamedTuple):
         return share
 
 
-CUT = {"clip_path": "edges"}
-"""The attribute of what is cut off at the edges of a panel."""
-
-
 class Canvas:
-    """An SVG picture with a name, of a width and a height in pixels."""
+    """An SVG picture with a name, of a width and a height in pixels.
+
+    Elements that are added with `cut` end at the edges of `box` (x, y, width, height).
+    """
+
+    box: tuple[int, int, int, int]
 
     def __init__(self, title: str, width: int, height: int):
         self.title, self.width, self.height = title, width, height
-        self.box: tuple[int, int, int, int] | None = None  # x, y, width and height of what is cut off at its edges
+        self.box = 0, 0, width, height
         self._elements: list[tuple[str, dict[str, Any], Text]] = []
 
-    def add(self, tag: str, content: Text = "", **attributes: Any) -> None:
+    def add(self, tag: str, content: Text = "", cut: bool = False, **attributes: Any) -> None:
         """Add an element. An attribute may be `Moving`; `kind` is its class, and "_" in a name stands for "-"."""
-        names = {"kind": "class"}
-        self._elements.append(
-            (tag, {names.get(key, key.replace("_", "-")): value for key, value in attributes.items()}, content)
-        )
+        named = {"class" if key == "kind" else key.replace("_", "-"): value for key, value in attributes.items()}
+        self._elements.append((tag, named | ({"clip-path": True} if cut else {}), content))
 
-    def text(self, x: float, y: float, content: Text, anchor: str = "start", kind: str = "") -> None:
-        """Add a text at a point."""
-        self.add("text", content, x=_short(x), y=_short(y), text_anchor=anchor, kind=kind)
+    def text(self, x: float, y: float, content: Text, anchor: str = "start", kind: Text = "") -> None:
+        """Add a text at a point, if there is one."""
+        if content:
+            self.add("text", content, x=_short(x), y=_short(y), text_anchor=anchor, kind=kind)
 
     def svg(self, name: str, moving: dict[str, dict[str, list[str]]]) -> str:
         """Return the picture at its slider's last position; what moves is added to `moving`, by identifier."""
-        body = [self._written(f"{name}-{index}", element, moving) for index, element in enumerate(self._elements)]
-        body = [text.replace('clip-path="edges"', f'clip-path="url(#{name}-edges)"') for text in body]
-        head = f'<svg viewBox="0 0 {self.width} {self.height}" role="img" aria-label="{escape(self.title)}"'
-        edges = ""
-        if self.box:
-            x, y, width, height = self.box
-            rectangle = f'<rect x="{x - 4}" y="{y - 4}" width="{width + 8}" height="{height + 8}"/>'
-            edges = f'<clipPath id="{name}-edges">{rectangle}</clipPath>'
-        return f'{head} style="--width:{self.width}px">{edges}{"".join(body)}</svg>'
-
-    def _written(
-        self, name: str, element: tuple[str, dict[str, Any], Text], moving: dict[str, dict[str, list[str]]]
-    ) -> str:
-        tag, attributes, content = element
-        changing = {key: list(value) for key, value in attributes.items() if isinstance(value, Moving)}
-        changing |= {"text": list(content)} if isinstance(content, Moving) else {}
-        if changing:
-            moving[name] = changing
-            attributes = {"id": name} | attributes
-        shown = {key: value[-1] if isinstance(value, Moving) else value for key, value in attributes.items()}
-        written = "".join(f' {key}="{escape(str(value))}"' for key, value in shown.items() if value != "")
-        text = content[-1] if isinstance(content, Moving) else content
-        return f"<{tag}{written}>{escape(text)}</{tag}>"
+        x, y, width, height = self.box
+        edges = f'<rect x="{x - 4}" y="{y - 4}" width="{width + 8}" height="{height + 8}"/>'
+        parts = [
+            f'<svg viewBox="0 0 {self.width} {self.height}" role="img" aria-label="{escape(self.title)}" '
+            f'style="--width:{self.width}px"><clipPath id="{name}-edges">{edges}</clipPath>'
+        ]
+        for index, (tag, attributes, content) in enumerate(self._elements):
+            values = attributes | ({"clip-path": f"url(#{name}-edges)"} if "clip-path" in attributes else {})
+            changing = {key: list(value) for key, value in values.items() if isinstance(value, Moving)}
+            changing |= {"text": list(content)} if isinstance(content, Moving) else {}
+            if changing:
+                moving[f"{name}-{index}"] = changing
+                values["id"] = f"{name}-{index}"
+            written = "".join(f' {key}="{escape(str(_last(value)))}"' for key, value in values.items() if value != "")
+            parts.append(f"<{tag}{written}>{escape(_last(content))}</{tag}>")
+        return "".join([*parts, "</svg>"])
 
 
 class Panel(Canvas):
@@ -133,13 +127,8 @@ class Panel(Canvas):
         self.add("path", kind="axis", d=f"M{x0} {y0}v{high}h{wide}")
         self.text(x0 + wide / 2, height - 4, x.label, "middle", "label")
         if y.label:
-            self.add(
-                "text",
-                y.label,
-                transform=f"translate(11 {_short(y0 + high / 2)}) rotate(-90)",
-                text_anchor="middle",
-                kind="label",
-            )
+            turned = f"translate(11 {_short(y0 + high / 2)}) rotate(-90)"
+            self.add("text", y.label, transform=turned, text_anchor="middle", kind="label")
 
     def at(self, x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Return where values lie in the picture; those far beyond the axes lie somewhat nearer."""
@@ -151,25 +140,24 @@ class Panel(Canvas):
 
     def line(self, look: Look, x: ArrayLike, y: ArrayLike, kind: str = "line") -> None:
         """Draw a line. Rows of `x` or `y` (positions, n) make it move. A NaN is a gap."""
-        self.add("path", kind=kind, d=self._moved(_path, x, y), **look.attributes, **CUT)
+        self.add("path", cut=True, kind=kind, d=self._moved(_path, x, y), **look.attributes)
 
     def dots(self, look: Look, x: ArrayLike, y: ArrayLike, kind: str = "dots") -> None:
         """Draw points, as `line`."""
-        self.add("path", kind=kind, d=self._moved(_dots, x, y), **(look.attributes | {"stroke-dasharray": ""}), **CUT)
+        self.add("path", cut=True, kind=kind, d=self._moved(_dots, x, y), style=look.attributes.get("style", ""))
 
     def band(self, look: Look, x: ArrayLike, low: ArrayLike, high: ArrayLike) -> None:
         """Fill the band between two curves."""
-        around = np.concatenate([np.asarray(low, float), np.asarray(high, float)[::-1]])
-        along = np.concatenate([np.asarray(x, float), np.asarray(x, float)[::-1]])
-        self.add("path", kind="band", d=_path(*self.at(along, around)) + "Z", style=f"--c:{look.color}", **CUT)
+        along, around = (np.concatenate([one, np.flip(other)]) for one, other in ((x, x), (low, high)))
+        self.add("path", cut=True, kind="band", d=_path(*self.at(along, around)) + "Z", **look.attributes)
 
     def bars(self, look: Look, edges: ArrayLike, heights: ArrayLike) -> None:
         """Draw a histogram; rows of `heights` (positions, bins) make it move."""
-        x, y = np.repeat(np.asarray(edges, float), 2), np.asarray(heights, float)
-        y = np.repeat(
-            np.concatenate([np.zeros((*y.shape[:-1], 1)), y, np.zeros((*y.shape[:-1], 1))], axis=-1), 2, axis=-1
+        heights = np.repeat(np.asarray(heights, float), 2, axis=-1)
+        ends = [(0, 0)] * (heights.ndim - 1) + [(1, 1)]
+        self.add(
+            "path", kind="bars", d=self._moved(_path, np.repeat(edges, 2), np.pad(heights, ends)), **look.attributes
         )
-        self.add("path", kind="bars", d=self._moved(_path, x, y[..., 1:-1]), style=f"--c:{look.color}")
 
     def region(self, low: float, high: float) -> None:
         """Shade what lies between two values of x."""
@@ -177,27 +165,23 @@ class Panel(Canvas):
         _, y0, _, tall = self.box
         self.add("rect", kind="region", x=_short(first), y=y0, width=_short(last - first), height=tall)
 
-    def picture(self, images: Sequence[np.ndarray], crisp: bool = False) -> None:
-        """Fill the panel with images (rows, columns, 4) of which the first row is the highest."""
+    def picture(self, images: Sequence[np.ndarray], kind: str = "") -> None:
+        """Fill the panel with an image (rows, columns, 4) whose first row is the highest, or with one that moves."""
         x0, y0, wide, high = self.box
-        addresses = [png(image) for image in images]
-        self.add(
-            "image",
-            **{"href": Moving(addresses) if len(addresses) > 1 else addresses[0]},
-            **{"x": x0, "y": y0, "width": wide, "height": high, "preserveAspectRatio": "none"},
-            kind="crisp" if crisp else "",
-        )
+        shown: dict[str, Any] = {"x": x0, "y": y0, "width": wide, "height": high, "preserveAspectRatio": "none"}
+        self.add("image", href=Moving(map(png, images)), kind=kind, **shown)
 
     def note(self, content: Text, anchor: str = "end", line: int = 0) -> None:
         """Write a line at the top of the panel: at its start, middle or end."""
         x0, y0, wide, _ = self.box
-        self.text(
-            {"start": x0 + 5, "middle": x0 + wide / 2, "end": x0 + wide - 3}[anchor],
-            y0 + 12 + 15 * line,
-            content,
-            anchor,
-            "note",
-        )
+        x = {"start": x0 + 5, "middle": x0 + wide / 2, "end": x0 + wide - 3}[anchor]
+        self.text(x, y0 + 12 + 15 * line, content, anchor, "note")
+
+    def mark(self, x: float, y: float, content: str) -> None:
+        """Draw a point with a name."""
+        (across,), (up,) = self.at([x], [y])
+        self.dots(PLAIN, [x], [y])
+        self.text(float(across) + 8, float(up) + 4, content, kind="note")
 
     def cursor(self, values: Sequence[float]) -> None:
         """Mark the slider's position by a line up the panel; `values` are those of x."""
@@ -205,25 +189,28 @@ class Panel(Canvas):
         where, _ = self.at(values, [self.y.low] * len(values))
         self.add("path", kind="cursor", d=Moving(f"M{_short(x)} {y0}v{high}" for x in where))
 
-    def _moved(self, write: Any, x: ArrayLike, y: ArrayLike) -> Text:
-        x, y = np.broadcast_arrays(np.asarray(x, float), np.asarray(y, float))
-        if x.ndim == 1:
-            return str(write(*self.at(x, y)))
-        return Moving(write(*self.at(across, up)) for across, up in zip(x, y, strict=True))
+    def _moved(self, write: Callable[[np.ndarray, np.ndarray], str], x: ArrayLike, y: ArrayLike) -> Text:
+        across, up = np.broadcast_arrays(*self.at(x, y))
+        return write(across, up) if across.ndim == 1 else Moving(map(write, across, up))
 
 
 def number(value: float, power: bool = False) -> str:
     """Return a number of a tick: plain, or as a power of ten."""
     if power and not 0.01 <= value <= 1000:
-        return "10" + f"{round(np.log10(value)):d}".translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"{value:g}".replace("-", "−")
+        return f"10{str(round(np.log10(value))).translate(RAISED)}"
+    return signed(value)
 
 
 def png(image: np.ndarray) -> str:
     """Return an image (rows, columns, 4), with values from 0 to 1, as an address that holds all of it."""
     target = io.BytesIO()
-    imsave(target, (255 * np.asarray(image)).round().astype(np.uint8), format="png", metadata={"Software": None})
+    imsave(target, (255 * np.asarray(image)).round().astype(np.uint8), format="png")
     return f"data:image/png;base64,{base64.b64encode(target.getvalue()).decode()}"
+
+
+def _last(text: Any) -> Any:
+    """Return what is shown at a slider's last position."""
+    return text[-1] if isinstance(text, Moving) else text
 
 
 def _short(value: float) -> str:

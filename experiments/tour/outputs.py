@@ -4,12 +4,14 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import softmax
 from scipy.stats import bernoulli, norm, poisson
 
 from experiments.analysis.statistics import summarise
 from experiments.tour.drawing import FIRST, PLAIN, SECOND, Axis, Panel
-from experiments.tour.station import Station, percent, scientific, signed, times
+from experiments.tour.station import Station
 from experiments.tour.trained import Tour
+from experiments.tour.wording import percent, scientific, signed, times
 from nets.outputs import OUTPUTS, Output
 
 COSTS = {"sigmoid_mse": ("squared error", FIRST), "sigmoid_ce": ("cross-entropy", SECOND)}
@@ -84,14 +86,16 @@ def stall_insight(ratio: float, squared: int | None, entropy: int | None, last: 
 
 def _cost(output: Output, z: np.ndarray, y: float) -> np.ndarray:
     scores = z[None, :, None]
-    return output.cost(scores, np.full_like(scores, y))[0]
+    cost: np.ndarray = output.cost(scores, np.full_like(scores, y))[0]
+    return cost
 
 
 def _gradient(output: Output, z: np.ndarray, y: float) -> np.ndarray:
     scores = z[None, :, None]
     out = np.empty_like(scores)
     output.gradient(scores, np.full_like(scores, y), out)
-    return out[0, :, 0]
+    gradient: np.ndarray = out[0, :, 0]
+    return gradient
 
 
 class Law(NamedTuple):
@@ -103,11 +107,6 @@ class Law(NamedTuple):
     prediction: str
     targets: Callable[[np.random.Generator], np.ndarray]
     surprise: Callable[[np.ndarray, np.ndarray], np.ndarray]
-
-
-def _softmax(scores: np.ndarray) -> np.ndarray:
-    exponentials: np.ndarray = np.exp(scores)
-    return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
 LAWS = (
@@ -124,7 +123,7 @@ LAWS = (
     Law(
         *("Categorical, 3 classes", "softmax_ce", "softmax, cross-entropy", "share of class 1"),
         lambda random: np.eye(3)[random.choice(3, 60, p=[0.6, 0.2, 0.2])],
-        lambda z, y: -np.log((_softmax(np.concatenate([z, 0 * z, 0 * z], axis=-1))[:, None] * y).sum(axis=-1)),
+        lambda z, y: -np.log((softmax(z * [1, 0, 0], axis=-1)[:, None] * y).sum(axis=-1)),
     ),
     Law(
         *("Poisson, counts", "exp_poisson", "exponential, Poisson cost", "mean count"),
@@ -154,7 +153,7 @@ def likelihoods(tour: Tour) -> Station:
         panel = Panel(
             law.title,
             Axis(-3, 3, (-3, -2, -1, 0, 1, 2, 3), f"score z: {law.unit}"),
-            Axis(low, high, np.linspace(low, high, 3), "mean cost"),
+            Axis(low, high, (low, (low + high) / 2, high), "mean cost"),
         )
         panel.line(PLAIN, z, cost)
         panel.dots(FIRST, z[30::95], surprise[30::95] - constant)

@@ -1,9 +1,9 @@
-"""A station of the tour, and how its sentence is written from numbers."""
+"""A station of the tour: one insight with its figure."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from experiments.tour.drawing import Canvas, Look
+from experiments.tour.drawing import Canvas, Look, of_activation
 
 
 class Slider(NamedTuple):
@@ -47,31 +47,19 @@ class Station(NamedTuple):
     slider: Slider | None = None
 
 
-def percent(share: float, digits: int = 0) -> str:
-    """Return a share in per cent, such as "12.5 %"."""
-    return f"{100 * share:.{digits}f} %"
-
-
-def times(ratio: float) -> str:
-    """Return a ratio with two digits, such as "23,000"."""
-    return f"{float(f'{ratio:.2g}'):,.{0 if ratio >= 10 else 1}f}"
-
-
-def scientific(value: float) -> str:
-    """Return a small number with one digit, such as "3 · 10⁻⁷"."""
-    digit, _, power = f"{value:.0e}".partition("e")
-    return f"{digit} · 10{str(int(power)).translate(RAISED)}"
-
-
-RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-def signed(value: float, form: str = "g") -> str:
-    """Return a number with a minus sign that is as wide as a plus sign."""
-    text = f"{value:{form}}"
-    return text.replace("-", "−" if float(text) else "")
-
-
 def epochs(values: Sequence[int]) -> Slider:
     """Return the slider over numbers of epochs."""
     return Slider("Epoch", [f"epoch {value}" for value in values])
+
+
+NAMES = {"relu": "ReLU", "leaky_relu": "leaky ReLU", "elu": "ELU", "shifted_relu": "shifted ReLU", "gelu": "GELU"}
+
+
+def name_of(activation: str) -> str:
+    """Return the name of an activation as one writes it."""
+    return NAMES.get(activation, activation)
+
+
+def lines_of(activations: list[str]) -> list[tuple[str, Look]]:
+    """Return the legend of activations."""
+    return [(name_of(name), of_activation(name)) for name in activations]

@@ -128,4 +128,12 @@ def slopes(member: TrainedNetwork, work: Work, layer: int) -> np.ndarray:
     """Return f′(z) (n, units) of a hidden layer after a forward pass."""
     activation, learned = member.network.activation, member.network.layers[layer].learned
     derivative = activation.derivative(work.pre[layer], work.post[layer], work.activation[layer], **learned)
-    return np.broadcast_to(derivative, work.post[layer].shape)[0]
+    rows: np.ndarray = np.broadcast_to(derivative, work.post[layer].shape)[0]
+    return rows
+
+
+def rows_of(table: pd.DataFrame, activation: str, **chosen: object) -> pd.DataFrame:
+    """Return the rows of an activation, and of other values of columns."""
+    for column, value in {"activation": activation, **chosen}.items():
+        table = table[table[column] == value]
+    return table

@@ -8,14 +8,16 @@ from threadpoolctl import threadpool_limits
 from experiments.analysis.wording import counted
 from experiments.store.files import RESULTS, write_bytes
 from experiments.tour.backward import graph, tensor
-from experiments.tour.hidden import collapse, curves, depth, dying, lus, saturation, zigzag
+from experiments.tour.learning import depth, dying, lus
+from experiments.tour.nonlinearity import collapse, curves, saturation, zigzag
 from experiments.tour.outputs import likelihoods, stall
 from experiments.tour.page import html
 from experiments.tour.station import Station
 from experiments.tour.trained import STUDY, Tour
 
 STATIONS: tuple[Callable[[Tour], Station], ...] = (
-    *(collapse, curves, saturation, zigzag, depth, dying, lus),
+    *(collapse, curves, saturation, zigzag),
+    *(depth, dying, lus),
     *(stall, likelihoods),
     *(graph, tensor),
 )
