@@ -9,7 +9,8 @@ the study tour; a second call trains nothing.
 import sys
 from collections.abc import Sequence
 
-from experiments.config.arguments import exit_code, key_values
+from experiments.config.arguments import exit_code
+from experiments.config.errors import ConfigError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,7 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _tour(arguments: Sequence[str]) -> int:
-    key_values(arguments, ())
+    if arguments:
+        raise ConfigError(f"unknown argument {arguments[0]!r}: the tour takes none", [])
     from experiments.tour.writing import write  # help needs none of its libraries
 
     page = write()

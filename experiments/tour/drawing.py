@@ -169,7 +169,8 @@ class Panel(Canvas):
         """Fill the panel with an image (rows, columns, 4) whose first row is the highest, or with one that moves."""
         x0, y0, wide, high = self.box
         shown: dict[str, Any] = {"x": x0, "y": y0, "width": wide, "height": high, "preserveAspectRatio": "none"}
-        self.add("image", href=Moving(map(png, images)), kind=kind, **shown)
+        addresses = Moving(map(png, images))
+        self.add("image", href=addresses if len(addresses) > 1 else addresses[0], kind=kind, **shown)
 
     def note(self, content: Text, anchor: str = "end", line: int = 0) -> None:
         """Write a line at the top of the panel: at its start, middle or end."""

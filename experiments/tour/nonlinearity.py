@@ -124,7 +124,7 @@ def curves(tour: Tour) -> Station:
         f"The sigmoid is never steeper than {sigmoid.max():.2f} and has the slope {sigmoid[-1]:.4f} at z = 5, where "
         f"ReLU has the slope {relu[-1]:.0f}.",
         panels,
-        "small",
+        "tiny",
         [
             ("f(z), in the colour of the activation", Look(of_activation("relu").color)),
             ("f′(z)", FAINT),

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,6 +36,7 @@ def html(stations: Sequence[Station], made: str) -> str:
         pictures=pictures,
         moving=moving,
         sample=_sample,
+        unbroken=lambda text: re.sub(" (?=[%·])|(?<=·) ", "\u00a0", text),
         made=made,
         style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
         script=Markup(script),
