@@ -80,8 +80,10 @@ def stall_insight(ratio: float, squared: int | None, entropy: int | None, last: 
     text = f"From a saturated, wrong start squared error has a gradient {size} than cross-entropy"
     if entropy is None:
         return f"{text}."
-    waits = f"after {squared} epochs" if squared is not None else f"not within {last} epochs"
-    return f"{text}, and less than {percent(ENOUGH)} training error {waits}, not {entropy}."
+    goal = f"get below {percent(ENOUGH)} training error"
+    if squared is None:
+        return f"{text} and does not {goal} in {last} epochs; cross-entropy needs {entropy}."
+    return f"{text} and needs {squared} epochs, not {entropy}, to {goal}."
 
 
 def _cost(output: Output, z: np.ndarray, y: float) -> np.ndarray:

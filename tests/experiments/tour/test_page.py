@@ -12,6 +12,7 @@ __all__ = ["browser"]  # the fixture
 @pytest.fixture
 def page(browser, written):
     """The page, freshly opened; after the test nothing may have gone wrong in it or have left it."""
+    browser.get("about:blank")
     browser.get_log("performance")
     browser.get_log("browser")
     browser.get(written.page.as_uri())

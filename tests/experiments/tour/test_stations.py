@@ -96,8 +96,8 @@ def test_the_sentence_of_rectifiers_says_whether_intervals_overlap():
 
 def test_the_sentence_of_the_stall_says_what_was_not_reached():
     assert "37 times smaller" in stall_insight(37.1, 15, 1, 40)
-    assert "after 15 epochs, not 1." in stall_insight(37.1, 15, 1, 40)
-    assert "not within 40 epochs" in stall_insight(37.1, None, 1, 40)
+    assert "needs 15 epochs, not 1, to get below 20 %" in stall_insight(37.1, 15, 1, 40)
+    assert "does not get below 20 % training error in 40 epochs" in stall_insight(37.1, None, 1, 40)
     assert "2.0 times larger" in stall_insight(0.5, 3, None, 40)
 
 
