@@ -251,9 +251,9 @@ def zigzag(tour: Tour) -> Station:
         [("gradient below 0", FIRST._replace(filled=True)), ("gradient above 0", SECOND._replace(filled=True))],
         f"First: the gradients of {ROWS} examples by the weights into one unit, δ · h. It is a unit of the second "
         f"hidden layer on digits, after {group.epochs[-1]} epochs. Sigmoid units make all h positive, so δ alone "
-        "decides the sign. Then: two weights, one example a step. Steps with gradients of one sign go up and right or down "
-        f"and left only, but the goal is down and right. After {STEPS[-1]} steps {gaps['sigmoid']:.2f} is left "
-        f"behind sigmoid units, and {gaps['tanh']:.2f} behind tanh units.",
+        "decides the sign. Then: two weights, one example a step. Steps with gradients of one sign go up and right "
+        f"or down and left only, but the goal is down and right. After {STEPS[-1]} steps {gaps['sigmoid']:.2f} is "
+        f"left behind sigmoid units, and {gaps['tanh']:.2f} behind tanh units.",
         "How do both paths look over the contours of their costs?",
         "python -m experiments.report figures=zigzag study=tour",
         Slider("Step", [f"step {step}" for step in STEPS]),
