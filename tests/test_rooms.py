@@ -20,13 +20,14 @@ ROOMS = (
     ("analysis",),
     ("sweep",),
     ("figures",),
-    ("export", "predict", "figure", "report", "claims", "explain", "benchmark", "evaluate"),
+    ("export", "predict", "figure", "report", "claims", "explain", "benchmark", "evaluate", "tour"),
 )
 """The rooms of `experiments`: a file imports from its own room and from rooms above it in this list, never from below
 or beside."""
 FLOOR = {room: number for number, rooms in enumerate(ROOMS) for room in rooms}
 DRAWINGS = ("experiments/figures/", "experiments/report/", "experiments/claims/", "experiments/explain/drawings.py",
-            "experiments/benchmark/drawings.py", "experiments/evaluate/drawings.py")  # fmt: skip
+            "experiments/benchmark/drawings.py", "experiments/evaluate/drawings.py",
+            "experiments/tour/")  # fmt: skip
 """Where matplotlib may be imported."""
 
 
