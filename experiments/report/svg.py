@@ -3,10 +3,35 @@
 import hashlib
 import re
 
-from experiments.figures.style import DOUBLE
-
 STRAIGHT = re.compile(r"z|([ML]) (\S+) (\S+)")
 """A step of a path of straight lines: back to the start, or a move or a line to a point."""
+
+SCALE = 1.65
+"""Pixels of the page for each point of a figure: letters of 7.5 points become as high as those of the page's notes."""
+NEUTRAL = re.compile(r"#([0-9a-f]{2})\1\1\b")
+"""A grey, black or white."""
+
+
+def has_coloured_areas(svg: str) -> bool:
+    """Return whether texts of a figure stand on coloured cells or pictures, so that it needs its white paper."""
+    return bool(re.search(r'<image|id="QuadMesh|<text style="[^"]*fill: #ffffff', svg))
+
+
+def style_rules(styles: dict[str, int]) -> list[str]:
+    """Return the rules of the classes of `inline`; in dark mode what is grey, black or white has the opposite tone."""
+    rules = [f".paper svg .s{number} {{ {rules} }}" for rules, number in styles.items()]
+    dark = [
+        f".paper:not(.light) svg .s{number} {{ {NEUTRAL.sub(_opposite, rules)} }}"
+        for rules, number in styles.items()
+        if NEUTRAL.search(rules)
+    ]
+    return [*rules, "@media screen and (prefers-color-scheme: dark) {", *dark, "}"] if dark else rules
+
+
+def _opposite(match: re.Match[str]) -> str:
+    """Return the grey that has on the dark page the contrast that this one has on paper."""
+    tone = round(0x17 + (0xFF - int(match[1], 16)) * (0xE8 - 0x17) / 0xFF)
+    return f"#{tone:02x}{tone:02x}{tone:02x}"
 
 
 def caption_id(stem: str) -> str:
@@ -46,11 +71,11 @@ def inline(stem: str, svg: str, styles: dict[str, int]) -> str:
 
     svg = re.sub(r">\s+<", "><", re.sub(r"<[^>]*>", tag, svg))
     head, rest = svg.split(">", 1)
-    # The caption names the picture. Its width is a share of the page's, so that all pictures have one size of letters.
+    # The caption names the picture. One scale for all gives all letters one size, in every window.
     head = re.sub(r' (width|height|version|xmlns:\w+)="[^"]*"', "", head)
     box = re.search(r'viewBox="0 0 ([\d.]+) ', head)
     if box:
-        head += f' width="{min(100, 100 * float(box[1]) / (72 * DOUBLE)):.0f}%"'
+        head += f' width="{SCALE * float(box[1]):.0f}"'
     return f'{head} xmlns:xlink="http://www.w3.org/1999/xlink" role="img" aria-labelledby="{caption_id(stem)}">{rest}'
 
 
