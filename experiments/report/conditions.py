@@ -168,6 +168,7 @@ def compare_study(study: str, replicas: pd.DataFrame, name: str, others: pd.Data
 
 
 def _drawn(row: Any) -> dict[str, Any]:
-    scaled = {end: unit_of_row(row).scale * getattr(row, end) for end in ("difference", "low", "high")}
+    unit = unit_of_row(row)
+    scaled = {end: unit.scale * getattr(row, end) for end in ("difference", "low", "high")}
     numbers = {end: float(f"{value:.5g}") if math.isfinite(value) else None for end, value in scaled.items()}
-    return {"name": row.label, "output": row.output, "dataset": row.dataset, **numbers}
+    return {"name": row.label, "output": row.output, "dataset": row.dataset, "share": unit.is_share, **numbers}

@@ -21,9 +21,10 @@ DIGITS = 5
 
 
 class Metric(TypedDict):
-    """The name of a quantity of the test part with its unit, and the interval of its possible values."""
+    """The name of a quantity of the test part with its unit, whether it is a share, and its possible values."""
 
     name: str
+    share: bool
     floor: float | None
     ceiling: float | None
 
@@ -73,6 +74,7 @@ def overviews(tables: StudyTables, board: pd.DataFrame) -> list[Overview]:
         metrics: dict[str, Metric] = {
             name: {
                 "name": f"test {unit.heading}",
+                "share": unit.is_share,
                 "floor": _bound(unit.floor),
                 "ceiling": _bound(unit.ceiling),
             }

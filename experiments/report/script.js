@@ -60,6 +60,17 @@ for (const button of document.querySelectorAll("button.csv")) {
   button.addEventListener("click", () => download(name, name === "overview" ? valueRows() : tableRows(byId(name))));
 }
 
+// A closed figure is packed until it is opened.
+async function unpack(paper) {
+  const bytes = Uint8Array.from(atob(paper.dataset.packed), (letter) => letter.charCodeAt(0));
+  delete paper.dataset.packed;
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+  paper.innerHTML = await new Response(stream).text();
+}
+for (const part of document.querySelectorAll("details.figures")) {
+  part.addEventListener("toggle", () => part.querySelectorAll("[data-packed]").forEach(unpack));
+}
+
 // Figures: the button shows a larger copy in a dialog.
 const dialog = byId("enlarged");
 for (const button of document.querySelectorAll("button.enlarge")) {
@@ -99,8 +110,9 @@ const LETTER = 7.2; // the mean width of a letter of 13 pixels
 const cut = (text, width) => text.length * LETTER <= width ? text : `${text.slice(0, Math.max(1, Math.floor(width / LETTER) - 1))}…`;
 const short = (value, decimals) => value.toFixed(decimals).replace("-", "−");
 const signed = (value, decimals) => `${value > 0 ? "+" : ""}${short(value, decimals)}`;
-// Two decimals of per cent; of smaller numbers as many as their size needs.
-const decimalsOf = (values) => {
+// Two decimals of per cent, as in the tables; of other numbers as many as their size needs.
+const decimalsOf = (values, share) => {
+  if (share) return 2;
   const most = Math.max(...values.filter((value) => value !== null).map(Math.abs));
   return most >= 1000 ? 0 : most >= 100 ? 1 : most >= 1 ? 2 : most >= 0.1 ? 3 : 4;
 };
@@ -226,14 +238,14 @@ function summary(values) {
 function drawOverview() {
   const part = overview.parts[chosen("dataset")];
   const metric = chosen("metric");
-  const { name: title, floor, ceiling } = part.metrics[metric];
+  const { name: title, floor, ceiling, share } = part.metrics[metric];
   const reference = chosen("reference") === "" ? null : part.conditions[chosen("reference")];
   const base = reference?.values[metric];
   const shown = part.conditions.filter((condition) => condition.values[metric]).map((condition) => {
     const values = condition.values[metric];
     return { condition, ...summary(base ? values.map((one, seed) => one === null || base[seed] === null ? null : one - base[seed]) : values) };
   });
-  const decimals = decimalsOf(shown.map(({ value }) => value));
+  const decimals = decimalsOf(shown.map(({ value }) => value), share);
   const show = (value) => (base ? signed : short)(value, decimals);
   const rows = shown.map(({ condition, n, value, half }) => {
     const bound = (end) => base ? end : Math.max(floor ?? -Infinity, Math.min(ceiling ?? Infinity, end));
@@ -287,7 +299,7 @@ if (byId("studies-data")) {
   const datasets = [...new Set(differences.map((row) => row.dataset))];
   const drawStudies = () => {
     const here = differences.filter((row) => row.dataset === byId("studies-dataset").value);
-    const decimals = decimalsOf(here.map((row) => row.difference));
+    const decimals = decimalsOf(here.map((row) => row.difference), here.some((row) => row.share));
     const show = (value) => signed(value, decimals);
     const rows = here.map((row) => ({
       ...row,

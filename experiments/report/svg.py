@@ -8,8 +8,9 @@ STRAIGHT = re.compile(r"z|([ML]) (\S+) (\S+)")
 
 SCALE = 1.65
 """Pixels of the page for each point of a figure: letters of 7.5 points become as high as those of the page's notes."""
-NEUTRAL = re.compile(r"#([0-9a-f]{2})\1\1\b")
-"""A grey, black or white."""
+COLOR = re.compile(r"#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})\b")
+BACK, INK, LIGHTER = 0x17, 0xE8, 0.32
+"""Of the dark page: the tones of its ground and its text, and how much of white is mixed into a colour."""
 
 
 def has_coloured_areas(svg: str) -> bool:
@@ -18,20 +19,26 @@ def has_coloured_areas(svg: str) -> bool:
 
 
 def style_rules(styles: dict[str, int]) -> list[str]:
-    """Return the rules of the classes of `inline`; in dark mode what is grey, black or white has the opposite tone."""
+    """Return the rules of the classes of `inline`, and those of the dark page for what has a colour."""
     rules = [f".paper svg .s{number} {{ {rules} }}" for rules, number in styles.items()]
     dark = [
-        f".paper:not(.light) svg .s{number} {{ {NEUTRAL.sub(_opposite, rules)} }}"
+        f".paper:not(.light) svg .s{number} {{ {COLOR.sub(_on_dark, rules)} }}"
         for rules, number in styles.items()
-        if NEUTRAL.search(rules)
+        if COLOR.search(rules)
     ]
-    return [*rules, "@media screen and (prefers-color-scheme: dark) {", *dark, "}"] if dark else rules
+    return [*rules, "@media screen and (prefers-color-scheme: dark) {", *dark, "}"]
 
 
-def _opposite(match: re.Match[str]) -> str:
-    """Return the grey that has on the dark page the contrast that this one has on paper."""
-    tone = round(0x17 + (0xFF - int(match[1], 16)) * (0xE8 - 0x17) / 0xFF)
-    return f"#{tone:02x}{tone:02x}{tone:02x}"
+def _on_dark(match: re.Match[str]) -> str:
+    """Return the opposite of black, white or a grey, and a lighter tone of another colour."""
+    tones = [int(tone, 16) for tone in match.groups()]
+    if match[0] == "#ffffff":
+        return "var(--back)"
+    if len(set(tones)) == 1:
+        tones = [round(BACK + (0xFF - tone) * (INK - BACK) / 0xFF) for tone in tones]
+    else:
+        tones = [round(tone + (0xFF - tone) * LIGHTER) for tone in tones]
+    return "#" + "".join(f"{tone:02x}" for tone in tones)
 
 
 def caption_id(stem: str) -> str:
