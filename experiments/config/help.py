@@ -5,6 +5,7 @@ The first text names everything. `--help GROUP` explains a group: a choice, `exp
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from textwrap import fill, wrap
 
@@ -52,7 +53,7 @@ def help_text(words: Sequence[str] = ()) -> str:
         For a word that is neither a group nor a setting.
     """
     explained: dict[str, Callable[[], list[str]]] = {
-        **{choice: lambda choice=choice: _choice(choice) for choice in REGISTRIES},
+        **{choice: partial(_choice, choice) for choice in REGISTRIES},
         "experiment": _presets,
         "settings": _settings,
         "launcher": _launchers,
@@ -194,7 +195,7 @@ def _settings() -> list[str]:
         group, _, key = dotted.rpartition(".")
         declaration = groups().get(group, Configuration)
         rule = rules(declaration).get(key) if key in declared(declaration) else None
-        rule = Rates if dotted == "optimizer.lr" else rule
+        rule = Rates() if dotted == "optimizer.lr" else rule
         about = " ".join(filter(None, [comment, f"({rule.words})" if rule else ""]))
         if default or about:
             lines.append(_entry(f"{dotted}={default}" if default else f"{dotted}.KEY", about, column=30))

@@ -169,7 +169,7 @@ function forest(place, rows, { title, decimals, lines = [], zero = false }) {
   const wide = width >= 460;
   const step = rows.length > 20 ? 17 : 22;
   const names = Math.min(0.4 * width, LETTER * Math.max(4, ...rows.map((row) => row.name.length)) + 12);
-  const texts = rows.map((row) => row.text ?? `${(zero ? signed : short)(row.value, decimals)}${wide && row.half ? ` ± ${short(row.half, decimals)}` : ""}`);
+  const texts = rows.map((row) => row.text ?? `${(zero ? signed : short)(row.value, decimals)}${wide && row.half ? ` ± ${short(row.half, decimals)}` : ""}${row.lost ? " †" : ""}`);
   const box = { left: names, right: LETTER * Math.max(...texts.map((text) => text.length)) + 14 };
   // A mean far beyond the others is shown at the edge, with its number.
   const means = rows.filter((row) => row.value !== null).map((row) => row.value).sort((one, two) => one - two);
@@ -179,7 +179,7 @@ function forest(place, rows, { title, decimals, lines = [], zero = false }) {
   const inside = (value) => value !== null && value >= least && value <= most;
   const ends = rows.filter((row) => inside(row.value)).flatMap((row) => [row.low ?? row.value, row.high ?? row.value]).concat(zero ? [0] : []);
   const models = lines.filter((line) => inside(line.value));
-  let [low, high] = [Math.max(least, Math.min(...ends)), Math.min(most, Math.max(...ends))];
+  let [low, high] = [Math.min(...ends), Math.max(...ends)];
   for (const line of models.slice(0, 1)) [low, high] = [Math.min(low, line.value), Math.max(high, line.value)];
   const drawn = models.filter((line) => line.value >= low && line.value <= high);
   if (low === high) [low, high] = [low - 1, high + 1];
@@ -260,7 +260,7 @@ function drawOverview() {
   const isFirst = metric === Object.keys(part.metrics)[0];
   const lines = base || !isFirst ? [] : Object.entries(part.models).map(([name, value]) => ({ name, value }));
   const outside = forest(byId("overview-chart"), rows, { title: base ? `${title}: difference from ${reference.name}` : title, decimals, lines, zero: Boolean(base) });
-  const lost = rows.some((row) => row.lost) ? " Networks without a finite value have no part in a mean." : "";
+  const lost = rows.some((row) => row.lost) ? " †: networks without a finite value have no part in the mean." : "";
   const beyond = outside.length ? ` Not in the picture: ${outside.map((line) => `${line.name} ${short(line.value, decimals)}`).join(", ")}.` : "";
   byId("overview-note").textContent = (base
     ? "Mean difference over the same seeds with its paired 95 % interval, on these splits and not adjusted for the number of comparisons. Left of 0 is better."
