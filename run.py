@@ -132,17 +132,17 @@ def main() -> None:
     # With this variable Hydra raises errors instead of printing them. Whether the user had set it decides below.
     traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    if {"-h", "--help"} & set(sys.argv[1:]):
-        # This help replaces Hydra's own, which takes a second and lists the schemas too.
-        from experiments.config.help import help_text
-
-        print(help_text())
-        return
     signal.signal(signal.SIGTERM, _terminate)
     register_schema()
     PLUGINS[SWEEPER] = StudySweeper
     flags, words = list[str](), list[str]()
     try:
+        if {"-h", "--help"} & set(sys.argv[1:]):
+            # This help replaces Hydra's own, which takes a second and lists the schemas too.
+            from experiments.config.help import help_text
+
+            print(help_text([word for word in sys.argv[1:] if not word.startswith("-")]))
+            return
         check_cores()
         flags, words = options_and_words(sys.argv[1:])
         if any(word.startswith("reproduce=") for word in words):

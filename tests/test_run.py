@@ -165,14 +165,12 @@ def test_traceback_on_request(tmp_path):
     assert "Traceback" in done.stderr
 
 
-def test_help_lists_every_option(tmp_path):
-    text = run("--help", cwd=tmp_path).stdout
-    conf = ROOT / "conf"
-    for group in conf.glob("*/*.yaml"):
-        assert group.stem in text
-    for key in ("epochs", "optimizer.lr", "activation_l1"):
-        assert key in text
-    assert "alpha=1.0" in text
+def test_help_comes_in_two_levels_and_refuses_a_group_that_does_not_exist(tmp_path):
+    assert run("--help", "activation=elu", cwd=tmp_path).stdout.startswith("Train NumPy multilayer perceptrons")
+    assert "alpha=1.0" in run("-h", "activation", cwd=tmp_path).stdout
+    refused = run("--help", "presets", cwd=tmp_path, code=2).stderr
+    assert refused.startswith("run.py: --help presets: allowed: activation, ")
+    assert refused.count("\n") == 1
 
 
 def test_cfg_job_prints_the_configuration(tmp_path):

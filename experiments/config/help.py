@@ -1,4 +1,13 @@
-"""The text of `python run.py --help`, from the declarations, the registries and conf/."""
+"""The texts of `python run.py --help`, from the declarations, the registries, conf/ and the commands' own texts.
+
+The first text names everything. `--help GROUP` explains a group: a choice, `experiment`, `settings` or `launcher`.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from textwrap import fill, wrap
 
 from experiments.config.choices import (
     CATALOGUE,
@@ -10,11 +19,13 @@ from experiments.config.choices import (
     options,
     required,
 )
+from experiments.config.errors import ConfigError
 from experiments.config.rules import Rates
 from experiments.config.schema import Configuration, declared, groups
 from experiments.data.packages import TABLES
 from experiments.data.sets import DATASETS, ROWS
 from nets.hyperparameters import rules
+from nets.names import nearest
 
 INTRODUCTION = """\
 Train NumPy multilayer perceptrons and compare activations, output units and costs.
@@ -26,46 +37,102 @@ Train NumPy multilayer perceptrons and compare activations, output units and cos
   python run.py reproduce=results/mine/runs/RUN      train a recorded run again and compare
 """
 AUTO = {"output": "What suits the task.", "init": "The default initializer of the activation."}
+PRESETS = "Presets, each a whole sweep, +experiment=NAME (several: NAME,NAME):"
+LAUNCHERS = "Launchers, hydra/launcher=NAME; without one, worker processes of this machine train:"
+
+WIDTH = 100
+"""The most columns of a line."""
 
 
-def help_text() -> str:
-    """Return every choice with its options and their hyperparameters, every preset and every setting."""
-    lines = [
-        INTRODUCTION,
-        "Choices, CHOICE=NAME (several: NAME,NAME; all: 'CHOICE=glob(*)'), with their own settings, CHOICE.KEY=VALUE:",
-        *_choices(),
-        "",
-        "Presets, each a whole sweep, +experiment=NAME (several: NAME,NAME):",
-        *_presets(),
-        "",
-        "Settings, KEY=VALUE or KEY.KEY=VALUE, with their defaults:",
-        *_settings(),
-        "",
-        "Launchers, hydra/launcher=NAME; without one, worker processes of this machine train:",
-        *_launchers(),
-        "",
-        "--cfg job prints the composed configuration; --hydra-help tells of Hydra's own options.",
-    ]
-    return "\n".join(lines)
+def help_text(words: Sequence[str] = ()) -> str:
+    """Return what the groups among the words of a command line contain; without one, how to use it and all names.
+
+    Raises
+    ------
+    ConfigError
+        For a word that is neither a group nor a setting.
+    """
+    explained: dict[str, Callable[[], list[str]]] = {
+        **{choice: partial(_choice, choice) for choice in REGISTRIES},
+        "experiment": _presets,
+        "settings": _settings,
+        "launcher": _launchers,
+    }
+    asked = [word for word in words if "=" not in word]
+    for word in asked:
+        if word not in explained:
+            raise ConfigError(f"--help {word}: {nearest(word, explained)}")
+    if asked:
+        return "\n\n".join("\n".join(explained[group]()) for group in asked)
+    return "\n".join(
+        [
+            INTRODUCTION,
+            "Choices, CHOICE=NAME (several: NAME,NAME; all: 'CHOICE=glob(*)'); the first one is the default:",
+            *(_entry(choice, ", ".join(_names(choice)), column=14) for choice in REGISTRIES),
+            "",
+            PRESETS,
+            _listed(options("experiment")),
+            "",
+            "Settings, KEY=VALUE:",
+            _listed(_keys()),
+            "",
+            "What they are and which values they allow, python run.py --help GROUP; the groups:",
+            _listed(explained),
+            "",
+            "Other commands, python -m experiments.NAME; each has a --help of its own:",
+            *(_entry(name, about, column=14) for name, about in commands().items()),
+            "",
+            "--cfg job prints the composed configuration; --hydra-help tells of Hydra's own options.",
+        ]
+    )
 
 
-def _choices() -> list[str]:
-    defaults = default_options()
-    lines = []
-    for choice, registry in REGISTRIES.items():
-        lines.append(f"  {choice}, by default {defaults[choice]}:")
-        for name in options(choice):
-            variant = registry.get(name)
-            about = variant.__doc__.partition("\n")[0] if variant else AUTO.get(choice, "A formula.")
-            lines.append(f"    {name:<20}{'  '.join([*describe(choice, name), about])}".rstrip())
-        if choice == "activation":
-            lines.append(
-                f"    {CATALOGUE}/NAME      {len(catalogue())} more: python -m experiments.explain activations"
-            )
-        if choice == "dataset":
-            lines += [f"    {name}/NAME{'':<{15 - len(name)}}{', '.join(tables)}" for name, tables in TABLES.items()]
-            lines.append("      dataset.rows=0      the most rows of any data set; 0: all")
-            lines += [f"      dataset.{key:<12}{words}" for key, words in _reading_options().items()]
+def commands() -> dict[str, str]:
+    """Return what each command `python -m experiments.NAME` does, by name, from the first paragraph of its file."""
+    root = Path(__file__).parents[1]
+    result = {}
+    for path in sorted([*root.glob("*/__main__.py"), *root.glob("*.py")]):
+        name = path.parent.name if path.stem == "__main__" else path.stem
+        # Not by `ast`, which takes a tenth of a second.
+        text = path.read_text("utf-8").partition('"""')[2].partition('"""')[0]
+        if re.search(rf"^ *python -m experiments\.{name}\b", text, re.MULTILINE):
+            result[name] = text.partition("\n\n")[0].replace("\n", " ")
+    return result
+
+
+def _entry(name: str, *texts: str, column: int = 22) -> str:
+    """Return a name with texts that begin at a column; a name that is too long has a line of its own."""
+    lines = [line for text in texts for line in wrap(text, WIDTH - column, break_on_hyphens=False)]
+    head = f"  {name}"
+    beside = lines.pop(0) if lines and len(head) < column else ""
+    return "\n".join([f"{head:<{column}}{beside}".rstrip(), *(" " * column + line for line in lines)])
+
+
+def _listed(names: Iterable[str]) -> str:
+    return fill(", ".join(names), WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+
+
+def _names(choice: str) -> list[str]:
+    """Return the options of a choice, the default first."""
+    default = default_options()[choice]
+    names = [default, *(name for name in options(choice) if name != default)]
+    folders = {"activation": [CATALOGUE], "dataset": list(TABLES)}.get(choice, [])
+    return [*names, *(f"{folder}/NAME" for folder in folders)]
+
+
+def _choice(choice: str) -> list[str]:
+    """Return the lines of a choice: each option with its hyperparameters and what it is."""
+    lines = [f"{choice}=NAME, by default {default_options()[choice]}; the settings of a name are {choice}.KEY=VALUE:"]
+    for name in options(choice):
+        variant = REGISTRIES[choice].get(name)
+        about = variant.__doc__.partition("\n")[0] if variant else AUTO.get(choice, "A formula.")
+        lines.append(_entry(name, "  ".join(describe(choice, name)), about))
+    if choice == "activation":
+        lines.append(_entry(f"{CATALOGUE}/NAME", f"{len(catalogue())} more: python -m experiments.explain activations"))
+    if choice == "dataset":
+        lines += [_entry(f"{name}/NAME", ", ".join(tables)) for name, tables in TABLES.items()]
+        lines.append(_entry("dataset.rows=0", "the most rows of any data set; 0: all"))
+        lines += [_entry(f"dataset.{key}", words) for key, words in _reading_options().items()]
     return lines
 
 
@@ -89,33 +156,47 @@ def _reading_options() -> dict[str, str]:
 
 
 def _presets() -> list[str]:
-    lines = []
+    lines = [PRESETS]
     for name in options("experiment"):
         comment = (CONF / "experiment" / f"{name}.yaml").read_text("utf-8").splitlines()[1]
-        lines.append(f"  {name:<32}{comment.removeprefix('# ')}")
+        lines.append(_entry(name, comment.removeprefix("# "), column=34))
     return lines
 
 
 def _launchers() -> list[str]:
     files = sorted((CONF / "hydra" / "launcher").glob("*.yaml"))
-    return [f"  {path.stem:<32}{path.read_text('utf-8').partition(chr(10))[0].removeprefix('# ')}" for path in files]
+    about = {path.stem: path.read_text("utf-8").partition("\n")[0].removeprefix("# ") for path in files}
+    return [LAUNCHERS, *(_entry(name, text) for name, text in about.items())]
+
+
+def _config_lines() -> list[tuple[str, str, str]]:
+    """Return the dotted key, the default and the comment of each line of conf/config.yaml; a group has no default."""
+    text = (CONF / "config.yaml").read_text("utf-8").partition("\n\n")[2].partition("\nhydra:")[0].rstrip()
+    text = text.replace("${dataset.batch_size}", "… # by default the data set's: 32, or less for a small data set")
+    about = "by default as in the optimizer's file (sgd: the data set's); a list is trained as one stack"
+    text = f"{text}\noptimizer:\n  lr: … # {about}"
+    lines, group = [], ""
+    for line in text.splitlines():
+        setting, _, comment = line.partition(" # ")
+        key, _, default = setting.strip().partition(":")
+        group = group if line.startswith(" ") else key
+        lines.append((f"{group}.{key}" if line.startswith(" ") else key, default.strip(), comment))
+    return lines
+
+
+def _keys() -> list[str]:
+    return [key for key, default, _ in _config_lines() if default]
 
 
 def _settings() -> list[str]:
-    """Return the lines of conf/config.yaml, each with the values that its setting allows."""
-    text = (CONF / "config.yaml").read_text("utf-8").partition("\n\n")[2].partition("\nhydra:")[0]
-    text = text.replace("${dataset.batch_size}", "the data set's # 32, or less for a small data set")
-    lines, group = [], ""
-    for line in text.rstrip().splitlines():
-        setting, _, comment = line.partition(" # ")
-        key = setting.strip().partition(":")[0]
-        group = key if not line.startswith(" ") else group
-        declaration = groups().get(group, Configuration) if line.startswith(" ") else Configuration
+    """Return the settings of conf/config.yaml with the values that each allows; a group has a line if it says more."""
+    lines = ["Settings, KEY=VALUE, with their defaults:"]
+    for dotted, default, comment in _config_lines():
+        group, _, key = dotted.rpartition(".")
+        declaration = groups().get(group, Configuration)
         rule = rules(declaration).get(key) if key in declared(declaration) else None
+        rule = Rates() if dotted == "optimizer.lr" else rule
         about = " ".join(filter(None, [comment, f"({rule.words})" if rule else ""]))
-        lines.append(f"  {setting} # {about}" if about else f"  {setting}")
-    return [
-        *lines,
-        "  optimizer:",
-        f"    lr: as in the optimizer's file (sgd: the data set's) # a list is trained as one stack ({Rates.words})",
-    ]
+        if default or about:
+            lines.append(_entry(f"{dotted}={default}" if default else f"{dotted}.KEY", about, column=30))
+    return lines

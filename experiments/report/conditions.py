@@ -149,10 +149,14 @@ def _fitting(columns: Columns, board: pd.DataFrame) -> Columns:
 
 @dataclass(frozen=True)
 class StudyComparison:
-    """The comparison with another study, which is called `name`."""
+    """The comparison with another study, which is called `name`.
+
+    `differences` has what the page draws of each row: names, the difference in its unit, and its paired interval.
+    """
 
     name: str
     table: Table
+    differences: list[dict[str, Any]]
 
 
 def compare_study(study: str, replicas: pd.DataFrame, name: str, others: pd.DataFrame) -> StudyComparison:
@@ -162,4 +166,11 @@ def compare_study(study: str, replicas: pd.DataFrame, name: str, others: pd.Data
         frame["task"] = frame["run"].map(replicas.drop_duplicates("run").set_index("run")["task"])
         frame["spread"], frame["metric"] = frame["std"], metric_of(replicas)
     headings = {"difference": f"difference, this − {name}", "what differs": f"what differs, {name} → {study}"}
-    return StudyComparison(name, table(frame, STUDY_COMPARISON, headings))
+    return StudyComparison(name, table(frame, STUDY_COMPARISON, headings), [_drawn(row) for row in frame.itertuples()])
+
+
+def _drawn(row: Any) -> dict[str, Any]:
+    unit = unit_of_row(row)
+    scaled = {end: unit.scale * getattr(row, end) for end in ("difference", "low", "high")}
+    numbers = {end: float(f"{value:.5g}") if math.isfinite(value) else None for end, value in scaled.items()}
+    return {"name": row.label, "output": row.output, "dataset": row.dataset, "share": unit.is_share, **numbers}

@@ -17,6 +17,7 @@ from experiments.report.initializers import InitializerTable, initializer_tables
 from experiments.report.matrices import Matrix, matrices
 from experiments.report.metrics import CURVES as METRIC_CURVES
 from experiments.report.over import Over, over_table
+from experiments.report.overview import Overview, overviews, quantiles
 from experiments.report.paper import Paper, paper
 from experiments.report.provenance import (
     Command,
@@ -58,6 +59,8 @@ class Content:
         What weakens the answer.
     over
         The comparison over data sets, with three data sets or more.
+    overview, quantiles
+        The chart beside the answer, and by number of seeds the quantile of its intervals.
     datasets, outputs
         The names by which the page filters.
     leaderboard, comparisons
@@ -99,6 +102,8 @@ class Content:
     sentences: list[str]
     warnings: list[str]
     over: Over | None
+    overview: list[Overview]
+    quantiles: list[float]
     datasets: list[str]
     outputs: list[str]
     leaderboard: Table
@@ -175,6 +180,8 @@ def gather(
         sentences=facts.sentences,
         warnings=facts.warnings,
         over=over_table(facts.field),
+        overview=overviews(tables, board),
+        quantiles=quantiles(replicas),
         datasets=sorted(board["dataset"].unique()),
         outputs=sorted(board["output"].unique()),
         leaderboard=leaderboard(board, epoch_of_errors(replicas)),

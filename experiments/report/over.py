@@ -49,7 +49,7 @@ def over_table(field: Field | None) -> Over | None:
     if field is None:
         return None
     cells = _columns(field)
-    rows = [Row("", "", {name: cell(row) for name, cell in cells.items()}) for row in field.table.itertuples()]
+    rows = [Row("", "", "", {name: cell(row) for name, cell in cells.items()}) for row in field.table.itertuples()]
     caption = (
         f"Treatments over {field.datasets} data sets, compared with {field.reference}. Differences are treatment − "
         f"{field.reference}, in {field.scale.label}. A negative difference is better."

@@ -47,6 +47,7 @@ class Environment:
 class Command:
     """A condition of the leaderboard and the command that trains it again."""
 
+    run: str
     name: str
     dataset: str
     output: str
@@ -133,7 +134,7 @@ def commands(board: pd.DataFrame, records: Records, replicas: pd.DataFrame, sele
     """Return the command of each row of the leaderboard whose configuration is stored."""
     rows = dict(list(replicas.groupby("run")))
     return [
-        Command(row.label, row.dataset, row.output, command(records[row.run]["config"], rows[row.run], select))
+        Command(row.run, row.label, row.dataset, row.output, command(records[row.run]["config"], rows[row.run], select))
         for row in board.itertuples()
         if "config" in records.get(row.run, {})
     ]

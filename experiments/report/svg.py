@@ -3,10 +3,42 @@
 import hashlib
 import re
 
-from experiments.figures.style import DOUBLE
-
 STRAIGHT = re.compile(r"z|([ML]) (\S+) (\S+)")
 """A step of a path of straight lines: back to the start, or a move or a line to a point."""
+
+SCALE = 1.65
+"""Pixels of the page for each point of a figure: letters of 7.5 points become as high as those of the page's notes."""
+COLOR = re.compile(r"#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})\b")
+BACK, INK, LIGHTER = 0x17, 0xE8, 0.32
+"""Of the dark page: the tones of its ground and its text, and how much of white is mixed into a colour."""
+
+
+def has_coloured_areas(svg: str) -> bool:
+    """Return whether texts of a figure stand on coloured cells or pictures, so that it needs its white paper."""
+    return bool(re.search(r'<image|id="QuadMesh|<text style="[^"]*fill: #ffffff', svg))
+
+
+def style_rules(styles: dict[str, int]) -> list[str]:
+    """Return the rules of the classes of `inline`, and those of the dark page for what has a colour."""
+    rules = [f".paper svg .s{number} {{ {rules} }}" for rules, number in styles.items()]
+    dark = [
+        f".paper:not(.light) svg .s{number} {{ {COLOR.sub(_on_dark, rules)} }}"
+        for rules, number in styles.items()
+        if COLOR.search(rules)
+    ]
+    return [*rules, "@media screen and (prefers-color-scheme: dark) {", *dark, "}"]
+
+
+def _on_dark(match: re.Match[str]) -> str:
+    """Return the opposite of black, white or a grey, and a lighter tone of another colour."""
+    tones = [int(tone, 16) for tone in match.groups()]
+    if match[0] == "#ffffff":
+        return "var(--back)"
+    if len(set(tones)) == 1:
+        tones = [round(BACK + (0xFF - tone) * (INK - BACK) / 0xFF) for tone in tones]
+    else:
+        tones = [round(tone + (0xFF - tone) * LIGHTER) for tone in tones]
+    return "#" + "".join(f"{tone:02x}" for tone in tones)
 
 
 def caption_id(stem: str) -> str:
@@ -46,11 +78,11 @@ def inline(stem: str, svg: str, styles: dict[str, int]) -> str:
 
     svg = re.sub(r">\s+<", "><", re.sub(r"<[^>]*>", tag, svg))
     head, rest = svg.split(">", 1)
-    # The caption names the picture. Its width is a share of the page's, so that all pictures have one size of letters.
+    # The caption names the picture. One scale for all gives all letters one size, in every window.
     head = re.sub(r' (width|height|version|xmlns:\w+)="[^"]*"', "", head)
     box = re.search(r'viewBox="0 0 ([\d.]+) ', head)
     if box:
-        head += f' width="{min(100, 100 * float(box[1]) / (72 * DOUBLE)):.0f}%"'
+        head += f' width="{SCALE * float(box[1]):.0f}"'
     return f'{head} xmlns:xlink="http://www.w3.org/1999/xlink" role="img" aria-labelledby="{caption_id(stem)}">{rest}'
 
 

@@ -1,7 +1,7 @@
 """Tables of conditions, which the page sorts and filters."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,8 +26,9 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A condition: the data set and the output by which the page filters, and its cells by the names of the columns."""
+    """A condition: its run, the data set and the output by which the page filters, and its cells by column."""
 
+    run: str
     dataset: str
     output: str
     cells: dict[str, Cell]
@@ -39,6 +40,19 @@ class Table:
 
     headings: dict[str, str]
     rows: list[Row]
+
+    def leading(self, names: Sequence[str], count: int = 6) -> set[str]:
+        """Return the columns that a reader sees first: of these names the first ones that tell something.
+
+        One data set or one output tells nothing, and neither does a column of zeros.
+        """
+        texts = {name: {row.cells[name].text for row in self.rows} for name in names if name in self.headings}
+        telling = [
+            name
+            for name, column in texts.items()
+            if column != {"0"} and (len(column) > 1 or name not in ("data set", "output"))
+        ]
+        return set(telling[:count])
 
 
 Columns = dict[str, Callable[[Any], Cell]]
@@ -63,13 +77,14 @@ def table(frame: pd.DataFrame, columns: Columns, headings: dict[str, str] | None
     Parameters
     ----------
     frame
-        One condition per row; its columns include `dataset` and `output`.
+        One condition per row; its columns include `run`, `dataset` and `output`.
     columns
         The columns of the table.
     headings
         The headings that differ from the names of their columns.
     """
     rows = [
-        Row(row.dataset, row.output, {name: cell(row) for name, cell in columns.items()}) for row in frame.itertuples()
+        Row(row.run, row.dataset, row.output, {name: cell(row) for name, cell in columns.items()})
+        for row in frame.itertuples()
     ]
     return Table({name: name for name in columns} | (headings or {}), rows)

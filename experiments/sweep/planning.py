@@ -104,7 +104,7 @@ def _estimates(work_left: Sequence[tuple[Job, int]], workers: int | None) -> lis
     by = f"with {counted(workers, 'worker')}" if workers else "for one worker"
     if workers and workers > cores:
         by += f" on {counted(cores, 'core')}"
-    line = f"time: {_duration(seconds / min(workers or 1, cores))} {by}, {source}"
+    line = f"time: {duration(seconds / min(workers or 1, cores))} {by}, {source}"
     if unrecorded:
         line += f"; none of them is of {', '.join(sorted(unrecorded))}, so the time is rough"
     megabytes = 2 * size / 1e6
@@ -286,7 +286,8 @@ def _most_similar(runs: Sequence[RecordedRun], settings: Settings) -> list[Recor
     return [run for run in runs if differences(run) == least]
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Return a time in a unit that suits its length: "about 3.2 minutes", "less than a second"."""
     for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * length:
             return f"about {seconds / length:.1f} {unit}"

@@ -1,7 +1,8 @@
-"""What a sweep shows while it trains, whichever processes train it: a bar on a terminal, else a line for each run."""
+"""What a sweep shows while it trains, whichever processes train it: a bar on a terminal, else lines."""
 
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -10,6 +11,7 @@ from pathlib import Path
 from experiments.analysis.wording import counted
 from experiments.store.marks import Mark
 from experiments.sweep.jobs import Job, disjoint
+from experiments.sweep.planning import duration
 
 
 @contextmanager
@@ -24,7 +26,8 @@ def live_view(jobs: Sequence[Job]) -> Iterator[None]:
         yield
         return
     if not console.is_terminal:
-        with _repeated(Lines(jobs).print_new, 1):
+        lines = Lines(jobs)
+        with _repeated(lines.print_share, 10), _repeated(lines.print_new, 1):
             yield
         return
     bar = Progress(
@@ -50,7 +53,7 @@ def live_view(jobs: Sequence[Job]) -> Iterator[None]:
 
 @contextmanager
 def _repeated(show: Callable[[], None], seconds: float) -> Iterator[None]:
-    """Call a function again and again inside the `with` block, and once at its end."""
+    """Call a function again and again inside the `with` block, and once at its end; first after some seconds."""
     ended = threading.Event()
 
     def follow() -> None:
@@ -68,7 +71,7 @@ def _repeated(show: Callable[[], None], seconds: float) -> Iterator[None]:
 
 
 class Lines:
-    """The runs of a sweep, of which a line is printed as soon as they have ended.
+    """The lines of a sweep without a terminal: one for each run that has ended, and now and then how much is trained.
 
     Parameters
     ----------
@@ -77,18 +80,35 @@ class Lines:
     """
 
     def __init__(self, jobs: Sequence[Job]):
-        self.jobs = {job.folder.path: job for job in jobs}  # those whose run has no line yet
-        self.runs = len(self.jobs)
+        self.jobs = jobs
+        self.open = {job.folder.path: job for job in jobs}  # those whose run has no line yet
+        self.runs = len(self.open)
+        self.first: tuple[float, int] | None = None  # the time and the epochs when the share was printed first
 
     def print_new(self) -> None:
         """Print a line for each run that has ended since the last call."""
-        marks = _marks(self.jobs.values())
-        for path, job in list(self.jobs.items()):
+        marks = _marks(self.open.values())
+        for path, job in list(self.open.items()):
             mark = marks[job.study.folder].get(job.run)
             if mark and mark.state in ("done", "failed"):
-                del self.jobs[path]
-                with suppress(OSError):  # of a pipe whose reader has gone: the end of the sweep meets it too
-                    print(f"{mark.state}: {job.run} ({self.runs - len(self.jobs)} of {self.runs})", flush=True)
+                del self.open[path]
+                _print(f"{mark.state}: {job.run} ({self.runs - len(self.open)} of {self.runs})")
+
+    def print_share(self) -> None:
+        """Print how much is trained, and about how long the rest takes; nothing once all is."""
+        counts, epochs = tally(self.jobs)
+        if not counts["waiting"] + counts["running"]:
+            return
+        now, work = time.monotonic(), sum(job.work for job in self.jobs)
+        # Not the time since the start: a run that continues from a checkpoint has epochs at once.
+        began, before = self.first = self.first or (now, epochs)
+        left = f", {duration((now - began) * (work - epochs) / (epochs - before))} left" if epochs > before else ""
+        _print(f"{100 * epochs / max(work, 1):.0f} % of the epochs are trained{left}")
+
+
+def _print(line: str) -> None:
+    with suppress(OSError):  # of a pipe whose reader has gone: the end of the sweep meets it too
+        print(line, flush=True)
 
 
 def tally(jobs: Sequence[Job]) -> tuple[Counter[str], int]:

@@ -143,15 +143,18 @@ def _finish(study: Study, jobs: Sequence[Job], given_up: Mapping[Path, str]) -> 
         name = job.settings.formula.name
         if name and job.settings.activation.name == "formula" and not unfinished[job.run]:
             job.folder.name_formula(name)
-    console = Console(width=None if sys.stdout.isatty() else 120)
     stored = [job.run for job in jobs if not unfinished[job.run]]
     if stored:
-        console.print(summary(study, stored))
+        console = Console(width=None if sys.stdout.isatty() else 80)
+        for part in filter(None, summary(study, stored)):
+            console.print(part, markup=False, highlight=False)
     before = {(job.run, replica) for job in jobs for replica in job.finished}
     stored_now = {(job.run, replica) for job in remaining for replica in job.finished.intersection(job.planned)}
     new, old = len(stored_now - before), len(stored_now & before)
     counts = f"{counted(new, 'replica')} {trained}, {old} {verb(old, 'was', 'were')} there already"
-    console.print(f"{counts}; tables in {study.folder}/", markup=False)
+    print(f"{counts}; tables in {study.folder}/")
+    if stored:
+        print(f"python -m experiments.report study={study.name} compares seed by seed, also with simple models")
     reasons = {
         job.run: _failure(job, unfinished[job.run], given_up.get(job.folder.path)) for job in jobs if job.missing
     }

@@ -2,9 +2,9 @@
 
 import csv
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import StringIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from experiments import tables
 from experiments.analysis.units import UNITS
@@ -18,52 +18,107 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 WORDS = ("activation", "dataset", "output")
-NUMBERS = ("lr", "seeds", "test error,\nmean ± 95 %", "gradient\nnorm", "seconds")
+MEASURED = ("test error,\nmean ± 95 %", "gradient\nnorm", "seconds")
+"""The columns that the table always has."""
 
 
-def summary(study: Study, runs: Sequence[str]) -> "Table":
+class Summary(NamedTuple):
+    """The closing table of a sweep, below what all its conditions have in common, and above what to know of them."""
+
+    heading: str
+    table: "Table"
+    note: str
+
+
+def summary(study: Study, runs: Sequence[str]) -> Summary:
     """Return the closing table for these runs of a study, whose tables are up to date."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from experiments.analysis.labels import labels, task_names, trial_values
-    from experiments.analysis.statistics import summarise
+    from experiments.analysis.labels import task_names
 
     replicas = named(tables.read(study.folder / "replicas.csv"), study.folder)
     replicas["dataset"] = replicas["run"].map(task_names(replicas))
     replicas = replicas[replicas["run"].isin(runs)]
-    label = labels(replicas, omit=("dataset", "output"))
-    first = replicas.drop_duplicates("run").set_index("run")
-    deciding = tables.deciding(replicas)
-    grids = deciding["lr"].map(tables.rounded).groupby(deciding["run"]).unique()
-    caption = _divergence(replicas)
-    chosen = tables.chosen_rates(replicas)
-    tuned = trial_values(replicas).reindex(first.index, fill_value="")
-    replicas = replicas[replicas["selected"]]
-    # A diverged replica may have a number, which is no result.
-    replicas["final_test_error"] = replicas["final_test_error"].where(replicas["status"] == "done")
-    error = summarise(replicas, "run", "final_test_error").set_index("run")
-    # A run that is not reported at its chosen rate has no selected row.
-    error = error.reindex(first.index).fillna({"n": 0, "diverged": 0})
-    gradient = _gradient_norms(study, replicas).reindex(first.index)
+    conditions = _conditions(replicas, runs)
+    rates, grid = _rates(replicas)
+    cells = _cells(study, replicas, conditions.assign(lr=rates))
+    same = [name for name in cells if name not in MEASURED and cells[name].nunique() == 1]
+    facts = [*_facts(cells.iloc[0][same]), *([f"learning rates {grid}"] if grid else [])]
+    above = _common_by_dataset(cells.drop(columns=same))
+    shown = cells.columns.drop([*same, *above])
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in shown:
+        table.add_column(name, justify="left" if name in WORDS else "right", no_wrap=name not in WORDS, overflow="fold")
+    line = ""
+    for run, row in cells.iterrows():
+        if line != (line := ", ".join(_facts(row[above]))):
+            table.add_section()
+            table.add_row(line)
+        first, *others = row[shown]
+        is_best = conditions.loc[run, "best"]
+        mark = "* " if is_best else "  " if conditions["best"].any() else ""
+        table.add_row(f"{mark}{first}", *others, style="bold" if is_best else None)
+    return Summary(f"study {study.name}: {', '.join(facts)}", table, " ".join(_notes(replicas, conditions)))
 
-    table = Table(title=f"study {study.name}", title_justify="left", caption=caption, caption_justify="left")
-    for name in WORDS:
-        table.add_column(name, overflow="fold")
-    for name in NUMBERS:
-        table.add_column(name, justify="right")
-    for run in dict.fromkeys(runs):
-        row, condition = error.loc[run], first.loc[run]
-        table.add_row(
-            label[run],
-            condition["dataset"],
-            condition["output"],
-            ", ".join(filter(None, [_rate(chosen[run], grids[run]), tuned[run]])),
-            f"{row['n'] + row['diverged']:.0f}",
-            _error(row, condition["task"]) + (", untrained" if condition["epochs"] == 0 else ""),
-            f"{gradient[run]:.3g}" if gradient[run] == gradient[run] else "",
-            f"{_seconds(study.run(run)):.1f}",
-        )
-    return table
+
+def _common_by_dataset(cells: "pd.DataFrame") -> list[str]:
+    """Return the columns that stand in a line above the conditions of each data set, which have them in common."""
+    if not {"activation", "dataset"} <= set(cells):
+        return []
+    numbers = cells.drop(columns=["activation", *MEASURED]).groupby("dataset").nunique().max()
+    return ["dataset", *numbers.index[numbers == 1]]
+
+
+def _facts(row: "pd.Series") -> list[str]:
+    """Return cells so that each is clear without the name of its column."""
+    texts = {"lr": "learning rate {}", "seeds": "1 seed" if row.get("seeds") == "1" else "{} seeds"}
+    return [texts.get(name, "{}").format(cell) for name, cell in row.items()]
+
+
+def _conditions(replicas: "pd.DataFrame", runs: Sequence[str]) -> "pd.DataFrame":
+    """Return `summarise` of the test errors with the names of conditions; `best` says which is a data set's lowest.
+
+    The rows are sorted by data set, then by the share of diverged networks, then by the mean. The index is `run`.
+    """
+    from experiments.analysis.labels import labels
+    from experiments.analysis.statistics import summarise
+
+    names = replicas.drop_duplicates("run").set_index("run")[["dataset", "output", "task", "epochs"]]
+    names["activation"] = labels(replicas, omit=("dataset", "output"))
+    selected = replicas[replicas["selected"]]
+    # A diverged replica may have a number, which is no result.
+    finished = selected.assign(error=selected["final_test_error"].where(selected["status"] == "done"))
+    table = summarise(finished, "run", "error").set_index("run")
+    # A run that is not reported at its chosen rate has no selected row.
+    table = table.reindex(dict.fromkeys(runs)).fillna({"n": 0, "diverged": 0, "diverged_share": 1}).join(names)
+    table["position"] = table["dataset"].map({name: i for i, name in enumerate(table["dataset"].unique())})
+    table = table.sort_values(["position", "diverged_share", "mean"], kind="stable")
+    first = table.groupby("dataset")[["diverged_share", "mean"]].transform("first")
+    several = table.groupby("dataset")["mean"].transform("size") > 1
+    return table.assign(best=several & (table[["diverged_share", "mean"]] == first).all(axis=1))
+
+
+def _cells(study: Study, replicas: "pd.DataFrame", conditions: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the texts of the table, with the rows of `conditions`."""
+    errors = [
+        _error(row, row["task"]) + (", untrained" if row["epochs"] == 0 else "") for _, row in conditions.iterrows()
+    ]
+    gradient = _gradient_norms(study, replicas[replicas["selected"]]).reindex(conditions.index)
+    norms = gradient.map("{:.3g}".format).where(gradient.notna(), "")
+    seconds = [f"{_seconds(study.run(run)):.1f}" for run in conditions.index]
+    seeds = (conditions["n"] + conditions["diverged"]).map("{:.0f}".format)
+    measured = dict(zip(MEASURED, (errors, norms, seconds), strict=True))
+    return conditions[[*WORDS, "lr"]].assign(seeds=seeds, **measured)
+
+
+def _notes(replicas: "pd.DataFrame", conditions: "pd.DataFrame") -> Iterator[str]:
+    """Yield how the table is sorted, and how many networks diverged at all rates that were tried."""
+    if conditions["best"].any():
+        where = " of each data set" if conditions["position"].any() else ""
+        last = ", diverged networks last" if conditions["diverged"].any() else ""
+        yield f"Sorted by mean test error{last}; * marks the lowest{where}."
+    yield from filter(None, [_divergence(replicas)])
 
 
 def _divergence(replicas: "pd.DataFrame") -> str | None:
@@ -76,17 +131,32 @@ def _divergence(replicas: "pd.DataFrame") -> str | None:
     return f"{len(diverged)} of {counted(len(replicas), 'network')} diverged, at the {noun} {enumeration(rates)}."
 
 
-def _rate(chosen: float, grid: Iterable[float]) -> str:
-    """Return the chosen learning rate and those that were tried: "0.1 of 0.01…1", or "1, highest of 0.01…1".
+def _rates(replicas: "pd.DataFrame") -> tuple[dict[str, str], str]:
+    """Return by run the chosen learning rate with those tried: "0.1 (of 0.01 to 1)", or "1 (highest of 0.01 to 1)".
 
-    Of many their number is given too, which is the budget: "0.1 of 0.01…1 (16)".
+    The chosen values of further keys follow. If the same rates were tried for all runs, and not all chose the same one,
+    they are the second value instead.
     """
-    rates = sorted(grid)
-    if len(rates) == 1:
-        return rate_text(chosen)
-    end, (low, high) = tables.edge(chosen, rates), map(rate_text, (rates[0], rates[-1]))
-    count = f" ({len(rates)})" if len(rates) > 4 else ""
-    return f"{rate_text(chosen)}{', ' if end else ''}{end} of {low}{', ' if len(rates) == 2 else '…'}{high}{count}"
+    from experiments.analysis.labels import trial_values
+
+    deciding = tables.deciding(replicas)
+    grids = deciding["lr"].map(tables.rounded).groupby(deciding["run"]).agg(lambda rates: tuple(sorted(set(rates))))
+    chosen = tables.chosen_rates(replicas)
+    once = _range(grids.iloc[0]) if grids.nunique() == 1 and chosen.nunique() > 1 else ""
+    texts, values = {}, trial_values(replicas)
+    for run, rates in grids.items():
+        tried = "" if once or len(rates) == 1 else f"of {_range(rates)}"
+        place = " ".join(filter(None, [tables.edge(chosen[run], rates), tried]))
+        rate = f"{rate_text(chosen[run])} ({place})" if place else rate_text(chosen[run])
+        texts[run] = ", ".join(filter(None, [rate, values.get(run, "")]))
+    return texts, once
+
+
+def _range(rates: Sequence[float]) -> str:
+    """Return the ends of the rates that were tried; of many, their number too, which is the budget."""
+    low, high = rate_text(rates[0]), rate_text(rates[-1])
+    number = f", {len(rates)} rates" if len(rates) > 4 else ""
+    return f"{low} {'and' if len(rates) == 2 else 'to'} {high}{number}"
 
 
 def _error(row: "pd.Series", task: str) -> str:

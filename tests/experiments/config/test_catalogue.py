@@ -203,8 +203,8 @@ def test_a_glob_over_the_catalogue_leaves_out_what_cannot_learn():
 
 
 def test_the_help_says_in_one_line_how_many_there_are():
-    lines = [line for line in help_text().splitlines() if "catalogue" in line]
-    assert lines == [f"    catalogue/NAME      {len(catalogue())} more: python -m experiments.explain activations"]
+    lines = [line for line in help_text(["activation"]).splitlines() if "catalogue" in line]
+    assert lines == [f"  catalogue/NAME      {len(catalogue())} more: python -m experiments.explain activations"]
 
 
 def test_an_entry_is_found_by_its_alias():

@@ -3,16 +3,20 @@
 import json
 import re
 import shutil
+import time
+from base64 import b64decode
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from experiments.report.content import gather
 from experiments.report.page import html
+from experiments.report.svg import has_coloured_areas
 from experiments.report.text import markdown
 from nets.activations import ACTIVATIONS
-from tests.experiments.report.examples import HOSTILE, content, records, study
+from tests.experiments.report.examples import HOSTILE, content, records, study, svg
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 AXE = Path(__file__).parents[3] / "node_modules/axe-core/axe.min.js"
@@ -102,6 +106,7 @@ def test_a_table_is_sorted_by_a_click_and_by_a_key_and_says_so(page):
 
 def test_a_table_is_sorted_by_size_with_empty_cells_last(plain_page):
     heads = find(plain_page, "#leaderboard th")
+    find(plain_page, ".sheet:has(#leaderboard) .columns")[0].click()
     (place,) = [place for place, th in enumerate(heads) if th.text == "difference"]
     for down in (False, True):
         heads[place].find_elements("css selector", "button")[0].click()
@@ -163,7 +168,7 @@ def test_a_figure_is_enlarged_and_closed_by_the_keyboard(plain_page):
 def test_hostile_names_stay_text(browser, pages):
     browser.get((pages / "hostile.html").as_uri())
     assert browser.title == "study: report"
-    assert len(find(browser, "script")) == 2  # the data and our own
+    assert len(find(browser, "script:not([type])")) == 1
     assert not find(browser, "img")
     names = set(column(browser, 1))
     assert {name.strip() for name in HOSTILE if name[0] != "ü"} <= names
@@ -194,11 +199,170 @@ def test_axe_finds_nothing_serious(browser, pages, name, scheme):
     assert len(result["passes"]) > 20
 
 
-def test_all_is_printed(plain_page):
-    plain_page.execute_script("dispatchEvent(new Event('beforeprint'))")
-    assert not find(plain_page, "details:not([open])")
-    plain_page.execute_script("dispatchEvent(new Event('afterprint'))")
-    assert find(plain_page, "details:not([open])")
+def test_six_columns_are_shown_first_and_all_on_demand(plain_page):
+    def shown():
+        return [th.text for th in find(plain_page, "#leaderboard th") if th.is_displayed()]
+
+    few = ["condition", "data set", "test error (%)", "95 % interval", "verdict", "diverged"]
+    assert shown() == few
+    find(plain_page, ".sheet:has(#leaderboard) .columns")[0].click()
+    assert len(shown()) > 12
+
+
+def test_a_row_has_its_files_and_the_command_that_trains_it_again(plain_page):
+    find(plain_page, "#leaderboard summary")[0].click()
+    (link,) = [link for link in find(plain_page, "#leaderboard a") if link.is_displayed()]
+    assert re.search(r"/runs/run-\d/$", link.get_attribute("href"))
+    (command,) = [code.text for code in find(plain_page, "#leaderboard code") if code.is_displayed()]
+    assert command.startswith("python run.py study=again dataset=digits ")
+
+
+def cells(driver, table, dataset):
+    """Return the rows of a table on a data set, by condition: texts by heading, also of hidden columns."""
+    script = "return [...document.getElementById(arguments[0]).rows].map((row) => [...row.cells]"
+    script += ".map((cell) => (cell.querySelector('summary') ?? cell).textContent.trim()))"
+    heads, *rows = driver.execute_script(script, table)
+    rows = [dict(zip(heads, row, strict=True)) for row in rows]
+    return {row["condition"]: row for row in rows if row["data set"] == dataset}
+
+
+def drawn(driver):
+    """Return the texts of the chart beside the answer by condition, without half the interval's width."""
+    texts = [text.text for text in find(driver, "#overview-chart .row text")]
+    return {name: text.partition(" ")[0] for name, text in zip(texts[::2], texts[1::2], strict=True)}
+
+
+def test_the_chart_beside_the_answer_has_the_numbers_of_the_leaderboard(plain_page):
+    errors = {name: row["test error (%)"] for name, row in cells(plain_page, "leaderboard", "digits").items()}
+    assert list(drawn(plain_page).items()) == list(errors.items())
+    assert "linear SVM 5.00" in find(plain_page, "#overview")[0].text
+
+
+def test_the_chart_shows_differences_from_the_chosen_reference(plain_page):
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    def number(text):
+        return float(text.replace("−", "-"))
+
+    choose(plain_page, "#overview-reference", "relu")
+    shown = drawn(plain_page)
+    assert shown.pop("relu") == "reference"
+    compared = cells(plain_page, "comparisons", "digits")
+    assert set(shown) == set(compared) == {"elu", "tanh"}
+    for name, text in shown.items():
+        assert number(text) == pytest.approx(number(compared[name]["difference"]), abs=0.011)
+    first = next(row for row in find(plain_page, "#overview-chart .row") if "reference" not in row.text)
+    ActionChains(plain_page).move_to_element(first).perform()
+    name, told, *_ = find(plain_page, "#tip")[0].text.splitlines()
+    ends = told.partition("interval ")[2].split(" to ")
+    expected = compared[name]["paired 95 % interval"].split(" to ")
+    assert list(map(number, ends)) == pytest.approx(list(map(number, expected)), abs=0.011)
+
+
+def test_a_table_and_the_values_by_seed_are_downloaded_as_csv(plain_page, tmp_path):
+    folder = {"behavior": "allow", "downloadPath": str(tmp_path)}
+    plain_page.execute_cdp_cmd("Browser.setDownloadBehavior", folder)
+    for name in ("leaderboard", "overview"):
+        find(plain_page, f"button.csv[data-table={name}]")[0].click()
+    for _ in range(100):
+        if {path.name for path in tmp_path.iterdir()} == {"leaderboard.csv", "overview.csv"}:
+            break
+        time.sleep(0.1)
+    board, values = (pd.read_csv(tmp_path / f"{name}.csv") for name in ("leaderboard", "overview"))
+    assert len(board) == 6
+    assert list(board["condition"][:2]) == column(plain_page, 1)[:2]
+    assert board["test error (%)"].dtype == float
+    assert values.groupby("condition")["test error (%)"].count().to_dict() == {"elu": 4, "relu": 4, "tanh": 3}
+
+
+def test_a_text_that_a_spreadsheet_would_calculate_gets_an_apostrophe(browser, pages):
+    browser.get((pages / "hostile.html").as_uri())
+    text = browser.execute_script("return csv([['=1+1', '-2.5', '−2', '-x', 'a,\"b\"', '@x']])")
+    assert text == '\'=1+1,-2.5,-2,\'-x,"a,""b""",\'@x\r\n'
+
+
+def test_two_studies_are_drawn_against_each_other(plain_page):
+    assert len(find(plain_page, "#studies-chart .row")) == 3
+    assert {text.text for text in find(plain_page, "#studies-chart text.best")} == {"0.00"}
+
+
+def test_a_closed_figure_is_unpacked_when_it_is_opened(browser, pages):
+    tables = study()
+    facts = content(tables)
+    pictures = [*facts.pictures, replace(facts.pictures[0], figure="closed", stem="closed", title="Closed")]
+    path = pages / "packed.html"
+    path.write_text(html(replace(facts, pictures=pictures)), encoding="utf-8")
+    browser.get(path.as_uri())
+    assert len(find(browser, ".paper svg")) == 2
+    find(browser, "details.figures:not([open]) > summary")[0].click()
+    for _ in range(50):
+        if len(find(browser, ".paper svg")) == 3:
+            break
+        time.sleep(0.1)
+    one, *_, last = (svg.get_attribute("innerHTML") for svg in find(browser, ".paper svg"))
+    assert re.sub("f[0-9a-f]{6}", "", one) == re.sub("f[0-9a-f]{6}", "", last)
+
+
+@pytest.fixture
+def window(browser):
+    """A function that gives the window a width; afterwards it has its own again."""
+
+    def resize(width):
+        metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+    yield resize
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("name", ["plain", "hostile"])
+def test_a_window_of_any_width_shows_the_page_without_scrolling_sideways(browser, pages, window, name, width):
+    window(width)
+    browser.get((pages / f"{name}.html").as_uri())
+    inside = browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+    assert inside
+    menu = find(browser, "details.menu")[0]
+    assert (menu.get_attribute("open") is None) == (width == 390)
+    if width == 390:
+        find(browser, "details.menu summary")[0].click()
+        find(browser, "nav a")[1].click()
+        assert menu.get_attribute("open") is None
+
+
+def test_letters_of_charts_and_figures_have_one_size_in_every_window(browser, pages, window):
+    def heights():
+        script = "return ['#overview-chart text', '#curves-chart text', '.paper svg text'].map((selector) => "
+        script += "Math.round(10 * document.querySelector(selector).getBoundingClientRect().height))"
+        return browser.execute_script(script)
+
+    sizes = []
+    for width in (1280, 390):
+        window(width)
+        browser.get((pages / "plain.html").as_uri())
+        sizes.append(heights())
+    assert sizes[0] == sizes[1]
+    assert min(sizes[0]) >= 120
+
+
+def test_a_figure_has_white_paper_only_where_its_texts_stand_on_colours(browser, pages):
+    feature = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", feature)
+    browser.get((pages / "plain.html").as_uri())
+    text = find(browser, ".paper svg text")[0].value_of_css_property("fill")
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    assert text == "rgb(232, 232, 232)"
+    assert not has_coloured_areas(svg("a"))
+    assert has_coloured_areas('<g id="QuadMesh_1"/>')
+
+
+def test_many_conditions_are_printed_on_few_sheets(browser, pages):
+    tables = study(tuple(f"activation_{n}" for n in range(30)), ("digits", "wine"), seeds=3)
+    path = pages / "many.html"
+    path.write_text(html(content(tables)), encoding="utf-8")
+    browser.get(path.as_uri())
+    printed = b64decode(browser.execute_cdp_cmd("Page.printToPDF", {})["data"])
+    assert 3 < len(re.findall(rb"/Type /Page\b", printed)) < 20
 
 
 def test_the_page_needs_no_script_to_be_read(pages):
@@ -222,7 +386,7 @@ def test_what_weakens_the_answer_stands_directly_under_it_and_alarms_above_every
     facts = gather("study", tables, records(tables), unfinished={"run-9": "waiting"})
     facts = replace(facts, warnings=["<Only> two seeds."])
     page = html(facts)
-    heading = page.partition("<h1>study</h1>")[2].partition("<nav")[0]
+    heading = page.partition("<main>")[2].partition('id="answer"')[0]
     assert "1 run of a sweep did not finish: run-9 (waiting)." in heading
     answer = page.partition('id="answer"')[2].partition("</section>")[0]
     assert "<li>&lt;Only&gt; two seeds.</li>" in answer

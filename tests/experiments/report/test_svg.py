@@ -32,7 +32,7 @@ def test_letters_have_one_size_in_pictures_of_all_widths():
     widths = []
     for width in (DOUBLE / 2, DOUBLE, 2 * DOUBLE):
         widths.append(re.search(r'<svg[^>]* width="(.*?)"', inline("one", svg("one", width), {}))[1])
-    assert widths == ["50%", "100%", "100%"]
+    assert widths == ["410", "820", "1639"]
 
 
 def test_a_path_of_steps_goes_through_the_same_points():

@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from experiments import tables
 from experiments.analysis.statistics import summarise
@@ -10,9 +11,23 @@ from experiments.sweep.scheduling import train_all
 from experiments.sweep.summary import summary
 
 
-def cells(table):
-    """Return the rows of a closing table as text, without the seconds."""
-    return [list(row)[:-1] for row in zip(*(column.cells for column in table.columns), strict=True)]
+def shown_rows(closing):
+    """Return the rows of a closing table as text by column, without the seconds."""
+    columns = {column.header: list(column.cells) for column in closing.table.columns}
+    del columns["seconds"]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def text(closing, width=80):
+    """Return what a closing table prints where a line has so many columns."""
+    console = Console(width=width)
+    with console.capture() as capture:
+        for part in filter(None, closing):
+            console.print(part)
+    return capture.get()
+
+
+ERROR, NORM = "test error,\nmean ± 95 %", "gradient\nnorm"
 
 
 def test_the_closing_table_shows_each_condition_at_its_selected_rate(jobs):
@@ -31,13 +46,69 @@ def test_the_closing_table_shows_each_condition_at_its_selected_rate(jobs):
 
     tanh, rmse, diverged = (job.run for job in sweep)
     mean, low, high = error.loc[(tanh, 0.05), ["mean", "low", "high"]]
-    percent = f"{100 * mean:.2f} ± {100 * (high - low) / 2:.2f} %"
-    rows = cells(summary(study, [tanh, rmse, diverged]))
-    rate = "0.05, highest of 1e-09, 0.05"
-    assert rows[0] == ["tanh", "iris", "softmax_ce", rate, "3", percent, f"{gradient[tanh, 0.05]:.3g}"]
-    assert rows[1][1:4] == ["diabetes", "linear_mse", "0.01"]
-    assert rows[1][4:] == ["2", f"{error.loc[(rmse, 0.01), 'mean']:.3g} RMSE", f"{gradient[rmse, 0.01]:.3g}"]
-    assert rows[2][1:6] == ["iris", "linear_mse", "1e+20", "2", "2 diverged"]
+    closing = summary(study, [diverged, rmse, tanh])
+    first, *iris, second, diabetes = shown_rows(closing)
+    assert (first["activation"], second["activation"]) == ("iris", "diabetes")
+    assert iris[0] == {
+        "activation": "* tanh",
+        "output": "softmax_ce",
+        "lr": "0.05 (highest of 1e-09 and 0.05)",
+        "seeds": "3",
+        ERROR: f"{100 * mean:.2f} ± {100 * (high - low) / 2:.2f} %",
+        NORM: f"{gradient[tanh, 0.05]:.3g}",
+    }
+    assert diabetes[ERROR] == f"{error.loc[(rmse, 0.01), 'mean']:.3g} RMSE"
+    assert diabetes[NORM] == f"{gradient[rmse, 0.01]:.3g}"
+    assert (iris[1]["lr"], iris[1]["seeds"], iris[1][ERROR]) == ("1e+20", "2", "2 diverged")
+
+
+def test_rows_are_sorted_by_error_with_diverged_networks_last_and_the_lowest_is_marked(jobs):
+    names = ("relu", "tanh", "elu", "silu")
+    sweep = jobs(*([f"activation={name}"] for name in names))
+    train_all(sweep)
+    study = sweep[0].study
+    collect(study)
+    path = study.folder / "replicas.csv"
+    replicas = tables.read(path)
+    errors = {"relu": [0.3, 0.3], "tanh": [0.1, 0.3], "elu": [0.2, 0.2], "silu": [0.0, 0.0]}
+    for name, values in errors.items():
+        replicas.loc[replicas["activation"] == name, "final_test_error"] = values
+    replicas.loc[(replicas["activation"] == "silu") & (replicas["seed"] == 1), "status"] = "diverged"
+    replicas.to_csv(path, index=False)
+    closing = summary(study, [job.run for job in sweep])
+    assert [row["activation"] for row in shown_rows(closing)] == ["* tanh", "* elu", "  relu", "  silu"]
+    order = "Sorted by mean test error, diverged networks last; * marks the lowest."
+    assert closing.note == f"{order} 1 of 8 networks diverged, at the learning rate 0.05."
+
+
+def test_what_all_conditions_have_in_common_stands_above_once(jobs):
+    sweep = jobs(["activation=tanh", "seeds=2"], ["activation=relu", "seeds=2"])
+    train_all(sweep)
+    collect(sweep[0].study)
+    runs = [job.run for job in sweep]
+    both, one = (summary(sweep[0].study, part) for part in (runs, runs[:1]))
+    assert both.heading == "study default: iris, softmax_ce, learning rate 0.05, 2 seeds"
+    assert one.heading == "study default: tanh, iris, softmax_ce, learning rate 0.05, 2 seeds"
+    assert [column.header for column in both.table.columns] == ["activation", ERROR, NORM, "seconds"]
+    assert (one.note, shown_rows(one)[0].keys()) == ("", {ERROR, NORM})
+
+
+def test_the_table_fits_80_columns_and_cuts_nothing(jobs):
+    sweep = jobs(
+        *(
+            [f"activation={name}", "optimizer.lr=[0.01,0.1,1]", "output=softmax_mse"]
+            for name in ("relu", "shifted_relu")
+        ),
+        ["activation=shifted_relu", "net.output_bias=0.125", "net.dropout=0.25", "seeds=3", "dataset=moons"],
+        ["activation=shifted_relu", "dataset=moons"],
+    )
+    train_all(sweep)
+    collect(sweep[0].study)
+    lines = text(summary(sweep[0].study, [job.run for job in sweep])).splitlines()
+    assert max(map(len, lines)) <= 80
+    printed = "".join("".join(lines).split())
+    assert "net.output_bias=0.125" in printed
+    assert "(highestof" in printed or "of0.01to1)" in printed
 
 
 @pytest.fixture
@@ -64,17 +135,18 @@ def shown(jobs):
         frame = pd.concat([others, frame], axis=1)[replicas.columns]
         frame["selected"] = tables.selected(frame)
         frame.to_csv(path, index=False)
-        ((_, dataset, _, rate, seeds, error, _),) = cells(summary(job.study, [job.run]))
-        return {"dataset": dataset, "lr": rate, "seeds": seeds, "error": error}
+        closing = summary(job.study, [job.run])
+        rate, _, seeds = closing.heading.partition("learning rate ")[2].rpartition(", ")
+        return {"lr": rate, "seeds": seeds, "error": shown_rows(closing)[0][ERROR]}
 
     return row
 
 
-def test_the_rate_stands_with_its_grid_and_is_marked_at_an_edge(shown):
-    assert shown(chosen=0.1)["lr"] == "0.1 of 0.01…1"
-    assert shown(chosen=1.0)["lr"] == "1, highest of 0.01…1"
-    assert shown(chosen=0.01)["lr"] == "0.01, lowest of 0.01…1"
-    assert shown(chosen=0.01, tried=(0.01, 0.1))["lr"] == "0.01, lowest of 0.01, 0.1"
+def test_the_rate_stands_with_what_was_tried_and_is_marked_at_an_edge(shown):
+    assert shown(chosen=0.1)["lr"] == "0.1 (of 0.01 to 1)"
+    assert shown(chosen=1.0)["lr"] == "1 (highest of 0.01 to 1)"
+    assert shown(chosen=0.01)["lr"] == "0.01 (lowest of 0.01 to 1)"
+    assert shown(chosen=0.01, tried=(0.01, 0.1))["lr"] == "0.01 (lowest of 0.01 and 0.1)"
     assert shown(chosen=0.1, tried=(0.1,))["lr"] == "0.1"
 
 
@@ -104,9 +176,9 @@ def test_an_error_in_the_unit_of_the_target_has_three_digits(shown):
 
 def test_of_a_tuned_condition_the_reported_seeds_are_counted(shown):
     row = shown((0.5, 0.1, 0.2, 0.3), tuning=(0,))
-    assert (row["seeds"], row["error"]) == ("3", "20.00 % (0.00 to 44.84)")
+    assert (row["seeds"], row["error"]) == ("3 seeds", "20.00 % (0.00 to 44.84)")
     row = shown((0.5, 0.1), tuning=(0, 1), chosen=1.0)
-    assert row == {"dataset": "iris", "lr": "1, highest of 0.01…1", "seeds": "0", "error": "not trained at this rate"}
+    assert row == {"lr": "1 (highest of 0.01 to 1)", "seeds": "0 seeds", "error": "not trained at this rate"}
 
 
 def test_the_grid_is_that_of_the_seeds_that_choose(jobs):
@@ -115,8 +187,22 @@ def test_the_grid_is_that_of_the_seeds_that_choose(jobs):
     (more,) = jobs(["optimizer.lr=1.0", "epochs=1"])
     train_all([more])
     collect(job.study)
-    ((_, _, _, rate, *_),) = cells(summary(job.study, [job.run]))
-    assert rate.endswith("of 0.01, 0.1")
+    assert " of 0.01 and 0.1), 2 seeds" in summary(job.study, [job.run]).heading
+
+
+def test_a_grid_that_all_conditions_share_stands_above_the_chosen_rates(jobs):
+    sweep = jobs(*([f"activation={name}", "optimizer.lr=[1e-9,0.01,1e20]"] for name in ("relu", "tanh")))
+    train_all(sweep)
+    study = sweep[0].study
+    collect(study)
+    replicas = tables.read(study.folder / "replicas.csv")
+    best = (replicas["activation"] == "relu") & (replicas["lr"] == 0.01)
+    replicas["final_validation_error"] = (replicas["lr"] != 1e-9).astype(float).where(~best, -1.0)
+    replicas["selected"] = tables.selected(replicas)
+    replicas.to_csv(study.folder / "replicas.csv", index=False)
+    closing = summary(study, [job.run for job in sweep])
+    assert closing.heading == "study default: iris, softmax_ce, 2 seeds, learning rates 1e-09 to 1e+20"
+    assert sorted(row["lr"] for row in shown_rows(closing)) == ["0.01", "1e-09 (lowest)"]
 
 
 def test_networks_that_diverged_at_any_rate_are_counted_below_the_table(jobs):
@@ -124,16 +210,16 @@ def test_networks_that_diverged_at_any_rate_are_counted_below_the_table(jobs):
     train_all(sweep)
     collect(sweep[0].study)
     both = summary(sweep[0].study, [job.run for job in sweep])
-    assert both.caption == "2 of 6 networks diverged, at the learning rate 1e+20."
-    assert summary(sweep[0].study, [sweep[1].run]).caption is None
+    assert both.note.endswith("2 of 6 networks diverged, at the learning rate 1e+20.")
+    assert "diverged" not in summary(sweep[0].study, [sweep[1].run]).note
 
 
 def test_networks_without_training_are_named_so(jobs):
     (job,) = jobs(["epochs=0"])
     train_all([job])
     collect(job.study)
-    ((*_, error, _),) = cells(summary(job.study, [job.run]))
-    assert error.endswith(" %, untrained")
+    (row,) = shown_rows(summary(job.study, [job.run]))
+    assert row[ERROR].endswith(" %, untrained")
 
 
 def test_diverged_replicas_are_counted(shown):
@@ -144,7 +230,5 @@ def test_two_tasks_of_one_data_set_are_told_apart(jobs):
     sweep = jobs(["dataset=moons"], ["dataset=moons", "dataset.noise=0.4"])
     train_all(sweep)
     collect(sweep[0].study)
-    assert [row[1] for row in cells(summary(sweep[0].study, [job.run for job in sweep]))] == [
-        "moons, noise=0.2",
-        "moons, noise=0.4",
-    ]
+    closing = summary(sweep[0].study, [job.run for job in sweep])
+    assert [row["dataset"] for row in shown_rows(closing)] == ["moons, noise=0.2", "moons, noise=0.4"]
