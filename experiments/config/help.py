@@ -1,5 +1,7 @@
 """The text of `python run.py --help`, from the declarations, the registries and conf/."""
 
+import inspect
+
 from experiments.config.choices import (
     CATALOGUE,
     CONF,
@@ -10,20 +12,23 @@ from experiments.config.choices import (
     options,
     required,
 )
+from experiments.config.commands import command_line
+from experiments.config.plugins import PACKAGES
 from experiments.config.rules import Rates
 from experiments.config.schema import Configuration, declared, groups
 from experiments.data.packages import TABLES
 from experiments.data.sets import DATASETS, ROWS
 from nets.hyperparameters import rules
 
-INTRODUCTION = """\
+RUN = command_line("run")
+INTRODUCTION = f"""\
 Train NumPy multilayer perceptrons and compare activations, output units and costs.
 
-  python run.py -m activation=relu,elu,tanh
-  python run.py -m dataset=digits,mnist5k 'activation=glob(*)' 'optimizer.lr=[0.03,0.1]' study=mine
-  python run.py +experiment=lu_comparison
-  python -m experiments.report study=mine
-  python run.py reproduce=results/mine/runs/RUN      train a recorded run again and compare
+  {RUN} -m activation=relu,elu,tanh
+  {RUN} -m dataset=digits,mnist5k 'activation=glob(*)' 'optimizer.lr=[0.03,0.1]' study=mine
+  {RUN} +experiment=lu_comparison
+  {command_line("report")} study=mine
+  {RUN} reproduce=results/mine/runs/RUN      train a recorded run again and compare
 """
 AUTO = {"output": "What suits the task.", "init": "The default initializer of the activation."}
 
@@ -56,11 +61,12 @@ def _choices() -> list[str]:
         lines.append(f"  {choice}, by default {defaults[choice]}:")
         for name in options(choice):
             variant = registry.get(name)
-            about = variant.__doc__.partition("\n")[0] if variant else AUTO.get(choice, "A formula.")
+            about = (inspect.getdoc(variant) or "").partition("\n")[0] if variant else AUTO.get(choice, "A formula.")
+            about += f" ({PACKAGES[variant]})" if variant in PACKAGES else ""
             lines.append(f"    {name:<20}{'  '.join([*describe(choice, name), about])}".rstrip())
         if choice == "activation":
             lines.append(
-                f"    {CATALOGUE}/NAME      {len(catalogue())} more: python -m experiments.explain activations"
+                f"    {CATALOGUE}/NAME      {len(catalogue())} more: {command_line('explain')} activations"
             )
         if choice == "dataset":
             lines += [f"    {name}/NAME{'':<{15 - len(name)}}{', '.join(tables)}" for name, tables in TABLES.items()]
