@@ -1,4 +1,4 @@
-"""Trains the networks of a sweep and keeps their results. Hydra composes the jobs; all are checked before one starts."""
+"""Trains the networks of a sweep and keeps their results. Hydra composes its jobs; all are checked before training."""
 
 import atexit
 import gc

@@ -7,7 +7,7 @@ looked up in the registries by name; a configuration never names code.
 import inspect
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -137,5 +137,13 @@ def build(choice: str, node: Mapping[str, Any]) -> Any:
     return REGISTRIES[choice][arguments.pop("name")](**arguments)
 
 
-for _kind in ("activation", "dataset", "output"):
-    add_options(_kind, REGISTRIES[_kind].get)
+def _with_defaults(choice: str, name: str) -> Any:
+    """Return what is registered, or None; ValueError for a class without a default, which needs a file of conf/."""
+    variant = REGISTRIES[choice].get(name)
+    if isinstance(variant, type) and required(choice, name):
+        raise ValueError(f"{required(choice, name)[0]} has no default")
+    return variant
+
+
+for _choice in ("activation", "dataset", "output"):
+    add_options(_choice, partial(_with_defaults, _choice))

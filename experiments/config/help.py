@@ -65,9 +65,7 @@ def _choices() -> list[str]:
             about += f" ({PACKAGES[variant]})" if variant in PACKAGES else ""
             lines.append(f"    {name:<20}{'  '.join([*describe(choice, name), about])}".rstrip())
         if choice == "activation":
-            lines.append(
-                f"    {CATALOGUE}/NAME      {len(catalogue())} more: {command_line('explain')} activations"
-            )
+            lines.append(f"    {CATALOGUE}/NAME      {len(catalogue())} more: {command_line('explain')} activations")
         if choice == "dataset":
             lines += [f"    {name}/NAME{'':<{15 - len(name)}}{', '.join(tables)}" for name, tables in TABLES.items()]
             lines.append("      dataset.rows=0      the most rows of any data set; 0: all")

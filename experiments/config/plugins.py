@@ -75,7 +75,9 @@ def without_package(node: Mapping[str, Any], option: Any) -> dict[str, Any]:
     recorded = node.get("package")
     if recorded and recorded != PACKAGES.get(option):
         requirement = "==".join(recorded.split())
-        raise ConfigError(f"{node['name']} was that of {recorded}, which is not installed; run: pip install {requirement}")
+        raise ConfigError(
+            f"{node['name']} was that of {recorded}, which is not installed; run: pip install {requirement}"
+        )
     return {key: value for key, value in node.items() if key != "package"}
 
 
@@ -96,4 +98,6 @@ def _entry_points() -> dict[str, "EntryPoints"]:
     from importlib.metadata import entry_points
 
     found = entry_points()
-    return {kind: found.select(group=f"activation_lab.{kind}s") for kind in ("activation", "dataset", "output", "figure")}
+    return {
+        kind: found.select(group=f"activation_lab.{kind}s") for kind in ("activation", "dataset", "output", "figure")
+    }

@@ -406,5 +406,9 @@ def _refuse_unreadable(word: str, error: HydraException) -> NoReturn:
     if key in CHOICES:
         raise ConfigError(f"unknown {word}: {nearest(raw, options(key))}")
     rule, _ = allowed_values(key)
-    allowed = f"allowed is {rule.words}" if rule else "it cannot be read; `{command_line('run')} --help` shows what is allowed"
+    allowed = (
+        f"allowed is {rule.words}"
+        if rule
+        else "it cannot be read; `{command_line('run')} --help` shows what is allowed"
+    )
     raise ConfigError(f"{word}: {allowed}")

@@ -8,8 +8,8 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from experiments.config.catalogue import Entry, entries, option_of
-from experiments.config.compose import sweep
 from experiments.config.commands import command_line
+from experiments.config.compose import sweep
 from experiments.config.errors import ConfigError
 from nets.activations import Activation
 from nets.names import guess

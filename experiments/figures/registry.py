@@ -255,7 +255,7 @@ def _require(tables: StudyTables, name: str, column: str) -> None:
 
 
 def all_figures() -> dict[str, Drawable]:
-    """Return `FIGURES` after importing every module of this package, and those of other packages. Each registers its figures."""
+    """Return `FIGURES` after importing every module with figures, of this package and of others."""
     for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
         importlib.import_module(f"{__package__}.{module.name}")
     add_options("figure", lambda name: FIGURES[name].function if name in FIGURES else None)

@@ -29,7 +29,7 @@ CACHE = ".cache"
 
 @cache
 def program() -> str:
-    """Return a digest of this program, of the packages that add options, of the libraries and of the kind of machine."""
+    """Return a digest of this program, of what other packages add, of the libraries, and of the kind of machine."""
     facts = [*map(version, LIBRARIES), platform.python_version(), platform.machine()]
     sums = {
         str(path.relative_to(ROOT)): checksum(path)
