@@ -138,7 +138,7 @@ def build(choice: str, node: Mapping[str, Any]) -> Any:
 
 
 def _with_defaults(choice: str, name: str) -> Any:
-    """Return what is registered, or None; ValueError for a class without a default, which needs a file of conf/."""
+    """Return what is registered, or None; ValueError for a class that a file of conf/ would have to complete."""
     variant = REGISTRIES[choice].get(name)
     if isinstance(variant, type) and required(choice, name):
         raise ValueError(f"{required(choice, name)[0]} has no default")
