@@ -23,8 +23,8 @@ from experiments.store.study import Study
 from experiments.tables import chosen_rates, rounded
 
 FOLDER = RESULTS / "reference" / "atlas"
-SHIPPED = Path(__file__).parent / "reference"
-"""The copy in an installed package."""
+SHIPPED = (Path(__file__).parent / "reference", Path(__file__).parents[2] / FOLDER)
+"""Where an installed package and a checkout have it."""
 NAMES = ("replicas.csv.xz", "trials.csv.xz", "atlas.json")
 CONDITION = ["dataset", "norm", "activation"]
 RESULTS_OF_REPLICA = (
@@ -146,8 +146,8 @@ def store(content: Field, folder: Path = FOLDER) -> list[Path]:
 
 
 def reference_folder() -> Path:
-    """Return the folder of the reference: that of the results, or else that of the installed package."""
-    return SHIPPED if SHIPPED.is_dir() and not FOLDER.is_dir() else FOLDER
+    """Return the folder of the reference: among the results of the working directory, or else where it is shipped."""
+    return next((folder for folder in (FOLDER, *SHIPPED) if folder.is_dir()), FOLDER)
 
 
 def load() -> Field:

@@ -59,8 +59,8 @@ def test_a_sweep_is_that_of_run_py(tmp_path):
     folders = tmp_path / "program", tmp_path / "script"
     for folder in folders:
         folder.mkdir()
-    ours = lab("run", "-m", "activation=relu,elu", *SMALL, cwd=folders[0])
-    theirs = python(ROOT / "run.py", "-m", "activation=relu,elu", *SMALL, cwd=folders[1])
+    ours = lab("run", "-m", "activation=relu,elu", "workers=1", *SMALL, cwd=folders[0])
+    theirs = python(ROOT / "run.py", "-m", "activation=relu,elu", "workers=1", *SMALL, cwd=folders[1])
     assert "4 replicas trained" in ours.stdout
     untimed = [re.sub(r"\d+\.\d+ │$", "│", done.stdout, flags=re.MULTILINE) for done in (ours, theirs)]
     assert untimed[0] == untimed[1]
