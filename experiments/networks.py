@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from experiments import tables
 from experiments.config.choices import build
+from experiments.config.commands import command_line
 from experiments.config.errors import ConfigError, in_one_line
 from experiments.data.columns import Column, Numbers, content, encode, from_records
 from experiments.data.imputing import check_missing, fillable, indicators
@@ -233,7 +234,7 @@ class TrainedNetworks(Sequence[TrainedNetwork]):
         else:  # one rate is not tuned
             words = [word for word in words if not word.startswith("tune.")]
         return in_one_line(
-            ConfigError(f"{self.members[0].run} keeps no network {text}", [*words, *further]), "python run.py"
+            ConfigError(f"{self.members[0].run} keeps no network {text}", [*words, *further]), command_line("run")
         )
 
     def scores(self, inputs: ArrayLike) -> np.ndarray:
@@ -399,8 +400,8 @@ def _why_empty(path: Path, files: Mapping[str, bytes]) -> str:
         rate = float(replicas["lr"].min()) / 10
         lower = [word for word in words if not word.startswith(("optimizer.lr=", "tune."))]
         message = f"{path} keeps no networks: all of its replicas diverged. Try a smaller learning rate."
-        return in_one_line(ConfigError(message, [*lower, f"optimizer.lr={rate:.1g}", "save=true"]), "python run.py")
-    return in_one_line(ConfigError(f"{path} keeps no networks", [*words, "save=true"]), "python run.py")
+        return in_one_line(ConfigError(message, [*lower, f"optimizer.lr={rate:.1g}", "save=true"]), command_line("run"))
+    return in_one_line(ConfigError(f"{path} keeps no networks", [*words, "save=true"]), command_line("run"))
 
 
 def _members(stored: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> Iterator[TrainedNetwork]:

@@ -53,7 +53,7 @@ class Output(ABC):
     Raises
     ------
     ValueError
-        If a hyperparameter is out of its range.
+        If a hyperparameter is out of its range, or the name of a subclass is taken.
     """
 
     name: ClassVar[str]
@@ -68,6 +68,8 @@ class Output(ABC):
     def __init_subclass__(cls, *, name: str, **kwargs: Any) -> None:
         """Register the subclass."""
         super().__init_subclass__(**kwargs)
+        if name in OUTPUTS:
+            raise ValueError(f"output {name!r} exists already: {OUTPUTS[name].__qualname__}")
         cls.name = name
         OUTPUTS[name] = cls
 

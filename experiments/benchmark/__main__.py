@@ -42,6 +42,7 @@ from experiments.benchmark.task import WORKLOADS
 from experiments.benchmark.waiting import commands, diagnostics, memory, report, runs
 from experiments.benchmark.workers import shell, timeline, workers
 from experiments.config.arguments import exit_code
+from experiments.config.commands import command_line
 from experiments.sweep.environment import processor
 from nets.names import nearest
 
@@ -103,7 +104,7 @@ def _positive(text: str) -> int:
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = _Parser(
-        prog="python -m experiments.benchmark",
+        prog=command_line("benchmark"),
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -119,7 +120,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
             option, equals, value = name.partition("=")
             if equals and option in vars(options):
                 words = shlex.join([f"--{option}", value])
-                parser.error(f"unknown name {name!r}; run: python -m experiments.benchmark {words}")
+                parser.error(f"unknown name {name!r}; run: {parser.prog} {words}")
             parser.error(f"unknown name {name!r}: {nearest(name, allowed)}")
     options.names = list(dict.fromkeys(options.names)) or allowed[:-1]
     if options.save and options.save.suffix not in (".png", ".svg"):

@@ -23,10 +23,11 @@ from experiments.benchmark.measuring import (
     run,
 )
 from experiments.benchmark.task import WORKLOADS
+from experiments.config.choices import CONF
 
-RUN = str(ROOT / "run.py")
+RUN = ("-m", "experiments.run")
 
-MAIN_JOB = (RUN, "-m", "activation=relu,elu,tanh")
+MAIN_JOB = (*RUN, "-m", "activation=relu,elu,tanh")
 
 TRIVIAL = ("dataset=iris", "net.hidden=[4]", "epochs=1", "seeds=1", "study=trivial")
 """Overrides of a run whose training takes almost no time."""
@@ -38,7 +39,7 @@ sys.path.insert(0, {str(ROOT)!r})
 import hydra
 from experiments.config.hydra_schema import register_schema
 register_schema()
-@hydra.main(config_path={str(ROOT / "conf")!r}, config_name="config", version_base="1.3")
+@hydra.main(config_path={str(CONF)!r}, config_name="config", version_base="1.3")
 def job(config):
     pass
 job()
@@ -46,8 +47,8 @@ job()
 
 COMMANDS = {
     "import hydra": ("-c", "import hydra; print()"),
-    "run.py --help": (RUN, "--help"),
-    "run.py, a trivial run": (RUN, *TRIVIAL),
+    "run.py --help": (*RUN, "--help"),
+    "run.py, a trivial run": (*RUN, *TRIVIAL),
     "run.py, the main job": MAIN_JOB,
     "run.py, its plan": (*MAIN_JOB, "plan=true", "study=other"),
     "report": ("-m", "experiments.report", "study=trivial"),
@@ -64,7 +65,7 @@ COMMANDS = {
 def commands(benchmark: Benchmark) -> dict[str, Result]:
     """Time the first line of each command, in a folder with a trivial study."""
     with tempfile.TemporaryDirectory() as folder:
-        run(RUN, *TRIVIAL, folder=folder)
+        run(*RUN, *TRIVIAL, folder=folder)
         measurements = {label: partial(_first_line, command, folder) for label, command in COMMANDS.items()}
         rows = in_turns(benchmark.repeats, measurements)
     return {"commands": Result("the first line of each command", "s", rows, "import hydra")}
@@ -112,7 +113,7 @@ def runs(benchmark: Benchmark, count: int = 100) -> dict[str, Result]:
         benchmark.repeats,
         {
             "Hydra alone": lambda: run("-c", BARE_HYDRA, *overrides)[0],
-            "ours": lambda: run(RUN, *overrides)[0],
+            "ours": lambda: run(*RUN, *overrides)[0],
         },
     )
     more = rows["ours"].median - rows["Hydra alone"].median
@@ -130,5 +131,5 @@ def diagnostics(benchmark: Benchmark) -> dict[str, Result]:
 
 def memory(benchmark: Benchmark) -> dict[str, Result]:
     """Measure the peak memory of the default job."""
-    peaks = [run(RUN, f"epochs={benchmark.epochs or 20}", "workers=1")[1] for _ in range(benchmark.repeats)]
+    peaks = [run(*RUN, f"epochs={benchmark.epochs or 20}", "workers=1")[1] for _ in range(benchmark.repeats)]
     return {"memory": Result("peak memory of the default job on one core", "MB", {"run.py": Row(peaks)})}

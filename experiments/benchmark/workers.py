@@ -95,7 +95,7 @@ def shell(benchmark: Benchmark) -> dict[str, Result]:
         "main job": (*MAIN_JOB, epochs),
         "main job, small": (*MAIN_JOB, epochs, small),
         "short study": (*MAIN_JOB, "epochs=5", small),
-        "tiniest study": (RUN, *TRIVIAL),
+        "tiniest study": (*RUN, *TRIVIAL),
     }
     results = {}
     for name, command in studies.items():

@@ -5,7 +5,9 @@ import sys
 from collections.abc import Callable, Sequence
 from io import TextIOWrapper
 
+from experiments.config.commands import command_line
 from experiments.config.errors import ConfigError, disk_line, in_one_line
+from experiments.config.plugins import check_packages
 from nets.names import guess, nearest
 
 
@@ -76,9 +78,10 @@ def exit_code(command: str, run: Callable[[], int]) -> int:
     try:
         prepare_streams()
         check_cores()
+        check_packages()
         return run()
     except ConfigError as error:
-        print(f"{command}: {in_one_line(error, f'python -m experiments.{command}')}", file=sys.stderr)
+        print(f"{command}: {in_one_line(error, command_line(command))}", file=sys.stderr)
         return 2
     except OSError as error:
         print(f"{command}: {disk_line(error)}", file=sys.stderr)

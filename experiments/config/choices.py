@@ -7,13 +7,14 @@ looked up in the registries by name; a configuration never names code.
 import inspect
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import yaml
 
 import nets.learned  # noqa: F401  # its classes are registered
+from experiments.config.plugins import PACKAGES, add_options, without_package
 from experiments.config.rules import Rates
 from experiments.data.sets import DATASETS
 from nets.activations import ACTIVATIONS
@@ -47,8 +48,9 @@ EXTRAS: dict[str, dict[str, Any]] = {
 
 
 def options(group: str) -> list[str]:
-    """Return the names of a configuration group's options."""
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+    """Return the names of a configuration group's options: its files, and what other packages add."""
+    added = [name for name, variant in REGISTRIES.get(group, {}).items() if variant in PACKAGES]
+    return sorted([*added, *(path.stem for path in (CONF / group).glob("*.yaml"))])
 
 
 def catalogue() -> list[str]:
@@ -57,7 +59,10 @@ def catalogue() -> list[str]:
 
 
 def read_conf(file: str) -> dict[str, Any]:
-    """Return what a file of conf/ contains."""
+    """Return what a file of conf/ contains; nothing for an option of another package, which needs no file."""
+    group, _, name = file.partition("/")
+    if REGISTRIES.get(group, {}).get(name) in PACKAGES:
+        return {}
     return dict(yaml.safe_load((CONF / f"{file}.yaml").read_text("utf-8")))
 
 
@@ -127,4 +132,18 @@ def build(choice: str, node: Mapping[str, Any]) -> Any:
     arguments: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in node.items()}
     if choice == "activation" and "expression" in node:  # the user names a formula
         return Formula(**arguments)
+    variant = REGISTRIES[choice].get(arguments["name"])
+    arguments = without_package(arguments, variant)
     return REGISTRIES[choice][arguments.pop("name")](**arguments)
+
+
+def _with_defaults(choice: str, name: str) -> Any:
+    """Return what is registered, or None; ValueError for a class that a file of conf/ would have to complete."""
+    variant = REGISTRIES[choice].get(name)
+    if isinstance(variant, type) and required(choice, name):
+        raise ValueError(f"{required(choice, name)[0]} has no default")
+    return variant
+
+
+for _choice in ("activation", "dataset", "output"):
+    add_options(_choice, partial(_with_defaults, _choice))

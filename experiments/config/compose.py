@@ -17,10 +17,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from experiments.config.choices import CONF, REGISTRIES, options, required
+from experiments.config.commands import command_line
 from experiments.config.errors import ConfigError, both, in_one_line
 from experiments.config.flags import options_and_words
 from experiments.config.hydra_schema import register_schema
 from experiments.config.messages import refusal
+from experiments.config.plugins import check_packages
 from experiments.config.settings import Settings, resolve
 from experiments.config.together import listing
 from experiments.config.values import EXAMPLES, PLACEHOLDERS, grammar, parts
@@ -226,6 +228,7 @@ def sweep(overrides: Sequence[str]) -> list[tuple[Settings, list[str]]]:
     ConfigError
         With one line for whatever is wrong with it.
     """
+    check_packages()
     try:
         return _sweep(overrides)
     except Exception as error:
@@ -269,7 +272,7 @@ def error_line(error: Exception, words: Sequence[str] = (), flags: Sequence[str]
                 return both(first, reading)
             first = ConfigError(f"{first}; {EXAMPLES['target']} is one of {columns}" if columns else str(first))
         if further is None:
-            return in_one_line(ConfigError(str(first), meant), "python run.py", [*flags, *options])
+            return in_one_line(ConfigError(str(first), meant), command_line("run"), [*flags, *options])
         last = further
     return str(first)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from experiments.config.commands import command_line
 from experiments.config.errors import ConfigError
 from experiments.config.keys import SYNONYMS, allowed_values, is_key
 from experiments.config.values import parts
@@ -61,7 +62,7 @@ def _undashed(word: str, rest: list[str]) -> str:
     name, equals, value = word.lstrip("-").partition("=")
     key = name if is_key(name) else name.replace("-", "_")
     if not is_key(key):
-        raise ConfigError(f"unknown option {word}; `python run.py --help` shows what is allowed")
+        raise ConfigError(f"unknown option {word}; `{command_line('run')} --help` shows what is allowed")
     meant = parts(SYNONYMS.get(key, [key])[-1])[1]
     if not equals and allowed_values(meant)[1] is bool:
         value = rest.pop(0) if rest and rest[0] in ("true", "false") else "true"

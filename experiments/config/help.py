@@ -3,6 +3,7 @@
 The first text names everything. `--help GROUP` explains a group: a choice, `experiment`, `settings` or `launcher`.
 """
 
+import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -19,7 +20,9 @@ from experiments.config.choices import (
     options,
     required,
 )
+from experiments.config.commands import command_line
 from experiments.config.errors import ConfigError
+from experiments.config.plugins import PACKAGES
 from experiments.config.rules import Rates
 from experiments.config.schema import Configuration, declared, groups
 from experiments.data.packages import TABLES
@@ -27,14 +30,15 @@ from experiments.data.sets import DATASETS, ROWS
 from nets.hyperparameters import rules
 from nets.names import nearest
 
-INTRODUCTION = """\
+RUN = command_line("run")
+INTRODUCTION = f"""\
 Train NumPy multilayer perceptrons and compare activations, output units and costs.
 
-  python run.py -m activation=relu,elu,tanh
-  python run.py -m dataset=digits,mnist5k 'activation=glob(*)' 'optimizer.lr=[0.03,0.1]' study=mine
-  python run.py +experiment=lu_comparison
-  python -m experiments.report study=mine
-  python run.py reproduce=results/mine/runs/RUN      train a recorded run again and compare
+  {RUN} -m activation=relu,elu,tanh
+  {RUN} -m dataset=digits,mnist5k 'activation=glob(*)' 'optimizer.lr=[0.03,0.1]' study=mine
+  {RUN} +experiment=lu_comparison
+  {command_line("report")} study=mine
+  {RUN} reproduce=results/mine/runs/RUN      train a recorded run again and compare
 """
 AUTO = {"output": "What suits the task.", "init": "The default initializer of the activation."}
 PRESETS = "Presets, each a whole sweep, +experiment=NAME (several: NAME,NAME):"
@@ -76,10 +80,10 @@ def help_text(words: Sequence[str] = ()) -> str:
             "Settings, KEY=VALUE:",
             _listed(_keys()),
             "",
-            "What they are and which values they allow, python run.py --help GROUP; the groups:",
+            f"What they are and which values they allow, {RUN} --help GROUP; the groups:",
             _listed(explained),
             "",
-            "Other commands, python -m experiments.NAME; each has a --help of its own:",
+            f"Other commands, {command_line('NAME')}; each has a --help of its own:",
             *(_entry(name, about, column=14) for name, about in commands().items()),
             "",
             "--cfg job prints the composed configuration; --hydra-help tells of Hydra's own options.",
@@ -125,10 +129,11 @@ def _choice(choice: str) -> list[str]:
     lines = [f"{choice}=NAME, by default {default_options()[choice]}; the settings of a name are {choice}.KEY=VALUE:"]
     for name in options(choice):
         variant = REGISTRIES[choice].get(name)
-        about = variant.__doc__.partition("\n")[0] if variant else AUTO.get(choice, "A formula.")
+        about = (inspect.getdoc(variant) or "").partition("\n")[0] if variant else AUTO.get(choice, "A formula.")
+        about += f" ({PACKAGES[variant]})" if variant in PACKAGES else ""
         lines.append(_entry(name, "  ".join(describe(choice, name)), about))
     if choice == "activation":
-        lines.append(_entry(f"{CATALOGUE}/NAME", f"{len(catalogue())} more: python -m experiments.explain activations"))
+        lines.append(_entry(f"{CATALOGUE}/NAME", f"{len(catalogue())} more: {command_line('explain')} activations"))
     if choice == "dataset":
         lines += [_entry(f"{name}/NAME", ", ".join(tables)) for name, tables in TABLES.items()]
         lines.append(_entry("dataset.rows=0", "the most rows of any data set; 0: all"))

@@ -9,12 +9,16 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
 from experiments.config.choices import ABOUT, AUTO, CATALOGUE, EXTRAS, REGISTRIES, hyperparameters
+from experiments.config.plugins import PACKAGES
 from experiments.config.schema import Configuration, declared
 from experiments.data.packages import TABLES
 from nets.formula import Formula
 
 PLAIN = (bool, int, float, str)
 """Types that Hydra checks and converts. Values of other types are checked by their rules."""
+
+WITHOUT_FILE: dict[str, tuple[Any, Any]] = {"batch_size": (int, 32), "lr": (float, 0.05)}
+"""Type and default of what a data set's file says, for a data set that has no file."""
 
 
 def register_schema() -> None:
@@ -31,10 +35,13 @@ def register_schema() -> None:
         extras = {key: (hint, MISSING) for key, hint in EXTRAS.get(choice, {}).items()}
         about = {ABOUT: (dict, None)} if choice == "activation" else {}
         for name, variant in registry.items():
-            node = _twin(f"{choice}_{name}", {"name": (str, name), **extras, **hyperparameters(variant), **about})
-            store.store(group=f"schema/{choice}", name=name, node=node)
+            settings = {"name": (str, name), **extras, **hyperparameters(variant), **about}
+            store.store(group=f"schema/{choice}", name=name, node=_twin(f"{choice}_{name}", settings))
+            if variant in PACKAGES:  # it has no file
+                settings |= WITHOUT_FILE if choice == "dataset" else {}
+                store.store(group=choice, name=name, node=_twin(f"{choice}_{name}", settings))
     for name, tables in TABLES.items():
-        settings = {"name": (str, name), "batch_size": (int, 32), "lr": (float, 0.05)}
+        settings = {"name": (str, name), **WITHOUT_FILE}
         settings |= hyperparameters(REGISTRIES["dataset"][name])
         for table in tables:
             node = _twin(f"dataset_{name}", {**settings, "table": (str, table)})

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from experiments.config.choices import REGISTRIES, default_options, options, read_conf, required
+from experiments.config.commands import command_line
 from experiments.config.errors import ConfigError
 from experiments.config.keys import CHOICES, OPTION_SYNONYMS, TEXT, TEXTS, kinds, options_with
 from experiments.config.settings import defaults
@@ -28,7 +29,7 @@ def check_line(words: Sequence[str]) -> None:
             _check_blanks(words, index)
             continue
         meant = _with_key(words, index)
-        about = "" if meant else "; python run.py --help lists the keys"
+        about = "" if meant else f"; {command_line('run')} --help lists the keys"
         raise ConfigError(
             f"{word if word.strip() else repr(word)}: allowed are words KEY=VALUE such as epochs=20{about}", meant
         )

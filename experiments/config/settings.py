@@ -24,13 +24,14 @@ from experiments.config.choices import (
     required,
 )
 from experiments.config.errors import ConfigError
+from experiments.config.plugins import PACKAGES, of_package, without_package
 from experiments.config.rules import LARGEST_SEED, Rates
 from experiments.config.schema import Configuration, Off, Tune, Unhashed, declared, groups, nearest_key
 from experiments.config.together import check_together
 from experiments.config.trials import RATE, Point, points, read_space
 from experiments.config.tunable import check_range, rule_of_tunable
 from experiments.data.options import OfFile, in_condition
-from experiments.data.sets import ROWS, check_digest, load
+from experiments.data.sets import DATASETS, ROWS, check_digest, load
 from experiments.data.table import Data, autoencoding
 from experiments.tables import Replica, rounded
 from nets.formula import Formula
@@ -171,7 +172,7 @@ def _plain(value: Any) -> Any:
         option: Any = value
         content = {item.name: getattr(option, item.name) for item in fields(option)}
         off = keyword_only(type(option))
-        return {"name": option.name} | {
+        return {"name": option.name, **of_package(type(option))} | {
             name: _plain(setting) for name, setting in content.items() if name not in off or setting != off[name]
         }
     return list(value) if isinstance(value, tuple) else value
@@ -281,7 +282,8 @@ def _completed(record: Mapping[str, Any], declaration: type) -> dict[str, Any]:
             if isinstance(mark, Unhashed) or (isinstance(mark, Off) and key not in record):
                 config[key] = mark.value
         if declaration is Configuration and key in REGISTRIES and key != "dataset" and key in record:
-            config[key] = keyword_only(REGISTRIES[key].get(record[key]["name"], Formula)) | record[key]
+            variant = REGISTRIES[key].get(record[key]["name"], Formula)
+            config[key] = keyword_only(variant) | without_package(record[key], variant)
         if declaration is Configuration and key in groups() and key in record and isinstance(record[key], dict):
             config[key] = _completed(record[key], hint)
     return config
@@ -454,7 +456,7 @@ def _dataset(config: Mapping[str, Any]) -> dict[str, Any]:
     if config["task"] == "autoencode":
         data = autoencoding(data)
     path = node.pop("path", None)
-    if path is not None:
+    if path is not None or DATASETS[node["name"]] in PACKAGES:
         node["sha256"] = data.sha256[:12]
     if "task" in node:
         node["task"] = data.task

@@ -24,6 +24,7 @@ from experiments.config.choices import (
     options,
     read_conf,
 )
+from experiments.config.commands import command_line
 from experiments.config.errors import ConfigError
 from experiments.config.keys import (
     CHOICES,
@@ -350,7 +351,7 @@ def _in_catalogue(name: str) -> str | None:
         return f"{CATALOGUE}/{stem}"
     if folder == CATALOGUE and not option_of(stem):
         near = guess(stem, catalogue())
-        meant = f"did you mean {CATALOGUE}/{near}?" if near else "python -m experiments.explain activations lists them"
+        meant = f"did you mean {CATALOGUE}/{near}?" if near else f"{command_line('explain')} activations lists them"
         raise ConfigError(f"unknown activation={name}: {meant}", [f"activation={CATALOGUE}/{near}"] if near else None)
     return option_of(stem)
 
@@ -416,5 +417,9 @@ def _refuse_unreadable(word: str, error: HydraException) -> NoReturn:
     if key in CHOICES:
         raise ConfigError(f"unknown {word}: {nearest(raw, options(key))}")
     rule, _ = allowed_values(key)
-    allowed = f"allowed is {rule.words}" if rule else "it cannot be read; `python run.py --help` shows what is allowed"
+    allowed = (
+        f"allowed is {rule.words}"
+        if rule
+        else "it cannot be read; `{command_line('run')} --help` shows what is allowed"
+    )
     raise ConfigError(f"{word}: {allowed}")

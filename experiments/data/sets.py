@@ -35,7 +35,15 @@ ROWS = "rows"
 
 
 def dataset(function: Callable[..., Data]) -> Callable[..., Data]:
-    """Register the decorated function as a data set, under the function's name, and declare its setting `rows`."""
+    """Register the decorated function as a data set, under the function's name, and declare its setting `rows`.
+
+    Raises
+    ------
+    ValueError
+        If the name is taken.
+    """
+    if function.__name__ in DATASETS:
+        raise ValueError(f"data set {function.__name__!r} exists already")
     signature = inspect.signature(function)
     rows = inspect.Parameter(ROWS, inspect.Parameter.KEYWORD_ONLY, default=0, annotation=int)
     declared: Any = function  # `load` caps the rows of what the function returns

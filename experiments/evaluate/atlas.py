@@ -23,6 +23,8 @@ from experiments.store.study import Study
 from experiments.tables import chosen_rates, rounded
 
 FOLDER = RESULTS / "reference" / "atlas"
+SHIPPED = (Path(__file__).parent / "reference", Path(__file__).parents[2] / FOLDER)
+"""Where an installed package and a checkout have it."""
 NAMES = ("replicas.csv.xz", "trials.csv.xz", "atlas.json")
 CONDITION = ["dataset", "norm", "activation"]
 RESULTS_OF_REPLICA = (
@@ -186,7 +188,12 @@ def store(content: Field, folder: Path = FOLDER) -> list[Path]:
     return [*paths, folder / NAMES[2]]
 
 
-def load(folder: Path = FOLDER) -> Field:
+def reference_folder() -> Path:
+    """Return the folder of the reference: among the results of the working directory, or else where it is shipped."""
+    return next((folder for folder in (FOLDER, *SHIPPED) if folder.is_dir()), FOLDER)
+
+
+def load() -> Field:
     """Return the stored reference.
 
     Raises
@@ -194,13 +201,14 @@ def load(folder: Path = FOLDER) -> Field:
     ConfigError
         If there is none, it cannot be read, or it is of another protocol.
     """
+    folder = reference_folder()
     try:
         replicas, trials = (pd.read_csv(BytesIO(lzma.decompress((folder / name).read_bytes()))) for name in NAMES[:2])
         facts = json.loads((folder / NAMES[2]).read_bytes())
         protocol, *_ = (facts[key] for key in ("protocol", "condition", "data", "made"))
         _ = replicas[[*CONDITION, "seed", "lr", "status", "final_test_error"]], trials[[*CONDITION, "trial", "lr"]]
     except FileNotFoundError as error:
-        how = f"docs/evaluate.md says how it is made, and results/{folder.relative_to(RESULTS)}/ of a checkout has it"
+        how = f"docs/evaluate.md says how it is made, and {FOLDER}/ of a checkout has it"
         raise ConfigError(f"there is no reference here: {error.filename} is missing; {how}") from None
     except (OSError, EOFError, ValueError, KeyError, TypeError, lzma.LZMAError) as error:
         raise ConfigError(f"the reference in {folder}/ cannot be read: {str(error).splitlines()[0]}") from None

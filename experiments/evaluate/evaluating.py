@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from experiments.config.catalogue import entries
+from experiments.config.commands import command_line
 from experiments.config.compose import sweep
 from experiments.config.errors import ConfigError
 from experiments.config.settings import Settings
-from experiments.evaluate.atlas import FOLDER, Field, check_condition, field, load, store
+from experiments.evaluate.atlas import FOLDER, Field, check_condition, field, load, reference_folder, store
 from experiments.evaluate.cost import step_cost
 from experiments.evaluate.drawings import all_figures
 from experiments.evaluate.newcomer import Newcomer, nearest_function, newcomer
@@ -49,7 +50,7 @@ class Request(NamedTuple):
         """The command line."""
         options = [f"parameters={self.parameters}"] if self.parameters else []
         options += [f"{key}={getattr(self, key)}" for key in ("suite", "budget", "reference", "margin")]
-        return shlex.join(["python", "-m", "experiments.evaluate", self.subject, *options])
+        return f"{command_line('evaluate')} {shlex.join([self.subject, *options])}"
 
 
 def evaluate(request: Request) -> int:
@@ -172,11 +173,11 @@ def _page(
         f"each activation and data set, chosen on validation data of tuning seeds, reported on other seeds."
     )
     made = [
-        ("reference", f"{reference.replicas['activation'].nunique()} activations, in {FOLDER}/"),
+        ("reference", f"{reference.replicas['activation'].nunique()} activations, in {reference_folder()}/"),
         *((name, f"{trained.made(fact)}; of the reference: {reference.made(fact)}") for name, fact in MADE.items()),
         ("margin", f"{100 * request.margin:g} points: smaller differences do not matter"),
         ("command", request.command),
-        ("training alone", shlex.join(["python", "run.py", "-m", *lines])),
+        ("training alone", f"{command_line('run')} -m {shlex.join(lines)}"),
     ]  # fmt: skip
     return html(
         all_figures(results, new, near, request.reference, request.margin),

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from experiments.config.catalogue import Entry, entries, option_of
+from experiments.config.commands import command_line
 from experiments.config.compose import sweep
 from experiments.config.errors import ConfigError
 from nets.activations import Activation
@@ -82,7 +83,7 @@ def newcomer(text: str, parameters: str = "") -> Newcomer:
         return Newcomer(entry.name, entry.name, [f"activation={option}"], entry.activation, "")
     near = guess(stem, [name for entry in entries().values() for name in entry.names])
     if text.isidentifier() and not (text.startswith("x") and len(text) <= 2):
-        hint = f"did you mean {near}?" if near else "python -m experiments.explain activations lists them"
+        hint = f"did you mean {near}?" if near else f"{command_line('explain')} activations lists them"
         raise ConfigError(f"unknown activation {text!r}: {hint}", [near] if near else None)
     if {"'", '"'}.intersection(text):
         raise ConfigError(f"{text!r}: an expression has no quotes in it")

@@ -22,6 +22,7 @@ import numpy as np
 
 from experiments.config.arguments import exit_code
 from experiments.config.catalogue import Entry, option_of
+from experiments.config.commands import command_line
 from experiments.config.errors import ConfigError, in_one_line
 from experiments.explain.activations import matching, named, print_page, print_table
 from experiments.explain.arguments import parse_values, take_save
@@ -49,7 +50,7 @@ def _answer(arguments: list[str]) -> int:
     try:
         _run(arguments)
     except ConfigError as error:
-        print(f"explain: {' '.join(in_one_line(error, 'python -m experiments.explain').split())}", file=sys.stderr)
+        print(f"explain: {' '.join(in_one_line(error, command_line('explain')).split())}", file=sys.stderr)
         return 2
     except (ValueError, OSError) as error:
         print(f"explain: {' '.join(str(error).split())}", file=sys.stderr)

@@ -21,6 +21,8 @@ from matplotlib.figure import Figure
 
 from experiments.analysis.units import ERROR, metric_of, unit_of_row
 from experiments.config.choices import required
+from experiments.config.commands import command_line
+from experiments.config.plugins import add_options, check_packages
 from experiments.data.packages import OPTIONS
 from experiments.data.sets import DATASETS
 from experiments.figures import style
@@ -73,7 +75,7 @@ class Missing(Exception):
         kept = [word for word in kept if not _begins(word, replaced)]
         if not any(_begins(word, {"dataset"}) for word in (*kept, *added)) and not words:
             return str(self)
-        return f"{self}; run: {shlex.join(['python', 'run.py', '-m', *added, *kept, f'study={study}'])}"
+        return f"{self}; run: {command_line('run')} -m {shlex.join([*added, *kept, f'study={study}'])}"
 
 
 def _begins(word: str, keys: AbstractSet[str]) -> bool:
@@ -267,7 +269,9 @@ def _require(tables: StudyTables, name: str, column: str) -> None:
 
 
 def all_figures() -> dict[str, Drawable]:
-    """Return `FIGURES` after importing every module of this package. Each module registers its figures."""
+    """Return `FIGURES` after importing every module with figures, of this package and of others."""
     for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
         importlib.import_module(f"{__package__}.{module.name}")
+    add_options("figure", lambda name: FIGURES[name].function if name in FIGURES else None)
+    check_packages()
     return FIGURES

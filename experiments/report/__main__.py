@@ -28,6 +28,7 @@ from collections.abc import Mapping, Sequence
 from experiments.analysis.units import ERROR, check_metric
 from experiments.analysis.wording import counted, enumeration, verb
 from experiments.config.arguments import exit_code, key_values
+from experiments.config.commands import command_line
 from experiments.config.errors import ConfigError
 from experiments.report.writing import KINDS, draw, write
 from experiments.store.files import RESULTS
@@ -50,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _report(values: Mapping[str, str]) -> int:
     """Write the report and print what the study lacks, the answer and the page."""
     if not values.get("study") and not studies():
-        first = "python run.py -m activation=relu,tanh"
+        first = f"{command_line('run')} -m activation=relu,tanh"
         raise ConfigError(f"no study in {RESULTS.resolve()}/; {ELSEWHERE}, or run: {first}")
     select = values.get("select", "error")
     if select not in SELECT:

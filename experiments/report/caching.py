@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from experiments.config.plugins import sources
 from experiments.store.files import checksum
 
 if TYPE_CHECKING:
@@ -28,14 +29,14 @@ CACHE = ".cache"
 
 @cache
 def program() -> str:
-    """Return a digest of this program, of the libraries, and of the kind of machine."""
+    """Return a digest of this program, of what other packages add, of the libraries, and of the kind of machine."""
     facts = [*map(version, LIBRARIES), platform.python_version(), platform.machine()]
     sums = {
         str(path.relative_to(ROOT)): checksum(path)
         for folder, pattern in SOURCES.items()
         for path in sorted((ROOT / folder).rglob(pattern))
         if path.is_file() and "__pycache__" not in path.parts
-    }
+    } | {module: checksum(path) for module, path in sources().items()}
     return digest([facts, os.environ.get("OPENBLAS_CORETYPE"), sums])
 
 

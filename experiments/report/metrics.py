@@ -21,6 +21,7 @@ from experiments.analysis.units import (
     unit_of,
 )
 from experiments.analysis.wording import counted, enumeration, in_sentence, verb
+from experiments.config.commands import command_line
 from experiments.config.errors import ConfigError
 from experiments.figures.registry import Missing, dataset_names
 from experiments.figures.selection import select as select_rows
@@ -115,7 +116,7 @@ def _check_task(tables: StudyTables, metric: str, study: str, folder: Path) -> N
     words = [word for word in (study_words(folder, runs) if having else []) if not word.startswith("study=")]
     if not words:
         raise ConfigError(reason)
-    command = shlex.join(["python", "run.py", "-m", *words, f"study={study}_{having}"])
+    command = f"{command_line('run')} -m {shlex.join([*words, f'study={study}_{having}'])}"
     raise ConfigError(f"{reason}. A {having} needs a study of its own; run: {command}")
 
 

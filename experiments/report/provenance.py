@@ -12,6 +12,7 @@ import pandas as pd
 
 from experiments.analysis.recipe import value_where_off
 from experiments.config.choices import CATALOGUE, catalogue
+from experiments.config.commands import command_line
 from experiments.config.values import plain_or_quoted
 from experiments.config.words import COUNTS
 from experiments.store.reading import recorded_words
@@ -168,13 +169,13 @@ def command(config: dict[str, Any], replicas: pd.DataFrame, select: str = "error
         if "name" in value:
             entry = group == "activation" and "expression" in value and value["name"] in catalogue()
             arguments.append(f"{group}={CATALOGUE + '/' if entry else ''}{value['name']}")
-        settings = {name: setting for name, setting in value.items() if name not in ("name", "sha256")}
+        settings = {name: setting for name, setting in value.items() if name not in ("name", "sha256", "package")}
         arguments += [f"{group}.{name}={_override(setting)}" for name, setting in settings.items()]
     arguments.append(f"optimizer.lr={_override(rates if len(rates) > 1 else rates[0])}")
     if len(tuning):
         arguments.append(f"tune.seeds={_override(sorted(int(seed) for seed in set(tuning['seed'])))}")
     arguments.append(f"seeds={_override(seeds)}")
-    return "python run.py " + " ".join(map(shlex.quote, arguments))
+    return f"{command_line('run')} {shlex.join(arguments)}"
 
 
 def study_words(folder: Path, only: Collection[str] | None = None) -> list[str]:

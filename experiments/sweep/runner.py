@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from experiments.analysis.wording import counted, verb
+from experiments.config.commands import command_line
 from experiments.config.errors import ConfigError, disk_line
 from experiments.data.table import Data
 from experiments.store.collecting import collect
@@ -67,7 +68,7 @@ def run_sweep(jobs: Sequence[Job], train: Train = train_all) -> int:
             collect(study)
         raise
     except OSError as error:
-        print(f"run.py: {disk_line(error)}; finished runs are stored", file=sys.stderr)
+        print(f"{command_line('run').split()[-1]}: {disk_line(error)}; finished runs are stored", file=sys.stderr)
         return 1
     finally:
         for study in studies.values():

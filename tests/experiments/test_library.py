@@ -1,7 +1,5 @@
 """The library's face: the command line's words, the same runs and tables, and nothing left behind."""
 
-import os
-import shutil
 import subprocess
 import sys
 import traceback
@@ -126,27 +124,3 @@ def test_the_example_notebook_runs(folder):
     assert "virginica" in shown
     assert shown.count("iVBORw0KGgo") == 3  # how a PNG begins
     assert "did you mean 'relu'" in shown
-
-
-def test_a_wheel_runs_a_study_outside_the_checkout(tmp_path):
-    """Every package and every file of the configuration is in it."""
-    source, site, cwd = tmp_path / "source", tmp_path / "site", tmp_path / "elsewhere"
-    for name in ("nets", "experiments", "conf"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    cwd.mkdir()
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", site, source]
-    subprocess.run(pip, cwd=cwd, check=True)
-    for room in ("nets", "experiments"):
-        installed = {path.relative_to(site) for path in (site / room).rglob("*.py")}
-        assert installed == {path.relative_to(source) for path in (source / room).rglob("*.py")}
-    shipped = {path.relative_to(site / "experiments/conf") for path in (site / "experiments/conf").rglob("*.yaml")}
-    assert shipped == {path.relative_to(ROOT / "conf") for path in (ROOT / "conf").rglob("*.yaml")}
-    code = f"import experiments; print(experiments.__file__); experiments.run_study(*{SMALL!r})"
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | {"PYTHONPATH": str(site)}
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=cwd, env=environment, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.startswith(str(site))
-    assert (cwd / "results").is_dir()

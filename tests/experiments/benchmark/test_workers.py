@@ -37,7 +37,7 @@ def test_all_workers_and_one_take_turns(monkeypatch):
 
 
 def test_the_timeline_has_a_row_for_each_core(monkeypatch):
-    monkeypatch.setattr(workers, "MAIN_JOB", (RUN, *TRIVIAL))
+    monkeypatch.setattr(workers, "MAIN_JOB", (*RUN, *TRIVIAL))
     result = workers.timeline(Benchmark(repeats=1, epochs=1))["timeline"]
     if result.rows:
         assert list(result.rows) == [f"core {core}" for core in all_cores()]

@@ -14,7 +14,7 @@ REFERENCE = ROOT / FOLDER
 
 @pytest.fixture(scope="module")
 def stored():
-    return load(REFERENCE)
+    return load()
 
 
 def ranking_of(recipe):
