@@ -376,7 +376,8 @@ def _check_same(one: "pd.DataFrame", other: "pd.DataFrame") -> None:
 
 
 def _yaml(config: Mapping[str, object]) -> bytes:
-    return yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True).encode()
+    text: str = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
+    return text.encode()
 
 
 def _archive(values: Mapping[str, np.ndarray]) -> bytes:
