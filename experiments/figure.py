@@ -86,7 +86,7 @@ def _draw(arguments: Sequence[str]) -> int:
 
     drawable = demand.drawable_of(name)
     manner = demand.Manner(**{key: values[key] for key in ("size", "font", "theme", "title") if key in values})
-    activations = [*named, *filter(None, values.get("activations", "").split(","))]
+    activations = list(filter(None, ",".join([*named, values.get("activations", "")]).split(",")))
     study = _study(drawable, values.get("study"), activations)
     tables = demand.contents(drawable, _tables(study, drawable) if study else None, activations)
     drawn = demand.pictures(drawable, tables, manner)

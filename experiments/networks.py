@@ -82,12 +82,20 @@ class TrainedNetwork:
         Raises
         ------
         ValueError
-            If the inputs do not fit the network, or one is infinite, or NaN where no column imputes.
+            If the inputs do not fit the network, or one is infinite or too large, or NaN where no column imputes.
         """
         x = as_inputs(inputs, self.features, [column.record for column in self.columns])
         if "input_fill" in self.scales:
             x = np.where(np.isnan(x), self.scales["input_fill"], x)
-        scaled = ((x - self.scales["input_mean"]) / self.scales["input_scale"]).astype(self.network.dtype)
+        with np.errstate(over="ignore"):
+            scaled = ((x - self.scales["input_mean"]) / self.scales["input_scale"]).astype(self.network.dtype)
+        beyond = np.argwhere(~np.isfinite(scaled))
+        if len(beyond):
+            row, column = beyond[0]
+            name, number = self.features[column], x[row, column]
+            raise ValueError(
+                f"row {row + 1}: {name} is {number:g}, which a network of {self.network.dtype} cannot hold"
+            )
         result = np.empty((len(x), self.network.outputs), self.network.dtype)
         with np.errstate(all="ignore"):
             for rows in np.array_split(np.arange(len(x)), max(1, ceil(len(x) / ROWS))):

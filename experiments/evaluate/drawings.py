@@ -46,7 +46,7 @@ def differences(results: list[OfRecipe], name: str, reference: str, margin: floa
                 ax.plot(np.sign(value) * reach, y, ">" if value > 0 else "<", color=color, markersize=5)
         ax.set(xlim=(-1.08 * reach, 1.08 * reach), ylim=(len(order) - 0.4, -0.6))
         wins, losses = (result.verdict.wins, result.verdict.losses) if result.verdict else (0, 0)
-        ax.set_title(f"{result.name}: better on {wins}, worse on {losses} of {len(order)} data sets")
+        ax.set_title(f"{result.name}: told apart on {wins + losses} of {len(order)} ({wins} better, {losses} worse)")
         ax.set_xlabel(literal(f"test error − {reference}’s, points"))
         ax.set_yticks(range(len(order)), labels.texts, fontsize=labels.size)
     figure.suptitle(literal(f"{name}: negative is better"))

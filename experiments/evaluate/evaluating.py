@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from experiments.analysis.wording import counted
 from experiments.config.catalogue import entries
 from experiments.config.commands import command_line
 from experiments.config.compose import sweep
@@ -16,8 +17,8 @@ from experiments.evaluate.cost import step_cost
 from experiments.evaluate.drawings import all_figures
 from experiments.evaluate.newcomer import Newcomer, nearest_function, newcomer
 from experiments.evaluate.page import html, nearest_sentence, part
-from experiments.evaluate.protocol import BUDGETS, PROTOCOL, RECIPES, check_suite, words
-from experiments.evaluate.ranking import store_rankings
+from experiments.evaluate.protocol import BUDGETS, PROTOCOL, RECIPES, REFERENCE, check_suite, words
+from experiments.evaluate.ranking import rankings, store_rankings
 from experiments.evaluate.verdict import OfRecipe, answer, of_recipe, reproduction
 from experiments.store.files import write_bytes
 from experiments.store.study import Study
@@ -83,9 +84,10 @@ def evaluate(request: Request) -> int:
     trained = field(Study(study), settings)
     results = _results(trained, reference, new.name, request)
     cost = _cost(settings, request.reference)
-    page = Study(study).folder / "evaluation.html"
+    against = "" if request.reference == REFERENCE else f"-against-{request.reference}"
+    page = Study(study).folder / f"evaluation{against}.html"
     write_bytes(page, _page(new, results, trained, reference, lines, request, cost).encode())
-    sentences = [*answer(results, new.name, request.reference), _reproduced(trained, reference, new, request)]
+    sentences = [*answer(results, new.name, request.reference), *_stored(trained, reference, new, request)]
     print(*filter(None, [*sentences, cost]), f"open {page}", sep="\n")
     return 0
 
@@ -146,6 +148,22 @@ def _cost(settings: Sequence[Settings], reference: str) -> str:
     )
 
 
+def _stored(trained: Field, reference: Field, new: Newcomer, request: Request) -> list[str]:
+    """Return what the reference says of a stored activation over all its data sets, and whether it was reproduced."""
+    result = []
+    for norm, ranking in rankings(reference).items():
+        table = ranking.table.set_index("activation")
+        if new.name in table.index and new.name != REFERENCE:
+            row = table.loc[new.name]
+            word = "not told apart from" if row["verdict"] == "not told apart" else f"{row['verdict']} than"
+            result.append(
+                f"In the stored ranking of {RECIPES[norm]} networks over {ranking.over.datasets} data sets, {new.name} "
+                f"has the mean rank {row['rank']:.1f} of {len(table)} activations: {word} {REFERENCE} among "
+                f"{counted(len(table) - 1, 'comparison')} (Wilcoxon’s test with Holm)."
+            )
+    return [*result, _reproduced(trained, reference, new, request)]
+
+
 def _reproduced(trained: Field, reference: Field, new: Newcomer, request: Request) -> str:
     """Return the sentence that says how a stored activation was reproduced; "" for one that is not stored."""
     trials = BUDGETS[request.budget].trials
@@ -163,7 +181,7 @@ def _page(
 ) -> str:
     """Return the page as HTML."""
     budget, near = BUDGETS[request.budget], nearest_function(new.activation)
-    notes = [_reproduced(trained, reference, new, request), cost]
+    notes = [*_stored(trained, reference, new, request), cost]
     if new.same_as and request.subject != new.same_as:
         notes.insert(0, f"{request.subject} is the same function as {new.same_as}, which was trained in its place.")
     every = "every data set" if budget.every == 1 else f"every {budget.every}rd data set in alphabetical order"

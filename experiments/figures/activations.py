@@ -76,7 +76,7 @@ def _draw_activation(ax: Axes, activation: Activation, run: str, look: Look) -> 
     scores[:, 0] = z
     for others in (-2, 0, 2) if activation.pieces > 1 else (0,):
         scores[:, 1:] = others
-        ax.plot(z, activation(scores)[:, 0], gid=run, **look.line(marker=""))
+        ax.plot(z, activation(scores)[:, 0], gid=run, **look.line(marker="", linestyle="-"))
     scores[:, 1:] = 0
     slope = activation.prime(scores)[:, 0].astype(float)
     # A line across a jump would be a slope that the function does not have.

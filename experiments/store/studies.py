@@ -55,6 +55,8 @@ def facts(study: Study) -> Facts:
     size = sum(path.stat().st_size for path in study.folder.rglob("*") if path.is_file())
     unfinished = study.unfinished()
     state = "in use" if _in_use(study) else f"{len(unfinished)} unfinished" if unfinished else "finished"
+    if _interrupted(study):
+        state = f"half merged into {', '.join(_interrupted(study))}"
     return Facts(study.name, len(runs), replicas, size, state)
 
 
@@ -69,7 +71,10 @@ def rename(study: Study, name: str) -> Study:
     new = Study(name)
     if not Name().accepts(name):
         raise ConfigError(f"{name!r}: allowed is {Name.words}")
+    _check_no_merge(study)
     with _held(study):
+        if new.folder.exists() and name not in names():
+            raise ConfigError(f"{new.folder}/ exists and is no study; allowed is another name")
         if new.folder.exists():
             raise ConfigError(
                 f"{new.folder}/ exists. Merging adds the runs of {study.name} to it.", ["merge", study.name, name]
@@ -80,6 +85,7 @@ def rename(study: Study, name: str) -> Study:
 
 def delete(study: Study) -> None:
     """Delete a study; it disappears in one step."""
+    _check_no_merge(study)
     with _held(study):
         waiting = REMOVED / study.name
         shutil.rmtree(REMOVED, ignore_errors=True)  # what a crash left
@@ -101,6 +107,8 @@ def merge(source: Study, target: Study) -> list[Path]:
     """
     if source.folder.resolve() == target.folder.resolve():
         raise ConfigError(f"{source.name} and {target.name} are one study: allowed are two")
+    _check_no_merge(source, target)
+    _check_no_merge(target)
     staged, replaced = (source.folder / f".{word}-{target.name}" for word in ("staged", "replaced"))
     with _held(source), _held(target):
         for path in staged.glob("*"):  # of a crash
@@ -139,6 +147,27 @@ def merge(source: Study, target: Study) -> list[Path]:
     if not others:
         source.folder.rmdir()
     return others
+
+
+def _check_no_merge(study: Study, target: Study | None = None) -> None:
+    """Refuse a study whose merge into another one than `target` was interrupted: it holds runs of both.
+
+    Raises
+    ------
+    ConfigError
+        With the command that completes the merge.
+    """
+    for name in _interrupted(study):
+        if target is None or name != target.name:
+            command = ["merge", study.name, name]
+            raise ConfigError(
+                f"merging {study.name} into {name} was interrupted, and has to be completed first.", command
+            )
+
+
+def _interrupted(study: Study) -> list[str]:
+    """Return the studies into which an interrupted command began to merge this one."""
+    return [path.name.removeprefix(".staged-") for path in sorted(study.folder.glob(".staged-*"))]
 
 
 def _remove(*folders: Path) -> None:

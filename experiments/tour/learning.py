@@ -74,7 +74,7 @@ def depth(tour: Tour) -> Station:
         f"errors are {', '.join(f'{percent(error[name])} ({name_of(name)})' for name in names)}.",
         "Do other initial weights save eight sigmoid layers?",
         "python run.py -m activation=sigmoid init=glorot_uniform,he_normal,critical "
-        "net.hidden=[32,32,32,32,32,32,32,32] epochs=10 seeds=3 study=vanishing",
+        "'net.hidden=[32,32,32,32,32,32,32,32]' epochs=10 seeds=3 study=vanishing",
     )
 
 
@@ -219,7 +219,8 @@ def lus_insight(loss: dict[str, pd.DataFrame], error: dict[str, pd.DataFrame], l
 def _curves(title: str, tables: dict[str, pd.DataFrame], scale: float, begin: int, end: int) -> Panel:
     """Return the means with their intervals between two epochs, on an axis that fits."""
     shown = {name: table[table["epoch"].between(begin, end)] for name, table in tables.items()}
-    highest = scale * max(table["mean"].max() for table in shown.values())
+    top = "mean" if begin == 0 else "high"  # the first intervals are many times as wide as the last ones
+    highest = scale * max(table[top].max() for table in shown.values())
     lowest = scale * min(table["low"].min() for table in shown.values())
     low, step, ticks = _scale(0.0 if begin == 0 else max(0.0, lowest), highest)
     panel = Panel(title, Axis(begin, end, np.linspace(begin, end, 6).tolist(), "epoch"), Axis(low, step, ticks))

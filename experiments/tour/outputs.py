@@ -69,7 +69,7 @@ def stall(tour: Tour) -> Station:
         "− y. Then: breast_cancer, whose output unit starts there for all rows, with 16 tanh units, learning rate "
         "0.1, means over 5 seeds with 95 % intervals.",
         "What if the output is clipped to [0, 1], or starts in the middle?",
-        "python run.py -m dataset=breast_cancer net.hidden=[16] output=sigmoid_ce,sigmoid_mse,clipped_mse "
+        "python run.py -m dataset=breast_cancer 'net.hidden=[16]' output=sigmoid_ce,sigmoid_mse,clipped_mse "
         "net.output_bias=-4.0,0.0 study=stall",
     )
 
