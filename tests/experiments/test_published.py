@@ -108,6 +108,7 @@ def test_each_reference_of_the_paper_is_named_if_there_are_several():
     tables = study(activations=("relu", "tanh"), datasets=("digits",))
     deep = tables.replicas.assign(**{"net.hidden": "[8,8]", "run": tables.replicas["run"] + "-deep"})
     both = pd.concat([tables.replicas.assign(**{"net.hidden": "[8]"}), deep], ignore_index=True)
+    both.insert(both.columns.get_loc("seed") + 1, "net.hidden", both.pop("net.hidden"))  # among the settings
     references = paper_of(findings(both), both).references
     assert any(re.fullmatch(r"On digits, the reference of .*tanh.* is relu.*\.", line) for line in references)
     assert len(references) == 2
