@@ -8,6 +8,7 @@ import pandas as pd
 from experiments.analysis.answer import Findings
 from experiments.analysis.comparison import treatments
 from experiments.analysis.units import unit_of_row
+from experiments.analysis.wording import enumeration
 from experiments.report.formatting import NOTHING, error, interval, number
 
 
@@ -31,11 +32,15 @@ class PaperRow:
 
 @dataclass(frozen=True)
 class Paper:
-    """The table: the data sets with their units, and a row for each treatment, the best mean rank first."""
+    """The table: the data sets with their units, and a row for each treatment, the best mean rank first.
+
+    `references` says with what the marks compare, in sentences.
+    """
 
     headings: list[str]
     rows: list[PaperRow]
     has_ranks: bool
+    references: list[str]
 
 
 MARKS = {"better": "+", "worse": "-", "diverged": "d"}
@@ -65,7 +70,19 @@ def paper(findings: Findings, replicas: pd.DataFrame) -> Paper:
             for name in order
         ],
         len(ranks) > 0,
+        _references(board.assign(reference=board["reference"].map(names)).dropna(subset="reference")),
     )
+
+
+def _references(compared: pd.DataFrame) -> list[str]:
+    """Return a sentence with the reference; if there are several, one for each of them on each data set."""
+    names = compared["reference"].unique()
+    if len(names) == 1:
+        return [f"The reference is {names[0]}."]
+    return [
+        f"On {dataset}, the reference of {enumeration(part['treatment'])} is {reference}."
+        for (dataset, reference), part in compared.groupby(["dataset", "reference"], sort=False)
+    ]
 
 
 def _cell(row: Any) -> PaperCell:

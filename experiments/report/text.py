@@ -176,7 +176,8 @@ def latex_paper(paper: Paper) -> str:
     for row in paper.rows:
         cells = [_escaped(row.name), *map(_paper_cell, row.cells), *([_escaped(row.rank)] if paper.has_ranks else [])]
         lines.append(" & ".join(cells) + r" \\")
-    return PAPER + "\n".join([*lines, "\\bottomrule", "\\end{tabular}"]) + "\n"
+    notes = [f"% {_escaped(sentence)}" for sentence in paper.references]
+    return PAPER + "\n".join([*notes, *lines, "\\bottomrule", "\\end{tabular}"]) + "\n"
 
 
 def _paper_cell(cell: PaperCell) -> str:
