@@ -40,6 +40,6 @@ def _made(tour: Tour) -> str:
     runs = {job.run for group in tour.groups.values() for job in group.jobs}
     networks = sum(len(job.replicas) for group in tour.groups.values() for job in group.jobs)
     return (
-        f"What is said of training comes from {networks} networks in {len(runs)} runs of the study {STUDY}, trained by python -m "
-        f"experiments.tour. Their tables are in results/{STUDY}/."
+        f"What is said of training comes from {networks} networks in {len(runs)} runs of the study {STUDY}, trained by "
+        f"python -m experiments.tour. Their tables are in results/{STUDY}/."
     )
