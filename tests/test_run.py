@@ -43,7 +43,7 @@ BAD = [
     ("optimizer=adm", "unknown optimizer=adm: did you mean 'adam'?"),
     ("activation=leaky_relu activation.slope=2", "activation.slope=2.0 of leaky_relu: allowed is"),
     ("activation=maxout activation.pieces=1", "activation.pieces=1 of maxout: allowed is"),
-    ("activation=leaky_relu activation.slop=0.1", "unknown key 'activation.slop': did you mean 'slope'?"),
+    ("activation=leaky_relu activation.slop=0.1", "unknown key 'activation.slop': did you mean 'activation.slope'?"),
     ("activation=elu +activation.beta=1", "unknown key 'activation.beta': allowed: name, alpha"),
     ("optimizer.weight_decay=-1", "optimizer.weight_decay=-1.0 of sgd: allowed is"),
     ("output=softmax_ce dataset=diabetes", "output=softmax_ce needs classes, but dataset=diabetes is a regression"),
@@ -305,7 +305,7 @@ def preset_content(preset):
     """Return a preset with the keys and the sweep of those that it begins with."""
     content = yaml.safe_load((ROOT / f"conf/experiment/{preset}.yaml").read_text())
     swept = {}
-    for name in content.get("defaults", ["_self_"]):
+    for name in (name for name in content.get("defaults", ["_self_"]) if isinstance(name, str)):
         part = content if name == "_self_" else preset_content(name)
         swept |= part["hydra"]["sweeper"]["params"]
         content = part | content

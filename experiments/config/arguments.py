@@ -67,7 +67,8 @@ def _meant(argument: str, rest: Sequence[str], allowed: Sequence[str]) -> tuple[
         return (f"{near}={value}", 0) if value else None
     if dashed:
         return (f"{near}={rest[0]}", 1) if near and rest and "=" not in rest[0] else None
-    return (f"{allowed[0]}={argument}", 0) if not equals else None
+    first = "run" if "run" in allowed and "/runs/" in argument else allowed[0]
+    return (f"{first}={argument}", 0) if not equals else None
 
 
 def exit_code(command: str, run: Callable[[], int]) -> int:

@@ -41,9 +41,11 @@ COLUMNS = ["activation", "rank", "lower", "higher", "equal", "p_holm", "verdict"
 
 
 def rankings(reference: Field) -> dict[str, Ranking]:
-    """Return the ranking of each recipe by its value of `net.norm`, with the most trials."""
+    """Return by `net.norm` the ranking of each recipe that has several activations, with the most trials."""
     chosen = reference.chosen(max(budget.trials for budget in BUDGETS.values()))
-    return {str(norm): _ranking(rows, reference.test_to_train) for norm, rows in chosen.groupby("norm", sort=False)}
+    recipes = chosen.groupby("norm", sort=False)
+    several = [(str(norm), rows) for norm, rows in recipes if rows["activation"].nunique() > 1]
+    return {norm: _ranking(rows, reference.test_to_train) for norm, rows in several}
 
 
 def _ranking(rows: pd.DataFrame, test_to_train: float) -> Ranking:

@@ -386,6 +386,8 @@ def _draw_cells(ax: Axes, matrix: pd.DataFrame, lost: pd.DataFrame, deviation: p
 
 
 def _ink_on(image: AxesImage, value: float) -> str:
+    if np.isnan(value):
+        return "black"
     return "white" if float(np.ravel(image.norm(np.array([value])))[0]) > 0.5 else "black"
 
 

@@ -7,12 +7,12 @@ from io import BytesIO, TextIOWrapper
 
 import pytest
 
-from experiments import export
 from experiments.benchmark import __main__ as benchmark
 from experiments.claims import __main__ as claims
 from experiments.config.arguments import exit_code, key_values
 from experiments.config.errors import ConfigError
 from experiments.explain import __main__ as explain
+from experiments.export import __main__ as export
 from experiments.report import __main__ as report
 from experiments.store import __main__ as store
 from tests.programs import python

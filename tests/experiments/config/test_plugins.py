@@ -76,10 +76,11 @@ def test_a_glob_and_its_hyperparameter_are_swept(site, tmp_path):
 
 
 def test_help_suggestions_and_pages_know_them(site, tmp_path):
-    lines = lab(site, "run", "--help", cwd=tmp_path).stdout.splitlines()
-    described = [line.split() for line in lines if "(my-lab 1.0)" in line]
-    assert [words[0] for words in described] == ["scaled_tanh", "linear_quartic", "stripes"]
-    assert "a=1.7" in described[0]
+    text = lab(site, "run", "--help", "activation", "output", "dataset", cwd=tmp_path).stdout
+    entries = {line.split()[0]: line for line in text.splitlines() if line.startswith("  ") and line.strip()}
+    assert {"scaled_tanh", "linear_quartic", "stripes"} <= set(entries)
+    assert "a=1.7" in entries["scaled_tanh"]
+    assert " ".join(text.split()).count("(my-lab 1.0)") == 3
     refused = lab(site, "run", "activation=scaled_tan", cwd=tmp_path, code=2).stderr
     assert "did you mean 'scaled_tanh'?" in refused
     refused = lab(site, "run", "activation=scaled_tanh", "activation.a=0", cwd=tmp_path, code=2).stderr

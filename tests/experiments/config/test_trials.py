@@ -148,7 +148,10 @@ REFUSALS = [
     ((of("batch_size: 'uniform(1, 500)'"),), "tune.space: batch_size=500 is more than the"),
     ((of("batch_size: 'uniform(1.5, 8)'"),), "has the bound 1.5: allowed is a whole number"),
     ((of("net.dropout: 'uniform(0, 0.5)'"), "net.hidden=[]"), "tune.space: net.dropout=0.5 needs hidden layers"),
-    ((of("activation.slope: 'uniform(0, 1)'"),), "relu has no activation.slope: train leaky_relu, .* of its own"),
+    (
+        (of("activation.slope: 'uniform(0, 1)'"),),
+        "relu has no activation.slope: train leaky_relu and hard_sigmoid in sweeps of their own",
+    ),
     ((of("activation.pieces: 'uniform(2, 3)'"), "activation=maxout"), "it changes the size of the network"),
     ((of("activation.approximate: 'uniform(2, 3)'"), "activation=gelu"), "it is no number"),
     ((of("epochs: 'uniform(2, 3)'"),), "unknown key 'epochs'"),

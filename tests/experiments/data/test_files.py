@@ -297,7 +297,7 @@ CHOICES = [
         "output=linear_mae needs numbers, but dataset=csv is a classification: allowed there: linear_mse, softmax_ce,",
     ),
     (["class_weight=balance"], "class_weight='balance': did you mean 'balanced'? Allowed: none, balanced"),
-    (["dataset.pathh=x"], "unknown key 'dataset.pathh': did you mean 'path'?"),
+    (["dataset.pathh=x"], "unknown key 'dataset.pathh': did you mean 'dataset.path'?"),
     (["+dataset.sha256=x"], "unknown key 'dataset.sha256'"),
 ]
 

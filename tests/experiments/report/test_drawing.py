@@ -69,7 +69,7 @@ def test_each_figure_is_drawn_or_the_report_names_a_command(folder, monkeypatch)
     for name in FIGURES:
         files = {f"{name}.png", f"{name}.svg", f"{name}.pdf"}
         assert files <= written or any(line.startswith("- " + name.replace("_", "\\_")) for line in missing)
-    assert any("dataset=iris " in line for line in missing)
+    assert any("dataset=moons,circles " in line for line in missing)
 
 
 def test_a_figure_that_a_study_no_longer_has_is_removed(folder):

@@ -121,6 +121,6 @@ def test_the_words_of_a_study_are_those_of_all_its_runs(tmp_path):
     assert study_words(tmp_path) == []
     record("a", "activation=relu", "net.hidden=[8]", "seeds=2")
     record("b", "activation=tanh", "net.hidden=[8]", "seeds=3")
-    assert study_words(tmp_path) == ["activation=relu,tanh", "net.hidden=[8]", "seeds=3"]
+    assert study_words(tmp_path) == ["activation=relu,tanh", "net.hidden=[8]", "seeds=3", f"study={tmp_path.name}"]
     record("c", "activation=elu", "activation.alpha=0.5")
-    assert study_words(tmp_path) == ["activation=relu", "net.hidden=[8]", "seeds=2"]
+    assert study_words(tmp_path) == ["activation=relu", "net.hidden=[8]", "seeds=2", f"study={tmp_path.name}"]
