@@ -304,8 +304,8 @@ def test_processes_tune_alike(tmp_path):
 def preset_content(preset):
     """Return a preset with the keys and the sweep of those that it begins with."""
     content = yaml.safe_load((ROOT / f"conf/experiment/{preset}.yaml").read_text())
-    swept = {}
-    for name in (name for name in content.get("defaults", ["_self_"]) if isinstance(name, str)):
+    swept, names = {}, [name for name in content.get("defaults", []) if isinstance(name, str)]
+    for name in names if "_self_" in names else [*names, "_self_"]:
         part = content if name == "_self_" else preset_content(name)
         swept |= part["hydra"]["sweeper"]["params"]
         content = part | content
