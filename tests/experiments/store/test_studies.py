@@ -88,6 +88,20 @@ def test_a_merge_that_was_interrupted_anywhere_is_ended_by_the_same_command(thre
     pytest.fail("the merge never ended")
 
 
+@pytest.mark.parametrize(
+    "words", [("delete", "two", "--yes"), ("rename", "two", "new"), ("merge", "two", "both"), ("merge", "both", "two")]
+)
+def test_an_interrupted_merge_is_completed_before_anything_else(three, capsys, words):
+    (RESULTS / "two" / ".staged-one").mkdir()
+    code, _, error = command(capsys, *words)
+    assert code == 2
+    assert "merging two into one was interrupted" in error
+    assert error.rstrip().endswith("store merge two one")
+    assert "half merged into one" in command(capsys, "list")[1]
+    assert command(capsys, "merge", "two", "one")[0] == 0
+    same_as_both("one")
+
+
 def test_replicas_with_other_numbers_are_not_merged(three, capsys):
     (common,) = {run.name for run in Study("one").runs()} & {run.name for run in Study("two").runs()}
     run = Study("two").run(common)
