@@ -1,7 +1,5 @@
 """The program `activation-lab`: each command is a module of this package that has a function `main`."""
 
-import ast
-import re
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -9,15 +7,9 @@ from importlib import import_module
 from pathlib import Path
 
 from experiments.config.arguments import prepare_streams
-from experiments.config.commands import PROGRAM
+from experiments.config.commands import PROGRAM, files, sentence
 from experiments.config.errors import ConfigError, in_one_line
 from nets.names import guess, nearest
-
-COMMANDS = (
-    *("run", "report", "figure", "tour", "explain", "evaluate"),
-    *("predict", "export", "store", "claims", "benchmark"),
-)
-"""The commands in the order of `--help`: the names of modules of this package."""
 
 INTRODUCTION = f"""\
 Train NumPy multilayer perceptrons and compare activations, output units and costs.
@@ -56,14 +48,7 @@ def help_text() -> str:
     """Return every command with the sentence that its module begins with."""
     lines = [INTRODUCTION, "Commands:"]
     for name, file in files().items():
-        about = ast.get_docstring(ast.parse(file.read_text("utf-8"))) or ""
-        sentence = re.split(r"(?<=\.)\s", about, maxsplit=1)[0]
-        lines += textwrap.wrap(sentence, WIDTH, initial_indent=f"  {name:<11}", subsequent_indent=" " * 13)
+        lines += textwrap.wrap(
+            sentence(file), WIDTH, initial_indent=f"  {name:<11}", subsequent_indent=" " * 13, break_on_hyphens=False
+        )
     return "\n".join([*lines, "", f"{PROGRAM} COMMAND --help explains a command."])
-
-
-def files() -> dict[str, Path]:
-    """Return the file of each command that is there, by the command's name."""
-    folder = Path(__file__).parent
-    candidates = {name: (folder / f"{name}.py", folder / name / "__main__.py") for name in COMMANDS}
-    return {name: file for name, pair in candidates.items() for file in pair if file.is_file()}

@@ -245,6 +245,8 @@ def read(source: str | PathLike[str] | IO[Any]) -> "pd.DataFrame":
         # A setting may be empty in thousands of rows, so its type must not be that of a piece of the table.
         low_memory="status" not in columns,
     )
+    if frame.empty:  # without a row, pandas takes no column for numbers
+        frame = frame.astype(dict.fromkeys(frame.select_dtypes("object").columns, float))
     # A copy has few blocks. With one for each of hundreds of columns, pandas warns at every `assign`.
     return frame.copy() if len(columns) > 100 else frame
 

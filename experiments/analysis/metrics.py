@@ -117,7 +117,7 @@ def calibrations(board: pd.DataFrame, selected: pd.DataFrame, reliability: pd.Da
     errors = calibration_errors(table.assign(lr=table["lr"].map(rounded)))
     errors = errors[errors["rows"] >= LEAST_ROWS]
     done = selected.loc[selected["status"] == "done", KEY]
-    errors = errors.merge(done.assign(lr=done["lr"].map(rounded).astype(float)), on=KEY)
+    errors = errors.merge(done.assign(lr=done["lr"].map(rounded)), on=KEY)
     for _, first in firsts.iterrows():
         networks = errors[errors["run"] == first["run"]]
         if len(networks) < 3:

@@ -503,7 +503,7 @@ def _verdict_sentences(
         part = "" if whole else f" over the {mean.datasets} data sets where neither diverged more"
         two = (
             f"The mean difference{part} is {scale.text(mean.mean)}, 95 % interval {scale.number(mean.low)} to "
-            f"{scale.number(mean.high)} (random effects over data sets)."
+            f"{scale.number(mean.high)} (random effects over data sets: those with precise differences count more)."
         )
     if math.isnan(margin):
         return one, two, "No margin is known, so equivalence is not judged."

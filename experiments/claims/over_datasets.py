@@ -1,7 +1,8 @@
 """Claims about many data sets: the pooled difference of two conditions, its interval over data sets, its figure."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,9 +11,12 @@ from matplotlib.figure import Figure
 from experiments.analysis.over_datasets import differences
 from experiments.analysis.pooled import random_effects
 from experiments.claims.courses import LEVEL, course, crossings, unreached
-from experiments.claims.drawings import THRESHOLD
+from experiments.claims.drawings import THRESHOLD, label
+from experiments.claims.registry import Claim
 from experiments.claims.several import rates_at_ends
-from experiments.claims.verdicts import Measure
+from experiments.claims.studies import Protocol, train, train_all
+from experiments.claims.tables import tuned, tuned_errors
+from experiments.claims.verdicts import Measure, Verdict, word
 from experiments.figures.style import INK, MUTED, Style, legend, log_axis, sheet
 from experiments.store.reading import StudyTables
 
@@ -87,13 +91,112 @@ def epochs_to_level(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def notes(table: pd.DataFrame, *columns: str) -> str:
-    """Return in words the conditions whose learning rate is an end of its grid, and, of `courses`, who was late."""
+    """Return in words the conditions whose learning rate is an end of its grid, and what else the table knows.
+
+    That is the share of dead ReLUs, or, of `courses`, how many networks were late.
+    """
     texts = [rates_at_ends(table, "dataset", *columns)]
+    if "dead" in table:
+        dead = 100 * table[table["activation"] == "relu"].groupby("dataset")["dead"].mean()
+        texts.insert(0, f"dead ReLUs: {dead.min():.2g} to {dead.max():.2g} % by data set")
     if "train_loss" in table:
         late = sum(int(unreached(part).sum()) for _, part in table.groupby("dataset"))
         count, last = len(table.drop_duplicates(["dataset", "activation", "seed"])), table["epoch"].max()
         texts.insert(0, f"{late} of {count} networks do not reach {LEVEL:g} in {last} epochs, which count as {last}")
     return "; ".join(texts)
+
+
+class Pair(NamedTuple):
+    """Two conditions whose test errors are compared: what the difference a − b is called, and their column."""
+
+    name: str
+    column: str
+    a: str
+    b: str
+
+
+def errors_claim(
+    pair: Pair,
+    preset: str,
+    low: float,
+    high: float,
+    tabulate: Callable[..., pd.DataFrame] = tuned_errors,
+    **texts: str,
+) -> Claim:
+    """Return the claim that the pooled difference of test errors lies between two margins, in points.
+
+    Parameters
+    ----------
+    pair, preset
+        What is compared, and the preset that trains it.
+    low, high
+        The margins; one may be infinite.
+    tabulate
+        Returns the claim's table from the tables of the study and the columns of the conditions.
+    texts
+        Those of the claim.
+    """
+
+    def measure(protocol: Protocol) -> pd.DataFrame:
+        return tabulate(train(preset, protocol), "dataset", pair.column)
+
+    def differences(table: pd.DataFrame) -> list[Measure]:
+        return pooled(pair.name, table, pair.column, pair.a, pair.b)
+
+    def judge(table: pd.DataFrame) -> Verdict:
+        measures = differences(table)
+        result = word(measures[0].low >= low and measures[0].high <= high)
+        return Verdict(result, tuple(measures), f"{by_sign(measures)}; {notes(table, pair.column)}")
+
+    def draw_differences(table: pd.DataFrame) -> Figure:
+        return draw([differences(table)], "points", [margin for margin in (low, high) if math.isfinite(margin)])
+
+    return Claim(presets=(preset,), measure=measure, judge=judge, drawings={"": draw_differences}, **texts)
+
+
+def speed_claim(
+    activation: str,
+    others: Sequence[str],
+    presets: tuple[str, ...],
+    partial: Callable[[list[bool]], bool],
+    **texts: str,
+) -> Claim:
+    """Return the claim that an activation needs fewer epochs to cross-entropy `LEVEL` than each of the others.
+
+    Parameters
+    ----------
+    activation, others
+        What is compared.
+    presets
+        The presets that train them.
+    partial
+        Whether the claim is partly reproduced, by whether it holds against each of the others.
+    texts
+        Those of the claim.
+    """
+
+    def measure(protocol: Protocol) -> pd.DataFrame:
+        tables = train_all(presets, protocol)
+        return courses(tables, tuned(tables.replicas))
+
+    def ratios(table: pd.DataFrame) -> list[list[Measure]]:
+        epochs = epochs_to_level(table)
+        names = [f"epochs {label(activation)}/{label(other)}" for other in others]
+        return [pooled_ratio(name, epochs, activation, other) for name, other in zip(names, others, strict=True)]
+
+    def judge(table: pd.DataFrame) -> Verdict:
+        compared = ratios(table)
+        faster = [measures[0].high < 1 for measures in compared]
+        deciding = [measures[0] for measures in compared]
+        each = [measure for measures in compared for measure in measures[1:]]
+        signs = "; ".join(by_sign(measures, 1.0) for measures in compared)
+        result = word(all(faster), partial(faster))
+        return Verdict(result, (*deciding, *each), f"{signs}; {notes(table, 'activation')}")
+
+    def draw_ratios(table: pd.DataFrame) -> Figure:
+        return draw(ratios(table), "ratio of epochs", ratio=True)
+
+    return Claim(presets=presets, measure=measure, judge=judge, drawings={"": draw_ratios}, **texts)
 
 
 def draw(panels: Sequence[Sequence[Measure]], xlabel: str, limits: Sequence[float] = (), ratio: bool = False) -> Figure:

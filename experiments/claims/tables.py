@@ -60,13 +60,18 @@ def final_errors(replicas: pd.DataFrame, *columns: str) -> pd.DataFrame:
     return replicas[[*columns, *FACTS, "seed"]].assign(test_error=error)
 
 
+def tuned_errors(tables: StudyTables, *columns: str) -> pd.DataFrame:
+    """Return `final_errors` at tuned rates."""
+    return final_errors(tuned(tables.replicas), *columns)
+
+
 def errors_and_dead_units(tables: StudyTables, *columns: str) -> pd.DataFrame:
-    """Return `final_errors` at tuned rates, and dead.
+    """Return `tuned_errors` and dead.
 
     `dead` is the share of units that are dead in the end, its mean over hidden layers.
     """
     dead = layers_after(tables).groupby(KEY)["dead_fraction"].mean().rename("dead").reset_index()
-    errors = final_errors(tuned(tables.replicas), *columns, "run")
+    errors = tuned_errors(tables, *columns, "run")
     return errors.merge(dead, on=KEY).drop(columns="run")
 
 

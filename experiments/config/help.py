@@ -4,10 +4,8 @@ The first text names everything. `--help GROUP` explains a group: a choice, `exp
 """
 
 import inspect
-import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from pathlib import Path
 from textwrap import fill, wrap
 
 from experiments.config.choices import (
@@ -20,7 +18,7 @@ from experiments.config.choices import (
     options,
     required,
 )
-from experiments.config.commands import command_line
+from experiments.config.commands import command_line, files, sentence
 from experiments.config.errors import ConfigError
 from experiments.config.plugins import PACKAGES
 from experiments.config.rules import Rates
@@ -84,24 +82,11 @@ def help_text(words: Sequence[str] = ()) -> str:
             _listed(explained),
             "",
             f"Other commands, {command_line('NAME')}; each has a --help of its own:",
-            *(_entry(name, about, column=14) for name, about in commands().items()),
+            *(_entry(name, sentence(file), column=14) for name, file in files().items() if name != "run"),
             "",
             "--cfg job prints the composed configuration; --hydra-help tells of Hydra's own options.",
         ]
     )
-
-
-def commands() -> dict[str, str]:
-    """Return what each command `python -m experiments.NAME` does, by name, from the first paragraph of its file."""
-    root = Path(__file__).parents[1]
-    result = {}
-    for path in sorted([*root.glob("*/__main__.py"), *root.glob("*.py")]):
-        name = path.parent.name if path.stem == "__main__" else path.stem
-        # Not by `ast`, which takes a tenth of a second.
-        text = path.read_text("utf-8").partition('"""')[2].partition('"""')[0]
-        if re.search(rf"^ *python -m experiments\.{name}\b", text, re.MULTILINE):
-            result[name] = text.partition("\n\n")[0].replace("\n", " ")
-    return result
 
 
 def _entry(name: str, *texts: str, column: int = 22) -> str:

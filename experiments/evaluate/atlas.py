@@ -27,6 +27,12 @@ SHIPPED = (Path(__file__).parent / "reference", Path(__file__).parents[2] / FOLD
 """Where an installed package and a checkout have it."""
 NAMES = ("replicas.csv.xz", "trials.csv.xz", "atlas.json")
 CONDITION = ["dataset", "norm", "activation"]
+NEEDED = (
+    (*CONDITION, "seed", "lr", "status", "final_test_error"),
+    (*CONDITION, "trial", "lr"),
+    ("protocol", "condition", "data", "made"),
+)
+"""The columns, and the facts, without which each of the files cannot be used."""
 RESULTS_OF_REPLICA = (
     "status",
     *(f"final_{part}_{what}" for part in ("validation", "test") for what in ("loss", "error")),
@@ -205,8 +211,10 @@ def load() -> Field:
     try:
         replicas, trials = (pd.read_csv(BytesIO(lzma.decompress((folder / name).read_bytes()))) for name in NAMES[:2])
         facts = json.loads((folder / NAMES[2]).read_bytes())
-        protocol, *_ = (facts[key] for key in ("protocol", "condition", "data", "made"))
-        _ = replicas[[*CONDITION, "seed", "lr", "status", "final_test_error"]], trials[[*CONDITION, "trial", "lr"]]
+        absent = {*NEEDED[0]} - {*replicas} | {*NEEDED[1]} - {*trials} | {*NEEDED[2]} - {*facts}
+        if absent:
+            raise ValueError(f"it lacks {', '.join(sorted(absent))}")
+        protocol = facts["protocol"]
     except FileNotFoundError as error:
         how = f"docs/evaluate.md says how it is made, and {FOLDER}/ of a checkout has it"
         raise ConfigError(f"there is no reference here: {error.filename} is missing; {how}") from None

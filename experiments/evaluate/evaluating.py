@@ -83,12 +83,12 @@ def evaluate(request: Request) -> int:
         return 1
     trained = field(Study(study), settings)
     results = _results(trained, reference, new.name, request)
-    cost = _cost(settings, request.reference)
+    notes = [*_stored(results, reference, new), _reproduced(trained, reference, new, request)]
+    notes = [note for note in [*notes, _cost(settings, request.reference)] if note]
     against = "" if request.reference == REFERENCE else f"-against-{request.reference}"
     page = Study(study).folder / f"evaluation{against}.html"
-    write_bytes(page, _page(new, results, trained, reference, lines, request, cost).encode())
-    sentences = [*answer(results, new.name, request.reference), *_stored(trained, reference, new, request)]
-    print(*filter(None, [*sentences, cost]), f"open {page}", sep="\n")
+    write_bytes(page, _page(new, results, trained, reference, lines, request, notes).encode())
+    print(*answer(results, new.name, request.reference), *notes, f"open {page}", sep="\n")
     return 0
 
 
@@ -148,20 +148,23 @@ def _cost(settings: Sequence[Settings], reference: str) -> str:
     )
 
 
-def _stored(trained: Field, reference: Field, new: Newcomer, request: Request) -> list[str]:
-    """Return what the reference says of a stored activation over all its data sets, and whether it was reproduced."""
-    result = []
-    for norm, ranking in rankings(reference).items():
-        table = ranking.table.set_index("activation")
+def _stored(results: Sequence[OfRecipe], reference: Field, new: Newcomer) -> list[str]:
+    """Return the place of an activation that the reference has in the ranking of each recipe, as sentences."""
+    found, sentences = rankings(reference), []
+    for norm, recipe in RECIPES.items():
+        if recipe not in {result.name for result in results} or norm not in found:
+            continue
+        over, table = found[norm].over, found[norm].table.set_index("activation")
         if new.name in table.index and new.name != REFERENCE:
-            row = table.loc[new.name]
-            word = "not told apart from" if row["verdict"] == "not told apart" else f"{row['verdict']} than"
-            result.append(
-                f"In the stored ranking of {RECIPES[norm]} networks over {ranking.over.datasets} data sets, {new.name} "
-                f"has the mean rank {row['rank']:.1f} of {len(table)} activations: {word} {REFERENCE} among "
-                f"{counted(len(table) - 1, 'comparison')} (Wilcoxon’s test with Holm)."
+            rank, verdict = table.loc[new.name, ["rank", "verdict"]]
+            word = "not told apart from" if verdict == "not told apart" else f"{verdict} than"
+            comparisons = counted(len(table) - 1, "comparison")
+            sentences.append(
+                f"In the stored ranking of {recipe} networks over {over.datasets} data sets, {new.name} has the mean "
+                f"rank {rank:.1f} of {len(table)} activations: {word} {REFERENCE} among {comparisons} (Wilcoxon’s test "
+                f"with Holm)."
             )
-    return [*result, _reproduced(trained, reference, new, request)]
+    return sentences
 
 
 def _reproduced(trained: Field, reference: Field, new: Newcomer, request: Request) -> str:
@@ -177,13 +180,12 @@ def _page(
     reference: Field,
     lines: Sequence[str],
     request: Request,
-    cost: str,
+    notes: Sequence[str],
 ) -> str:
     """Return the page as HTML."""
     budget, near = BUDGETS[request.budget], nearest_function(new.activation)
-    notes = [*_stored(trained, reference, new, request), cost]
     if new.same_as and request.subject != new.same_as:
-        notes.insert(0, f"{request.subject} is the same function as {new.same_as}, which was trained in its place.")
+        notes = [f"{request.subject} is the same function as {new.same_as}, which was trained in its place.", *notes]
     every = "every data set" if budget.every == 1 else f"every {budget.every}rd data set in alphabetical order"
     scope = (
         f"By {PROTOCOL} with budget={request.budget}: {every} of {request.suite}, "
@@ -202,7 +204,7 @@ def _page(
         name=new.name,
         scope=scope,
         answer=answer(results, new.name, request.reference),
-        notes=[note for note in notes if note],
+        notes=notes,
         parts=[part(result, request.reference) for result in results],
         facts=[("f(x)", new.activation.expression), ("nearest", nearest_sentence(near)), *_theory(new.activation)],
         made=made,

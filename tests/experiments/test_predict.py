@@ -54,6 +54,13 @@ def predict(capsys, *arguments):
     return code, printed.out, printed.err
 
 
+def test_a_number_that_the_network_cannot_hold_is_refused_with_its_row(capsys):
+    customers(3).assign(age=[30.0, 1e300, 40.0]).to_csv("huge.csv", index=False)
+    code, out, error = predict(capsys, "study=churn", "huge.csv")
+    assert (code, out) == (2, "")
+    assert error == "predict: huge.csv: row 2: age is 1e+300, which a network of float32 cannot hold\n"
+
+
 def test_the_rows_of_the_test_part_have_the_stored_test_error(capsys):
     from experiments.config.settings import from_record
     from experiments.data.split import prepare

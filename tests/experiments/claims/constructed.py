@@ -295,7 +295,7 @@ ELEVEN = tuple(f"set{index}" for index in range(11))
 
 def over(column, **means):
     """Return errors of conditions on eleven data sets: a number of points for all, or one for each."""
-    return on_datasets(ELEVEN, column, **means).assign(dead=0.01)
+    return on_datasets(ELEVEN, column, **means)
 
 
 def courses_over(**reaching):

@@ -62,6 +62,17 @@ def test_the_cost_of_a_step_is_on_the_page_and_an_activation_is_not_compared_wit
     assert "A training step" not in capsys.readouterr().out
 
 
+def test_a_stored_activation_has_its_place_in_the_ranking_of_all_comparisons(reference, capsys):
+    main(["silu"])
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("In the stored ranking")]
+    assert "of plain networks over 3 data sets, silu has the mean rank " in line
+    assert line.endswith("not told apart from relu among 2 comparisons (Wilcoxon’s test with Holm).")
+    assert line in (reference / "results/evaluate-silu/evaluation.html").read_text()
+    main(["serf", "reference=tanh"])
+    assert "In the stored ranking" not in capsys.readouterr().out
+    assert (reference / "results/evaluate-serf/evaluation-against-tanh.html").exists()
+
+
 def test_a_recipe_is_added_to_the_reference_that_is_there(reference, monkeypatch, capsys):
     plain = load()
     words = ("+experiment=protocol_v1", "dataset=iris", "activation=relu", "net.norm=batch", "tune.trials=4")

@@ -5,8 +5,9 @@ import re
 
 import pytest
 
+from experiments import run_study
 from experiments.report.__main__ import main
-from tests.experiments.report.examples import figure_files
+from tests.experiments.report.examples import SMALL, figure_files
 
 
 def test_the_study_written_last_is_the_default(folder, capsys):
@@ -20,6 +21,13 @@ def test_the_study_written_last_is_the_default(folder, capsys):
     assert "results/pairings/report/report.md" in missing
     assert answer in html.unescape((folder / "results/pairings/report/index.html").read_text())
     assert page == "open results/pairings/report/index.html"
+
+
+def test_a_study_of_which_every_network_diverged_is_reported(folder, capsys):
+    run_study("activation=relu,tanh", *SMALL, "optimizer.lr=1e30", "study=lost")
+    assert main(["study=lost"]) == 0
+    assert "On iris every replica diverged." in capsys.readouterr().out
+    assert (folder / "results/lost/report/index.html").exists()
 
 
 @pytest.mark.parametrize(
