@@ -238,9 +238,9 @@ def sweep(overrides: Sequence[str]) -> list[tuple[Settings, list[str]]]:
 def _sweep(overrides: Sequence[str]) -> list[tuple[Settings, list[str]]]:
     words = hydra_words(overrides)
     with _HYDRA:
+        register_schema()
         state = Singleton.get_state()
         try:
-            register_schema()
             with initialize_config_dir(str(CONF), version_base="1.3"):
                 loader = GlobalHydra.instance().config_loader()
                 return expand(loader, loader.load_configuration("config", [], RunMode.MULTIRUN), words)

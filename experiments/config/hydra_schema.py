@@ -22,11 +22,13 @@ WITHOUT_FILE: dict[str, tuple[Any, Any]] = {"batch_size": (int, 32), "lr": (floa
 
 
 def register_schema() -> None:
-    """Put the schema of the whole and of each option into Hydra's ConfigStore, under `schema/`.
+    """Put the schema of the whole and of each option into Hydra's ConfigStore, under `schema/`, unless it is there.
 
     Hydra turns a frozen dataclass into a read-only node, so each declaration gets a mutable twin.
     """
     store = ConfigStore.instance()
+    if "schema" in store.repo:
+        return
     whole = OmegaConf.structured(_twin(Configuration.__name__, _columns(Configuration)))
     for open_node in (whole.formula, whole.tune):  # else no name can be added to its parameters, or its space
         OmegaConf.set_struct(open_node, False)
