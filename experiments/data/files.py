@@ -58,7 +58,8 @@ def from_file(path: str, **values: Any) -> Data:
             raise ValueError(f"unknown ending {file.suffix!r}: {advice}")
         if not file.exists() and not file.is_symlink():
             siblings = [str(other) for other in sorted(file.parent.glob("*")) if other.suffix.lower() in ENDINGS]
-            raise ValueError(f"there is no such file: {nearest(path, siblings) if siblings else 'its folder has none'}")
+            others = nearest(path, siblings) if siblings else f"{file.parent.resolve()}/ has no {', '.join(ENDINGS)}"
+            raise ValueError(f"there is no such file: {others}")
         if file.is_dir():
             raise ValueError("is a folder: allowed is a file")
         Choices(**choices)

@@ -124,8 +124,9 @@ def merge(source: Study, target: Study) -> list[Path]:
             if run.name in joined:
                 stage = RunFolder(staged / run.name)
                 stage.replace(joined[run.name])
-                for path in [*to.iterdir(), *run.path.iterdir()]:  # exported networks
-                    if path.is_file() and not (stage.path / path.name).exists():
+                # An exported network may no longer be the best one; the user's own files stay.
+                for path in [*to.iterdir(), *run.path.iterdir()]:
+                    if path.is_file() and path.stem != "network" and not (stage.path / path.name).exists():
                         shutil.copy2(path, stage.path)
                 os.rename(to, replaced / run.name)
                 os.rename(stage.path, to)

@@ -54,12 +54,17 @@ def same_as_both(name):
 
 def test_a_merged_study_has_the_bytes_of_one_that_was_trained_at_once(three, capsys):
     (RESULTS / "two" / "notes.txt").write_text("mine")
+    (common,) = {run.name for run in Study("one").runs()} & {run.name for run in Study("two").runs()}
+    for name, file in (("one", "network.onnx"), ("two", "network.joblib"), ("two", "mine.txt")):
+        (Study(name).run(common).path / file).write_text("of another best seed")
     code, out, _ = command(capsys, "merge", "two", "one")
     assert code == 0
     assert "results/one/ has the runs of two too: 3 conditions, 7 replicas" in out
     assert "results/two/ keeps what is not of a study: notes.txt" in out
     assert [path.name for path in (RESULTS / "two").iterdir()] == ["notes.txt"]
     same_as_both("one")
+    run = Study("one").run(common).path
+    assert [(run / file).exists() for file in ("network.onnx", "network.joblib", "mine.txt")] == [False, False, True]
 
 
 def test_a_merge_that_was_interrupted_anywhere_is_ended_by_the_same_command(three, capsys, monkeypatch):
