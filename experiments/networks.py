@@ -297,12 +297,11 @@ def as_inputs(inputs: ArrayLike, features: Sequence[str], columns: Sequence[Any]
             absent = np.isnan(x[:, number])
             x[absent & ((x[:, indicator] == 0) | np.isnan(x[:, indicator])), indicator] = 1
             x[~absent & np.isnan(x[:, indicator]), indicator] = 0
-    faulty = (~np.isfinite(x) & ~(np.isnan(x) & allowed)).any(axis=0)
+    faulty = ~np.isfinite(x) & ~(np.isnan(x) & allowed)
     if faulty.any():
-        columns = np.flatnonzero(faulty)
-        rows = (~np.isfinite(x[:, columns]) & ~(np.isnan(x[:, columns]) & allowed[columns])).argmax(axis=0) + 1
-        places = [f"{features[column]} in row {row}" for column, row in zip(columns, rows, strict=True)]
-        raise ValueError(f"inputs are NaN or infinite: {', '.join(places)}")
+        names = [(column, features[column]) for column in np.flatnonzero(faulty.any(axis=0))]
+        places = ", ".join(f"{name} in row {faulty[:, column].argmax() + 1}" for column, name in names)
+        raise ValueError(f"inputs are NaN or infinite: {places}")
     check_missing(x, kinds)
     return x
 

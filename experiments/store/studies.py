@@ -17,7 +17,7 @@ from experiments import tables
 from experiments.config.errors import ConfigError
 from experiments.config.rules import Name
 from experiments.store.collecting import collect
-from experiments.store.files import RESULTS, locked
+from experiments.store.files import RESULTS, is_locked, locked
 from experiments.store.reading import STARTED, STUDY_TABLES
 from experiments.store.runs import RunFolder, joined_files
 from experiments.store.study import Study
@@ -208,4 +208,4 @@ def _held(study: Study) -> Iterator[None]:
 
 
 def _in_use(study: Study) -> bool:
-    return any(run.is_locked() for run in study.runs())
+    return any(map(is_locked, _locks(study)))

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,23 @@ def test_a_study_in_use_is_refused(three, capsys, words):
     assert code == 2
     assert err.startswith("store: study 'one' is in use: ")
     assert studies.names() == ["both", "one", "two"]
+
+
+@pytest.mark.parametrize("words", [("rename", "one", "new"), ("merge", "one", "two"), ("delete", "one", "--yes")])
+def test_a_sweep_keeps_its_study_between_two_runs_too(three, capsys, monkeypatch, words):
+    outcomes = []
+
+    @contextmanager
+    def between(jobs):
+        outcomes.append((main(list(words)), "one" in studies.names()))
+        yield
+
+    monkeypatch.setattr("experiments.sweep.runner.live_view", between)
+    run_study("activation=gelu", *KEPT, "seeds=1", "study=one")
+    assert outcomes == [(2, True)]
+    assert "study 'one' is in use" in capsys.readouterr().err
+    assert not list((RESULTS / "one" / ".locks").glob("sweep-*"))
+    assert command(capsys, *words)[0] == 0
 
 
 @pytest.mark.parametrize(
