@@ -299,7 +299,7 @@ def as_inputs(inputs: ArrayLike, features: Sequence[str], columns: Sequence[Any]
             x[~absent & np.isnan(x[:, indicator]), indicator] = 0
     faulty = ~np.isfinite(x) & ~(np.isnan(x) & allowed)
     if faulty.any():
-        names = [(column, features[column]) for column in np.flatnonzero(faulty.any(axis=0))]
+        names = [(column, features[column]) for column in np.flatnonzero(faulty.any(axis=0)).tolist()]
         places = ", ".join(f"{name} in row {faulty[:, column].argmax() + 1}" for column, name in names)
         raise ValueError(f"inputs are NaN or infinite: {places}")
     check_missing(x, kinds)

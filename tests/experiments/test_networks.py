@@ -663,7 +663,7 @@ def test_export_writes_a_file_that_names_its_inputs_and_classes(settings, capsys
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["format=onnx"], "which study or run? Allowed is study=NAME or run=results/STUDY/runs/RUN"),
+        (["format=onnx"], "which study or run? Allowed is study=NAME, study=FOLDER or run=results/STUDY/runs/RUN"),
         (["run=nowhere"], "there is no folder"),
         (["runs=x"], "unknown argument 'runs=x': did you mean 'run'?"),
         (["run=x", "format=onx"], "format=onx: did you mean 'onnx'?"),
