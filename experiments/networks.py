@@ -297,9 +297,11 @@ def as_inputs(inputs: ArrayLike, features: Sequence[str], columns: Sequence[Any]
             absent = np.isnan(x[:, number])
             x[absent & ((x[:, indicator] == 0) | np.isnan(x[:, indicator])), indicator] = 1
             x[~absent & np.isnan(x[:, indicator]), indicator] = 0
-    faulty = (~np.isfinite(x) & ~(np.isnan(x) & allowed)).any(axis=0)
+    faulty = ~np.isfinite(x) & ~(np.isnan(x) & allowed)
     if faulty.any():
-        raise ValueError(f"inputs are NaN or infinite: {', '.join(np.array(features)[faulty])}")
+        names = [(column, features[column]) for column in np.flatnonzero(faulty.any(axis=0)).tolist()]
+        places = ", ".join(f"{name} in row {faulty[:, column].argmax() + 1}" for column, name in names)
+        raise ValueError(f"inputs are NaN or infinite: {places}")
     check_missing(x, kinds)
     return x
 
@@ -359,21 +361,31 @@ def choose(values: Mapping[str, str]) -> Chosen:
         raise ConfigError(f"select={select}: {nearest(select, tables.SELECT)}")
     if ("run" in values) == ("study" in values):
         which = "which study or run?" if "run" not in values else "study= and run= are both given: leave out one."
-        raise ConfigError(f"{which} Allowed is study=NAME or run=results/STUDY/runs/RUN")
+        raise ConfigError(f"{which} Allowed is study=NAME, study=FOLDER or run=results/STUDY/runs/RUN")
     if "run" in values:
         if "dataset" in values:
             raise ConfigError("dataset= chooses a data set of a study, and a run has only one: leave it out")
         folder, won = Path(values["run"]), ""
+        if (folder / "runs").is_dir():
+            raise ConfigError(f"run={folder} is a study, and no run of one: write study={folder} instead")
     else:
         folder, won = _winner(values["study"], values.get("dataset"), select)
     return Chosen(load(folder).selected(select), folder, won)
 
 
 def _winner(study: str, dataset: str | None, select: str) -> tuple[Path, str]:
-    """Return the folder of the run that wins in a study, and why it does, in words."""
-    check_study(study)
-    collect(Study(study))  # repairs damaged tables
-    replicas = tables.read(RESULTS / study / "replicas.csv")
+    """Return the folder of the run that wins in a study, given by name or folder, and why it does, in words."""
+    results = RESULTS
+    if Path(study).name != study:
+        folder = Path(study).resolve()
+        results, study = folder.parent, folder.name
+    try:
+        check_study(study, results)
+    except ConfigError as error:
+        anywhere = "" if results != RESULTS else f"; or name its folder: study=PATH/TO/results/{study}"
+        raise ConfigError(f"{error}{anywhere}") from error
+    collect(Study(study, results))  # repairs damaged tables
+    replicas = tables.read(results / study / "replicas.csv")
     if dataset is not None:
         if dataset not in set(replicas["dataset"]):
             raise ConfigError(f"dataset={dataset}: {nearest(dataset, sorted(set(replicas['dataset'])))}")
@@ -382,7 +394,7 @@ def _winner(study: str, dataset: str | None, select: str) -> tuple[Path, str]:
     if len(names) > 1:
         raise ConfigError(f"study {study!r} has several data sets: allowed is dataset=NAME of {', '.join(names)}")
     if replicas["task_id"].nunique() > 1:
-        runs = f"run={RESULTS / study / 'runs' / 'RUN'}"
+        runs = f"run={results / study / 'runs' / 'RUN'}"
         raise ConfigError(f"study {study!r} has several targets or splits of {names[0]}: allowed is {runs}")
     if select == "loss" and replicas["output"].nunique() > 1:
         raise ConfigError(f"study {study!r} has several outputs, whose losses do not compare: leave out select=loss")
@@ -394,7 +406,7 @@ def _winner(study: str, dataset: str | None, select: str) -> tuple[Path, str]:
     rivals = f"of {equals} condition{'s' * (equals > 1)}{few}, " if len(ranked) > 1 else ""
     numbers = f"{mean:.4g} over {seeds} seed{'s' * (seeds > 1)}"
     won = f"the winner of study {study} is {run}: {rivals}{tables.SELECT_WORDS[select]}, {numbers}"
-    return RESULTS / study / "runs" / run, won
+    return results / study / "runs" / run, won
 
 
 def _why_empty(path: Path, files: Mapping[str, bytes]) -> str:

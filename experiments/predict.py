@@ -1,6 +1,7 @@
 """Predicts new rows with a kept network of a study, or of a run.
 
     python -m experiments.predict study=NAME [dataset=NAME] [select=RULE] ROWS.csv > predictions.csv
+    python -m experiments.predict study=path/to/results/NAME ROWS.csv > predictions.csv
     python -m experiments.predict run=results/STUDY/runs/RUN [select=RULE] ROWS.csv > predictions.csv
 
 The network must have been trained with save=true. It is the one that `python -m experiments.export` writes: that of the
@@ -10,7 +11,8 @@ ROWS is a text file, a Parquet or an .npz file; - reads a CSV from the standard 
 was, with the same texts for missing cells, and its columns are found by name. Numbers, categories, dates and missing
 cells are encoded, filled and scaled as in training. dataset.separator=, decimal=, thousands=, encoding= and header=
 say how the file is written, if not as the training file. A column that the network does not know is not read, nor is
-the target. A column that is not there, and an unknown category, are refused.
+the target. A column that is not there, and an unknown category, are refused. A line on the standard error names the
+numbers and dates that are far from those of the training rows, and tells if a simple model was as good as the network.
 
 The output is a CSV with a line for each row: `row`, counted from 1; the column of dataset.index, if it is there;
 `prediction`; for a classification `probability_CLASS`, if the output gives probabilities; for a regression the ends
@@ -25,13 +27,16 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.config.arguments import exit_code, key_values
 from experiments.config.errors import ConfigError
-from experiments.networks import CHOICE, TrainedNetwork, choose
+from experiments.networks import CHOICE, TrainedNetwork, as_inputs, choose
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SHARE = 0.9
 """The share of the targets that an interval shall contain."""
+
+FAR = 4
+"""A number is far from those of the training rows by more than so many of their standard deviations."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -58,14 +63,15 @@ def _predict(arguments: Sequence[str]) -> int:
         text, notes = predictions(chosen.network, chosen.folder, values["rows"], written)
     except ValueError as error:
         raise ConfigError(f"{values['rows']}: {error}") from error
-    for line in (*filter(None, [chosen.won]), f"predicted with {chosen.network.run}, {chosen.words}", *notes):
+    used = f"predicted with {chosen.network.run}, {chosen.words}"
+    for line in filter(None, [chosen.won, used, _as_good(chosen.folder), *notes]):
         print(line, file=sys.stderr)
     sys.stdout.write(text)
     return 0
 
 
 def predictions(network: TrainedNetwork, folder: Path, rows: str, written: Mapping[str, str]) -> tuple[str, list[str]]:
-    """Return the CSV of the predictions of a file's rows, and which of its columns were not read.
+    """Return the CSV of the predictions of a file's rows, and notes on its columns and rows.
 
     Parameters
     ----------
@@ -94,8 +100,10 @@ def predictions(network: TrainedNetwork, folder: Path, rows: str, written: Mappi
     frame = later_rows(ending, content, columns, dict(dataset) | dict(written))
     index = [name for name in [dataset.get("index")] if name in frame]
     result = pd.DataFrame({"row": range(1, len(frame) + 1)} | {name: frame[name].to_numpy() for name in index})
-    result = pd.concat([result, predicted(network, frame[[column.name for column in columns]])], axis=1)
-    return result.to_csv(index=False, lineterminator="\n"), _notes(frame, columns, dataset)
+    inputs = frame[[column.name for column in columns]]
+    result = pd.concat([result, predicted(network, inputs)], axis=1)
+    notes = [*_far(network, inputs, columns), *_notes(frame, columns, dataset)]
+    return result.to_csv(index=False, lineterminator="\n"), notes
 
 
 def predicted(network: TrainedNetwork, frame: "pd.DataFrame") -> "pd.DataFrame":
@@ -116,6 +124,48 @@ def predicted(network: TrainedNetwork, frame: "pd.DataFrame") -> "pd.DataFrame":
         if interval is not None:
             parts |= dict(zip((f"low_{100 * SHARE:g}", f"high_{100 * SHARE:g}"), interval, strict=True))
     return pd.DataFrame({f"{name}{end}": part[:, i] for i, end in enumerate(ends) for name, part in parts.items()})
+
+
+def _far(network: TrainedNetwork, frame: "pd.DataFrame", columns: Sequence[Any]) -> list[str]:
+    """Return a note on the rows whose numbers or dates are far from those of the training rows."""
+    from experiments.data.columns import Categories
+    from experiments.data.imputing import spans
+
+    x = as_inputs(frame, network.features, [column.record for column in network.columns])
+    far = abs(x - network.scales["input_mean"]) > FAR * network.scales["input_scale"]  # False where a cell is missing
+    first = {kind.name: far[:, part.start] for kind, part in spans(columns) if not isinstance(kind, Categories)}
+    counts = [f"{name} {rows.sum()}" for name, rows in first.items() if rows.any()]
+    if not counts:
+        return []
+    rows = sum(first.values()) > 0
+    return [
+        f"caution: {rows.sum()} of {len(rows)} rows are unlike the training rows, more than {FAR} standard deviations "
+        f"from their mean; rows by column: {', '.join(counts)}"
+    ]
+
+
+def _as_good(folder: Path) -> str:
+    """Return a caution if a simple model in the study's report had no larger mean test error than this run."""
+    import pandas as pd
+
+    from experiments import tables
+    from experiments.analysis.simple import PERCEPTRON
+
+    study = folder.resolve().parents[1]
+    if not (study / "baselines.csv").exists():
+        return ""
+    replicas = tables.read(study / "replicas.csv")
+    replicas = replicas[(replicas["run"] == folder.name) & replicas["selected"]]
+    models = pd.read_csv(study / "baselines.csv", dtype={"dataset": str}, keep_default_na=False)
+    models = models[models["dataset"].isin(replicas["dataset"]) & models["seed"].isin(replicas["seed"])]
+    errors = models[models["baseline"] != PERCEPTRON].groupby("baseline")["test_error"].mean()
+    error = replicas["final_test_error"].mean()
+    if not (errors <= error).any():
+        return ""
+    return (
+        f"caution: {errors.idxmin()}, a simple model, has the mean test error {errors.min():.4g} on the same splits; "
+        f"this condition has {error:.4g}"
+    )
 
 
 def _notes(frame: "pd.DataFrame", columns: Sequence[Any], dataset: Mapping[str, Any]) -> list[str]:

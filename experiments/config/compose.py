@@ -64,8 +64,10 @@ def expand(loader: ConfigLoader, master: DictConfig, words: Sequence[str]) -> li
     composer = Composer(loader, master)
     for preset, alone in _by_preset(loader, words):
         parsed = _parsed(loader, [*_swept_by(loader, master, preset), *alone])
-        for line in itertools.chain(*BasicSweeper.split_arguments(parsed, None)):
-            settings = resolve(composer.values(line))
+        lines = list(itertools.chain(*BasicSweeper.split_arguments(parsed, None)))
+        # All jobs are composed before the data are read: a wrong name is refused beside what a table lacks.
+        for line, values in [(line, composer.values(line)) for line in lines]:
+            settings = resolve(values)
             rates = tuple(map(rounded, settings.rates))
             key = (settings.study, settings.run, rates, settings.seeds, settings.tune, settings.save)
             jobs.setdefault(key, (settings, line))
@@ -273,6 +275,8 @@ def error_line(error: Exception, words: Sequence[str] = (), flags: Sequence[str]
             first = ConfigError(f"{first}; {EXAMPLES['target']} is one of {columns}" if columns else str(first))
         if further is None:
             return in_one_line(ConfigError(str(first), meant), command_line("run"), [*flags, *options])
+        if further.add:  # what is added to the words must be said
+            first = ConfigError(both(first, further))
         last = further
     return str(first)
 

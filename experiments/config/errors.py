@@ -50,6 +50,8 @@ def both(first: ConfigError, second: ConfigError) -> str:
 
 
 def _joined(sentence: str, further: str) -> str:
+    if "\n" in sentence + further:
+        return f"{sentence}\n{further}"
     if not sentence.endswith(("?", ".")):
         return f"{sentence}; {further}"
     return f"{sentence} {re.sub('^[a-z]+:? ', lambda begin: begin[0].capitalize(), further)}"

@@ -25,7 +25,9 @@ def refusal(error: Exception, words: Sequence[str] = ()) -> ConfigError:
     """Return what an error means, in a user's words; for an unforeseen one its class and its first line."""
     if isinstance(error, ConfigError) and error.add and words:
         replaced = {parts(word)[1] for word in error.add}
-        return ConfigError(str(error), [*(word for word in words if parts(word)[1] not in replaced), *error.add])
+        return ConfigError(
+            str(error), [*(word for word in words if parts(word)[1] not in replaced), *error.add], error.add
+        )
     if isinstance(error, ConfigError):
         return error
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:

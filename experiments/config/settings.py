@@ -30,7 +30,9 @@ from experiments.config.schema import Configuration, Off, Tune, Unhashed, declar
 from experiments.config.together import check_together
 from experiments.config.trials import RATE, Point, points, read_space
 from experiments.config.tunable import check_range, rule_of_tunable
+from experiments.data.choices import overrides
 from experiments.data.options import OfFile, in_condition
+from experiments.data.refusals import Refusal
 from experiments.data.sets import DATASETS, ROWS, check_digest, load
 from experiments.data.table import Data, autoencoding
 from experiments.tables import Replica, rounded
@@ -204,6 +206,8 @@ def resolve(config: Mapping[str, Any]) -> Settings:
         return _resolve(config)
     except ConfigError:
         raise
+    except Refusal as error:
+        raise ConfigError(str(error), add=overrides(error.options)) from error
     except ValueError as error:
         raise ConfigError(str(error)) from error
 
@@ -309,13 +313,13 @@ def _resolve(config: Mapping[str, Any]) -> Settings:
         tuning = range(LARGEST_SEED + 1 - tuning, LARGEST_SEED + 1)
     values["tune"] = Tune(tuple(sorted(tuning)), values["tune"].trials, read_space(values["tune"].space))
     values["rates"] = _rates(config["optimizer"]["lr"], values["tune"], values["entropy"])
-    values |= _dataset(config)
-    data: Data = values["data"]
     values["activation"] = build("activation", config["activation"])
-    values["output"] = build("output", _unless_auto(config["output"], auto(data.task, len(data.classes))))
-    values["init"] = build("init", _unless_auto(config["init"], values["activation"].initializer))
     values["optimizer"] = build("optimizer", {key: value for key, value in config["optimizer"].items() if key != "lr"})
     values["schedule"] = build("schedule", config["schedule"])
+    values |= _dataset(config)  # after what is cheap to refuse
+    data: Data = values["data"]
+    values["output"] = build("output", _unless_auto(config["output"], auto(data.task, len(data.classes))))
+    values["init"] = build("init", _unless_auto(config["init"], values["activation"].initializer))
     settings = Settings(**values)
     settings = _with_trials(settings) if settings.varied else settings
     check_together(settings, settings.data, settings.division)

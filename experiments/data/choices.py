@@ -3,11 +3,12 @@
 import json
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from experiments.data import options
+from experiments.data.refusals import Refusal
 
 MOST_CLASSES = 20
 """A target with more different whole numbers is a quantity, not a class."""
@@ -16,6 +17,12 @@ MOST_CATEGORIES = 100
 """A column with more different texts holds identifiers or prose, not categories."""
 
 LISTS = ("drop", "categories", "na")
+
+PLAIN = re.compile(r"[A-Za-z_][\w-]*|[1-9]\d*", re.ASCII)
+"""A text that Hydra reads as itself without quotes, unless it is one of `NO_TEXTS`."""
+
+NO_TEXTS = ("null", "true", "false", "nan", "inf", "infinity")
+"""What Hydra reads as another type than a text, in lowercase."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,13 +84,18 @@ class Choices:
         """Whether missing cells stay, to be filled by the scaling or to be a category."""
         return self.missing in ("impute", "category")
 
+    def extended(self, key: str, further: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """Return the option that adds texts to a list."""
+        return {key: tuple(dict.fromkeys([*getattr(self, key), *further]))}
+
     def override(self, key: str, further: Sequence[str]) -> str:
         """Return the override that adds texts to a list, as it can be pasted into a shell."""
-        return override(key, tuple(dict.fromkeys([*getattr(self, key), *further])))
+        return pasted(self.extended(key, further))
 
-    def leave_out(self, columns: Sequence[str]) -> str:
-        """Return the advice to leave out columns."""
-        return f"leave out columns by {self.override('drop', columns)}"
+    def leave_out(self, columns: Sequence[str], reason: str, otherwise: str = "") -> Refusal:
+        """Return the refusal of columns, with the advice to leave them out."""
+        option = self.extended("drop", columns)
+        return Refusal(f"{reason}: leave out columns by {pasted(option)}{otherwise}", **option)
 
 
 def texts(key: str, value: Any) -> tuple[str, ...]:
@@ -103,15 +115,24 @@ def texts(key: str, value: Any) -> tuple[str, ...]:
 
 def override(key: str, values: Sequence[str]) -> str:
     """Return the override of a list, as it can be pasted into a shell."""
-    # Hydra needs quotes around all texts that are not plain words, and the shell needs quotes around those.
-    plain = all(
-        re.fullmatch(r"[A-Za-z_]\w*", value, re.ASCII)
-        and value.lower() not in ("null", "true", "false", "nan", "inf", "infinity")
-        for value in values
-    )
-    items = values if plain else [_quoted(value) for value in values]
-    text = f"dataset.{key}=[{','.join(items)}]"
-    return text if plain else shlex.quote(text)
+    return pasted({key: tuple(values)})
+
+
+def pasted(options: Mapping[str, str | Sequence[str]]) -> str:
+    """Return overrides as they can be pasted into a shell, which needs quotes around brackets."""
+    return shlex.join(overrides(options))
+
+
+def overrides(options: Mapping[str, str | Sequence[str]]) -> list[str]:
+    """Return the overrides of options, one word for each."""
+    words = []
+    for key, value in options.items():
+        texts = [value] if isinstance(value, str) else value
+        # Hydra needs quotes around all texts that are not plain words.
+        plain = all(PLAIN.fullmatch(text) and text.lower() not in NO_TEXTS for text in texts)
+        items = ",".join(texts if plain else map(_quoted, texts))
+        words.append(f"dataset.{key}={items}" if isinstance(value, str) else f"dataset.{key}=[{items}]")
+    return words
 
 
 def _quoted(text: str) -> str:

@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 
 from experiments.data.cells import Format
+from experiments.data.choices import pasted
 from experiments.data.encoding import decoded, other_reading
 from experiments.data.header import check_header, header, ragged
 from experiments.data.layout import Delimited, Layout, other_layout
+from experiments.data.refusals import Refusal
 from experiments.data.scan import Cells
 from experiments.data.source import Source
 
@@ -94,7 +96,8 @@ def _names(file: Delimited, layout: Layout) -> tuple[list[str], int, Cells | Non
             raise ragged(file, layout, names, start, file.lines(start)[wrong[0]], int(lengths[wrong[0]]))
     except SyntaxError as error:
         other = other_layout(file, layout)
-        raise ValueError(f"its cells are divided in another way: add {other}" if other else str(error)) from None
+        reason = f"its cells are divided in another way: add {pasted(other)}" if other else str(error)
+        raise Refusal(reason, **other) from None
     if not len(lengths):
         raise ValueError("has a header and no rows")
     return names, start, cells

@@ -3,7 +3,9 @@
 import codecs
 import re
 
+from experiments.data.choices import pasted
 from experiments.data.layout import Delimited, Layout, other_layout
+from experiments.data.refusals import Refusal
 
 
 def decoded(content: bytes, layout: Layout) -> str:
@@ -17,14 +19,16 @@ def decoded(content: bytes, layout: Layout) -> str:
     encoding = layout.encoding
     is_utf8 = encoding == "utf-8"
     if encoding.startswith(("utf-16", "utf-32")) and b"\0" not in content:
-        raise ValueError(f"the file is not {encoding}: add dataset.encoding=utf-8")
+        raise Refusal(f"the file is not {encoding}: add dataset.encoding=utf-8", encoding="utf-8")
     if is_utf8 and content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise ValueError(f"is written in UTF-16: add {_options(content, 'utf-16', layout)}")
+        options = _options(content, "utf-16", layout)
+        raise Refusal(f"is written in UTF-16: add {pasted(options)}", **options)
     if is_utf8 and b"\0" in content:
         line = content[: content.index(b"\0")].count(b"\n") + 1
         for name, zeros in (("utf-16-le", content[1::2]), ("utf-16-be", content[::2])):
             if len(content) % 2 == 0 and zeros.count(0) > 0.9 * len(zeros):
-                raise ValueError(f"line {line} has a NUL byte, the file looks like UTF-16: add dataset.encoding={name}")
+                reason = f"line {line} has a NUL byte, the file looks like UTF-16: add dataset.encoding={name}"
+                raise Refusal(reason, encoding=name)
         raise ValueError(f"line {line} has a NUL byte: allowed is text in UTF-8")
     try:
         text = content.decode(encoding)
@@ -35,12 +39,11 @@ def decoded(content: bytes, layout: Layout) -> str:
     return text.removeprefix("\ufeff")
 
 
-def _options(content: bytes, encoding: str, layout: Layout) -> str:
+def _options(content: bytes, encoding: str, layout: Layout) -> dict[str, str]:
     """Return the options that read a file in another encoding, with those of its separator if that is another, too."""
     file = Delimited.of(content.decode(encoding, errors="replace"), layout.delimiter)
     _, cells = next(file.rows(lenient=True), (0, []))
-    further = other_layout(file, layout) if len(cells) == 1 else ""
-    return f"dataset.encoding={encoding} {further}".rstrip()
+    return {"encoding": encoding} | (other_layout(file, layout) if len(cells) == 1 else {})
 
 
 def _undecodable(content: bytes, layout: Layout, error: UnicodeDecodeError) -> ValueError:
@@ -54,7 +57,8 @@ def _undecodable(content: bytes, layout: Layout, error: UnicodeDecodeError) -> V
             continue
         word = re.search(r"\S*[^\x00-\x7f]\S*", text.split("\n")[line])
         condition = f", if {word[0][:40]!r} is right" if word else ""
-        return ValueError(f"{message}: add {_options(content, other, layout)}{condition}")
+        options = _options(content, other, layout)
+        return Refusal(f"{message}: add {pasted(options)}{condition}", **options)
     return ValueError(f"{message}: dataset.encoding=… names the encoding of the file")
 
 

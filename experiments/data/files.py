@@ -5,7 +5,9 @@ import io
 import re
 import zipfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from experiments.data.choices import Choices
 from experiments.data.delimited import read
 from experiments.data.frames import check_names, from_frame
 from experiments.data.layout import Layout
+from experiments.data.refusals import Refusal, read_or_refuse
 from experiments.data.source import Source
 from experiments.data.table import Data
 from nets.names import nearest
@@ -47,28 +50,42 @@ def from_file(path: str, **values: Any) -> Data:
         If the file or a value is not allowed; the message is one line that names the place.
     """
     file, prefix = Path(path), f"dataset.path={path}"
-    options = {item.name: values.pop(item.name) for item in fields(Layout) if item.name in values}
     try:
-        layout = Layout(**options)
+        _, choices = _parted(values)
         ending = file.suffix.lower()
         if ending not in ENDINGS:
             advice = next((text for text, endings in ADVICE.items() if ending in endings), nearest(ending, ENDINGS))
             raise ValueError(f"unknown ending {file.suffix!r}: {advice}")
         if not file.exists() and not file.is_symlink():
             siblings = [str(other) for other in sorted(file.parent.glob("*")) if other.suffix.lower() in ENDINGS]
-            raise ValueError(f"there is no such file: {nearest(path, siblings) if siblings else 'its folder has none'}")
+            others = nearest(path, siblings) if siblings else f"{file.parent.resolve()}/ has no {', '.join(ENDINGS)}"
+            raise ValueError(f"there is no such file: {others}")
         if file.is_dir():
             raise ValueError("is a folder: allowed is a file")
-        choices = Choices(**values)
+        Choices(**choices)
         content = file.read_bytes()
-        frame, source = read_content(ending, content, layout, choices)
-        source = replace(source, sha256=hashlib.sha256(content).hexdigest())
         name = re.sub(r"[^A-Za-z0-9_.-]+", "_", file.stem).strip("._-")[:60] or "data"
-        return from_frame(name, frame, source=source, **values)
+        sha256 = hashlib.sha256(content).hexdigest()
+
+        def read(**values: Any) -> Data:
+            layout, choices = _parted(values)
+            frame, source = read_content(ending, content, layout, Choices(**choices))
+            return from_frame(name, frame, source=replace(source, sha256=sha256), **choices)
+
+        return read_or_refuse(read, values)
     except OSError as error:
         raise ValueError(f"{prefix}: cannot be read: {error.strerror}") from None
+    except Refusal as error:
+        raise error.at(prefix) from None
     except ValueError as error:
         raise ValueError(f"{prefix}: {_one_line(error)}") from None
+
+
+def _parted(values: Mapping[str, Any]) -> tuple[Layout, dict[str, Any]]:
+    """Return how a file is written, and the values of `Choices`."""
+    names = {item.name for item in fields(Layout)}
+    layout = Layout(**{key: value for key, value in values.items() if key in names})
+    return layout, {key: value for key, value in values.items() if key not in names}
 
 
 def from_openml(id: int, target: str, **choices: Any) -> Data:
@@ -99,7 +116,10 @@ def from_openml(id: int, target: str, **choices: Any) -> Data:
         if not target and len(bunch.target_names) != 1:
             raise ValueError(f"it has no target of its own: choose one with dataset.target: {', '.join(bunch.frame)}")
         name = re.sub(r"[^A-Za-z0-9_.-]+", "_", bunch.details["name"])
-        return from_frame(name, bunch.frame, target=target or bunch.target_names[0], **choices)
+        choices["target"] = target or bunch.target_names[0]
+        return read_or_refuse(partial(from_frame, name, bunch.frame), choices)
+    except Refusal as error:
+        raise error.at(f"dataset.id={id}") from None
     except ValueError as error:
         raise ValueError(f"dataset.id={id}: {_one_line(error)}") from None
 

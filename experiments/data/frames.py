@@ -13,14 +13,15 @@ import pandas as pd
 from pandas.api import types
 
 from experiments.data.cells import EXACT, Texts, is_exact, listed
-from experiments.data.choices import MOST_CATEGORIES, MOST_CLASSES, Choices
+from experiments.data.choices import MOST_CATEGORIES, MOST_CLASSES, Choices, pasted
 from experiments.data.columns import MISSING, Categories, Column, Dates, Numbers, encode
 from experiments.data.plain import plain
+from experiments.data.refusals import Refusal
 from experiments.data.rows import row_numbers, without_row_names, without_written_index
 from experiments.data.source import UNKNOWN, Source
 from experiments.data.suspicions import doubtful_numbers, may_be_counts, too_large
 from experiments.data.table import Data
-from nets.names import nearest
+from nets.names import guess, nearest
 
 
 def from_frame(name: str, frame: pd.DataFrame, *, source: Source = UNKNOWN, **values: Any) -> Data:
@@ -47,10 +48,10 @@ def from_frame(name: str, frame: pd.DataFrame, *, source: Source = UNKNOWN, **va
     _check_columns(frame, choices)
     frame = without_row_names(frame.drop(columns=list(choices.drop)), choices.index)
     frame, more, orders = plain(frame, choices, source)
-    _check_categories(frame, choices)
+    _check_categories(frame, frame, choices)
     complete = _complete(frame, choices, source)
     if len(complete) < len(frame):
-        _check_categories(complete, choices)
+        _check_categories(complete, frame, choices)
     inputs = complete.drop(columns=[choices.target, choices.groups] if choices.groups else [choices.target])
     columns = _columns(inputs, choices, orders)
     targets, classes, task = _targets(complete[choices.target], choices)
@@ -126,7 +127,7 @@ def _named(frame: pd.DataFrame, choices: Choices) -> tuple[pd.DataFrame, tuple[s
     names = [str(column) for column in frame]
     stripped = [name.strip() for name in names]
     blanks = sum(name != text for name, text in zip(names, stripped, strict=True))
-    frame, notes = without_written_index(frame.set_axis(stripped, axis=1), choices)
+    frame, notes = without_written_index(frame.set_axis(stripped, axis=1).reset_index(drop=True), choices)
     check_names(frame.columns)
     if blanks:
         notes += (f"blanks around {blanks} column name{'s' if blanks > 1 else ''} are left out",)
@@ -138,11 +139,16 @@ def _check_columns(frame: pd.DataFrame, choices: Choices) -> None:
     single = {"target": choices.target, "groups": choices.groups, "index": choices.index}
     single = {key: column for key, column in single.items() if column or key == "target"}
     several = {"drop": choices.drop, "categories": choices.categories}
-    for key, names in [*((key, (column,)) for key, column in single.items()), *several.items()]:
-        for column in names:
-            if column not in frame:
-                unknown = f"there is no column {column!r}: " if column else ""
-                raise ValueError(f"dataset.{key}: {unknown}{nearest(column, frame)}")
+    chosen = [*single.items(), *((key, column) for key, columns in several.items() for column in columns)]
+    unknown = [(key, column) for key, column in chosen if column not in frame]
+    if unknown:
+        meant = {column: guess(column, frame) for _, column in unknown}
+        reasons = [
+            f"dataset.{key}: {f'there is no column {column!r}: ' if column else ''}{nearest(column, frame)}"
+            for key, column in unknown
+        ]
+        options = {key: _renamed(getattr(choices, key), meant) for key, _ in unknown} if all(meant.values()) else {}
+        raise Refusal(*reasons, **options)
     for key, column in single.items():
         if column in choices.drop:
             raise ValueError(f"dataset.{key}: column {column!r} is also in dataset.drop")
@@ -157,6 +163,13 @@ def _check_columns(frame: pd.DataFrame, choices: Choices) -> None:
         )
 
 
+def _renamed(value: Any, meant: Mapping[str, str | None]) -> Any:
+    """Return the name of a column, or several, with those that were meant."""
+    if isinstance(value, str):
+        return meant.get(value, value)
+    return tuple(meant.get(column, column) for column in value)
+
+
 def _complete(frame: pd.DataFrame, choices: Choices, source: Source) -> pd.DataFrame:
     """Return the rows that can be used; refuse empty columns, missing cells and infinite values."""
     absent, count = frame.isna(), len(frame)
@@ -169,10 +182,10 @@ def _complete(frame: pd.DataFrame, choices: Choices, source: Source) -> pd.DataF
     if empty:
         where = " in the rows that have a target" if len(frame) < count else ""
         subject = f"the column {empty[0]!r} is" if len(empty) == 1 else f"the columns {listed(empty)} are"
-        raise ValueError(f"{subject} empty{where}: {choices.leave_out(empty)}")
+        raise choices.leave_out(empty, f"{subject} empty{where}")
     if choices.fills:
         if choices.groups and absent[choices.groups].any():
-            rows = np.flatnonzero(absent[choices.groups])
+            rows = frame.index[absent[choices.groups]]
             raise ValueError(
                 f"dataset.groups: column {choices.groups!r} has missing cells {source.place(rows)}: "
                 f"dataset.missing=drop leaves out their rows"
@@ -186,11 +199,23 @@ def _complete(frame: pd.DataFrame, choices: Choices, source: Source) -> pd.DataF
     numbers = frame.select_dtypes("number")
     infinite = numbers.columns[np.isinf(numbers.to_numpy(np.float64, na_value=np.nan)).any(axis=0)].tolist()
     if infinite:
-        raise ValueError(f"values are infinite, in the columns {listed(infinite)}: {choices.leave_out(infinite)}")
+        raise _infinite(frame[infinite], choices, source)
     return frame
 
 
-def _missing(frame: pd.DataFrame, absent: pd.DataFrame, choices: Choices, source: Source) -> ValueError:
+def _infinite(columns: pd.DataFrame, choices: Choices, source: Source) -> ValueError:
+    """Return the refusal of columns of numbers with infinite cells, and the place of the first in each."""
+    cells = np.isinf(columns.to_numpy(np.float64))
+    # The table may lack rows of the file, so its index tells the place.
+    rows = columns.index[cells.argmax(axis=0)]
+    places = [f"{name} {source.place([row])}" for name, row in zip(columns, rows, strict=True)]
+    reason = f"{cells.sum()} cell{' is' if cells.sum() == 1 else 's are'} infinite, the first of {listed(places)}"
+    if choices.target in columns:
+        return ValueError(f"{reason}: write numbers in the file")
+    return choices.leave_out(list(columns), reason)
+
+
+def _missing(frame: pd.DataFrame, absent: pd.DataFrame, choices: Choices, source: Source) -> Refusal:
     """Return the refusal of missing cells with all ways out."""
     columns = {str(column): int(count) for column, count in absent.sum().items() if count}
     counts = ", ".join(f"{column} {count}" for column, count in list(columns.items())[:10])
@@ -203,15 +228,17 @@ def _missing(frame: pd.DataFrame, absent: pd.DataFrame, choices: Choices, source
     markers = ", ".join(f"{text!r} {count}" for text, count in written.most_common(5))
     rows = np.flatnonzero(absent.any(axis=1))
     has_inputs = set(columns) - {choices.target, choices.groups}
-    ways = []
+    ways, options = [], {}
     if len(rows) == 1 and rows[0] == len(frame) - 1 and absent.iloc[-1].mean() >= 0.5:
         ways.append(f"take {source.place(rows).removeprefix('in ')} out of the file if it is no row")
     if len(rows) < len(frame):
         kept = len(frame) - len(rows)
         ways.append(f"leave out their rows by dataset.missing=drop ({kept} of {len(frame)} rows then remain)")
+        options = {"missing": "drop"}
     if has_inputs and choices.groups not in columns:
         but = ", which leaves out rows without a target" if choices.target in columns else ""
         ways.append(f"fill them by dataset.missing=impute{but}")
+        options = {"missing": "impute"}
         if any(not types.is_numeric_dtype(frame[column]) for column in has_inputs):
             ways.append("make a category of missing texts by dataset.missing=category")
     if has_inputs:
@@ -219,9 +246,10 @@ def _missing(frame: pd.DataFrame, absent: pd.DataFrame, choices: Choices, source
     elif not ways:
         ways.append("choose another column")
     *others, last = ways
-    return ValueError(
+    return Refusal(
         f"values are missing, by column: {counts}{more}{f' (written as {markers})' if markers else ''}: "
-        f"{', '.join(others)}{', or ' if others else ''}{last}"
+        f"{', '.join(others)}{', or ' if others else ''}{last}",
+        **options,
     )
 
 
@@ -245,7 +273,7 @@ def _columns(inputs: pd.DataFrame, choices: Choices, orders: Mapping[str, str]) 
         elif inputs[name].dtype.kind == "M":
             years = inputs[name].dt.year
             if years.min() < 1 or years.max() > 9999:
-                raise ValueError(f"column {name!r} has dates outside the years 1 to 9999: {choices.leave_out([name])}")
+                raise choices.leave_out([name], f"column {name!r} has dates outside the years 1 to 9999")
             first, order = str(inputs[name].min().date()), orders.get(name, "")
             columns.append(Dates(name, first, choices.fills, choices.fills and absent[name], order))
             is_constant = inputs[name].nunique() == 1
@@ -255,7 +283,7 @@ def _columns(inputs: pd.DataFrame, choices: Choices, orders: Mapping[str, str]) 
         constant += [name] if is_constant else []
     if constant:
         subject = f"column {constant[0]!r}" if len(constant) == 1 else f"each of the columns {listed(constant)}"
-        raise ValueError(f"{subject} has one value only: {choices.leave_out(constant)}")
+        raise choices.leave_out(constant, f"{subject} has one value only")
     return tuple(columns)
 
 
@@ -271,21 +299,25 @@ def _categories(column: pd.Series, absent: bool, choices: Choices) -> Categories
     return Categories(name, tuple(texts), choices.fills)
 
 
-def _check_categories(frame: pd.DataFrame, choices: Choices) -> None:
-    """Refuse columns of identifiers and of prose, all at once."""
-    texts = frame.drop(columns=[choices.target, choices.groups] if choices.groups else [choices.target])
+def _check_categories(rows: pd.DataFrame, frame: pd.DataFrame, choices: Choices) -> None:
+    """Refuse columns of identifiers and of prose, all at once, by these rows of a table."""
+    texts = rows.drop(columns=[choices.target, choices.groups] if choices.groups else [choices.target])
     counts = texts.select_dtypes(exclude=["number", "datetime"]).nunique()
-    counts = counts[(counts > MOST_CATEGORIES) | (counts == len(frame))]
+    counts = counts[(counts > MOST_CATEGORIES) | (counts == len(rows))]
     if not len(counts):
         return
     name, count = counts.index[0], counts.iloc[0]
     reason = f"column {name!r} has {count} different texts, but at most {MOST_CATEGORIES} categories are allowed"
-    if count == len(frame):
+    if count == len(rows):
         reason = f"column {name!r} has another text in every row"
+        if len(counts) == 1 and not choices.index and frame[name].is_unique:
+            option = {"index": str(name)}
+            drop = choices.override("drop", [name])
+            raise Refusal(f"{reason}: name the rows by {pasted(option)}, or leave it out by {drop}", **option)
     if len(counts) > 1:
         columns = listed([f"{name} {count}" for name, count in counts.items()])
         reason = f"columns have too many different texts for categories ({columns})"
-    raise ValueError(f"{reason}: {choices.leave_out(list(map(str, counts.index)))}")
+    raise choices.leave_out(list(map(str, counts.index)), reason)
 
 
 def _groups(column: pd.Series) -> np.ndarray:

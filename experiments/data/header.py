@@ -10,8 +10,10 @@ import pandas as pd
 from pandas.api import types
 
 from experiments.data.cells import PLAIN, listed
+from experiments.data.choices import pasted
 from experiments.data.layout import FIRST_ROWS, Delimited, Layout, other_layout
 from experiments.data.options import NAMES
+from experiments.data.refusals import Refusal
 
 
 def header(file: Delimited, layout: Layout) -> tuple[list[str], int]:
@@ -38,15 +40,16 @@ def header(file: Delimited, layout: Layout) -> tuple[list[str], int]:
         separator = re.fullmatch(r"sep=(.)", names[0])
         if separator:
             name = NAMES.get(separator[1], separator[1])
-            other = f"dataset.header={line + 1} dataset.separator={name}"
+            other = {"header": str(line + 1), "separator": name}
         if other:
-            raise ValueError(f"its header is one cell, {names[0][:60]!r}: add {other}")
+            raise Refusal(f"its header is one cell, {names[0][:60]!r}: add {pasted(other)}", **other)
     if layout.header == "auto" and (len(cells) == 1 or names.count("") > 1):
         better = _line_of_names(file, line)
         if better:
-            raise ValueError(
+            raise Refusal(
                 f"line {line} looks like a title, {listed([name for name in names if name])[:60]!r}: "
-                f"add dataset.header={better} if line {better} has the column names"
+                f"add dataset.header={better} if line {better} has the column names",
+                header=str(better),
             )
     return cells, line
 
@@ -68,7 +71,7 @@ def ragged(file: Delimited, layout: Layout, names: Sequence[str], start: int, li
     message = f"line {line} has {cells} cell{'s' if cells != 1 else ''}, {first} has {len(names)}"
     other = other_layout(file, layout)
     if other:
-        return ValueError(f"{message}: add {other}")
+        return Refusal(f"{message}: add {pasted(other)}", **other)
     if layout.header != "auto":
         return ValueError(message)
     rows = [cells for _, cells in islice(file.rows(start), FIRST_ROWS)]
@@ -77,9 +80,10 @@ def ragged(file: Delimited, layout: Layout, names: Sequence[str], start: int, li
             return ValueError(f"{message}: each row ends with a separator, so the header needs one at its end, too")
         return ValueError(f"{message}: each column needs a name, also that of the row names (col.names=NA in R)")
     better = _line_of_names(file, start)
-    return ValueError(
-        f"{message}: add dataset.header={better} if line {better} has the column names" if better else message
-    )
+    if better:
+        reason = f"{message}: add dataset.header={better} if line {better} has the column names"
+        return Refusal(reason, header=str(better))
+    return ValueError(message)
 
 
 def check_header(

@@ -177,8 +177,8 @@ class Delimited:
         )
 
 
-def other_layout(file: Delimited, layout: Layout) -> str:
-    """Return the options that divide the first rows into at least two columns; "" if there are none."""
+def other_layout(file: Delimited, layout: Layout) -> dict[str, str]:
+    """Return the options that divide the first rows into at least two columns; none if there are none."""
     text = "".join(file.text.replace(BLANK, " ").splitlines(keepends=True)[:FIRST_ROWS])
     for name in SEPARATORS:
         delimiter = Layout(separator=name).delimiter
@@ -191,10 +191,10 @@ def other_layout(file: Delimited, layout: Layout) -> str:
         first = _first_row(rows)
         if first is None:
             continue
-        line = [] if first == 0 or layout.header != "auto" else [f"dataset.header={lines[first]}"]
+        line = {} if first == 0 or layout.header != "auto" else {"header": str(lines[first])}
         cells = [cell.strip() for row in rows[first + 1 :] for cell in row]
-        return " ".join([*line, f"dataset.separator={name}", *_number_options(cells, layout, name)])
-    return ""
+        return line | {"separator": name} | _number_options(cells, layout, name)
+    return {}
 
 
 def _first_row(rows: Sequence[Sequence[str]]) -> int | None:
@@ -206,11 +206,11 @@ def _first_row(rows: Sequence[Sequence[str]]) -> int | None:
     return 0 if first == 1 and len(rows[0]) == length - 1 else first  # R names all columns but that of the row names
 
 
-def _number_options(cells: Iterable[str], layout: Layout, separator: str) -> list[str]:
+def _number_options(cells: Iterable[str], layout: Layout, separator: str) -> dict[str, str]:
     """Return the options that read decimal commas."""
     fractions = [cell for cell in cells if re.fullmatch(r"[+-]?[\d. \u00a0\u202f]*\d,\d+", cell)]
     if separator == "comma" or layout.format.decimal == "," or not fractions:
-        return []
+        return {}
     groups = {"point": Format(",", "."), "space": Format(",", " ")}
     names = [name for name, way in groups.items() if any(way.fits(cell) and not COMMA.fits(cell) for cell in fractions)]
-    return ["dataset.decimal=comma", *(f"dataset.thousands={name}" for name in names[:1] if not layout.thousands)]
+    return {"decimal": "comma"} | ({"thousands": names[0]} if names and not layout.thousands else {})

@@ -138,7 +138,7 @@ class Reading:
             self.suspicions.append(dates(column))
             return column
         if kind == "strange":
-            raise ValueError(f"{_strange(column)}; {choices.leave_out([name])}")
+            raise choices.leave_out([name], _strange(column))
         if kind == "numbers of a file" and name not in choices.categories:
             return self._written(column)
         texts = Texts.of(column, choices.na)
@@ -244,7 +244,7 @@ def _strange(column: pd.Series) -> str:
     if types.is_object_dtype(column):
         known = (str, np.bool_, *NUMBERS)
         kind = next(type(value).__name__ for value in column.dropna() if not isinstance(value, known))
-    return f"column {column.name!r} holds {kind}: allowed are numbers, true and false, text"
+    return f"column {column.name!r} holds {kind}, which is no number, no text and not true or false"
 
 
 def _local(moment: object) -> object:

@@ -7,7 +7,7 @@ import pandas as pd
 from pandas.api import types
 
 from experiments.data.cells import listed
-from experiments.data.choices import Choices
+from experiments.data.choices import Choices, pasted
 
 WRITTEN = re.compile(r"(?:Unnamed: ?\d+(?:\.\d+)?|level_\d+|index|__index_level_\d+__)?")
 """Names of the index columns that pandas and R write."""
@@ -51,8 +51,10 @@ def row_numbers(inputs: pd.DataFrame, choices: Choices) -> tuple[str, ...]:
     names = [str(name) for name in numbers.columns[whole[differs]]]
     if not names:
         return ()
-    override = choices.override("drop", names[:10])
-    return (f"whole numbers that differ in every row: {listed(names)}: add {override} if they number the rows",)
+    ways = choices.override("drop", names[:10])
+    if len(names) == 1 and not choices.index:
+        ways = f"{pasted({'index': names[0]})} or {ways}"
+    return (f"whole numbers that differ in every row: {listed(names)}: add {ways} if they number the rows",)
 
 
 def without_row_names(frame: pd.DataFrame, index: str) -> pd.DataFrame:

@@ -1,8 +1,9 @@
 """Refuses columns of text that look like numbers or dates, and says which options read them."""
 
 import re
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,9 +20,10 @@ from experiments.data.cells import (
     number_format,
     shown,
 )
-from experiments.data.choices import MOST_CATEGORIES, MOST_CLASSES, Choices
+from experiments.data.choices import MOST_CATEGORIES, MOST_CLASSES, Choices, pasted
 from experiments.data.columns import OFFSET
 from experiments.data.options import NAMES
+from experiments.data.refusals import Refusal
 from experiments.data.source import Source
 
 MARKERS = frozenset(
@@ -43,7 +45,7 @@ TOTALS = frozenset({"total", "totals", "sum", "grand total", "average", "mean"})
 SENTINELS = (-9, -99, -999, -9999, -99999, -999999, 99, 999, 9999, 99999, 999999)
 """Numbers that often mean a missing cell where all others are far away."""
 
-NUMERIC_DATES = "dataset.dates=numeric"
+NUMERIC_DATES = {"dates": "numeric"}
 
 DAY_OR_MONTH = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d+)", re.ASCII)
 """The start of a date whose year comes last."""
@@ -68,8 +70,8 @@ class Suspicion:
     column : str
     reason : str
         What it looks like, and the cells at fault.
-    fixes : tuple of str
-        Overrides that together read it as numbers or dates.
+    fixes : dict
+        Options that together read it as numbers or dates.
     na : tuple of str
         Texts that are to be declared missing.
     advice : str
@@ -85,7 +87,7 @@ class Suspicion:
     column: str
     reason: str
     levels: int
-    fixes: tuple[str, ...] = ()
+    fixes: Mapping[str, str] = field(default_factory=dict)
     na: tuple[str, ...] = ()
     advice: str = ""
     moments: pd.Series | None = None
@@ -94,11 +96,11 @@ class Suspicion:
     @property
     def remedy(self) -> tuple[object, ...]:
         """What reads the column."""
-        return self.fixes, bool(self.na), self.advice
+        return tuple(self.fixes.items()), bool(self.na), self.advice
 
 
 def refuse(suspicions: Sequence[Suspicion], choices: Choices, inputs: Collection[str]) -> None:
-    """Refuse the first suspicious column, and with it those that the same overrides read.
+    """Refuse the first suspicious column, and with it those that the same options read.
 
     Parameters
     ----------
@@ -114,31 +116,36 @@ def refuse(suspicions: Sequence[Suspicion], choices: Choices, inputs: Collection
     """
     if not suspicions:
         return
-    first = suspicions[0]
+    first = min(suspicions, key=lambda one: one.column == choices.target)  # options help an input more often
     is_target = first.column == choices.target
     same = [other for other in suspicions if other.remedy == first.remedy]
     same = [other for other in same if (other.column == choices.target) == is_target]
     columns = [other.column for other in same]
     na = list(dict.fromkeys(text for other in same for text in other.na))
-    overrides = [*([choices.override("na", na)] if na else []), *first.fixes]
-    if is_target and NUMERIC_DATES in overrides:
-        overrides = []
-    ways = [f"add {' '.join(overrides)} to {'read it' if first.fixes else 'read them as missing'}"] if overrides else []
+    options: dict[str, Any] = (choices.extended("na", na) if na else {}) | dict(first.fixes)
+    if is_target and first.fixes == NUMERIC_DATES:
+        options = {}
+    ways = [f"add {pasted(options)} to {'read it' if first.fixes else 'read them as missing'}"] if options else []
     ways += [first.advice] if first.advice else []
     if is_target:
         ways += ["add dataset.task=classification to read classes"] if first.levels else []
         ways = ways or ["choose another target"]
+        options = options or ({"task": "classification"} if 0 < first.levels <= MOST_CLASSES else {})
     else:
         categories = [other.column for other in same if other.levels]
+        few = len(categories) == len(same) and first.levels <= FEW
         if categories:
             subject = f" of {listed(categories)}" if len(categories) < len(same) else ""
             way = f"add {choices.override('categories', categories)} to read categories{subject}"
-            ways.insert(len(ways) if overrides or first.levels > FEW else 0, way)
+            ways.insert(len(ways) if options or first.levels > FEW else 0, way)
+        if not options and few:
+            options = choices.extended("categories", categories)
         if not set(inputs) <= set(columns):
             ways.append(f"add {choices.override('drop', columns)} to leave {'them' if columns[1:] else 'it'} out")
+            options = options or choices.extended("drop", columns)
         ways = ways or ["write numbers alone in the file"]
     more = f" (the same in {listed(columns[1:])})" if columns[1:] else ""
-    raise ValueError(f"{first.reason}{more}: {', or '.join(ways)}")
+    raise Refusal(f"{first.reason}{more}: {', or '.join(ways)}", **options)
 
 
 def too_large(name: str, choices: Choices, levels: int) -> ValueError:
@@ -149,9 +156,7 @@ def too_large(name: str, choices: Choices, levels: int) -> ValueError:
             f"them are different: write at most 15 digits in the file"
         )
     ways = f", or add {choices.override('categories', [name])} to read categories" if levels else ""
-    return ValueError(
-        f"column {name!r} has whole numbers beyond 2^53, which float64 rounds: {choices.leave_out([name])}{ways}"
-    )
+    return choices.leave_out([name], f"column {name!r} has whole numbers beyond 2^53, which float64 rounds", ways)
 
 
 def suspicion(texts: Texts, source: Source) -> Suspicion | None:
@@ -248,24 +253,24 @@ def _in_decoration(text: str, usual: Format) -> Decorated | None:
     return number if number and number_format([number.core], usual) else None
 
 
-def _ways(odd: Sequence[str], numbers: Sequence[str], source: Source) -> tuple[tuple[str, ...], str]:
-    """Return the overrides that read texts as numbers beside others that are numbers already, and other advice."""
+def _ways(odd: Sequence[str], numbers: Sequence[str], source: Source) -> tuple[dict[str, str], str]:
+    """Return the options that read texts as numbers beside others that are numbers already, and other advice."""
     usual = source.format
     parts = [number for text in odd if (number := decorated(text))]
     if not odd or len(parts) < len(odd):
-        return (), ""
+        return {}, ""
     cores = [number.core for number in parts]
     way = number_format([*cores, *numbers], usual)
-    fixes = _overrides(way, usual) if way else ()
+    fixes = _options(way, usual) if way else {}
     signs = sorted({sign for number in parts for sign in (*number.signs, number.unit) if sign})
     if source.texts is None:
-        return (), "store them as numbers in the file"
+        return {}, "store them as numbers in the file"
     if not signs:
         return fixes, _second_way(cores, way, numbers)
-    further = f" and add {' '.join(fixes)}" if fixes else ""
+    further = f" and add {pasted(fixes)}" if fixes else ""
     if set(signs) & {"()", "-", "−", "–"}:
-        return (), f"write numbers below zero as -5 in the file{further} to read numbers"
-    return (), f"remove {' and '.join(map(repr, signs[:3]))} from the file{further} to read numbers"
+        return {}, f"write numbers below zero as -5 in the file{further} to read numbers"
+    return {}, f"remove {' and '.join(map(repr, signs[:3]))} from the file{further} to read numbers"
 
 
 def _second_way(cores: Sequence[str], way: Format | None, numbers: Sequence[str]) -> str:
@@ -276,13 +281,13 @@ def _second_way(cores: Sequence[str], way: Format | None, numbers: Sequence[str]
     return f"add dataset.decimal=comma if {cores[0]} is {fraction.value(cores[0]):g}"
 
 
-def _overrides(way: Format, usual: Format) -> tuple[str, ...]:
-    """Return the overrides that make a way of writing numbers the usual one."""
-    return tuple(
-        f"dataset.{key}={NAMES[getattr(way, key)]}"
+def _options(way: Format, usual: Format) -> dict[str, str]:
+    """Return the options that make a way of writing numbers the usual one."""
+    return {
+        key: NAMES[getattr(way, key)]
         for key in ("decimal", "thousands")
         if getattr(way, key) not in ("", getattr(usual, key))
-    )
+    }
 
 
 def _dates(texts: Texts, source: Source) -> Suspicion:
@@ -301,7 +306,7 @@ def _dates(texts: Texts, source: Source) -> Suspicion:
         advice = "write all of them as 2026-01-31 in the file"
         return Suspicion(texts.name, reason, texts.levels, advice=advice)
     moments = None if wrong else pd.Series(values.reindex(texts.codes).to_numpy(), name=texts.name)
-    return Suspicion(texts.name, reason, texts.levels, (NUMERIC_DATES,), absent, "", moments, _order(days))
+    return Suspicion(texts.name, reason, texts.levels, NUMERIC_DATES, absent, "", moments, _order(days))
 
 
 def dates(column: pd.Series) -> Suspicion:
@@ -309,7 +314,7 @@ def dates(column: pd.Series) -> Suspicion:
     known = column.dropna()
     levels = 0 if known.is_unique or known.nunique() > MOST_CATEGORIES else known.nunique()
     example = f", such as {str(known.iloc[0])!r}" if len(known) else ""
-    return Suspicion(str(column.name), f"column {column.name!r} has dates{example}", levels, (NUMERIC_DATES,))
+    return Suspicion(str(column.name), f"column {column.name!r} has dates{example}", levels, NUMERIC_DATES)
 
 
 def _order(days: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ from experiments import tables
 from experiments.config.errors import ConfigError
 from experiments.config.rules import Name
 from experiments.store.collecting import collect
-from experiments.store.files import RESULTS, locked
+from experiments.store.files import RESULTS, is_locked, locked
 from experiments.store.reading import STARTED, STUDY_TABLES
 from experiments.store.runs import RunFolder, joined_files
 from experiments.store.study import Study
@@ -124,8 +124,9 @@ def merge(source: Study, target: Study) -> list[Path]:
             if run.name in joined:
                 stage = RunFolder(staged / run.name)
                 stage.replace(joined[run.name])
-                for path in [*to.iterdir(), *run.path.iterdir()]:  # exported networks
-                    if path.is_file() and not (stage.path / path.name).exists():
+                # An exported network may no longer be the best one; the user's own files stay.
+                for path in [*to.iterdir(), *run.path.iterdir()]:
+                    if path.is_file() and path.stem != "network" and not (stage.path / path.name).exists():
                         shutil.copy2(path, stage.path)
                 os.rename(to, replaced / run.name)
                 os.rename(stage.path, to)
@@ -207,4 +208,4 @@ def _held(study: Study) -> Iterator[None]:
 
 
 def _in_use(study: Study) -> bool:
-    return any(run.is_locked() for run in study.runs())
+    return any(map(is_locked, _locks(study)))

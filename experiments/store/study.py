@@ -5,8 +5,10 @@ results/<study>/*.csv          the study's tables: all finished replicas of all 
 """
 
 import tempfile
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 from experiments.config.errors import ConfigError
 from experiments.store.earlier import earlier_reading
@@ -57,6 +59,16 @@ class Study:
     def lock(self) -> AbstractContextManager[None]:
         """Hold the lock of the study's tables."""
         return locked(self.folder / ".locks" / "study.lock")
+
+    @contextmanager
+    def sweeping(self) -> Iterator[None]:
+        """Hold a lock of one's own while a sweep trains: between two runs, too, the study must stay where it is."""
+        path = self.folder / ".locks" / f"sweep-{uuid4().hex}.lock"
+        with locked(path):
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
 
     def check_writable(self, run: str) -> None:
         """Raise a ConfigError if a run cannot be written here. Nothing is left behind."""

@@ -7,6 +7,7 @@ and nothing else.
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from experiments.analysis.wording import counted, verb
@@ -48,20 +49,23 @@ def run_sweep(jobs: Sequence[Job], train: Train = train_all) -> int:
         print(note)
     if pending:
         print(_work(pending), flush=True)  # into a pipe too, while the workers train
-    for study in studies.values():
-        study.marks.clear(job.run for job in jobs if job.study.folder == study.folder)
-    for job in jobs:
-        if not job.missing:
-            job.folder.clear_failure()
-    for job in pending:
-        job.study.marks.write(job.run, "waiting")
     try:
-        with live_view(pending):
-            given_up = train(pending)
-        codes = [
-            _finish(study, [job for job in jobs if job.study.folder == folder], given_up)
-            for folder, study in studies.items()
-        ]
+        with ExitStack() as held:
+            for study in {job.study.folder: job.study for job in pending}.values():
+                held.enter_context(study.sweeping())
+            for study in studies.values():
+                study.marks.clear(job.run for job in jobs if job.study.folder == study.folder)
+            for job in jobs:
+                if not job.missing:
+                    job.folder.clear_failure()
+            for job in pending:
+                job.study.marks.write(job.run, "waiting")
+            with live_view(pending):
+                given_up = train(pending)
+            codes = [
+                _finish(study, [job for job in jobs if job.study.folder == folder], given_up)
+                for folder, study in studies.items()
+            ]
         return max(codes)
     except KeyboardInterrupt:
         for study in studies.values():

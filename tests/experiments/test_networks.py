@@ -296,7 +296,10 @@ def test_a_table_is_predicted_from_its_own_columns(trained, folder):
         (frame.assign(colour="green"), "unknown category 'green'"),
         (frame[["size"]], "there is no column 'colour'"),
         (settings.data.inputs[:, :2], r"inputs of shape \(80, 2\): allowed is \(rows, 3\)"),
-        (np.full((1, 3), np.nan), "inputs are NaN or infinite: size, colour=blue, colour=red"),
+        (
+            np.full((1, 3), np.nan),
+            "inputs are NaN or infinite: size in row 1, colour=blue in row 1, colour=red in row 1",
+        ),
         (frame.assign(size="big"), "column 'size' must hold numbers, not text"),
         (["big"], "inputs must be rows of numbers, or a table, not text"),
         ([["1", "0", "1"]], "inputs must be rows of numbers, or a table, not text"),
@@ -364,7 +367,7 @@ def test_rows_with_missing_cells_are_predicted_as_in_training_and_everywhere_the
     filled[:, 2] = np.isnan(data.inputs[:, 1])
     plain = replace(best, columns=(), scales={name: best.scales[name] for name in best.scales if name != "input_fill"})
     assert (plain.predict(filled) == best.predict(data.inputs)).all()
-    with pytest.raises(ValueError, match="inputs are NaN or infinite: a, n, colour=blue"):
+    with pytest.raises(ValueError, match=r"inputs are NaN or infinite: a in row \d+, n in row \d+, colour=blue in row"):
         plain.predict(data.inputs)
     frame = holed()
     assert (best.predict(frame) == best.predict(data.inputs)).all()
@@ -660,7 +663,7 @@ def test_export_writes_a_file_that_names_its_inputs_and_classes(settings, capsys
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["format=onnx"], "which study or run? Allowed is study=NAME or run=results/STUDY/runs/RUN"),
+        (["format=onnx"], "which study or run? Allowed is study=NAME, study=FOLDER or run=results/STUDY/runs/RUN"),
         (["run=nowhere"], "there is no folder"),
         (["runs=x"], "unknown argument 'runs=x': did you mean 'run'?"),
         (["run=x", "format=onx"], "format=onx: did you mean 'onnx'?"),

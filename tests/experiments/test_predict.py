@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from experiments import run_study
+from experiments.analysis.simple import PERCEPTRON
 from experiments.export.__main__ import main as export
 from experiments.networks import choose, load
 from experiments.predict import main
@@ -114,6 +115,52 @@ def test_what_the_network_cannot_read_is_refused_in_one_line(capsys, change, mes
     assert (code, out) == (2, "")
     assert err.startswith(f"predict: a.csv: {message}")
     assert err.count("\n") == 1
+
+
+def test_a_study_is_found_by_its_folder_from_anywhere(folder, capsys, tmp_path, monkeypatch):
+    customers().to_csv("rows.csv", index=False)
+    expected = predict(capsys, "study=churn", "rows.csv")[1]
+    assert predict(capsys, "study=results/churn", "rows.csv")[:2] == (0, expected)
+    monkeypatch.chdir(tmp_path)
+    customers().to_csv("rows.csv", index=False)
+    assert "study=PATH/TO/results/churn" in predict(capsys, "study=churn", "rows.csv")[2]
+    assert predict(capsys, f"study={folder}/results/churn/", "rows.csv")[:2] == (0, expected)
+    assert export([f"study={folder}/results/churn", "format=sklearn"]) == 0
+    assert not list(tmp_path.glob("results"))
+    code, _, err = predict(capsys, f"run={folder}/results/churn", "rows.csv")
+    assert code == 2
+    assert err.endswith(f"is a study, and no run of one: write study={folder}/results/churn instead\n")
+
+
+def test_rows_unlike_those_of_the_training_are_counted_by_column(capsys):
+    rows = customers(6)
+    rows.to_csv("rows.csv", index=False)
+    assert "caution" not in predict(capsys, "study=churn", "rows.csv")[2]
+    rows.loc[[0, 1], "age"], rows.loc[1, "since"], rows.loc[2, "spend"] = 900, "01/02/2034", "?"
+    rows.to_csv("rows.csv", index=False)
+    code, _, err = predict(capsys, "study=churn", "rows.csv")
+    assert code == 0
+    assert "caution: 2 of 6 rows are unlike the training rows" in err
+    assert "rows by column: age 2, since 1\n" in err
+
+
+def test_an_infinite_cell_is_refused_with_its_row_and_column(capsys):
+    customers(3).assign(age=[30, np.inf, 40]).to_csv("rows.csv", index=False)
+    code, out, err = predict(capsys, "study=churn", "rows.csv")
+    assert (code, out) == (2, "")
+    assert err == "predict: rows.csv: inputs are NaN or infinite: age in row 2\n"
+
+
+def test_a_simple_model_that_was_as_good_is_named(folder, capsys):
+    customers(3).to_csv("rows.csv", index=False)
+    run, path = choose({"study": "churn"}).folder.name, folder / "results/churn/baselines.csv"
+    replicas = pd.read_csv("results/churn/replicas.csv")
+    error = replicas[replicas["selected"] & (replicas["run"] == run)]["final_test_error"].mean()
+    models = pd.DataFrame({"dataset": "churn", "baseline": ["linear SVM", PERCEPTRON], "seed": 0})
+    for change, is_named in ((0, True), (0.01, False)):
+        models.assign(test_error=[error + change, 0], key="k").to_csv(path, index=False)
+        assert ("caution: linear SVM, a simple model" in predict(capsys, "study=churn", "rows.csv")[2]) == is_named
+    path.unlink()
 
 
 def test_another_separator_is_read_by_the_option_that_the_refusal_names(capsys):

@@ -163,8 +163,8 @@ FAULTS = {
         "add dataset.separator=semicolon",
     ),
     "a text for each row": (
-        b"how much?,y\n" + b"".join(b'"so, %d",%d\n' % (i, i % 2) for i in range(40)),
-        "column 'how much?' has another text in every row: leave out columns by 'dataset.drop=[\"how much?\"]'",
+        b"how much?,b,y\n" + b"".join(b'"so, %d",%d,%d\n' % (i, i % 3, i % 2) for i in range(40)),
+        "column 'how much?' has another text in every row: name the rows by 'dataset.index=\"how much?\"', or",
     ),
     "a category like a column": (
         b"a,a=u,y\n" + b"u,1,0\nv,2,1\n" * 20,
@@ -173,7 +173,7 @@ FAULTS = {
     "one class": (GOOD.replace("v", "u").encode(), "the target 'y' is the same in every row: 'u'"),
     "a constant column": (
         GOOD.replace("y\n", "y,c\n", 1).replace("u\n", "u,1\n").replace("v\n", "v,1\n").encode(),
-        "column 'c' has one value only: leave out columns by dataset.drop=[c]",
+        "column 'c' has one value only: leave out columns by 'dataset.drop=[c]'; run: ",
     ),
     "a missing value": (
         lines("1,,u"),
@@ -181,7 +181,7 @@ FAULTS = {
     ),
     "an empty column": (
         b"a,b,y\n" + b"1,,u\n2,,v\n" * 20,
-        "the column 'b' is empty: leave out columns by dataset.drop=[b]",
+        "the column 'b' is empty: leave out columns by 'dataset.drop=[b]'; run: ",
     ),
     "nothing but missing values": (
         b"a,b,y\n" + b",,\n" * 20,
@@ -195,7 +195,10 @@ FAULTS = {
     "a NUL byte": (lines("1,\0,u"), "line 42 has a NUL byte"),
     "whole numbers of 60 bits": (lines(f"{2**60},2,u"), "column 'a' has whole numbers beyond 2^53"),
     "whole numbers of 100 bits": (lines(f"{2**100},2,u"), "column 'a' has whole numbers beyond 2^53"),
-    "an infinite value": (lines("1,inf,u"), "values are infinite, in the columns b"),
+    "an infinite value": (
+        lines("1,inf,u"),
+        "1 cell is infinite, the first of b in line 42: leave out columns by 'dataset.drop=[b]'",
+    ),
     "a name twice": (GOOD.replace("a,b,y", "a,a,y").encode(), "the column name 'a' occurs 2 times"),
     "no target": (
         GOOD.replace("y", "yy", 1).encode(),
@@ -203,7 +206,7 @@ FAULTS = {
     ),
     "only a target": (b"y\n" + b"u\nv\n" * 20, "no column is left for the inputs"),
     "an identifier": (
-        b"a,y\n" + b"".join(b"name%d,%d\n" % (i // 2, i % 2) for i in range(400)),
+        b"a,b,y\n" + b"".join(b"name%d,%d,%d\n" % (i // 2, i % 3, i % 2) for i in range(400)),
         "column 'a' has 200 different texts, but at most 100 categories are allowed",
     ),
     "a class with one row": (lines("1,2,w"), "class 'w' has 1 of 41 rows, too few to be stratified"),
@@ -216,7 +219,7 @@ FAULTS = {
     "lengths.npz": (npz(X=NUMBERS, y=LABELS[:9]), "its arrays have different lengths: X 40, y 9"),
     "a scalar.npz": (npz(X=np.array(1.0), y=LABELS), "array 'X' has shape (): allowed are (rows,) and (rows, columns)"),
     "a cube.npz": (npz(X=np.ones((40, 2, 2)), y=LABELS), "array 'X' has shape (40, 2, 2)"),
-    "complex.npz": (npz(X=NUMBERS * 1j, y=LABELS), "column 'X' holds complex128: allowed are numbers"),
+    "complex.npz": (npz(X=NUMBERS * 1j, b=NUMBERS, y=LABELS), "column 'X' holds complex128, which is no number"),
     "dates.npz": (
         npz(X=NUMBERS.astype("M8[D]"), y=LABELS),
         "column 'X' has dates, such as '1970-01-01 00:00:00': add dataset.dates=numeric to read it",
@@ -224,7 +227,10 @@ FAULTS = {
     "not one.npz": (b"PK\3\4 and no more", "is no .npz archive of arrays"),
     "a single array.npz": (npy(NUMBERS), "is no .npz archive of arrays"),
     "not one.parquet": (GOOD.encode(), "is no Parquet file: "),
-    "lists.parquet": (parquet(a=[[1], [2]] * 20, y=[0, 1] * 20), "column 'a' holds ndarray: allowed are numbers"),
+    "lists.parquet": (
+        parquet(a=[[1], [2]] * 20, b=[1.5, 2] * 20, y=[0, 1] * 20),
+        "column 'a' holds ndarray, which is no number",
+    ),
     "unknown.xlsx": (GOOD.encode(), "unknown ending '.xlsx': save the sheet as CSV in your spreadsheet program"),
     "packed.csv.gz": (GOOD.encode(), "unknown ending '.gz': unpack the file"),
     "unknown.json": (GOOD.encode(), "unknown ending '.json': allowed: .csv, .tsv, .txt, .data, .parquet, .npz"),

@@ -102,7 +102,9 @@ def test_missing_targets_are_not_said_to_be_filled():
 def test_identifiers_are_refused_together_before_missing_cells():
     names = [f"name {row}" for row in range(150)]
     frame = pd.DataFrame({"a": [None, *range(149)], "id": names, "b": [*names[:120], *[None] * 30], "y": [0, 1] * 75})
-    with pytest.raises(ValueError, match=r"too many .* \(id 150, b 120\): leave out columns by dataset\.drop=\[id,b\]"):
+    with pytest.raises(
+        ValueError, match=r"too many .* \(id 150, b 120\): leave out columns by 'dataset\.drop=\[id,b\]'"
+    ):
         from_frame("mine", frame, target="y")
     with pytest.raises(ValueError, match=r"column 'id' has another text in every row: .*dataset\.drop=\[b,id\]"):
         from_frame("mine", frame, target="y", drop=["b"])

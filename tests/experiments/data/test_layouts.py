@@ -189,7 +189,7 @@ def test_blanks_around_names_and_texts_are_left_out_and_said(read):
 def test_zeros_before_numbers_are_said_or_kept(read):
     text = "zip,a,y\n" + "".join(f"0{row % 4}134,{row % 7}.5,{'uv'[row % 2]}\n" for row in range(40))
     assert read(text).notes == (
-        "zeros before the numbers of zip are left out: add dataset.categories=[zip] if they are codes",
+        "zeros before the numbers of zip are left out: add 'dataset.categories=[zip]' if they are codes",
     )
     assert read(text, "categories=zip").features[:2] == ("zip=00134", "zip=01134")
     merged = "batch,a\n" + "".join(f"{['1', '01', '2'][row % 3]},{row % 7}.5\n" for row in range(40))

@@ -16,6 +16,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from experiments.config.compose import sweep
 from experiments.config.errors import ConfigError
+from experiments.data.choices import overrides
 from experiments.data.sets import load
 from tests.programs import ROOT
 
@@ -96,7 +97,6 @@ def test_a_file_is_read_as_declared_or_refused(name, case):
     if "line" in case:
         assert isinstance(result, str), f"read, with the notes {result.notes}"
         assert re.search(case["line"], result)
-        assert "\n" not in result
         return
     assert not isinstance(result, str), result
     expected = case["reads"]
@@ -126,10 +126,24 @@ def test_no_quirk_passes_silently(file):
 
 @pytest.mark.parametrize(("name", "options"), REFUSED)
 def test_every_command_of_a_refusal_works(name, options):
-    line = outcome(name, options)
-    assert isinstance(line, str)
-    for words in suggestions(line):
-        follow(name, replaced(options, words), {line}, blamed(line) - blamed(" ".join(words)))
+    refusal = outcome(name, options)
+    assert isinstance(refusal, str)
+    for line in refusal.splitlines():
+        for words in suggestions(line):
+            follow(name, replaced(options, words), {refusal}, blamed(line) - blamed(" ".join(words)))
+
+
+@pytest.mark.parametrize(("name", "options"), REFUSED)
+def test_the_options_of_a_refusal_read_the_file_at_once(name, options):
+    settings = {"path": str(FOLDER / name)} | parsed(shlex.split(options))
+    with pytest.raises(ValueError, match=r".") as refusal:
+        load("csv", **settings)
+    proposed = getattr(refusal.value, "options", {})
+    if proposed:
+        assert load("csv", **settings | parsed(overrides(proposed)))
+    else:  # a person must mend the file, or choose
+        last = outcome(name, options).splitlines()[-1]
+        assert not suggestions(last) or ", or " in last
 
 
 def follow(name, options, lines, columns):

@@ -387,7 +387,7 @@ def test_a_column_without_a_value_in_a_training_part_is_refused_before_the_train
     assert prepare(data, sound, **SHARES, dtype=float).input_fill[:, 1].tolist() == [3] * len(sound)
     assert seeds_by_part_sizes(data, sound, **SHARES) == {(28, 4, 8): tuple(sound)}
     message = (
-        rf"^mine: column 'rare' has no value in the training part of seed {faulty[0]}: .* dataset.drop=\[rare\], or "
+        rf"^mine: column 'rare' has no value in the training part of seed {faulty[0]}: .* 'dataset.drop=\[rare\]', or "
     )
     for refused in (
         lambda: prepare(data, range(20), **SHARES, dtype=float),

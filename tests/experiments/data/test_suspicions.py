@@ -59,7 +59,7 @@ LOOKALIKES = [
     ),
     ([*numbers("{}"), "?"], r"""1 of 60 .*'\?' in line 32: add 'dataset\.na=\["\?"\]' to read them as missing"""),
     ([*numbers("{}"), "N.A.", "#DIV/0!"], r"""add 'dataset\.na=\["N\.A\.","#DIV/0!"\]'"""),
-    ([*numbers("{}"), "<5"], r"remove '<' from the file to read numbers, or add dataset\.categories=\[c\]"),
+    ([*numbers("{}"), "<5"], r"remove '<' from the file to read numbers, or add 'dataset\.categories=\[c\]'"),
     (numbers("{}%"), "remove '%' from the file"),
     (numbers("${}"), r"remove '\$' from the file"),
     (numbers("{}.5 kg"), "remove 'kg' from the file"),
@@ -84,7 +84,7 @@ LOOKALIKES = [
     (["2026-01", "2026-02"], "has months"),
     (["12/2025", "01/2026"], "has months"),
     (["Dec-2025", "Jan-2026"], "has months"),
-    (["2", "3", "4", "5more"], r"add dataset\.categories=\[c\] to read categories, or remove 'more' from the file"),
+    (["2", "3", "4", "5more"], r"add 'dataset\.categories=\[c\]' to read categories, or remove 'more' from the file"),
     (["True", "False", "0", "1"], "has numbers and words for true and false"),
 ]
 
@@ -120,17 +120,17 @@ def test_only_overrides_that_the_column_allows_are_named(tmp_path):
         return str(error.value)
 
     assert refusal(numbers("${}", 40)).endswith(
-        "remove '$' from the file to read numbers, or add dataset.drop=[c] to leave it out"
+        "remove '$' from the file to read numbers, or add 'dataset.drop=[c]' to leave it out"
     )
     line = refusal([*numbers("{}.5", 356), "?"])
-    assert line.endswith("""add 'dataset.na=["?"]' to read them as missing, or add dataset.drop=[c] to leave it out""")
+    assert """add 'dataset.na=["?"]' to read them as missing, or add 'dataset.drop=[c]' to leave it out\n""" in line
     assert "categories" not in refusal([2**60 + row for row in range(200)])
     assert "categories" in refusal([2**60 + row % 5 for row in range(200)])
     assert "categories" not in refusal(pd.date_range("2026-01-01", periods=101).astype(str))
     assert "dates=numeric" not in refusal(["2026-01-31", "2026-02-30"] * 20)
     assert "in the file" in refusal(["2026-01-31", "2026-02-28", "week 9"] * 20)
     path.write_text("c,y\n" + "$1,u\n$2,v\n" * 20)
-    with pytest.raises(ValueError, match=r"\[c\] to read categories, or remove '\$' from the file to read numbers$"):
+    with pytest.raises(ValueError, match=r"\[c\]' to read categories, or remove '\$' from the file to read numbers$"):
         load("csv", path=str(path), target="y")
 
 
@@ -360,7 +360,7 @@ def test_a_column_may_have_the_name_of_a_parameter():
 def test_row_numbers_are_named():
     frame = table([1.5, 2], number=np.arange(7, 7 + ROWS)[::-1], zip=np.arange(ROWS) ** 2)
     assert from_frame("mine", frame, target="y").notes == (
-        "whole numbers that differ in every row: number, zip: add dataset.drop=[number,zip] if they number the rows",
+        "whole numbers that differ in every row: number, zip: add 'dataset.drop=[number,zip]' if they number the rows",
     )
     assert not from_frame("mine", frame, target="y", drop=["number"], index="zip").notes
     with pytest.raises(ValueError, match=r"dataset\.index: column 'c' has '1.5' more than once"):

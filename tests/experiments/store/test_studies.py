@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -54,12 +55,17 @@ def same_as_both(name):
 
 def test_a_merged_study_has_the_bytes_of_one_that_was_trained_at_once(three, capsys):
     (RESULTS / "two" / "notes.txt").write_text("mine")
+    (common,) = {run.name for run in Study("one").runs()} & {run.name for run in Study("two").runs()}
+    for name, file in (("one", "network.onnx"), ("two", "network.joblib"), ("two", "mine.txt")):
+        (Study(name).run(common).path / file).write_text("of another best seed")
     code, out, _ = command(capsys, "merge", "two", "one")
     assert code == 0
     assert "results/one/ has the runs of two too: 3 conditions, 7 replicas" in out
     assert "results/two/ keeps what is not of a study: notes.txt" in out
     assert [path.name for path in (RESULTS / "two").iterdir()] == ["notes.txt"]
     same_as_both("one")
+    run = Study("one").run(common).path
+    assert [(run / file).exists() for file in ("network.onnx", "network.joblib", "mine.txt")] == [False, False, True]
 
 
 def test_a_merge_that_was_interrupted_anywhere_is_ended_by_the_same_command(three, capsys, monkeypatch):
@@ -142,6 +148,23 @@ def test_a_study_in_use_is_refused(three, capsys, words):
     assert code == 2
     assert err.startswith("store: study 'one' is in use: ")
     assert studies.names() == ["both", "one", "two"]
+
+
+@pytest.mark.parametrize("words", [("rename", "one", "new"), ("merge", "one", "two"), ("delete", "one", "--yes")])
+def test_a_sweep_keeps_its_study_between_two_runs_too(three, capsys, monkeypatch, words):
+    outcomes = []
+
+    @contextmanager
+    def between(jobs):
+        outcomes.append((main(list(words)), "one" in studies.names()))
+        yield
+
+    monkeypatch.setattr("experiments.sweep.runner.live_view", between)
+    run_study("activation=gelu", *KEPT, "seeds=1", "study=one")
+    assert outcomes == [(2, True)]
+    assert "study 'one' is in use" in capsys.readouterr().err
+    assert not list((RESULTS / "one" / ".locks").glob("sweep-*"))
+    assert command(capsys, *words)[0] == 0
 
 
 @pytest.mark.parametrize(
