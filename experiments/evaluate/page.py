@@ -80,9 +80,9 @@ def part(result: OfRecipe, reference: str, margin: float) -> Part:
         f"{result.name[0].upper()}{result.name[1:]} networks",
         sentences,
         f"The difference is the mean test error less {reference}’s, in points: below 0 is better. Its 95 % interval is "
-        f"for new splits (corrected variance). P is the probability that the difference on new splits is below −{points}, "
-        f"within ±{points} or above +{points} points (Bayesian correlated t test); the three sum to 1. Where the interval "
-        "is wide, P(better) and P(worse) are both large: these seeds cannot decide there.",
+        "for new splits (corrected variance). P is the probability that the difference on new splits is below "
+        f"−{points}, within ±{points} or above +{points} points (Bayesian correlated t test); the three sum to 1. "
+        "Where the interval is wide, P(better) and P(worse) are both large: these seeds cannot decide there.",
         ["data set", "difference", "interval", "P(better)", "P(equivalent)", "P(worse)", "diverged"],
         rows,
     )
