@@ -109,7 +109,7 @@ function series(element, color) {
 const LETTER = 7.2; // the mean width of a letter of 13 pixels
 const cut = (text, width) => text.length * LETTER <= width ? text : `${text.slice(0, Math.max(1, Math.floor(width / LETTER) - 1))}…`;
 // The values of the page have seven digits: with more, half a unit of the last decimal might be rounded otherwise than in the tables.
-const short = (value, decimals) => Number(value.toPrecision(6)).toFixed(decimals).replace("-", "−");
+const short = (value, decimals) => Number(value.toPrecision(7)).toFixed(decimals).replace("-", "−");
 const signed = (value, decimals) => `${value > 0 ? "+" : ""}${short(value, decimals)}`;
 // Two decimals of per cent, as in the tables; of other numbers as many as their size needs.
 const decimalsOf = (values, share) => {
