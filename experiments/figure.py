@@ -28,7 +28,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 import experiments
-from experiments.config.arguments import exit_code, key_values
+from experiments.config.arguments import exit_code, key_values, show_help
 from experiments.config.errors import ConfigError
 from experiments.store.files import RESULTS, write_bytes
 from nets.names import nearest
@@ -49,8 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0, 1 if nothing could be drawn, 2 for a bad argument."""
     arguments = sys.argv[1:] if argv is None else argv
     if {"-h", "--help"} & set(arguments):
-        print(__doc__)
-        return 0
+        return show_help(__doc__)
     return exit_code("figure", lambda: _draw(arguments) if arguments else _list())
 
 

@@ -25,7 +25,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.config.arguments import exit_code, key_values
+from experiments.config.arguments import exit_code, key_values, show_help
 from experiments.config.errors import ConfigError
 from experiments.networks import CHOICE, TrainedNetwork, as_inputs, choose
 
@@ -43,8 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0, 1 for an error of the disk, 2 for what is refused."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or {"-h", "--help"} & set(arguments):
-        print(__doc__)
-        return 0 if arguments else 2
+        return show_help(__doc__, asked=bool(arguments))
     return exit_code("predict", lambda: _predict(arguments))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from experiments.config.arguments import prepare_streams
+from experiments.config.arguments import prepare_streams, while_read
 from experiments.config.commands import PROGRAM, files, sentence
 from experiments.config.errors import ConfigError, in_one_line
 from nets.names import guess, nearest
@@ -23,7 +23,10 @@ WIDTH = 100
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that the first argument names and return its exit code; 2 if there is no such command."""
     prepare_streams()
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    return while_read(lambda: _run(list(sys.argv[1:] if argv is None else argv)))
+
+
+def _run(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(help_text())
         return 0 if arguments else 2

@@ -16,7 +16,7 @@ from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.config.arguments import check_cores, prepare_streams
+from experiments.config.arguments import check_cores, prepare_streams, while_read
 from experiments.config.choices import CONF
 from experiments.config.commands import command_line
 from experiments.config.compose import error_line, expand
@@ -134,8 +134,11 @@ def _say(message: str) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run Hydra and return the exit code; it is 2, with one line, for a bad configuration."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
     prepare_streams()
+    return while_read(lambda: _run(list(sys.argv[1:] if argv is None else argv)))
+
+
+def _run(arguments: list[str]) -> int:
     atexit.register(gc.freeze)  # else Python's end searches all objects for cycles, a third of a second
     # With this variable Hydra raises errors instead of printing them. Whether the user had set it decides below.
     traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
@@ -164,6 +167,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.argv[1:] = [*flags, *typed]
         job()  # the sweeper exits; what only shows something returns
         return 0
+    except BrokenPipeError:
+        raise
     except Exception as error:  # a job records its own errors, so this one was raised before the training
         if traceback:
             raise

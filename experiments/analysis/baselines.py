@@ -139,19 +139,11 @@ def of_study(
         By data set, the reason why its baselines are missing.
     """
     path = Path(results) / study / "baselines.csv"
-    stored = pd.DataFrame(columns=COLUMNS)
-    if path.exists():  # a data set may be called "null", and a key be all digits
-        words = {"dataset": str, "key": str}
-        with suppress(ValueError, KeyError):  # a damaged file is computed anew
-            stored = pd.read_csv(path, dtype=words, keep_default_na=False)[COLUMNS]
-            stored = stored.astype({"seed": int, "test_error": float})
+    stored = _read(path)
     tables, missing = [stored.iloc[:0]], {}
     for key, splits in _splits_by_key(records, reported(replicas)).items():
         rows = stored[stored["key"] == key]
-        sizes = rows["seed"].value_counts()
-        # A table of an earlier version lacks some of the models.
-        complete = set(sizes.index[sizes == MODELS])
-        seeds = sorted(int(seed) for seed in splits.seeds - complete)
+        seeds = sorted(int(seed) for seed in splits.seeds - _complete(rows))
         if seeds:
             try:
                 data = load(**splits.settings["dataset"])
@@ -167,6 +159,43 @@ def of_study(
     if len(table) and not table.equals(stored):
         write_bytes(path, table.to_csv(index=False, lineterminator="\n").encode())
     return _one_scaling(table), missing
+
+
+def best_stored(
+    study: str, records: dict[str, dict[str, Any]], replicas: pd.DataFrame, results: Path = RESULTS
+) -> pd.DataFrame:
+    """Return the rows of each data set's best simple model, as far as baselines.csv has all of its splits.
+
+    The best one has the lowest mean error. The arguments are those of `of_study`. Nothing is trained.
+    """
+    stored = _read(Path(results) / study / "baselines.csv")
+    known = stored[~stored["baseline"].isin([PERCEPTRON, *TRIVIAL.values()])]
+    tables, incomplete = [known.iloc[:0]], set()
+    for key, splits in (_splits_by_key(records, reported(replicas)) if len(known) else {}).items():
+        if not splits.seeds <= _complete(stored[stored["key"] == key]):
+            incomplete.add(splits.dataset)
+        rows = known[(known["key"] == key) & known["seed"].isin(splits.seeds)]
+        tables.append(rows.assign(dataset=splits.dataset))
+    table = _one_scaling(pd.concat(tables, ignore_index=True))
+    means = table[~table["dataset"].isin(incomplete)].groupby(["dataset", "baseline"])["test_error"].mean()
+    best = means.sort_values(kind="stable").reset_index().drop_duplicates("dataset")
+    return table.merge(best[["dataset", "baseline"]])
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """Return the stored baselines; without a file, or with a damaged one, there are none."""
+    if path.exists():
+        words = {"dataset": str, "key": str}  # a data set may be called "null", and a key be all digits
+        with suppress(ValueError, KeyError):
+            stored = pd.read_csv(path, dtype=words, keep_default_na=False)[COLUMNS]
+            return stored.astype({"seed": int, "test_error": float})
+    return pd.DataFrame(columns=COLUMNS)
+
+
+def _complete(rows: pd.DataFrame) -> set[int]:
+    """Return the seeds that have all models: a table of an earlier version lacks some."""
+    sizes = rows["seed"].value_counts()
+    return set(sizes.index[sizes == MODELS])
 
 
 def _one_scaling(table: pd.DataFrame) -> pd.DataFrame:

@@ -118,7 +118,8 @@ def _undecided(rows: pd.DataFrame, margin: float | None) -> list[str]:
 
 def _too_few(few: pd.DataFrame, count: float, margin: float | None) -> str:
     """Return the sentences on conditions that need more seeds: `count` would show a difference of the margin."""
-    run = f"; run seeds={count:.0f}" if count <= MOST else ""
+    never = few[_least_half_width(few) > few["margin"]]
+    run = f"; run seeds={count:.0f}" if count <= MOST and len(never) < len(few) else ""
     differ = f"{enumeration(few['name'])} {verb(len(few), 'differs', 'differ')} from {_references(few)}"
     pairs = int(few["n_pairs"].min())
     rough = f"a rough guess from {counted(pairs, 'seed')}; " if pairs < 10 else ""
@@ -129,11 +130,11 @@ def _too_few(few: pd.DataFrame, count: float, margin: float | None) -> str:
         f"at 5 %{run}). "
         f"Larger differences need fewer seeds."
     )
-    never = few[_least_half_width(few) > few["margin"]]
     if never.empty:
         return text
     of_some = "" if len(never) == len(few) else f" of {enumeration(never['name'])}"
-    return f"{text} No number of seeds can show so small a difference{of_some} {POPULATION}."
+    never_shown = "no number of seeds can show so small a difference"
+    return f"{text} {POPULATION[0].upper()}{POPULATION[1:]}, {never_shown}{of_some}: it needs more rows."
 
 
 def _least_half_width(rows: pd.DataFrame) -> pd.Series:

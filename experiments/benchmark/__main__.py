@@ -135,8 +135,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0, 1 if something failed, 2 for a bad argument."""
-    options = _arguments(argv)
-    return exit_code("benchmark", lambda: _run(options))
+    return exit_code("benchmark", lambda: _run(_arguments(argv)))
 
 
 def _run(options: argparse.Namespace) -> int:

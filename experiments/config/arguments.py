@@ -74,8 +74,13 @@ def _meant(argument: str, rest: Sequence[str], allowed: Sequence[str]) -> tuple[
 def exit_code(command: str, run: Callable[[], int]) -> int:
     """Run a command and return its exit code.
 
-    The code is 2 for a bad argument, 1 for an error of the disk, and 130 for Ctrl-C, each with one line.
+    The code is 2 for a bad argument, 1 for an error of the disk, and 130 for Ctrl-C, each with one line; and 141 as in
+    `while_read`.
     """
+    return while_read(lambda: _exit_code(command, run))
+
+
+def _exit_code(command: str, run: Callable[[], int]) -> int:
     try:
         prepare_streams()
         check_cores()
@@ -84,12 +89,41 @@ def exit_code(command: str, run: Callable[[], int]) -> int:
     except ConfigError as error:
         print(f"{command}: {in_one_line(error, command_line(command))}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        raise
     except OSError as error:
         print(f"{command}: {disk_line(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"{command}: interrupted", file=sys.stderr)
         return 130
+
+
+def while_read(run: Callable[[], int]) -> int:
+    """Run a command whose output may go to a pipe; 141, without a word, if the reader leaves early, as `head` does.
+
+    A shell shows this code of other programs too: 128 + SIGPIPE. The signal itself would also end whoever writes to a
+    worker that has been killed.
+    """
+    try:
+        try:
+            return run()
+        finally:
+            sys.stdout.flush()  # Python's own flush at its end could not be caught
+    except BrokenPipeError:
+        for stream in (sys.stdout, sys.stderr):  # what they still hold leads nowhere
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return 141
+
+
+def show_help(text: str | None, asked: bool = True) -> int:
+    """Print a command's help and return its exit code: 2 if nobody has asked for help."""
+
+    def run() -> int:
+        print(text)
+        return 0 if asked else 2
+
+    return while_read(run)
 
 
 def prepare_streams() -> None:

@@ -48,11 +48,9 @@ def _run(arguments: Sequence[str]) -> int:
         raise ConfigError(
             f"unknown option {subject!r}: allowed are the name or the expression of an activation, --store"
         )
-    for word in rest:
-        if "=" not in word and not word.startswith("-"):
-            raise ConfigError(
-                f"{word!r}: one activation is evaluated; another one to compare it with is reference={word}"
-            )
+    others = [word for word in rest if "=" not in word and not word.startswith("-")]
+    if others:
+        raise _several([subject, *others], [word for word in rest if word not in others])
     values = key_values(rest, KEYS, before=[subject])
     margin = _margin(values.get("margin"))
     from experiments.evaluate.evaluating import Request, evaluate  # help needs none of its libraries
@@ -60,6 +58,26 @@ def _run(arguments: Sequence[str]) -> int:
     words = {"parameters": "", "suite": "suite30", "budget": "small", "reference": REFERENCE} | values
     parameters, suite, budget, reference = (words[key] for key in KEYS[:-1])
     return evaluate(Request(subject, parameters, suite, budget, reference, margin))
+
+
+def _several(words: Sequence[str], options: Sequence[str]) -> ConfigError:
+    """Return the refusal of several words where one activation is allowed: two names, or an expression unquoted."""
+    from nets.expressions import ExpressionError, parse
+
+    if len(words) == 2 and all(len(word) > 1 and word.isidentifier() for word in words):
+        first, second = words
+        reference = f"another one to compare it with is reference={second}"
+        return ConfigError(
+            f"{second!r}: one activation is evaluated; {reference}", [first, f"reference={second}", *options]
+        )
+    text = " ".join(words)
+    try:
+        parse(text, ["x"])
+    except ExpressionError:  # a shell has put the names of files in the place of a star, for example
+        text = "x*tanh(x)"
+    return ConfigError(
+        "several words: one activation is evaluated, and an expression of x stands in quotes", [text, *options]
+    )
 
 
 def _margin(text: str | None) -> float:

@@ -12,6 +12,8 @@ from experiments.figures.ranks import draw_ranks
 from experiments.figures.style import CLASSES, DOUBLE, INK, MUTED, RC, SINGLE, identity, legend, row_labels, sheet
 from experiments.figures.texts import literal
 
+LONGEST = 20
+"""The letters of a name beside a row; an expression may have more."""
 BETTER, WORSE, OPEN = *CLASSES[:2], MUTED  # no activation has one of these colours
 
 
@@ -76,11 +78,12 @@ def ranks(results: list[OfRecipe], name: str) -> Figure:
                 rank, y, "D" if is_new else "o", color=INK if is_new else identity(str(activation))[0],
                 markersize=5 if is_new else 3.5,
             )  # fmt: skip
-        ax.set_yticks(range(len(values)), [literal(str(activation)) for activation in values.index])
+        names = [text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…" for text in map(str, values.index)]
+        ax.set_yticks(range(len(values)), [literal(text) for text in names])
         for label, activation in zip(ax.get_yticklabels(), values.index, strict=True):
             label.set_fontweight("bold" if activation == name else "normal")
         ax.set(ylim=(len(values) - 0.4, -0.6))
-        ax.set_xlabel(f"mean rank over {result.datasets} data sets (1 is best)")
+        ax.set_xlabel("mean rank (1 is best)")
         ax.set_title(result.name)
     return figure
 

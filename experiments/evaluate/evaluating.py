@@ -79,6 +79,11 @@ def evaluate(request: Request) -> int:
     check_condition(reference, settings)
     if new.same_as:
         print(f"{request.subject} is the same function as {new.same_as}, which is trained in its place.")
+    if new.name in known:
+        print(
+            f"The reference has {new.name}. It is trained again here, which shows whether this machine gets the stored "
+            "numbers."
+        )
     if run_sweep(jobs):
         return 1
     trained = field(Study(study), settings)
@@ -205,8 +210,12 @@ def _page(
         scope=scope,
         answer=answer(results, new.name, request.reference),
         notes=notes,
-        parts=[part(result, request.reference) for result in results],
-        facts=[("f(x)", new.activation.expression), ("nearest", nearest_sentence(near)), *_theory(new.activation)],
+        parts=[part(result, request.reference, request.margin) for result in results],
+        facts=[
+            ("f(x)", new.activation.expression),
+            ("nearest known function", nearest_sentence(near)),
+            *_theory(new.activation),
+        ],
         made=made,
     )
 

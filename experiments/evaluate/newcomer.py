@@ -18,6 +18,8 @@ from nets.names import guess
 SAME = 1e-12
 """Functions of a smaller distance are the same one."""
 
+_PIECE = re.compile(r"\b(?:x|x0|x1)\b")
+
 _Z = np.linspace(-6, 6, 481)
 _WEIGHT = np.exp(-(_Z**2) / 4)  # the root of the standard normal density, but for a factor
 _SCALES = np.geomspace(1 / 8, 8, 49)
@@ -82,12 +84,17 @@ def newcomer(text: str, parameters: str = "") -> Newcomer:
         entry = next(entry for entry in entries().values() if entry.option == option)
         return Newcomer(entry.name, entry.name, [f"activation={option}"], entry.activation, "")
     near = guess(stem, [name for entry in entries().values() for name in entry.names])
+    if len(text) == 1 and text.isalpha() and text != "x":
+        raise ConfigError(f"unknown activation {text!r}: an expression is a function of x, in quotes", ["x*tanh(x)"])
     if text.isidentifier() and not (text.startswith("x") and len(text) <= 2):
         hint = f"did you mean {near}?" if near else f"{command_line('explain')} activations lists them"
         raise ConfigError(f"unknown activation {text!r}: {hint}", [near] if near else None)
     if {"'", '"'}.intersection(text):
         raise ConfigError(f"{text!r}: an expression has no quotes in it")
     named = sorted(set(re.findall(r"(?<![\w.])[A-Za-z_]\w*(?!\w*\s*\()", text)) - {"x", "x0", "x1", "e", "pi"})
+    if len(named) == 1 and _is_expression(text, named) and not _PIECE.search(text):
+        instead = re.sub(rf"(?<![\w.]){named[0]}(?!\w)", "x", text)
+        raise ConfigError(f"{text!r}: the variable of an expression is x, not {named[0]}", [instead])
     if named and not parameters and _is_expression(text, named):
         values = ",".join(f"{name}:1.0" for name in named)
         raise ConfigError(f"{text!r} has parameters, which need initial values", [text, f"parameters={{{values}}}"])
@@ -107,9 +114,8 @@ def newcomer(text: str, parameters: str = "") -> Newcomer:
 
 def _is_expression(text: str, parameters: list[str]) -> bool:
     """Return whether a text is an expression with these parameters, but for their values."""
-    pieces = [name for name in ("x", "x0", "x1") if re.search(rf"\b{name}\b", text)]
     try:
-        parse(text, [*pieces, *parameters])
+        parse(text, [*dict.fromkeys(_PIECE.findall(text)), *parameters])
     except ExpressionError:
         return False
     return True

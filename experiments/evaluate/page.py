@@ -58,8 +58,9 @@ def html(figures: dict[str, Any], **content: object) -> str:
     return environment.get_template("page.html").render(content, pictures=pictures)
 
 
-def part(result: OfRecipe, reference: str) -> Part:
+def part(result: OfRecipe, reference: str, margin: float) -> Part:
     """Return the result of a recipe as sentences and a table; in the table the best data sets stand first."""
+    points = f"{100 * margin:g}"
     sentences = list(result.verdict.sentences[1:] if result.verdict else [])  # the first one is the verdict
     sentences.append(_failures(result))
     rows = []
@@ -78,8 +79,10 @@ def part(result: OfRecipe, reference: str) -> Part:
     return Part(
         f"{result.name[0].upper()}{result.name[1:]} networks",
         sentences,
-        f"Test error − {reference}’s in points, with the 95 % interval of new splits (corrected variance), and the "
-        "probabilities of the Bayesian correlated t test.",
+        f"The difference is the mean test error less {reference}’s, in points: below 0 is better. Its 95 % interval is "
+        "for new splits (corrected variance). P is the probability that the difference on new splits is below "
+        f"−{points}, within ±{points} or above +{points} points (Bayesian correlated t test); the three sum to 1. "
+        "Where the interval is wide, P(better) and P(worse) are both large: these seeds cannot decide there.",
         ["data set", "difference", "interval", "P(better)", "P(equivalent)", "P(worse)", "diverged"],
         rows,
     )
@@ -106,5 +109,7 @@ def nearest_sentence(near: Nearest | None) -> str:
     learned = " with its initial values" if entries()[near.name].activation.init(1, 1, float) else ""
     form = f"{near.output:.3g} · {near.name}({near.scale:.3g} z){learned}"
     if near.distance < 1e-5:
-        return f"{form}: the same function but for these scales, which the weights can undo"
-    return f"{form}; the distance is {100 * near.distance:.2g} % of its length, over z ~ N(0, 1)"
+        return f"f(z) = {form}. It is the same function but for these two scales, which the weights can undo."
+    return (
+        f"f(z) ≈ {form}. For z ~ N(0, 1) the root mean square of the difference is {100 * near.distance:.2g} % of f’s."
+    )

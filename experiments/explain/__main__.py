@@ -12,7 +12,6 @@ is a sheet of curves. --cost measures milliseconds per million values.
 """
 
 import re
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -52,6 +51,8 @@ def _answer(arguments: list[str]) -> int:
     except ConfigError as error:
         print(f"explain: {' '.join(in_one_line(error, command_line('explain')).split())}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        raise
     except (ValueError, OSError) as error:
         print(f"explain: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
@@ -198,6 +199,4 @@ def _write(file: Path, content: bytes) -> None:
 
 
 if __name__ == "__main__":
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader such as head may close the pipe early
     sys.exit(main())

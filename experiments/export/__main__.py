@@ -29,7 +29,7 @@ and gradient norm by epoch. Look at it with: tensorboard --logdir results/STUDY/
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from experiments.config.arguments import exit_code, key_values
+from experiments.config.arguments import exit_code, key_values, show_help
 from experiments.config.errors import ConfigError
 from experiments.networks import CHOICE, TrainedNetwork, choose
 from experiments.store.files import write_bytes
@@ -61,8 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0, 1 if nothing could be written, 2 for a bad argument."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or {"-h", "--help"} & set(arguments):
-        print(__doc__)
-        return 0 if arguments else 2
+        return show_help(__doc__, asked=bool(arguments))
     return exit_code("export", lambda: _export(key_values(arguments, (*CHOICE, "format"))))
 
 

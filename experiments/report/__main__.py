@@ -27,7 +27,7 @@ from collections.abc import Mapping, Sequence
 
 from experiments.analysis.units import ERROR, check_metric
 from experiments.analysis.wording import counted, enumeration, verb
-from experiments.config.arguments import exit_code, key_values
+from experiments.config.arguments import exit_code, key_values, show_help
 from experiments.config.commands import command_line
 from experiments.config.errors import ConfigError
 from experiments.report.writing import KINDS, draw, write
@@ -43,8 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0, 1 if nothing could be written, 2 for a bad argument."""
     arguments = sys.argv[1:] if argv is None else argv
     if {"-h", "--help"} & set(arguments):
-        print(__doc__)
-        return 0
+        return show_help(__doc__)
     return exit_code("report", lambda: _report(key_values(arguments, ARGUMENTS)))
 
 

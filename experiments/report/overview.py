@@ -16,7 +16,7 @@ from experiments.figures.style import looks
 from experiments.store.reading import StudyTables
 from experiments.tables import RECALL
 
-DIGITS = 5
+DIGITS = 7
 """Significant digits of a value."""
 
 

@@ -108,7 +108,8 @@ function series(element, color) {
 
 const LETTER = 7.2; // the mean width of a letter of 13 pixels
 const cut = (text, width) => text.length * LETTER <= width ? text : `${text.slice(0, Math.max(1, Math.floor(width / LETTER) - 1))}…`;
-const short = (value, decimals) => value.toFixed(decimals).replace("-", "−");
+// The values of the page have seven digits: with more, half a unit of the last decimal might be rounded otherwise than in the tables.
+const short = (value, decimals) => Number(value.toPrecision(7)).toFixed(decimals).replace("-", "−");
 const signed = (value, decimals) => `${value > 0 ? "+" : ""}${short(value, decimals)}`;
 // Two decimals of per cent, as in the tables; of other numbers as many as their size needs.
 const decimalsOf = (values, share) => {
@@ -159,7 +160,8 @@ function ticks(low, high, log, count = 5) {
   const size = 10 ** Math.floor(Math.log10(raw));
   const step = [1, 2, 5, 10].find((factor) => factor * size >= raw) * size;
   const values = [];
-  for (let value = Math.ceil(low / step) * step; value <= high * (1 + 1e-12); value += step) values.push(Number(value.toPrecision(12)));
+  // Multiples, not sums, which would miss 0.
+  for (let factor = Math.ceil(low / step); factor * step <= high + 1e-9 * step; factor++) values.push(Number((factor * step).toPrecision(12)));
   return values;
 }
 

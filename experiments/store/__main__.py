@@ -28,7 +28,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments import tables
-from experiments.config.arguments import exit_code, key_values
+from experiments.config.arguments import exit_code, key_values, show_help
 from experiments.config.errors import ConfigError
 from experiments.store.collecting import (
     PARQUET_HINT,
@@ -56,8 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0, 1 for a study with problems, 2 for a bad argument."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or {"-h", "--help"} & set(arguments):
-        print(__doc__)
-        return 0 if arguments else 2
+        return show_help(__doc__, asked=bool(arguments))
     return exit_code("store", lambda: _run(*arguments))
 
 

@@ -80,7 +80,8 @@ def _without_unknown(name: str, new: "pd.DataFrame", old: "pd.DataFrame") -> "pd
     """Return a fresh table (text cells) as it was recorded: earlier versions knew no metrics and fewer tables."""
     if name in tables.LATER:
         recorded = set(zip(old["lr"], old["seed"], strict=True))
-        return new[[replica in recorded for replica in zip(new["lr"], new["seed"], strict=True)]]
+        # An empty list in brackets alone would select no column.
+        return new.loc[[replica in recorded for replica in zip(new["lr"], new["seed"], strict=True)]]
     if name != "replicas":
         return new
     metrics = tables.sorted_metrics(list(new))

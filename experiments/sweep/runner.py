@@ -159,7 +159,7 @@ def _finish(study: Study, jobs: Sequence[Job], given_up: Mapping[Path, str]) -> 
     counts = f"{counted(new, 'replica')} {trained}, {old} {verb(old, 'was', 'were')} there already"
     print(f"{counts}; tables in {study.folder}/")
     if stored:
-        print(f"python -m experiments.report study={study.name} compares seed by seed, also with simple models")
+        print(f"{command_line('report')} study={study.name} compares seed by seed, also with simple models")
     reasons = {
         job.run: _failure(job, unfinished[job.run], given_up.get(job.folder.path)) for job in jobs if job.missing
     }

@@ -1,4 +1,7 @@
-"""The table that closes a sweep: one row for each of its conditions, at the selected learning rate."""
+"""The table that closes a sweep: one row for each of its conditions, at the selected learning rate.
+
+Where a report has trained simple models on the same splits, the best one of each data set has a row too.
+"""
 
 import csv
 import math
@@ -9,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from experiments import tables
 from experiments.analysis.units import UNITS
 from experiments.analysis.wording import counted, enumeration, rate_text, verb
-from experiments.store.reading import named
+from experiments.store.reading import load_records, named
 from experiments.store.runs import RunFolder
 from experiments.store.study import Study
 
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 WORDS = ("activation", "dataset", "output")
 MEASURED = ("test error,\nmean ± 95 %", "gradient\nnorm", "seconds")
 """The columns that the table always has."""
+WIDTH = 80
+"""The columns of a terminal that the table should fit."""
 
 
 class Summary(NamedTuple):
@@ -33,6 +38,7 @@ class Summary(NamedTuple):
 def summary(study: Study, runs: Sequence[str]) -> Summary:
     """Return the closing table for these runs of a study, whose tables are up to date."""
     from rich.box import SIMPLE_HEAD
+    from rich.console import Console
     from rich.table import Table
 
     from experiments.analysis.labels import task_names
@@ -40,25 +46,30 @@ def summary(study: Study, runs: Sequence[str]) -> Summary:
     replicas = named(tables.read(study.folder / "replicas.csv"), study.folder)
     replicas["dataset"] = replicas["run"].map(task_names(replicas))
     replicas = replicas[replicas["run"].isin(runs)]
-    conditions = _conditions(replicas, runs)
+    conditions = _with_simple_models(_conditions(replicas, runs), study, replicas)
     rates, grid = _rates(replicas)
     cells = _cells(study, replicas, conditions.assign(lr=rates))
+    networks = cells[~conditions["simple"]]
     same = [name for name in cells if name not in MEASURED and cells[name].nunique() == 1]
-    facts = [*_facts(cells.iloc[0][same]), *([f"learning rates {grid}"] if grid else [])]
+    facts = [*_facts(networks.iloc[0][same]), *([f"learning rates {grid}"] if grid else [])]
     above = _common_by_dataset(cells.drop(columns=same))
-    shown = cells.columns.drop([*same, *above])
+    implied = [] if above else _implied(networks.drop(columns=same))
+    shown = cells.columns.drop([*same, *above, *implied])
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name in shown:
         table.add_column(name, justify="left" if name in WORDS else "right", no_wrap=name not in WORDS, overflow="fold")
+    lines = {row["dataset"]: ", ".join(_facts(row[above])) for _, row in networks.iterrows()}
+    is_marked = conditions["best"] | conditions["simple"]
     line = ""
-    for run, row in cells.iterrows():
-        if line != (line := ", ".join(_facts(row[above]))):
+    for run, row in cells.fillna("").iterrows():
+        if line != (line := lines[row["dataset"]]):
             table.add_section()
             table.add_row(line)
         first, *others = row[shown]
         is_best = conditions.loc[run, "best"]
-        mark = "* " if is_best else "  " if conditions["best"].any() else ""
+        mark = "* " if is_best else "° " if is_marked[run] else "  " if is_marked.any() else ""
         table.add_row(f"{mark}{first}", *others, style="bold" if is_best else None)
+    table.collapse_padding = Console(width=10 * WIDTH).measure(table).maximum > WIDTH
     return Summary(f"study {study.name}: {', '.join(facts)}", table, " ".join(_notes(replicas, conditions)))
 
 
@@ -68,6 +79,13 @@ def _common_by_dataset(cells: "pd.DataFrame") -> list[str]:
         return []
     numbers = cells.drop(columns=["activation", *MEASURED]).groupby("dataset").nunique().max()
     return ["dataset", *numbers.index[numbers == 1]]
+
+
+def _implied(cells: "pd.DataFrame") -> list[str]:
+    """Return "output" if it follows from the data set, as it does by default: its column would only take space."""
+    if not {"dataset", "output"} <= set(cells):
+        return []
+    return ["output"] if cells.groupby("dataset")["output"].nunique().max() == 1 else []
 
 
 def _facts(row: "pd.Series") -> list[str]:
@@ -96,7 +114,25 @@ def _conditions(replicas: "pd.DataFrame", runs: Sequence[str]) -> "pd.DataFrame"
     table = table.sort_values(["position", "diverged_share", "mean"], kind="stable")
     first = table.groupby("dataset")[["diverged_share", "mean"]].transform("first")
     several = table.groupby("dataset")["mean"].transform("size") > 1
-    return table.assign(best=several & (table[["diverged_share", "mean"]] == first).all(axis=1))
+    return table.assign(best=several & (table[["diverged_share", "mean"]] == first).all(axis=1), simple=False)
+
+
+def _with_simple_models(conditions: "pd.DataFrame", study: Study, replicas: "pd.DataFrame") -> "pd.DataFrame":
+    """Return `_conditions` with a row for each data set's best simple model that is stored; none is trained here."""
+    if not (study.folder / "baselines.csv").exists():
+        return conditions
+    import pandas as pd
+
+    from experiments.analysis.baselines import best_stored
+    from experiments.analysis.statistics import summarise
+
+    results = study.folder.parent
+    stored = best_stored(study.name, load_records(study.name, results), replicas, results)
+    rows = summarise(stored, ["dataset", "baseline"], "test_error").rename(columns={"baseline": "activation"})
+    facts = conditions.drop_duplicates("dataset").set_index("dataset")[["task", "position"]]
+    rows = rows.join(facts, on="dataset").assign(best=False, simple=True)
+    table = pd.concat([conditions, rows.set_index(rows["dataset"].map("simple model on {}".format))])
+    return table.sort_values(["position", "diverged_share", "mean"], kind="stable")
 
 
 def _cells(study: Study, replicas: "pd.DataFrame", conditions: "pd.DataFrame") -> "pd.DataFrame":
@@ -106,7 +142,7 @@ def _cells(study: Study, replicas: "pd.DataFrame", conditions: "pd.DataFrame") -
     ]
     gradient = _gradient_norms(study, replicas[replicas["selected"]]).reindex(conditions.index)
     norms = gradient.map("{:.3g}".format).where(gradient.notna(), "")
-    seconds = [f"{_seconds(study.run(run)):.1f}" for run in conditions.index]
+    seconds = ["" if simple else f"{_seconds(study.run(run)):.1f}" for run, simple in conditions["simple"].items()]
     seeds = (conditions["n"] + conditions["diverged"]).map("{:.0f}".format)
     measured = dict(zip(MEASURED, (errors, norms, seconds), strict=True))
     return conditions[[*WORDS, "lr"]].assign(seeds=seeds, **measured)
@@ -114,10 +150,14 @@ def _cells(study: Study, replicas: "pd.DataFrame", conditions: "pd.DataFrame") -
 
 def _notes(replicas: "pd.DataFrame", conditions: "pd.DataFrame") -> Iterator[str]:
     """Yield how the table is sorted, and how many networks diverged at all rates that were tried."""
-    if conditions["best"].any():
-        where = " of each data set" if conditions["position"].any() else ""
+    where = " of each data set" if conditions["position"].any() else ""
+    best, simple = conditions["best"].any(), conditions["simple"].any()
+    marks = [f"* marks the {'best network' if simple else 'lowest'}{where}"] if best else []
+    if simple:
+        marks.append(f"°{'' if best else ' marks'} the best simple model on the same splits")
+    if marks:
         last = ", diverged networks last" if conditions["diverged"].any() else ""
-        yield f"Sorted by mean test error{last}; * marks the lowest{where}."
+        yield f"Sorted by mean test error{last}; {', '.join(marks)}."
     yield from filter(None, [_divergence(replicas)])
 
 

@@ -9,7 +9,7 @@ the study tour; a second call trains nothing.
 import sys
 from collections.abc import Sequence
 
-from experiments.config.arguments import exit_code
+from experiments.config.arguments import exit_code, show_help
 from experiments.config.errors import ConfigError
 
 
@@ -17,8 +17,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0, 1 if a run failed, 2 for a bad argument."""
     arguments = sys.argv[1:] if argv is None else argv
     if {"-h", "--help"} & set(arguments):
-        print(__doc__)
-        return 0
+        return show_help(__doc__)
     return exit_code("tour", lambda: _tour(arguments))
 
 

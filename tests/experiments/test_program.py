@@ -1,7 +1,9 @@
 """The program `activation-lab`: its commands, its help, and the same runs as from `python run.py`."""
 
+import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 
@@ -50,6 +52,30 @@ def test_each_command_explains_itself_as_it_was_started(name, tmp_path):
     assert "python run.py -m" not in printed.partition("\n\n")[2] or name == "benchmark"  # its text names a measurement
 
 
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGPIPE")
+@pytest.mark.parametrize("words", [("--help",), ("run", "--help"), ("run", "plan=true"), ("figure",)])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_program_whose_reader_leaves_early_ends_without_a_word(words, unbuffered):
+    start = "import sys; sys.argv[0] = 'activation-lab'; from experiments.program import main; sys.exit(main())"
+    assert_ends_with_its_reader([sys.executable, "-c", start, *words], unbuffered)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGPIPE")
+@pytest.mark.parametrize("name", sorted(set(files()) - {"run"}))
+def test_a_module_whose_reader_leaves_early_ends_without_a_word(name):
+    assert_ends_with_its_reader([sys.executable, "-m", f"experiments.{name}", "--help"])
+
+
+def assert_ends_with_its_reader(command, unbuffered=""):
+    """Start a command whose standard streams are pipes without a reader."""
+    read, write = os.pipe()
+    os.close(read)
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    done = subprocess.run(command, cwd=ROOT, stdout=write, stderr=subprocess.PIPE, env=environment, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")
+
+
 def tables(folder):
     return {path.name: path.read_bytes() for path in folder.glob("results/default/*.csv") if path.name != "timing.csv"}
 
@@ -62,7 +88,7 @@ def test_a_sweep_is_that_of_run_py(tmp_path):
     theirs = python(ROOT / "run.py", "-m", "activation=relu,elu", "workers=1", *SMALL, cwd=folders[1])
     assert "4 replicas trained" in ours.stdout
     untimed = [re.sub(r" +\d+\.\d+ *$", "", done.stdout, flags=re.MULTILINE) for done in (ours, theirs)]
-    assert untimed[0] == untimed[1]
+    assert untimed[0] == untimed[1].replace("python -m experiments.", "activation-lab ")
     assert "replicas.csv" in tables(folders[0])
     assert tables(folders[0]) == tables(folders[1])
 

@@ -31,6 +31,7 @@ def test_an_expression_of_a_stored_function_reproduces_its_numbers(reference, ca
     assert main(["x*sigmoid(x)"]) == 0
     printed = capsys.readouterr().out
     assert "x*sigmoid(x) is the same function as silu" in printed
+    assert "The reference has silu. It is trained again here, which shows whether" in printed
     assert "All 30 test losses of silu are equal, bit by bit, to the stored ones." in printed
     assert main(["max(x,0)", "reference=tanh"]) == 0
     assert "max(x,0) is the same function as relu" in capsys.readouterr().out
@@ -104,6 +105,13 @@ def test_a_recipe_is_added_to_the_reference_that_is_there(reference, monkeypatch
         (["1/x"], "1/x"),
         (["sign"], "sign has the derivative 0 wherever it exists"),
         (["relu", "gelu"], "another one to compare it with is reference=gelu"),
+        (["y"], "an expression is a function of x, in quotes; run: python -m experiments.evaluate 'x*tanh(x)'"),
+        (["sin(z)"], "the variable of an expression is x, not z; run: python -m experiments.evaluate 'sin(x)'"),
+        (
+            ["x", "*", "tanh(x)", "budget=full"],
+            "in quotes; run: python -m experiments.evaluate 'x * tanh(x)' budget=full",
+        ),
+        (["x", "README.md", "tanh", "x"], "in quotes; run: python -m experiments.evaluate 'x*tanh(x)'"),
         (["--stor"], "unknown option '--stor'"),
         (["relu", "bugdet=full"], "unknown argument 'bugdet=full': did you mean 'budget'?"),
     ],

@@ -284,6 +284,19 @@ def test_a_text_that_a_spreadsheet_would_calculate_gets_an_apostrophe(browser, p
 def test_two_studies_are_drawn_against_each_other(plain_page):
     assert len(find(plain_page, "#studies-chart .row")) == 3
     assert {text.text for text in find(plain_page, "#studies-chart text.best")} == {"0.00"}
+    assert plain_page.execute_script("return ticks(-1.05, 1.05, false, 12)")[4:7] == [-0.2, 0, 0.2]
+
+
+@pytest.mark.parametrize("errors", [(0.39375,) * 4, (0.1111504,) * 4, (0.1004504,) * 4])
+def test_a_mean_is_rounded_in_the_chart_as_in_the_leaderboard(browser, tmp_path, errors):
+    tables = study(activations=("relu", "elu"), datasets=("digits",))
+    replicas = tables.replicas
+    for seed, error in enumerate(errors):
+        replicas.loc[replicas["seed"] == seed, "final_test_error"] = error
+    (tmp_path / "page.html").write_text(html(content(tables, "")), encoding="utf-8")
+    browser.get((tmp_path / "page.html").as_uri())
+    errors = {name: row["test error (%)"] for name, row in cells(browser, "leaderboard", "digits").items()}
+    assert drawn(browser) == errors
 
 
 def test_a_closed_figure_is_unpacked_when_it_is_opened(browser, pages):

@@ -5,8 +5,11 @@ import pytest
 from rich.console import Console
 
 from experiments import tables
+from experiments.analysis.baselines import of_study
+from experiments.analysis.labels import name_tasks
 from experiments.analysis.statistics import summarise
 from experiments.store.collecting import collect
+from experiments.store.reading import load_records, load_tables
 from experiments.sweep.scheduling import train_all
 from experiments.sweep.summary import summary
 
@@ -232,3 +235,64 @@ def test_two_tasks_of_one_data_set_are_told_apart(jobs):
     collect(sweep[0].study)
     closing = summary(sweep[0].study, [job.run for job in sweep])
     assert [row["dataset"] for row in shown_rows(closing)] == ["moons, noise=0.2", "moons, noise=0.4"]
+
+
+def store_baselines(study, errors):
+    """Store simple models of a study as its report does, with these errors by name on every split."""
+    results = study.folder.parent
+    replicas = name_tasks(load_tables(study.name, results)).replicas
+    of_study(study.name, load_records(study.name, results), replicas, results)
+    path = study.folder / "baselines.csv"
+    stored = pd.read_csv(path)
+    stored["test_error"] = stored["baseline"].map(errors).fillna(0.9)
+    stored.to_csv(path, index=False)
+
+
+def test_the_best_simple_model_that_a_report_has_stored_is_a_marked_row_at_its_place(jobs):
+    sweep = jobs(["activation=relu"], ["activation=tanh"])
+    train_all(sweep)
+    study, runs = sweep[0].study, [job.run for job in sweep]
+    collect(study)
+    assert "°" not in text(summary(study, runs))
+    # Neither the model that ignores the inputs nor the one with a hidden layer is a simple model.
+    store_baselines(
+        study, {"majority class": 0.0, "MLP by L-BFGS": 0.0, "linear SVM": 0.002, "softmax regression": 0.1}
+    )
+    both, one = summary(study, runs), summary(study, runs[:1])
+    first, *networks = shown_rows(both)
+    assert first == {"activation": "° linear SVM", ERROR: "0.20 % (all equal)", NORM: ""}
+    assert sorted(row["activation"][0] for row in networks) == [" ", "*"]
+    assert both.note.endswith("* marks the best network, ° the best simple model on the same splits.")
+    assert [row["activation"] for row in shown_rows(one)] == ["° linear SVM", "  relu"]
+    assert one.note == "Sorted by mean test error; ° marks the best simple model on the same splits."
+    assert both.heading == "study default: iris, softmax_ce, learning rate 0.05, 2 seeds"
+
+    more = jobs(["activation=relu", "seeds=3"])
+    train_all(more)
+    collect(study)
+    assert "°" not in text(summary(study, runs)), "a split without simple models"
+
+
+def test_each_data_set_has_its_best_simple_model(jobs):
+    sweep = jobs(["dataset=iris"], ["dataset=diabetes"])
+    train_all(sweep)
+    study = sweep[0].study
+    collect(study)
+    store_baselines(study, {"softmax regression": 0.1, "least squares": 0.2})
+    rows = [row["activation"] for row in shown_rows(summary(study, [job.run for job in sweep]))]
+    assert [row.partition(",")[0] for row in (rows[0], rows[3])] == ["iris", "diabetes"]
+    assert sorted(rows[1:3]) == ["  relu", "° softmax regression"]
+    assert sorted(rows[4:]) == ["  relu", "° least squares"]
+
+
+def test_names_of_data_sets_stay_on_one_line(jobs):
+    names = ("breast_cancer", "diabetes", "iris")
+    sweep = jobs(*([f"dataset={name}", "optimizer.lr=[0.00012345,0.6598]", "epochs=1"] for name in names))
+    train_all(sweep)
+    study = sweep[0].study
+    collect(study)
+    closing = summary(study, [job.run for job in sweep])
+    assert "output" not in {column.header for column in closing.table.columns}, "it follows from the data set"
+    lines = text(closing).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert {line.split()[0] for line in lines if line.split()} >= set(names)
