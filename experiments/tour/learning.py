@@ -132,8 +132,8 @@ def dying(tour: Tour) -> Station:
             ("dead unit", Look(shape="hollow")),
         ],
         f"A unit is dead if |f′(z)| < {FLAT} for each of the {len(group.data.inputs):,} rows: no example changes its "
-        f"weights. {dying_course(relu)} A dead unit of layer 2 revives only if layer 1 changes what it gets. The curves "
-        "have means over 3 seeds, the squares are the units of the first seed. Digits, two hidden layers of 64 units. "
+        f"weights. {dying_course(relu)} A dead unit of layer 2 revives only if layer 1 changes what it gets. The "
+        "curves have means over 3 seeds, the squares are the units of the first seed. Digits, two hidden layers of 64 units. "
         f"At the largest rate the test errors are {percent(errors[0])} (ReLU) and {percent(errors[1])} (leaky ReLU).",
         "Which other activations survive the rate 1?",
         "python run.py -m activation=relu,leaky_relu,elu,gelu optimizer.lr=1.0 epochs=20 seeds=3 study=dying",

@@ -36,7 +36,8 @@ for (let position = 0; position <= longest; position++) {
     });
     const at = (text, other) => touched.add(`${svg.getAttribute("aria-label")}: ${text.text} at ${other}`);
     texts.forEach((text, index) => {
-      if (points.some(({x, y}) => x > text.left && x < text.right && y > text.top && y < text.bottom)) at(text, "a line");
+      const inside = ({x, y}) => x > text.left && x < text.right && y > text.top && y < text.bottom;
+      if (points.some(inside)) at(text, "a line");
       texts.slice(0, index).forEach((other) => {
         const beside = text.left >= other.right || other.left >= text.right;
         if (!beside && text.top < other.bottom && other.top < text.bottom) at(text, other.text);
