@@ -117,7 +117,7 @@ def dying(tour: Tour) -> Station:
     maps = [_unit_map(rate, [relu[epoch, rate, 0] for epoch in group.epochs]) for rate in rates[1:]]
     final = group.history[group.history["epoch"] == group.epochs[-1]]
     errors = [
-        final[(final["activation"] == name) & (final["lr"] == top)]["test_error"].mean()
+        percent(final[(final["activation"] == name) & (final["lr"] == top)]["test_error"].mean())
         for name in ("relu", "leaky_relu")
     ]
     return Station(
@@ -133,8 +133,8 @@ def dying(tour: Tour) -> Station:
         ],
         f"A unit is dead if |f′(z)| < {FLAT} for each of the {len(group.data.inputs):,} rows: no example changes its "
         f"weights. {dying_course(relu)} A dead unit of layer 2 revives only if layer 1 changes what it gets. The "
-        "curves have means over 3 seeds, the squares are the units of the first seed. Digits, two hidden layers of 64 units. "
-        f"At the largest rate the test errors are {percent(errors[0])} (ReLU) and {percent(errors[1])} (leaky ReLU).",
+        "curves have means over 3 seeds, the squares are the units of the first seed. Digits, two hidden layers of 64 "
+        f"units. At the largest rate the test errors are {errors[0]} (ReLU) and {errors[1]} (leaky ReLU).",
         "Which other activations survive the rate 1?",
         "python run.py -m activation=relu,leaky_relu,elu,gelu optimizer.lr=1.0 epochs=20 seeds=3 study=dying",
         epochs(group.epochs),
