@@ -20,6 +20,7 @@ from experiments.config.errors import ConfigError
 from experiments.figures import style
 from experiments.figures.boxes import crowded
 from experiments.figures.texts import width_of
+from experiments.figures.words import UnknownWord
 from nets.names import nearest
 
 INCH = 2.54
@@ -74,7 +75,8 @@ def size_of(text: str) -> Size:
         return SIZES[text]
     found = re.fullmatch(r"(\d+(?:\.\d*)?)\s*[x×X]\s*(\d+(?:\.\d*)?)\s*(cm|in)?", text.strip())
     if found is None:
-        raise ConfigError(f"size={text}: {nearest(text, SIZES)}, or WIDTHxHEIGHT such as 16x9cm or 6.5x4in")
+        message = f"size={text}: {nearest(text, SIZES)}, or WIDTHxHEIGHT such as 16x9cm or 6.5x4in"
+        raise UnknownWord(message, text, SIZES)
     width, height = (float(number) / (1 if found[3] == "in" else INCH) for number in found.groups()[:2])
     if not all(RANGE[0] <= side <= RANGE[1] for side in (width, height)):
         low, high = RANGE
