@@ -205,7 +205,7 @@ def _draw(arguments: Sequence[str]) -> int:
         smallest = round(smallest_font(picture), 1)
         wanted = SIZES[manner.size].smallest if manner.size in SIZES else 0
         if manner.size and smallest < max(wanted, LEAST):
-            print(f"{stem} has fonts from {smallest} points: choose fewer activations or a larger size")
+            print(f"{stem} has fonts from {smallest} points: choose a larger size or fewer panels")
     return 0 if written else 1
 
 

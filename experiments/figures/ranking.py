@@ -91,7 +91,7 @@ def leaderboard_figure(tables: StudyTables) -> Figure:
     board["reference"] = board["reference"].fillna(board["run"].where(board["run"].isin(compared)))
     groups = list(board.groupby("reference", sort=False, dropna=False))
     baselines = _baselines(tables.baselines, unit)
-    rows, notes = (row_labels(board["condition"], 7 if len(board) < 30 else 6), row_labels(board["note"], 6, 60))
+    rows, notes = (row_labels(board["condition"], 7 if len(board) < 30 else 6), row_labels(board["note"], 6, 36))
     title = textwrap.wrap(shortened(spelled(replicas["dataset"].iloc[0]), 108), 36)
     known = board.set_index("run")
     against = [f"compared with {known['condition'][run]}" if run in compared else "not compared" for run, _ in groups]
@@ -131,7 +131,7 @@ def leaderboard_figure(tables: StudyTables) -> Figure:
 def _draw_rows(ax: Axes, board: pd.DataFrame, appearance: dict[str, Look], size: float) -> None:
     """Draw the mean and the interval of each condition, between its name and the note on it."""
     beside: Style = {"xycoords": ax.get_yaxis_transform(), "xytext": (4, 0), "textcoords": "offset points"}
-    for row, note in zip(board.itertuples(), row_labels(board["note"], 6, 60).texts, strict=True):
+    for row, note in zip(board.itertuples(), row_labels(board["note"], 6, 36).texts, strict=True):
         look = appearance[row.run]
         if row.low == row.low:
             # Not dashed: the ends of an interval must be visible.
@@ -150,9 +150,8 @@ def _notes(board: pd.DataFrame, rates: dict[str, str]) -> list[str]:
     for row in board.itertuples():
         lost = unit_of_row(row).lost
         diverged = f"{row.diverged} of {row.n + row.diverged} {lost}" if row.diverged else ""
-        words, comma, where = row.verdict.partition(",")
-        verdict = "" if alone else f"{words} {row.scope}".strip() + comma + where
-        notes.append("; ".join(filter(None, [verdict, rates.get(row.run, ""), diverged])))
+        verdict = [] if alone else [", ".join(filter(None, [row.verdict, row.scope]))]
+        notes.append("; ".join(filter(None, [*verdict, rates.get(row.run, ""), diverged])))
     return notes
 
 

@@ -48,7 +48,7 @@ def test_a_leaderboard_shows_means_in_order_and_what_is_told_apart():
     (drawn,) = drawings("leaderboard", tables._replace(replicas=replicas)).values()
     ax = drawn.axes[0]
     found = dots(ax)
-    words = {"relu": "reference", "elu": "equal", "tanh": "worse on these splits"}
+    words = {"relu": "reference", "elu": "equal", "tanh": "worse, on these splits"}
     for run, (x, note) in found.items():
         rows = replicas[replicas["run"] == run]
         assert x == pytest.approx(100 * rows["final_test_error"].mean())
@@ -231,7 +231,7 @@ def test_an_equivalent_condition_is_called_so_within_the_margin():
     noise = 0.002 * tables.replicas["seed"].isin([0, 3]) * (tables.replicas["activation"] == "elu")
     errors = 0.1 + 0.01 * tables.replicas["seed"] + noise
     replicas = tables.replicas.assign(final_test_error=errors)
-    for margin, words in ((1.0, "equivalent on these splits"), (0.01, "not told apart")):
+    for margin, words in ((1.0, "equivalent, on these splits"), (0.01, "not told apart")):
         (drawn,) = drawings("leaderboard", tables._replace(replicas=replicas.assign(margin=margin))).values()
         assert {note for _, note in dots(drawn.axes[0]).values()} == {"reference", words}
 
@@ -265,8 +265,8 @@ def test_a_chosen_rate_stands_beside_its_condition_with_the_rates_that_were_trie
     notes = [text.get_text().replace("\n", " ") for text in drawn.axes[0].texts]
     assert set(notes) == {
         "reference; rate 0.1 of 0.1 to 0.3, lowest",
-        "worse on these splits; rate 0.1 of 0.1 to 0.3, lowest",
-        "worse on these splits, where both finished; rate 0.1 of 0.1 to 0.3, lowest; 1 of 3 diverged",
+        "worse, on these splits; rate 0.1 of 0.1 to 0.3, lowest",
+        "worse, where both finished, on these splits; rate 0.1 of 0.1 to 0.3, lowest; 1 of 3 diverged",
     }
     assert_nothing_overlaps(drawn)
 
