@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from experiments.analysis.propagation import rebuild
 from experiments.figures.registry import Missing, figure
@@ -58,7 +59,11 @@ def activation_curves(tables: StudyTables) -> Figure:
         activation = rebuild(rows.loc[run])
         several_inputs |= activation.pieces > 1
         _draw_activation(ax, activation, run, look)
-        ax.set(title=title, xlim=(-4, 4), ylim=(-2.2, 4.2), xticks=(-4, 0, 4), yticks=(-2, 0, 2, 4))
+        ax.set(title=title, xlim=(-4, 4), xticks=(-4, 0, 4))
+    drawn = [ax.dataLim for ax in panels[: len(rows)]]
+    lowest = -2.2 if several_inputs else max(-2.2, min(limits.y0 for limits in drawn) - 0.2)
+    panels[0].set_ylim(lowest, min(4.2, max(limits.y1 for limits in drawn) + 0.2))
+    panels[0].yaxis.set_major_locator(MaxNLocator(4, steps=(1, 2, 5, 10)))
     for ax in panels[len(rows) :]:
         ax.remove()
     for ax in panels[len(rows) - width : len(rows)]:  # the lowest of each column

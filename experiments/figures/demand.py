@@ -14,6 +14,7 @@ from experiments.figures.registry import NO_TABLES, Drawable, Missing, all_figur
 from experiments.figures.selection import select
 from experiments.figures.sizes import resize, size_of
 from experiments.figures.theme import THEMES, darken
+from experiments.figures.words import UnknownWord, spelled
 from experiments.store.reading import StudyTables
 from nets.names import nearest
 
@@ -55,9 +56,9 @@ class Manner:
             size_of(self.size)
         families = sorted(set(font_manager.get_font_names()))
         if self.font and self.font not in families:
-            raise ConfigError(f"font={self.font}: {nearest(self.font, families)}")
+            raise UnknownWord(f"font={self.font}: {nearest(self.font, families)}", self.font, families)
         if self.theme not in THEMES:
-            raise ConfigError(f"theme={self.theme}: {nearest(self.theme, THEMES)}")
+            raise UnknownWord(f"theme={self.theme}: {nearest(self.theme, THEMES)}", self.theme, THEMES)
 
     def apply(self, figure: Figure) -> None:
         """Change a drawn figure."""
@@ -81,9 +82,7 @@ def drawable_of(name: str) -> Drawable:
         If there is none of this name.
     """
     figures = all_figures()
-    if name not in figures:
-        raise ConfigError(f"no figure {name!r}: {nearest(name, figures)}")
-    return figures[name]
+    return figures[spelled(f"no figure {name!r}", name, figures)]
 
 
 def tables_of_activations(names: Sequence[str]) -> StudyTables:
@@ -94,12 +93,12 @@ def tables_of_activations(names: Sequence[str]) -> StudyTables:
     ConfigError
         For an activation that the catalogue has not got.
     """
-    known = entries()
+    known = dict(entries())
+    for entry in entries().values():
+        known |= {alias.name: entry for alias in entry.aliases if alias.name not in known}
     rows = []
-    for name in dict.fromkeys(names):
-        entry = next((entry for entry in known.values() if name in entry.names), None)
-        if entry is None:
-            raise ConfigError(f"no activation {name!r}: {nearest(name, known)}")
+    for name in dict.fromkeys(spelled(f"no activation {name!r}", name, known) for name in names):
+        entry = known[name]
         own = {f"activation.{key}": value for key, value in entry.node.items() if isinstance(value, str | int | float)}
         own.pop("activation.name", None)
         rows.append({"run": name, "dataset": "", "activation": entry.name, "output": "", "lr": 0.0, "seed": 0} | own)
@@ -116,10 +115,8 @@ def of_activations(tables: StudyTables, names: Collection[str]) -> StudyTables:
         If the study has no such activation.
     """
     known = tables.replicas["activation"].unique().tolist()
-    for name in names:
-        if name not in known:
-            raise ConfigError(f"no activation {name!r} in the study: {nearest(name, known)}")
-    return select(tables, tables.replicas[tables.replicas["activation"].isin(names)])
+    chosen = [spelled(f"no activation {name!r} in the study", name, known) for name in names]
+    return select(tables, tables.replicas[tables.replicas["activation"].isin(chosen)])
 
 
 def pictures(drawable: Drawable, tables: StudyTables, manner: Manner) -> Pictures:

@@ -13,13 +13,12 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
-from experiments.analysis.comparison import POPULATION, SPLITS, equal_rates, leaderboard, scored
+from experiments.analysis.comparison import equal_rates, leaderboard, scored
 from experiments.analysis.epochs import epoch_of_errors
 from experiments.analysis.labels import labels
 from experiments.analysis.simple import margins
 from experiments.analysis.statistics import summarise
-from experiments.analysis.units import ERROR, Unit, metric_of, unit_of_row
-from experiments.analysis.wording import enumeration, in_sentence
+from experiments.analysis.units import Unit, unit_of_row
 from experiments.figures.curves import (
     CROSS,
     band,
@@ -61,9 +60,6 @@ PLOT_WIDTH = 2.6
 """Inches of an axis of learning rates."""
 
 PATCH: Style = {"bbox": {"color": "white", "pad": 1}}
-FULL: Style = {"fillstyle": "full"}
-HALF: Style = {"fillstyle": "left", "markerfacecoloralt": "white"}
-OPEN: Style = {"markerfacecolor": "white"}
 
 
 def in_unit(table: pd.DataFrame, unit: Unit) -> pd.DataFrame:
@@ -80,94 +76,82 @@ def in_unit(table: pd.DataFrame, unit: Unit) -> pd.DataFrame:
     baselines=True,
 )
 def leaderboard_figure(tables: StudyTables) -> Figure:
-    """Draw the mean test {measure} of each condition, the best on top, and whether it is told apart from the reference.
+    """Draw the mean test {measure} of each condition, the best on top; the word beside it compares it with a reference.
 
-    Each condition has its selected learning rate. Vertical lines are the means of the reference, if all conditions
-    have the same one, and of scikit-learn's baselines on the same splits.
+    Each condition has its selected learning rate. Conditions with one reference share a panel, in which a vertical line
+    is the reference's mean. The other lines are scikit-learn's baselines on the same splits.
     """
     rates, replicas = rate_notes(tables.replicas), at_selected_rate(tables).replicas
-    unit = unit_of_errors(replicas)
+    unit, appearance = unit_of_errors(replicas), looks(replicas)
     margin = replicas["margin"].iloc[0] if "margin" in replicas else None
     board = in_unit(leaderboard(replicas, margins(replicas, tables.baselines, margin)), unit)
-    names = board["run"].map(labels(replicas, omit=("dataset",)))
-    rows = row_labels(names, 7 if len(board) < 30 else 6)
-    shown = board[board["n"] > 0]
-    compared = board["reference"].dropna()
-    # One line would mislead where conditions have several references.
-    reference = board[board["run"].isin(compared)] if compared.nunique() == 1 else board[:0]
+    board["condition"] = board["run"].map(labels(replicas, omit=("dataset",)))
+    board["note"] = _notes(board, rates)
+    compared = set(board["reference"].dropna())
+    board["reference"] = board["reference"].fillna(board["run"].where(board["run"].isin(compared)))
+    groups = list(board.groupby("reference", sort=False, dropna=False))
     baselines = _baselines(tables.baselines, unit)
-    notes = row_labels(_notes(board, rates), 6, 60)
+    rows, notes = (row_labels(board["condition"], 7 if len(board) < 30 else 6), row_labels(board["note"], 6, 36))
     title = textwrap.wrap(shortened(spelled(replicas["dataset"].iloc[0]), 108), 36)
-    tall = max(1.2, rows.height * len(board))  # not less than the legend
-    result = sheet(0.48 + 0.12 * len(title) + tall, max(SINGLE, 2.1 + rows.width + notes.width))
+    known = board.set_index("run")
+    against = [f"compared with {known['condition'][run]}" if run in compared else "not compared" for run, _ in groups]
+    headings = [textwrap.wrap(text, 60, break_on_hyphens=False) if len(groups) > 1 else [] for text in against]
+    headings[0] = title + headings[0]
+    tall = max(1.2, max(rows.height, notes.height) * len(board))  # not less than the legend
+    width = max(SINGLE, 2.1 + rows.width + notes.width)
+    lines = sum(map(len, headings))
+    result = sheet(0.48 + 0.12 * lines + tall + 0.15 * (len(groups) - 1), width)
     result.set_layout_engine("constrained", w_pad=0.12)  # in a PNG, texts are wider than those of the layout
-    ax = result.subplots()
-    for mean in reference["mean"].dropna():
-        ax.axvline(mean, **REFERENCE, zorder=0)
+    heights = [len(group) + 0.2 for _, group in groups]
+    panels = result.subplots(len(groups), sharex=True, squeeze=False, height_ratios=heights).ravel()
+    shown = board[board["n"] > 0]
     limits = _log_limits(shown)
     low, high = limits or (0, 1.5 * shown[["mean", "high"]].max(axis=None))
     near = [baseline for baseline in baselines if low <= baseline.mean < high]
-    for baseline in near:
-        ax.axvline(baseline.mean, **baseline.line, linewidth=0.9, zorder=0)
-    _draw_intervals(ax, shown, looks(replicas))
-    for row, note in enumerate(notes.texts):
-        beside: Style = {"xycoords": ax.get_yaxis_transform(), "xytext": (4, 0), "textcoords": "offset points"}
-        ax.annotate(note, (1, row), va="center", fontsize=notes.size, color=MUTED, annotation_clip=False, **beside)
+    for ax, (reference, group), heading in zip(panels, groups, headings, strict=True):
+        if reference in compared and math.isfinite(known["mean"][reference]):
+            ax.axvline(known["mean"][reference], **REFERENCE, zorder=0)
+        for baseline in near:
+            ax.axvline(baseline.mean, **baseline.line, linewidth=0.9, zorder=0)
+        _draw_rows(ax, group.reset_index(drop=True), appearance, rows.size)
+        ax.set_title(literal("\n".join(heading)))
     if limits:
-        log_axis(ax, *limits, axis="x")
-    ax.set(yticks=range(len(board)), ylim=(len(board) - 0.4, -0.6))
-    ax.set_xlabel(wrapped([final_error_label(replicas)], 2.2))
-    ax.set_yticklabels(rows.texts, fontsize=rows.size)
-    ax.grid(axis="y", visible=False)
-    ax.set_title(literal("\n".join(title)))
-    entries = _marks(shown, "the" if len(reference) else "its")
-    entries += [(f"reference: {names[index]}", REFERENCE) for index in reference.index]
+        log_axis(panels[0], *limits, axis="x")
+    panels[-1].set_xlabel(wrapped([final_error_label(replicas)], 2.2))
+    entries: list[tuple[str, Style]] = []
+    if compared:
+        named = known["condition"][[*compared]]
+        entries.append((f"reference: {named.iloc[0]}" if len(named) == 1 else "reference of the panel", REFERENCE))
     entries += [(baseline.name, baseline.line) for baseline in near]
     entries += [(f"{one.name}: {one.mean:.3g}, not in view", {"alpha": 0}) for one in baselines if one not in near]
-    lines, several = [seeds_note(replicas)], names[board["run"].isin(compared)].map(in_sentence)
-    if reference.empty and len(several):
-        lines.append(f"references: {enumeration(several)}")
-    legend(result, entries, wrapped(lines, result.get_size_inches()[0]))
+    legend(result, entries, wrapped([seeds_note(replicas)], result.get_size_inches()[0]))
     return result
 
 
-def _draw_intervals(ax: Axes, board: pd.DataFrame, appearance: dict[str, Look]) -> None:
-    """Draw the interval of each condition, and at its mean the mark of its verdict."""
-    for row in board.itertuples():
-        color = appearance[row.run].color
+def _draw_rows(ax: Axes, board: pd.DataFrame, appearance: dict[str, Look], size: float) -> None:
+    """Draw the mean and the interval of each condition, between its name and the note on it."""
+    beside: Style = {"xycoords": ax.get_yaxis_transform(), "xytext": (4, 0), "textcoords": "offset points"}
+    for row, note in zip(board.itertuples(), row_labels(board["note"], 6, 36).texts, strict=True):
+        look = appearance[row.run]
         if row.low == row.low:
             # Not dashed: the ends of an interval must be visible.
-            ax.plot([row.low, row.high], [row.Index, row.Index], color=color, linewidth=1.2)
-        ax.plot(row.mean, row.Index, color=color, gid=row.run, **_mark(row.verdict, row.scope)[1])
-
-
-def _mark(verdict: str, scope: str) -> tuple[str, Style]:
-    """Return the words of a verdict and its mark: full for new data, half full on these splits, otherwise open."""
-    fill = {SPLITS: HALF, POPULATION: FULL}.get(scope, OPEN)
-    held = f" {scope}" if scope else ""
-    if verdict.startswith(("better", "worse")):
-        return f"told apart from {{whose}} reference{held}", {"marker": "o", "markersize": 4.5, **fill}
-    if verdict.startswith("equ"):
-        words = "equivalent to" if verdict == "equivalent" else "the same {values} as"
-        return f"{words} {{whose}} reference{held}", {"marker": "s", "markersize": 4, **fill}
-    return "not told apart from {whose} reference", {"marker": "o", "markersize": 4.5, **OPEN}
-
-
-def _marks(board: pd.DataFrame, whose: str) -> list[tuple[str, Style]]:
-    """Return the entries of a legend for the marks of the conditions that are compared."""
-    compared = board[board["reference"].notna()]
-    marks = dict(_mark(*verdict) for verdict in zip(compared["verdict"], compared["scope"], strict=True))
-    texts = {"whose": whose, "values": "errors" if metric_of(board) == ERROR else "values"}
-    return [(words.format(**texts), {"linestyle": "none", "color": INK, **mark}) for words, mark in marks.items()]
+            ax.plot([row.low, row.high], [row.Index, row.Index], color=look.color, linewidth=1.2)
+        if row.n > 0:
+            ax.plot(row.mean, row.Index, color=look.color, gid=row.run, marker=look.marker or "o", markersize=4.5)
+        ax.annotate(note, (1, row.Index), va="center", fontsize=6, color=MUTED, annotation_clip=False, **beside)
+    ax.set(yticks=range(len(board)), ylim=(len(board) - 0.4, -0.6))
+    ax.set_yticklabels(row_labels(board["condition"], size).texts, fontsize=size)
+    ax.grid(axis="y", visible=False)
 
 
 def _notes(board: pd.DataFrame, rates: dict[str, str]) -> list[str]:
-    """Return a note on each condition: its learning rate, if it was chosen, and how many of its replicas diverged."""
-    notes = []
+    """Return a note on each condition: its verdict, its learning rate, if it was chosen, and how many diverged."""
+    notes, alone = [], board["reference"].isna().all()
     for row in board.itertuples():
         lost = unit_of_row(row).lost
         diverged = f"{row.diverged} of {row.n + row.diverged} {lost}" if row.diverged else ""
-        notes.append("; ".join(filter(None, [rates.get(row.run, ""), diverged])))
+        verdict = [] if alone else [", ".join(filter(None, [row.verdict, row.scope]))]
+        notes.append("; ".join(filter(None, [*verdict, rates.get(row.run, ""), diverged])))
     return notes
 
 

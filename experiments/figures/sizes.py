@@ -20,6 +20,7 @@ from experiments.config.errors import ConfigError
 from experiments.figures import style
 from experiments.figures.boxes import crowded
 from experiments.figures.texts import width_of
+from experiments.figures.words import UnknownWord
 from nets.names import nearest
 
 INCH = 2.54
@@ -58,6 +59,9 @@ SIZES = {
 RANGE = (1.5, 60.0)
 """The smallest and the largest side in inches."""
 
+NARROWEST = 5
+"""The smallest width of a panel, as a multiple of the font of its title."""
+
 STEP, STEPS = 0.92, 16
 """Where texts overlap, all fonts become smaller by this factor, at most so many times."""
 
@@ -74,7 +78,8 @@ def size_of(text: str) -> Size:
         return SIZES[text]
     found = re.fullmatch(r"(\d+(?:\.\d*)?)\s*[x×X]\s*(\d+(?:\.\d*)?)\s*(cm|in)?", text.strip())
     if found is None:
-        raise ConfigError(f"size={text}: {nearest(text, SIZES)}, or WIDTHxHEIGHT such as 16x9cm or 6.5x4in")
+        message = f"size={text}: {nearest(text, SIZES)}, or WIDTHxHEIGHT such as 16x9cm or 6.5x4in"
+        raise UnknownWord(message, text, SIZES)
     width, height = (float(number) / (1 if found[3] == "in" else INCH) for number in found.groups()[:2])
     if not all(RANGE[0] <= side <= RANGE[1] for side in (width, height)):
         low, high = RANGE
@@ -85,7 +90,10 @@ def size_of(text: str) -> Size:
 
 
 def resize(figure: Figure, size: Size) -> None:
-    """Give a figure this size. Where texts overlap or are cut off, there are fewer ticks, and then smaller fonts."""
+    """Give a figure this size.
+
+    Where texts overlap or are cut off, there are fewer ticks, titles have more lines, and then fonts are smaller.
+    """
     with matplotlib.rc_context(style.RC):
         figure.draw_without_rendering()
         legends = sum(legend.get_window_extent().height for legend in figure.legends) / figure.dpi
@@ -100,6 +108,7 @@ def resize(figure: Figure, size: Size) -> None:
                 return
             if attempt == 0:
                 _thin_ticks(figure)
+                _wrap_titles(figure)
             step = STEP if attempt else 1.0
             smallest *= step
 
@@ -140,13 +149,13 @@ def _fit(figure: Figure, size: Size, panels: float, font: float) -> None:
             figure.set_size_inches(size.width, size.height)
 
 
-def _wrapped(text: str, width: float, font: float) -> str:
+def _wrapped(text: str, width: float, font: float, break_words: bool = True) -> str:
     """Return a text in lines that fit into a width in inches."""
     lines = []
     for line in text.split("\n"):
         wide = width_of(line, font)
         length = max(8, int(len(line) * width / wide)) if wide > width else max(1, len(line))
-        lines += textwrap.wrap(line, length, break_on_hyphens=False) or [""]
+        lines += textwrap.wrap(line, length, break_on_hyphens=False, break_long_words=break_words) or [""]
     return "\n".join(lines)
 
 
@@ -156,9 +165,19 @@ def _is_crowded(figure: Figure) -> bool:
         warnings.filterwarnings("error", "constrained_layout not applied")
         try:
             figure.draw_without_rendering()
+            return _has_narrow_panel(figure) or bool(crowded(figure))
         except UserWarning:
             return True
-    return bool(crowded(figure))
+
+
+def _has_narrow_panel(figure: Figure) -> bool:
+    """Return whether a panel with a title is narrower than `NARROWEST`."""
+    titles = [(ax, ax._left_title) for ax in figure.axes]  # type: ignore[attr-defined]
+    return any(
+        ax.get_window_extent().width / figure.dpi < NARROWEST * title.get_fontsize() / 72
+        for ax, title in titles
+        if title.get_text()
+    )
 
 
 def _thin_ticks(figure: Figure) -> None:
@@ -168,6 +187,16 @@ def _thin_ticks(figure: Figure) -> None:
             locator = axis.get_major_locator()
             if isinstance(locator, MaxNLocator):
                 locator.set_params(nbins=3)
+
+
+def _wrap_titles(figure: Figure) -> None:
+    """Break the titles of panels into lines that are no wider than their panels, if three lines are enough."""
+    for ax in figure.axes:
+        title = ax._left_title  # type: ignore[attr-defined]  # matplotlib tells only its text
+        width = ax.get_window_extent().width / figure.dpi
+        text = _wrapped(title.get_text(), width, title.get_fontsize(), break_words=False)
+        if text.count("\n") < 3:
+            title.set_text(text)
 
 
 def scale(figure: Figure, factor: float) -> None:

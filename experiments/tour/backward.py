@@ -36,12 +36,12 @@ def neuron() -> list[Place]:
     g = exp(e)
     h = add(g, 1.0)
     f = divide(1.0, h)
-    columns = dict(zip(leaves, (50, 120, 190, 260, 335), strict=True))
+    columns = dict(zip(leaves, (50, 120, 190, 260, 372), strict=True))
     places = [Place(leaf, name, "", columns[name], 34) for name, leaf in leaves.items()]
     gates = (
         *((a, "a", "w0 · x0", 85, 110), (b, "b", "w1 · x1", 225, 110), (c, "c", "a + b", 155, 180)),
-        *((d, "d", "c + w2", 225, 250), (e, "e", "−d", 225, 320), (g, "g", "exp(e)", 225, 390)),
-        *((h, "h", "g + 1", 225, 460), (f, "f", "1 / h", 225, 530)),
+        *((d, "d", "c + w2", 260, 250), (e, "e", "−d", 260, 320), (g, "g", "exp(e)", 260, 390)),
+        *((h, "h", "g + 1", 260, 460), (f, "f", "1 / h", 260, 530)),
     )
     return places + [Place(*gate) for gate in gates]
 
@@ -102,7 +102,7 @@ def _picture(
     count: int,
 ) -> Canvas:
     """Return the graph. A value appears at its step of `forward`, a gradient at its step of `known`."""
-    canvas = Canvas("Graph of a sigmoid neuron", 380, 560)
+    canvas = Canvas("Graph of a sigmoid neuron", 400, 560)
     at = {place.node: place for place in places}
     for place in places:
         for source in place.node.inputs:
@@ -177,7 +177,7 @@ def tensor(tour: Tour) -> Station:
         tensor_insight(zeros, slices.size, same),
         panels,
         "small",
-        [("below 0", FIRST._replace(filled=True)), ("above 0", SECOND._replace(filled=True))],
+        [("below 0", FIRST._replace(shape="filled")), ("above 0", SECOND._replace(shape="filled"))],
         f"A layer c = Wx with W of {h} × {len(X)} numbers, x = ({', '.join(map(signed, X))}), ℓ = ‖c − target‖² and "
         f"δ = ∂ℓ/∂c = ({', '.join(map(signed, delta))}). Row i of slice i is xᵀ, and all else is 0. "
         f"For a layer of 64 × 64 the tensor has {64**3:,} numbers, 64 times as many as the outer product.",

@@ -22,11 +22,14 @@ Text = str | Moving
 
 
 class Look(NamedTuple):
-    """The colour and the dashes of a line; without a colour it has that of the text. It may stand for a filled area."""
+    """The colour and the dashes of a line; without a colour it has that of the text.
+
+    In a legend it stands for a "line", a "dot", or a square that is "filled" or "hollow".
+    """
 
     color: str = ""
     dash: int = 0
-    filled: bool = False
+    shape: str = "line"
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -114,7 +117,7 @@ class Panel(Canvas):
     def __init__(self, title: str, x: Axis, y: Axis, width: int = 320, height: int = 220, left: int = 46):
         super().__init__(title, width, height)
         self.x, self.y = x, y
-        low = 8 + 14 * bool(x.ticks) + 16 * bool(x.label)
+        low = 8 + 16 * bool(x.ticks) + 16 * bool(x.label)
         self.box = x0, y0, wide, high = (left, 28, width - left - 16, height - 28 - low)
         self.text(0, 14, title, kind="title")
         for value in y.ticks:
@@ -123,7 +126,7 @@ class Panel(Canvas):
             self.text(x0 - 5, at + 4, number(value, y.log), "end", "tick")
         for value in x.ticks:
             at = x0 + wide * float(x.share(value))
-            self.text(at, y0 + high + 15, number(value, x.log), "middle", "tick")
+            self.text(at, y0 + high + 17, number(value, x.log), "middle", "tick")
         self.add("path", kind="axis", d=f"M{x0} {y0}v{high}h{wide}")
         self.text(x0 + wide / 2, height - 4, x.label, "middle", "label")
         if y.label:
@@ -178,11 +181,11 @@ class Panel(Canvas):
         x = {"start": x0 + 5, "middle": x0 + wide / 2, "end": x0 + wide - 3}[anchor]
         self.text(x, y0 + 12 + 15 * line, content, anchor, "note")
 
-    def mark(self, x: float, y: float, content: str) -> None:
-        """Draw a point with a name."""
+    def mark(self, x: float, y: float, content: str, anchor: str = "start") -> None:
+        """Draw a point with a name that starts right of it, or ends left of it."""
         (across,), (up,) = self.at([x], [y])
         self.dots(PLAIN, [x], [y])
-        self.text(float(across) + 8, float(up) + 4, content, kind="note")
+        self.text(float(across) + (8 if anchor == "start" else -8), float(up) + 4, content, anchor, "note")
 
     def cursor(self, values: Sequence[float]) -> None:
         """Mark the slider's position by a line up the panel; `values` are those of x."""

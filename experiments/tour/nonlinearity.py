@@ -102,7 +102,7 @@ def curves(tour: Tour) -> Station:
     panels = []
     for name in CURVES:
         activation, look = ACTIVATIONS[name](), of_activation(name)
-        panel = Panel(name_of(name), Axis(-6, 6, (-5, 0, 5)), Axis(-1.6, 4.2, (-1, 0, 1, 2, 3, 4)), 210, 170, left=26)
+        panel = Panel(name_of(name), Axis(-6, 6, (-5, 0, 5)), Axis(-1.6, 5.4, (-1, 0, 1, 2, 3, 4)), 210, 190, left=26)
         slope = activation.prime(z).astype(float)
         slope[1:][np.abs(np.diff(slope)) > 0.05] = np.nan  # a line across a jump would show slopes that f does not have
         panel.line(FAINT, z, slope, kind="line thin")
@@ -237,7 +237,7 @@ def zigzag(tour: Tour) -> Station:
         stopped = np.stack([np.where(np.arange(STEPS[-1] + 1)[:, None] <= step, path, path[step]) for step in STEPS])
         walk.line(of_activation(name), stopped[..., 0], stopped[..., 1], kind="line thin")
         walk.dots(of_activation(name), stopped[:, -1:, 0], stopped[:, -1:, 1])
-        walk.mark(START[0], START[1], "start")
+        walk.mark(START[0], START[1], "start", "end")
         walk.mark(GOAL[0], GOAL[1], "goal")
         walk.note(Moving(f"to go: {np.linalg.norm(path[step] - GOAL):.2f}" for step in STEPS))
         paths.append(walk)
@@ -248,7 +248,7 @@ def zigzag(tour: Tour) -> Station:
         f"unit the same way, behind tanh units {percent(one_sign['tanh'])}.",
         [*panels, *paths],
         "medium",
-        [("gradient below 0", FIRST._replace(filled=True)), ("gradient above 0", SECOND._replace(filled=True))],
+        [("gradient below 0", FIRST._replace(shape="filled")), ("gradient above 0", SECOND._replace(shape="filled"))],
         f"First: the gradients of {ROWS} examples by the weights into one unit, δ · h. It is a unit of the second "
         f"hidden layer on digits, after {group.epochs[-1]} epochs. Sigmoid units make all h positive, so δ alone "
         "decides the sign. Then: two weights, one example a step. Steps with gradients of one sign go up and right "

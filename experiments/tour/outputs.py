@@ -169,11 +169,14 @@ def likelihoods(tour: Tour) -> Station:
         likelihoods_insight(furthest, max(misses)),
         panels,
         "medium",
-        [("mean cost of 60 targets", PLAIN), ("mean −log p of the distribution, less a constant", FIRST)],
+        [
+            ("mean cost of 60 targets", PLAIN),
+            ("its minimum", PLAIN._replace(shape="dot")),
+            ("mean −log p of the distribution, less a constant", FIRST._replace(shape="dot")),
+        ],
         "Each panel has 60 targets and one score z for all. The line is the cost of the network’s output, the dots "
-        f"come from SciPy’s distributions; less a constant they differ by at most {scientific(furthest)}. The black "
-        "dot is the minimum: there the unit predicts what maximum likelihood estimates. The Gaussian has the "
-        "variance 1.",
+        f"come from SciPy’s distributions; less a constant they differ by at most {scientific(furthest)}. At the "
+        "minimum the unit predicts what maximum likelihood estimates. The Gaussian has the variance 1.",
         "What do networks with the right and the wrong likelihood say of data?",
         "python -m experiments.report figures=likelihoods study=tour",
     )

@@ -14,6 +14,14 @@ from experiments.tour.station import Station
 
 HERE = Path(__file__).parent
 
+SAMPLES = {
+    "line": (34, "line", "M1 5h32"),
+    "dot": (18, "dots", "M9 5h0"),
+    "filled": (18, "cell", "M2 0h14v10h-14z"),
+    "hollow": (18, "dead", "M4 1h9v8h-9z"),
+}
+"""By shape of a look: the width, the class and the path of its picture in a legend."""
+
 
 def html(stations: Sequence[Station], made: str) -> str:
     """Return the page of these stations; `made` says how it was made."""
@@ -45,10 +53,9 @@ def html(stations: Sequence[Station], made: str) -> str:
 
 
 def _sample(look: Look) -> Markup:
-    """Return the piece of line that stands in a legend."""
+    """Return what stands for a look in a legend."""
     attributes = Markup(" ").join(Markup('{}="{}"').format(key, value) for key, value in look.attributes.items())
-    shape = "M2 0h14v10h-14z" if look.filled else "M1 5h32"
-    kind = "cell" if look.filled else "line"
+    width, kind, path = SAMPLES[look.shape]
     return Markup('<svg viewBox="0 0 {} 10" aria-hidden="true"><path class="{}" d="{}" {}/></svg>').format(
-        18 if look.filled else 34, kind, shape, attributes
+        width, kind, path, attributes
     )

@@ -34,7 +34,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "large": (*SATURABLE, "activation=sigmoid,tanh,relu", "init=normal", "init.std=1.0"),
     "glorot": (*SATURABLE, "activation=sigmoid,tanh", "init=glorot_uniform"),
     "depth": (
-        *("dataset=digits", "activation=sigmoid,tanh,relu", "init=glorot_uniform", "epochs=10", "seeds=3"),
+        *("dataset=digits", "activation=sigmoid,tanh,relu", "init=glorot_uniform", "epochs=20", "seeds=3"),
         *("optimizer.lr=0.1", "net.hidden=[32],[32,32],[32,32,32,32],[32,32,32,32,32,32,32,32]"),
     ),
     "dying": (*WIDE, "activation=relu,leaky_relu", "optimizer.lr=[0.03,0.1,0.3,1.0]", COURSE, "seeds=3", "save=true"),

@@ -1,5 +1,6 @@
 """Tests of experiments.figure: one figure on demand, from the command line and from Python."""
 
+import shlex
 import subprocess
 import sys
 
@@ -87,6 +88,7 @@ def test_a_demonstration_needs_no_study(tmp_path, monkeypatch, capsys):
         (["lu_comparison", "study=min"], "no study 'min' in results/: did you mean 'mine'?"),
         (["lu_comparison", "sizes=slide"], "unknown argument 'sizes=slide': did you mean 'size'?"),
         (["size=slide"], "no figure is named"),
+        (["tanh", "relu"], "no figure 'tanh': it is an activation"),
         (["zigzag", "relu"], "figure 'zigzag' shows a fixed experiment: leave out the activations"),
         (["zigzag", "study=mine"], "figure 'zigzag' shows a fixed experiment: leave out study=mine"),
     ],
@@ -99,6 +101,41 @@ def test_a_wrong_word_is_refused_in_one_line_and_nothing_is_written(here, capsys
     assert printed.err.count("\n") == 1
     assert not printed.out
     assert sorted(here.rglob("*.*")) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "works"),
+    [
+        (
+            ["activation_curvs", "relo", "sigmod", "format=pgn,svg"],
+            ["activation_curves", "relu", "sigmoid", "format=png,svg"],
+        ),
+        (
+            ["activation_curves", "relo", "title=relo", "theme=drak"],
+            ["activation_curves", "relu", "title=relo", "theme=dark"],
+        ),
+        (["activations=relu,tan", "size=slid"], ["activation_curves", "activations=relu,tanh", "size=slide"]),
+        (["lu_comparison", "study=min", "sizes=page", "tan"], ["lu_comparison", "tanh", "study=mine", "size=page"]),
+        (["relu", "tan", "format=PNG"], ["activation_curves", "relu", "tanh", "format=PNG"]),
+    ],
+)
+def test_a_refusal_ends_with_the_command_in_which_every_wrong_word_is_mended(here, capsys, words, works):
+    assert command.main(words) == 2
+    message, _, line = capsys.readouterr().err.strip().rpartition("run: ")
+    assert message.startswith("figure: ")
+    assert shlex.split(line) == ["python", "-m", "experiments.figure", *works]
+    assert command.main(works) == 0
+
+
+def test_a_word_that_cannot_be_guessed_gets_no_command(here, capsys):
+    assert command.main(["activation_curves", "relo", "xxyyzz"]) == 2
+    assert "run: " not in capsys.readouterr().err
+
+
+def test_names_and_formats_may_have_upper_case(here, capsys):
+    assert command.main(["Activation_Curves", "ReLU", "tanh", "RELU", "study=mine", "format=PNG"]) == 0
+    assert capsys.readouterr().out == "results/mine/figures/activation_curves.png\n"
+    assert len(command("activation_curves", activations=["ReLU", "relu", "GELU"]).axes) == 2
 
 
 def test_what_a_study_lacks_is_said_with_the_command_that_adds_it(here, capsys):

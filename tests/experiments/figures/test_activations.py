@@ -3,8 +3,19 @@
 from itertools import product
 
 import numpy as np
+import pytest
 
+from experiments import figure
 from tests.experiments.figures.studies import of
+
+
+def test_the_axis_of_curves_has_the_height_that_they_need():
+    def limits(*names):
+        return figure("activation_curves", activations=names).axes[0].get_ylim()
+
+    assert limits("relu", "sigmoid") == pytest.approx((-0.2, 4.2))
+    assert limits("tanh", "sigmoid") == pytest.approx((-1.2, 1.2), abs=0.01)
+    assert limits("linear", "sigmoid") == limits("maxout") == (-2.2, 4.2)
 
 
 def test_activation_curves_are_the_functions():

@@ -5,8 +5,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from experiments.analysis.comparison import leaderboard
+from experiments.analysis.labels import labels
 from experiments.analysis.units import METRICS, RECORDED, unit_of
 from experiments.figures.registry import FIGURES
+from experiments.figures.style import looks
 from tests.experiments.figures.studies import (
     STUDIES,
     assert_nothing_overlaps,
@@ -19,9 +22,10 @@ from tests.experiments.figures.studies import (
 
 
 def dots(ax):
-    """Return the x of a leaderboard's dots by run, and whether they are full."""
-    lines = [line for line in ax.lines if line.get_gid() and line.get_marker() == "o"]
-    return {line.get_gid(): (line.get_xdata()[0], line.get_markerfacecolor() != "white") for line in lines}
+    """Return the x of a leaderboard's marks by run, and the note beside them."""
+    notes = {text.xy[1]: text.get_text() for text in ax.texts}
+    lines = [line for line in ax.lines if line.get_gid()]
+    return {line.get_gid(): (line.get_xdata()[0], notes[line.get_ydata()[0]]) for line in lines}
 
 
 @pytest.mark.parametrize(("study", "label"), [("three", "test error (%)"), ("regression", "test RMSE (target units)")])
@@ -44,10 +48,11 @@ def test_a_leaderboard_shows_means_in_order_and_what_is_told_apart():
     (drawn,) = drawings("leaderboard", tables._replace(replicas=replicas)).values()
     ax = drawn.axes[0]
     found = dots(ax)
-    for run, (x, full) in found.items():
+    words = {"relu": "reference", "elu": "equal", "tanh": "worse, on these splits"}
+    for run, (x, note) in found.items():
         rows = replicas[replicas["run"] == run]
         assert x == pytest.approx(100 * rows["final_test_error"].mean())
-        assert full == (rows["activation"].iloc[0] == "tanh")
+        assert note == words[rows["activation"].iloc[0]]
     assert ax.get_yticklabels()[-1].get_text() == "tanh"
     assert "reference: relu" in [text.get_text() for text in drawn.legends[0].get_texts()]
 
@@ -56,7 +61,8 @@ def test_a_leaderboard_says_what_diverged_and_shows_the_baselines():
     tables = STUDIES["three"]
     baselines = pd.DataFrame({"dataset": "digits", "baseline": ["k-nearest", "linear SVM"], "test_error": [0.04, 0.05]})
     (drawn,) = drawings("leaderboard", tables._replace(baselines=baselines)).values()
-    assert [text.get_text() for text in drawn.axes[0].texts if text.get_text()] == ["1 of 3 diverged"]
+    notes = [text.get_text() for text in drawn.axes[0].texts]
+    assert [note.endswith("; 1 of 3 diverged") for note in notes] == [False, False, True]
     assert {"k-nearest", "linear SVM"} <= {text.get_text() for text in drawn.legends[0].get_texts()}
     vertical = [
         line.get_xdata()[0]
@@ -70,7 +76,7 @@ def test_a_leaderboard_of_one_condition_has_room_and_compares_nothing():
     (drawn,) = drawings("leaderboard", fake_study(activations=("leaky_relu",), diverged=0)).values()
     drawn.canvas.draw()
     assert drawn.axes[0].get_window_extent().height / drawn.dpi > 0.9
-    assert not any("told apart" in text.get_text() for text in drawn.legends[0].get_texts())
+    assert [text.get_text() for text in drawn.axes[0].texts] == [""]
     assert {line.get_linestyle() for line in drawn.axes[0].lines if len(line.get_xdata()) == 2} == {"-"}
 
 
@@ -188,30 +194,46 @@ def test_rates_that_were_tried_on_tuning_seeds_are_drawn_with_their_validation_e
             np.testing.assert_allclose(data, [[0.1, 0.3], [value, value]])
 
 
-def test_a_reference_is_drawn_only_if_all_conditions_share_it():
-    (shared,), (several,) = (of("leaderboard", study).values() for study in ("three", "depths"))
-    legends = [[text.get_text() for text in drawn.legends[0].get_texts()] for drawn in (shared, several)]
-    assert "reference: relu" in legends[0]
-    assert "told apart from the reference on these splits" in legends[0]
-    assert not any(text.startswith("reference") for text in legends[1])
-    title = several.legends[0].get_title().get_text().replace("\n", " ")
-    assert all(f"net.hidden=[8]{depth}" in title for depth in ("", "×6"))
-    assert "references: relu (net.hidden=" in title
-    assert "told apart from its reference on these splits" in legends[1]
-    lines = [[line for line in drawn.axes[0].lines if line.get_color() == "0.75"] for drawn in (shared, several)]
-    assert [len(found) for found in lines] == [1, 0]
+def test_each_panel_of_a_leaderboard_has_one_named_reference_with_its_line():
+    (shared,) = of("leaderboard", "three").values()
+    assert "reference: relu" in [text.get_text() for text in shared.legends[0].get_texts()]
+    assert shared.axes[0].get_title(loc="left") == "digits"
+    for study in ("depths", "crossed"):
+        tables = STUDIES[study]
+        board = leaderboard(tables.replicas).set_index("run")
+        names = labels(tables.replicas, omit=("dataset",))
+        (drawn,) = of("leaderboard", study).values()
+        assert len(drawn.axes) == board["reference"].nunique() > 1
+        assert sum(len(dots(ax)) for ax in drawn.axes) == len(board)
+        for ax in drawn.axes:
+            (line,) = [line for line in ax.lines if line.get_color() == "0.75"]
+            runs = [run for run in dots(ax) if board["verdict"][run] != "reference"]
+            (reference,) = board["reference"][runs].unique()
+            assert ax.get_title(loc="left").endswith(f"compared with {names[reference]}")
+            assert line.get_xdata()[0] == pytest.approx(100 * board["mean"][reference])
+        assert_nothing_overlaps(drawn)
 
 
-def test_an_equivalent_condition_has_a_mark_of_its_own_within_the_margin():
+def test_the_mark_of_a_condition_is_that_of_its_activation_whatever_the_verdict():
+    tables = fake_study(("relu", "elu", "gelu"), seeds=6, diverged=0)
+    replicas, marks = tables.replicas, []
+    for worse in (0.0, 0.3):
+        errors = 0.1 + 0.001 * replicas["seed"] + worse * (replicas["activation"] == "gelu")
+        (drawn,) = drawings("leaderboard", tables._replace(replicas=replicas.assign(final_test_error=errors))).values()
+        marks.append({line.get_gid(): line.get_marker() for line in drawn.axes[0].lines if line.get_gid()})
+    expected = {run: look.marker or "o" for run, look in looks(replicas).items()}
+    assert marks == [expected, expected]
+    assert len(set(expected.values())) == 2
+
+
+def test_an_equivalent_condition_is_called_so_within_the_margin():
     tables = fake_study(("relu", "elu"), seeds=6, diverged=0)
     noise = 0.002 * tables.replicas["seed"].isin([0, 3]) * (tables.replicas["activation"] == "elu")
     errors = 0.1 + 0.01 * tables.replicas["seed"] + noise
     replicas = tables.replicas.assign(final_test_error=errors)
-    for margin, words in ((1.0, "equivalent to the reference"), (0.01, "not told apart from the reference")):
+    for margin, words in ((1.0, "equivalent, on these splits"), (0.01, "not told apart")):
         (drawn,) = drawings("leaderboard", tables._replace(replicas=replicas.assign(margin=margin))).values()
-        assert drawn.legends[0].get_texts()[0].get_text().startswith(words)
-        squares = [line.get_marker() for line in drawn.axes[0].lines if line.get_gid()].count("s")
-        assert squares == (margin == 1)
+        assert {note for _, note in dots(drawn.axes[0]).values()} == {"reference", words}
 
 
 def test_baselines_with_one_mean_have_one_line():
@@ -240,8 +262,12 @@ def test_the_epoch_of_an_error_is_named_if_it_is_not_the_last():
 
 def test_a_chosen_rate_stands_beside_its_condition_with_the_rates_that_were_tried():
     (drawn,) = drawings("leaderboard", STUDIES["rates"]).values()
-    notes = [text.get_text() for text in drawn.axes[0].texts]
-    assert set(notes) == {"rate 0.1 of 0.1 to 0.3, lowest", "rate 0.1 of 0.1 to 0.3, lowest; 1 of 3 diverged"}
+    notes = [text.get_text().replace("\n", " ") for text in drawn.axes[0].texts]
+    assert set(notes) == {
+        "reference; rate 0.1 of 0.1 to 0.3, lowest",
+        "worse, on these splits; rate 0.1 of 0.1 to 0.3, lowest",
+        "worse, where both finished, on these splits; rate 0.1 of 0.1 to 0.3, lowest; 1 of 3 diverged",
+    }
     assert_nothing_overlaps(drawn)
 
 
@@ -290,7 +316,7 @@ def test_figures_that_rank_show_the_metric(name, task, metric):
     tables, unit = by_metric(task, metric), unit_of(task, metric)
     (drawn,) = drawings(name, tables).values()
     ax = drawn.axes[0]
-    texts = [ax.get_xlabel(), ax.get_ylabel(), ax.get_title(loc="left")]
+    texts = [drawn.axes[-1].get_xlabel(), ax.get_xlabel(), ax.get_ylabel(), ax.get_title(loc="left")]
     assert any(f"test {unit.heading}" in text.replace("\n", " ") for text in texts)
     assert_nothing_overlaps(drawn)  # and no label is cut off
     assert FIGURES[name].worded(FIGURES[name].title, tables).startswith(f"Test {unit.word} ")
@@ -303,7 +329,7 @@ def test_figures_that_rank_show_the_metric(name, task, metric):
     if name == "leaderboard":
         selected = tables.replicas[tables.replicas["selected"]]
         means = selected["final_test_error"].replace(np.inf, np.nan).groupby(selected["run"]).mean()
-        for run, (x, _) in dots(ax).items():
+        for run, (x, _) in {run: mark for panel in drawn.axes for run, mark in dots(panel).items()}.items():
             assert x == pytest.approx(unit.scale * means[run])
     if name == "learning_rate_sensitivity":
         assert (ax.get_ylim()[0] < 0) == np.isinf(unit.floor)
@@ -384,7 +410,8 @@ def test_long_notes_and_labels_of_a_leaderboard_keep_away_from_the_edges_of_a_pn
     boxes = [text.get_window_extent() for text in (*drawn.axes[0].texts, *drawn.axes[0].get_yticklabels())]
     assert min(box.x0 for box in boxes) > 0.01 * width
     assert max(box.x1 for box in boxes) < 0.99 * width
-    assert "rate 0.0001503 of 0.0001503 to 0.6598, lowest" in [text.get_text() for text in drawn.axes[0].texts]
+    notes = [text.get_text().replace("\n", " ") for text in drawn.axes[0].texts]
+    assert "reference; rate 0.0001503 of 0.0001503 to 0.6598, lowest" in notes
 
 
 def test_learning_rates_without_room_for_their_labels_have_an_axis_of_decades():

@@ -56,7 +56,15 @@ def test_a_figure_fits_into_a_column_and_into_a_page(name, size, width):
     resize(drawn, SIZES[size])
     assert drawn.get_figwidth() == pytest.approx(width)
     assert crowded(drawn) == []
-    assert smallest_font(drawn) >= (5 if size == "page" else 3)
+    assert smallest_font(drawn) >= {"lu_comparison": 6, "leaderboard": 6, "confusion": 5 if size == "page" else 3}[name]
+
+
+def test_titles_of_six_panels_in_a_column_have_several_lines_and_no_broken_word():
+    drawn, before = draw("lu_comparison"), draw("lu_comparison")
+    resize(drawn, SIZES["column"])
+    titles = [ax.get_title(loc="left") for ax in drawn.axes]
+    assert any("\n" in title for title in titles)
+    assert [title.replace("\n", " ") for title in titles] == [ax.get_title(loc="left") for ax in before.axes]
 
 
 def test_many_conditions_have_smaller_fonts_rather_than_texts_that_overlap():

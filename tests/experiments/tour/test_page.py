@@ -6,6 +6,49 @@ import pytest
 
 from tests.experiments.report.test_page import AXE, browser, find
 
+TOUCHED = """
+const touched = new Set();
+const move = (position) => document.querySelectorAll("input[type=range]").forEach((input) => {
+  input.value = position;
+  input.dispatchEvent(new Event("input"));
+});
+const drawn = (path) => {
+  const {x, y, width, height} = path.ownerSVGElement.querySelector("clipPath rect");
+  const [left, top] = [x.baseVal.value, y.baseVal.value];
+  const [right, bottom] = [left + width.baseVal.value, top + height.baseVal.value];
+  const clipped = path.hasAttribute("clip-path"), points = [];
+  for (let at = 0; at <= path.getTotalLength(); at += 2) {
+    const point = path.getPointAtLength(at);
+    if (!clipped || (point.x >= left && point.x <= right && point.y >= top && point.y <= bottom)) {
+      points.push(point.matrixTransform(path.getScreenCTM()));
+    }
+  }
+  return points;
+};
+const longest = Math.max(...[...document.querySelectorAll("input[type=range]")].map((input) => Number(input.max)));
+for (let position = 0; position <= longest; position++) {
+  move(position);
+  for (const svg of document.querySelectorAll("main figure svg[role=img]")) {
+    const points = [...svg.querySelectorAll("path.line, path.edge")].flatMap(drawn);
+    const texts = [...svg.querySelectorAll("text")].filter((text) => text.textContent).map((text) => {
+      const {left, right, top, bottom, height} = text.getBoundingClientRect();  // with room above and below the letters
+      return {left, right, top: top + 0.2 * height, bottom: bottom - 0.2 * height, text: text.textContent};
+    });
+    const at = (text, other) => touched.add(`${svg.getAttribute("aria-label")}: ${text.text} at ${other}`);
+    texts.forEach((text, index) => {
+      const inside = ({x, y}) => x > text.left && x < text.right && y > text.top && y < text.bottom;
+      if (points.some(inside)) at(text, "a line");
+      texts.slice(0, index).forEach((other) => {
+        const beside = text.left >= other.right || other.left >= text.right;
+        if (!beside && text.top < other.bottom && other.top < text.bottom) at(text, other.text);
+      });
+    });
+  }
+}
+return [...touched];
+"""
+"""Returns the texts of figures that a line or another text touches, at any position of a slider."""
+
 __all__ = ["browser"]  # the fixture
 
 
@@ -62,6 +105,10 @@ def test_nothing_is_wider_than_the_window(page, width):
         assert small == []
     finally:
         page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_neither_a_line_nor_another_text_touches_a_text(page):
+    assert page.execute_script(TOUCHED) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -11,7 +11,7 @@ from experiments.explain.__main__ import main as explain
 from experiments.figures.registry import FIGURES
 from experiments.tour.backward import graph_insight, neuron, tensor_insight
 from experiments.tour.drawing import Axis, Look, Moving, Panel
-from experiments.tour.learning import depth_insight, dying_insight, lus_insight
+from experiments.tour.learning import depth_insight, dying_course, dying_insight, lus_insight
 from experiments.tour.nonlinearity import collapse_insight, saturation_insight
 from experiments.tour.outputs import likelihoods_insight, stall_insight
 from experiments.tour.wording import scientific, signed
@@ -78,6 +78,18 @@ def test_the_sentence_of_depth_says_what_the_ratios_are():
 def test_the_sentence_of_dying_units_claims_nothing_of_leaky_relu_that_dies():
     assert dying_insight({0.03: 0.06, 1.0: 0.9}, 0.0, 32).endswith("no leaky ReLU unit is.")
     assert "leaky" not in dying_insight({0.03: 0.06, 1.0: 0.9}, 0.1, 32)
+
+
+def test_the_course_of_dying_counts_units_that_die_and_that_revive():
+    start = np.array([[0.0, 0.5, 0.5, 0.5]])
+    units = {(epoch, rate, seed): start for epoch in (0, 2, 4) for rate in (0.1, 1.0) for seed in (0, 1)}
+    units[2, 0.1, 0] = np.zeros((1, 4))  # between the ends nothing counts
+    units[4, 0.1, 1] = np.array([[0.3, 0.5, 0.0, 0.0]])
+    units[4, 1.0, 0] = np.zeros((1, 4))
+    assert dying_course(units) == (
+        "Of 8 ReLU units 2 are dead before training. "
+        "At the rate 0.1, 2 more die and 1 revive (38 %); at 1, 3 and 0 (62 %)."
+    )
 
 
 def table(mean, half):
