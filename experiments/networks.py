@@ -195,7 +195,7 @@ class TrainedNetworks(Sequence[TrainedNetwork]):
         """Return the network with the lowest final validation error, at the chosen learning rate.
 
         The learning rate is that of the run's tables. Only reported replicas count. Ties are decided by the
-        validation loss. A file network.npz alone has no errors and does not know the other replicas: there the
+        validation loss. A file network.npz alone holds no errors and does not know the other replicas: there the
         learning rate is chosen among its networks, and only by the loss.
 
         Parameters
@@ -223,7 +223,9 @@ class TrainedNetworks(Sequence[TrainedNetwork]):
         import pandas as pd
 
         if select != "loss":
-            raise ConfigError("a file network.npz alone has no errors: allowed is select=loss, or the run's folder")
+            raise ConfigError(
+                "a file network.npz alone holds no validation errors: allowed is select=loss, or the run's folder"
+            )
         members = ((member.run, member.lr, member.seed, member.validation_loss, "done") for member in self)
         return pd.DataFrame(members, columns=["run", "lr", "seed", "final_validation_loss", "status"])
 
@@ -366,7 +368,7 @@ def choose(values: Mapping[str, str]) -> Chosen:
         if "dataset" in values:
             raise ConfigError("dataset= chooses a data set of a study, and a run has only one: leave it out")
         folder, won = Path(values["run"]), ""
-        if (folder / "runs").is_dir():
+        if any((path / "runs").is_dir() for path in (folder, RESULTS / folder)):
             raise ConfigError(f"run={folder} is a study, and no run of one: write study={folder} instead")
     else:
         folder, won = _winner(values["study"], values.get("dataset"), select)
@@ -378,6 +380,10 @@ def _winner(study: str, dataset: str | None, select: str) -> tuple[Path, str]:
     results = RESULTS
     if Path(study).name != study:
         folder = Path(study).resolve()
+        if folder.parent.name == "runs":
+            raise ConfigError(f"study={study} is a run: write run={study} instead")
+        if folder.is_dir() and not (folder / "runs").is_dir():
+            raise ConfigError(f"study={study}: this folder is no study, which has a folder runs/")
         results, study = folder.parent, folder.name
     try:
         check_study(study, results)

@@ -160,6 +160,8 @@ def _finish(study: Study, jobs: Sequence[Job], given_up: Mapping[Path, str]) -> 
     print(f"{counts}; tables in {study.folder}/")
     if stored:
         print(f"{command_line('report')} study={study.name} compares seed by seed, also with simple models")
+    if stored and any(job.settings.save for job in jobs):
+        print(f"{command_line('predict')} study={study.name} ROWS.csv > predictions.csv predicts new rows")
     reasons = {
         job.run: _failure(job, unfinished[job.run], given_up.get(job.folder.path)) for job in jobs if job.missing
     }

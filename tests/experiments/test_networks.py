@@ -604,7 +604,9 @@ def test_a_file_alone_is_chosen_by_the_loss(six, settings):
     losses = {(each.lr, each.seed): each.validation_loss for each in alone}
     rate = min({lr for lr, _ in losses}, key=lambda lr: losses[lr, 0] + losses[lr, 1])
     assert (alone.best.lr, alone.best.validation_loss) == (rate, min(losses[rate, 0], losses[rate, 1]))
-    with pytest.raises(ConfigError, match=r"a file network\.npz alone has no errors: allowed is select=loss"):
+    with pytest.raises(
+        ConfigError, match=r"a file network\.npz alone holds no validation errors: allowed is select=loss"
+    ):
         alone.selected("error")
 
 

@@ -130,6 +130,15 @@ def test_a_study_is_found_by_its_folder_from_anywhere(folder, capsys, tmp_path, 
     code, _, err = predict(capsys, f"run={folder}/results/churn", "rows.csv")
     assert code == 2
     assert err.endswith(f"is a study, and no run of one: write study={folder}/results/churn instead\n")
+    run = next(folder.glob("results/churn/runs/*"))
+    assert predict(capsys, f"study={run}", "rows.csv") == (
+        2,
+        "",
+        f"predict: study={run} is a run: write run={run} instead\n",
+    )
+    assert "this folder is no study" in predict(capsys, f"study={run.parent}", "rows.csv")[2]
+    monkeypatch.chdir(folder)
+    assert predict(capsys, "run=churn", "rows.csv")[2].endswith("write study=churn instead\n")
 
 
 def test_rows_unlike_those_of_the_training_are_counted_by_column(capsys):

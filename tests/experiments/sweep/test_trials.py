@@ -123,6 +123,7 @@ def test_an_interrupted_sweep_goes_on(sweep, study, monkeypatch):
 
 def test_a_run_is_reproduced_and_its_networks_are_loaded(sweep, study, settings, capsys):
     _, (run,), _ = sweep([*TUNED, *MORE, "save=true"])
+    assert "experiments.predict study=default ROWS.csv" in capsys.readouterr().out
     folder = study.run(run).path
     assert reproduce(folder) == 0
     base = settings(*SMALL, *TUNED, *MORE)
