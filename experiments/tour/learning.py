@@ -145,10 +145,8 @@ def dying(tour: Tour) -> Station:
 def dying_insight(dead: dict[float, float], leaky: float, epoch: int) -> str:
     """Return what the shares of dead units by learning rate show."""
     (low, few), *_, (high, many) = dead.items()
-    text = (
-        f"After {epoch} epochs {percent(many)} of the ReLU units are dead at the rate {high:g}, and {percent(few)} at "
-    )
-    return f"{text}{low:g}{'' if leaky else '; no leaky ReLU unit is'}."
+    text = f"After {epoch} epochs {percent(many)} of the ReLU units are dead at the learning rate {high:g}, and "
+    return f"{text}{percent(few)} at {low:g}{'' if leaky else '; no leaky ReLU unit is'}."
 
 
 def dying_course(units: dict[tuple[int, float, int], np.ndarray]) -> str:
@@ -164,7 +162,7 @@ def dying_course(units: dict[tuple[int, float, int], np.ndarray]) -> str:
         changes.append((rate, (after & ~before).sum(), (before & ~after).sum(), percent(after.mean())))
     words = ["{:g}, {} more die and {} revive ({})", *["{:g}, {} and {} ({})"] * (len(changes) - 1)]
     texts = [form.format(*change) for form, change in zip(words, changes, strict=True)]
-    begin = f"Of {before.size} ReLU units {before.sum()} are dead before training."
+    begin = f"Of the {before.size} ReLU units of {len(seeds)} networks, {before.sum()} are dead before training."
     return f"{begin} At the rate {'; at '.join(texts)}."
 
 

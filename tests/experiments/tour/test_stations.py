@@ -87,7 +87,7 @@ def test_the_course_of_dying_counts_units_that_die_and_that_revive():
     units[4, 0.1, 1] = np.array([[0.3, 0.5, 0.0, 0.0]])
     units[4, 1.0, 0] = np.zeros((1, 4))
     assert dying_course(units) == (
-        "Of 8 ReLU units 2 are dead before training. "
+        "Of the 8 ReLU units of 2 networks, 2 are dead before training. "
         "At the rate 0.1, 2 more die and 1 revive (38 %); at 1, 3 and 0 (62 %)."
     )
 
