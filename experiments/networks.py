@@ -383,7 +383,7 @@ def _winner(study: str, dataset: str | None, select: str) -> tuple[Path, str]:
         if folder.parent.name == "runs":
             raise ConfigError(f"study={study} is a run: write run={study} instead")
         if folder.is_dir() and not (folder / "runs").is_dir():
-            raise ConfigError(f"study={study}: this folder is no study, which has a folder runs/")
+            raise ConfigError(f"study={study}: this folder is no study. A study has a folder runs/")
         results, study = folder.parent, folder.name
     try:
         check_study(study, results)
