@@ -145,25 +145,22 @@ def _far(network: TrainedNetwork, frame: "pd.DataFrame", columns: Sequence[Any])
 
 def _as_good(folder: Path) -> str:
     """Return a caution if a simple model in the study's report had no larger mean test error than this run."""
-    import pandas as pd
-
     from experiments import tables
-    from experiments.analysis.simple import PERCEPTRON
+    from experiments.analysis.baselines import best_stored
+    from experiments.store.reading import load_records
 
     study = folder.resolve().parents[1]
     if not (study / "baselines.csv").exists():
         return ""
     replicas = tables.read(study / "replicas.csv")
     replicas = replicas[(replicas["run"] == folder.name) & replicas["selected"]]
-    models = pd.read_csv(study / "baselines.csv", dtype={"dataset": str}, keep_default_na=False)
-    models = models[models["dataset"].isin(replicas["dataset"]) & models["seed"].isin(replicas["seed"])]
-    errors = models[models["baseline"] != PERCEPTRON].groupby("baseline")["test_error"].mean()
-    error = replicas["final_test_error"].mean()
-    if not (errors <= error).any():
+    models = best_stored(study.name, load_records(study.name, study.parent), replicas, study.parent)
+    model, network = models["test_error"].mean(), replicas["final_test_error"].mean()
+    if not model <= network:  # without models their mean is NaN
         return ""
     return (
-        f"caution: {errors.idxmin()}, a simple model, has the mean test error {errors.min():.4g} on the same splits; "
-        f"this condition has {error:.4g}"
+        f"caution: {models['baseline'].iloc[0]}, a simple model, has the mean test error {model:.4g} on the same "
+        f"splits; this condition has {network:.4g}"
     )
 
 

@@ -72,7 +72,7 @@ def depth(tour: Tour) -> Station:
         [*lines_of(names), ("a factor of 4 for each layer", DASHED)],
         "The slope of the sigmoid is at most 1/4: each layer costs a factor of 4 unless its weights make up for it. "
         f"Here each of {deepest} sigmoid layers costs {ratio['sigmoid'] ** (-1 / (deepest - 1)):.1f} on average. "
-        "A step of gradient descent is the learning rate times the gradient, so the first sigmoid layer hardly learns. "
+        "A step of gradient descent is the rate times the gradient: at the start layer 1 of the sigmoid hardly learns. "
         "Digits, 32 units a layer, Glorot’s initializer for all, means over 3 seeds. With the most layers the test "
         f"errors are {', '.join(f'{percent(error[name])} ({name_of(name)})' for name in names)}. Chance leaves 90 % of "
         "ten classes wrong.",

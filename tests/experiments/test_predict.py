@@ -13,7 +13,9 @@ from experiments.export.__main__ import main as export
 from experiments.networks import choose, load
 from experiments.predict import main
 from experiments.store.__main__ import main as store
+from experiments.store.study import Study
 from experiments.tables import winners
+from tests.experiments.studies import store_baselines
 
 WORDS = ("activation=relu,tanh", "dataset=csv", "dataset.path=churn.csv", "dataset.target=churned",
          "dataset.index=customer", 'dataset.na=["?"]', "dataset.missing=impute", "dataset.dates=numeric",
@@ -165,10 +167,14 @@ def test_a_simple_model_that_was_as_good_is_named(folder, capsys):
     run, path = choose({"study": "churn"}).folder.name, folder / "results/churn/baselines.csv"
     replicas = pd.read_csv("results/churn/replicas.csv")
     error = replicas[replicas["selected"] & (replicas["run"] == run)]["final_test_error"].mean()
-    models = pd.DataFrame({"dataset": "churn", "baseline": ["linear SVM", PERCEPTRON], "seed": 0})
     for change, is_named in ((0, True), (0.01, False)):
-        models.assign(test_error=[error + change, 0], key="k").to_csv(path, index=False)
+        store_baselines(Study("churn"), {"linear SVM": error + change, PERCEPTRON: 0})
         assert ("caution: linear SVM, a simple model" in predict(capsys, "study=churn", "rows.csv")[2]) == is_named
+    store_baselines(Study("churn"), {"linear SVM": 0})
+    for stored in (path.read_text().replace(",0,", ",7,"), "damaged"):  # another seed's; not a table
+        path.write_text(stored)
+        code, _, err = predict(capsys, "study=churn", "rows.csv")
+        assert (code, "a simple model" in err) == (0, False)
     path.unlink()
 
 

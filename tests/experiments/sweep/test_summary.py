@@ -5,13 +5,11 @@ import pytest
 from rich.console import Console
 
 from experiments import tables
-from experiments.analysis.baselines import of_study
-from experiments.analysis.labels import name_tasks
 from experiments.analysis.statistics import summarise
 from experiments.store.collecting import collect
-from experiments.store.reading import load_records, load_tables
 from experiments.sweep.scheduling import train_all
 from experiments.sweep.summary import summary
+from tests.experiments.studies import store_baselines
 
 
 def shown_rows(closing):
@@ -235,17 +233,6 @@ def test_two_tasks_of_one_data_set_are_told_apart(jobs):
     collect(sweep[0].study)
     closing = summary(sweep[0].study, [job.run for job in sweep])
     assert [row["dataset"] for row in shown_rows(closing)] == ["moons, noise=0.2", "moons, noise=0.4"]
-
-
-def store_baselines(study, errors):
-    """Store simple models of a study as its report does, with these errors by name on every split."""
-    results = study.folder.parent
-    replicas = name_tasks(load_tables(study.name, results)).replicas
-    of_study(study.name, load_records(study.name, results), replicas, results)
-    path = study.folder / "baselines.csv"
-    stored = pd.read_csv(path)
-    stored["test_error"] = stored["baseline"].map(errors).fillna(0.9)
-    stored.to_csv(path, index=False)
 
 
 def test_the_best_simple_model_that_a_report_has_stored_is_a_marked_row_at_its_place(jobs):
